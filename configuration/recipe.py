@@ -1,0 +1,198 @@
+"""A recipe: one YAML file that says a whole run, read completely and checked before anything starts."""
+
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+)
+from transformers import TrainingArguments
+
+from modeling_multitask.configuration_multitask import (
+    Activation,
+    Normalization,
+    Pooling,
+    ProblemType,
+    task_name_problem,
+)
+from modeling_multitask.training.arguments import Freeze
+
+from .consistency import consistency_problems
+from .problems import RecipeError, describe_all
+from .yaml_file import read_yaml, set_value
+
+# Settings of TrainingArguments for which a recipe has words of its own.
+SAID_ELSEWHERE = {
+    "output_dir": "output_dir",
+    "seed": "seed",
+    "data_seed": "seed",
+    "learning_rate": "learning_rates",
+    "label_smoothing_factor": "label_smoothing of each task",
+}
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _quoted(label: Any) -> Any:
+    if isinstance(label, bool | int | float):
+        raise ValueError(f"a label is text; write '{str(label).lower() if isinstance(label, bool) else label}', in quotes")
+    return label
+
+
+def _as_list(given: Any) -> Any:
+    return given if isinstance(given, list) else [given]
+
+
+def _task_name(name: str) -> str:
+    if (problem := task_name_problem(name)) is not None:
+        raise ValueError(problem)
+    return name
+
+
+def _said_elsewhere(value: Any, info: ValidationInfo) -> Any:
+    raise ValueError(f"a recipe says this by its {SAID_ELSEWHERE[str(info.field_name)]}")
+
+
+def _training_model() -> type[_Words]:
+    """Every field of `TrainingArguments`, by its type where that is plain; the rest it checks itself."""
+    plain = (bool, int, float, str, bool | None, int | None, float | None, str | None)
+    settings: dict[str, Any] = {}
+    for name, kind in get_type_hints(TrainingArguments).items():
+        if name in SAID_ELSEWHERE:
+            settings[name] = (Annotated[Any, BeforeValidator(_said_elsewhere)], None)
+        elif name in TrainingArguments.__dataclass_fields__:
+            settings[name] = (kind if kind in plain else Any, None)
+    return create_model("TrainingRecipe", __base__=_Words, __doc__="Fields of `TrainingArguments`.", **settings)
+
+
+TrainingRecipe = _training_model()
+
+Label = Annotated[str, BeforeValidator(_quoted)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class HeadRecipe(_Words):
+    """The layers between the embedding and a task's logits; see `HeadConfig`."""
+
+    hidden_sizes: list[Annotated[int, Field(ge=1)]] = [256, 64]
+    normalization: Normalization = "layer"
+    activation: Activation = "relu"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class TaskRecipe(_Words):
+    """One task; see `TaskConfig`. Labels that are left out are those that occur in the training rows, sorted."""
+
+    name: Annotated[str, AfterValidator(_task_name)]
+    problem_type: ProblemType
+    labels: list[Label] | None = None
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    head: HeadRecipe | None = None
+
+
+class SourceRecipe(_Words):
+    """One table; see `Source`."""
+
+    path: str
+    text: str = "text"
+    labels: dict[str, Annotated[list[str], BeforeValidator(_as_list)]]
+
+
+class SplitRecipe(_Words):
+    """Shares of the training rows that are held out, stratified; the seed is the recipe's if left out."""
+
+    validation: Share | None = None
+    test: Share | None = None
+    seed: int | None = None
+
+
+class HideRecipe(_Words):
+    """The share of each task's training labels that is made missing; the seed is the recipe's if left out."""
+
+    fraction: Share
+    seed: int | None = None
+
+
+Sources = Annotated[list[SourceRecipe], BeforeValidator(_as_list)]
+
+
+class DataRecipe(_Words):
+    """Where the rows come from and how they are split."""
+
+    train: Sources
+    validation: Sources = []
+    test: Sources = []
+    split: SplitRecipe = SplitRecipe()
+    hide_labels: HideRecipe | None = None
+
+
+class RatesRecipe(_Words):
+    """Learning rates by depth; see `LearningRates`."""
+
+    heads: Rate
+    backbone: Rate
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Recipe(_Words):
+    """A whole run. Paths of data are absolute here; in the file they are relative to it."""
+
+    backbone: str
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    max_length: Annotated[int, Field(ge=2)] | None = None
+    head: HeadRecipe = HeadRecipe()
+    tasks: list[TaskRecipe]
+    data: DataRecipe
+    freeze: Freeze = "none"
+    learning_rates: RatesRecipe | None = None
+    training: TrainingRecipe = TrainingRecipe()
+    seed: int = 0
+    output_dir: str
+    examples: list[str] = []
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Reads and checks a recipe.
+
+    Args:
+        path: The YAML file.
+        overrides: `key=value` each, as on the command line: the key's parts joined by dots, the value in YAML.
+
+    Raises:
+        RecipeError: With every problem there is, each with its place.
+    """
+    path = Path(path)
+    content = read_yaml(path)
+    content.setdefault("output_dir", f"runs/{path.stem}")
+    for override in overrides or []:
+        set_value(content, override, path)
+    problems = consistency_problems(content)
+    try:
+        recipe = Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(path, describe_all(error, Recipe) + problems) from None
+    if problems:
+        raise RecipeError(path, problems)
+    return _with_absolute_paths(recipe, path.parent.resolve())
+
+
+def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
+    def absolute(sources: list[SourceRecipe]) -> list[SourceRecipe]:
+        return [source.model_copy(update={"path": str(folder / source.path)}) for source in sources]
+
+    splits = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
+    # A backbone is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder.
+    backbone = str(folder / recipe.backbone) if (folder / recipe.backbone).is_dir() else recipe.backbone
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), "backbone": backbone})

@@ -1,0 +1,282 @@
+"""What a multi-task model is: its backbone, its pooling and its ordered list of tasks."""
+
+import keyword
+import re
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+from huggingface_hub.dataclasses import strict
+from torch import nn
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+
+ProblemType = Literal[
+    "single_label_classification",
+    "multi_label_classification",
+    "binary_classification",
+    "regression",
+]
+Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
+Normalization = Literal["layer", "none"]
+Activation = Literal["relu", "gelu", "silu", "tanh"]
+
+PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
+RESERVED_TASK_NAMES = frozenset({"embedding", "text"})  # keys of a pipeline's answer, columns of a table
+
+
+@strict
+@dataclass
+class HeadConfig:
+    """The layers between the sentence embedding and the logits of one task.
+
+    Args:
+        hidden_sizes: Width of each hidden block; an empty list is a linear head.
+        normalization: What follows the linear layer of a hidden block.
+        activation: What follows the normalisation of a hidden block.
+        dropout: Probability, after each hidden block but the last.
+    """
+
+    hidden_sizes: list[int] = field(default_factory=lambda: [256, 64])
+    normalization: Normalization = "layer"
+    activation: Activation = "relu"
+    dropout: float | int = 0.1
+
+    def validate_sizes(self) -> None:
+        if any(size < 1 for size in self.hidden_sizes):
+            raise ValueError(f"hidden_sizes are {self.hidden_sizes}; each must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+
+
+@strict
+@dataclass
+class TaskConfig:
+    """One task: a question asked of every sentence.
+
+    Args:
+        name: Names the task in labels, logits, answers and metrics.
+        problem_type: How the answer is read; decides the loss and the number of logits.
+        labels: Names of the classes, in the order of their ids; `None` for regression.
+        num_labels: Instead of `labels`: that many classes, named `LABEL_0`, `LABEL_1`, ...
+        weight: What the task's loss is multiplied by in the sum over the tasks.
+        label_smoothing: Share of each target that is spread evenly over all classes.
+        class_weights: Weight of each class in the loss, in the order of `labels`.
+        head: The task's own head; `None` takes the model's.
+
+    Raises:
+        ValueError: If the name cannot name a task, or labels and problem type do not fit together.
+    """
+
+    name: str
+    problem_type: ProblemType
+    labels: list[str] | None = None
+    num_labels: int | None = None
+    weight: float | int = 1.0
+    label_smoothing: float | int = 0.0
+    class_weights: list[float] | None = None
+    head: HeadConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.problem_type == "regression":
+            self.num_labels = 1 if self.num_labels is None else self.num_labels
+        elif self.labels is None and self.num_labels is not None:
+            self.labels = [f"LABEL_{i}" for i in range(self.num_labels)]
+        elif self.labels is not None and self.num_labels is None:
+            self.num_labels = len(self.labels)
+
+    @property
+    def num_logits(self) -> int:
+        """Width of the head's output: one for a binary task, else one for each label."""
+        return 1 if self.problem_type in ("binary_classification", "regression") else len(self.labels or ())
+
+    def validate_name(self) -> None:
+        if (problem := task_name_problem(self.name)) is not None:
+            raise ValueError(problem)
+
+    def validate_labels(self) -> None:
+        if (problem := task_labels_problem(self.problem_type, self.labels, self.num_labels)) is not None:
+            raise ValueError(f"task {self.name!r}: {problem}")
+
+    def validate_loss(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"task {self.name!r}: weight is {self.weight}; it must not be negative")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"task {self.name!r}: label_smoothing is {self.label_smoothing}; it must be at least 0 and below 1"
+            )
+        if self.label_smoothing and self.problem_type == "regression":
+            raise ValueError(f"task {self.name!r}: label_smoothing is for classes; regression has none")
+        if self.class_weights is None:
+            return
+        if self.problem_type != "single_label_classification":
+            raise ValueError(f"task {self.name!r}: class_weights are for single_label_classification")
+        if len(self.class_weights) != len(self.labels or ()) or min(self.class_weights) < 0:
+            raise ValueError(
+                f"task {self.name!r}: class_weights are {self.class_weights}; "
+                f"they must be {len(self.labels or ())} numbers, none negative"
+            )
+
+
+@strict
+class MultiTaskConfig(PreTrainedConfig):
+    """Configuration of a [`MultiTaskModel`]; everything that can be wrong about it is said when it is built.
+
+    Args:
+        backbone_config: The encoder's own configuration, as an object or as a dict with its `model_type`.
+        tasks: The tasks, in order; each a `TaskConfig` or a dict of its fields.
+        pooling: How the token states become one sentence embedding, in sentence-transformers' words.
+        normalize: Whether the embedding is divided by its Euclidean norm, before the heads.
+        head: The head of every task that brings none of its own.
+        max_length: Number of tokens beyond which a text is cut; `None` means the backbone's own limit.
+
+    Example:
+        >>> from transformers import BertConfig
+        >>> config = MultiTaskConfig(
+        ...     backbone_config=BertConfig(),
+        ...     tasks=[{"name": "topic", "problem_type": "single_label_classification", "labels": ["art", "sport"]}],
+        ... )
+        >>> config.tasks[0].num_labels
+        2
+    """
+
+    model_type = "multitask"
+    has_no_defaults_at_init = True
+    sub_configs = {"backbone_config": AutoConfig}
+    # Gathering these in `evaluate()` would hold the states of every token of every row.
+    keys_to_ignore_at_inference = ["embeddings", "last_hidden_state", "hidden_states", "attentions", "task_losses"]
+
+    backbone_config: dict | PreTrainedConfig | None = None
+    tasks: list | None = None
+    pooling: Pooling = "mean"
+    normalize: bool = False
+    head: dict | HeadConfig | None = None
+    max_length: int | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.backbone_config = _as_backbone_config(self.backbone_config)
+        self.head = _as_head(self.head) or HeadConfig()
+        self.tasks = [parse_task(task) for task in self.tasks or []]
+        super().__post_init__(**kwargs)
+
+    def validate_tasks(self) -> None:
+        if (problem := task_list_problem([task.name for task in self.tasks])) is not None:
+            raise ValueError(problem)
+
+    def validate_max_length(self) -> None:
+        if self.max_length is not None and self.max_length < 2:
+            raise ValueError(f"max_length is {self.max_length}; it must be at least 2 tokens, or null")
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the token states and of the sentence embedding."""
+        return self.backbone_config.hidden_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as plain JSON types, without the path of the machine it was made on."""
+        output = super().to_dict()
+        output["tasks"] = [asdict(task) for task in self.tasks]
+        output["head"] = asdict(self.head)
+        # The base class's single-task fields would call every multi-task model one of two classes.
+        for name in ("id2label", "label2id", "problem_type"):
+            output.pop(name, None)
+        for name in ("_name_or_path", "architectures", "id2label", "label2id"):
+            output["backbone_config"].pop(name, None)
+        return output
+
+
+def task_name_problem(name: str) -> str | None:
+    """Why a name cannot name a task, with a free one; `None` if it can.
+
+    Heads are attributes of a module and names are parts of metrics and columns, so a name is a Python
+    identifier that no module has already.
+    """
+    free = re.sub(r"\W+", "_", name).strip("_") or "task"
+    free = f"task_{free}" if free[0].isdigit() else free
+    if name in RESERVED_TASK_NAMES:
+        return f"{name!r} cannot name a task (it is a key of every answer); try '{free}_'"
+    if hasattr(nn.ModuleDict(), free) or keyword.iskeyword(free):
+        reason = "a word of Python" if keyword.iskeyword(name) else "an attribute of nn.ModuleDict"
+        return f"{name!r} cannot name a task (it is {reason}); try '{free}_'"
+    if not name.isidentifier():
+        return f"{name!r} cannot name a task (letters, digits and _ only, not beginning with a digit); try {free!r}"
+    return None
+
+
+def task_list_problem(names: list[str]) -> str | None:
+    """Why tasks of these names cannot stand side by side; `None` if they can."""
+    if not names:
+        return "a multi-task model needs at least one task; none was given"
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        return f"task names must differ; given more than once: {', '.join(map(repr, doubled))}"
+    # `predict` writes the columns `<task>` and `<task>_score`.
+    if clashing := [name for name in names if f"{name}_score" in names]:
+        return f"tasks {clashing[0]!r} and '{clashing[0]}_score' would write the same column; rename one"
+    return None
+
+
+def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels: int | None) -> str | None:
+    """Why these labels do not fit this problem type; `None` if they do."""
+    if problem_type == "regression":
+        if labels is not None or num_labels not in (None, 1):
+            return "a regression task has no labels"
+        return None
+    if labels is None:
+        return f"{problem_type} needs its labels (or num_labels)"
+    if num_labels is not None and num_labels != len(labels):
+        return f"num_labels is {num_labels}, but {len(labels)} labels are given"
+    if doubled := sorted({label for label in labels if labels.count(label) > 1}):
+        return f"labels must differ; given more than once: {', '.join(map(repr, doubled))}"
+    if "" in labels:
+        return "a label is empty; an empty cell means that the label is missing"
+    if problem_type == "binary_classification" and len(labels) != 2:
+        return f"binary_classification has exactly 2 labels (negative first); given: {labels}"
+    fewest = 1 if problem_type == "multi_label_classification" else 2
+    if len(labels) < fewest:
+        return f"{problem_type} needs at least {fewest} labels; given: {labels}"
+    return None
+
+
+def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
+    """A task as it is, or from a dict of its settings.
+
+    Raises:
+        ValueError: If a setting is unknown or wrong.
+    """
+    if isinstance(given, TaskConfig):
+        return given
+    if not isinstance(given, dict):
+        raise ValueError(f"a task must be a dict of its settings; given: {given!r}")
+    return _as_dataclass(TaskConfig, {**given, "head": _as_head(given.get("head"))}, f"task {given.get('name')!r}")
+
+
+def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:
+    """`; did you mean 'x'?` if one of the allowed words is close to the one given, else nothing."""
+    close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _as_backbone_config(given: Any) -> PreTrainedConfig:
+    if isinstance(given, PreTrainedConfig):
+        return given
+    if not isinstance(given, dict) or "model_type" not in given:
+        raise ValueError(f"backbone_config must be a configuration or a dict with its model_type; given: {given!r}")
+    if given["model_type"] not in CONFIG_MAPPING or "auto_map" in given:
+        raise ValueError(
+            f"backbone_config: model_type {given['model_type']!r} is not part of transformers; "
+            "a backbone that needs remote code of its own cannot be nested here"
+        )
+    return CONFIG_MAPPING[given["model_type"]](**given)
+
+
+def _as_head(given: Any) -> HeadConfig | None:
+    return _as_dataclass(HeadConfig, given, "head") if isinstance(given, dict) else given
+
+
+def _as_dataclass(cls: type, given: dict[str, Any], where: str) -> Any:
+    allowed = [each.name for each in fields(cls)]
+    if unknown := [name for name in given if name not in allowed]:
+        raise ValueError(f"{where}: no such setting: {unknown[0]!r}{nearest_hint(unknown[0], allowed)}")
+    return cls(**given)
+
+
+MultiTaskConfig.register_for_auto_class()

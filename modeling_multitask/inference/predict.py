@@ -1,0 +1,117 @@
+"""Texts through a model in batches of similar length, in the order they were given.
+
+Shapes: N texts, D width of the encoder.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from ..modeling_multitask import MultiTaskModel, MultiTaskOutput, resolve_model_path
+from ..pipeline_multitask import DEFAULT_BATCH_SIZE, answer
+
+
+def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
+    """A trained model and its tokenizer.
+
+    Args:
+        model: Hub id, folder, or `package:NAME/FOLDER`.
+    """
+    path = resolve_model_path(model)
+    return MultiTaskModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+
+
+def encode(
+    model: MultiTaskModel | str,
+    texts: Iterable[str],
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    show_progress: bool = False,
+) -> np.ndarray:
+    """The sentence embedding of each text, as the heads see it.
+
+    Args:
+        model: A model, or where to load one from.
+        texts: The texts, in any order of length.
+        tokenizer: The model's own if left out.
+        batch_size: Texts in one forward pass.
+        show_progress: Whether to show a bar.
+
+    Returns:
+        (N, D), float32.
+    """
+    model, tokenizer = _loaded(model, tokenizer)
+    texts = list(texts)
+    rows = _run(model, tokenizer, texts, batch_size, show_progress, lambda output, i: output.embeddings[i].float())
+    return torch.stack(rows).cpu().numpy() if rows else np.empty((0, model.config.hidden_size), dtype=np.float32)
+
+
+def predict(
+    model: MultiTaskModel | str,
+    texts: Iterable[str],
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    show_progress: bool = False,
+    **top_k: int | None,
+) -> list[dict[str, Any]]:
+    """Every task's answer to each text, equal to those of the pipeline.
+
+    Args:
+        model: A model, or where to load one from.
+        texts: The texts, in any order of length.
+        tokenizer: The model's own if left out.
+        batch_size: Texts in one forward pass.
+        show_progress: Whether to show a bar.
+        top_k: `top_k=n` or `top_k=None`, as for the pipeline.
+    """
+    model, tokenizer = _loaded(model, tokenizer)
+    tasks = model.config.tasks
+
+    def answers(output: MultiTaskOutput, i: int) -> dict[str, Any]:
+        return {task.name: answer(output.logits[task.name][i], task, **top_k) for task in tasks}
+
+    return _run(model, tokenizer, list(texts), batch_size, show_progress, answers)
+
+
+def _loaded(
+    model: MultiTaskModel | str, tokenizer: PreTrainedTokenizerBase | None
+) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
+    if isinstance(model, str):
+        return load(model)
+    return model, AutoTokenizer.from_pretrained(model.name_or_path) if tokenizer is None else tokenizer
+
+
+@torch.inference_mode()
+def _run(
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: list[str],
+    batch_size: int,
+    show_progress: bool,
+    read: Callable[[MultiTaskOutput, int], Any],
+) -> list[Any]:
+    was_training = model.training
+    model.eval()
+    encoded = tokenizer(texts, truncation=True, max_length=model.config.max_length) if texts else {"input_ids": []}
+    lengths = [len(ids) for ids in encoded["input_ids"]]
+    order = sorted(range(len(texts)), key=lengths.__getitem__, reverse=True)  # the longest first: memory fails at once
+    results: list[Any] = [None] * len(texts)
+    with tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
+        for start in range(0, len(texts), batch_size):
+            rows = order[start : start + batch_size]
+            batch: dict[str, Tensor] = tokenizer.pad(
+                {name: [values[row] for row in rows] for name, values in encoded.items()}, return_tensors="pt"
+            )
+            output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+            for i, row in enumerate(rows):
+                results[row] = read(output, i)
+            bar.update(len(rows))
+    model.train(was_training)
+    return results

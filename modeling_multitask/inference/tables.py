@@ -1,0 +1,125 @@
+"""Tables of texts: read with every cell as it stands, and written with the answers beside it."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datasets_builder.sources import DataError, Source, check_source
+
+from ..configuration_multitask import TaskConfig, nearest_hint
+
+
+def read_table(path: Path, text: str) -> pa.Table:
+    """A CSV (every cell a string), JSON-lines or Parquet file, by its ending.
+
+    Raises:
+        DataError: If the file cannot be read, or has no column of this name for the text.
+    """
+    check_ending(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    table = _READERS[path.suffix](path, text)
+    if text not in table.column_names:
+        columns = ", ".join(map(repr, table.column_names))
+        raise DataError(f"{path}: no column {text!r}; its columns are {columns}{nearest_hint(text, table.column_names)}")
+    return table
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Writes CSV (a list as JSON), JSON lines or Parquet by the path's ending, whole or not at all."""
+    check_ending(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    _WRITERS[path.suffix](table, part)
+    os.replace(part, path)
+
+
+def check_ending(path: Path) -> None:
+    """Raises a `DataError` unless the file's ending is one that can be read and written."""
+    if path.suffix not in _READERS:
+        raise DataError(f"{path}: the ending {path.suffix!r} names no format; give one of {', '.join(_READERS)}")
+
+
+def answer_names(tasks: list[TaskConfig], prefix: str = "") -> list[str]:
+    """The columns that `add_answers` adds."""
+    kinds = [(task.name, () if task.problem_type == "regression" else ("_score",)) for task in tasks]
+    return [f"{prefix}{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
+
+
+def check_answer_columns(table: pa.Table, tasks: list[TaskConfig], prefix: str = "") -> None:
+    """Raises a `DataError` if the table has a column already that `add_answers` would add."""
+    if taken := [name for name in answer_names(tasks, prefix) if name in table.column_names]:
+        raise DataError(f"the input has a column {taken[0]!r} already; name the answers otherwise with --prefix")
+
+
+def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> pa.Table:
+    """The table with each task's answer and its score; of a regression the number alone, of a multi-label task lists."""
+    for task in tasks:
+        given = [row[task.name] for row in answers]
+        if task.problem_type == "regression":
+            columns = {"": pa.array([each["score"] for each in given], pa.float64())}
+        elif task.problem_type == "multi_label_classification":
+            columns = {
+                "": pa.array([[each["label"] for each in row] for row in given], pa.list_(pa.string())),
+                "_score": pa.array([[each["score"] for each in row] for row in given], pa.list_(pa.float64())),
+            }
+        else:
+            columns = {
+                "": pa.array([each["label"] for each in given], pa.string()),
+                "_score": pa.array([each["score"] for each in given], pa.float64()),
+            }
+        for ending, column in columns.items():
+            table = table.append_column(f"{prefix}{task.name}{ending}", column)
+    return table
+
+
+def _read_csv(path: Path, text: str) -> pa.Table:
+    check_source(Source(str(path), text=text))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader)
+        columns = zip(*(row for row in reader if row), strict=True)
+        return pa.table({name: pa.array(cells, pa.string()) for name, cells in zip(header, columns, strict=True)})
+
+
+def _read_jsonl(path: Path, text: str) -> pa.Table:
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: not JSON ({error.msg})") from None
+    return pa.Table.from_pylist(rows)
+
+
+def _read_parquet(path: Path, text: str) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: not a Parquet file ({error})") from None
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.column_names)
+        for row in table.to_pylist():
+            writer.writerow([json.dumps(cell) if isinstance(cell, list | dict) else cell for cell in row.values()])
+
+
+def _write_jsonl(table: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in table.to_pylist():
+            file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+
+_READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+_WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": pq.write_table}

@@ -1,0 +1,338 @@
+"""One encoder, many heads, one forward pass.
+
+Shapes: B rows, T tokens, D width of the encoder, C classes of one task.
+"""
+
+import importlib.util
+import inspect
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.activations import ACT2FN
+from transformers.utils import ModelOutput, can_return_tuple
+
+from .configuration_multitask import HeadConfig, MultiTaskConfig, TaskConfig, nearest_hint
+from .losses_multitask import IGNORE_INDEX, masked_loss
+from .pipeline_multitask import CUSTOM_PIPELINES
+from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
+
+DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
+
+
+@dataclass
+class MultiTaskOutput(ModelOutput):
+    """What a [`MultiTaskModel`] returns for one batch.
+
+    Args:
+        loss: (), the weighted sum of the task losses; only with labels.
+        logits: For each task, (B, C); (B, 1) for a binary task or a regression.
+        embeddings: (B, D), pooled, and normalised where the model normalises.
+        last_hidden_state: (B, T, D), the encoder's token states.
+        task_losses: For each task, (), before its weight; only with labels.
+        hidden_states: The encoder's, if asked for.
+        attentions: The encoder's, if asked for.
+    """
+
+    loss: Tensor | None = None
+    logits: dict[str, Tensor] | None = None
+    embeddings: Tensor | None = None
+    last_hidden_state: Tensor | None = None
+    task_losses: dict[str, Tensor] | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+class MultiTaskModel(PreTrainedModel):
+    """An encoder whose pooled sentence embedding feeds one head for each task.
+
+    Build one on a pretrained encoder with [`~MultiTaskModel.from_backbone`]; load a trained one with
+    `from_pretrained`.
+    """
+
+    config_class = MultiTaskConfig
+    base_model_prefix = "backbone"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    # Said outright: else the Trainer would conclude it from **kwargs in `forward`.
+    accepts_loss_kwargs = True
+    # Whether an attention implementation can be had is for the backbone to say.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: MultiTaskConfig) -> None:
+        super().__init__(config)
+        self.backbone = _build_backbone(config.backbone_config)
+        self.heads = TaskHeads(config)
+        self._backbone_inputs = {*inspect.signature(self.backbone.forward).parameters, *_OUTPUT_SWITCHES}
+        self.post_init()
+
+    @classmethod
+    def from_backbone(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike,
+        tasks: list[TaskConfig | dict[str, Any]],
+        *,
+        pooling: str | None = None,
+        normalize: bool | None = None,
+        head: HeadConfig | dict[str, Any] | None = None,
+        max_length: int | None = None,
+        **kwargs: Any,
+    ) -> "MultiTaskModel":
+        """A pretrained encoder with new heads, in float32 unless `dtype` says otherwise.
+
+        What is left out comes from the backbone's own sentence-transformers files where it has them, else
+        it is mean pooling, no normalisation, and 512 tokens or the encoder's limit, whichever is less.
+
+        Args:
+            pretrained_model_name_or_path: Hub id, folder, or `package:NAME/FOLDER` for a folder inside an
+                installed Python package.
+            tasks: The tasks, in order; each a `TaskConfig` or a dict of its fields.
+            pooling: One of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len.
+            normalize: Whether embeddings have length 1.
+            head: Head of every task that brings none of its own.
+            max_length: Number of tokens beyond which a text is cut.
+            kwargs: As for `AutoModel.from_pretrained`: `revision`, `token`, `dtype`, ...
+
+        Raises:
+            ValueError: If the tasks or settings cannot make a model, or the backbone needs remote code.
+            OSError: If there is no such backbone.
+        """
+        path = resolve_model_path(pretrained_model_name_or_path)
+        hub_kwargs = {key: kwargs[key] for key in ("revision", "token", "cache_dir") if key in kwargs}
+        settings = read_embedding_settings(path, **hub_kwargs)
+        if settings.subfolder:
+            kwargs["subfolder"] = settings.subfolder
+        backbone_config = AutoConfig.from_pretrained(path, **hub_kwargs, subfolder=settings.subfolder)
+        config = cls.config_class(
+            backbone_config=backbone_config,
+            tasks=tasks,
+            pooling=_first(pooling, settings.pooling, "mean"),
+            normalize=_first(normalize, settings.normalize, False),
+            head=head,
+            max_length=_first(max_length, settings.max_length, default_max_length(backbone_config)),
+            name_or_path=path,
+        )
+        model = cls(config)
+        # transformers 5 loads in the dtype of the file; training in half precision must be asked for.
+        kwargs.setdefault("dtype", torch.float32)
+        model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **kwargs, **_no_pooler(backbone_config))
+        model.config.backbone_config = model.backbone.config
+        return model.to(model.backbone.dtype)
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: dict[str, Tensor] | None = None,
+        num_items_in_batch: dict[str, Tensor] | None = None,
+        **kwargs: Any,
+    ) -> MultiTaskOutput:
+        """Every task's logits, and their loss if there are labels.
+
+        Args:
+            input_ids: (B, T).
+            attention_mask: (B, T), 1 at tokens and 0 at padding; all tokens if left out.
+            token_type_ids: (B, T); passed on only to an encoder that has segments.
+            position_ids: (B, T), likewise.
+            inputs_embeds: (B, T, D), instead of `input_ids`.
+            labels: By task name: (B,) class ids, (B, C) zeros and ones for a multi-label task, (B,) numbers
+                for a regression. Missing: -100, NaN for a regression. A task may be left out altogether.
+            num_items_in_batch: By task name, (), what its loss is divided by where this batch is only part of
+                an optimizer step; left out, the labelled entries of this batch.
+            kwargs: `output_hidden_states` and the like; what the encoder does not know is ignored, since
+                `pipeline()` passes whatever the tokenizer returns.
+        """
+        optional = {"token_type_ids": token_type_ids, "position_ids": position_ids, **kwargs}
+        encoded = self.backbone(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            **{name: value for name, value in optional.items() if name in self._backbone_inputs and value is not None},
+        )
+        states = encoded.last_hidden_state  # (B, T, D)
+        embeddings = pool(states, attention_mask, self.config.pooling)  # (B, D)
+        if self.config.normalize:
+            embeddings = F.normalize(embeddings, dim=-1)
+        logits = self.heads(embeddings)
+        loss, task_losses = None, None
+        if labels is not None:
+            task_losses = self._task_losses(logits, labels, num_items_in_batch or {})
+            loss = sum(task.weight * task_losses[task.name] for task in self.config.tasks)
+        return MultiTaskOutput(
+            loss=loss,
+            logits=logits,
+            embeddings=embeddings,
+            last_hidden_state=states,
+            task_losses=task_losses,
+            hidden_states=encoded.get("hidden_states"),
+            attentions=encoded.get("attentions"),
+        )
+
+    def save_pretrained(self, save_directory: str | os.PathLike, is_main_process: bool = True, **kwargs: Any) -> None:
+        """Saves weights, configuration and code, so that the folder loads without this package.
+
+        The folder is an AutoModel repository, a pipeline repository and a SentenceTransformer at once; only
+        the tokenizer is still to be saved beside it.
+        """
+        self.config.custom_pipelines = CUSTOM_PIPELINES
+        super().save_pretrained(save_directory, is_main_process=is_main_process, **kwargs)
+        if is_main_process:
+            write_sentence_transformers_files(self.config, save_directory)
+
+    def _task_losses(
+        self, logits: dict[str, Tensor], labels: dict[str, Tensor], divisors: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        if unknown := [name for name in labels if name not in logits]:
+            raise ValueError(
+                f"labels are given for {unknown[0]!r}, which is not a task of this model "
+                f"({', '.join(logits)}){nearest_hint(unknown[0], list(logits))}"
+            )
+        losses = {}
+        for task in self.config.tasks:
+            # A task without labels takes part all the same: DDP waits for a gradient of every parameter.
+            given = labels.get(task.name, _all_missing(logits[task.name], task))
+            losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name))
+        return losses
+
+
+class TaskHeads(nn.Module):
+    """One head for each task, all fed the same embedding.
+
+    A plain module with a `forward`, not a `ModuleDict`: peft cannot wrap the latter.
+    """
+
+    def __init__(self, config: MultiTaskConfig) -> None:
+        super().__init__()
+        for task in config.tasks:
+            self.add_module(task.name, _build_head(task.head or config.head, config.hidden_size, task.num_logits))
+
+    def forward(self, embeddings: Tensor) -> dict[str, Tensor]:
+        """(B, D) to a dict of (B, C) by task name."""
+        return {name: head(embeddings) for name, head in self.named_children()}
+
+
+def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
+    """One vector for each row from its token states, padding on either side left out.
+
+    Equal to sentence-transformers' `Pooling`; a row of padding alone gives zeros where that gives -inf.
+
+    Args:
+        states: (B, T, D).
+        attention_mask: (B, T), or `None` where every position is a token.
+        pooling: cls (the first token), mean, max, lasttoken, weightedmean (the i-th token weighs i) or
+            mean_sqrt_len (the sum over the square root of the number of tokens).
+
+    Returns:
+        (B, D), in the dtype of `states`; sums and counts are in float32 at least, since a bfloat16 sum of
+        257 ones is 256.
+    """
+    if attention_mask is None:
+        attention_mask = states.new_ones(states.shape[:2], dtype=torch.long)
+    if pooling in ("cls", "lasttoken"):
+        return _pick_token(states, attention_mask, last=pooling == "lasttoken")
+    present = attention_mask.bool().unsqueeze(-1)  # (B, T, 1)
+    if pooling == "max":
+        highest = states.masked_fill(~present, float("-inf")).amax(dim=1)  # (B, D)
+        return highest.masked_fill(~present.any(dim=1), 0.0)
+    accumulate = torch.promote_types(states.dtype, torch.float32)
+    weights = present.to(accumulate)
+    if pooling == "weightedmean":
+        weights = weights * weights.cumsum(dim=1)
+    total = (states * weights).sum(dim=1)  # (B, D)
+    count = weights.sum(dim=1).clamp(min=1e-9)  # (B, 1)
+    return (total / (count.sqrt() if pooling == "mean_sqrt_len" else count)).to(states.dtype)
+
+
+def resolve_model_path(model: str | os.PathLike) -> str:
+    """The folder behind `package:NAME/FOLDER`; a Hub id or a folder as it is.
+
+    Raises:
+        ValueError: If the package is not installed or has no such folder.
+    """
+    model = os.fspath(model)
+    if not model.startswith("package:"):
+        return model
+    package, _, folder = model.removeprefix("package:").partition("/")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError(f"{model}: no Python package {package!r} is installed; install the one that holds the model")
+    path = Path(spec.submodule_search_locations[0]) / folder
+    if not path.is_dir():
+        raise ValueError(f"{model}: the package {package!r} has no folder {folder!r}")
+    return str(path)
+
+
+def default_max_length(backbone_config: Any) -> int:
+    """512 tokens, or the encoder's own limit if that is less."""
+    limit = getattr(backbone_config, "max_position_embeddings", None)
+    if not isinstance(limit, int) or limit < 1:
+        return DEFAULT_MAX_LENGTH
+    # RoBERTa and its kin number positions from the padding id on, so two of them are never a token's.
+    offset = backbone_config.pad_token_id + 1 if backbone_config.model_type in _OFFSET_POSITIONS else 0
+    return min(DEFAULT_MAX_LENGTH, limit - offset)
+
+
+# Every encoder of transformers takes these, some of them only in **kwargs.
+_OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")
+_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
+
+
+def _build_backbone(config: Any) -> PreTrainedModel:
+    return AutoModel.from_config(config, **_no_pooler(config))
+
+
+def _no_pooler(config: Any) -> dict[str, bool]:
+    """`add_pooling_layer=False` for the encoders that know it: an unused pooler gets no gradient, which stops DDP."""
+    model_class = AutoModel._model_mapping[type(config)]
+    known = "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
+    return {"add_pooling_layer": False} if known else {}
+
+
+def _build_head(config: HeadConfig, width: int, num_logits: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i, size in enumerate(config.hidden_sizes):
+        if i > 0:
+            layers.append(nn.Dropout(config.dropout))
+        layers.append(nn.Linear(width, size))
+        if config.normalization == "layer":
+            layers.append(nn.LayerNorm(size))
+        layers.append(ACT2FN[config.activation])
+        width = size
+    return nn.Sequential(*layers, nn.Linear(width, num_logits))
+
+
+def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor:
+    positions = torch.arange(states.shape[1], device=states.device)
+    # The rank of a token is its position, counted from the side it is looked for; padding ranks below all.
+    rank = (positions if last else -positions) - (attention_mask == 0) * states.shape[1] * 2  # (B, T)
+    picked = states[torch.arange(len(states), device=states.device), rank.argmax(dim=1)]  # (B, D)
+    return picked * attention_mask.any(dim=1, keepdim=True)
+
+
+def _all_missing(logits: Tensor, task: TaskConfig) -> Tensor:
+    if task.problem_type == "regression":
+        return logits.new_full((len(logits),), float("nan"))
+    shape = logits.shape if task.problem_type == "multi_label_classification" else logits.shape[:1]
+    return torch.full(shape, IGNORE_INDEX, device=logits.device)
+
+
+def _first(*candidates: Any) -> Any:
+    return next(candidate for candidate in candidates if candidate is not None)
+
+
+MultiTaskModel.register_for_auto_class("AutoModel")

@@ -1,0 +1,100 @@
+"""Text in; every task's labelled answer out, and the sentence embedding if asked for.
+
+Shapes: C classes of one task, D width of the encoder.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Pipeline
+
+from .configuration_multitask import TaskConfig
+
+PIPELINE_TASK = "multitask-classification"
+# What config.json says of this file; `pipeline()` finds it there.
+CUSTOM_PIPELINES = {PIPELINE_TASK: {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}}
+
+DEFAULT_BATCH_SIZE = 32
+DEFAULT_THRESHOLD = 0.5  # above which a class of a multi-label task is part of the answer
+
+Answer = dict[str, Any] | list[dict[str, Any]]
+
+
+class MultiTaskPipeline(Pipeline):
+    """Answers all tasks of a [`MultiTaskModel`] for a text, or for each of a list of texts.
+
+    Args:
+        top_k: How many classes to give for each task, best first; `None` for all of them. Left out: the
+            answer alone, or for a multi-label task the classes above their threshold.
+        return_embedding: Adds the sentence embedding, a list of D floats, under the key `embedding`.
+
+    Example:
+        >>> classify = pipeline("multitask-classification", model="me/reviews", trust_remote_code=True)
+        >>> classify("The battery died within a day.")
+        {'domain': {'label': 'product', 'score': 0.98}, 'sentiment': {'label': 'negative', 'score': 0.99}}
+    """
+
+    _load_tokenizer = True
+
+    def __init__(self, *args: Any, batch_size: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, batch_size=batch_size or DEFAULT_BATCH_SIZE, **kwargs)
+
+    def _sanitize_parameters(
+        self, **parameters: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        allowed = {"top_k", "return_embedding"}
+        if unknown := sorted(set(parameters) - allowed):
+            raise ValueError(f"{unknown[0]!r} is not a parameter of this pipeline ({', '.join(sorted(allowed))})")
+        return {}, {}, parameters
+
+    def preprocess(self, text: str) -> dict[str, Tensor]:
+        # The model's own length: the tokenizer's files may carry other limits, or none.
+        return self.tokenizer(text, truncation=True, max_length=self.model.config.max_length, return_tensors="pt")
+
+    def _forward(self, model_inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        output = self.model(**model_inputs)
+        # A flat dict, for `pipeline()` cuts a batch into rows by its values; no task may be called "embedding".
+        return {**output.logits, "embedding": output.embeddings}
+
+    def postprocess(self, model_outputs: dict[str, Tensor], **parameters: Any) -> dict[str, Any]:
+        return_embedding = parameters.pop("return_embedding", False)
+        answers: dict[str, Any] = {
+            task.name: answer(model_outputs[task.name][0], task, **parameters) for task in self.model.config.tasks
+        }
+        if return_embedding:
+            answers["embedding"] = model_outputs["embedding"][0].float().tolist()
+        return answers
+
+
+def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
+    """The labelled answer that one row's logits give for one task.
+
+    Args:
+        logits: (C,); (1,) for a binary task or a regression.
+        task: Says the problem type and the labels.
+        top_k: `top_k=n` or `top_k=None` as in [`MultiTaskPipeline`].
+    """
+    scores = probabilities(logits, task.problem_type)
+    if task.problem_type == "regression":
+        return {"score": scores[0].item()}
+    ranked = [
+        {"label": task.labels[i], "score": scores[i].item()} for i in scores.argsort(descending=True, stable=True)
+    ]
+    if "top_k" in top_k:
+        return ranked[: top_k["top_k"]]
+    if task.problem_type == "multi_label_classification":
+        return [each for each in ranked if each["score"] > DEFAULT_THRESHOLD]
+    return ranked[0]
+
+
+def probabilities(logits: Tensor, problem_type: str) -> Tensor:
+    """Logits (..., C) as the score of each label; both labels for a binary task, the number itself for a regression."""
+    logits = logits.float()
+    if problem_type == "single_label_classification":
+        return logits.softmax(dim=-1)
+    if problem_type == "multi_label_classification":
+        return logits.sigmoid()
+    if problem_type == "binary_classification":
+        return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-1)
+    return logits

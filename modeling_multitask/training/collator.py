@@ -1,0 +1,92 @@
+"""Rows with gaps become one padded batch with a tensor of labels for every task.
+
+Shapes: B rows, T tokens of the longest, C classes of one task.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from ..configuration_multitask import MultiTaskConfig, TaskConfig, nearest_hint
+from ..losses_multitask import IGNORE_INDEX
+
+
+@dataclass
+class MultiTaskCollator:
+    """Makes a batch of rows; each has `input_ids` (or a `text`) and any of the tasks' columns.
+
+    A label may be a class id or a class name; for a multi-label task a list or a dict of 0, 1 and null, one for
+    each label; a number for a regression. Missing are null, NaN, -1 and -100, and a column that is not there.
+
+    Args:
+        tokenizer: Pads, and tokenises rows that bring a text.
+        config: The model's configuration; it says the tasks and the length beyond which a text is cut.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    config: MultiTaskConfig
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """The batch: the tokenizer's tensors (B, T), and `labels` by task name.
+
+        Raises:
+            ValueError: If a label is not one of its task's; the message names the task, the label and the text.
+        """
+        batch = dict(self._tokens(rows))
+        batch["labels"] = {task.name: self._labels(rows, task) for task in self.config.tasks}
+        return batch
+
+    def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
+        if "input_ids" not in rows[0]:
+            return self.tokenizer(
+                [row["text"] for row in rows],
+                truncation=True,
+                max_length=self.config.max_length,
+                padding=True,
+                return_tensors="pt",
+            )
+        names = [name for name in self.tokenizer.model_input_names if name in rows[0]]
+        return self.tokenizer.pad([{name: row[name] for name in names} for row in rows], return_tensors="pt")
+
+    def _labels(self, rows: list[dict[str, Any]], task: TaskConfig) -> Tensor:
+        dtype = torch.float32 if task.problem_type == "regression" else torch.long
+        return torch.tensor([self._label(row, task) for row in rows], dtype=dtype)
+
+    def _label(self, row: dict[str, Any], task: TaskConfig) -> Any:
+        given = row.get(task.name)
+        try:
+            if task.problem_type == "regression":
+                return math.nan if given is None else float(given)
+            if task.problem_type == "multi_label_classification":
+                return _positions(given, task)
+            return _class_id(given, task.labels or [])
+        except ValueError as error:
+            where = f" (text: {row['text'][:60]!r})" if "text" in row else ""
+            raise ValueError(f"task {task.name!r}: {error}{where}") from None
+
+
+def _class_id(given: Any, labels: list[str]) -> int:
+    if isinstance(given, str):
+        if given not in labels:
+            raise ValueError(f"{given!r} is not one of its labels {labels}{nearest_hint(given, labels)}")
+        return labels.index(given)
+    if given is None or given != given or given in (-1, IGNORE_INDEX):
+        return IGNORE_INDEX
+    if given != int(given) or not 0 <= given < len(labels):
+        raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor -1 or -100 for missing")
+    return int(given)
+
+
+def _positions(given: Any, task: TaskConfig) -> list[int]:
+    labels = task.labels or []
+    if given is None:
+        return [IGNORE_INDEX] * len(labels)
+    values = [given.get(label) for label in labels] if isinstance(given, Mapping) else list(given)
+    if len(values) != len(labels):
+        raise ValueError(f"{len(values)} positions are given, but it has {len(labels)} labels")
+    return [_class_id(value, ["0", "1"]) for value in values]

@@ -1,0 +1,32 @@
+"""The mean loss of each task between two lines of the log."""
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+
+class TaskLossLog:
+    """Adds task losses up on their device, so that a step waits for nothing; reads them when a line is logged.
+
+    Each task loss is its share of an optimizer step's mean, so the sum over micro-batches and processes, divided
+    by the number of steps, is the mean loss per step.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._first_step = 0
+
+    def add(self, task_losses: dict[str, Tensor]) -> None:
+        """Adds one micro-batch."""
+        for name, loss in task_losses.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(loss.mean())) + loss.detach().mean()
+
+    def read(self, step: int, accelerator: Accelerator) -> dict[str, float]:
+        """`<task>_loss` per optimizer step since the last reading, over all processes; starts anew."""
+        steps = max(step - self._first_step, 1)
+        means = {
+            f"{name}_loss": accelerator.reduce(total, reduction="sum").item() / steps
+            for name, total in self._sums.items()
+        }
+        self._sums, self._first_step = {}, step
+        return means

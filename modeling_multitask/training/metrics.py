@@ -1,0 +1,140 @@
+"""How good the answers to each task are, over the rows that have a label for it.
+
+Shapes: N rows of a whole evaluation set, C classes of one task.
+"""
+
+from typing import Any
+
+import datasets
+import evaluate
+import numpy as np
+import torch
+from transformers import EvalPrediction
+
+from datasets_builder.extras import import_extra
+
+from ..configuration_multitask import TaskConfig
+from ..losses_multitask import labelled, masked_loss
+from ..pipeline_multitask import DEFAULT_THRESHOLD
+
+# The metric by which a task enters the aggregate `score`.
+MAIN_METRIC = {
+    "single_label_classification": "macro_f1",
+    "binary_classification": "macro_f1",
+    "multi_label_classification": "macro_f1",
+    "regression": "spearman",
+}
+
+_DESCRIPTION = """Accuracy and macro-F1 of classes, or error and rank correlation of numbers, over the entries that
+have a reference. A missing reference is -100 for a class and NaN for a number."""
+_INPUTS = """predictions, references: one entry for each row; for a multi-label task a list of zeros and ones."""
+_CITATION = """@article{scikit-learn, title={Scikit-learn: Machine Learning in {P}ython}, author={Pedregosa et al.},
+journal={Journal of Machine Learning Research}, volume={12}, pages={2825--2830}, year={2011}}"""
+
+
+class TaskMetric(evaluate.Metric):
+    """The metrics of one task, as an `evaluate.Metric` that needs no download.
+
+    Args:
+        config_name: The task's problem type.
+
+    Example:
+        >>> metric = TaskMetric("single_label_classification")
+        >>> metric.compute(predictions=[0, 1, 1], references=[0, 1, -100])
+        {'rows': 2, 'accuracy': 1.0, 'macro_f1': 1.0}
+    """
+
+    def __init__(self, config_name: str, **kwargs: Any) -> None:
+        super().__init__(config_name=config_name, keep_in_memory=True, **kwargs)
+
+    def _info(self) -> evaluate.MetricInfo:
+        entry: Any = datasets.Value("float64" if self.config_name == "regression" else "int64")
+        if self.config_name == "multi_label_classification":
+            entry = datasets.Sequence(entry)
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=datasets.Features({"predictions": entry, "references": entry}),
+        )
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        predictions, references = np.asarray(predictions), np.asarray(references)
+        present = labelled(torch.from_numpy(references), str(self.config_name)).numpy()
+        rows = int(present.reshape(len(present), -1).any(axis=1).sum())
+        if rows == 0:
+            return {"rows": 0}
+        if self.config_name == "regression":
+            return {"rows": rows, **_number_metrics(predictions[present], references[present])}
+        if self.config_name == "multi_label_classification":
+            macro_f1 = _mean_f1_of_labels(predictions, references, present)
+        else:
+            macro_f1 = _f1(predictions[present], references[present], average="macro")
+        return {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
+
+
+def multi_task_metrics(
+    logits: dict[str, np.ndarray], labels: dict[str, np.ndarray], tasks: list[TaskConfig]
+) -> dict[str, Any]:
+    """Each task's loss and metrics, and the aggregate `score`.
+
+    Args:
+        logits: By task name, (N, C).
+        labels: By task name, as in a batch.
+        tasks: The model's tasks.
+
+    Returns:
+        By task name a dict of `rows`, `loss` and metrics, only `rows` for a task that no row has a label for;
+        and `score`, the mean of the main metrics over the tasks that have labelled rows, 0 if none has.
+    """
+    metrics: dict[str, Any] = {task.name: _task_metrics(logits[task.name], labels[task.name], task) for task in tasks}
+    mains = [metrics[task.name][MAIN_METRIC[task.problem_type]] for task in tasks if metrics[task.name]["rows"]]
+    return {**metrics, "score": float(np.mean(mains)) if mains else 0.0}
+
+
+def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[str, float]:
+    """The same with keys as the Trainer logs them: `<task>_accuracy`, ..., `score`."""
+    metrics = multi_task_metrics(prediction.predictions, prediction.label_ids, tasks)
+    flat = {f"{task.name}_{name}": value for task in tasks for name, value in metrics[task.name].items()}
+    return {**flat, "score": metrics["score"]}
+
+
+def predicted(logits: np.ndarray, problem_type: str) -> np.ndarray:
+    """The answers that logits give: class ids (N,), zeros and ones (N, C), or numbers (N,)."""
+    if problem_type == "single_label_classification":
+        return logits.argmax(axis=-1)
+    if problem_type == "regression":
+        return logits[:, 0]
+    # A sigmoid is above the threshold where its logit is above the threshold's.
+    positive = (logits > np.log(DEFAULT_THRESHOLD / (1 - DEFAULT_THRESHOLD))).astype(np.int64)
+    return positive[:, 0] if problem_type == "binary_classification" else positive
+
+
+def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
+    answers = predicted(logits, task.problem_type)
+    metrics = TaskMetric(task.problem_type).compute(predictions=answers, references=labels)
+    if metrics["rows"]:
+        loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)
+        metrics["loss"] = loss.item()
+    return metrics
+
+
+def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    errors = predictions - references
+    constant = np.ptp(predictions) == 0 or np.ptp(references) == 0  # has no rank correlation; NaN must not win
+    spearmanr = import_extra("scipy.stats", extra="train").spearmanr
+    return {
+        "mae": float(np.abs(errors).mean()),
+        "rmse": float(np.sqrt(np.square(errors).mean())),
+        "spearman": 0.0 if constant else float(spearmanr(predictions, references).statistic),
+    }
+
+
+def _mean_f1_of_labels(predictions: np.ndarray, references: np.ndarray, present: np.ndarray) -> float:
+    columns = zip(predictions.T, references.T, present.T, strict=True)
+    return float(np.mean([_f1(p[m], r[m], average="binary") for p, r, m in columns if m.any()]))
+
+
+def _f1(predictions: np.ndarray, references: np.ndarray, *, average: str) -> float:
+    f1_score = import_extra("sklearn.metrics", extra="train").f1_score
+    return float(f1_score(references, predictions, average=average, zero_division=0))

@@ -1,0 +1,43 @@
+"""What a person sees while a model trains: a bar, and one line for each evaluation."""
+
+from typing import Any
+
+from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+
+class EvaluationLines(ProgressCallback):
+    """The Trainer's progress bar, with a readable line in place of the logged dicts."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        line = describe_evaluation(logs or {}, state)
+        if state.is_world_process_zero and line and self.training_bar is not None:
+            self.training_bar.write(line)
+
+
+def describe_evaluation(logs: dict[str, Any], state: TrainerState) -> str | None:
+    """`epoch 1: loss 0.42 | domain accuracy 0.91 macro_f1 0.90 | ... | score 0.91`; `None` for other logs."""
+    if "eval_score" not in logs:
+        return None
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    parts = [f"epoch {state.epoch or 0:.4g}: loss {losses[-1]:.4f}" if losses else f"epoch {state.epoch or 0:.4g}"]
+    tasks = [key.removeprefix("eval_").removesuffix("_rows") for key in logs if key.endswith("_rows")]
+    for task in tasks:
+        names = ("accuracy", "macro_f1", "mae", "spearman")
+        found = [f"{name} {logs[f'eval_{task}_{name}']:.3f}" for name in names if f"eval_{task}_{name}" in logs]
+        parts.append(f"{task} {' '.join(found)}" if found else f"{task} has no labelled rows")
+    return " | ".join([*parts, f"score {logs['eval_score']:.3f}"])
+
+
+def show_one_line_per_evaluation(trainer: Trainer) -> None:
+    """Replaces the Trainer's own printing; with `disable_tqdm` nothing is printed."""
+    trainer.remove_callback(PrinterCallback)
+    if trainer.pop_callback(ProgressCallback) is not None:
+        trainer.add_callback(EvaluationLines())

@@ -1,0 +1,65 @@
+"""Trains what a recipe says and prints what came of it.
+
+python -m scripts.train configuration/recipes/quickstart.yaml seed=1 output_dir=runs/again
+"""
+
+import argparse
+import sys
+from typing import Any
+
+from accelerate import PartialState
+
+from configuration import RecipeError, load_recipe
+from configuration.run import Run, train
+from datasets_builder import DataError
+from datasets_builder.extras import import_extra
+from modeling_multitask.inference import predict
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; 1 if there is something for the user to mend."""
+    parser = argparse.ArgumentParser(prog="scripts.train", description="Train a multi-task model from a recipe.")
+    parser.add_argument("recipe", help="a YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as seed=1 or training.bf16=true")
+    parser.add_argument("--force", action="store_true", help="overwrite what output_dir holds")
+    arguments = parser.parse_args(argv)
+    try:
+        recipe = load_recipe(arguments.recipe, arguments.overrides)
+        run = train(recipe, force=arguments.force)
+    except (RecipeError, DataError, FileExistsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if PartialState().is_main_process:
+        show(run, recipe.examples)
+    return 0
+
+
+def show(run: Run, examples: list[str]) -> None:
+    """Prints the figures, the examples' answers, and how to load the model."""
+    console = import_extra("rich.console", extra="train").Console()
+    for split, results in run.results.items():
+        console.print(figures(split, results, run.labelled_rows))
+    for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
+        print(text)
+        for task, answer in answers.items():
+            print(f"    {task}: {answer}")
+    print(f"\nThe model is in {run.folder}. Anyone loads it without this package:\n")
+    print("    from transformers import pipeline")
+    print(f'    classify = pipeline("multitask-classification", model="{run.folder}", trust_remote_code=True)')
+    print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
+
+
+def figures(split: str, results: dict[str, Any], labelled_rows: dict[str, int]) -> Any:
+    """The split's metrics as a table."""
+    table = import_extra("rich.table", extra="train").Table(title=f"{split} (score {results['score']:.4f})")
+    metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name != "rows"))
+    for heading in ("task", "labelled rows in training", f"labelled rows in {split}", *metrics):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task, rows in labelled_rows.items():
+        cells = [f"{results[task][name]:.4f}" if name in results[task] else "" for name in metrics]
+        table.add_row(task, str(rows), str(results[task]["rows"]), *cells)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
