@@ -19,7 +19,7 @@ Content = dict[str, Any]
 def consistency_problems(content: Content) -> list[str]:
     """What does not fit together, each problem with its place."""
     tasks = _tables(content.get("tasks"))
-    data = content.get("data") if isinstance(content.get("data"), dict) else {}
+    data = _table(content.get("data"))
     return [*_task_problems(tasks, content), *_source_problems(tasks, data), *_split_problems(data)]
 
 
@@ -59,7 +59,7 @@ def _source_problems(tasks: list[Content], data: Content) -> list[str]:
 
 
 def _split_problems(data: Content) -> list[str]:
-    split = data.get("split") if isinstance(data.get("split"), dict) else {}
+    split = _table(data.get("split"))
     shares = {name: split[name] for name in ("validation", "test") if isinstance(split.get(name), int | float)}
     problems = [
         f"data.split.{name}: rows for {name} are taken from train, but data.{name} gives a file; say one of the two"
@@ -69,6 +69,10 @@ def _split_problems(data: Content) -> list[str]:
     if sum(shares.values()) >= 1:
         problems.append(f"data.split: {' + '.join(map(str, shares.values()))} leaves nothing to train on")
     return problems
+
+
+def _table(given: Any) -> Content:
+    return given if isinstance(given, dict) else {}
 
 
 def _tables(given: Any) -> list[Content]:

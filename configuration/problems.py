@@ -52,7 +52,8 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
     message = detail["msg"].removeprefix("Input ")
     hint = ""
     if detail["type"] == "literal_error":
-        hint = nearest_hint(str(given), [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")])
+        expected = context["expected"].replace(" or ", ",").split(",")
+        hint = nearest_hint(str(given), [word.strip(" '") for word in expected])
     return f"{where}: {message[0].lower()}{message[1:]}; given: {given!r}{hint}"
 
 

@@ -44,7 +44,8 @@ class _Words(BaseModel):
 
 def _quoted(label: Any) -> Any:
     if isinstance(label, bool | int | float):
-        raise ValueError(f"a label is text; write '{str(label).lower() if isinstance(label, bool) else label}', in quotes")
+        word = str(label).lower() if isinstance(label, bool) else label
+        raise ValueError(f"a label is text; write '{word}', in quotes")
     return label
 
 
@@ -58,11 +59,11 @@ def _task_name(name: str) -> str:
     return name
 
 
-def _said_elsewhere(value: Any, info: ValidationInfo) -> Any:
+def _said_elsewhere(_value: Any, info: ValidationInfo) -> Any:
     raise ValueError(f"a recipe says this by its {SAID_ELSEWHERE[str(info.field_name)]}")
 
 
-def _training_model() -> type[_Words]:
+def _training_fields() -> Any:
     """Every field of `TrainingArguments`, by its type where that is plain; the rest it checks itself."""
     plain = (bool, int, float, str, bool | None, int | None, float | None, str | None)
     settings: dict[str, Any] = {}
@@ -71,10 +72,10 @@ def _training_model() -> type[_Words]:
             settings[name] = (Annotated[Any, BeforeValidator(_said_elsewhere)], None)
         elif name in TrainingArguments.__dataclass_fields__:
             settings[name] = (kind if kind in plain else Any, None)
-    return create_model("TrainingRecipe", __base__=_Words, __doc__="Fields of `TrainingArguments`.", **settings)
+    return create_model("TrainingFields", __base__=_Words, **settings)
 
 
-TrainingRecipe = _training_model()
+_TrainingFields: Any = _training_fields()
 
 Label = Annotated[str, BeforeValidator(_quoted)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -143,6 +144,10 @@ class RatesRecipe(_Words):
     heads: Rate
     backbone: Rate
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class TrainingRecipe(_TrainingFields):
+    """Any field of `TrainingArguments` for which a recipe has no word of its own."""
 
 
 class Recipe(_Words):

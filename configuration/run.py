@@ -96,7 +96,8 @@ def load_tokenizer(backbone: str) -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(resolve_model_path(backbone))
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise RecipeError("recipe", [f"backbone: no such folder, nor a model that the Hub gives: {backbone!r} ({reason})"]) from error
+        problem = f"backbone: no such folder, nor a model that the Hub gives: {backbone!r} ({reason})"
+        raise RecipeError("recipe", [problem]) from error
 
 
 def build_dataset(recipe: Recipe) -> tuple[DatasetDict, list[TaskConfig]]:
@@ -139,6 +140,7 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
     settings = {**TRAINING_DEFAULTS, **recipe.training.model_dump(exclude_unset=True)}
     if not (data.validation or data.split.validation):
         settings["eval_strategy"] = "no"
+    settings.setdefault("use_cpu", not torch.accelerator.is_available())  # else bf16 is refused on a CPU
     settings.setdefault("save_strategy", settings["eval_strategy"])
     settings.setdefault("logging_strategy", "epoch")
     settings.setdefault("load_best_model_at_end", settings["eval_strategy"] != "no")
@@ -147,7 +149,7 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
             output_dir=f"{recipe.output_dir}/checkpoints",
             seed=recipe.seed,
             freeze=recipe.freeze,
-            learning_rates=recipe.learning_rates and recipe.learning_rates.model_dump(),
+            learning_rates=None if recipe.learning_rates is None else recipe.learning_rates.model_dump(),
             **settings,
         )
     except (ValueError, TypeError) as error:

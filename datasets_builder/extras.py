@@ -17,7 +17,7 @@ def import_extra(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = module.split(".")[0]
+        package = module.split(".", maxsplit=1)[0]
         raise ImportError(
             f"{package} is not installed; it comes with the extra {extra!r}: pip install 'modeling-multitask[{extra}]'"
         ) from error

@@ -122,9 +122,7 @@ def _numbers(cells: pa.ChunkedArray, row: int, column: str, wrong: list[str]) ->
     cells = _empty_as_null(cells)
     numeric = pc.match_substring_regex(cells, r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
     _note_wrong(cells, pc.invert(pc.fill_null(numeric, True)), row, column, "not a number", wrong)
-    return pc.cast(pc.utf8_trim_whitespace(cells.filter(numeric)), pa.float32()) if wrong else pc.cast(
-        pc.utf8_trim_whitespace(cells), pa.float32()
-    )
+    return pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, cells, None)), pa.float32())
 
 
 def _empty_as_null(cells: pa.ChunkedArray) -> pa.Array:
@@ -133,8 +131,10 @@ def _empty_as_null(cells: pa.ChunkedArray) -> pa.Array:
 
 
 def _note_wrong(cells: pa.Array, mask: pa.Array, row: int, column: str, why: str, wrong: list[str]) -> None:
-    for i in pc.indices_nonzero(mask).to_pylist():
-        wrong.append(f"row {row + i + 1}, column {column!r}: {cells[i].as_py()!r} is {why}")
+    wrong += [
+        f"row {row + i + 1}, column {column!r}: {cells[i].as_py()!r} is {why}"
+        for i in pc.indices_nonzero(mask).to_pylist()
+    ]
 
 
 def _wrong_cells(source: Source, wrong: list[str]) -> str:

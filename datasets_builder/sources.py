@@ -85,26 +85,24 @@ def fingerprint(sources: list[Source]) -> str:
     digest = hashlib.sha256()
     for source in sources:
         digest.update(repr((source.text, sorted(source.labels.items()))).encode())
-        with open(source.path, "rb") as file:
+        with Path(source.path).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 
-def _check_rows(path: Path, rows: Iterator[list[str]], columns: list[str]) -> None:
-    line = 1
+def _check_rows(path: Path, rows: Any, columns: list[str]) -> None:
     try:
         header = next(rows, None)
         if not header:
             raise DataError(f"{path}: the file is empty")
         _check_header(path, header, columns)
         count = 0
-        for line, row in enumerate(rows, start=2):
-            line = rows.line_num
+        for row in rows:
             if row and len(row) != len(header):
-                raise DataError(f"{path}, line {line}: {len(row)} cells, but the header has {len(header)}")
+                raise DataError(f"{path}, line {rows.line_num}: {len(row)} cells, but the header has {len(header)}")
             count += bool(row)
     except csv.Error as error:
-        raise DataError(f"{path}, line {line}: not CSV ({error})") from None
+        raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from None
     if count == 0:
         raise DataError(f"{path}: a header, but no rows")
 
@@ -120,7 +118,7 @@ def _check_header(path: Path, header: list[str], columns: list[str]) -> None:
 
 
 def _header(path: str) -> list[str]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
         return next(csv.reader(file))
 
 

@@ -7,11 +7,9 @@ from .configuration_multitask import HeadConfig, MultiTaskConfig, TaskConfig
 from .modeling_multitask import MultiTaskModel, MultiTaskOutput
 from .pipeline_multitask import PIPELINE_TASK, MultiTaskPipeline
 from .training import LearningRates, MultiTaskCollator, MultiTaskTrainer, MultiTaskTrainingArguments
-
 from .version import __version__
 
 __all__ = [
-    "__version__",
     "HeadConfig",
     "LearningRates",
     "MultiTaskCollator",
@@ -22,6 +20,7 @@ __all__ = [
     "MultiTaskTrainer",
     "MultiTaskTrainingArguments",
     "TaskConfig",
+    "__version__",
 ]
 
 AutoConfig.register(MultiTaskConfig.model_type, MultiTaskConfig)

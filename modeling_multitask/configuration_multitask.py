@@ -4,7 +4,7 @@ import keyword
 import re
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from huggingface_hub.dataclasses import strict
 from torch import nn
@@ -42,6 +42,7 @@ class HeadConfig:
     dropout: float | int = 0.1
 
     def validate_sizes(self) -> None:
+        """Refuses widths and probabilities that cannot be."""
         if any(size < 1 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes are {self.hidden_sizes}; each must be at least 1")
         if not 0 <= self.dropout < 1:
@@ -90,14 +91,17 @@ class TaskConfig:
         return 1 if self.problem_type in ("binary_classification", "regression") else len(self.labels or ())
 
     def validate_name(self) -> None:
+        """Refuses a name that cannot name a task."""
         if (problem := task_name_problem(self.name)) is not None:
             raise ValueError(problem)
 
     def validate_labels(self) -> None:
+        """Refuses labels that do not fit the problem type."""
         if (problem := task_labels_problem(self.problem_type, self.labels, self.num_labels)) is not None:
             raise ValueError(f"task {self.name!r}: {problem}")
 
     def validate_loss(self) -> None:
+        """Refuses weights and smoothing that cannot be."""
         if self.weight < 0:
             raise ValueError(f"task {self.name!r}: weight is {self.weight}; it must not be negative")
         if not 0 <= self.label_smoothing < 1:
@@ -141,28 +145,32 @@ class MultiTaskConfig(PreTrainedConfig):
 
     model_type = "multitask"
     has_no_defaults_at_init = True  # read by transformers before 5.20
-    sub_configs = {"backbone_config": AutoConfig}
+    sub_configs: ClassVar = {"backbone_config": AutoConfig}
     # Gathering these in `evaluate()` would hold the states of every token of every row.
-    keys_to_ignore_at_inference = ["embeddings", "last_hidden_state", "hidden_states", "attentions", "task_losses"]
+    keys_to_ignore_at_inference: ClassVar = [
+        *["embeddings", "last_hidden_state", "hidden_states", "attentions", "task_losses"]
+    ]
 
-    backbone_config: dict | PreTrainedConfig | None = None
-    tasks: list | None = None
+    backbone_config: Any = None
+    tasks: list = field(default_factory=list)
     pooling: Pooling = "mean"
     normalize: bool = False
-    head: dict | HeadConfig | None = None
+    head: Any = None
     max_length: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.backbone_config = _as_backbone_config(self.backbone_config)
         self.head = _as_head(self.head) or HeadConfig()
-        self.tasks = [parse_task(task) for task in self.tasks or []]
+        self.tasks = [parse_task(task) for task in self.tasks]
         super().__post_init__(**kwargs)
 
     def validate_tasks(self) -> None:
+        """Refuses tasks that cannot stand side by side."""
         if (problem := task_list_problem([task.name for task in self.tasks])) is not None:
             raise ValueError(problem)
 
     def validate_max_length(self) -> None:
+        """Refuses a length that leaves no room for a word."""
         if self.max_length is not None and self.max_length < 2:
             raise ValueError(f"max_length is {self.max_length}; it must be at least 2 tokens, or null")
 
@@ -230,12 +238,7 @@ def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels:
         return f"labels must differ; given more than once: {', '.join(map(repr, doubled))}"
     if "" in labels:
         return "a label is empty; an empty cell means that the label is missing"
-    if problem_type == "binary_classification" and len(labels) != 2:
-        return f"binary_classification has exactly 2 labels (negative first); given: {labels}"
-    fewest = 1 if problem_type == "multi_label_classification" else 2
-    if len(labels) < fewest:
-        return f"{problem_type} needs at least {fewest} labels; given: {labels}"
-    return None
+    return _label_count_problem(problem_type, labels)
 
 
 def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
@@ -255,6 +258,15 @@ def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:
     """`; did you mean 'x'?` if one of the allowed words is close to the one given, else nothing."""
     close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _label_count_problem(problem_type: str, labels: list[str]) -> str | None:
+    if problem_type == "binary_classification" and len(labels) != 2:
+        return f"binary_classification has exactly 2 labels (negative first); given: {labels}"
+    fewest = 1 if problem_type == "multi_label_classification" else 2
+    if len(labels) < fewest:
+        return f"{problem_type} needs at least {fewest} labels; given: {labels}"
+    return None
 
 
 def _free_task_name(name: str) -> str:

@@ -6,6 +6,7 @@ Shapes: B rows, T tokens, D width of the encoder, C classes of one task.
 import importlib.util
 import inspect
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ class MultiTaskOutput(ModelOutput):
     """
 
     loss: Tensor | None = None
-    logits: dict[str, Tensor] | None = None
-    embeddings: Tensor | None = None
+    # Always there; a ModelOutput wants a default of every field.
+    logits: dict[str, Tensor] = None  # type: ignore[assignment]
+    embeddings: Tensor = None  # type: ignore[assignment]
     last_hidden_state: Tensor | None = None
     task_losses: dict[str, Tensor] | None = None
     hidden_states: tuple[Tensor, ...] | None = None
@@ -78,7 +80,7 @@ class MultiTaskModel(PreTrainedModel):
     def from_backbone(
         cls,
         pretrained_model_name_or_path: str | os.PathLike,
-        tasks: list[TaskConfig | dict[str, Any]],
+        tasks: Sequence[TaskConfig | dict[str, Any]],
         *,
         pooling: str | None = None,
         normalize: bool | None = None,
@@ -113,7 +115,7 @@ class MultiTaskModel(PreTrainedModel):
         backbone_config = AutoConfig.from_pretrained(path, **hub_kwargs, subfolder=settings.subfolder)
         config = cls.config_class(
             backbone_config=backbone_config,
-            tasks=tasks,
+            tasks=list(tasks),
             pooling=_first(pooling, settings.pooling, "mean"),
             normalize=_first(normalize, settings.normalize, False),
             head=head,
@@ -191,7 +193,7 @@ class MultiTaskModel(PreTrainedModel):
         self.config.custom_pipelines = CUSTOM_PIPELINES
         super().save_pretrained(save_directory, is_main_process=is_main_process, **kwargs)
         if is_main_process:
-            write_sentence_transformers_files(self.config, save_directory)
+            write_sentence_transformers_files(self.config, Path(save_directory))
 
     def _task_losses(
         self, logits: dict[str, Tensor], labels: dict[str, Tensor], divisors: dict[str, Tensor]
@@ -261,7 +263,7 @@ def resolve_model_path(model: str | os.PathLike) -> str:
     """The folder behind `package:NAME/FOLDER`; a Hub id or a folder as it is.
 
     Raises:
-        ValueError: If the package is not installed or has no such folder.
+        FileNotFoundError: If the package is not installed or has no such folder.
     """
     model = os.fspath(model)
     if not model.startswith("package:"):
@@ -272,10 +274,10 @@ def resolve_model_path(model: str | os.PathLike) -> str:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"{model}: no Python package {package!r} is installed; install the one that holds the model")
+        raise FileNotFoundError(f"{model}: no Python package {package!r} is installed; install the one that holds the model")
     path = Path(spec.submodule_search_locations[0]) / folder
     if not path.is_dir():
-        raise ValueError(f"{model}: the package {package!r} has no folder {folder!r}")
+        raise FileNotFoundError(f"{model}: the package {package!r} has no folder {folder!r}")
     return str(path)
 
 

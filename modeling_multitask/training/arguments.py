@@ -1,7 +1,7 @@
 """The arguments of a training run: transformers' own, and what trains at which rate."""
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from transformers import TrainingArguments
 
@@ -24,7 +24,8 @@ class LearningRates:
 
     def __post_init__(self) -> None:
         if self.heads < 0 or self.backbone < 0:
-            raise ValueError(f"learning rates must not be negative; given: heads {self.heads}, backbone {self.backbone}")
+            given = f"heads {self.heads}, backbone {self.backbone}"
+            raise ValueError(f"learning rates must not be negative; given: {given}")
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
 
@@ -38,7 +39,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         freeze: What keeps its weights: `none`, `backbone`, or `everything`.
     """
 
-    learning_rates: dict[str, float] | str | None = field(
+    learning_rates: Any = field(
         default=None, metadata={"help": "Rates of heads and backbone, and their layer_decay, as JSON."}
     )
     freeze: str = field(default="none", metadata={"help": "none, backbone or everything."})
@@ -52,7 +53,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
             raise ValueError(f"freeze is {self.freeze!r}; it must be one of {', '.join(get_args(Freeze))}")
         if self.learning_rates is None:
             self.learning_rates = {"heads": self.learning_rate, "backbone": self.learning_rate}
-        self.rates  # checks them
+        LearningRates(**self.learning_rates)
 
     @property
     def rates(self) -> LearningRates:

@@ -37,7 +37,7 @@ class MultiTaskCollator:
         Raises:
             ValueError: If a label is not one of its task's; the message names the task, the label and the text.
         """
-        batch = dict(self._tokens(rows))
+        batch: dict[str, Any] = dict(self._tokens(rows))
         batch["labels"] = {task.name: self._labels(rows, task) for task in self.config.tasks}
         return batch
 

@@ -40,9 +40,9 @@ class FreezeCallback(TrainerCallback):
         args: MultiTaskTrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        model: nn.Module,
+        model: MultiTaskModel,
         **kwargs: object,
     ) -> None:
         if args.freeze == "everything":
-            raise ValueError("freeze is 'everything', which leaves nothing to train; call evaluate() instead of train()")
+            raise ValueError("freeze is 'everything', which leaves nothing to train; call evaluate() alone")
         freeze(model, args.freeze)

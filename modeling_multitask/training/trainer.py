@@ -46,6 +46,7 @@ class MultiTaskTrainer(Trainer):
     """
 
     args: MultiTaskTrainingArguments
+    optimizer: torch.optim.Optimizer | None
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class MultiTaskTrainer(Trainer):
         self.task_losses = TaskLossLog()
         self.add_callback(FreezeCallback())
 
-    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+    def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
         """An optimizer over the groups of `parameter_groups`."""
         if self.optimizer is None:
             model = self.model if model is None else model
@@ -91,11 +92,11 @@ class MultiTaskTrainer(Trainer):
         # DataParallel cuts tensors up by row, and a count has none; there each batch keeps its own mean.
         if self.args.n_gpu > 1 or not batches:
             return batches, None
-        divisors = {
-            task.name: sum(loss_divisor(batch["labels"][task.name], task) for batch in batches).to(device)
-            for task in self.model.config.tasks
-        }
-        return batches, {name: self.accelerator.reduce(count, reduction="sum") for name, count in divisors.items()}
+        divisors = {}
+        for task in self.model.config.tasks:
+            counts = [loss_divisor(batch["labels"][task.name], task) for batch in batches]
+            divisors[task.name] = self.accelerator.reduce(torch.stack(counts).sum().to(device), reduction="sum")
+        return batches, divisors
 
     def compute_loss(
         self,

@@ -149,7 +149,9 @@ def test_a_binary_task_and_a_regression_have_one_logit(given: dict, logits: int)
 
 
 def test_the_default_head_has_two_hidden_blocks() -> None:
-    assert build(task()).head == HeadConfig(hidden_sizes=[256, 64], normalization="layer", activation="relu", dropout=0.1)
+    assert build(task()).head == HeadConfig(
+        hidden_sizes=[256, 64], normalization="layer", activation="relu", dropout=0.1
+    )
 
 
 def test_the_width_of_the_embedding_is_that_of_the_backbone(config: MultiTaskConfig) -> None:

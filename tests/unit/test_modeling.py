@@ -32,7 +32,9 @@ each_family = pytest.mark.parametrize("family", FAMILIES)
 
 
 def of_family(family: str, **settings: Any) -> MultiTaskModel:
-    return MultiTaskModel(MultiTaskConfig(backbone_config=FAMILIES[family], tasks=tasks_of_each_type(), **settings)).eval()
+    return MultiTaskModel(
+        MultiTaskConfig(backbone_config=FAMILIES[family], tasks=tasks_of_each_type(), **settings)
+    ).eval()
 
 
 @each_family
@@ -114,7 +116,11 @@ def test_the_default_head_is_two_blocks_with_dropout_between_them() -> None:
         *["Linear", "LayerNorm", "ReLU"],
         "Linear",
     ]
-    assert [tuple(layer.weight.shape) for layer in head if isinstance(layer, nn.Linear)] == [(256, 32), (64, 256), (3, 64)]
+    assert [tuple(layer.weight.shape) for layer in head if isinstance(layer, nn.Linear)] == [
+        (256, 32),
+        (64, 256),
+        (3, 64),
+    ]
 
 
 def test_a_head_without_hidden_sizes_is_linear() -> None:
@@ -159,7 +165,11 @@ def test_weights_that_a_checkpoint_lacks_are_drawn_and_not_garbage(tmp_path: Pat
     # P40
     model.save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
-    save_file({k: v for k, v in weights.items() if not k.startswith("heads.topic")}, tmp_path / "model.safetensors", {"format": "pt"})
+    save_file(
+        {k: v for k, v in weights.items() if not k.startswith("heads.topic")},
+        tmp_path / "model.safetensors",
+        {"format": "pt"},
+    )
 
     head = MultiTaskModel.from_pretrained(tmp_path).heads.topic
 
@@ -211,7 +221,9 @@ def test_a_plain_backbone_gives_mean_pooling_and_its_own_weights(backbone: Path)
     assert model.backbone.pooler is None
 
 
-@pytest.mark.parametrize(("family", "limit"), [("bert", 64), ("roberta", 511), ("modernbert", 512), ("distilbert", 512)])
+@pytest.mark.parametrize(
+    ("family", "limit"), [("bert", 64), ("roberta", 511), ("modernbert", 512), ("distilbert", 512)]
+)
 def test_the_default_length_is_512_or_what_the_encoder_can_number(family: str, limit: int) -> None:
     # RoBERTa's 512 positions begin behind the padding id, here 0, so that 511 are left.
     assert default_max_length(FAMILIES[family]) == limit
@@ -230,12 +242,12 @@ def test_a_text_of_the_default_length_runs(tokenizer: PreTrainedTokenizerBase) -
 
 
 def test_a_package_that_is_not_installed_is_named() -> None:
-    with pytest.raises(ValueError, match="no Python package 'no_such_package' is installed"):
+    with pytest.raises(FileNotFoundError, match="no Python package 'no_such_package' is installed"):
         resolve_model_path("package:no_such_package/model")
 
 
 def test_a_folder_that_a_package_lacks_is_named() -> None:
-    with pytest.raises(ValueError, match="the package 'transformers' has no folder 'weights'"):
+    with pytest.raises(FileNotFoundError, match="the package 'transformers' has no folder 'weights'"):
         resolve_model_path("package:transformers/weights")
 
 

@@ -1,0 +1,236 @@
+"""What travels: the files at the package's root, and that they are all a stranger needs."""
+
+import ast
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
+from transformers.dynamic_module_utils import get_imports, get_relative_import_files
+
+import modeling_multitask
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.inference import encode, predict
+from modeling_multitask.publishing import save_folder
+from tests.fresh_process import run_fresh
+
+PACKAGE = Path(modeling_multitask.__file__).parent
+TRAVELLING = sorted(PACKAGE.glob("*_multitask.py"))
+STAYING = {"__init__.py", "version.py"}
+ALLOWED = {"torch", "transformers", "huggingface_hub"}
+TEXTS = ["the film was good", "bad", "the phone was not very great", "good " * 300]
+
+each_file = pytest.mark.parametrize("path", TRAVELLING, ids=lambda path: path.stem)
+
+LOAD = """
+from transformers import AutoConfig, AutoModel, AutoTokenizer, pipeline
+folder, texts = sys.argv[1], sys.argv[2:]
+config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
+logits = {}
+for text in texts:
+    inputs = tokenizer(text, truncation=True, max_length=config.max_length, return_tensors="pt")
+    for task, values in model(**inputs).logits.items():
+        logits.setdefault(task, []).append(values[0].tolist())
+answer = pipeline("multitask-classification", model=folder, trust_remote_code=True)
+from sentence_transformers import SentenceTransformer
+result = {
+    "config": type(config).__module__,
+    "model": type(model).__module__,
+    "logits": logits,
+    "answers": answer(texts),
+    "inferred_task": pipeline(model=folder, trust_remote_code=True).task,
+    "embeddings": SentenceTransformer(folder, trust_remote_code=True).encode(texts).tolist(),
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[Path, MultiTaskModel, Any]:
+    """A model in a folder whose name has dots and hyphens, the model itself, and its tokenizer."""
+    from transformers import AutoTokenizer
+
+    from tests.conftest import tasks_of_each_type
+
+    folder = tmp_path_factory.mktemp("hub") / "my.multi-task-v1.0"
+    torch.manual_seed(0)
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type(), max_length=16).eval()
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    save_folder(model, tokenizer, folder)
+    return folder, model, tokenizer
+
+
+@pytest.fixture(scope="module")
+def loaded(trained: tuple[Path, Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a stranger sees who loads that folder in every way there is."""
+    return run_fresh(LOAD, trained[0], *TEXTS, folder=tmp_path_factory.mktemp("stranger"))
+
+
+def test_only_travelling_files_lie_at_the_root() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} - STAYING == {path.name for path in TRAVELLING}
+
+
+def test_the_model_brings_every_travelling_file_along() -> None:
+    # P49: transformers finds them by a regular expression over relative imports.
+    needed = {Path(path).name for path in get_relative_import_files(PACKAGE / "modeling_multitask.py")}
+
+    assert needed | {"modeling_multitask.py"} == {path.name for path in TRAVELLING}
+
+
+@each_file
+def test_a_travelling_file_imports_only_what_every_stranger_has(path: Path) -> None:
+    # P50
+    assert {name for name in get_imports(path) if name not in sys.stdlib_module_names} <= ALLOWED
+
+
+@each_file
+def test_a_travelling_file_imports_its_neighbours_flat_and_at_its_top(path: Path) -> None:
+    # P49
+    tree = ast.parse(path.read_text())
+    everywhere = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+    assert [node for node in everywhere if node not in tree.body] == []
+    assert [node.level for node in everywhere if isinstance(node, ast.ImportFrom) and node.level not in (0, 1)] == []
+    assert [
+        node.module for node in everywhere if isinstance(node, ast.ImportFrom) and node.level and not node.module
+    ] == []
+
+
+@each_file
+def test_no_docstring_of_a_travelling_file_looks_like_a_relative_import(path: Path) -> None:
+    # P49: the regular expression reads docstrings, too.
+    found = set(re.findall(r"^\s*from\s+\.(\S+)\s+import", path.read_text(), flags=re.MULTILINE))
+
+    assert {f"{name}.py" for name in found} <= {each.name for each in TRAVELLING}
+
+
+def test_a_stranger_gets_the_trained_logits(loaded: Any, trained: tuple[Path, MultiTaskModel, Any]) -> None:
+    # P48
+    _, model, tokenizer = trained
+    for i, text in enumerate(TEXTS):
+        inputs = tokenizer(text, truncation=True, max_length=16, return_tensors="pt")
+        for name, logits in model(**inputs).logits.items():
+            assert loaded["logits"][name][i] == pytest.approx(logits[0].tolist(), abs=1e-6)
+
+
+def test_a_strangers_classes_come_from_the_folder(loaded: Any) -> None:
+    # P48, P53: the folder's name has dots and hyphens.
+    assert loaded["config"].startswith("transformers_modules.my_dot_multi_hyphen_task_hyphen_v1_dot_0.")
+    assert loaded["model"].startswith("transformers_modules.my_dot_multi_hyphen_task_hyphen_v1_dot_0.")
+
+
+def test_a_strangers_pipeline_gives_our_answers(loaded: Any, trained: tuple[Path, MultiTaskModel, Any]) -> None:
+    _, model, tokenizer = trained
+    expected = predict(model, TEXTS, tokenizer=tokenizer)
+
+    assert [each["topic"]["label"] for each in loaded["answers"]] == [each["topic"]["label"] for each in expected]
+    assert [each["rating"]["score"] for each in loaded["answers"]] == pytest.approx(
+        [each["rating"]["score"] for each in expected], abs=1e-5
+    )
+
+
+def test_a_stranger_need_not_name_the_pipeline(loaded: Any) -> None:
+    assert loaded["inferred_task"] == "multitask-classification"
+
+
+def test_a_strangers_sentence_transformer_gives_our_embeddings(
+    loaded: Any, trained: tuple[Path, MultiTaskModel, Any]
+) -> None:
+    # P58: the last text has 300 tokens.
+    _, model, tokenizer = trained
+
+    assert loaded["embeddings"] == pytest.approx(encode(model, TEXTS, tokenizer=tokenizer), abs=1e-5)
+
+
+def test_the_tokenizer_loads_where_code_is_refused(trained: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    code = """
+from transformers import AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=False)
+result = [type(tokenizer).__name__, [name for name in sys.modules if "transformers_modules" in name]]
+"""
+
+    assert run_fresh(code, trained[0], folder=tmp_path) == ["BertTokenizer", []]
+
+
+def test_with_this_package_imported_no_trust_is_needed(trained: tuple[Path, MultiTaskModel, Any]) -> None:
+    model = AutoModel.from_pretrained(trained[0])
+
+    assert type(model) is MultiTaskModel
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_with_this_package_imported_its_own_classes_are_used_trusted_or_not(
+    trained: tuple[Path, MultiTaskModel, Any], trust: bool
+) -> None:
+    # P52: what is registered goes before what the folder brings.
+    config = AutoConfig.from_pretrained(trained[0], trust_remote_code=trust)
+    model = AutoModel.from_pretrained(trained[0], trust_remote_code=trust)
+
+    assert (type(config), type(model)) == (modeling_multitask.MultiTaskConfig, MultiTaskModel)
+
+
+def test_two_folders_with_different_code_each_use_their_own(trained: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    # P52: saving A and then loading B must not leave A's code in use.
+    other = shutil.copytree(trained[0], tmp_path / "other")
+    path = other / "modeling_multitask.py"
+    path.write_text(path.read_text() + "\nMultiTaskModel.mark = 'B'\n")
+    code = """
+from transformers import AutoModel
+load = lambda folder: AutoModel.from_pretrained(folder, trust_remote_code=True)
+first = load(sys.argv[1])
+first.save_pretrained("again")
+second, third = load(sys.argv[2]), load("again")
+result = [getattr(model, "mark", None) for model in (first, second, third)]
+"""
+
+    assert run_fresh(code, trained[0], other, folder=tmp_path) == [None, "B", None]
+
+
+def test_a_strangers_finetuned_copy_saves_a_complete_folder(
+    trained: tuple[Path, MultiTaskModel, PreTrainedTokenizerBase], tmp_path: Path
+) -> None:
+    # P51: load remote code, train, save, load.
+    code = """
+import torch
+from transformers import AutoModel, AutoTokenizer
+folder, again = sys.argv[1], sys.argv[2]
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModel.from_pretrained(folder, trust_remote_code=True).train()
+batch = tokenizer(["good film", "bad soup"], padding=True, return_tensors="pt")
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+model(**batch, labels={"topic": torch.tensor([0, 1])}).loss.backward()
+optimizer.step()
+model.save_pretrained(again)
+tokenizer.save_pretrained(again)
+loaded = AutoModel.from_pretrained(again, trust_remote_code=True)
+result = all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), loaded.state_dict().values(), strict=True))
+"""
+    again = tmp_path / "again"
+
+    assert run_fresh(code, trained[0], again, folder=tmp_path) is True
+    before, after = names_and_texts(trained[0]), names_and_texts(again)
+    # A tokenizer that was used remembers how it padded; that file is transformers' own.
+    used = {name for name in before if name.startswith("tokenizer")}
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} <= used
+
+
+def test_saving_and_loading_again_gives_an_equal_folder(
+    trained: tuple[Path, MultiTaskModel, Any], tmp_path: Path
+) -> None:
+    # P51
+    again = MultiTaskModel.from_pretrained(trained[0])
+    save_folder(again, trained[2], tmp_path)
+
+    assert names_and_texts(tmp_path) == names_and_texts(trained[0])
+
+
+def names_and_texts(folder: Path) -> dict[str, str]:
+    """Every file of a folder: its text, or for the weights nothing."""
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {str(path.relative_to(folder)): "" if path.suffix == ".safetensors" else path.read_text() for path in files}

@@ -1,0 +1,181 @@
+"""What does not fit together in a recipe, in words."""
+
+from typing import Any
+
+import pytest
+
+from configuration.consistency import consistency_problems
+
+TOPIC = {"name": "topic", "problem_type": "single_label_classification"}
+TAGS = {"name": "tags", "problem_type": "multi_label_classification"}
+RATING = {"name": "rating", "problem_type": "regression"}
+
+
+def content(*tasks: dict[str, Any], labels: dict[str, Any] | None = None, **data: Any) -> dict[str, Any]:
+    """A recipe of these tasks whose training rows have labels for all of them, unless `labels` says which."""
+    columns = {task.get("name"): ["long"] if task == TAGS else "column" for task in tasks}
+    train = {"path": "reviews.csv", "labels": columns if labels is None else labels}
+    return {"tasks": list(tasks), "data": {"train": train, **data}}
+
+
+def test_what_fits_together_has_no_problems() -> None:
+    assert consistency_problems(content(TOPIC, TAGS, RATING, split={"validation": 0.1, "test": 0.2})) == []
+
+
+def test_tasks_of_one_name_are_a_problem() -> None:
+    assert consistency_problems(content(TOPIC, TOPIC)) == [
+        "tasks: task names must differ; given more than once: 'topic'"
+    ]
+
+
+def test_tasks_that_would_write_the_same_column_are_a_problem() -> None:
+    assert consistency_problems(content(TOPIC, {**RATING, "name": "topic_score"})) == [
+        "tasks: tasks 'topic' and 'topic_score' would write the same column; rename one"
+    ]
+
+
+def test_no_task_is_a_problem() -> None:
+    assert consistency_problems(content()) == ["tasks: a multi-task model needs at least one task; none was given"]
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        ({**TOPIC, "labels": ["film"]}, "single_label_classification needs at least 2 labels; given: ['film']"),
+        ({**TOPIC, "labels": []}, "single_label_classification needs at least 2 labels; given: []"),
+        ({**TOPIC, "labels": ["film", "film"]}, "labels must differ; given more than once: 'film'"),
+        ({**TOPIC, "labels": ["film", ""]}, "a label is empty; an empty cell means that the label is missing"),
+        (
+            {**TOPIC, "problem_type": "binary_classification", "labels": ["a", "b", "c"]},
+            "binary_classification has exactly 2 labels (negative first); given: ['a', 'b', 'c']",
+        ),
+        ({**RATING, "labels": ["1", "2"]}, "a regression task has no labels"),
+    ],
+    ids=["one class", "no class", "doubled", "empty", "three of two", "regression"],
+)
+def test_labels_that_do_not_fit_the_problem_type_are_a_problem(task: dict[str, Any], problem: str) -> None:
+    # P68: a task with one class
+    assert consistency_problems(content(task)) == [f"tasks[0].labels: {problem}"]
+
+
+def test_smoothing_the_labels_of_a_regression_is_a_problem() -> None:
+    # P9
+    assert consistency_problems(content(TOPIC, {**RATING, "label_smoothing": 0.1})) == [
+        "tasks[1].label_smoothing: is for classes; regression has none"
+    ]
+
+
+def test_labels_for_what_is_not_a_task_are_a_problem_with_the_nearest_task() -> None:
+    assert consistency_problems(content(TOPIC, labels={"topic": "column", "topics": "column"})) == [
+        "data.train[0].labels.topics: no such task; did you mean 'topic'?"
+    ]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_labels_for_what_is_not_a_task_are_a_problem_in_every_split(split: str) -> None:
+    sources = [{"path": "a.csv", "labels": {"topic": "a"}}, {"path": "b.csv", "labels": {"x": "a"}}]
+
+    assert consistency_problems(content(TOPIC, **{split: sources})) == [f"data.{split}[1].labels.x: no such task"]
+
+
+def test_several_columns_for_a_task_that_has_one_are_a_problem() -> None:
+    assert consistency_problems(content(RATING, labels={"rating": ["a", "b"]})) == [
+        "data.train[0].labels.rating: regression has one column; given: ['a', 'b']"
+    ]
+
+
+def test_one_column_for_a_multi_label_task_is_a_problem() -> None:
+    assert consistency_problems(content(TAGS, labels={"tags": "tags"})) == [
+        "data.train[0].labels.tags: give a list with one column for each label; given: 'tags'"
+    ]
+
+
+def test_a_task_without_training_labels_is_a_problem() -> None:
+    assert consistency_problems(content(TOPIC, RATING, labels={"topic": "column"})) == [
+        "data.train: no source has labels for the task 'rating'"
+    ]
+
+
+def test_labels_in_a_test_file_alone_are_no_training_labels() -> None:
+    test = {"path": "test.csv", "labels": {"topic": "a", "rating": "b"}}
+
+    assert consistency_problems(content(TOPIC, RATING, labels={"topic": "column"}, test=test)) == [
+        "data.train: no source has labels for the task 'rating'"
+    ]
+
+
+def test_a_task_may_have_its_labels_in_one_of_several_sources() -> None:
+    recipe = content(TOPIC, RATING)
+    recipe["data"]["train"] = [{"path": "a", "labels": {"topic": "a"}}, {"path": "b", "labels": {"rating": "b"}}]
+
+    assert consistency_problems(recipe) == []
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75])
+def test_fractions_that_leave_no_training_rows_are_a_problem(share: float) -> None:
+    assert consistency_problems(content(TOPIC, split={"validation": 0.5, "test": share})) == [
+        f"data.split: 0.5 + {share} leaves nothing to train on"
+    ]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_file_and_a_fraction_for_one_split_are_a_problem(split: str) -> None:
+    file = {"path": "held_out.csv", "labels": {"topic": "a"}}
+
+    assert consistency_problems(content(TOPIC, split={split: 0.2}, **{split: file})) == [
+        f"data.split.{split}: rows for {split} are taken from train, but data.{split} gives a file; say one of the two"
+    ]
+
+
+def test_a_file_and_a_fraction_for_different_splits_fit() -> None:
+    file = {"path": "test.csv", "labels": {"topic": "a"}}
+
+    assert consistency_problems(content(TOPIC, split={"validation": 0.2}, test=file)) == []
+
+
+def test_every_problem_is_reported() -> None:
+    problems = consistency_problems(content({**TOPIC, "labels": ["a"]}, RATING, labels={}, split={"test": 1.0}))
+
+    assert [problem.split(":")[0] for problem in problems] == [
+        "tasks[0].labels",
+        "data.train",
+        "data.train",
+        "data.split",
+    ]
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {},
+        {"tasks": None, "data": None},
+        {"tasks": "topic", "data": "reviews.csv"},
+        {"tasks": ["topic"], "data": {"train": ["reviews.csv"], "split": 0.2}},
+        {"tasks": [{**TOPIC, "labels": "film"}], "data": {}},
+        {"tasks": [{**TOPIC, "labels": [1, 2]}], "data": {"split": {"test": "much"}}},
+        {"tasks": [{"name": "topic", "problem_type": ["regression"]}], "data": {"train": None}},
+    ],
+)
+def test_a_malformed_part_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
+    problems = consistency_problems(malformed)
+
+    assert [problem for problem in problems if not problem.startswith("tasks: a multi-task model needs")] == []
+
+
+def test_a_task_without_a_name_is_not_reported_as_no_task() -> None:
+    # BUG: "tasks: a multi-task model needs at least one task; none was given".
+    assert not any(
+        "none was given" in problem for problem in consistency_problems(content({"problem_type": "regression"}))
+    )
+
+
+def test_a_task_without_a_name_is_not_called_none() -> None:
+    # BUG: "data.train: no source has labels for the task None".
+    assert not any(
+        "None" in problem for problem in consistency_problems(content({"problem_type": "regression"}, labels={}))
+    )
+
+
+def test_a_task_whose_name_is_no_word_is_left_to_the_report_of_that() -> None:
+    # BUG: TypeError: unhashable type: 'list'.
+    assert consistency_problems({"tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []

@@ -1,0 +1,97 @@
+"""The pipeline: what it answers, and in which form."""
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerBase, pipeline
+
+from modeling_multitask import MultiTaskModel, MultiTaskPipeline, TaskConfig
+from modeling_multitask.pipeline_multitask import answer
+
+TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
+SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
+TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud", "late"])
+RATING = TaskConfig("rating", "regression")
+
+
+@pytest.fixture
+def classify(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> MultiTaskPipeline:
+    return pipeline("multitask-classification", model=model, tokenizer=tokenizer)
+
+
+def test_one_label_is_the_most_probable_class() -> None:
+    logits = torch.tensor([0.0, 2.0, 1.0])
+
+    assert answer(logits, TOPIC) == {"label": "food", "score": pytest.approx(logits.softmax(0)[1].item())}
+
+
+@pytest.mark.parametrize(("logit", "label"), [(3.0, "positive"), (-3.0, "negative")])
+def test_a_binary_answer_scores_the_label_it_gives(logit: float, label: str) -> None:
+    assert answer(torch.tensor([logit]), SENTIMENT) == {"label": label, "score": pytest.approx(0.95257, abs=1e-5)}
+
+
+def test_a_multi_label_answer_is_what_lies_above_the_threshold_best_first() -> None:
+    answers = answer(torch.tensor([0.5, -1.0, 2.0]), TAGS)
+
+    assert [each["label"] for each in answers] == ["late", "long"]
+
+
+def test_a_multi_label_answer_may_be_empty() -> None:
+    assert answer(torch.tensor([-1.0, -1.0, -1.0]), TAGS) == []
+
+
+def test_a_regression_answers_with_its_number() -> None:
+    assert answer(torch.tensor([-1.25]), RATING) == {"score": -1.25}
+
+
+@pytest.mark.parametrize(("task", "count"), [(TOPIC, 3), (SENTIMENT, 2), (TAGS, 3)])
+def test_top_k_none_gives_every_class_in_descending_order(task: TaskConfig, count: int) -> None:
+    scores = [each["score"] for each in answer(torch.randn(task.num_logits), task, top_k=None)]
+
+    assert len(scores) == count
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_top_k_gives_that_many_classes() -> None:
+    assert len(answer(torch.randn(3), TOPIC, top_k=2)) == 2
+
+
+def test_a_string_gives_one_dict_and_a_list_gives_a_list(classify: MultiTaskPipeline) -> None:
+    single, several = classify("the film was good"), classify(["the film was good"])
+
+    assert list(single) == ["topic", "sentiment", "tags", "rating"]
+    assert several == [single]
+
+
+def test_a_batch_gives_what_each_text_gives_alone(classify: MultiTaskPipeline) -> None:
+    texts = ["the film was good", "bad", "the phone was not very great and the screen broken", "", "soup"]
+
+    together, apart = classify(texts, batch_size=3), [classify(text) for text in texts]
+
+    assert [each["topic"]["label"] for each in together] == [each["topic"]["label"] for each in apart]
+    assert [each["rating"]["score"] for each in together] == pytest.approx(
+        [each["rating"]["score"] for each in apart], abs=1e-5
+    )
+
+
+def test_lists_are_batched_by_default(classify: MultiTaskPipeline) -> None:
+    assert classify._batch_size == 32
+
+
+def test_the_embedding_comes_when_asked_for(classify: MultiTaskPipeline, model: MultiTaskModel) -> None:
+    given = classify("the film was good", return_embedding=True)["embedding"]
+
+    with torch.no_grad():
+        expected = model(**classify.tokenizer("the film was good", return_tensors="pt")).embeddings[0]
+    assert given == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_texts_are_cut_to_the_length_of_the_model(classify: MultiTaskPipeline) -> None:
+    # P58: the tokenizer itself knows no limit; 16 tokens are [CLS], 14 words and [SEP].
+    long, cut = "good " * 300, "good " * 14
+
+    assert classify(long, return_embedding=True) == classify(cut, return_embedding=True)
+
+
+def test_an_unknown_parameter_is_refused(classify: MultiTaskPipeline) -> None:
+    with pytest.raises(ValueError, match=r"'topk' is not a parameter of this pipeline \(return_embedding, top_k\)"):
+        classify("good", topk=2)

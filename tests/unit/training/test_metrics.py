@@ -1,0 +1,107 @@
+"""Metrics: scikit-learn's figures on the labelled rows, and a score that always exists."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import accuracy_score, f1_score
+from transformers import EvalPrediction
+
+from modeling_multitask import TaskConfig
+from modeling_multitask.training.metrics import TaskMetric, flat_metrics, multi_task_metrics, predicted
+
+NAN = float("nan")
+TOPIC = TaskConfig("topic", "single_label_classification", labels=["a", "b", "c"])
+RATING = TaskConfig("rating", "regression")
+
+
+def compute(kind: str, predictions: Any, references: Any) -> dict[str, float]:
+    return TaskMetric(kind).compute(predictions=predictions, references=references)
+
+
+def test_classes_are_judged_as_by_scikit_learn_on_the_labelled_rows() -> None:
+    rng = np.random.default_rng(0)
+    predictions, references = rng.integers(0, 4, 50), rng.integers(0, 4, 50)
+    gaps = rng.random(50) < 0.3
+
+    metrics = compute("single_label_classification", predictions, np.where(gaps, -100, references))
+
+    assert metrics["rows"] == (~gaps).sum()
+    assert metrics["accuracy"] == accuracy_score(references[~gaps], predictions[~gaps])
+    assert metrics["macro_f1"] == f1_score(references[~gaps], predictions[~gaps], average="macro")
+
+
+def test_a_missing_position_of_a_multi_label_row_is_not_judged() -> None:
+    metrics = compute("multi_label_classification", [[1, 0], [1, 1], [0, 0]], [[1, -100], [0, 1], [-100, -100]])
+
+    assert metrics == {"rows": 2, "accuracy": pytest.approx(2 / 3), "macro_f1": pytest.approx((2 / 3 + 1) / 2)}
+
+
+def test_numbers_are_judged_by_error_and_by_rank() -> None:
+    predictions, references = [1.0, 2.0, 9.0, 4.0], [1.5, 2.0, NAN, 3.0]
+
+    metrics = compute("regression", predictions, references)
+
+    assert metrics["rows"] == 3
+    assert metrics["mae"] == pytest.approx(0.5)
+    assert metrics["rmse"] == pytest.approx(math.sqrt((0.25 + 0 + 1) / 3))
+    assert metrics["spearman"] == pytest.approx(spearmanr([1, 2, 4], [1.5, 2, 3]).statistic)
+
+
+def test_constant_predictions_have_no_rank_correlation_and_score_0() -> None:
+    # P18: NaN would make the mean over the tasks NaN, which never wins.
+    assert compute("regression", [1.0, 1.0], [1.0, 2.0])["spearman"] == 0.0
+
+
+def test_a_task_without_labelled_rows_has_no_figures() -> None:
+    assert compute("binary_classification", [0, 1], [-100, -100]) == {"rows": 0}
+
+
+def test_the_score_is_the_mean_over_the_tasks_that_have_labelled_rows() -> None:
+    # P18
+    logits = {"topic": np.eye(3, dtype=np.float32), "rating": np.zeros((3, 1), dtype=np.float32)}
+    labels = {"topic": np.array([0, 1, 2]), "rating": np.full(3, NAN, dtype=np.float32)}
+
+    metrics = multi_task_metrics(logits, labels, [TOPIC, RATING])
+
+    assert metrics["rating"] == {"rows": 0}
+    assert metrics["score"] == metrics["topic"]["macro_f1"] == 1.0
+
+
+def test_the_score_is_0_where_no_row_has_any_label() -> None:
+    # P18
+    metrics = multi_task_metrics({"topic": np.zeros((2, 3))}, {"topic": np.array([-100, -100])}, [TOPIC])
+
+    assert metrics["score"] == 0.0
+
+
+def test_the_loss_is_the_mean_over_the_labelled_rows() -> None:
+    logits = {"topic": np.zeros((4, 3), dtype=np.float32)}
+
+    metrics = multi_task_metrics(logits, {"topic": np.array([0, -100, 2, -100])}, [TOPIC])
+
+    assert metrics["topic"]["loss"] == pytest.approx(math.log(3))
+
+
+def test_flat_metrics_are_named_by_task() -> None:
+    prediction = EvalPrediction({"topic": np.eye(3)}, {"topic": np.array([0, 1, 2])})
+
+    assert set(flat_metrics(prediction, [TOPIC])) == {
+        *["topic_rows", "topic_accuracy", "topic_macro_f1", "topic_loss"],
+        "score",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "logits", "expected"),
+    [
+        ("single_label_classification", [[0.0, 2.0, 1.0]], [1]),
+        ("binary_classification", [[0.1], [-0.1]], [1, 0]),
+        ("multi_label_classification", [[0.1, -0.1]], [[1, 0]]),
+        ("regression", [[0.25]], [0.25]),
+    ],
+)
+def test_answers_are_read_from_logits_by_problem_type(kind: str, logits: list, expected: list) -> None:
+    assert predicted(np.array(logits), kind).tolist() == expected

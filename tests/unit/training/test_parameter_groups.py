@@ -1,0 +1,88 @@
+"""Parameter groups: each parameter once, heads first, rates by depth, decay by shape."""
+
+from collections import Counter
+
+import pytest
+
+from modeling_multitask import LearningRates, MultiTaskConfig, MultiTaskModel
+from modeling_multitask.training.parameter_groups import layer_depths, parameter_groups
+from tests.conftest import tiny_bert_config
+from tests.unit.test_modeling import each_family, of_family
+
+RATES = LearningRates(heads=1e-3, backbone=1e-4, layer_decay=0.5)
+
+
+def names_of(group: dict) -> list[str]:
+    return [name for name, _ in group["params"]]
+
+
+@each_family
+def test_every_parameter_is_in_exactly_one_group(family: str) -> None:
+    model = of_family(family)
+
+    counts = Counter(name for group in parameter_groups(model, RATES, 0.01) for name in names_of(group))
+
+    assert counts == Counter(name for name, _ in model.named_parameters())
+
+
+@each_family
+def test_what_precedes_the_layers_is_deepest_and_what_follows_them_is_on_top(family: str) -> None:
+    depths = layer_depths(of_family(family).backbone)
+    words = next(depth for name, depth in depths.items() if "embeddings" in name and name.endswith("weight"))
+    layers = 1 if family == "albert" else 6 if family == "minilm" else 2
+
+    assert (words, max(depths.values())) == (0, layers)
+
+
+def test_the_final_norm_of_modernbert_has_the_depth_of_its_last_layer() -> None:
+    assert layer_depths(of_family("modernbert").backbone)["final_norm.weight"] == 2
+
+
+def test_rates_fall_from_the_heads_down_to_the_embeddings(model: MultiTaskModel) -> None:
+    groups = parameter_groups(model, RATES, 0.01)
+
+    rate = {name: group["lr"] for group in groups for name in names_of(group)}
+    assert rate["heads.topic.0.weight"] == 1e-3
+    assert rate["backbone.encoder.layer.1.attention.self.query.weight"] == 1e-4
+    assert rate["backbone.encoder.layer.0.attention.self.query.weight"] == 0.5e-4
+    assert rate["backbone.embeddings.word_embeddings.weight"] == 0.25e-4
+
+
+def test_the_heads_come_first_for_the_trainer_logs_the_first_rate(model: MultiTaskModel) -> None:
+    first = parameter_groups(model, RATES, 0.01)[0]
+
+    assert first["lr"] == 1e-3
+    assert all(name.startswith("heads.") for name in names_of(first))
+
+
+@pytest.mark.parametrize("name", ["media_bias", "norm", "layernorm_q"])
+def test_a_task_called_bias_or_norm_is_still_decayed(name: str) -> None:
+    # P16: transformers decides by names and would take the decay from these heads.
+    tasks = [{"name": name, "problem_type": "regression"}]
+    model = MultiTaskModel(MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks))
+
+    decay = {n: group["weight_decay"] for group in parameter_groups(model, RATES, 0.01) for n in names_of(group)}
+
+    assert decay[f"heads.{name}.0.weight"] == 0.01
+    assert decay[f"heads.{name}.0.bias"] == 0.0
+    assert decay["backbone.embeddings.LayerNorm.weight"] == 0.0
+
+
+def test_frozen_parameters_are_in_the_groups_so_that_they_can_be_unfrozen(model: MultiTaskModel) -> None:
+    model.backbone.requires_grad_(False)
+
+    names = [name for group in parameter_groups(model, RATES, 0.01) for name in names_of(group)]
+
+    assert "backbone.embeddings.word_embeddings.weight" in names
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"heads": -1.0, "backbone": 0.0}, "learning rates must not be negative; given: heads -1.0"),
+        ({"heads": 1.0, "backbone": 1.0, "layer_decay": 0.0}, "layer_decay is 0.0; it must be above 0 and at most 1"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(rates: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LearningRates(**rates)

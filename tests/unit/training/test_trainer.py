@@ -1,0 +1,235 @@
+"""The trainer: missing labels, missing columns, frozen parts, and logs a person can read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from transformers.trainer_callback import TrainerState
+
+from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+from modeling_multitask.training.freezing import freeze, put_frozen_in_eval_mode
+from modeling_multitask.training.progress import describe_evaluation
+from tests.conftest import WORDS, tiny_bert_config
+from tests.properties import whole_gradient
+
+TASKS = [
+    {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
+    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
+]
+
+
+def rows(count: int = 16, *, without: tuple[str, ...] = ()) -> Dataset:
+    """Sentences of three words; every third row has a topic, every second a sentiment."""
+    columns: dict[str, list[Any]] = {
+        "text": [" ".join(WORDS[(i * k) % len(WORDS)] for k in (1, 3, 5)) for i in range(count)],
+        "topic": [i % 3 if i % 3 != 1 else None for i in range(count)],
+        "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
+    }
+    return Dataset.from_dict({name: values for name, values in columns.items() if name not in without})
+
+
+@pytest.fixture
+def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Any:
+    def trainer(train: Dataset | None = None, evaluation: Dataset | None = None, **settings: Any) -> MultiTaskTrainer:
+        defaults = {"num_train_epochs": 1, "per_device_train_batch_size": 8, "report_to": "none", "disable_tqdm": True}
+        torch.manual_seed(0)
+        dropout = settings.pop("dropout", 0.0)
+        backbone = tiny_bert_config(hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+        config = MultiTaskConfig(
+            backbone_config=backbone, tasks=TASKS, head={"hidden_sizes": [16, 16], "dropout": dropout}, max_length=16
+        )
+        return MultiTaskTrainer(
+            model=MultiTaskModel(config),
+            args=MultiTaskTrainingArguments(str(tmp_path), dataloader_pin_memory=False, **{**defaults, **settings}),
+            train_dataset=rows() if train is None else train,
+            eval_dataset=rows() if evaluation is None else evaluation,
+            processing_class=tokenizer,
+        )
+
+    return trainer
+
+
+def test_label_columns_survive_the_removal_of_unused_columns(build: Any) -> None:
+    # P11: they are no arguments of `forward`, so that training would end with "did not return a loss".
+    trainer = build(remove_unused_columns=True)
+    before = {name: parameter.clone() for name, parameter in trainer.model.heads.named_parameters()}
+
+    trainer.train()
+
+    after = dict(trainer.model.heads.named_parameters())
+    assert not torch.equal(before["topic.0.weight"], after["topic.0.weight"])
+    assert not torch.equal(before["sentiment.0.weight"], after["sentiment.0.weight"])
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_evaluation_gives_loss_and_metrics_whatever_is_removed(build: Any, remove: bool) -> None:
+    # P11: without removal stock evaluation silently has no loss and computes no metrics.
+    metrics = build(remove_unused_columns=remove).evaluate()
+
+    assert {"eval_loss", "eval_topic_accuracy", "eval_sentiment_macro_f1", "eval_topic_loss", "eval_score"} <= set(
+        metrics
+    )
+
+
+def test_an_evaluation_set_without_a_tasks_column_still_has_a_loss_and_the_other_tasks_metrics(build: Any) -> None:
+    # P12: stock evaluation demands every label and loses both, and then the best checkpoint.
+    metrics = build(evaluation=rows(without=("sentiment",))).evaluate()
+
+    assert metrics["eval_sentiment_rows"] == 0
+    assert metrics["eval_topic_rows"] == 11
+    assert metrics["eval_loss"] == pytest.approx(metrics["eval_topic_loss"])
+    assert "eval_score" in metrics
+
+
+def test_the_best_checkpoint_is_found_where_a_task_is_never_evaluated(build: Any) -> None:
+    # P12
+    trainer = build(
+        evaluation=rows(without=("sentiment",)),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        load_best_model_at_end=True,
+    )
+
+    trainer.train()
+
+    assert trainer.state.best_metric == trainer.state.log_history[-2]["eval_score"]
+
+
+def test_a_batch_without_labels_of_a_task_is_evaluated_among_others(build: Any) -> None:
+    # P13: with a head skipped in one batch the outputs could not be joined.
+    first, second = rows(4, without=("topic",)), rows(4)
+    joined = Dataset.from_list([{**row, "topic": None} for row in first] + second.to_list())
+
+    metrics = build(evaluation=joined, per_device_eval_batch_size=4).evaluate()
+
+    assert metrics["eval_topic_rows"] == 3
+
+
+def test_the_evaluation_loss_is_the_mean_over_labels_and_not_over_batches(build: Any) -> None:
+    # One batch holds 1 label of a topic, the other 4.
+    data = Dataset.from_dict({"text": ["good", "bad", "film", "phone", "soup"] * 1, "topic": [0, 1, 2, 0, 1]})
+    whole = build(evaluation=data, per_device_eval_batch_size=8).evaluate()["eval_loss"]
+
+    cut = build(evaluation=data, per_device_eval_batch_size=4).evaluate()["eval_loss"]
+
+    assert cut == pytest.approx(whole, rel=1e-5)
+
+
+def test_losses_of_each_task_are_logged_beside_their_sum(build: Any) -> None:
+    trainer = build(logging_steps=1, max_steps=1)
+
+    trainer.train()
+
+    line = trainer.state.log_history[0]
+    assert line["loss"] == pytest.approx(line["topic_loss"] + line["sentiment_loss"], rel=1e-5)
+
+
+def test_accumulated_batches_give_the_gradient_of_one_batch(build: Any) -> None:
+    # Labels are unevenly missing over the four micro-batches.
+    one, four = (
+        build(per_device_train_batch_size=16),
+        build(per_device_train_batch_size=4, gradient_accumulation_steps=4),
+    )
+
+    gradients = [first_gradient(trainer) for trainer in (one, four)]
+
+    assert (gradients[0] - gradients[1]).norm() <= 5e-6 * gradients[0].norm()
+
+
+def first_gradient(trainer: MultiTaskTrainer) -> torch.Tensor:
+    """The gradient of the first optimizer step, before the step."""
+    data = trainer.get_train_dataloader()
+    batches, counts = trainer.get_batch_samples(
+        iter(data), trainer.args.gradient_accumulation_steps, trainer.args.device
+    )
+    trainer.current_gradient_accumulation_steps = len(batches)
+    for batch in batches:
+        trainer.training_step(trainer.model, batch, counts)
+    return whole_gradient(trainer.model)
+
+
+def test_a_frozen_backbone_keeps_its_weights_while_the_heads_move(build: Any) -> None:
+    trainer = build(freeze="backbone", learning_rates={"heads": 1e-2, "backbone": 1e-2})
+    before = {name: parameter.clone() for name, parameter in trainer.model.named_parameters()}
+
+    trainer.train()
+
+    moved = {name for name, parameter in trainer.model.named_parameters() if not torch.equal(before[name], parameter)}
+    assert moved == {name for name in before if name.startswith("heads.")}
+
+
+def test_a_frozen_backbone_runs_without_dropout_and_its_heads_with(build: Any) -> None:
+    # P33, as far as this goes: what is frozen always gives the same.
+    trainer = build(dropout=0.5, freeze="backbone", max_steps=1)
+
+    trainer.train()
+    trainer.training_step(trainer.model, trainer.data_collator(rows().to_list()))
+
+    assert {module.training for module in trainer.model.backbone.modules()} == {False}
+    assert trainer.model.heads.topic.training
+
+
+def test_everything_frozen_leaves_nothing_to_train(build: Any) -> None:
+    with pytest.raises(ValueError, match="freeze is 'everything', which leaves nothing to train"):
+        build(freeze="everything").train()
+
+
+@pytest.mark.parametrize(("what", "trainable"), [("none", 1.0), ("everything", 0.0)])
+def test_freezing_reaches_every_parameter(model: MultiTaskModel, what: str, trainable: float) -> None:
+    freeze(model, what)
+
+    assert {float(parameter.requires_grad) for parameter in model.parameters()} == {trainable}
+
+
+def test_a_module_with_one_trainable_parameter_keeps_its_dropout(model: MultiTaskModel) -> None:
+    model.train().requires_grad_(False)
+    model.heads.topic[0].bias.requires_grad_(True)
+
+    put_frozen_in_eval_mode(model)
+
+    assert not model.backbone.training
+    assert model.heads.topic.training
+
+
+def test_smoothing_by_the_trainers_own_argument_is_refused(build: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"label_smoothing_factor is 0.1, but .* give each task its own label_smoothing"
+    ):
+        build(label_smoothing_factor=0.1)
+
+
+def test_an_optimizer_with_groups_of_its_own_is_refused(build: Any) -> None:
+    trainer = build()
+    trainer.optimizer_cls_and_kwargs = (torch.optim.SGD, {"params": []})
+
+    with pytest.raises(ValueError, match="it makes its own {'params'}, so layers cannot have their rates"):
+        trainer.create_optimizer()
+
+
+def test_an_unknown_word_for_freezing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="freeze is 'all'; it must be one of none, everything, backbone"):
+        MultiTaskTrainingArguments(str(tmp_path), freeze="all")
+
+
+def test_one_rate_is_everyones_unless_rates_are_given(tmp_path: Path) -> None:
+    rates = MultiTaskTrainingArguments(str(tmp_path), learning_rate=3e-5).rates
+
+    assert (rates.heads, rates.backbone, rates.layer_decay) == (3e-5, 3e-5, 1.0)
+
+
+def test_an_evaluation_reads_as_one_line() -> None:
+    state = TrainerState(epoch=2.0, log_history=[{"loss": 0.5}])
+    logs = {"eval_topic_rows": 3, "eval_topic_accuracy": 0.75, "eval_topic_macro_f1": 0.5, "eval_tone_rows": 0}
+
+    line = describe_evaluation({**logs, "eval_score": 0.5}, state)
+
+    assert (
+        line == "epoch 2: loss 0.5000 | topic accuracy 0.750 macro_f1 0.500 | tone has no labelled rows | score 0.500"
+    )
+
+
+def test_other_logs_are_no_evaluation() -> None:
+    assert describe_evaluation({"loss": 0.5}, TrainerState()) is None
