@@ -274,7 +274,9 @@ def resolve_model_path(model: str | os.PathLike) -> str:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"{model}: no Python package {package!r} is installed; install the one that holds the model")
+        raise FileNotFoundError(
+            f"{model}: no Python package {package!r} is installed; install the one that holds the model"
+        )
     path = Path(spec.submodule_search_locations[0]) / folder
     if not path.is_dir():
         raise FileNotFoundError(f"{model}: the package {package!r} has no folder {folder!r}")

@@ -110,7 +110,8 @@ def test_tasks_and_labels_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_the_single_task_words_of_the_base_class_are_not_written(tmp_path: Path, config: MultiTaskConfig) -> None:
-    # P45: `id2label` would say LABEL_0 and LABEL_1 of a model of four tasks.
+    # P45: `id2label` would say LABEL_0, LABEL_1, ... of a model of four tasks.
+    config.num_labels = 4
     config.save_pretrained(tmp_path)
 
     written = json.loads((tmp_path / "config.json").read_text())

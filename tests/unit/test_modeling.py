@@ -164,18 +164,16 @@ def test_saved_head_weights_are_not_drawn_anew(tmp_path: Path, model: MultiTaskM
 def test_weights_that_a_checkpoint_lacks_are_drawn_and_not_garbage(tmp_path: Path, model: MultiTaskModel) -> None:
     # P40
     model.save_pretrained(tmp_path)
-    weights = load_file(tmp_path / "model.safetensors")
-    save_file(
-        {k: v for k, v in weights.items() if not k.startswith("heads.topic")},
-        tmp_path / "model.safetensors",
-        {"format": "pt"},
-    )
+    path = tmp_path / "model.safetensors"
+    kept = {name: value for name, value in load_file(path).items() if not name.startswith("heads.")}
+    save_file(kept, path, {"format": "pt"})
 
-    head = MultiTaskModel.from_pretrained(tmp_path).heads.topic
+    drawn = dict(MultiTaskModel.from_pretrained(tmp_path).heads.named_parameters())
 
-    assert torch.equal(head[1].weight, torch.ones(256))
-    assert head[0].weight.std().item() == pytest.approx(0.02, rel=0.1)
-    assert torch.count_nonzero(head[0].bias) == 0
+    matrices = [value.std().item() for value in drawn.values() if value.ndim == 2 and value.numel() > 1000]
+    constants = [value.unique().tolist() for value in drawn.values() if value.ndim == 1]
+    assert matrices == pytest.approx([0.02] * len(matrices), rel=0.1)
+    assert all(value in ([0.0], [1.0]) for value in constants)
 
 
 def test_own_modules_hold_no_buffer_that_is_not_saved(model: MultiTaskModel) -> None:

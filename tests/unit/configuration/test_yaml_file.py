@@ -64,12 +64,12 @@ def test_a_recipe_that_is_no_table_is_an_error(tmp_path: Path, content: str) -> 
 
 
 def test_what_is_not_yaml_is_an_error_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="not YAML: .* line 2, column"):
+    with pytest.raises(RecipeError, match=r"not YAML: .* line 2, column"):
         read(tmp_path, "seed: 1\ntasks: [a\n")
 
 
 def test_a_word_that_is_given_twice_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match='not YAML: .* duplicate key "seed"'):
+    with pytest.raises(RecipeError, match=r'not YAML: .* duplicate key "seed"'):
         read(tmp_path, "seed: 1\nseed: 2\n")
 
 

@@ -293,7 +293,7 @@ def test_an_unknown_problem_type_is_an_error_with_the_known_ones(tmp_path: Path)
     # BUG: without labels the message is "regresion needs at least 2 labels".
     source = write(tmp_path, "text,rating\na,1\n", ["rating"])
 
-    with pytest.raises((ValueError, StrictDataclassError), match="single_label_classification.*regression"):
+    with pytest.raises((ValueError, StrictDataclassError), match=r"single_label_classification.*regression"):
         resolve_tasks([{"name": "rating", "problem_type": "regresion"}], [source])
 
 
@@ -301,7 +301,7 @@ def test_an_unusable_task_name_is_an_error_with_a_free_one(tmp_path: Path) -> No
     # P17
     path = write(tmp_path, "text,rating\na,1\n", ["rating"]).path
 
-    with pytest.raises((ValueError, StrictDataclassError), match="'type' cannot name a task .* try 'type_'"):
+    with pytest.raises((ValueError, StrictDataclassError), match=r"'type' cannot name a task .* try 'type_'"):
         resolve_tasks([{"name": "type", "problem_type": "regression"}], [Source(path, labels={"type": "rating"})])
 
 

@@ -168,7 +168,7 @@ def test_json_lines_that_are_not_utf_8_are_an_error(tmp_path: Path) -> None:
 
 def test_empty_json_lines_are_an_error_that_says_so(tmp_path: Path) -> None:
     # BUG: "no column 'text'; its columns are ".
-    with pytest.raises(DataError, match="empty|no rows"):
+    with pytest.raises(DataError, match=r"empty|no rows"):
         read(tmp_path, "", "a.jsonl")
 
 
@@ -284,5 +284,5 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> No
 
 
 def test_a_table_is_not_written_under_another_ending(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the ending '.xlsx' names no format"):
+    with pytest.raises(DataError, match=r"the ending '\.xlsx' names no format"):
         write_table(pa.table({"text": ["a"]}), tmp_path / "a.xlsx")

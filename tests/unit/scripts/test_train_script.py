@@ -47,39 +47,45 @@ def test_every_problem_of_a_recipe_is_said(recipe: str, capsys: pytest.CaptureFi
 def test_an_override_that_is_none_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([recipe, "seed"])
 
-    assert (code, "'seed' is not an override; write key=value" in capsys.readouterr().err) == (1, True)
+    assert code == 1
+    assert "'seed' is not an override; write key=value" in capsys.readouterr().err
 
 
 def test_a_backbone_that_does_not_exist_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([recipe, "backbone=nobody/no-such-model"])
 
-    assert (code, "backbone: no such folder, nor a model that the Hub gives" in capsys.readouterr().err) == (1, True)
+    assert code == 1
+    assert "backbone: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
 
 
 def test_a_training_argument_that_transformers_refuses_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([recipe, "training.warmup_steps=-1"])
 
-    assert (code, "training: " in capsys.readouterr().err) == (1, True)
+    assert code == 1
+    assert "training: " in capsys.readouterr().err
 
 
 def test_a_missing_table_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([recipe, "data.train.path=review.csv"])
 
     error = capsys.readouterr().err
-    assert (code, "review.csv: no such file; did you mean" in error) == (1, True)
+    assert code == 1
+    assert "review.csv: no such file; did you mean" in error
 
 
 def test_a_wrong_label_is_said_where_rows_are_held_out(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([recipe, "data.split.test=0.5"])
 
-    assert (code, "row 2, column 'topic': 'flood' is not one of" in capsys.readouterr().err) == (1, True)
+    assert code == 1
+    assert "row 2, column 'topic': 'flood' is not one of" in capsys.readouterr().err
 
 
 def test_a_wrong_label_is_said_where_no_rows_are_held_out(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     # BUG: a DatasetGenerationError with its traceback. P67
     code = main([recipe])
 
-    assert (code, "row 2, column 'topic': 'flood' is not one of" in capsys.readouterr().err) == (1, True)
+    assert code == 1
+    assert "row 2, column 'topic': 'flood' is not one of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["model", "checkpoints", "results.json"])

@@ -1,0 +1,82 @@
+"""What the README shows runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from configuration import RecipeError, load_recipe
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.publishing import save_folder
+from tests.conftest import MINILM, ROOT, needs_minilm
+
+README = (ROOT / "README.md").read_text()
+TASKS = [
+    {"name": "domain", "problem_type": "single_label_classification", "labels": ["movie", "product", "restaurant"]},
+    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
+]
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like the checkout after the quickstart, with untrained heads."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("configuration", "scripts"):
+        (folder / name).symlink_to(ROOT / name)
+    torch.manual_seed(0)
+    model = MultiTaskModel.from_backbone(MINILM, TASKS, normalize=False)
+    save_folder(model, AutoTokenizer.from_pretrained(resolve_model_path(MINILM)), folder / "runs/quickstart/model")
+    return folder
+
+
+@needs_minilm
+@pytest.mark.slow
+def test_every_python_block_runs(checkout: Path) -> None:
+    assert blocks("python")
+
+    for block in blocks("python"):
+        finished = subprocess.run(
+            [sys.executable, "-c", block], cwd=checkout, capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+
+
+@needs_minilm
+@pytest.mark.slow
+def test_every_command_but_the_set_up_runs(checkout: Path) -> None:
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("python ")]
+    assert commands
+
+    for command in commands:
+        finished = subprocess.run(
+            [sys.executable, *command.split()[1:]], cwd=checkout, capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+
+
+def test_the_recipe_parses(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(blocks("yaml")[0])
+
+    assert load_recipe(tmp_path / "recipe.yaml").tasks[1].labels == ["negative", "positive"]
+
+
+def test_the_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
+    wrong = blocks("yaml")[0].replace("pooling: mean ", "pooling: avg ")
+    wrong = wrong.replace("name: domain", "name: type").replace("{domain: domain", "{type: domain")
+    (tmp_path / "recipe.yaml").write_text(wrong.replace("num_train_epochs", "num_train_epoch"))
+
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(tmp_path / "recipe.yaml")
+
+    assert str(caught.value).replace(f"{tmp_path}/", "") + "\n" in README

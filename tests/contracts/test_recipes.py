@@ -1,0 +1,30 @@
+"""Every recipe that ships parses, builds and takes one step."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from configuration import load_recipe
+from configuration.run import train
+from tests.conftest import ROOT
+
+RECIPES = sorted((ROOT / "configuration" / "recipes").rglob("*.yaml"))
+
+
+def test_there_are_recipes() -> None:
+    assert RECIPES
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_takes_one_step_and_leaves_a_model(path: Path, backbone: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    recipe = load_recipe(
+        path, [f"backbone={backbone}", f"output_dir={output}", "training.max_steps=1", "max_length=32"]
+    )
+
+    run = train(recipe)
+
+    assert (run.folder / "model.safetensors").is_file()
+    assert (output / "results.json").is_file()
+    shutil.rmtree(output)

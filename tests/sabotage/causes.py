@@ -1,0 +1,229 @@
+"""For each breakage met, the small change that puts its cause back and the test that must then fail."""
+
+from typing import NamedTuple
+
+MODEL = "modeling_multitask/modeling_multitask.py"
+CONFIG = "modeling_multitask/configuration_multitask.py"
+LOSSES = "modeling_multitask/losses_multitask.py"
+PIPELINE = "modeling_multitask/pipeline_multitask.py"
+COLLATOR = "modeling_multitask/training/collator.py"
+TRAINER = "modeling_multitask/training/trainer.py"
+METRICS = "modeling_multitask/training/metrics.py"
+FREEZING = "modeling_multitask/training/freezing.py"
+GROUPS = "modeling_multitask/training/parameter_groups.py"
+
+
+class Cause(NamedTuple):
+    """One breakage: in `file`, `good` becomes `bad`, and `test` (pytest's `-k`, within `tests`) fails."""
+
+    pitfall: str
+    file: str
+    good: str
+    bad: str
+    tests: str
+    test: str
+
+
+CAUSES = [
+    Cause(
+        "P1 the mean over no label is NaN",
+        *(LOSSES, "divisor.where(divisor > 0, 1)", "divisor"),
+        *("tests/unit/test_losses.py", "without_any_label"),
+    ),
+    Cause(
+        "P2 the mean over classes of weight zero is NaN",
+        *(LOSSES, "divisor.where(divisor > 0, 1)", "divisor"),
+        *("tests/unit/test_losses.py", "classes_of_weight_zero"),
+    ),
+    Cause(
+        "P3 a missing position counts as a negative",
+        *(LOSSES, "each.where(labelled(labels, task.problem_type), 0).sum()", "each.sum()"),
+        *("tests/unit/test_losses.py", "missing_position"),
+    ),
+    Cause(
+        "P4 -1 is taken for a class",
+        *(LOSSES, "else labels >= 0", "else labels != IGNORE_INDEX"),
+        *("tests/unit/test_losses.py", "minus_one"),
+    ),
+    Cause(
+        "P5 a mean of means over accumulated batches",
+        *(TRAINER, "if self.args.n_gpu > 1 or not batches:", "if True:"),
+        *("tests/unit/training/test_trainer.py", "accumulated_batches"),
+    ),
+    Cause(
+        "P9 the Trainer's own smoothing silently does nothing",
+        *(TRAINER, "if args.label_smoothing_factor:", "if False:"),
+        *("tests/unit/training/test_trainer.py", "smoothing_by_the_trainers_own"),
+    ),
+    Cause(
+        "P11 label columns are removed as unused",
+        *(TRAINER, '"text", *(task.name for task in self.model.config.tasks)', '"text"'),
+        *("tests/unit/training/test_trainer.py", "survive_the_removal"),
+    ),
+    Cause(
+        "P12 a missing column takes every metric with it",
+        *(COLLATOR, "for task in self.config.tasks}", "for task in self.config.tasks if task.name in rows[0]}"),
+        *("tests/unit/training/test_trainer.py", "without_a_tasks_column"),
+    ),
+    Cause(
+        "P13 a head is skipped in one batch",
+        MODEL,
+        "logits = self.heads(embeddings)\n",
+        "logits = {k: v for k, v in self.heads(embeddings).items() if labels is None or (labels[k] >= 0).any()}\n",
+        *("tests/unit/training/test_trainer.py", "batch_without_labels_of_a_task"),
+    ),
+    Cause(
+        "P16 decay by name",
+        *(GROUPS, "parameter.ndim >= 2", 'not any(word in name for word in ("bias", "norm"))'),
+        *("tests/unit/training/test_parameter_groups.py", "still_decayed"),
+    ),
+    Cause(
+        "P17 a task's name hides an attribute",
+        *(CONFIG, "elif hasattr(nn.ModuleDict(), name):", "elif False:"),
+        *("tests/unit/test_configuration.py", "unusable_task_name"),
+    ),
+    Cause(
+        "P18 a NaN metric poisons the mean",
+        *(METRICS, "0.0 if constant else float(", "float("),
+        *("tests/unit/training/test_metrics.py", "constant_predictions"),
+    ),
+    Cause(
+        "P30 what is frozen is in no group",
+        GROUPS,
+        "for name, parameter in model.named_parameters():\n",
+        "for name, parameter in [pair for pair in model.named_parameters() if pair[1].requires_grad]:\n",
+        *("tests/unit/training/test_parameter_groups.py", "frozen_parameters_are_in_the_groups"),
+    ),
+    Cause(
+        "P33 a frozen encoder keeps its dropout",
+        *(FREEZING, "if trainable and not any(trainable):", "if False:"),
+        *("tests/unit/training/test_trainer.py", "runs_without_dropout"),
+    ),
+    Cause(
+        "P37 no post_init",
+        *(MODEL, "        self.post_init()\n", ""),
+        *("tests/unit/test_modeling.py", "every_family_saves_and_loads and bert"),
+    ),
+    Cause(
+        "P38 the backbone is loaded in __init__",
+        *(MODEL, "return AutoModel.from_config(config, ", "return AutoModel.from_pretrained(config._name_or_path, "),
+        *("tests/unit/test_modeling.py", "every_family_saves_and_loads and bert"),
+    ),
+    Cause(
+        "P39 a buffer that is not saved holds values",
+        MODEL,
+        "        for task in config.tasks:\n            self.add_module",
+        '        self.register_buffer("scale", torch.ones(3), persistent=False)\n'
+        "        for task in config.tasks:\n            self.add_module",
+        *("tests/unit/test_modeling.py", "no_buffer_that_is_not_saved"),
+    ),
+    Cause(
+        "P40 a bare parameter that _init_weights does not set",
+        MODEL,
+        "        for task in config.tasks:\n            self.add_module",
+        "        self.scale = nn.Parameter(torch.ones(64))\n"
+        "        for task in config.tasks:\n            self.add_module",
+        *("tests/unit/test_modeling.py", "drawn_and_not_garbage"),
+    ),
+    Cause(
+        "P42 two tasks share a head that is not declared tied",
+        *(
+            MODEL,
+            "self.add_module(task.name, _build_head(",
+            "self.add_module(task.name, next(self.children(), None) or _build_head(",
+        ),
+        *("tests/unit/test_modeling.py", "do_not_share_weights"),
+    ),
+    Cause(
+        "P43 the backbone trains in the dtype of its file",
+        *(MODEL, 'kwargs.setdefault("dtype", torch.float32)', 'kwargs.setdefault("dtype", "auto")'),
+        *("tests/unit/test_modeling.py", "trained_in_float32"),
+    ),
+    Cause(
+        "P44 tasks come back in another order",
+        *(
+            CONFIG,
+            "[asdict(task) for task in self.tasks]",
+            "sorted(map(asdict, self.tasks), key=lambda task: task['name'])",
+        ),
+        *("tests/unit/test_configuration.py", "keep_their_order"),
+    ),
+    Cause(
+        "P45 LABEL_0 and LABEL_1 are written for a model of four tasks",
+        *(CONFIG, 'for name in ("id2label", "label2id", "problem_type", "use_cache"):', "for name in ():"),
+        *("tests/unit/test_configuration.py", "single_task_words"),
+    ),
+    Cause(
+        "P46 the backbone does not hear of the attention asked for",
+        *(CONFIG, 'sub_configs: ClassVar = {"backbone_config": AutoConfig}', "sub_configs: ClassVar = {}"),
+        *("tests/unit/test_modeling.py", "dtype_and_attention"),
+    ),
+    Cause(
+        "P47 segments do not reach an encoder that has them",
+        *(MODEL, '"token_type_ids": token_type_ids, ', ""),
+        *("tests/unit/test_modeling.py", "segments_reach_an_encoder"),
+    ),
+    Cause(
+        "P48 a travelling file imports its own package",
+        *(LOSSES, "from .configuration_multitask", "from modeling_multitask.configuration_multitask"),
+        *("tests/contracts/test_hub_bundle.py", "stranger_gets_the_trained_logits"),
+    ),
+    Cause(
+        "P49 a neighbour is imported in a way that is not copied",
+        *(
+            MODEL,
+            "from .pipeline_multitask import CUSTOM_PIPELINES\n",
+            "from . import pipeline_multitask\nCUSTOM_PIPELINES = pipeline_multitask.CUSTOM_PIPELINES\n",
+        ),
+        *("tests/contracts/test_hub_bundle.py", "every_travelling_file_along"),
+    ),
+    Cause(
+        "P50 a travelling file needs what strangers lack",
+        *(LOSSES, "import torch\n", "import torch\nimport peft\n"),
+        *("tests/contracts/test_hub_bundle.py", "only_what_every_stranger_has"),
+    ),
+    Cause(
+        "P51 the saved copy brings no code",
+        *(MODEL, 'MultiTaskModel.register_for_auto_class("AutoModel")', ""),
+        *("tests/contracts/test_hub_bundle.py", "finetuned_copy"),
+    ),
+    Cause(
+        "P52 the package does not register its classes",
+        *("modeling_multitask/__init__.py", "AutoModel.register(MultiTaskConfig, MultiTaskModel)", ""),
+        *("tests/contracts/test_hub_bundle.py", "no_trust_is_needed"),
+    ),
+    Cause(
+        "P58 the tokenizer's limit decides",
+        *(PIPELINE, "truncation=True, max_length=self.model.config.max_length, ", ""),
+        *("tests/unit/test_pipeline.py", "cut_to_the_length"),
+    ),
+    Cause(
+        "P59 CLS is the first position, padding or not",
+        *(
+            MODEL,
+            'return _pick_token(states, attention_mask, last=pooling == "lasttoken")',
+            'return states[:, -1 if pooling == "lasttoken" else 0]',
+        ),
+        *("tests/unit/test_pooling.py", "behind_left_padding"),
+    ),
+    Cause(
+        "P60 a bfloat16 mask is summed in bfloat16",
+        *(MODEL, "torch.promote_types(states.dtype, torch.float32)", "states.dtype"),
+        *("tests/unit/test_pooling.py", "counted_in_float32"),
+    ),
+    Cause(
+        "P64 a null label crashes the collator",
+        *(COLLATOR, "given is None or given != given", "given != given"),
+        *("tests/unit/training/test_collator.py", "each_way_to_write_a_label"),
+    ),
+    Cause(
+        "P65 a NaN among ids crashes the collator",
+        *(COLLATOR, "given is None or given != given or", "given is None or"),
+        *("tests/unit/training/test_collator.py", "each_way_to_write_a_label"),
+    ),
+    Cause(
+        "P67 an unknown label says nothing of its task",
+        *(COLLATOR, 'raise ValueError(f"task {task.name!r}: {error}{where}") from None', "raise"),
+        *("tests/unit/training/test_collator.py", "refused_by_name"),
+    ),
+]
