@@ -26,7 +26,8 @@ def consistency_problems(content: Content) -> list[str]:
 def _task_problems(tasks: list[Content], content: Content) -> list[str]:
     problems = []
     names = [task["name"] for task in tasks if isinstance(task.get("name"), str)]
-    if isinstance(content.get("tasks"), list) and (problem := task_list_problem(names)) is not None:
+    none_given = content.get("tasks") == []
+    if (names or none_given) and (problem := task_list_problem(names)) is not None:
         problems.append(f"tasks: {problem}")
     for i, task in enumerate(tasks):
         kind, labels = task.get("problem_type"), task.get("labels")
@@ -40,7 +41,7 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
 
 
 def _source_problems(tasks: list[Content], data: Content) -> list[str]:
-    kinds = {task.get("name"): task.get("problem_type") for task in tasks}
+    kinds = {task["name"]: task.get("problem_type") for task in tasks if isinstance(task.get("name"), str)}
     problems, trained = [], set()
     for split in ("train", "validation", "test"):
         for i, source in enumerate(_tables(data.get(split))):
@@ -48,7 +49,7 @@ def _source_problems(tasks: list[Content], data: Content) -> list[str]:
             for name, columns in source["labels"].items() if isinstance(source.get("labels"), dict) else ():
                 trained |= {name} if split == "train" else set()
                 if name not in kinds:
-                    problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(map(str, kinds)))}")
+                    problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(kinds))}")
                 elif isinstance(columns, list) and kinds[name] != "multi_label_classification":
                     problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
                 elif isinstance(columns, str) and kinds[name] == "multi_label_classification":

@@ -18,7 +18,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         beside = sorted(each.name for each in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise RecipeError(path, [f"no such file; recipes there: {', '.join(beside) or 'none'}"])
-    content = _parse(path.read_text(encoding="utf-8"), path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(path, [f"not a text in UTF-8 (byte {error.start}: {error.reason})"]) from None
+    content = _parse(text, path)
     if not isinstance(content, dict):
         raise RecipeError(path, ["a recipe is a table of words and values"])
     return content

@@ -7,8 +7,9 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
+from datasets.exceptions import DatasetGenerationError
 
-from .features import TEXT, drop_null_texts, encode_source, resolve_tasks, table_features
+from .features import TEXT, check_labels_of, drop_null_texts, encode_source, resolve_tasks, table_features
 from .sources import DataError, Source, check_source, fingerprint
 from .splits import hide_labels, split_rows
 
@@ -69,7 +70,23 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         for source in sources:
             check_source(source)
         self.tasks = resolve_tasks(kwargs["tasks"], kwargs["train"])
+        for source in sources:
+            check_labels_of(source, self.tasks)
         super().__init__(hash=fingerprint(sources), dataset_name="multi_task", **kwargs)
+
+    def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
+        """Builds the data set in the cache, or finds it there.
+
+        Raises:
+            DataError: If a cell is not one of its task's labels.
+        """
+        try:
+            super().download_and_prepare(*args, **kwargs)
+        except DatasetGenerationError as error:
+            # Its own message says only that something went wrong.
+            if isinstance(error.__cause__, DataError):
+                raise error.__cause__ from None
+            raise
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=table_features(self.tasks))

@@ -4,6 +4,7 @@ A label column holds ids of a `ClassLabel` (one of several labels), numbers (a r
 0 or 1 for each label (multi-label); null is a missing label everywhere.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Value
 
-from modeling_multitask.configuration_multitask import TaskConfig, parse_task, task_labels_problem
+from modeling_multitask.configuration_multitask import (
+    PROBLEM_TYPES,
+    TaskConfig,
+    nearest_hint,
+    parse_task,
+    task_labels_problem,
+    task_list_problem,
+)
 
 from .sources import DataError, Source, read_source
 
@@ -29,12 +37,26 @@ def resolve_tasks(tasks: list[dict[str, Any]], sources: list[Source]) -> list[Ta
 
     Raises:
         DataError: If a task has labels in no source, or what occurs cannot be the labels of such a task.
+        ValueError: If the tasks themselves cannot be.
     """
-    for source in sources:
-        for name in source.labels:
-            if name not in [task["name"] for task in tasks]:
-                raise DataError(f"{source.path}: labels are given for {name!r}, which is not a task")
+    if (problem := task_list_problem([task["name"] for task in tasks])) is not None:
+        raise ValueError(problem)
     return [_resolve_task(dict(task), [each for each in sources if task["name"] in each.labels]) for task in tasks]
+
+
+def check_labels_of(source: Source, tasks: list[TaskConfig]) -> None:
+    """Raises a `DataError` if the source brings labels for what is not a task, or not a label of one."""
+    known = {task.name: task for task in tasks}
+    for name, columns in source.labels.items():
+        if name not in known:
+            hint = nearest_hint(name, list(known))
+            raise DataError(f"{source.path}: labels are given for {name!r}, which is not a task{hint}")
+        if known[name].problem_type != "multi_label_classification":
+            continue
+        if strange := [column for column in columns if column not in (known[name].labels or ())]:
+            raise DataError(
+                f"{source.path}: column {strange[0]!r} is none of the labels of {name!r}: {known[name].labels}"
+            )
 
 
 def encode_source(source: Source, tasks: list[TaskConfig]) -> Iterator[pa.Table]:
@@ -68,6 +90,9 @@ def drop_null_texts(table: pa.Table) -> tuple[pa.Table, int]:
 
 
 def _resolve_task(task: dict[str, Any], sources: list[Source]) -> TaskConfig:
+    if task["problem_type"] not in PROBLEM_TYPES:
+        given, allowed = task["problem_type"], ", ".join(PROBLEM_TYPES)
+        raise ValueError(f"task {task['name']!r}: problem_type is {given!r}; it must be one of {allowed}")
     if not sources:
         raise DataError(f"task {task['name']!r}: no source of the training rows names a column for it")
     if task["problem_type"] != "regression" and not (task.get("labels") or task.get("num_labels")):
@@ -103,11 +128,21 @@ def _text_column(cells: pa.ChunkedArray) -> pa.Array:
 
 def _label_column(chunk: pa.Table, given: Any, task: TaskConfig, row: int, wrong: list[str]) -> pa.Array:
     if task.problem_type == "multi_label_classification":
-        positions = [_class_ids(chunk[name], ["0", "1"], row, name, wrong).cast(pa.int8()) for name in given]
-        return pa.StructArray.from_arrays(positions, names=given)
+        return _positions(chunk, given, task.labels or [], row, wrong)
     if task.problem_type == "regression":
         return _numbers(chunk[given], row, given, wrong)
     return _class_ids(chunk[given], task.labels or [], row, given, wrong)
+
+
+def _positions(chunk: pa.Table, given: list[str], labels: list[str], row: int, wrong: list[str]) -> pa.Array:
+    columns = [
+        _class_ids(chunk[label], ["0", "1"], row, label, wrong).cast(pa.int8())
+        if label in given
+        else pa.nulls(len(chunk), pa.int8())
+        for label in labels
+    ]
+    missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any position has no label
+    return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
 
 
 def _class_ids(cells: pa.ChunkedArray, labels: list[str], row: int, column: str, wrong: list[str]) -> pa.Array:
@@ -121,8 +156,10 @@ def _class_ids(cells: pa.ChunkedArray, labels: list[str], row: int, column: str,
 def _numbers(cells: pa.ChunkedArray, row: int, column: str, wrong: list[str]) -> pa.Array:
     cells = _empty_as_null(cells)
     numeric = pc.match_substring_regex(cells, r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
-    _note_wrong(cells, pc.invert(pc.fill_null(numeric, True)), row, column, "not a number", wrong)
-    return pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, cells, None)), pa.float32())
+    numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, cells, None)), pa.float64()).cast(pa.float32())
+    usable = pc.fill_null(pc.and_kleene(numeric, pc.fill_null(pc.is_finite(numbers), True)), True)
+    _note_wrong(cells, pc.invert(usable), row, column, "not a number", wrong)
+    return numbers
 
 
 def _empty_as_null(cells: pa.ChunkedArray) -> pa.Array:

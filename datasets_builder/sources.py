@@ -1,7 +1,9 @@
 """One source: a table file, checked row by row and read with every cell as it stands."""
 
 import csv
+import glob
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,6 +14,7 @@ import pyarrow as pa
 from datasets import Features, Value, load_dataset
 
 CHUNK_ROWS = 10_000
+csv.field_size_limit(sys.maxsize)  # texts are as long as they are
 
 
 class DataError(ValueError):
@@ -67,10 +70,11 @@ def read_source(source: Source) -> Iterator[pa.Table]:
 
     `NA`, `null`, `None` and `nan` are ordinary text; by default the reader would take them for nothing.
     """
-    header = _header(source.path)
+    # The reader takes a path for a pattern, and calls a column without a name "Unnamed" and its number.
+    header = [name or f"Unnamed: {i}" for i, name in enumerate(_header(source.path))]
     table = load_dataset(
         "csv",
-        data_files=source.path,
+        data_files=glob.escape(source.path),
         split="train",
         streaming=True,
         features=Features({name: Value("string") for name in header}),
@@ -93,8 +97,10 @@ def fingerprint(sources: list[Source]) -> str:
 def _check_rows(path: Path, rows: Any, columns: list[str]) -> None:
     try:
         header = next(rows, None)
-        if not header:
+        if header is None:
             raise DataError(f"{path}: the file is empty")
+        if not header:
+            raise DataError(f"{path}: line 1 is blank; the first line must name the columns")
         _check_header(path, header, columns)
         count = 0
         for row in rows:

@@ -31,7 +31,7 @@ def split_rows(strata: list[str], fractions: dict[str, float], seed: int) -> dic
         count = round(fraction * len(strata))
         if not 0 < count < len(rest):
             raise DataError(f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty")
-        kept = merge_rare(np.array(strata)[rest], fewest=math.ceil(len(rest) / count))
+        kept = merge_rare(np.array(strata)[rest], fewest=math.ceil(len(rest) / min(count, len(rest) - count)))
         rest, taken = train_test_split(rest, test_size=count, random_state=seed, stratify=kept)
         splits[name] = np.sort(taken)
     return {"train": np.sort(rest), **splits}

@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("output", type=Path, help="where to write; the ending names the format")
     parser.add_argument("--text", default="text", help="the column that holds the text (%(default)s)")
     parser.add_argument("--prefix", default="", help="put before the name of each added column")
-    parser.add_argument("--batch_size", type=int, default=32, help="texts in one forward pass (%(default)s)")
+    parser.add_argument("--batch_size", type=_positive, default=32, help="texts in one forward pass (%(default)s)")
     parser.add_argument("--force", action="store_true", help="overwrite the output")
     arguments = parser.parse_args(argv)
     try:
@@ -30,6 +30,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _positive(given: str) -> int:
+    if not given.isdigit() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given} is not a whole number of at least 1")
+    return int(given)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from ..configuration_multitask import MultiTaskConfig
 from ..modeling_multitask import MultiTaskModel, MultiTaskOutput, resolve_model_path
 from ..pipeline_multitask import DEFAULT_BATCH_SIZE, answer
 
@@ -21,8 +22,14 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
 
     Args:
         model: Hub id, folder, or `package:NAME/FOLDER`.
+
+    Raises:
+        OSError: If there is no such model.
     """
     path = resolve_model_path(model)
+    kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
+    if kind != MultiTaskConfig.model_type:
+        raise FileNotFoundError(f"{model}: not a multi-task model (its config.json says model_type {kind!r})")
     return MultiTaskModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
 
 

@@ -22,10 +22,13 @@ def read_table(path: Path, text: str) -> pa.Table:
     check_ending(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    table = _READERS[path.suffix](path, text)
+    table = _READERS[path.suffix.lower()](path, text)
     if text not in table.column_names:
         columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
         raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
+    kind = table.schema.field(text).type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise DataError(f"{path}: the column {text!r} holds {kind}, not text")
     return table
 
 
@@ -34,13 +37,16 @@ def write_table(table: pa.Table, path: Path) -> None:
     check_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    _WRITERS[path.suffix](table, part)
-    part.replace(path)
+    try:
+        _WRITERS[path.suffix.lower()](table, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def check_ending(path: Path) -> None:
     """Raises a `DataError` unless the file's ending is one that can be read and written."""
-    if path.suffix not in _READERS:
+    if path.suffix.lower() not in _READERS:
         raise DataError(f"{path}: the ending {path.suffix!r} names no format; give one of {', '.join(_READERS)}")
 
 
@@ -87,16 +93,28 @@ def _read_csv(path: Path, text: str) -> pa.Table:
 
 
 def _read_jsonl(path: Path, _text: str) -> pa.Table:
-    rows = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error.msg})") from None
-    return pa.Table.from_pylist(rows)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text in UTF-8 (byte {error.start}: {error.reason})") from None
+    rows = [_json_object(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not rows:
+        raise DataError(f"{path}: no rows")
+    names = dict.fromkeys(name for row in rows for name in row)
+    try:
+        return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
+
+
+def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {number}: not JSON ({error.msg})") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{path}, line {number}: not a JSON object with a name for each value")
+    return row
 
 
 def _read_parquet(path: Path, _text: str) -> pa.Table:
@@ -111,7 +129,9 @@ def _write_csv(table: pa.Table, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(table.column_names)
         for row in table.to_pylist():
-            writer.writerow([json.dumps(cell) if isinstance(cell, list | dict) else cell for cell in row.values()])
+            writer.writerow(
+                [json.dumps(cell, default=str) if isinstance(cell, list | dict) else cell for cell in row.values()]
+            )
 
 
 def _write_jsonl(table: pa.Table, path: Path) -> None:
