@@ -150,7 +150,7 @@ def test_every_problem_is_reported() -> None:
         {},
         {"tasks": None, "data": None},
         {"tasks": "topic", "data": "reviews.csv"},
-        {"tasks": ["topic"], "data": {"train": ["reviews.csv"], "split": 0.2}},  # BUG: "none was given", though one is
+        {"tasks": ["topic"], "data": {"train": ["reviews.csv"], "split": 0.2}},
         {"tasks": [{**TOPIC, "labels": "film"}], "data": {}},
         {"tasks": [{**TOPIC, "labels": [1, 2]}], "data": {"split": {"test": "much"}}},
         {"tasks": [{"name": "topic", "problem_type": ["regression"]}], "data": {"train": None}},
@@ -161,19 +161,16 @@ def test_a_malformed_part_is_left_to_the_report_of_that(malformed: dict[str, Any
 
 
 def test_a_task_without_a_name_is_not_reported_as_no_task() -> None:
-    # BUG: "tasks: a multi-task model needs at least one task; none was given".
     problems = consistency_problems(content({"problem_type": "regression"}, labels={}))
 
     assert "none was given" not in " ".join(problems)
 
 
 def test_a_task_without_a_name_is_not_called_none() -> None:
-    # BUG: "data.train: no source has labels for the task None".
     problems = consistency_problems(content({"problem_type": "regression"}, labels={}))
 
     assert "None" not in " ".join(problems)
 
 
 def test_a_task_whose_name_is_no_word_is_left_to_the_report_of_that() -> None:
-    # BUG: TypeError: unhashable type: 'list'.
     assert consistency_problems({"tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []

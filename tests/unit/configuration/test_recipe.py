@@ -265,7 +265,6 @@ def test_a_single_problem_is_called_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_task_whose_name_is_no_word_is_an_error(tmp_path: Path) -> None:
-    # BUG: TypeError: unhashable type: 'list'.
     assert "tasks[0].name: should be a valid string; given: ['topic']" in problems(
         tmp_path, RECIPE, "tasks.0.name=[topic]"
     )

@@ -189,7 +189,6 @@ def test_a_multi_label_row_with_one_position_is_a_labelled_row(tmp_path: Path) -
 
 
 def test_a_multi_label_row_without_any_position_is_no_labelled_row(tmp_path: Path) -> None:
-    # BUG: the row is counted.
     dataset, tasks = build_dataset(load_recipe(write(tmp_path, f"{ROWS}e,film,,\n")))
 
     assert labelled_rows(dataset["train"], tasks) == {"topic": 5, "tags": 4}

@@ -235,7 +235,6 @@ def test_a_malformed_source_of_any_split_is_an_error_on_construction(tmp_path: P
 
 
 def test_labels_for_what_is_not_a_task_are_an_error_in_a_test_source_too(tmp_path: Path) -> None:
-    # BUG: they are left out without a word, so that the test rows have no labels.
     wrong = write(tmp_path, "text,topic\na,film\n", {"topics": "topic"}, "test.csv")
 
     with pytest.raises(DataError, match="labels are given for 'topics', which is not a task"):
@@ -251,7 +250,6 @@ def test_a_wrong_label_is_an_error_where_rows_are_held_out(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_a_wrong_label_in_a_file_of_any_split_is_an_error(tmp_path: Path, split: str) -> None:
-    # BUG: it is a DatasetGenerationError that says "An error occurred while generating the dataset". P67, P68
     wrong = write(tmp_path, "text,topic\na,film\nb,flim\n", {"topic": "topic"}, "wrong.csv")
 
     with pytest.raises(DataError, match="row 2, column 'topic': 'flim' is not one of 'film', 'food'"):

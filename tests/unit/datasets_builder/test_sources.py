@@ -62,7 +62,6 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_blank_first_line_is_not_called_an_empty_file(tmp_path: Path) -> None:
-    # BUG: the message says that the file is empty.
     with pytest.raises(DataError) as caught:
         check_source(write(tmp_path, "\ntext,topic\na,film\n"))
 
@@ -127,13 +126,11 @@ def test_wrong_quoting_is_an_error(tmp_path: Path, rows: str, reason: str) -> No
 
 
 def test_wrong_quoting_is_an_error_with_its_own_line(tmp_path: Path) -> None:
-    # BUG: the message names the line before, 2.
     with pytest.raises(DataError, match="line 3: not CSV"):
         check_source(write(tmp_path, 'text,topic\na,film\n"b"c,food\n'))
 
 
 def test_a_very_long_text_is_read(tmp_path: Path) -> None:
-    # BUG: above 131072 characters the file is "not CSV (field larger than field limit (131072))".
     source = write(tmp_path, f"text,topic\n{'a' * 140_000},film\n")
 
     check_source(source)
@@ -194,7 +191,6 @@ def test_only_the_columns_that_are_used_are_read_the_text_first(tmp_path: Path) 
 
 
 def test_a_column_without_a_name_does_not_matter(tmp_path: Path) -> None:
-    # BUG: what `DataFrame.to_csv` writes by default cannot be read: the reader calls the first column "Unnamed: 0".
     source = write(tmp_path, ",text,topic\n0,a,film\n")
 
     check_source(source)
@@ -204,7 +200,6 @@ def test_a_column_without_a_name_does_not_matter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["reviews [1].csv", "review?.csv", "r*.csv"])
 def test_a_file_name_is_no_pattern(tmp_path: Path, name: str) -> None:
-    # BUG: no row is read of "reviews [1].csv"; with "r*.csv" those of its neighbours are read too.
     write(tmp_path, "text,topic\nb,food\n")
     source = write(tmp_path, "text,topic\na,film\n", name)
 

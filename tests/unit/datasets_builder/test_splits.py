@@ -70,7 +70,6 @@ def test_strata_too_small_for_a_split_do_not_stop_it() -> None:
 
 @pytest.mark.parametrize("fractions", [{"test": 0.8}, {"validation": 0.4, "test": 0.4}])
 def test_more_strata_than_training_rows_do_not_stop_a_split(fractions: dict[str, float]) -> None:
-    # BUG: scikit-learn's ValueError: "The train_size = 2 should be greater or equal to the number of classes".
     assert len(split_rows(list("abcde") * 2, fractions, seed=0)["train"]) == 2
 
 

@@ -74,12 +74,10 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
     ("name", "content"), [("a.csv", "text,id\na,1\n"), ("a.jsonl", '{"text": "a", "id": "1"}\n')], ids=["csv", "jsonl"]
 )
 def test_a_byte_order_mark_is_harmless(tmp_path: Path, name: str, content: str) -> None:
-    # BUG: of JSON lines, "line 1: not JSON (Unexpected UTF-8 BOM (decode using utf-8-sig))".
     assert read(tmp_path, b"\xef\xbb\xbf" + content.encode(), name) == {"text": ["a"], "id": ["1"]}
 
 
 def test_a_key_that_only_later_json_lines_have_is_a_column(tmp_path: Path) -> None:
-    # BUG: the column is dropped without a word.
     assert read(tmp_path, '{"text": "a"}\n{"text": "b", "id": 2}\n', "a.jsonl") == {"text": ["a", "b"], "id": [None, 2]}
 
 
@@ -107,7 +105,7 @@ def test_the_ending_is_checked_before_the_file(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "A.CSV"])
 def test_the_ending_of_a_table_is_accepted(name: str) -> None:
-    check_ending(Path(name))  # BUG: .CSV is refused here, but accepted for training.
+    check_ending(Path(name))
 
 
 def test_a_missing_text_column_of_a_csv_is_an_error_with_the_nearest(tmp_path: Path) -> None:
@@ -149,31 +147,26 @@ def test_a_line_that_is_not_json_is_an_error_with_its_number(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("line", ["[1]", '"text"', "3"])
 def test_a_json_line_that_is_no_object_is_an_error_with_its_number(tmp_path: Path, line: str) -> None:
-    # BUG: AttributeError: 'list' object has no attribute 'keys'.
     with pytest.raises(DataError, match=r"a\.jsonl, line 1"):
         read(tmp_path, f"{line}\n", "a.jsonl")
 
 
 def test_json_lines_of_mixed_types_are_an_error_with_the_file(tmp_path: Path) -> None:
-    # BUG: ArrowTypeError: Expected bytes, got a 'int' object.
     with pytest.raises(DataError, match=r"a\.jsonl"):
         read(tmp_path, '{"text": "a", "id": "x"}\n{"text": "b", "id": 2}\n', "a.jsonl")
 
 
 def test_json_lines_that_are_not_utf_8_are_an_error(tmp_path: Path) -> None:
-    # BUG: a UnicodeDecodeError that does not name the file.
     with pytest.raises(DataError, match=r"a\.jsonl.*UTF-8"):
         read(tmp_path, b'{"text": "caf\xe9"}\n', "a.jsonl")
 
 
 def test_empty_json_lines_are_an_error_that_says_so(tmp_path: Path) -> None:
-    # BUG: "no column 'text'; its columns are ".
     with pytest.raises(DataError, match=r"empty|no rows"):
         read(tmp_path, "", "a.jsonl")
 
 
 def test_a_text_column_that_holds_no_text_is_an_error(tmp_path: Path) -> None:
-    # BUG: it is read, and the tokenizer fails with a ValueError that names neither file nor column.
     with pytest.raises(DataError, match="'text'"):
         read(tmp_path, '{"text": 3}\n', "a.jsonl")
 
@@ -244,7 +237,6 @@ def test_a_list_is_json_in_a_csv(tmp_path: Path) -> None:
 
 
 def test_a_list_of_days_is_json_in_a_csv(tmp_path: Path) -> None:
-    # BUG: TypeError: Object of type date is not JSON serializable; and a.csv.part stays.
     write_table(pa.table({"text": ["a"], "days": [[datetime.date(2020, 1, 2)]]}), tmp_path / "a.csv")
 
     (row,) = csv.DictReader((tmp_path / "a.csv").read_text().splitlines())

@@ -81,7 +81,6 @@ def test_a_wrong_label_is_said_where_rows_are_held_out(recipe: str, capsys: pyte
 
 
 def test_a_wrong_label_is_said_where_no_rows_are_held_out(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    # BUG: a DatasetGenerationError with its traceback. P67
     code = main([recipe])
 
     assert code == 1

@@ -205,7 +205,7 @@ def test_an_optimizer_with_groups_of_its_own_is_refused(build: Any) -> None:
     trainer = build()
     trainer.optimizer_cls_and_kwargs = (torch.optim.SGD, {"params": []})
 
-    with pytest.raises(ValueError, match="it makes its own {'params'}, so layers cannot have their rates"):
+    with pytest.raises(ValueError, match=r"it makes its own \{'params'\}, so layers cannot have their rates"):
         trainer.create_optimizer()
 
 

@@ -1,0 +1,1 @@
+"""Figures that the project states, with the commands that measure them."""
