@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     create_model,
@@ -166,6 +167,12 @@ class Recipe(_Words):
     seed: int = 0
     output_dir: str
     examples: list[str] = []
+    _path: Path = PrivateAttr(Path("recipe"))
+
+    @property
+    def path(self) -> Path:
+        """The file it was read from, for messages."""
+        return self._path
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -190,14 +197,17 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(path, describe_all(error, Recipe) + problems) from None
     if problems:
         raise RecipeError(path, problems)
-    return _with_absolute_paths(recipe, path.parent.resolve())
+    return _with_absolute_paths(recipe, path)
 
 
-def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
+def _with_absolute_paths(recipe: Recipe, path: Path) -> Recipe:
+    folder = path.parent.resolve()
+
     def absolute(sources: list[SourceRecipe]) -> list[SourceRecipe]:
         return [source.model_copy(update={"path": str(folder / source.path)}) for source in sources]
 
     splits = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
     # A backbone is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder.
     backbone = str(folder / recipe.backbone) if (folder / recipe.backbone).is_dir() else recipe.backbone
+    recipe._path = path
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), "backbone": backbone})

@@ -64,7 +64,7 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     """
     output_dir = Path(recipe.output_dir)
     check_output(output_dir, force=force)
-    tokenizer = load_tokenizer(recipe.backbone)
+    tokenizer = load_tokenizer(recipe)
     arguments = build_arguments(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(recipe)
@@ -86,18 +86,18 @@ def check_output(folder: Path, *, force: bool) -> None:
         raise FileExistsError(f"output_dir {folder} holds a run already; name another, or add --force to overwrite it")
 
 
-def load_tokenizer(backbone: str) -> PreTrainedTokenizerBase:
-    """The backbone's tokenizer.
+def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
+    """The tokenizer of the recipe's backbone.
 
     Raises:
         RecipeError: If there is no such backbone.
     """
     try:
-        return AutoTokenizer.from_pretrained(resolve_model_path(backbone))
+        return AutoTokenizer.from_pretrained(resolve_model_path(recipe.backbone))
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        problem = f"backbone: no such folder, nor a model that the Hub gives: {backbone!r} ({reason})"
-        raise RecipeError("recipe", [problem]) from error
+        problem = f"backbone: no such folder, nor a model that the Hub gives: {recipe.backbone!r} ({reason})"
+        raise RecipeError(recipe.path, [problem]) from error
 
 
 def build_dataset(recipe: Recipe) -> tuple[DatasetDict, list[TaskConfig]]:
@@ -153,7 +153,7 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
             **settings,
         )
     except (ValueError, TypeError) as error:
-        raise RecipeError("recipe", [f"training: {error}"]) from error
+        raise RecipeError(recipe.path, [f"training: {error}"]) from error
 
 
 def tokenize(dataset: DatasetDict, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> DatasetDict:

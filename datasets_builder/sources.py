@@ -3,7 +3,6 @@
 import csv
 import glob
 import hashlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,7 +13,7 @@ import pyarrow as pa
 from datasets import Features, Value, load_dataset
 
 CHUNK_ROWS = 10_000
-csv.field_size_limit(sys.maxsize)  # texts are as long as they are
+csv.field_size_limit(2**31 - 1)  # texts are as long as they are; Windows takes no more than this
 
 
 class DataError(ValueError):

@@ -27,9 +27,14 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         OSError: If there is no such model.
     """
     path = resolve_model_path(model)
-    kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
+    try:
+        kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FileNotFoundError(f"{model}: no such folder, nor a model that the Hub gives ({reason})") from error
     if kind != MultiTaskConfig.model_type:
-        raise FileNotFoundError(f"{model}: not a multi-task model (its config.json says model_type {kind!r})")
+        found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
+        raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
     return MultiTaskModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
 
 

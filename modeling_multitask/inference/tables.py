@@ -26,9 +26,8 @@ def read_table(path: Path, text: str) -> pa.Table:
     if text not in table.column_names:
         columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
         raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
-    kind = table.schema.field(text).type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise DataError(f"{path}: the column {text!r} holds {kind}, not text")
+    if not _holds_text(table.schema.field(text).type):
+        raise DataError(f"{path}: the column {text!r} holds {table.schema.field(text).type}, not text")
     return table
 
 
@@ -103,8 +102,15 @@ def _read_jsonl(path: Path, _text: str) -> pa.Table:
     names = dict.fromkeys(name for row in rows for name in row)
     try:
         return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
+    except (pa.ArrowException, OverflowError) as error:
+        raise DataError(f"{path}: a column mixes kinds of values, or holds one that is too large ({error})") from None
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):  # as pandas writes a category
+        kind = kind.value_type
+    types = pa.types
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind)
 
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from configuration import RecipeError, load_recipe
+from configuration import Recipe, RecipeError, load_recipe
 from configuration.run import (
     TRAINING_DEFAULTS,
     build_arguments,
@@ -63,19 +63,24 @@ def test_a_folder_that_is_not_there_is_taken(tmp_path: Path) -> None:
     check_output(tmp_path / "new", force=False)
 
 
-def test_the_tokenizer_is_that_of_the_backbone(backbone: Path) -> None:
-    assert load_tokenizer(str(backbone)).tokenize("the film") == ["the", "film"]
+def with_backbone(folder: Path, backbone: str) -> Recipe:
+    return load_recipe(write(folder), [f"backbone={backbone}"])
+
+
+def test_the_tokenizer_is_that_of_the_backbone(tmp_path: Path, backbone: Path) -> None:
+    assert load_tokenizer(with_backbone(tmp_path, str(backbone))).tokenize("the film") == ["the", "film"]
 
 
 @pytest.mark.parametrize("name", ["nobody/no-such-model", "package:no_such_package/model", "package:transformers/none"])
-def test_a_backbone_that_does_not_exist_is_an_error(name: str) -> None:
-    with pytest.raises(RecipeError, match=f"backbone: no such folder, nor a model that the Hub gives: '{name}'"):
-        load_tokenizer(name)
+def test_a_backbone_that_does_not_exist_is_an_error(tmp_path: Path, name: str) -> None:
+    message = rf"tiny\.yaml has a problem:\n  backbone: no such folder, nor a model that the Hub gives: '{name}'"
+    with pytest.raises(RecipeError, match=message):
+        load_tokenizer(with_backbone(tmp_path, name))
 
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="backbone: no such folder, nor a model that the Hub gives: "):
-        load_tokenizer(str(tmp_path))
+        load_tokenizer(with_backbone(tmp_path, str(tmp_path)))
 
 
 @pytest.mark.parametrize("setting", sorted(TRAINING_DEFAULTS.keys() - {"eval_strategy", "report_to"}))

@@ -74,7 +74,7 @@ def test_a_word_that_is_given_twice_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="UTF-8"):
+    with pytest.raises(RecipeError, match="not a text in UTF-8"):
         read(tmp_path, b"# caf\xe9\nseed: 1\n")
 
 

@@ -62,10 +62,8 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_blank_first_line_is_not_called_an_empty_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="line 1 is blank; the first line must name the columns"):
         check_source(write(tmp_path, "\ntext,topic\na,film\n"))
-
-    assert "the file is empty" not in str(caught.value)
 
 
 def test_a_binary_file_is_an_error(tmp_path: Path) -> None:

@@ -252,7 +252,25 @@ def test_a_folder_that_holds_no_model_is_an_error_with_its_name(
     code = main([str(tmp_path / "empty"), str(table), str(tmp_path / "answers.csv")])
 
     assert code == 1
-    assert "empty" in capsys.readouterr().err
+    assert "empty: not a multi-task model (it has no config.json)" in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_exist_is_an_error(
+    tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main([str(tmp_path / "none"), str(table), str(tmp_path / "answers.csv")])
+
+    assert code == 1
+    assert "none: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_another_kind_of_model_is_an_error(
+    tmp_path: Path, backbone: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main([str(backbone), str(table), str(tmp_path / "answers.csv")])
+
+    assert code == 1
+    assert "not a multi-task model (its config.json says model_type 'bert')" in capsys.readouterr().err
 
 
 def test_a_batch_size_below_1_is_an_error(
