@@ -36,6 +36,7 @@ SAID_ELSEWHERE = {
     "data_seed": "seed",
     "learning_rate": "learning_rates",
     "label_smoothing_factor": "label_smoothing of each task",
+    "resume_from_checkpoint": "own commands, which cannot resume a run yet",
 }
 
 

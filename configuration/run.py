@@ -13,6 +13,7 @@ from datasets_builder import MultiTaskBuilder, Source
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.publishing import save_folder
+from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
 from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
 
@@ -69,7 +70,8 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(recipe)
     model = build_model(recipe, tasks)
-    rows = tokenize(dataset, tokenizer, model.config.max_length)
+    with arguments.main_process_first(desc="tokenise"):
+        rows = tokenize(dataset, tokenizer, model.config.max_length)
     trainer = build_trainer(model, tokenizer, rows, arguments)
     if arguments.freeze != "everything":
         trainer.train()
@@ -82,7 +84,7 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
 
 def check_output(folder: Path, *, force: bool) -> None:
     """Raises a `FileExistsError` if the folder holds a run already, unless forced."""
-    if not force and any((folder / name).exists() for name in ("model", "checkpoints", "results.json")):
+    if not force and any(any(folder.glob(name)) for name in ("model", "checkpoints/checkpoint-*", "results.json")):
         raise FileExistsError(f"output_dir {folder} holds a run already; name another, or add --force to overwrite it")
 
 
@@ -93,10 +95,13 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         RecipeError: If there is no such backbone.
     """
     try:
-        return AutoTokenizer.from_pretrained(resolve_model_path(recipe.backbone))
+        path = resolve_model_path(recipe.backbone)
+        return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        problem = f"backbone: no such folder, nor a model that the Hub gives: {recipe.backbone!r} ({reason})"
+        there = Path(recipe.backbone).is_dir()
+        what = "this folder has no tokenizer that loads" if there else "no such folder, nor a model that the Hub gives"
+        problem = f"backbone: {what}: {recipe.backbone!r} ({reason})"
         raise RecipeError(recipe.path, [problem]) from error
 
 
@@ -109,25 +114,32 @@ def build_dataset(recipe: Recipe) -> tuple[DatasetDict, list[TaskConfig]]:
         train=_sources(recipe, data.train),
         validation=_sources(recipe, data.validation),
         test=_sources(recipe, data.test),
-        split={**data.split.model_dump(), "seed": _first(data.split.seed, recipe.seed)},
-        hide_labels=hide and {"fraction": hide.fraction, "seed": _first(hide.seed, recipe.seed)},
+        split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
+        hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
     )
     builder.download_and_prepare()
     return builder.as_dataset(), builder.tasks
 
 
 def build_model(recipe: Recipe, tasks: list[TaskConfig]) -> MultiTaskModel:
-    """The recipe's backbone with a new head for each task."""
+    """The recipe's backbone with a new head for each task.
+
+    Raises:
+        RecipeError: If the backbone cannot be loaded, or does not go with the recipe's other words.
+    """
     # The heads' first weights are drawn here, before the Trainer sets the seed.
     set_seed(recipe.seed)
-    return MultiTaskModel.from_backbone(
-        recipe.backbone,
-        tasks,
-        pooling=recipe.pooling,
-        normalize=recipe.normalize,
-        head=recipe.head.model_dump(),
-        max_length=recipe.max_length,
-    )
+    try:
+        return MultiTaskModel.from_backbone(
+            recipe.backbone,
+            tasks,
+            pooling=recipe.pooling,
+            normalize=recipe.normalize,
+            head=recipe.head.model_dump(),
+            max_length=recipe.max_length,
+        )
+    except (OSError, ValueError) as error:
+        raise RecipeError(recipe.path, [f"backbone: {error}"]) from error
 
 
 def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
@@ -157,11 +169,10 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
 
 
 def tokenize(dataset: DatasetDict, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> DatasetDict:
-    """Adds the token ids of each text, cut to the length, and their number as `length`."""
+    """Adds the token ids of each text, cut to the length."""
 
     def tokens(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        encoded = tokenizer(rows["text"], truncation=True, max_length=max_length)
-        return {**encoded, "length": [len(ids) for ids in encoded["input_ids"]]}
+        return tokenizer(rows["text"], truncation=True, max_length=max_length)
 
     return dataset.map(tokens, batched=True, desc="Tokenising")
 
@@ -202,7 +213,3 @@ def _sources(recipe: Recipe, sources: list[SourceRecipe]) -> list[Source]:
         )
         for source in sources
     ]
-
-
-def _first(*candidates: Any) -> Any:
-    return next(candidate for candidate in candidates if candidate is not None)

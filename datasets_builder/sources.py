@@ -5,12 +5,13 @@ import glob
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from datasets import Features, Value, load_dataset
+
+from modeling_multitask.configuration_multitask import nearest_hint
 
 CHUNK_ROWS = 10_000
 csv.field_size_limit(2**31 - 1)  # texts are as long as they are; Windows takes no more than this
@@ -117,8 +118,9 @@ def _check_header(path: Path, header: list[str], columns: list[str]) -> None:
         raise DataError(f"{path}: the header names {', '.join(map(repr, doubled))} more than once")
     for name in columns:
         if name not in header:
-            close = get_close_matches(name, header, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = nearest_hint(name, header)
+            if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+                hint = "; its columns must be separated by commas"
             raise DataError(f"{path}: no column {name!r}; its columns are {', '.join(map(repr, header))}{hint}")
 
 
@@ -129,5 +131,4 @@ def _header(path: str) -> list[str]:
 
 def _nearest_file(path: Path) -> str:
     beside = [each.name for each in path.parent.glob("*")] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, beside, n=1)
-    return f"; did you mean {path.parent / close[0]}?" if close else ""
+    return nearest_hint(path.name, beside)

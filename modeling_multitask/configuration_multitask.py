@@ -21,7 +21,15 @@ Normalization = Literal["layer", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 
 PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
-RESERVED_TASK_NAMES = frozenset({"embedding", "text"})  # keys of a pipeline's answer, columns of a table
+DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
+# What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
+RESERVED_TASK_NAMES = frozenset(
+    {"embedding", "text", "score", "loss", "labels", "position_ids", "past_key_values"}
+    | {"input_ids", "attention_mask", "token_type_ids"}
+)
+METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these
+# These number positions from the padding id on, so that the first ones are never a token's.
+_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
 
 
 @strict
@@ -131,7 +139,7 @@ class MultiTaskConfig(PreTrainedConfig):
         pooling: How the token states become one sentence embedding, in sentence-transformers' words.
         normalize: Whether the embedding is divided by its Euclidean norm, before the heads.
         head: The head of every task that brings none of its own.
-        max_length: Number of tokens beyond which a text is cut; `None` means the backbone's own limit.
+        max_length: Number of tokens beyond which a text is cut; `None` becomes 512 or the encoder's limit.
 
     Example:
         >>> from transformers import BertConfig
@@ -148,7 +156,11 @@ class MultiTaskConfig(PreTrainedConfig):
     sub_configs: ClassVar = {"backbone_config": AutoConfig}
     # Gathering these in `evaluate()` would hold the states of every token of every row.
     keys_to_ignore_at_inference: ClassVar = [
-        *["embeddings", "last_hidden_state", "hidden_states", "attentions", "task_losses"]
+        "embeddings",
+        "last_hidden_state",
+        "task_losses",
+        "hidden_states",
+        "attentions",
     ]
 
     backbone_config: Any = None
@@ -162,6 +174,8 @@ class MultiTaskConfig(PreTrainedConfig):
         self.backbone_config = _as_backbone_config(self.backbone_config)
         self.head = _as_head(self.head) or HeadConfig()
         self.tasks = [parse_task(task) for task in self.tasks]
+        if self.max_length is None:
+            self.max_length = default_max_length(self.backbone_config)
         super().__post_init__(**kwargs)
 
     def validate_tasks(self) -> None:
@@ -192,6 +206,24 @@ class MultiTaskConfig(PreTrainedConfig):
             output["backbone_config"].pop(name, None)
         return output
 
+    def _get_generation_parameters(self) -> dict[str, Any]:
+        # transformers before 5.20 takes `max_length` for a generator's, and refuses to save a model that has one.
+        return {}
+
+
+def default_max_length(backbone_config: PreTrainedConfig) -> int:
+    """512 tokens, or the encoder's own limit if that is less."""
+    limit = getattr(backbone_config, "max_position_embeddings", None)
+    if not isinstance(limit, int) or limit < 1:
+        return DEFAULT_MAX_LENGTH
+    return min(DEFAULT_MAX_LENGTH, limit - first_position(backbone_config))
+
+
+def first_position(backbone_config: PreTrainedConfig) -> int:
+    """The number that an encoder gives to the position of its first token."""
+    offset = backbone_config.model_type in _OFFSET_POSITIONS
+    return (backbone_config.pad_token_id or 0) + 1 if offset else 0
+
 
 def task_name_problem(name: str) -> str | None:
     """Why a name cannot name a task, with a free one; `None` if it can.
@@ -200,7 +232,9 @@ def task_name_problem(name: str) -> str | None:
     identifier that no module has already.
     """
     if name in RESERVED_TASK_NAMES:
-        reason = "it is a key of every answer"
+        reason = "it is the name of something else beside it"
+    elif name.startswith(METRIC_PREFIXES):
+        reason = f"names of metrics begin with {', '.join(METRIC_PREFIXES)}"
     elif keyword.iskeyword(name):
         reason = "it is a word of Python"
     elif hasattr(nn.ModuleDict(), name):
@@ -270,15 +304,20 @@ def _label_count_problem(problem_type: str, labels: list[str]) -> str | None:
 
 
 def _free_task_name(name: str) -> str:
-    if name.isidentifier():
-        return f"{name}_"
     words = re.sub(r"\W+", "_", name).strip("_") or "task"
-    free = f"task_{words}" if words[0].isdigit() else words
-    return free if task_name_problem(free) is None else f"{free}_"
+    candidates = (words, f"{words}_", f"task_{words}")
+    return next(candidate for candidate in candidates if _is_free(candidate))
+
+
+def _is_free(name: str) -> bool:
+    taken = name in RESERVED_TASK_NAMES or name.startswith(METRIC_PREFIXES) or hasattr(nn.ModuleDict(), name)
+    return name.isidentifier() and not taken and not keyword.iskeyword(name)
 
 
 def _as_backbone_config(given: Any) -> PreTrainedConfig:
     if isinstance(given, PreTrainedConfig):
+        if given.is_encoder_decoder:
+            raise ValueError(f"backbone_config: {given.model_type!r} is an encoder with a decoder; give an encoder")
         return given
     if not isinstance(given, dict) or "model_type" not in given:
         raise ValueError(f"backbone_config must be a configuration or a dict with its model_type; given: {given!r}")
@@ -287,7 +326,7 @@ def _as_backbone_config(given: Any) -> PreTrainedConfig:
             f"backbone_config: model_type {given['model_type']!r} is not part of transformers; "
             "a backbone that needs remote code of its own cannot be nested here"
         )
-    return CONFIG_MAPPING[given["model_type"]](**given)
+    return _as_backbone_config(CONFIG_MAPPING[given["model_type"]](**given))
 
 
 def _as_head(given: Any) -> HeadConfig | None:

@@ -5,6 +5,7 @@ Shapes: B rows, T tokens, D width of the encoder, C classes of one task.
 
 import importlib.util
 import inspect
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .configuration_multitask import HeadConfig, MultiTaskConfig, TaskConfig, nearest_hint
+from .configuration_multitask import HeadConfig, MultiTaskConfig, TaskConfig, first_position, nearest_hint
 from .losses_multitask import IGNORE_INDEX, masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
 
-DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
+# Every encoder of transformers takes these, some of them only in **kwargs.
+_OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")
+_HUB_KWARGS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 
 
 @dataclass
@@ -72,6 +75,7 @@ class MultiTaskModel(PreTrainedModel):
     def __init__(self, config: MultiTaskConfig) -> None:
         super().__init__(config)
         self.backbone = _build_backbone(config.backbone_config)
+        _check_positions(self.backbone, config)
         self.heads = TaskHeads(config)
         self._backbone_inputs = {*inspect.signature(self.backbone.forward).parameters, *_OUTPUT_SWITCHES}
         self.post_init()
@@ -108,18 +112,17 @@ class MultiTaskModel(PreTrainedModel):
             OSError: If there is no such backbone.
         """
         path = resolve_model_path(pretrained_model_name_or_path)
-        hub_kwargs = {key: kwargs[key] for key in ("revision", "token", "cache_dir") if key in kwargs}
+        hub_kwargs = {key: kwargs[key] for key in _HUB_KWARGS if key in kwargs}
         settings = read_embedding_settings(path, **hub_kwargs)
-        if settings.subfolder:
-            kwargs["subfolder"] = settings.subfolder
-        backbone_config = AutoConfig.from_pretrained(path, **hub_kwargs, subfolder=settings.subfolder)
+        kwargs.setdefault("subfolder", settings.subfolder)
+        backbone_config = _read_backbone_config(path, subfolder=kwargs["subfolder"], **hub_kwargs)
         config = cls.config_class(
             backbone_config=backbone_config,
             tasks=list(tasks),
-            pooling=_first(pooling, settings.pooling, "mean"),
-            normalize=_first(normalize, settings.normalize, False),
+            pooling=pooling or settings.pooling or "mean",
+            normalize=bool(settings.normalize) if normalize is None else normalize,
             head=head,
-            max_length=_first(max_length, settings.max_length, default_max_length(backbone_config)),
+            max_length=settings.max_length if max_length is None else max_length,
             name_or_path=path,
         )
         model = cls(config)
@@ -129,7 +132,7 @@ class MultiTaskModel(PreTrainedModel):
         if _no_pooler(backbone_config):
             model.backbone.pooler = None  # loaded and dropped: loaded without, it would be reported as unexpected
         model.config.backbone_config = model.backbone.config
-        return model.to(model.backbone.dtype)
+        return model.to(model.backbone.dtype).eval()
 
     @can_return_tuple
     def forward(
@@ -283,23 +286,26 @@ def resolve_model_path(model: str | os.PathLike) -> str:
     return str(path)
 
 
-def default_max_length(backbone_config: Any) -> int:
-    """512 tokens, or the encoder's own limit if that is less."""
-    limit = getattr(backbone_config, "max_position_embeddings", None)
-    if not isinstance(limit, int) or limit < 1:
-        return DEFAULT_MAX_LENGTH
-    # RoBERTa and its kin number positions from the padding id on, so two of them are never a token's.
-    offset = backbone_config.pad_token_id + 1 if backbone_config.model_type in _OFFSET_POSITIONS else 0
-    return min(DEFAULT_MAX_LENGTH, limit - offset)
-
-
-# Every encoder of transformers takes these, some of them only in **kwargs.
-_OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")
-_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
+def _read_backbone_config(path: str, **hub_kwargs: Any) -> PreTrainedConfig:
+    content, _ = PreTrainedConfig.get_config_dict(path, **hub_kwargs)
+    if "auto_map" in content and content.get("model_type") not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{path} needs remote code of its own, and cannot be the backbone of a folder that loads alone"
+        )
+    return AutoConfig.from_pretrained(path, **hub_kwargs)
 
 
 def _build_backbone(config: Any) -> PreTrainedModel:
     return AutoModel.from_config(config, **_no_pooler(config))
+
+
+def _check_positions(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
+    """Refuses a length for which an encoder with numbered positions has no numbers."""
+    tables = [m for name, m in backbone.named_modules() if name.endswith("position_embeddings")]
+    sizes = [table.num_embeddings for table in tables if isinstance(table, nn.Embedding)]
+    limit = min(sizes, default=math.inf) - first_position(config.backbone_config)
+    if config.max_length is not None and config.max_length > limit:
+        raise ValueError(f"max_length is {config.max_length}, but this encoder takes at most {limit} tokens")
 
 
 def _no_pooler(config: Any) -> dict[str, bool]:
@@ -335,10 +341,6 @@ def _all_missing(logits: Tensor, task: TaskConfig) -> Tensor:
         return logits.new_full((len(logits),), float("nan"))
     shape = logits.shape if task.problem_type == "multi_label_classification" else logits.shape[:1]
     return torch.full(shape, IGNORE_INDEX, device=logits.device)
-
-
-def _first(*candidates: Any) -> Any:
-    return next(candidate for candidate in candidates if candidate is not None)
 
 
 MultiTaskModel.register_for_auto_class("AutoModel")

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("recipe", help="a YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as seed=1 or training.bf16=true")
     parser.add_argument("--force", action="store_true", help="overwrite what output_dir holds")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     try:
         recipe = load_recipe(arguments.recipe, arguments.overrides)
         run = train(recipe, force=arguments.force)
@@ -43,9 +43,10 @@ def show(run: Run, examples: list[str]) -> None:
         print(text)
         for task, answer in answers.items():
             print(f"    {task}: {answer}")
-    print(f"\nThe model is in {run.folder}. Anyone loads it without this package:\n")
+    folder = run.folder.as_posix()
+    print(f"\nThe model is in {folder}. Anyone loads it without this package:\n")
     print("    from transformers import pipeline")
-    print(f'    classify = pipeline("multitask-classification", model="{run.folder}", trust_remote_code=True)')
+    print(f'    classify = pipeline("multitask-classification", model="{folder}", trust_remote_code=True)')
     print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
 
 

@@ -3,7 +3,7 @@
 Shapes: N texts, D width of the encoder.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..pipeline_multitask import DEFAULT_BATCH_SIZE, answer
 
 
 def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
-    """A trained model and its tokenizer.
+    """A trained model, on the accelerator if there is one, and its tokenizer.
 
     Args:
         model: Hub id, folder, or `package:NAME/FOLDER`.
@@ -35,7 +35,8 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
     if kind != MultiTaskConfig.model_type:
         found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
         raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
-    return MultiTaskModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+    return MultiTaskModel.from_pretrained(path).to(device), AutoTokenizer.from_pretrained(path)
 
 
 def encode(
@@ -60,8 +61,10 @@ def encode(
     """
     model, tokenizer = _loaded(model, tokenizer)
     texts = list(texts)
-    rows = _run(model, tokenizer, texts, batch_size, show_progress, lambda output, i: output.embeddings[i].float())
-    return torch.stack(rows).cpu().numpy() if rows else np.empty((0, model.config.hidden_size), dtype=np.float32)
+    rows = _run(
+        model, tokenizer, texts, batch_size, show_progress, lambda output, i: output.embeddings[i].float().cpu()
+    )
+    return torch.stack(rows).numpy() if rows else np.empty((0, model.config.hidden_size), dtype=np.float32)
 
 
 def predict(
@@ -100,7 +103,6 @@ def _loaded(
     return model, AutoTokenizer.from_pretrained(model.name_or_path) if tokenizer is None else tokenizer
 
 
-@torch.inference_mode()
 def _run(
     model: MultiTaskModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -111,19 +113,30 @@ def _run(
 ) -> list[Any]:
     was_training = model.training
     model.eval()
-    encoded = tokenizer(texts, truncation=True, max_length=model.config.max_length) if texts else {"input_ids": []}
-    lengths = [len(ids) for ids in encoded["input_ids"]]
-    order = sorted(range(len(texts)), key=lengths.__getitem__, reverse=True)  # the longest first: memory fails at once
-    results: list[Any] = [None] * len(texts)
-    with tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
-        for start in range(0, len(texts), batch_size):
-            rows = order[start : start + batch_size]
-            batch: dict[str, Tensor] = tokenizer.pad(
-                {name: [values[row] for row in rows] for name, values in encoded.items()}, return_tensors="pt"
-            )
-            output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
-            for i, row in enumerate(rows):
-                results[row] = read(output, i)
-            bar.update(len(rows))
-    model.train(was_training)
-    return results
+    try:
+        with torch.inference_mode(), tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
+            results: list[Any] = [None] * len(texts)
+            for rows, batch in _batches(model, tokenizer, texts, batch_size):
+                output = model(**batch)
+                for i, row in enumerate(rows):
+                    results[row] = read(output, i)
+                bar.update(len(rows))
+            return results
+    finally:
+        if was_training:
+            model.train()
+
+
+def _batches(
+    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], batch_size: int
+) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+    """Row numbers and their padded batch, the longest texts first: if memory is short, it fails at once."""
+    if not texts:
+        return
+    encoded = tokenizer(texts, truncation=True, max_length=model.config.max_length)
+    order = sorted(range(len(texts)), key=lambda row: len(encoded["input_ids"][row]), reverse=True)
+    for start in range(0, len(texts), batch_size):
+        rows = order[start : start + batch_size]
+        columns = {name: [values[row] for row in rows] for name, values in encoded.items()}
+        batch = tokenizer.pad(columns, return_tensors="pt")
+        yield rows, {name: tensor.to(model.device) for name, tensor in batch.items()}

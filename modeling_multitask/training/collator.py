@@ -21,7 +21,8 @@ class MultiTaskCollator:
     """Makes a batch of rows; each has `input_ids` (or a `text`) and any of the tasks' columns.
 
     A label may be a class id or a class name; for a multi-label task a list or a dict of 0, 1 and null, one for
-    each label; a number for a regression. Missing are null, NaN, -1 and -100, and a column that is not there.
+    each label; a number for a regression. Missing are null, NaN, a column that is not there and, except
+    for a regression, -1 and -100.
 
     Args:
         tokenizer: Pads, and tokenises rows that bring a text.
@@ -84,8 +85,10 @@ def _class_id(given: Any, labels: list[str]) -> int:
 
 def _positions(given: Any, task: TaskConfig) -> list[int]:
     labels = task.labels or []
-    if given is None:
+    if given is None or given != given or given in (-1, IGNORE_INDEX):
         return [IGNORE_INDEX] * len(labels)
+    if isinstance(given, Mapping) and (unknown := [name for name in given if name not in labels]):
+        raise ValueError(f"{unknown[0]!r} is not one of its labels {labels}{nearest_hint(unknown[0], labels)}")
     values = [given.get(label) for label in labels] if isinstance(given, Mapping) else list(given)
     if len(values) != len(labels):
         raise ValueError(f"{len(values)} positions are given, but it has {len(labels)} labels")

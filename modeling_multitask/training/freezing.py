@@ -8,15 +8,15 @@ from .arguments import MultiTaskTrainingArguments
 
 
 def freeze(model: MultiTaskModel, what: str) -> None:
-    """Lets the named part take no gradient, and everything else take one.
+    """Lets the named part take no gradient; the rest stays as it is.
 
     Args:
         model: Changed in place.
         what: `none`, `backbone` or `everything`.
     """
-    model.requires_grad_(what != "everything")
-    if what == "backbone":
-        model.backbone.requires_grad_(False)
+    part = {"none": None, "backbone": model.backbone, "everything": model}[what]
+    if part is not None:
+        part.requires_grad_(False)
 
 
 def put_frozen_in_eval_mode(module: nn.Module) -> None:
@@ -30,7 +30,7 @@ def put_frozen_in_eval_mode(module: nn.Module) -> None:
 
 
 class FreezeCallback(TrainerCallback):
-    """Freezes when training begins: by then the optimizer and DDP hold every parameter.
+    """Freezes when training begins: by then the optimizer holds every parameter.
 
     Frozen earlier, a parameter would be in no optimizer group and would never move once it is unfrozen.
     """

@@ -14,19 +14,22 @@ class TaskLossLog:
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._first_step = 0
+        self._steps = 0
+
+    def begin_step(self) -> None:
+        """Counts an optimizer step."""
+        self._steps += 1
 
     def add(self, task_losses: dict[str, Tensor]) -> None:
         """Adds one micro-batch."""
         for name, loss in task_losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(loss.mean())) + loss.detach().mean()
 
-    def read(self, step: int, accelerator: Accelerator) -> dict[str, float]:
+    def read(self, accelerator: Accelerator) -> dict[str, float]:
         """`<task>_loss` per optimizer step since the last reading, over all processes; starts anew."""
-        steps = max(step - self._first_step, 1)
         means = {
-            f"{name}_loss": accelerator.reduce(total, reduction="sum").item() / steps
+            f"{name}_loss": accelerator.reduce(total, reduction="sum").item() / max(self._steps, 1)
             for name, total in self._sums.items()
         }
-        self._sums, self._first_step = {}, step
+        self._sums, self._steps = {}, 0
         return means

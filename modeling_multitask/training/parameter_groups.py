@@ -46,11 +46,13 @@ def parameter_groups(model: MultiTaskModel, rates: LearningRates, weight_decay: 
     Returns:
         Dicts with `params` (pairs of name and parameter), `lr` and `weight_decay`, for any optimizer of torch.
     """
-    depths = {f"backbone.{name}": depth for name, depth in layer_depths(model.backbone).items()}
-    top = max(depths.values(), default=0)
+    depths = layer_depths(model.backbone)
+    top = max(depths.values())
+    # By identity: a wrapper such as peft's gives the parameters other names.
+    depth_of = {id(parameter): depths[name] for name, parameter in model.backbone.named_parameters()}
     groups: dict[GroupKey, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in model.named_parameters():
-        key = GroupKey(depths.get(name, top + 1), parameter.ndim >= 2)
+        key = GroupKey(depth_of.get(id(parameter), top + 1), parameter.ndim >= 2)
         groups.setdefault(key, []).append((name, parameter))
     return [
         {

@@ -47,6 +47,7 @@ class MultiTaskTrainer(Trainer):
 
     args: MultiTaskTrainingArguments
     optimizer: torch.optim.Optimizer | None
+    _signature_columns: list[str] | None
 
     def __init__(
         self,
@@ -57,13 +58,11 @@ class MultiTaskTrainer(Trainer):
         compute_metrics: Callable | None = None,
         **kwargs: Any,
     ) -> None:
-        if data_collator is None and kwargs.get("processing_class") is not None:
+        _check_arguments(args, kwargs)
+        if data_collator is None:
+            if kwargs.get("processing_class") is None:
+                raise ValueError("give a processing_class (the tokenizer), or a data_collator")
             data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
-        if args.label_smoothing_factor:
-            raise ValueError(
-                f"label_smoothing_factor is {args.label_smoothing_factor}, but it knows only one task; "
-                "give each task its own label_smoothing"
-            )
         super().__init__(
             model=model,
             args=args,
@@ -81,7 +80,7 @@ class MultiTaskTrainer(Trainer):
             cls, kwargs = self.optimizer_cls_and_kwargs or self.get_optimizer_cls_and_kwargs(self.args, model)
             if own := {"params", "model", "optimizer_dict"} & set(kwargs):
                 raise ValueError(f"optim={self.args.optim}: it makes its own {own}, so layers cannot have their rates")
-            self.optimizer = cls(parameter_groups(model, self.args.rates, self.args.weight_decay), **kwargs)
+            self.optimizer = cls(parameter_groups(model, self.args.rates(), self.args.weight_decay), **kwargs)
         return self.optimizer
 
     def get_batch_samples(
@@ -89,13 +88,15 @@ class MultiTaskTrainer(Trainer):
     ) -> tuple[list[Any], dict[str, Tensor] | None]:
         """The micro-batches of one optimizer step, and each task's divisor over all of them and all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.task_losses.begin_step()
         # DataParallel cuts tensors up by row, and a count has none; there each batch keeps its own mean.
         if self.args.n_gpu > 1 or not batches:
             return batches, None
         divisors = {}
         for task in self.model.config.tasks:
-            counts = [loss_divisor(batch["labels"][task.name], task) for batch in batches]
-            divisors[task.name] = self.accelerator.reduce(torch.stack(counts).sum().to(device), reduction="sum")
+            given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
+            count = sum((loss_divisor(labels, task) for labels in given), start=torch.tensor(0.0))
+            divisors[task.name] = self.accelerator.reduce(count.to(device), reduction="sum")
         return batches, divisors
 
     def compute_loss(
@@ -127,10 +128,26 @@ class MultiTaskTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds each task's loss to the lines that report a training loss."""
         if "loss" in logs:
-            logs = {**logs, **self.task_losses.read(self.state.global_step, self.accelerator)}
+            logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
 
     def _set_signature_columns_if_needed(self) -> None:
+        if self._signature_columns:
+            return
         super()._set_signature_columns_if_needed()
         # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
-        self._signature_columns += ["text", *(task.name for task in self.model.config.tasks)]
+        labels = [task.name for task in self.model.config.tasks]
+        self._signature_columns = [*(self._signature_columns or ()), "text", *labels]
+
+
+def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -> None:
+    """Refuses what would silently train something else."""
+    if args.label_smoothing_factor:
+        raise ValueError(
+            f"label_smoothing_factor is {args.label_smoothing_factor}, but it knows only one task; "
+            "give each task its own label_smoothing"
+        )
+    if not args.average_tokens_across_devices:
+        raise ValueError("average_tokens_across_devices is false, but labels are always counted over all processes")
+    if kwargs.get("compute_loss_func") is not None:
+        raise ValueError("compute_loss_func is given, but the model computes the loss of each task itself")

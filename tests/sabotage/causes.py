@@ -57,7 +57,7 @@ CAUSES = [
     ),
     Cause(
         "P11 label columns are removed as unused",
-        *(TRAINER, '"text", *(task.name for task in self.model.config.tasks)', '"text"'),
+        *(TRAINER, '"text", *labels]', '"text"]'),
         *("tests/unit/training/test_trainer.py", "survive_the_removal"),
     ),
     Cause(

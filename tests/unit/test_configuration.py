@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub.errors import StrictDataclassError
-from transformers import BertConfig
+from transformers import BertConfig, T5Config
 
 from modeling_multitask import HeadConfig, MultiTaskConfig, TaskConfig
 from modeling_multitask.configuration_multitask import RESERVED_TASK_NAMES
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
 UNUSABLE = ["type", "keys", "items", "values", "train", "float", "half", "pop", "update", "clear", "forward"]
-UNUSABLE += ["training", "children", "a.b", "", "1st", "two words", "class", *RESERVED_TASK_NAMES]
+UNUSABLE += ["training", "children", "a.b", "", "1st", "two words", "class", *sorted(RESERVED_TASK_NAMES)]
+UNUSABLE += ["eval_kind", "test_kind", "train_kind"]
 WRONG = (ValueError, StrictDataclassError)
 
 
@@ -147,6 +148,15 @@ def test_a_number_of_labels_names_them() -> None:
 @pytest.mark.parametrize(("given", "logits"), list(zip(tasks_of_each_type(), [3, 1, 2, 1], strict=True)))
 def test_a_binary_task_and_a_regression_have_one_logit(given: dict, logits: int) -> None:
     assert TaskConfig(**given).num_logits == logits
+
+
+def test_an_encoder_with_a_decoder_is_refused() -> None:
+    with pytest.raises(WRONG, match="'t5' is an encoder with a decoder; give an encoder"):
+        MultiTaskConfig(backbone_config=T5Config(), tasks=[task()])
+
+
+def test_a_length_that_is_left_out_is_that_of_the_encoder() -> None:
+    assert build(task()).max_length == 64
 
 
 def test_the_default_head_has_two_hidden_blocks() -> None:

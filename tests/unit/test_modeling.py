@@ -11,7 +11,8 @@ from torch import nn
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedConfig, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
-from modeling_multitask.modeling_multitask import default_max_length, resolve_model_path
+from modeling_multitask.configuration_multitask import default_max_length
+from modeling_multitask.modeling_multitask import resolve_model_path
 from tests.conftest import random_batch, tasks_of_each_type, tiny_bert_config
 
 SMALL = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -231,6 +232,26 @@ def test_the_default_length_of_a_real_roberta_is_512() -> None:
     config = transformers.RobertaConfig(max_position_embeddings=514, pad_token_id=1)
 
     assert default_max_length(config) == 512
+
+
+@pytest.mark.parametrize(("family", "limit"), [("bert", 64), ("roberta", 511), ("distilbert", 512)])
+def test_a_length_beyond_the_positions_of_the_encoder_is_refused(family: str, limit: int) -> None:
+    with pytest.raises(ValueError, match=f"max_length is 600, but this encoder takes at most {limit} tokens"):
+        of_family(family, max_length=600)
+
+
+def test_a_backbone_that_brings_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    # P46
+    (tmp_path / "config.json").write_text('{"model_type": "their_own", "auto_map": {"AutoModel": "x.Y"}}')
+
+    with pytest.raises(ValueError, match="needs remote code of its own, and cannot be the backbone"):
+        MultiTaskModel.from_backbone(tmp_path, tasks_of_each_type())
+
+
+def test_a_new_model_is_in_eval_mode_like_a_loaded_one(backbone: Path) -> None:
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type())
+
+    assert {module.training for module in model.modules()} == {False}
 
 
 def test_a_text_of_the_default_length_runs(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -10,11 +10,12 @@ from configuration.run import (
     TRAINING_DEFAULTS,
     build_arguments,
     build_dataset,
+    build_model,
     check_output,
     labelled_rows,
     load_tokenizer,
 )
-from modeling_multitask import MultiTaskTrainingArguments, TaskConfig
+from modeling_multitask import LearningRates, MultiTaskTrainingArguments, TaskConfig
 
 RECIPE = """
 backbone: some/encoder
@@ -37,9 +38,15 @@ def arguments(folder: Path, *overrides: str) -> MultiTaskTrainingArguments:
     return build_arguments(load_recipe(write(folder), [f"output_dir={folder}/run", *overrides]))
 
 
-@pytest.mark.parametrize("name", ["model", "checkpoints", "results.json"])
+def test_a_folder_that_an_interrupted_run_left_empty_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+
+    check_output(tmp_path, force=False)
+
+
+@pytest.mark.parametrize("name", ["model", "checkpoints/checkpoint-3", "results.json"])
 def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).touch()
+    (tmp_path / name).mkdir(parents=True)
 
     with pytest.raises(
         FileExistsError, match=rf"output_dir {tmp_path} holds a run already; .* add --force to overwrite"
@@ -79,7 +86,7 @@ def test_a_backbone_that_does_not_exist_is_an_error(tmp_path: Path, name: str) -
 
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="backbone: no such folder, nor a model that the Hub gives: "):
+    with pytest.raises(RecipeError, match="backbone: this folder has no tokenizer that loads: "):
         load_tokenizer(with_backbone(tmp_path, str(tmp_path)))
 
 
@@ -115,7 +122,7 @@ def test_the_best_checkpoint_is_taken_where_there_are_validation_rows(tmp_path: 
 
 
 def test_the_best_checkpoint_is_that_of_the_best_score(tmp_path: Path) -> None:
-    assert arguments(tmp_path).metric_for_best_model == "score"  # P18
+    assert arguments(tmp_path, "data.split.validation=0.25").metric_for_best_model == "score"  # P18
 
 
 def test_the_log_is_written_every_epoch(tmp_path: Path) -> None:
@@ -139,12 +146,8 @@ def test_what_a_recipe_says_of_training_takes_the_place_of_the_defaults(tmp_path
 def test_learning_rates_and_what_is_frozen_are_handed_on(tmp_path: Path) -> None:
     given = arguments(tmp_path, "freeze=backbone", "learning_rates={heads: 1e-3, backbone: 2e-5}")
 
-    assert (given.freeze, given.rates.heads, given.rates.backbone, given.rates.layer_decay) == (
-        "backbone",
-        1e-3,
-        2e-5,
-        1.0,
-    )
+    assert given.freeze == "backbone"
+    assert given.rates() == LearningRates(heads=1e-3, backbone=2e-5, layer_decay=1.0)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +200,10 @@ def test_a_multi_label_row_without_any_position_is_no_labelled_row(tmp_path: Pat
     dataset, tasks = build_dataset(load_recipe(write(tmp_path, f"{ROWS}e,film,,\n")))
 
     assert labelled_rows(dataset["train"], tasks) == {"topic": 5, "tags": 4}
+
+
+def test_a_backbone_that_is_too_short_for_the_length_is_an_error(tmp_path: Path, backbone: Path) -> None:
+    recipe = load_recipe(write(tmp_path), [f"backbone={backbone}", "max_length=128"])
+
+    with pytest.raises(RecipeError, match="backbone: max_length is 128, but this encoder takes at most 64 tokens"):
+        build_model(recipe, build_dataset(recipe)[1])

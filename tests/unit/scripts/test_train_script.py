@@ -87,12 +87,11 @@ def test_a_wrong_label_is_said_where_no_rows_are_held_out(recipe: str, capsys: p
     assert "row 2, column 'topic': 'flood' is not one of" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["model", "checkpoints", "results.json"])
+@pytest.mark.parametrize("name", ["model", "checkpoints/checkpoint-3", "results.json"])
 def test_an_output_folder_that_holds_a_run_is_said(
     tmp_path: Path, recipe: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / name).touch()
+    (tmp_path / "run" / name).mkdir(parents=True)
 
     code = main([recipe])
 
@@ -113,3 +112,8 @@ def test_nothing_is_written_after_an_error(tmp_path: Path, recipe: str) -> None:
     main([recipe, "data.split.test=0.5"])
 
     assert not (tmp_path / "run").exists()
+
+
+def test_an_override_may_stand_behind_an_option(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([recipe, "--force", "sed=1"]) == 1
+    assert "sed: no such setting; did you mean 'seed'?" in capsys.readouterr().err

@@ -45,6 +45,7 @@ def test_tokenised_rows_are_padded_to_the_longest(collate: MultiTaskCollator) ->
         ("tags", {"loud": 1, "long": 0}, [0, 1]),
         ("tags", {"loud": 1, "long": None}, [-100, 1]),
         ("tags", None, [-100, -100]),
+        ("tags", NAN, [-100, -100]),
         ("rating", -1, -1.0),
         ("rating", 2.5, 2.5),
     ],
@@ -79,6 +80,7 @@ def test_a_column_that_is_not_there_is_missing_throughout(collate: MultiTaskColl
         ("topic", 0.5, "0.5 is not one of its class ids"),
         ("topic", "filn", r"'filn' is not one of its labels \['film', 'food', 'phone'\]; did you mean 'film'"),  # P67
         ("tags", [1], "task 'tags': 1 positions are given, but it has 2 labels"),
+        ("tags", {"lonng": 1}, r"'lonng' is not one of its labels \['long', 'loud'\]; did you mean 'long'"),
         ("tags", [1, 2], "2 is not one of its class ids 0 to 1"),
     ],
 )

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from peft import LoraConfig, get_peft_model
 
 from modeling_multitask import LearningRates, MultiTaskConfig, MultiTaskModel
 from modeling_multitask.training.parameter_groups import layer_depths, parameter_groups
@@ -46,6 +47,17 @@ def test_rates_fall_from_the_heads_down_to_the_embeddings(model: MultiTaskModel)
     assert rate["backbone.encoder.layer.1.attention.self.query.weight"] == 1e-4
     assert rate["backbone.encoder.layer.0.attention.self.query.weight"] == 0.5e-4
     assert rate["backbone.embeddings.word_embeddings.weight"] == 0.25e-4
+
+
+def test_a_wrapper_that_renames_parameters_changes_no_rate(model: MultiTaskModel) -> None:
+    # P34: peft puts the encoder's own weights behind other names.
+    adapted = get_peft_model(model, LoraConfig(target_modules=["query"], modules_to_save=["heads.topic"]))
+
+    groups = parameter_groups(adapted, RATES, 0.01)
+
+    rate = {name: group["lr"] for group in groups for name in names_of(group)}
+    lora = "base_model.model.backbone.encoder.layer.{}.attention.self.query.lora_A.default.weight"
+    assert (rate[lora.format(1)], rate[lora.format(0)]) == (1e-4, 0.5e-4)
 
 
 def test_the_heads_come_first_for_the_trainer_logs_the_first_rate(model: MultiTaskModel) -> None:

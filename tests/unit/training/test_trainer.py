@@ -177,11 +177,19 @@ def test_everything_frozen_leaves_nothing_to_train(build: Any) -> None:
         build(freeze="everything").train()
 
 
-@pytest.mark.parametrize(("what", "trainable"), [("none", 1.0), ("everything", 0.0)])
-def test_freezing_reaches_every_parameter(model: MultiTaskModel, what: str, trainable: float) -> None:
+def test_freezing_everything_reaches_every_parameter(model: MultiTaskModel) -> None:
+    freeze(model, "everything")
+
+    assert {parameter.requires_grad for parameter in model.parameters()} == {False}
+
+
+@pytest.mark.parametrize("what", ["none", "backbone"])
+def test_what_a_person_froze_stays_frozen(model: MultiTaskModel, what: str) -> None:
+    model.heads.topic.requires_grad_(False)
+
     freeze(model, what)
 
-    assert {float(parameter.requires_grad) for parameter in model.parameters()} == {trainable}
+    assert {parameter.requires_grad for parameter in model.heads.topic.parameters()} == {False}
 
 
 def test_a_module_with_one_trainable_parameter_keeps_its_dropout(model: MultiTaskModel) -> None:
@@ -201,6 +209,38 @@ def test_smoothing_by_the_trainers_own_argument_is_refused(build: Any) -> None:
         build(label_smoothing_factor=0.1)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"average_tokens_across_devices": False}, "labels are always counted over all processes"),
+        ({"freeze": "backbone", "ddp_find_unused_parameters": False}, "ddp_find_unused_parameters cannot be false"),
+        ({"learning_rates": {"head": 1e-3}}, "they have the fields heads, backbone, layer_decay"),
+    ],
+)
+def test_arguments_that_would_train_something_else_are_refused(build: Any, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(**settings)
+
+
+def test_a_loss_of_ones_own_is_refused(build: Any) -> None:
+    with pytest.raises(ValueError, match="the model computes the loss of each task itself"):
+        MultiTaskTrainer(build().model, build().args, processing_class=build().processing_class, compute_loss_func=len)
+
+
+def test_a_trainer_without_a_tokenizer_is_refused(build: Any) -> None:
+    with pytest.raises(ValueError, match=r"give a processing_class \(the tokenizer\), or a data_collator"):
+        MultiTaskTrainer(build().model, build().args)
+
+
+def test_losses_are_logged_per_step_after_several_micro_batches(build: Any) -> None:
+    trainer = build(logging_steps=2, max_steps=2, per_device_train_batch_size=4, gradient_accumulation_steps=2)
+
+    trainer.train()
+
+    line = trainer.state.log_history[0]
+    assert line["loss"] == pytest.approx(line["topic_loss"] + line["sentiment_loss"], rel=1e-5)
+
+
 def test_an_optimizer_with_groups_of_its_own_is_refused(build: Any) -> None:
     trainer = build()
     trainer.optimizer_cls_and_kwargs = (torch.optim.SGD, {"params": []})
@@ -215,7 +255,7 @@ def test_an_unknown_word_for_freezing_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_rate_is_everyones_unless_rates_are_given(tmp_path: Path) -> None:
-    rates = MultiTaskTrainingArguments(str(tmp_path), learning_rate=3e-5).rates
+    rates = MultiTaskTrainingArguments(str(tmp_path), learning_rate=3e-5).rates()
 
     assert (rates.heads, rates.backbone, rates.layer_decay) == (3e-5, 3e-5, 1.0)
 
