@@ -27,9 +27,10 @@ class TaskLossLog:
 
     def read(self, accelerator: Accelerator) -> dict[str, float]:
         """`<task>_loss` per optimizer step since the last reading, over all processes; starts anew."""
-        means = {
-            f"{name}_loss": accelerator.reduce(total, reduction="sum").item() / max(self._steps, 1)
-            for name, total in self._sums.items()
-        }
+        if not self._sums:
+            return {}
+        names = [f"{name}_loss" for name in self._sums]
+        totals = accelerator.reduce(torch.stack([*self._sums.values()]), reduction="sum").tolist()
+        means = [total / max(self._steps, 1) for total in totals]
         self._sums, self._steps = {}, 0
-        return means
+        return dict(zip(names, means, strict=True))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
+from ..configuration_multitask import TaskConfig
 from ..losses_multitask import loss_divisor
 from ..modeling_multitask import MultiTaskModel
 from .arguments import MultiTaskTrainingArguments
@@ -92,12 +93,10 @@ class MultiTaskTrainer(Trainer):
         # DataParallel cuts tensors up by row, and a count has none; there each batch keeps its own mean.
         if self.args.n_gpu > 1 or not batches:
             return batches, None
-        divisors = {}
-        for task in self.model.config.tasks:
-            given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
-            count = sum((loss_divisor(labels, task) for labels in given), start=torch.tensor(0.0))
-            divisors[task.name] = self.accelerator.reduce(count.to(device), reduction="sum")
-        return batches, divisors
+        tasks = self.model.config.tasks
+        counts = torch.stack([_count_labels(batches, task) for task in tasks]).to(device)
+        counts = self.accelerator.reduce(counts, reduction="sum")
+        return batches, {task.name: count for task, count in zip(tasks, counts, strict=True)}
 
     def compute_loss(
         self,
@@ -138,6 +137,12 @@ class MultiTaskTrainer(Trainer):
         # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
         self._signature_columns = [*(self._signature_columns or ()), "text", *labels]
+
+
+def _count_labels(batches: list[Any], task: TaskConfig) -> Tensor:
+    """The divisor of a task's loss over several micro-batches, some of which may leave the task out; ()."""
+    given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
+    return sum((loss_divisor(labels, task).float() for labels in given), start=torch.tensor(0.0))
 
 
 def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -> None:
