@@ -105,17 +105,21 @@ class MultiTaskModel(PreTrainedModel):
             normalize: Whether embeddings have length 1.
             head: Head of every task that brings none of its own.
             max_length: Number of tokens beyond which a text is cut.
-            kwargs: As for `AutoModel.from_pretrained`: `revision`, `token`, `dtype`, ...
+            kwargs: As for `AutoModel.from_pretrained`: `revision`, `token`, `dtype`, ..., and words of the
+                encoder's configuration, such as `hidden_dropout_prob=0.0`.
 
         Raises:
             ValueError: If the tasks or settings cannot make a model, or the backbone needs remote code.
             OSError: If there is no such backbone.
         """
         path = resolve_model_path(pretrained_model_name_or_path)
-        hub_kwargs = {key: kwargs[key] for key in _HUB_KWARGS if key in kwargs}
+        hub_kwargs = {key: kwargs.pop(key) for key in _HUB_KWARGS if key in kwargs}
         settings = read_embedding_settings(path, **hub_kwargs)
-        kwargs.setdefault("subfolder", settings.subfolder)
-        backbone_config = _read_backbone_config(path, subfolder=kwargs["subfolder"], **hub_kwargs)
+        hub_kwargs["subfolder"] = kwargs.pop("subfolder", settings.subfolder)
+        # transformers 5 loads in the dtype of the file; training in half precision must be asked for.
+        load_kwargs = {"dtype": torch.float32}
+        load_kwargs |= {key: kwargs.pop(key) for key in ("dtype", "attn_implementation") if key in kwargs}
+        backbone_config, kwargs = _read_backbone_config(path, hub_kwargs, kwargs)
         config = cls.config_class(
             backbone_config=backbone_config,
             tasks=list(tasks),
@@ -126,9 +130,7 @@ class MultiTaskModel(PreTrainedModel):
             name_or_path=path,
         )
         model = cls(config)
-        # transformers 5 loads in the dtype of the file; training in half precision must be asked for.
-        kwargs.setdefault("dtype", torch.float32)
-        model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **kwargs)
+        model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **hub_kwargs, **load_kwargs, **kwargs)
         if _no_pooler(backbone_config):
             model.backbone.pooler = None  # loaded and dropped: loaded without, it would be reported as unexpected
         model.config.backbone_config = model.backbone.config
@@ -286,13 +288,17 @@ def resolve_model_path(model: str | os.PathLike) -> str:
     return str(path)
 
 
-def _read_backbone_config(path: str, **hub_kwargs: Any) -> PreTrainedConfig:
+def _read_backbone_config(
+    path: str, hub_kwargs: dict[str, Any], kwargs: dict[str, Any]
+) -> tuple[PreTrainedConfig, dict[str, Any]]:
+    """The encoder's configuration, changed as the user's words say, and the words that are not its."""
     content, _ = PreTrainedConfig.get_config_dict(path, **hub_kwargs)
     if "auto_map" in content and content.get("model_type") not in CONFIG_MAPPING:
         raise ValueError(
             f"{path} needs remote code of its own, and cannot be the backbone of a folder that loads alone"
         )
-    return AutoConfig.from_pretrained(path, **hub_kwargs)
+    config, unused = AutoConfig.from_pretrained(path, return_unused_kwargs=True, **hub_kwargs, **kwargs)
+    return config, unused
 
 
 def _build_backbone(config: Any) -> PreTrainedModel:

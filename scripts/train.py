@@ -42,7 +42,7 @@ def show(run: Run, examples: list[str]) -> None:
     for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
         print(text)
         for task, answer in answers.items():
-            print(f"    {task}: {answer}")
+            print(f"    {task}: {in_words(answer)}")
     folder = run.folder.as_posix()
     print(f"\nThe model is in {folder}. Anyone loads it without this package:\n")
     print("    from transformers import pipeline")
@@ -50,11 +50,18 @@ def show(run: Run, examples: list[str]) -> None:
     print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
 
 
+def in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
+    """`product (0.93)`, several of these, or a number."""
+    if isinstance(answer, list):
+        return ", ".join(map(in_words, answer)) or "none"
+    return f"{answer['label']} ({answer['score']:.2f})" if "label" in answer else f"{answer['score']:.4g}"
+
+
 def figures(split: str, results: dict[str, Any], labelled_rows: dict[str, int]) -> Any:
     """The split's metrics as a table."""
     table = import_extra("rich.table", extra="train").Table(title=f"{split} (score {results['score']:.4f})")
     metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name != "rows"))
-    for heading in ("task", "labelled rows in training", f"labelled rows in {split}", *metrics):
+    for heading in ("task", "labelled in training", f"labelled in {split}", *metrics):
         table.add_column(heading, justify="left" if heading == "task" else "right")
     for task, rows in labelled_rows.items():
         cells = [f"{results[task][name]:.4f}" if name in results[task] else "" for name in metrics]

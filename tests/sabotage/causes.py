@@ -136,7 +136,7 @@ CAUSES = [
     ),
     Cause(
         "P43 the backbone trains in the dtype of its file",
-        *(MODEL, 'kwargs.setdefault("dtype", torch.float32)', 'kwargs.setdefault("dtype", "auto")'),
+        *(MODEL, 'load_kwargs = {"dtype": torch.float32}', 'load_kwargs = {"dtype": "auto"}'),
         *("tests/unit/test_modeling.py", "trained_in_float32"),
     ),
     Cause(

@@ -248,6 +248,18 @@ def test_a_backbone_that_brings_code_of_its_own_is_refused(tmp_path: Path) -> No
         MultiTaskModel.from_backbone(tmp_path, tasks_of_each_type())
 
 
+def test_words_of_the_encoders_configuration_are_taken(backbone: Path) -> None:
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type(), hidden_dropout_prob=0.25)
+
+    assert model.config.backbone_config.hidden_dropout_prob == 0.25
+    assert model.backbone.embeddings.dropout.p == 0.25
+
+
+def test_a_word_that_is_no_ones_is_refused(backbone: Path) -> None:
+    with pytest.raises(TypeError, match="hidden_dropout_prop"):
+        MultiTaskModel.from_backbone(backbone, tasks_of_each_type(), hidden_dropout_prop=0.25)
+
+
 def test_a_new_model_is_in_eval_mode_like_a_loaded_one(backbone: Path) -> None:
     model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type())
 

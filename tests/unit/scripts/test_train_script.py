@@ -1,10 +1,11 @@
 """The command that trains what a recipe says: how it ends where there is something for the user to mend."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.train import main
+from scripts.train import in_words, main
 
 RECIPE = """
 backbone: {backbone}
@@ -117,3 +118,16 @@ def test_nothing_is_written_after_an_error(tmp_path: Path, recipe: str) -> None:
 def test_an_override_may_stand_behind_an_option(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([recipe, "--force", "sed=1"]) == 1
     assert "sed: no such setting; did you mean 'seed'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"label": "film", "score": 0.934}, "film (0.93)"),
+        ([{"label": "long", "score": 0.75}, {"label": "loud", "score": 0.6}], "long (0.75), loud (0.60)"),
+        ([], "none"),
+        ({"score": -1.25}, "-1.25"),
+    ],
+)
+def test_an_answer_is_printed_in_words(answer: Any, words: str) -> None:
+    assert in_words(answer) == words
