@@ -76,7 +76,7 @@ def _class_id(given: Any, labels: list[str]) -> int:
         if given not in labels:
             raise ValueError(f"{given!r} is not one of its labels {labels}{nearest_hint(given, labels)}")
         return labels.index(given)
-    if given is None or given != given or given in (-1, IGNORE_INDEX):
+    if _is_missing(given):
         return IGNORE_INDEX
     if given != int(given) or not 0 <= given < len(labels):
         raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor -1 or -100 for missing")
@@ -85,7 +85,7 @@ def _class_id(given: Any, labels: list[str]) -> int:
 
 def _positions(given: Any, task: TaskConfig) -> list[int]:
     labels = task.labels or []
-    if given is None or given != given or given in (-1, IGNORE_INDEX):
+    if _is_missing(given):
         return [IGNORE_INDEX] * len(labels)
     if isinstance(given, Mapping) and (unknown := [name for name in given if name not in labels]):
         raise ValueError(f"{unknown[0]!r} is not one of its labels {labels}{nearest_hint(unknown[0], labels)}")
@@ -93,3 +93,7 @@ def _positions(given: Any, task: TaskConfig) -> list[int]:
     if len(values) != len(labels):
         raise ValueError(f"{len(values)} positions are given, but it has {len(labels)} labels")
     return [_class_id(value, ["0", "1"]) for value in values]
+
+
+def _is_missing(given: Any) -> bool:
+    return given is None or given != given or given in (-1, IGNORE_INDEX)
