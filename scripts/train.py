@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if PartialState().is_main_process:
         show(run, recipe.examples)
+    PartialState().wait_for_everyone()
+    PartialState().destroy_process_group()  # else a process that ends first may abort the others
     return 0
 
 

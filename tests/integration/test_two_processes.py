@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 STEP = """
 import json, sys
 import torch
+from accelerate import PartialState
 from datasets import Dataset
 from transformers import AutoTokenizer, TrainerCallback
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
@@ -58,6 +59,8 @@ if trainer.is_world_process_zero():
     torch.save(keep.gradient, f"{output}/gradient.pt")
     with open(f"{output}/log.json", "w") as file:
         json.dump(trainer.state.log_history[0], file)
+trainer.accelerator.wait_for_everyone()
+PartialState().destroy_process_group()
 """
 
 
