@@ -94,7 +94,7 @@ class MultiTaskTrainer(Trainer):
         if self.args.n_gpu > 1 or not batches:
             return batches, None
         tasks = self.model.config.tasks
-        counts = torch.stack([_count_labels(batches, task) for task in tasks]).to(device)
+        counts = torch.stack([_count_labels(batches, task).to(device) for task in tasks])
         counts = self.accelerator.reduce(counts, reduction="sum")
         return batches, {task.name: count for task, count in zip(tasks, counts, strict=True)}
 
