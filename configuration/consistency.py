@@ -11,6 +11,7 @@ from modeling_multitask.configuration_multitask import (
     nearest_hint,
     task_labels_problem,
     task_list_problem,
+    task_loss_problem,
 )
 
 Content = dict[str, Any]
@@ -31,9 +32,13 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
         problems.append(f"tasks: {problem}")
     for i, task in enumerate(tasks):
         kind, labels = task.get("problem_type"), task.get("labels")
-        if kind == "regression" and task.get("label_smoothing"):
-            problems.append(f"tasks[{i}].label_smoothing: is for classes; regression has none")
-        if kind not in PROBLEM_TYPES or not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
+        if kind not in PROBLEM_TYPES:
+            continue
+        if (loss_problem := task_loss_problem(task)) is not None:
+            problems.append(f"tasks[{i}].{loss_problem[0]}: {loss_problem[1]}")
+        if kind == "ordinal_regression" and labels is None:
+            problems.append(f"tasks[{i}].labels: ordinal_regression needs its labels in order, the lowest first")
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             continue
         if (problem := task_labels_problem(kind, labels, None)) is not None:
             problems.append(f"tasks[{i}].labels: {problem}")

@@ -95,6 +95,8 @@ def _resolve_task(task: dict[str, Any], sources: list[Source]) -> TaskConfig:
         raise ValueError(f"task {task['name']!r}: problem_type is {given!r}; it must be one of {allowed}")
     if not sources:
         raise DataError(f"task {task['name']!r}: no source of the training rows names a column for it")
+    if task["problem_type"] == "ordinal_regression" and not (task.get("labels") or task.get("num_labels")):
+        raise ValueError(f"task {task['name']!r}: ordinal_regression needs its labels in order, the lowest first")
     if task["problem_type"] != "regression" and not (task.get("labels") or task.get("num_labels")):
         task["labels"] = _occurring_labels(task, sources)
         problem = task_labels_problem(task["problem_type"], task["labels"], None)

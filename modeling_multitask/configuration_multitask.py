@@ -15,16 +15,25 @@ ProblemType = Literal[
     "multi_label_classification",
     "binary_classification",
     "regression",
+    "ordinal_regression",
 ]
 Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
 Normalization = Literal["layer", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 
 PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
+# The losses of each problem type; the first is its default.
+LOSSES = {
+    "single_label_classification": ("cross_entropy", "focal"),
+    "multi_label_classification": ("cross_entropy", "focal"),
+    "binary_classification": ("cross_entropy", "focal"),
+    "regression": ("mse", "huber"),
+    "ordinal_regression": ("cumulative_logits",),
+}
 DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
 # What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
 RESERVED_TASK_NAMES = frozenset(
-    {"embedding", "text", "score", "loss", "labels", "position_ids", "past_key_values"}
+    {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values"}
     | {"input_ids", "attention_mask", "token_type_ids"}
 )
 METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these
@@ -68,8 +77,14 @@ class TaskConfig:
         labels: Names of the classes, in the order of their ids; `None` for regression.
         num_labels: Instead of `labels`: that many classes, named `LABEL_0`, `LABEL_1`, ...
         weight: What the task's loss is multiplied by in the sum over the tasks.
+        loss: `cross_entropy` or `focal` for classes, `mse` or `huber` for a regression, `cumulative_logits` for an
+            ordinal regression; `None` takes the first that its problem type has.
         label_smoothing: Share of each target that is spread evenly over all classes.
         class_weights: Weight of each class in the loss, in the order of `labels`.
+        pos_weight: Weight of the positive entries in the loss: one number for a binary task, one for each label of
+            a multi-label task.
+        focal_gamma: Exponent of the focal loss; 0 makes it the cross-entropy.
+        huber_delta: Error from which on the Huber loss grows linearly.
         head: The task's own head; `None` takes the model's.
 
     Raises:
@@ -81,11 +96,17 @@ class TaskConfig:
     labels: list[str] | None = None
     num_labels: int | None = None
     weight: float | int = 1.0
+    loss: str | None = None
     label_smoothing: float | int = 0.0
     class_weights: list[float] | None = None
+    pos_weight: list[float] | None = None
+    focal_gamma: float | int = 2.0
+    huber_delta: float | int = 1.0
     head: HeadConfig | None = None
 
     def __post_init__(self) -> None:
+        if self.loss is None:
+            self.loss = LOSSES[self.problem_type][0]
         if self.problem_type == "regression":
             self.num_labels = 1 if self.num_labels is None else self.num_labels
         elif self.labels is None and self.num_labels is not None:
@@ -95,8 +116,10 @@ class TaskConfig:
 
     @property
     def num_logits(self) -> int:
-        """Width of the head's output: one for a binary task, else one for each label."""
-        return 1 if self.problem_type in ("binary_classification", "regression") else len(self.labels or ())
+        """Width of the head's output: 1 for a binary task or a regression, C - 1 for an ordinal one, else C."""
+        if self.problem_type in ("binary_classification", "regression"):
+            return 1
+        return len(self.labels or ()) - (self.problem_type == "ordinal_regression")
 
     def validate_name(self) -> None:
         """Refuses a name that cannot name a task."""
@@ -116,17 +139,13 @@ class TaskConfig:
             raise ValueError(
                 f"task {self.name!r}: label_smoothing is {self.label_smoothing}; it must be at least 0 and below 1"
             )
-        if self.label_smoothing and self.problem_type == "regression":
-            raise ValueError(f"task {self.name!r}: label_smoothing is for classes; regression has none")
-        if self.class_weights is None:
-            return
-        if self.problem_type != "single_label_classification":
-            raise ValueError(f"task {self.name!r}: class_weights are for single_label_classification")
-        if len(self.class_weights) != len(self.labels or ()) or min(self.class_weights) < 0:
+        if self.focal_gamma < 0 or self.huber_delta <= 0:
             raise ValueError(
-                f"task {self.name!r}: class_weights are {self.class_weights}; "
-                f"they must be {len(self.labels or ())} numbers, none negative"
+                f"task {self.name!r}: focal_gamma is {self.focal_gamma} and huber_delta {self.huber_delta}; "
+                "the first must not be negative, the second must be above 0"
             )
+        if (problem := task_loss_problem(vars(self))) is not None:
+            raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")
 
 
 @strict
@@ -275,6 +294,35 @@ def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels:
     return _label_count_problem(problem_type, labels)
 
 
+def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
+    """Which setting of a task's loss does not fit its problem type, and why; `None` if all do.
+
+    Args:
+        task: The settings by name; those that are left out, or not lists of numbers, are not looked at.
+    """
+    kind, count = task["problem_type"], len(task.get("labels") or ())
+    loss = task.get("loss")
+    if loss is not None and loss not in LOSSES[kind]:
+        hint = nearest_hint(loss, LOSSES[kind])
+        return "loss", f"is {loss!r}; {kind} has {' and '.join(LOSSES[kind])}{hint}"
+    if task.get("label_smoothing") and not kind.endswith("classification"):
+        return "label_smoothing", f"is for classification; this is {kind}"
+    allowed = {
+        "class_weights": ({"single_label_classification": count}, "one for each label"),
+        "pos_weight": (
+            {"binary_classification": 1, "multi_label_classification": count},
+            "one number for a binary task, or one for each label of a multi-label task",
+        ),
+    }
+    for name, (counts, meaning) in allowed.items():
+        numbers = task.get(name)
+        if numbers is not None and kind not in counts:
+            return name, f"is for {' and '.join(counts)}; this is {kind}"
+        if isinstance(numbers, list) and count and (len(numbers) != counts[kind] or min(numbers, default=0) < 0):
+            return name, f"is {numbers}; it must be {counts[kind]} numbers, none negative: {meaning}"
+    return None
+
+
 def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
     """A task as it is, or from a dict of its settings.
 
@@ -285,7 +333,10 @@ def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
         return given
     if not isinstance(given, dict):
         raise ValueError(f"a task must be a dict of its settings; given: {given!r}")
-    return _as_dataclass(TaskConfig, {**given, "head": _as_head(given.get("head"))}, f"task {given.get('name')!r}")
+    settings = {**given, "head": _as_head(given.get("head"))}
+    if isinstance(settings.get("pos_weight"), int | float):
+        settings["pos_weight"] = [float(settings["pos_weight"])]
+    return _as_dataclass(TaskConfig, settings, f"task {given.get('name')!r}")
 
 
 def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:

@@ -19,11 +19,11 @@ def masked_loss(logits: Tensor, labels: Tensor, task: TaskConfig, divisor: Tenso
     """Mean loss of one task over its labelled entries; 0, still differentiable, if there are none.
 
     Args:
-        logits: (B, C); (B, 1) for a binary task or a regression.
+        logits: (B, C); (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         labels: (B,) class ids; (B, C) zeros and ones for a multi-label task; (B,) numbers for a regression.
             Missing is NaN for a regression and any negative number otherwise, since data sets mark it
             with -1 as well as with -100.
-        task: Says the problem type, and the weights and smoothing of its loss.
+        task: Says the problem type and the loss with its weights and smoothing.
         divisor: (), what the sum is divided by where these rows are only part of what the mean is over;
             left out, it is `loss_divisor` of these rows.
 
@@ -42,7 +42,9 @@ def loss_divisor(labels: Tensor, task: TaskConfig) -> Tensor:
     present = labelled(labels, task.problem_type)
     if task.class_weights is None:
         return present.sum()
-    weight = torch.tensor(task.class_weights, device=labels.device)  # (C,)
+    # Rounded to float32, a sum would depend on the order in which batches and processes are added up.
+    precise = torch.float32 if labels.device.type == "mps" else torch.float64
+    weight = torch.tensor(task.class_weights, device=labels.device, dtype=precise)  # (C,)
     return (weight[labels.clamp(min=0)] * present).sum()
 
 
@@ -52,34 +54,62 @@ def labelled(labels: Tensor, problem_type: str) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-    return F.cross_entropy(
+    present = labelled(labels, task.problem_type)
+    each = F.cross_entropy(
         logits,
-        labels.where(labelled(labels, task.problem_type), IGNORE_INDEX),
+        labels.where(present, IGNORE_INDEX),
         weight=None if task.class_weights is None else logits.new_tensor(task.class_weights),
         ignore_index=IGNORE_INDEX,
-        reduction="sum",
+        reduction="none",
         label_smoothing=task.label_smoothing,
-    )
+    )  # (B,)
+    if task.loss == "focal":
+        true = logits.log_softmax(dim=-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1).exp()
+        each = each * _focus(true, task)
+    return each.where(present, 0).sum()
 
 
 def _binary_cross_entropy(logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
     logits = logits.reshape(labels.shape)  # (B,), or (B, C): every position counts by itself
-    targets = labels.clamp(min=0).to(logits.dtype)
-    targets = targets * (1 - task.label_smoothing) + task.label_smoothing / 2
-    each = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    signs = labels.clamp(min=0).to(logits.dtype)
+    each = F.binary_cross_entropy_with_logits(
+        logits,
+        signs * (1 - task.label_smoothing) + task.label_smoothing / 2,
+        reduction="none",
+        pos_weight=None if task.pos_weight is None else logits.new_tensor(task.pos_weight),
+    )
+    if task.loss == "focal":
+        each = each * _focus((logits * (2 * signs - 1)).sigmoid(), task)
     return each.where(labelled(labels, task.problem_type), 0).sum()
 
 
-def _squared_error(logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+def _focus(true: Tensor, task: TaskConfig) -> Tensor:
+    """What the focal loss (Lin et al. 2017) multiplies by: little where the true class is likely already."""
+    return (1 - true).clamp(min=1e-6) ** task.focal_gamma  # the root of 0 has no derivative
+
+
+def _error(logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
     present = labelled(labels, task.problem_type)  # (B,)
     # NaN is replaced before it meets the predictions: 0 · NaN would put NaN into the gradient.
-    errors = logits.squeeze(-1) - labels.where(present, 0).to(logits.dtype)
-    return errors.square().where(present, 0).sum()
+    targets = labels.where(present, 0).to(logits.dtype)
+    if task.loss == "huber":
+        each = F.huber_loss(logits.squeeze(-1), targets, reduction="none", delta=task.huber_delta)
+    else:
+        each = F.mse_loss(logits.squeeze(-1), targets, reduction="none")
+    return each.where(present, 0).sum()
+
+
+def _cumulative_logits(logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+    """Binary cross-entropy of "is it above the k-th label?" over all k, summed (Cao et al. 2020)."""
+    above = labels.unsqueeze(-1) > torch.arange(logits.shape[-1], device=labels.device)  # (B, C - 1)
+    each = F.binary_cross_entropy_with_logits(logits, above.to(logits.dtype), reduction="none").sum(dim=-1)
+    return each.where(labelled(labels, task.problem_type), 0).sum()
 
 
 _LOSS_SUMS = {
     "single_label_classification": _cross_entropy,
     "binary_classification": _binary_cross_entropy,
     "multi_label_classification": _binary_cross_entropy,
-    "regression": _squared_error,
+    "regression": _error,
+    "ordinal_regression": _cumulative_logits,
 }

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, initialization
 from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
@@ -35,7 +35,7 @@ class MultiTaskOutput(ModelOutput):
 
     Args:
         loss: (), the weighted sum of the task losses; only with labels.
-        logits: For each task, (B, C); (B, 1) for a binary task or a regression.
+        logits: For each task, (B, C); (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         embeddings: (B, D), pooled, and normalised where the model normalises.
         last_hidden_state: (B, T, D), the encoder's token states.
         task_losses: For each task, (), before its weight; only with labels.
@@ -200,6 +200,12 @@ class MultiTaskModel(PreTrainedModel):
         if is_main_process:
             write_sentence_transformers_files(self.config, Path(save_directory))
 
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, CumulativeLogits):
+            initialization.zeros_(module.cuts)
+
     def _task_losses(
         self, logits: dict[str, Tensor], labels: dict[str, Tensor], divisors: dict[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -225,11 +231,28 @@ class TaskHeads(nn.Module):
     def __init__(self, config: MultiTaskConfig) -> None:
         super().__init__()
         for task in config.tasks:
-            self.add_module(task.name, _build_head(task.head or config.head, config.hidden_size, task.num_logits))
+            self.add_module(task.name, _build_head(task.head or config.head, config.hidden_size, task))
 
     def forward(self, embeddings: Tensor) -> dict[str, Tensor]:
         """(B, D) to a dict of (B, C) by task name."""
         return {name: head(embeddings) for name, head in self.named_children()}
+
+
+class CumulativeLogits(nn.Module):
+    """For each but the last of C ordered labels, the logit of lying above it: a score less that label's cut point.
+
+    Cut points ascend by construction, so that no class gets a negative probability (the proportional-odds model of
+    McCullagh 1980).
+    """
+
+    def __init__(self, width: int, cuts: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, 1, bias=False)
+        self.cuts = nn.Parameter(torch.zeros(cuts))  # the first cut point; then what the softplus of is the next gap
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, D) to (B, C - 1)."""
+        return self.score(hidden) - torch.cat([self.cuts[:1], F.softplus(self.cuts[1:])]).cumsum(dim=0)
 
 
 def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
@@ -321,7 +344,7 @@ def _no_pooler(config: Any) -> dict[str, bool]:
     return {"add_pooling_layer": False} if known else {}
 
 
-def _build_head(config: HeadConfig, width: int, num_logits: int) -> nn.Sequential:
+def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequential:
     layers: list[nn.Module] = []
     for i, size in enumerate(config.hidden_sizes):
         if i > 0:
@@ -331,7 +354,8 @@ def _build_head(config: HeadConfig, width: int, num_logits: int) -> nn.Sequentia
             layers.append(nn.LayerNorm(size))
         layers.append(ACT2FN[config.activation])
         width = size
-    return nn.Sequential(*layers, nn.Linear(width, num_logits))
+    output = CumulativeLogits if task.problem_type == "ordinal_regression" else nn.Linear
+    return nn.Sequential(*layers, output(width, task.num_logits))
 
 
 def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor:

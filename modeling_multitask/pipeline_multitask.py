@@ -69,7 +69,7 @@ def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
     """The labelled answer that one row's logits give for one task.
 
     Args:
-        logits: (C,); (1,) for a binary task or a regression.
+        logits: (C,); (1,) for a binary task or a regression, (C - 1,) for an ordinal regression.
         task: Says the problem type and the labels.
         top_k: `top_k=n` or `top_k=None` as in [`MultiTaskPipeline`].
     """
@@ -86,7 +86,7 @@ def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
 
 
 def probabilities(logits: Tensor, problem_type: str) -> Tensor:
-    """Logits (..., C) as the score of each label; both labels for a binary task, the number itself for a regression."""
+    """Logits as the score of each label (..., C), both labels for a binary task; the number itself for a regression."""
     logits = logits.float()
     if problem_type == "single_label_classification":
         return logits.softmax(dim=-1)
@@ -94,4 +94,7 @@ def probabilities(logits: Tensor, problem_type: str) -> Tensor:
         return logits.sigmoid()
     if problem_type == "binary_classification":
         return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-1)
+    if problem_type == "ordinal_regression":
+        above = logits.sigmoid()  # (..., C - 1), descending: the probability of lying above each label but the last
+        return torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
     return logits

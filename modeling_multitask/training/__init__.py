@@ -1,7 +1,17 @@
 """Training a multi-task model on rows that lack labels."""
 
-from .arguments import LearningRates, MultiTaskTrainingArguments
+from .arguments import MultiTaskTrainingArguments
 from .collator import MultiTaskCollator
+from .phases import Phase
+from .rates import LearningRates
+from .sampling import Sampling
 from .trainer import MultiTaskTrainer
 
-__all__ = ["LearningRates", "MultiTaskCollator", "MultiTaskTrainer", "MultiTaskTrainingArguments"]
+__all__ = [
+    "LearningRates",
+    "MultiTaskCollator",
+    "MultiTaskTrainer",
+    "MultiTaskTrainingArguments",
+    "Phase",
+    "Sampling",
+]

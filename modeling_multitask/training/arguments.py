@@ -1,64 +1,64 @@
-"""The arguments of a training run: transformers' own, and what trains at which rate."""
+"""The arguments of a training run: transformers' own, and what trains at which rate and with which losses."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from transformers import TrainingArguments
 
-Freeze = Literal["none", "everything", "backbone"]
+from ..configuration_multitask import nearest_hint
+from .phases import Phase, parse_phase
+from .rates import LearningRates, parse_rates
+from .sampling import Sampling
 
-
-@dataclass(frozen=True)
-class LearningRates:
-    """Learning rates of the heads and of the encoder's layers.
-
-    Args:
-        heads: Rate of every head.
-        backbone: Rate of the encoder's topmost layer.
-        layer_decay: What the rate is multiplied by at each layer further down; 1.0 is one rate for all.
-    """
-
-    heads: float
-    backbone: float
-    layer_decay: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.heads < 0 or self.backbone < 0:
-            given = f"heads {self.heads}, backbone {self.backbone}"
-            raise ValueError(f"learning rates must not be negative; given: {given}")
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
+Balancing = Literal["sum", "uncertainty", "dwa", "pcgrad", "cagrad", "upgrad", "mgda", "nash_mtl", "aligned_mtl"]
+GRADIENT_BALANCING = get_args(Balancing)[3:]  # these combine the gradients of the tasks, not their losses
 
 
 @dataclass
 class MultiTaskTrainingArguments(TrainingArguments):
-    """`TrainingArguments` with learning rates by depth and frozen parts.
+    """`TrainingArguments` with learning rates by depth, frozen parts, phases, balancing of the tasks and sampling.
 
     Where the best checkpoint is wanted and no metric is named, it is `score`, which exists at every evaluation.
 
     Args:
         learning_rates: A [`LearningRates`] or a dict of its fields; left out, `learning_rate` is everyone's.
-        freeze: What keeps its weights: `none`, `backbone`, or `everything`.
+        freeze: What keeps its weights: `none`, `everything`, one part such as `backbone`, or a list of parts such as
+            `[embeddings, layers.0-3, heads.sentiment]`.
+        phases: [`Phase`]s or dicts of their fields, in order, instead of `freeze`.
+        balancing: How the tasks' losses (`sum`, `uncertainty`, `dwa`) or their gradients on the encoder (the others)
+            are combined.
+        conflict: `log` records the cosine between the tasks' gradients on the encoder.
+        conflict_steps: Optimizer steps between two of these records; by default a fiftieth of the run.
+        sampling: A [`Sampling`] or a dict of its fields: how often rows of which source are drawn.
+        tokens_per_batch: Makes batches of similar length with at most so many tokens, padding included, instead
+            of `per_device_train_batch_size` rows.
+        early_stopping_patience: Evaluations without a better `metric_for_best_model` after which training stops.
     """
 
-    learning_rates: Any = field(default=None, metadata={"help": "Rates of heads and backbone, and their layer_decay."})
-    freeze: str = field(default="none", metadata={"help": "none, backbone or everything."})
+    learning_rates: Any = field(default=None, metadata={"help": "Rates by depth, in bands, or by pattern."})
+    freeze: Any = field(default="none", metadata={"help": "none, everything, backbone, or a list of parts."})
+    phases: Any = field(default=None, metadata={"help": "Phases with parts, rates and weights of their own."})
+    balancing: str = field(default="sum", metadata={"help": "How tasks are combined."})
+    conflict: str | None = field(default=None, metadata={"help": "log, to record the cosine between gradients."})
+    conflict_steps: int | None = field(default=None, metadata={"help": "Steps between two such records."})
+    sampling: Any = field(default=None, metadata={"help": "strategy, temperature and task."})
+    tokens_per_batch: int | None = field(default=None, metadata={"help": "Token budget of a batch."})
+    early_stopping_patience: int | None = field(default=None, metadata={"help": "Evaluations without a better one."})
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
-    ddp_find_unused_parameters: bool | None = field(default=None, metadata={"help": "True if the backbone is frozen."})
+    ddp_find_unused_parameters: bool | None = field(default=None, metadata={"help": "True if parts are frozen."})
 
     def __post_init__(self) -> None:
-        if self.freeze not in get_args(Freeze):
-            raise ValueError(f"freeze is {self.freeze!r}; it must be one of {', '.join(get_args(Freeze))}")
-        if self.freeze == "backbone":
+        self._check_choices()
+        self._make_plain()
+        if self.freeze != "none" or self.phases:
             if self.ddp_find_unused_parameters is False:
-                raise ValueError("freeze is 'backbone', so ddp_find_unused_parameters cannot be false")
+                raise ValueError("parts of the model are frozen, so ddp_find_unused_parameters cannot be false")
             self.ddp_find_unused_parameters = True  # DDP counts on what is frozen after it was set up
-        if isinstance(self.learning_rates, LearningRates):
-            self.learning_rates = asdict(self.learning_rates)  # plain JSON, as trackers want it
-        if self.metric_for_best_model is None and (self.load_best_model_at_end or self.save_strategy == "best"):
+        wants_best = self.load_best_model_at_end or self.save_strategy == "best"
+        if self.metric_for_best_model is None and (wants_best or self.early_stopping_patience):
             self.metric_for_best_model = "score"
         super().__post_init__()
-        self.rates()
+        self.schedule()
 
     def rates(self) -> LearningRates:
         """`learning_rates`, checked; `learning_rate` for all where they are left out.
@@ -68,8 +68,57 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         if self.learning_rates is None:
             return LearningRates(heads=self.learning_rate, backbone=self.learning_rate)
-        try:
-            return LearningRates(**self.learning_rates)
-        except TypeError:
-            names = ", ".join(each.name for each in fields(LearningRates))
-            raise ValueError(f"learning_rates are {self.learning_rates!r}; they have the fields {names}") from None
+        return parse_rates(self.learning_rates)
+
+    def schedule(self) -> list[Phase]:
+        """The phases of training; one, which lasts to the end, where none are given.
+
+        Raises:
+            ValueError: If a word of a phase is unknown or cannot be.
+        """
+        parts = [self.freeze] if isinstance(self.freeze, str) else self.freeze
+        frozen = tuple(part for part in parts if part != "none")
+        phases = [parse_phase(phase) for phase in self.phases or [{"freeze": frozen}]]
+        if self.early_stopping_patience and phases[-1].until is None:
+            stalled = f"no improvement of {self.metric_for_best_model} for {self.early_stopping_patience} evaluations"
+            phases[-1] = replace(phases[-1], until=stalled)
+        return phases
+
+    def phase_rates(self) -> list[LearningRates]:
+        """The rates of each phase."""
+        return [phase.learning_rates or self.rates() for phase in self.schedule()]
+
+    def sampler(self) -> Sampling:
+        """`sampling`, checked.
+
+        Raises:
+            ValueError: If a word is unknown or cannot be.
+        """
+        return self.sampling if isinstance(self.sampling, Sampling) else Sampling(**(self.sampling or {}))
+
+    def _check_choices(self) -> None:
+        if self.balancing not in get_args(Balancing):
+            allowed = get_args(Balancing)
+            hint = nearest_hint(self.balancing, allowed)
+            raise ValueError(f"balancing is {self.balancing!r}; it must be one of {', '.join(allowed)}{hint}")
+        if self.conflict not in (None, "log"):
+            raise ValueError(f"conflict is {self.conflict!r}; it must be log, or left out")
+        if self.torch_compile and (self.conflict or self.balancing in GRADIENT_BALANCING):
+            # A compiled backward gives its buffers away, and runs only once.
+            what = "conflict: log" if self.conflict else f"balancing: {self.balancing}"
+            raise ValueError(f"{what} needs the gradient of each task, which torch_compile cannot give; leave one out")
+        if self.fp16 and self.balancing in GRADIENT_BALANCING:
+            raise ValueError(f"balancing: {self.balancing} does not go with fp16, whose loss is scaled; use bf16")
+        if self.phases and self.freeze != "none":
+            raise ValueError("freeze and phases are both given; say what is frozen in the phases")
+        if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
+            raise ValueError(f"tokens_per_batch is {self.tokens_per_batch}; it must be at least 1")
+
+    def _make_plain(self) -> None:
+        """Objects become plain JSON, as trackers want it."""
+        if isinstance(self.learning_rates, LearningRates):
+            self.learning_rates = asdict(self.learning_rates)
+        if isinstance(self.sampling, Sampling):
+            self.sampling = asdict(self.sampling)
+        if self.phases:
+            self.phases = [asdict(phase) if isinstance(phase, Phase) else phase for phase in self.phases]

@@ -1,22 +1,65 @@
-"""Which parts keep their weights, and that these run without dropout."""
+"""Parts of a model by name, which of them train, and that the others run without dropout."""
+
+import re
 
 from torch import nn
-from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from ..configuration_multitask import nearest_hint
 from ..modeling_multitask import MultiTaskModel
-from .arguments import MultiTaskTrainingArguments
+from .parameter_groups import parameter_depths, plain_name
+
+PARTS = ("everything", "backbone", "embeddings", "layers.K", "layers.A-B", "heads", "heads.TASK")
+_LAYERS = re.compile(r"layers\.(\d+)(?:-(\d+))?")
 
 
-def freeze(model: MultiTaskModel, what: str) -> None:
-    """Lets the named part take no gradient; the rest stays as it is.
+def part_problem(part: str, tasks: list[str], layers: int | None = None) -> str | None:
+    """Why this names no part of a model; `None` if it does.
+
+    Args:
+        part: One of `PARTS`, with numbers and names in place of the capitals.
+        tasks: The names of the model's tasks.
+        layers: How many layers its encoder has, if that is known.
+    """
+    if part in ("everything", "backbone", "embeddings", "heads"):
+        return None
+    if part.startswith("heads."):
+        task = part.removeprefix("heads.")
+        return None if task in tasks else f"{part!r}: no such task{nearest_hint(task, tasks)}"
+    if (numbers := _LAYERS.fullmatch(part)) is None:
+        return f"{part!r} names no part of a model; these are {', '.join(PARTS)}{nearest_hint(part, PARTS)}"
+    first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+    if first > last or (layers is not None and last >= layers):
+        there = "" if layers is None else f"; this encoder has the layers 0 to {layers - 1}"
+        return f"{part!r}: there are no such layers{there}"
+    return None
+
+
+def parameters_of(model: MultiTaskModel, part: str) -> set[str]:
+    """The names of the parameters that a part holds.
+
+    Raises:
+        ValueError: If there is no such part.
+    """
+    depths, top = parameter_depths(model)
+    problem = part_problem(part, [task.name for task in model.config.tasks], top)
+    if problem is not None:
+        raise ValueError(problem)
+    return {name for name, depth in depths.items() if _holds(part, plain_name(name), depth, top)}
+
+
+def train_only(model: MultiTaskModel, train: tuple[str, ...], freeze: tuple[str, ...], trainable: set[str]) -> None:
+    """Lets some parts take a gradient and all others none.
 
     Args:
         model: Changed in place.
-        what: `none`, `backbone` or `everything`.
+        train: The parts that train.
+        freeze: The parts that do not, though one of those holds them.
+        trainable: Names of the parameters that may train at all; with LoRA the encoder's own may not.
     """
-    part = {"none": None, "backbone": model.backbone, "everything": model}[what]
-    if part is not None:
-        part.requires_grad_(False)
+    wanted = set().union(*(parameters_of(model, part) for part in train))
+    wanted -= set().union(*(parameters_of(model, part) for part in freeze))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in wanted & trainable)
 
 
 def put_frozen_in_eval_mode(module: nn.Module) -> None:
@@ -29,20 +72,15 @@ def put_frozen_in_eval_mode(module: nn.Module) -> None:
             put_frozen_in_eval_mode(child)
 
 
-class FreezeCallback(TrainerCallback):
-    """Freezes when training begins: by then the optimizer holds every parameter.
-
-    Frozen earlier, a parameter would be in no optimizer group and would never move once it is unfrozen.
-    """
-
-    def on_train_begin(
-        self,
-        args: MultiTaskTrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: MultiTaskModel,
-        **kwargs: object,
-    ) -> None:
-        if args.freeze == "everything":
-            raise ValueError("freeze is 'everything', which leaves nothing to train; call evaluate() alone")
-        freeze(model, args.freeze)
+def _holds(part: str, name: str, depth: int, top: int) -> bool:
+    if part == "everything":
+        return True
+    if part == "backbone":
+        return depth <= top
+    if part == "embeddings":
+        return depth == 0
+    if part.startswith("heads"):
+        return depth > top and f"{name}.".startswith(f"{part}.")
+    numbers = _LAYERS.fullmatch(part)
+    assert numbers is not None  # `part_problem` saw to it
+    return int(numbers[1]) < depth <= int(numbers[2] or numbers[1]) + 1 and depth <= top

@@ -15,7 +15,7 @@ from datasets_builder.extras import import_extra
 
 from ..configuration_multitask import TaskConfig
 from ..losses_multitask import labelled, masked_loss
-from ..pipeline_multitask import DEFAULT_THRESHOLD
+from ..pipeline_multitask import DEFAULT_THRESHOLD, probabilities
 
 # The metric by which a task enters the aggregate `score`.
 MAIN_METRIC = {
@@ -23,7 +23,10 @@ MAIN_METRIC = {
     "binary_classification": "macro_f1",
     "multi_label_classification": "macro_f1",
     "regression": "spearman",
+    "ordinal_regression": "quadratic_kappa",
 }
+# The metrics of which less is better; all others are better when greater.
+LESS_IS_BETTER = ("loss", "mae", "rmse")
 
 _DESCRIPTION = """Accuracy and macro-F1 of classes, or error and rank correlation of numbers, over the entries that
 have a reference. A missing reference is -100 for a class and NaN for a number."""
@@ -70,7 +73,10 @@ class TaskMetric(evaluate.Metric):
             macro_f1 = _mean_f1_of_labels(predictions, references, present)
         else:
             macro_f1 = _f1(predictions[present], references[present], average="macro")
-        return {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
+        metrics = {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
+        if self.config_name == "ordinal_regression":
+            metrics |= _rank_metrics(predictions[present], references[present])
+        return metrics
 
 
 def multi_task_metrics(
@@ -101,13 +107,22 @@ def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[st
 
 def predicted(logits: np.ndarray, problem_type: str) -> np.ndarray:
     """The answers that logits give: class ids (N,), zeros and ones (N, C), or numbers (N,)."""
-    if problem_type == "single_label_classification":
-        return logits.argmax(axis=-1)
+    if problem_type in ("single_label_classification", "ordinal_regression"):
+        return probabilities(torch.from_numpy(logits), problem_type).argmax(dim=-1).numpy()
     if problem_type == "regression":
         return logits[:, 0]
     # A sigmoid is above the threshold where its logit is above the threshold's.
     positive = (logits > np.log(DEFAULT_THRESHOLD / (1 - DEFAULT_THRESHOLD))).astype(np.int64)
     return positive[:, 0] if problem_type == "binary_classification" else positive
+
+
+def metric_names(task: TaskConfig) -> list[str]:
+    """The names under which a task's metrics are logged, such as `sentiment_macro_f1`."""
+    metrics = {
+        "regression": ("mae", "rmse", "spearman"),
+        "ordinal_regression": ("accuracy", "macro_f1", "mae", "quadratic_kappa"),
+    }.get(task.problem_type, ("accuracy", "macro_f1"))
+    return [f"{task.name}_{name}" for name in (*metrics, "loss")]
 
 
 def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
@@ -127,6 +142,16 @@ def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str
         "mae": float(np.abs(errors).mean()),
         "rmse": float(np.sqrt(np.square(errors).mean())),
         "spearman": 0.0 if constant else float(spearmanr(predictions, references).statistic),
+    }
+
+
+def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """How far off the ranks are, and Cohen's kappa with quadratic weights."""
+    constant = np.ptp(predictions) == 0 and np.ptp(references) == 0  # has no kappa; NaN must not win
+    cohen_kappa_score = import_extra("sklearn.metrics", extra="train").cohen_kappa_score
+    return {
+        "mae": float(np.abs(predictions - references).mean()),
+        "quadratic_kappa": 0.0 if constant else float(cohen_kappa_score(references, predictions, weights="quadratic")),
     }
 
 

@@ -4,14 +4,17 @@ What is decided here is data: `layer_depths` and `parameter_groups` can be print
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from torch import nn
 
 from ..modeling_multitask import MultiTaskModel
-from .arguments import LearningRates
+from .rates import LearningRates
 
 _FIRST_NUMBER = re.compile(r"(?:^|\.)(\d+)(?:\.|$)")
+# What peft puts before, after and into the names of parameters.
+_WRAPPING = re.compile(r"^base_model\.model\.|(?<=\.)(?:base_layer|original_module|modules_to_save\.default)\.")
 
 
 class GroupKey(NamedTuple):
@@ -19,6 +22,7 @@ class GroupKey(NamedTuple):
 
     depth: int
     decays: bool
+    rates: tuple[float, ...]
 
 
 def layer_depths(backbone: nn.Module) -> dict[str, int]:
@@ -36,29 +40,64 @@ def layer_depths(backbone: nn.Module) -> dict[str, int]:
     return depths
 
 
-def parameter_groups(model: MultiTaskModel, rates: LearningRates, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_depths(model: MultiTaskModel) -> tuple[dict[str, int], int]:
+    """Depth of each of a model's parameters by name, heads one above the rest; and that of the topmost layer."""
+    depths = layer_depths(model.backbone)
+    top = max(depths.values())
+    # By identity: a wrapper such as peft's gives the parameters other names.
+    depth_of = {id(parameter): depths[name] for name, parameter in model.backbone.named_parameters()}
+    return {name: depth_of.get(id(parameter), top + 1) for name, parameter in model.named_parameters()}, top
+
+
+def parameter_groups(
+    model: MultiTaskModel, rates: LearningRates | Sequence[LearningRates], weight_decay: float
+) -> list[dict[str, Any]]:
     """Optimizer groups by depth and decay, the heads first and then the encoder from the top down.
 
     The heads come first because the Trainer logs the rate of the first group. Every parameter is in exactly one
     group, frozen ones as well, so that they move once they are unfrozen. Decay is for matrices: names would take
     it from the weight of a task called `bias`.
 
+    Args:
+        model: The model, which peft may have wrapped.
+        rates: Its learning rates; several, if training has phases with rates of their own.
+        weight_decay: That of matrices.
+
     Returns:
-        Dicts with `params` (pairs of name and parameter), `lr` and `weight_decay`, for any optimizer of torch.
+        Dicts with `params` (pairs of name and parameter), `lr`, `weight_decay`, the `name` of the part, and its
+        `rates` in each phase, for any optimizer of torch.
+
+    Raises:
+        ValueError: If the rates do not fit the model.
     """
-    depths = layer_depths(model.backbone)
-    top = max(depths.values())
-    # By identity: a wrapper such as peft's gives the parameters other names.
-    depth_of = {id(parameter): depths[name] for name, parameter in model.backbone.named_parameters()}
+    phases = [rates] if isinstance(rates, LearningRates) else list(rates)
+    depths, top = parameter_depths(model)
+    plain = {name: plain_name(name) for name in depths}
+    for each in dict.fromkeys(map(id, phases)):
+        problem = next(phase for phase in phases if id(phase) == each).problem([*plain.values()], top)
+        if problem is not None:
+            raise ValueError(f"learning_rates: {problem}")
     groups: dict[GroupKey, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in model.named_parameters():
-        key = GroupKey(depth_of.get(id(parameter), top + 1), parameter.ndim >= 2)
-        groups.setdefault(key, []).append((name, parameter))
+        own = tuple(phase.rate(plain[name], depths[name], top) or 0.0 for phase in phases)
+        groups.setdefault(GroupKey(depths[name], parameter.ndim >= 2, own), []).append((name, parameter))
     return [
         {
             "params": groups[key],
-            "lr": rates.heads if key.depth > top else rates.backbone * rates.layer_decay ** (top - key.depth),
+            "lr": key.rates[0],
             "weight_decay": weight_decay if key.decays else 0.0,
+            "name": part_name(key.depth, top),
+            "rates": key.rates,
         }
         for key in sorted(groups, reverse=True)
     ]
+
+
+def part_name(depth: int, top: int) -> str:
+    """`heads`, `layers.3` or `embeddings`."""
+    return "heads" if depth > top else f"layers.{depth - 1}" if depth else "embeddings"
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name without what peft adds to it."""
+    return _WRAPPING.sub("", name)

@@ -5,19 +5,25 @@ from functools import partial
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
 from ..configuration_multitask import TaskConfig
 from ..losses_multitask import loss_divisor
 from ..modeling_multitask import MultiTaskModel
-from .arguments import MultiTaskTrainingArguments
+from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
+from .balancing import make_balancing
 from .collator import MultiTaskCollator
-from .freezing import FreezeCallback, put_frozen_in_eval_mode
+from .freezing import put_frozen_in_eval_mode
+from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
 from .loss_log import TaskLossLog
-from .metrics import flat_metrics
-from .parameter_groups import parameter_groups
+from .metrics import flat_metrics, metric_names
+from .parameter_groups import parameter_depths, parameter_groups
+from .phases import PhaseCallback, phase_problems
+from .sampling import SOURCE, EpochCallback, EpochSampler, TokenBatchSampler, row_groups, row_lengths
 
 
 class MultiTaskTrainer(Trainer):
@@ -29,11 +35,14 @@ class MultiTaskTrainer(Trainer):
     and, from evaluation, `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
 
     Args:
-        model: The model.
+        model: The model; one that `add_lora` has wrapped as well.
         args: What to train, at which rates, for how long.
         data_collator: A [`MultiTaskCollator`] with `processing_class` if left out.
         compute_metrics: The metrics named above if left out.
         kwargs: As for `Trainer`.
+
+    Raises:
+        ValueError: If the arguments do not fit the model, or would silently train something else.
 
     Example:
         >>> trainer = MultiTaskTrainer(
@@ -60,6 +69,7 @@ class MultiTaskTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         _check_arguments(args, kwargs)
+        _check_phases(args, model)
         if data_collator is None:
             if kwargs.get("processing_class") is None:
                 raise ValueError("give a processing_class (the tokenizer), or a data_collator")
@@ -71,18 +81,59 @@ class MultiTaskTrainer(Trainer):
             compute_metrics=compute_metrics or partial(flat_metrics, tasks=model.config.tasks),
             **kwargs,
         )
+        tasks = model.config.tasks
+        trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         self.task_losses = TaskLossLog()
-        self.add_callback(FreezeCallback())
+        self.phases = PhaseCallback(args.schedule(), trainable)
+        self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
+        self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
+        self.gradient_balancing: GradientBalancing | None = None
+        if args.balancing in GRADIENT_BALANCING:
+            self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
+        for callback in filter(None, (self.phases, self.balancing, self.gradient_balancing)):
+            self.add_callback(callback)
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
-        """An optimizer over the groups of `parameter_groups`."""
+        """An optimizer over the groups of `parameter_groups`, and over what the balancing learns."""
         if self.optimizer is None:
             model = self.model if model is None else model
             cls, kwargs = self.optimizer_cls_and_kwargs or self.get_optimizer_cls_and_kwargs(self.args, model)
             if own := {"params", "model", "optimizer_dict"} & set(kwargs):
                 raise ValueError(f"optim={self.args.optim}: it makes its own {own}, so layers cannot have their rates")
-            self.optimizer = cls(parameter_groups(model, self.args.rates(), self.args.weight_decay), **kwargs)
+            groups = parameter_groups(model, self.args.phase_rates(), self.args.weight_decay)
+            if learned := self.balancing.parameters():
+                named = [(f"balancing.{i}", parameter) for i, parameter in enumerate(learned)]
+                groups.append({**groups[0], "params": named, "weight_decay": 0.0, "name": "balancing"})
+            self.optimizer = cls(groups, **kwargs)
         return self.optimizer
+
+    def get_train_dataloader(self) -> DataLoader:
+        """The training batches: of a number of rows, or by token budget."""
+        budget = self.args.tokens_per_batch
+        if budget is None:
+            return super().get_train_dataloader()
+        processes = self.args.world_size
+        lengths = row_lengths(self.train_dataset, self.processing_class)
+        sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=processes)
+        self._follow_epochs(sampler)
+        loader = DataLoader(
+            self._remove_unused_columns(self.train_dataset, description="training"),
+            batch_sampler=sampler,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+        )
+        # Not by the accelerator, which wants batches of one size: the sampler sees to it that none is left over.
+        return prepare_data_loader(
+            loader,
+            self.args.device,
+            num_processes=processes,
+            process_index=self.args.process_index,
+            put_on_device=True,
+            even_batches=False,
+        )
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
@@ -98,6 +149,17 @@ class MultiTaskTrainer(Trainer):
         counts = self.accelerator.reduce(counts, reduction="sum")
         return batches, {task.name: count for task, count in zip(tasks, counts, strict=True)}
 
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """As the Trainer's; at the end of an optimizer step the tasks' gradients are compared or combined."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if self.task_gradients and self.accelerator.sync_gradients:
+            matrix = self.task_gradients.take()
+            if self._records_conflict():
+                self.log(cosines(matrix, self.task_gradients.tasks))
+            if self.gradient_balancing is not None:
+                set_gradient(self._shared(), self.gradient_balancing.combine(matrix))
+        return loss
+
     def compute_loss(
         self,
         model: nn.Module,
@@ -105,12 +167,21 @@ class MultiTaskTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: dict[str, Tensor] | None = None,
     ) -> Any:
-        """The weighted sum of the task losses; frozen parts run in eval mode."""
-        if model.training:
-            put_frozen_in_eval_mode(model)
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        if model.training:
-            self.task_losses.add(outputs["task_losses"])
+        """The task losses as the balancing combines them; frozen parts run in eval mode."""
+        if not model.training:
+            return super().compute_loss(model, inputs, return_outputs, None)
+        put_frozen_in_eval_mode(model)
+        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
+        losses = {name: loss.mean() for name, loss in outputs["task_losses"].items()}
+        self.task_losses.add(losses)
+        tasks = self.model.config.tasks
+        weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
+        parts = _label_parts(inputs["labels"], num_items_in_batch, tasks)
+        loss = self.balancing.combine(losses, weights, parts)
+        if (self.gradient_balancing or self._records_conflict()) and (shared := self._shared()):
+            self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)
+        if num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes  # DDP takes the mean over processes
         return (loss, outputs) if return_outputs else loss
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
@@ -130,19 +201,65 @@ class MultiTaskTrainer(Trainer):
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy not in ("random", "group_by_length") or not hasattr(rows, "__len__"):
+            return super()._get_train_sampler(train_dataset)
+        by_length = self.args.train_sampling_strategy == "group_by_length"
+        sampler = EpochSampler(
+            row_groups(rows, self.args.sampler()),
+            self.args.sampler(),
+            seed=self._data_seed,
+            epochs=self.args.num_train_epochs,
+            lengths=row_lengths(rows, self.processing_class) if by_length else None,
+            batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
+        )
+        self._follow_epochs(sampler)
+        return sampler
+
+    @property
+    def _data_seed(self) -> int:
+        return self.args.seed if self.args.data_seed is None else self.args.data_seed
+
+    def _follow_epochs(self, sampler: Any) -> None:
+        self.pop_callback(EpochCallback)
+        self.add_callback(EpochCallback(sampler))
+
+    def _records_conflict(self) -> bool:
+        if self.args.conflict is None:
+            return False
+        every = self.args.conflict_steps or max(1, self.state.max_steps // 50)
+        return self.state.global_step % every == 0
+
+    def _shared(self) -> list[nn.Parameter]:
+        """What the tasks share and what trains."""
+        return [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
+
     def _set_signature_columns_if_needed(self) -> None:
         if self._signature_columns:
             return
         super()._set_signature_columns_if_needed()
         # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
-        self._signature_columns = [*(self._signature_columns or ()), "text", *labels]
+        self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
 
 
 def _count_labels(batches: list[Any], task: TaskConfig) -> Tensor:
     """The divisor of a task's loss over several micro-batches, some of which may leave the task out; ()."""
     given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
-    return sum((loss_divisor(labels, task).float() for labels in given), start=torch.tensor(0.0))
+    return sum((loss_divisor(labels, task).double() for labels in given), start=torch.tensor(0.0).double())
+
+
+def _label_parts(
+    labels: dict[str, Tensor], divisors: dict[str, Tensor] | None, tasks: list[TaskConfig]
+) -> dict[str, Tensor]:
+    """By task, the share of an optimizer step's labels that this micro-batch holds; ()."""
+    parts = {}
+    for task in tasks:
+        own = loss_divisor(labels[task.name], task) if task.name in labels else torch.tensor(0)
+        whole = own if divisors is None else divisors[task.name]
+        parts[task.name] = own / whole.where(whole > 0, 1)
+    return parts
 
 
 def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -> None:
@@ -156,3 +273,18 @@ def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -
         raise ValueError("average_tokens_across_devices is false, but labels are always counted over all processes")
     if kwargs.get("compute_loss_func") is not None:
         raise ValueError("compute_loss_func is given, but the model computes the loss of each task itself")
+    by_batch = args.tokens_per_batch is not None or args.train_sampling_strategy not in ("random", "group_by_length")
+    if by_batch and args.sampler().strategy != "concatenated":
+        other = "tokens_per_batch" if args.tokens_per_batch else f"train_sampling_strategy {args.train_sampling_strategy}"
+        raise ValueError(f"sampling.strategy {args.sampler().strategy!r} does not go with {other}; leave one out")
+
+
+def _check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel) -> None:
+    """Refuses phases and rates that do not fit the model."""
+    tasks = model.config.tasks
+    layers = parameter_depths(model)[1]
+    metrics = ["loss", "score", *(name for task in tasks for name in metric_names(task))]
+    evaluated = metrics if args.eval_strategy != "no" else []
+    if problems := phase_problems(args.schedule(), [task.name for task in tasks], evaluated, layers):
+        raise ValueError("; ".join(problems))
+    parameter_groups(model, args.phase_rates(), args.weight_decay)

@@ -61,7 +61,7 @@ def test_labels_that_do_not_fit_the_problem_type_are_a_problem(task: dict[str, A
 def test_smoothing_the_labels_of_a_regression_is_a_problem() -> None:
     # P9
     assert consistency_problems(content(TOPIC, {**RATING, "label_smoothing": 0.1})) == [
-        "tasks[1].label_smoothing: is for classes; regression has none"
+        "tasks[1].label_smoothing: is for classification; this is regression"
     ]
 
 

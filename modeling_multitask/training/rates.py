@@ -1,0 +1,109 @@
+"""Learning rates by depth, by band, or by the name of a parameter."""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """The learning rate of every parameter, said in one of three ways.
+
+    By depth: `heads` and `backbone`, with a `layer_decay` from the topmost layer down. In bands: `heads`, `upper` and
+    `lower`, with the `boundary` between the two. By name: `patterns`, the first that is found in a parameter's
+    name being the one that counts; beside one of the other two ways, they are exceptions to it.
+
+    Args:
+        heads: Rate of every head.
+        backbone: Rate of the encoder's topmost layer.
+        layer_decay: What the rate is multiplied by at each layer further down; 1.0 is one rate for all.
+        upper: Rate of the encoder's layers from number `boundary` on, counted from 0.
+        lower: Rate of the layers below, and of the embeddings.
+        boundary: Number of the first of the upper layers.
+        patterns: Rate by regular expression, searched in names such as `backbone.encoder.layer.3.output.dense.weight`
+            and `heads.sentiment.0.bias`.
+
+    Raises:
+        ValueError: If the fields make no whole, or a rate cannot be.
+    """
+
+    heads: float | None = None
+    backbone: float | None = None
+    layer_decay: float = 1.0
+    upper: float | None = None
+    lower: float | None = None
+    boundary: int | None = None
+    patterns: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        bands = [self.upper, self.lower, self.boundary]
+        if self.patterns is None and self.heads is None:
+            raise ValueError("learning_rates need the rate of the heads, or patterns")
+        if any(each is not None for each in bands):
+            if self.backbone is not None or None in bands:
+                raise ValueError(
+                    "learning_rates in bands need upper, lower and boundary, all three, and no backbone; given: "
+                    f"upper {self.upper}, lower {self.lower}, boundary {self.boundary}, backbone {self.backbone}"
+                )
+        elif (self.backbone is None) != (self.heads is None):
+            raise ValueError(f"learning_rates need heads and backbone both; given: {self.heads}, {self.backbone}")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
+        given = {"heads": self.heads, "backbone": self.backbone, "upper": self.upper, "lower": self.lower}
+        for name, rate in {**given, **(self.patterns or {})}.items():
+            if rate is not None and rate < 0:
+                raise ValueError(f"learning rates must not be negative; given: {name} {rate}")
+        for pattern in self.patterns or {}:
+            _check_pattern(pattern)
+
+    def rate(self, name: str, depth: int, top: int) -> float | None:
+        """The rate of one parameter; `None` if nothing is said of it.
+
+        Args:
+            name: Its plain name, without what wrappers such as peft's add.
+            depth: 0 for what precedes the encoder's layers, k + 1 for layer k, `top` + 1 for a head.
+            top: Depth of the topmost layer.
+        """
+        for pattern, rate in (self.patterns or {}).items():
+            if re.search(pattern, name):
+                return rate
+        if depth > top:
+            return self.heads
+        if self.boundary is not None:
+            return self.upper if depth > self.boundary else self.lower
+        return None if self.backbone is None else self.backbone * self.layer_decay ** (top - depth)
+
+    def problem(self, names: list[str], top: int) -> str | None:
+        """Why these rates do not fit a model with parameters of these names; `None` if they do."""
+        if self.boundary is not None and not 0 < self.boundary < top:
+            return f"boundary is {self.boundary}; this encoder has the layers 0 to {top - 1}"
+        for pattern in self.patterns or {}:
+            if not any(re.search(pattern, name) for name in names):
+                return f"the pattern {pattern!r} is found in no parameter's name; these are like {names[len(names) // 2]!r}"
+        if self.heads is None:
+            rest = [name for name in names if not any(re.search(pattern, name) for pattern in self.patterns or {})]
+            if rest:
+                return f"no pattern is found in {len(rest)} names, such as {rest[0]!r}; add '.*' as the last"
+        return None
+
+
+def parse_rates(given: LearningRates | dict[str, Any]) -> LearningRates:
+    """Rates as they are, or from a dict of their fields.
+
+    Raises:
+        ValueError: If a field is unknown, missing or cannot be.
+    """
+    if isinstance(given, LearningRates):
+        return given
+    try:
+        return LearningRates(**given)
+    except TypeError:
+        names = ", ".join(each.name for each in fields(LearningRates))
+        raise ValueError(f"learning_rates are {given!r}; they have the fields {names}") from None
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"learning_rates: {pattern!r} is not a regular expression ({error})") from None
