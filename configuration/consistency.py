@@ -14,6 +14,11 @@ from modeling_multitask.configuration_multitask import (
     task_loss_problem,
 )
 
+from modeling_multitask.training.freezing import part_problem
+from modeling_multitask.training.lora import lora_problem
+from modeling_multitask.training.metrics import metric_names
+from modeling_multitask.training.phases import parse_phase, phase_problems
+
 Content = dict[str, Any]
 
 
@@ -21,7 +26,26 @@ def consistency_problems(content: Content) -> list[str]:
     """What does not fit together, each problem with its place."""
     tasks = _tables(content.get("tasks"))
     data = _table(content.get("data"))
-    return [*_task_problems(tasks, content), *_source_problems(tasks, data), *_split_problems(data)]
+    return [
+        *_model_problems(content),
+        *_task_problems(tasks, content),
+        *_source_problems(tasks, data),
+        *_split_problems(data),
+        *_training_problems(tasks, content),
+        *_phase_problems(tasks, content),
+    ]
+
+
+def _model_problems(content: Content) -> list[str]:
+    problems = []
+    if not content.get("backbone") and not content.get("start_from"):
+        problems.append("backbone: is missing; name an encoder, or a trained model by start_from")
+    if content.get("rename_labels") and not content.get("start_from"):
+        problems.append("rename_labels: there is no start_from whose labels could be renamed")
+    lora = {name: value for name, value in _table(content.get("lora")).items() if name != "keep_adapter"}
+    if (problem := lora_problem(lora)) is not None:
+        problems.append(f"lora.{problem}")
+    return problems
 
 
 def _task_problems(tasks: list[Content], content: Content) -> list[str]:
@@ -75,6 +99,43 @@ def _split_problems(data: Content) -> list[str]:
     if sum(shares.values()) >= 1:
         problems.append(f"data.split: {' + '.join(map(str, shares.values()))} leaves nothing to train on")
     return problems
+
+
+def _training_problems(tasks: list[Content], content: Content) -> list[str]:
+    problems, names = [], [task.get("name") for task in tasks]
+    training, sampling = _table(content.get("training")), _table(content.get("sampling"))
+    budget = content.get("tokens_per_batch")
+    if budget is not None and "per_device_train_batch_size" in training:
+        problems.append("tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size")
+    if budget is not None and sampling.get("strategy", "concatenated") != "concatenated":
+        problems.append(f"sampling.strategy: {sampling['strategy']!r} does not go with tokens_per_batch; leave one out")
+    if sampling.get("task") is not None and sampling["task"] not in names:
+        problems.append(f"sampling.task: no such task{nearest_hint(sampling['task'], names)}")
+    if content.get("phases") and content.get("freeze") not in (None, "none"):
+        problems.append("freeze: what is frozen is said in the phases")
+    return problems
+
+
+def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
+    """What is wrong with phases that are well-formed one by one."""
+    names = [str(task.get("name")) for task in tasks]
+    frozen = content.get("freeze", "none")
+    parts = [frozen] if isinstance(frozen, str) else frozen if isinstance(frozen, list) else []
+    found = [part_problem(str(part), names) for part in parts if part != "none"]
+    problems = [f"freeze: {problem}" for problem in found if problem is not None]
+    given = content.get("phases")
+    if given is not None and not _tables(given):
+        return [*problems, "phases: must be a list with at least one phase"]
+    try:
+        phases = [parse_phase(phase) for phase in _tables(given)]
+    except (ValueError, TypeError):
+        return problems  # reported with its place already
+    data, training = _table(content.get("data")), _table(content.get("training"))
+    evaluated = data.get("validation") or _table(data.get("split")).get("validation")
+    metrics = ["loss", "score"] if evaluated and training.get("eval_strategy") != "no" else []
+    for task in tasks if metrics else ():
+        metrics += metric_names(str(task.get("name")), str(task.get("problem_type")))
+    return problems + phase_problems(phases, names, metrics)
 
 
 def _table(given: Any) -> Content:

@@ -1,7 +1,8 @@
 """A recipe: one YAML file that says a whole run, read completely and checked before anything starts."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,10 @@ from modeling_multitask.configuration_multitask import (
     ProblemType,
     task_name_problem,
 )
-from modeling_multitask.training.arguments import Freeze
+from modeling_multitask.training.arguments import Balancing
+from modeling_multitask.training.phases import parse_phase
+from modeling_multitask.training.rates import parse_rates
+from modeling_multitask.training.sampling import Sampling, Strategy
 
 from .consistency import consistency_problems
 from .problems import RecipeError, describe_all
@@ -36,8 +40,12 @@ SAID_ELSEWHERE = {
     "data_seed": "seed",
     "learning_rate": "learning_rates",
     "label_smoothing_factor": "label_smoothing of each task",
-    "resume_from_checkpoint": "own commands, which cannot resume a run yet",
+    "resume_from_checkpoint": "resume",
 }
+
+
+# Settings of MultiTaskTrainingArguments that a recipe says among those of TrainingArguments.
+OWN_SETTINGS = ("early_stopping_patience", "conflict_steps")
 
 
 class _Words(BaseModel):
@@ -66,7 +74,7 @@ def _said_elsewhere(_value: Any, info: ValidationInfo) -> Any:
 
 
 def _training_fields() -> Any:
-    """Every field of `TrainingArguments`, by its type where that is plain; the rest it checks itself."""
+    """Every field of `TrainingArguments`, and two of ours, by its type where that is plain; the rest it checks itself."""
     plain = (bool, int, float, str, bool | None, int | None, float | None, str | None)
     settings: dict[str, Any] = {}
     for name, kind in get_type_hints(TrainingArguments).items():
@@ -74,10 +82,25 @@ def _training_fields() -> Any:
             settings[name] = (Annotated[Any, BeforeValidator(_said_elsewhere)], None)
         elif name in TrainingArguments.__dataclass_fields__:
             settings[name] = (kind if kind in plain else Any, None)
+    settings |= {name: (Annotated[int, Field(ge=1)] | None, None) for name in OWN_SETTINGS}
     return create_model("TrainingFields", __base__=_Words, **settings)
 
 
 _TrainingFields: Any = _training_fields()
+
+def _as_numbers(given: Any) -> Any:
+    return [given] if isinstance(given, int | float) else given
+
+
+def _buildable(build: Callable[[dict[str, Any]], Any]) -> AfterValidator:
+    """Refuses what the library's own class would; its message says why."""
+
+    def check(words: BaseModel) -> BaseModel:
+        build(words.model_dump(exclude_unset=True))
+        return words
+
+    return AfterValidator(check)
+
 
 Label = Annotated[str, BeforeValidator(_quoted)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -99,8 +122,13 @@ class TaskRecipe(_Words):
     name: Annotated[str, AfterValidator(_task_name)]
     problem_type: ProblemType
     labels: list[Label] | None = None
-    weight: Annotated[float, Field(ge=0)] = 1.0
+    weight: Rate = 1.0
+    loss: str | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["balanced"] | list[Rate] | None = None
+    pos_weight: Annotated[Literal["balanced"] | list[Rate], BeforeValidator(_as_numbers)] | None = None
+    focal_gamma: Rate = 2.0
+    huber_delta: Annotated[float, Field(gt=0)] = 1.0
     head: HeadRecipe | None = None
 
 
@@ -141,11 +169,38 @@ class DataRecipe(_Words):
 
 
 class RatesRecipe(_Words):
-    """Learning rates by depth; see `LearningRates`."""
+    """Learning rates by depth, in bands or by pattern; see `LearningRates`."""
 
-    heads: Rate
-    backbone: Rate
+    heads: Rate | None = None
+    backbone: Rate | None = None
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    upper: Rate | None = None
+    lower: Rate | None = None
+    boundary: int | None = None
+    patterns: dict[str, Rate] | None = None
+
+
+class SamplingRecipe(_Words):
+    """How often rows of which source, or with which label, are drawn; see `Sampling`."""
+
+    strategy: Strategy = "concatenated"
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    task: str | None = None
+
+
+Parts = Annotated[list[str], BeforeValidator(_as_list)]
+Rates = Annotated[RatesRecipe, _buildable(parse_rates)]
+
+
+class PhaseRecipe(_Words):
+    """A stretch of training with parts, rates and task weights of its own; see `Phase`."""
+
+    train: Parts = ["everything"]
+    freeze: Parts = []
+    until: str | None = None
+    only_if: str | None = None
+    learning_rates: Rates | None = None
+    weights: dict[str, Rate] = {}
 
 
 class TrainingRecipe(_TrainingFields):
@@ -155,17 +210,26 @@ class TrainingRecipe(_TrainingFields):
 class Recipe(_Words):
     """A whole run. Paths of data are absolute here; in the file they are relative to it."""
 
-    backbone: str
+    backbone: str | None = None
+    start_from: str | None = None
+    rename_labels: dict[Label, Label] = {}
     pooling: Pooling | None = None
     normalize: bool | None = None
     max_length: Annotated[int, Field(ge=2)] | None = None
-    head: HeadRecipe = HeadRecipe()
+    head: HeadRecipe | None = None
     tasks: list[TaskRecipe]
     data: DataRecipe
-    freeze: Freeze = "none"
-    learning_rates: RatesRecipe | None = None
+    sampling: Annotated[SamplingRecipe, _buildable(lambda words: Sampling(**words))] = SamplingRecipe()
+    balancing: Balancing = "sum"
+    conflict: Literal["log"] | None = None
+    freeze: Parts = ["none"]
+    learning_rates: Rates | None = None
+    phases: list[Annotated[PhaseRecipe, _buildable(parse_phase)]] | None = None
+    lora: dict[str, Any] | None = None
+    tokens_per_batch: Annotated[int, Field(ge=1)] | None = None
     training: TrainingRecipe = TrainingRecipe()
     seed: int = 0
+    resume: bool = False
     output_dir: str
     examples: list[str] = []
     _path: Path = PrivateAttr(Path("recipe"))
@@ -208,7 +272,11 @@ def _with_absolute_paths(recipe: Recipe, path: Path) -> Recipe:
         return [source.model_copy(update={"path": str(folder / source.path)}) for source in sources]
 
     splits = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
-    # A backbone is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder.
-    backbone = str(folder / recipe.backbone) if (folder / recipe.backbone).is_dir() else recipe.backbone
     recipe._path = path
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), "backbone": backbone})
+    models = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), **models})
+
+
+def _model_path(model: str | None, folder: Path) -> str | None:
+    """A model is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder."""
+    return str(folder / model) if model is not None and (folder / model).is_dir() else model

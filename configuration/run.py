@@ -1,22 +1,28 @@
 """What a recipe does: from tables to a trained model in a folder that anyone loads."""
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
+from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
 from datasets_builder import MultiTaskBuilder, Source
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
+from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing import save_folder
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
+from modeling_multitask.training.class_weights import BALANCED, with_balanced_weights
+from modeling_multitask.training.growing import grow, inherited_tasks
+from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
 
+from .output import check_output, find_checkpoint, save_output, start_output
 from .problems import RecipeError
 from .recipe import Recipe, SourceRecipe
 
@@ -26,7 +32,6 @@ TRAINING_DEFAULTS = {
     "per_device_eval_batch_size": 64,
     "dataloader_pin_memory": torch.cuda.is_available(),
     "train_sampling_strategy": "group_by_length",
-    "save_only_model": True,
     "save_total_limit": 1,
     "report_to": "none",
 }
@@ -51,6 +56,23 @@ class Run:
     tokenizer: PreTrainedTokenizerBase
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to train.
+
+    Args:
+        trainer: With its model, which has adapters if the recipe says so.
+        tokenizer: The model's.
+        rows: The data set with token ids, by split.
+        tasks: The tasks, with their labels.
+    """
+
+    trainer: MultiTaskTrainer
+    tokenizer: PreTrainedTokenizerBase
+    rows: DatasetDict
+    tasks: list[TaskConfig]
+
+
 def train(recipe: Recipe, *, force: bool = False) -> Run:
     """Carries a recipe out; what can be checked is checked before anything is trained or written.
 
@@ -59,33 +81,62 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
         force: Whether to go on where `output_dir` holds a run already.
 
     Raises:
-        RecipeError: If the backbone or a training argument cannot be used.
+        RecipeError: If a model or a training argument cannot be used, or a run that is to be resumed was another.
         DataError: If a table cannot be used.
         FileExistsError: If `output_dir` holds a run already.
     """
     output_dir = Path(recipe.output_dir)
-    check_output(output_dir, force=force)
-    tokenizer = load_tokenizer(recipe)
+    check_output(output_dir, force=force, resume=recipe.resume)
+    prepared = prepare(recipe)
+    trainer, tokenizer = prepared.trainer, prepared.tokenizer
+    checkpoint = find_checkpoint(recipe) if recipe.resume else None
+    if trainer.is_world_process_zero():
+        start_output(recipe)
+    trainer.accelerator.wait_for_everyone()
+    if recipe.freeze != ["everything"]:
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    results = {name: evaluate(trainer, prepared.rows[name]) for name in ("validation", "test") if name in prepared.rows}
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if trainer.is_world_process_zero():
+        model = save_output(recipe, model, tokenizer, results, trainer.state.log_history)
+    counts = labelled_rows(prepared.rows["train"], prepared.tasks)
+    return Run(output_dir / "model", results, counts, model, tokenizer)
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Builds all that a run needs, and trains nothing.
+
+    Raises:
+        RecipeError: If a model or a training argument cannot be used.
+        DataError: If a table cannot be used.
+    """
     arguments = build_arguments(recipe)
+    trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
-        dataset, tasks = build_dataset(recipe)
-    model = build_model(recipe, tasks)
+        dataset, tasks = build_dataset(recipe, trained)
+    model = build_model(recipe, tasks, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize(dataset, tokenizer, model.config.max_length)
-    trainer = build_trainer(model, tokenizer, rows, arguments)
-    if arguments.freeze != "everything":
-        trainer.train()
-    results = {name: evaluate(trainer, rows[name]) for name in ("validation", "test") if name in rows}
-    if trainer.is_world_process_zero():
-        save_folder(model, tokenizer, output_dir / "model")
-        (output_dir / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    return Run(output_dir / "model", results, labelled_rows(dataset["train"], tasks), model, tokenizer)
+    with _as_recipe_error(recipe, "training"):
+        trainer = build_trainer(model, tokenizer, rows, arguments)
+    return Prepared(trainer, tokenizer, rows, tasks)
 
 
-def check_output(folder: Path, *, force: bool) -> None:
-    """Raises a `FileExistsError` if the folder holds a run already, unless forced."""
-    if not force and any(any(folder.glob(name)) for name in ("model", "checkpoints/checkpoint-*", "results.json")):
-        raise FileExistsError(f"output_dir {folder} holds a run already; name another, or add --force to overwrite it")
+def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokenizerBase]:
+    """The trained model that the recipe starts from, if it names one, and the tokenizer.
+
+    Raises:
+        RecipeError: If there is no such model or backbone.
+    """
+    if recipe.start_from is not None:
+        with _as_recipe_error(recipe, "start_from"):
+            trained, tokenizer = load(recipe.start_from)
+        for name in ("pooling", "normalize"):
+            wanted, there = getattr(recipe, name), getattr(trained.config, name)
+            if wanted not in (None, there):
+                raise RecipeError(recipe.path, [f"{name}: {recipe.start_from} was trained with {there!r}; leave it out"])
+        return trained, tokenizer
+    return None, load_tokenizer(recipe)
 
 
 def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
@@ -94,52 +145,77 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
     Raises:
         RecipeError: If there is no such backbone.
     """
+    backbone = str(recipe.backbone)
     try:
-        path = resolve_model_path(recipe.backbone)
+        path = resolve_model_path(backbone)
         return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        there = Path(recipe.backbone).is_dir()
+        there = Path(backbone).is_dir()
         what = "this folder has no tokenizer that loads" if there else "no such folder, nor a model that the Hub gives"
-        problem = f"backbone: {what}: {recipe.backbone!r} ({reason})"
-        raise RecipeError(recipe.path, [problem]) from error
+        raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
 
 
-def build_dataset(recipe: Recipe) -> tuple[DatasetDict, list[TaskConfig]]:
-    """The recipe's tables as one data set, and its tasks with their labels."""
-    data = recipe.data
-    hide = data.hide_labels
+def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tuple[DatasetDict, list[TaskConfig]]:
+    """The recipe's tables as one data set, and its tasks with their labels and weights.
+
+    Raises:
+        RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
+    """
+    data, hide = recipe.data, recipe.data.hide_labels
+    settings = [_without_balanced(task.model_dump()) for task in recipe.tasks]
+    if trained is not None:
+        with _as_recipe_error(recipe, "start_from"):
+            settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
     builder = MultiTaskBuilder(
-        tasks=[task.model_dump() for task in recipe.tasks],
+        tasks=settings,
         train=_sources(recipe, data.train),
         validation=_sources(recipe, data.validation),
         test=_sources(recipe, data.test),
         split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
         hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
+        with_source=recipe.sampling.strategy not in ("concatenated", "balanced"),
     )
     builder.download_and_prepare()
-    return builder.as_dataset(), builder.tasks
+    dataset = builder.as_dataset()
+    with _as_recipe_error(recipe, "tasks"):
+        tasks = [
+            with_balanced_weights(
+                task, dataset["train"], class_weights=words.class_weights, pos_weight=words.pos_weight
+            )
+            for task, words in zip(builder.tasks, recipe.tasks, strict=True)
+        ]
+    return dataset, tasks
 
 
-def build_model(recipe: Recipe, tasks: list[TaskConfig]) -> MultiTaskModel:
-    """The recipe's backbone with a new head for each task.
+def build_model(
+    recipe: Recipe, tasks: list[TaskConfig], trained: MultiTaskModel | None = None
+) -> MultiTaskModel | PeftModel:
+    """The recipe's backbone, or the trained model it starts from, with a head for each task, and adapters if wanted.
 
     Raises:
-        RecipeError: If the backbone cannot be loaded, or does not go with the recipe's other words.
+        RecipeError: If the model cannot be had, or does not go with the recipe's other words.
     """
-    # The heads' first weights are drawn here, before the Trainer sets the seed.
+    # The new heads' and adapters' first weights are drawn here, before the Trainer sets the seed.
     set_seed(recipe.seed)
-    try:
-        return MultiTaskModel.from_backbone(
-            recipe.backbone,
-            tasks,
-            pooling=recipe.pooling,
-            normalize=recipe.normalize,
-            head=recipe.head.model_dump(),
-            max_length=recipe.max_length,
-        )
-    except (OSError, ValueError) as error:
-        raise RecipeError(recipe.path, [f"backbone: {error}"]) from error
+    head = recipe.head and recipe.head.model_dump()
+    if trained is not None:
+        with _as_recipe_error(recipe, "start_from"):
+            model = grow(trained, tasks, head=head, max_length=recipe.max_length)
+    else:
+        with _as_recipe_error(recipe, "backbone"):
+            model = MultiTaskModel.from_backbone(
+                str(recipe.backbone),
+                tasks,
+                pooling=recipe.pooling,
+                normalize=recipe.normalize,
+                head=head,
+                max_length=recipe.max_length,
+            )
+    if recipe.lora is None:
+        return model
+    with _as_recipe_error(recipe, "lora"):
+        return add_lora(model, {name: value for name, value in recipe.lora.items() if name != "keep_adapter"})
 
 
 def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
@@ -152,20 +228,25 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
     settings = {**TRAINING_DEFAULTS, **recipe.training.model_dump(exclude_unset=True)}
     if not (data.validation or data.split.validation):
         settings["eval_strategy"] = "no"
+    evaluated = settings["eval_strategy"] != "no"
     settings.setdefault("use_cpu", not torch.accelerator.is_available())  # else bf16 is refused on a CPU
-    settings.setdefault("save_strategy", settings["eval_strategy"])
+    settings.setdefault("save_strategy", settings["eval_strategy"] if evaluated else "epoch")
     settings.setdefault("logging_strategy", "epoch")
-    settings.setdefault("load_best_model_at_end", settings["eval_strategy"] != "no")
-    try:
+    settings.setdefault("load_best_model_at_end", evaluated and settings["save_strategy"] != "no")
+    rates = recipe.learning_rates
+    with _as_recipe_error(recipe, "training"):
         return MultiTaskTrainingArguments(
             output_dir=f"{recipe.output_dir}/checkpoints",
             seed=recipe.seed,
-            freeze=recipe.freeze,
-            learning_rates=None if recipe.learning_rates is None else recipe.learning_rates.model_dump(),
+            freeze=recipe.freeze if len(recipe.freeze) > 1 else recipe.freeze[0],
+            learning_rates=None if rates is None else rates.model_dump(exclude_unset=True),
+            phases=recipe.phases and [phase.model_dump(exclude_unset=True) for phase in recipe.phases],
+            sampling=recipe.sampling.model_dump(),
+            balancing=recipe.balancing,
+            conflict=recipe.conflict,
+            tokens_per_batch=recipe.tokens_per_batch,
             **settings,
         )
-    except (ValueError, TypeError) as error:
-        raise RecipeError(recipe.path, [f"training: {error}"]) from error
 
 
 def tokenize(dataset: DatasetDict, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> DatasetDict:
@@ -178,7 +259,10 @@ def tokenize(dataset: DatasetDict, tokenizer: PreTrainedTokenizerBase, max_lengt
 
 
 def build_trainer(
-    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, rows: DatasetDict, arguments: MultiTaskTrainingArguments
+    model: MultiTaskModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: DatasetDict,
+    arguments: MultiTaskTrainingArguments,
 ) -> MultiTaskTrainer:
     """A trainer of the model on the rows, which prints one line per evaluation."""
     trainer = MultiTaskTrainer(
@@ -201,6 +285,21 @@ def evaluate(trainer: MultiTaskTrainer, rows: Dataset) -> dict[str, Any]:
 def labelled_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, int]:
     """By task name, how many rows have a label for it."""
     return {task.name: sum(label is not None for label in rows[task.name]) for task in tasks}
+
+
+@contextmanager
+def _as_recipe_error(recipe: Recipe, place: str) -> Iterator[None]:
+    """What the library refuses, said with its place in the recipe."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        message = str(error)
+        raise RecipeError(recipe.path, [message if message.startswith(place) else f"{place}: {message}"]) from error
+
+
+def _without_balanced(task: dict[str, Any]) -> dict[str, Any]:
+    """The settings without weights that only the data will tell."""
+    return {name: None if value == BALANCED else value for name, value in task.items()}
 
 
 def _sources(recipe: Recipe, sources: list[SourceRecipe]) -> list[Source]:

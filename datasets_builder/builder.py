@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from datasets.exceptions import DatasetGenerationError
 
-from .features import TEXT, check_labels_of, drop_null_texts, encode_source, resolve_tasks, table_features
+from .columns import SOURCE
+from .features import check_labels_of, drop_null_texts, encode_source, resolve_tasks, table_features
 from .sources import DataError, Source, check_source, fingerprint
 from .splits import hide_labels, split_rows
 
@@ -27,6 +28,7 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
         train: The sources of the training rows; `validation` and `test` likewise, where files are given.
         split: Shares of the training rows that are held out (`validation`, `test`), and the `seed`.
         hide_labels: The `fraction` of each task's training labels that is made missing, and the `seed`.
+        with_source: Whether to add the column `source`: from which of a split's sources a row comes, counted from 0.
     """
 
     tasks: list[dict[str, Any]] = field(default_factory=list)
@@ -35,6 +37,7 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
     test: list[Source] = field(default_factory=list)
     split: dict[str, Any] | None = None
     hide_labels: dict[str, Any] | None = None
+    with_source: bool = False
 
     @property
     def sources(self) -> dict[str, list[Source]]:
@@ -89,7 +92,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             raise
 
     def _info(self) -> datasets.DatasetInfo:
-        return datasets.DatasetInfo(features=table_features(self.tasks))
+        return datasets.DatasetInfo(features=table_features(self.tasks, with_source=self.config.with_source))
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
         held_out = {name: share for name, share in (self.config.split or {}).items() if name != "seed" and share}
@@ -112,8 +115,10 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         return split_rows(strata, held_out, (self.config.split or {}).get("seed", 0))
 
     def _chunks(self, sources: list[Source]) -> Iterator[pa.Table]:
-        for source in sources:
-            yield from encode_source(source, self.tasks)
+        for i, source in enumerate(sources):
+            for chunk in encode_source(source, self.tasks):
+                number = pa.repeat(pa.scalar(i, pa.int32()), len(chunk))
+                yield chunk.append_column(SOURCE, number) if self.config.with_source else chunk
 
     def _generate_tables(
         self, split: str, sources: list[Source], rows: np.ndarray | None
@@ -131,8 +136,10 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             logger.warning(f"{split}: {dropped} rows without a text are left out")
 
     def _hide(self, table: pa.Table, fraction: float, rng: np.random.Generator) -> pa.Table:
-        columns = [table[TEXT], *(hide_labels(table[task.name], fraction, rng) for task in self.tasks)]
-        return pa.table(columns, schema=table.schema)
+        for task in self.tasks:
+            place = table.column_names.index(task.name)
+            table = table.set_column(place, table.field(place), hide_labels(table[task.name], fraction, rng))
+        return table
 
 
 def _as_list(given: Any) -> list[Any]:

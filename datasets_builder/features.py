@@ -21,15 +21,16 @@ from modeling_multitask.configuration_multitask import (
     task_list_problem,
 )
 
+from .columns import SOURCE, TEXT
 from .sources import DataError, Source, read_source
 
-TEXT = "text"  # the text's column in every table that is built
 MAX_SHOWN = 10  # wrong cells that one message lists
 
 
-def table_features(tasks: list[TaskConfig]) -> Features:
-    """The text, then one column for each task, in order."""
-    return Features({TEXT: Value("string"), **{task.name: _label_feature(task) for task in tasks}})
+def table_features(tasks: list[TaskConfig], *, with_source: bool = False) -> Features:
+    """The text, then one column for each task, in order, then the source."""
+    columns = {TEXT: Value("string"), **{task.name: _label_feature(task) for task in tasks}}
+    return Features(columns | ({SOURCE: Value("int32")} if with_source else {}))
 
 
 def resolve_tasks(tasks: list[dict[str, Any]], sources: list[Source]) -> list[TaskConfig]:

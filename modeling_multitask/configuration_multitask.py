@@ -98,8 +98,8 @@ class TaskConfig:
     weight: float | int = 1.0
     loss: str | None = None
     label_smoothing: float | int = 0.0
-    class_weights: list[float] | None = None
-    pos_weight: list[float] | None = None
+    class_weights: list[float | int] | None = None
+    pos_weight: list[float | int] | None = None
     focal_gamma: float | int = 2.0
     huber_delta: float | int = 1.0
     head: HeadConfig | None = None
@@ -300,8 +300,8 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     Args:
         task: The settings by name; those that are left out, or not lists of numbers, are not looked at.
     """
-    kind, count = task["problem_type"], len(task.get("labels") or ())
-    loss = task.get("loss")
+    kind, loss, labels = task["problem_type"], task.get("loss"), task.get("labels")
+    count = len(labels) if isinstance(labels, list) else 0
     if loss is not None and loss not in LOSSES[kind]:
         hint = nearest_hint(loss, LOSSES[kind])
         return "loss", f"is {loss!r}; {kind} has {' and '.join(LOSSES[kind])}{hint}"
@@ -318,8 +318,9 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
         numbers = task.get(name)
         if numbers is not None and kind not in counts:
             return name, f"is for {' and '.join(counts)}; this is {kind}"
-        if isinstance(numbers, list) and count and (len(numbers) != counts[kind] or min(numbers, default=0) < 0):
-            return name, f"is {numbers}; it must be {counts[kind]} numbers, none negative: {meaning}"
+        if isinstance(numbers, list) and counts[kind] and not _are_weights(numbers, counts[kind]):
+            several = "s" if counts[kind] > 1 else ""
+            return name, f"is {numbers}; it must be {counts[kind]} number{several}, none negative: {meaning}"
     return None
 
 
@@ -343,6 +344,12 @@ def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:
     """`; did you mean 'x'?` if one of the allowed words is close to the one given, else nothing."""
     close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _are_weights(numbers: list[Any], count: int) -> bool:
+    if not all(isinstance(each, int | float) for each in numbers):
+        return True  # what is no number is said elsewhere
+    return len(numbers) == count and all(each >= 0 for each in numbers)
 
 
 def _label_count_problem(problem_type: str, labels: list[str]) -> str | None:

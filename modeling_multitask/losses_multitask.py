@@ -34,7 +34,8 @@ def masked_loss(logits: Tensor, labels: Tensor, task: TaskConfig, divisor: Tenso
         logits = logits.float()
     total = _LOSS_SUMS[task.problem_type](logits, labels, task)
     divisor = loss_divisor(labels, task) if divisor is None else divisor
-    return total / divisor.where(divisor > 0, 1).to(total.dtype)
+    # Where all weights are 0 the smoothing would still have a sum; times (divisor > 0), it has none.
+    return total * (divisor > 0) / divisor.where(divisor > 0, 1).to(total.dtype)
 
 
 def loss_divisor(labels: Tensor, task: TaskConfig) -> Tensor:

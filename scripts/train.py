@@ -10,6 +10,7 @@ from typing import Any
 from accelerate import PartialState
 
 from configuration import RecipeError, load_recipe
+from configuration.plan import Plan, plan
 from configuration.run import Run, train
 from datasets_builder import DataError
 from datasets_builder.extras import import_extra
@@ -21,10 +22,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts.train", description="Train a multi-task model from a recipe.")
     parser.add_argument("recipe", help="a YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as seed=1 or training.bf16=true")
+    parser.add_argument("--dry_run", action="store_true", help="print what would be done, and train nothing")
     parser.add_argument("--force", action="store_true", help="overwrite what output_dir holds")
     arguments = parser.parse_intermixed_args(argv)
     try:
         recipe = load_recipe(arguments.recipe, arguments.overrides)
+        if arguments.dry_run:
+            show_plan(plan(recipe))
+            return 0
         run = train(recipe, force=arguments.force)
     except (RecipeError, DataError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -50,6 +55,41 @@ def show(run: Run, examples: list[str]) -> None:
     print("    from transformers import pipeline")
     print(f'    classify = pipeline("multitask-classification", model="{folder}", trust_remote_code=True)')
     print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
+
+
+def show_plan(plan: Plan) -> None:
+    """Prints what a run would do."""
+    console = import_extra("rich.console", extra="train").Console()
+    console.print(plan_table(plan))
+    for number, phase in enumerate(plan.phases, start=1):
+        ends = f"until {phase.until}" if phase.until else "to the end"
+        condition = f", only if {phase.only_if}" if phase.only_if else ""
+        weights = f", weights {phase.weights}" if phase.weights else ""
+        share = f"{plan.trained[number - 1]:,} of {plan.parameters:,} parameters"
+        print(f"phase {number}: trains {phase.describe()} {ends}{condition}{weights}: {share}")
+    print(f"steps: {plan.steps:,}, {plan.steps_per_epoch:,} in an epoch")
+    print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
+    print("labelled in training: " + ", ".join(f"{name} {count:,}" for name, count in plan.labelled.items()))
+    parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in plan.memory.items())
+    print(f"memory, about {sum(plan.memory.values()) / 2**20:,.0f} MiB: {parts}")
+
+
+def plan_table(plan: Plan) -> Any:
+    """The optimizer's groups, with their rate in each phase."""
+    table = import_extra("rich.table", extra="train").Table(title="parameters and their learning rates")
+    for heading in ("part", "parameters", "weight decay", *(f"phase {i + 1}" for i in range(len(plan.phases)))):
+        table.add_column(heading, justify="left" if heading == "part" else "right")
+    for group in plan.groups:
+        rates = [_rate(*each, group.parameters) for each in zip(group.rates, group.trained, strict=True)]
+        table.add_row(group.name, f"{group.parameters:,}", f"{group.weight_decay:g}", *rates)
+    return table
+
+
+def _rate(rate: float | None, trained: int, parameters: int) -> str:
+    """`0.0001`, `frozen`, or with how many of the group it is the rate of."""
+    if rate is None:
+        return "frozen"
+    return f"{rate:.3g}" if trained == parameters else f"{rate:.3g} ({trained:,} of them)"
 
 
 def in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:

@@ -93,12 +93,13 @@ def tiny_bert_config(**settings: int) -> BertConfig:
 
 
 def tasks_of_each_type() -> list[dict]:
-    """A topic, a sentiment, a set of tags and a rating."""
+    """A topic, a sentiment, a set of tags, a rating and a grade."""
     return [
         {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
         {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
         {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"]},
         {"name": "rating", "problem_type": "regression"},
+        {"name": "grade", "problem_type": "ordinal_regression", "labels": ["poor", "fair", "fine"]},
     ]
 
 

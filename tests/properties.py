@@ -3,6 +3,47 @@
 import torch
 from torch import Tensor, nn
 
+from modeling_multitask import TaskConfig
+from modeling_multitask.losses_multitask import IGNORE_INDEX, loss_divisor, masked_loss
+
+
+def assert_unlabelled_rows_change_nothing(task: TaskConfig, logits: Tensor, labels: Tensor, present: Tensor) -> None:
+    """Value and gradient are those of the labelled rows alone, and the other rows' gradient is exactly zero.
+
+    Args:
+        task: Says the problem type and the loss.
+        logits: (B, C), in float64, so that another order of sums is no excuse.
+        labels: As in a batch.
+        present: (B,), the rows that keep their labels.
+    """
+    every, alone = logits.clone().requires_grad_(), logits[present].clone().requires_grad_()
+
+    with_gaps = masked_loss(every, hide(labels, ~present), task)
+    without = masked_loss(alone, labels[present], task)
+    with_gaps.backward()
+    without.backward()
+
+    assert torch.isclose(with_gaps, without, rtol=1e-12, atol=0)
+    assert torch.allclose(every.grad[present], alone.grad, rtol=1e-12, atol=0)
+    assert torch.count_nonzero(every.grad[~present]) == 0
+
+
+def assert_parts_add_up(task: TaskConfig, logits: Tensor, labels: Tensor, part_of_row: Tensor) -> None:
+    """The losses of the parts of a batch, with one divisor, add up to that of the whole: to 1e-12 in float64."""
+    divisor = loss_divisor(labels, task)
+    parts = [part_of_row == part for part in part_of_row.unique()]
+
+    total = sum(masked_loss(logits[part], labels[part], task, divisor) for part in parts)
+
+    assert torch.isclose(total, masked_loss(logits, labels, task), rtol=1e-12, atol=1e-12)
+
+
+def hide(labels: Tensor, rows: Tensor) -> Tensor:
+    """The labels without those of some rows; (B,) says which."""
+    hidden = labels.clone()
+    hidden[rows] = float("nan") if labels.is_floating_point() else IGNORE_INDEX
+    return hidden
+
 
 def assert_same_gradients(one: nn.Module, other: nn.Module, *, tolerance: float) -> None:
     """The norm of the difference of the whole gradient is at most `tolerance` of its norm."""

@@ -18,12 +18,17 @@ def save_folder(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, folde
             file alone would follow.
         folder: Made if it is not there.
     """
+    model.save_pretrained(folder)
+    save_tokenizer(tokenizer, model.config.max_length, folder)
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, max_length: int | None, folder: str | Path) -> None:
+    """Writes a tokenizer's files with one length limit, and without the path of this machine."""
     tokenizer = copy.deepcopy(tokenizer)
-    tokenizer.model_max_length = model.config.max_length
+    tokenizer.model_max_length = max_length
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.backend_tokenizer.no_truncation()
     for leftover in ("name_or_path", "is_local", "local_files_only", "max_length"):
         tokenizer.init_kwargs.pop(leftover, None)
-    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

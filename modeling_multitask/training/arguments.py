@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 from transformers import TrainingArguments
 
 from ..configuration_multitask import nearest_hint
+from .metrics import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .rates import LearningRates, parse_rates
 from .sampling import Sampling
@@ -57,7 +58,15 @@ class MultiTaskTrainingArguments(TrainingArguments):
         wants_best = self.load_best_model_at_end or self.save_strategy == "best"
         if self.metric_for_best_model is None and (wants_best or self.early_stopping_patience):
             self.metric_for_best_model = "score"
+        if self.greater_is_better is None and self.metric_for_best_model is not None:
+            self.greater_is_better = not self.metric_for_best_model.endswith(LESS_IS_BETTER)  # also of `mae`
         super().__post_init__()
+        if self.greater_is_better and self.lr_scheduler_type in ("reduce_lr_on_plateau", "greedy"):
+            # Else torch's own: the rate would fall as the metric rises.
+            self.lr_scheduler_kwargs = {"mode": "max", **(self.lr_scheduler_kwargs or {})}
+        # Here, since `accelerate launch --mixed_precision fp16` sets it as well.
+        if self.mixed_precision == "fp16" and self.balancing in GRADIENT_BALANCING:
+            raise ValueError(f"balancing: {self.balancing} does not go with fp16, whose loss is scaled; use bf16")
         self.schedule()
 
     def rates(self) -> LearningRates:
@@ -79,8 +88,14 @@ class MultiTaskTrainingArguments(TrainingArguments):
         parts = [self.freeze] if isinstance(self.freeze, str) else self.freeze
         frozen = tuple(part for part in parts if part != "none")
         phases = [parse_phase(phase) for phase in self.phases or [{"freeze": frozen}]]
-        if self.early_stopping_patience and phases[-1].until is None:
-            stalled = f"no improvement of {self.metric_for_best_model} for {self.early_stopping_patience} evaluations"
+        if self.early_stopping_patience:
+            if phases[-1].until is not None:
+                raise ValueError(
+                    f"early_stopping_patience is {self.early_stopping_patience}, but the last phase ends by its own "
+                    f"until, {phases[-1].until!r}; leave one out"
+                )
+            metric = (self.metric_for_best_model or "score").removeprefix("eval_")
+            stalled = f"no improvement of {metric} for {self.early_stopping_patience} evaluations"
             phases[-1] = replace(phases[-1], until=stalled)
         return phases
 
@@ -103,12 +118,14 @@ class MultiTaskTrainingArguments(TrainingArguments):
             raise ValueError(f"balancing is {self.balancing!r}; it must be one of {', '.join(allowed)}{hint}")
         if self.conflict not in (None, "log"):
             raise ValueError(f"conflict is {self.conflict!r}; it must be log, or left out")
-        if self.torch_compile and (self.conflict or self.balancing in GRADIENT_BALANCING):
+        if self.conflict_steps is not None and self.conflict_steps < 1:
+            raise ValueError(f"conflict_steps is {self.conflict_steps}; it must be at least 1")
+        # By now transformers has not set torch_compile where only one of the others is given.
+        compiles = self.torch_compile or self.torch_compile_backend or self.torch_compile_mode
+        if compiles and (self.conflict or self.balancing in GRADIENT_BALANCING):
             # A compiled backward gives its buffers away, and runs only once.
             what = "conflict: log" if self.conflict else f"balancing: {self.balancing}"
             raise ValueError(f"{what} needs the gradient of each task, which torch_compile cannot give; leave one out")
-        if self.fp16 and self.balancing in GRADIENT_BALANCING:
-            raise ValueError(f"balancing: {self.balancing} does not go with fp16, whose loss is scaled; use bf16")
         if self.phases and self.freeze != "none":
             raise ValueError("freeze and phases are both given; say what is frozen in the phases")
         if self.tokens_per_batch is not None and self.tokens_per_batch < 1:

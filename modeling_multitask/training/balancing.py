@@ -81,8 +81,8 @@ class UncertaintyWeighting(LossBalancing):
         total = torch.tensor(0.0)
         for task, s in zip(self.tasks, self.log_variances, strict=True):
             precision = (-s).exp() * (0.5 if task.problem_type == "regression" else 1.0)
-            device = losses[task.name].device
-            each = precision.to(device) * losses[task.name] + parts[task.name] * s.to(device) / 2
+            loss = losses[task.name]
+            each = precision.to(loss) * loss + parts[task.name].to(loss) * s.to(loss) / 2
             total = total + weights[task.name] * each
         return total
 
@@ -90,8 +90,16 @@ class UncertaintyWeighting(LossBalancing):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         # DDP makes the model's gradients the same in all processes; these are not among them.
-        if self.accelerator.num_processes > 1 and self.log_variances.grad is not None:
-            self.log_variances.grad = self.accelerator.reduce(self.log_variances.grad, reduction="mean")
+        gradient = self.log_variances.grad
+        if self.accelerator.num_processes > 1 and gradient is not None:
+            # Where the processes can add up: NCCL takes nothing from the CPU.
+            gradient = self.accelerator.reduce(gradient.to(self.accelerator.device), reduction="mean")
+            self.log_variances.grad = gradient.to(self.log_variances)
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.log_variances.grad = None  # the Trainer clears the gradients of the model alone
 
     def attributes(self) -> dict[str, Any]:
         return {"log_variances": self.log_variances.detach().tolist()}
@@ -119,7 +127,9 @@ class DynamicWeightAverage(LossBalancing):
         return dict.fromkeys((task.name for task in self.tasks), 1.0) if len(self.means) < 2 else _dwa(*self.means)
 
     def combine(self, losses: dict[str, Tensor], weights: dict[str, float], parts: dict[str, Tensor]) -> Tensor:
-        seen = torch.stack([torch.stack([losses[t.name].detach(), parts[t.name].to(losses[t.name])]) for t in self.tasks])
+        seen = torch.stack(
+            [torch.stack([losses[t.name].detach(), parts[t.name].to(losses[t.name])]) for t in self.tasks]
+        )
         self._pending = seen if self._pending is None else self._pending + seen
         own = self.task_weights
         return super().combine(losses, {name: weight * own[name] for name, weight in weights.items()}, parts)

@@ -47,19 +47,25 @@ def parameters_of(model: MultiTaskModel, part: str) -> set[str]:
     return {name for name, depth in depths.items() if _holds(part, plain_name(name), depth, top)}
 
 
-def train_only(model: MultiTaskModel, train: tuple[str, ...], freeze: tuple[str, ...], trainable: set[str]) -> None:
-    """Lets some parts take a gradient and all others none.
+def trained_parameters(model: MultiTaskModel, train: tuple[str, ...], freeze: tuple[str, ...]) -> set[str]:
+    """The names of the parameters that some parts hold, without those of others.
 
     Args:
-        model: Changed in place.
+        model: The model, which peft may have wrapped.
         train: The parts that train.
         freeze: The parts that do not, though one of those holds them.
-        trainable: Names of the parameters that may train at all; with LoRA the encoder's own may not.
+
+    Raises:
+        ValueError: If there is no such part.
     """
     wanted = set().union(*(parameters_of(model, part) for part in train))
-    wanted -= set().union(*(parameters_of(model, part) for part in freeze))
+    return wanted.difference(*(parameters_of(model, part) for part in freeze))
+
+
+def train_only(model: MultiTaskModel, names: set[str]) -> None:
+    """Lets the parameters of these names take a gradient and all others none; changes the model in place."""
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name in wanted & trainable)
+        parameter.requires_grad_(name in names)
 
 
 def put_frozen_in_eval_mode(module: nn.Module) -> None:

@@ -3,6 +3,7 @@
 Shapes: K tasks, P shared parameters that train, counted one by one.
 """
 
+import warnings
 from itertools import combinations
 from typing import Any
 
@@ -130,9 +131,17 @@ class GradientBalancing(TrainerCallback, ExportableState):
         count = len(matrix)
         if count not in self._aggregators:
             self._aggregators[count] = self._make(count)
-        combined = self._aggregators[count](matrix)
+        # Of length 1: torchjd takes gradients shorter than 0.01 for none, so that CAGrad would give zeros, and what
+        # Nash-MTL gives has one length whatever theirs.
+        length = matrix.norm().clamp(min=torch.finfo(matrix.dtype).tiny)
+        with warnings.catch_warnings():
+            # Nash-MTL's problem is not one that cvxpy solves faster the second time.
+            warnings.filterwarnings("ignore", message=".* parameterized problem that is not DPP", category=UserWarning)
+            combined = self._aggregators[count](matrix / length) * length
         if self.name == "nash_mtl":
             self._bargained[str(count)] = self._aggregators[count].weighting.prvs_alpha.tolist()
+        if self.name == "cagrad":
+            combined = combined / (1 + CAGRAD_C)  # what it adds to the mean, also where all agree
         return combined * count if self.name in _MEANS else combined
 
     def _make(self, count: int) -> Any:

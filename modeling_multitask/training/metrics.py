@@ -28,8 +28,9 @@ MAIN_METRIC = {
 # The metrics of which less is better; all others are better when greater.
 LESS_IS_BETTER = ("loss", "mae", "rmse")
 
-_DESCRIPTION = """Accuracy and macro-F1 of classes, or error and rank correlation of numbers, over the entries that
-have a reference. A missing reference is -100 for a class and NaN for a number."""
+_DESCRIPTION = """Accuracy and macro-F1 of classes, of ordered ones also error and quadratic kappa, or error and rank
+correlation of numbers, over the entries that have a reference. A missing reference is -100 for a class and NaN for a
+number."""
 _INPUTS = """predictions, references: one entry for each row; for a multi-label task a list of zeros and ones."""
 _CITATION = """@article{scikit-learn, title={Scikit-learn: Machine Learning in {P}ython}, author={Pedregosa et al.},
 journal={Journal of Machine Learning Research}, volume={12}, pages={2825--2830}, year={2011}}"""
@@ -116,13 +117,13 @@ def predicted(logits: np.ndarray, problem_type: str) -> np.ndarray:
     return positive[:, 0] if problem_type == "binary_classification" else positive
 
 
-def metric_names(task: TaskConfig) -> list[str]:
+def metric_names(task: str, problem_type: str) -> list[str]:
     """The names under which a task's metrics are logged, such as `sentiment_macro_f1`."""
     metrics = {
         "regression": ("mae", "rmse", "spearman"),
         "ordinal_regression": ("accuracy", "macro_f1", "mae", "quadratic_kappa"),
-    }.get(task.problem_type, ("accuracy", "macro_f1"))
-    return [f"{task.name}_{name}" for name in (*metrics, "loss")]
+    }.get(problem_type, ("accuracy", "macro_f1"))
+    return [f"{task}_{name}" for name in (*metrics, "loss")]
 
 
 def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
@@ -147,12 +148,12 @@ def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str
 
 def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
     """How far off the ranks are, and Cohen's kappa with quadratic weights."""
-    constant = np.ptp(predictions) == 0 and np.ptp(references) == 0  # has no kappa; NaN must not win
     cohen_kappa_score = import_extra("sklearn.metrics", extra="train").cohen_kappa_score
-    return {
-        "mae": float(np.abs(predictions - references).mean()),
-        "quadratic_kappa": 0.0 if constant else float(cohen_kappa_score(references, predictions, weights="quadratic")),
-    }
+    occurring = np.concatenate([predictions, references])
+    # Ranks that do not occur are among them: left out, those on either side of them would count as neighbours.
+    ranks = np.arange(occurring.min(), occurring.max() + 1)
+    kappa = cohen_kappa_score(references, predictions, labels=ranks, weights="quadratic") if len(ranks) > 1 else 0.0
+    return {"mae": float(np.abs(predictions - references).mean()), "quadratic_kappa": float(kappa)}
 
 
 def _mean_f1_of_labels(predictions: np.ndarray, references: np.ndarray, present: np.ndarray) -> float:

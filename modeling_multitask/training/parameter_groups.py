@@ -65,21 +65,13 @@ def parameter_groups(
 
     Returns:
         Dicts with `params` (pairs of name and parameter), `lr`, `weight_decay`, the `name` of the part, and its
-        `rates` in each phase, for any optimizer of torch.
-
-    Raises:
-        ValueError: If the rates do not fit the model.
+        `rates` in each phase, for any optimizer of torch. What has no rate, since it does not train, has the rate 0.
     """
     phases = [rates] if isinstance(rates, LearningRates) else list(rates)
     depths, top = parameter_depths(model)
-    plain = {name: plain_name(name) for name in depths}
-    for each in dict.fromkeys(map(id, phases)):
-        problem = next(phase for phase in phases if id(phase) == each).problem([*plain.values()], top)
-        if problem is not None:
-            raise ValueError(f"learning_rates: {problem}")
     groups: dict[GroupKey, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in model.named_parameters():
-        own = tuple(phase.rate(plain[name], depths[name], top) or 0.0 for phase in phases)
+        own = tuple(phase.rate(plain_name(name), depths[name], top) or 0.0 for phase in phases)
         groups.setdefault(GroupKey(depths[name], parameter.ndim >= 2, own), []).append((name, parameter))
     return [
         {

@@ -14,13 +14,13 @@ from transformers.trainer_callback import ExportableState
 
 from ..configuration_multitask import nearest_hint
 from ..modeling_multitask import MultiTaskModel
-from .freezing import part_problem, train_only
+from .freezing import part_problem, train_only, trained_parameters
 from .metrics import LESS_IS_BETTER
 from .rates import LearningRates, parse_rates
 
-_REACHED = re.compile(r"(epoch|step) (\d+)")
-_STALLED = re.compile(r"no improvement of (\w+) for (\d+) evaluations?")
-_CONDITION = re.compile(r"(\w+) *(<=|>=|<|>) *(-?[\d.]+(?:[eE][+-]?\d+)?)")
+_REACHED = re.compile(r"(epoch|step) ([1-9]\d*)")
+_STALLED = re.compile(r"no improvement of (\w+) for ([1-9]\d*) evaluations?")
+_CONDITION = re.compile(r"(\w+) *(<=|>=|<|>) *(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -90,16 +90,16 @@ class Phase:
     @property
     def end(self) -> Reached | Stalled | None:
         """`until`, read."""
-        if reached := _REACHED.fullmatch(self.until or ""):
+        if reached := _REACHED.fullmatch(str(self.until)):
             return Reached(reached[1], int(reached[2]))
-        if stalled := _STALLED.fullmatch(self.until or ""):
+        if stalled := _STALLED.fullmatch(str(self.until)):
             return Stalled(stalled[1], int(stalled[2]))
         return None
 
     @property
     def condition(self) -> Condition | None:
         """`only_if`, read."""
-        found = _CONDITION.fullmatch(self.only_if or "")
+        found = _CONDITION.fullmatch(str(self.only_if))
         return Condition(found[1], found[2], float(found[3])) if found else None
 
     @property
@@ -126,7 +126,7 @@ def parse_phase(given: Phase | dict[str, Any]) -> Phase:
         raise ValueError(f"{unknown[0]!r} is no word of a phase{nearest_hint(unknown[0], allowed)}")
     settings = {name: value for name, value in given.items() if value is not None}
     for name in {"train", "freeze"} & set(settings):
-        settings[name] = tuple(settings[name])
+        settings[name] = (settings[name],) if isinstance(settings[name], str) else tuple(settings[name])
     if "learning_rates" in settings:
         settings["learning_rates"] = parse_rates(settings["learning_rates"])
     return Phase(**settings)
@@ -160,6 +160,19 @@ def phase_problems(
             problems.append("phases[0].only_if: nothing is evaluated before the first phase")
         if i < len(phases) - 1 and phase.until is None:
             problems.append(f"phases[{i}].until: is missing; only the last phase goes on to the end of training")
+    return problems + _order_problems(phases)
+
+
+def _order_problems(phases: Sequence[Phase]) -> list[str]:
+    """Of each phase that would be over before it begins."""
+    problems = []
+    for i, phase in enumerate(phases):
+        for j, before in enumerate(phases[:i]):
+            first, last = before.end, phase.end
+            if not isinstance(first, Reached) or not isinstance(last, Reached) or before.only_if is not None:
+                continue
+            if first.unit == last.unit and last.number <= first.number:
+                problems.append(f"phases[{i}].until: is {phase.until!r}, but phases[{j}] lasts until {before.until!r}")
     return problems
 
 
@@ -199,19 +212,24 @@ class PhaseCallback(TrainerCallback, ExportableState):
         fresh = {"index": 0, "metrics": {}, "best": None, "waited": 0}
         for name, value in (saved["attributes"] if saved else fresh).items():
             setattr(self, name, value)
-        self._training = True
         self._freeze(kwargs["model"])
+        if self.index == len(self.phases) or state.global_step >= state.max_steps:
+            control.should_training_stop = True  # resumed after its end
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._training = True  # not sooner: `eval_on_start` evaluates again when a run is resumed
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         end = self.current.end
-        if isinstance(end, Reached) and end.unit == "step" and not control.should_evaluate:
-            self._advance(args, state, control, **kwargs)
+        if isinstance(end, Reached) and end.unit == "step":
+            self._evaluate_or_advance(args, state, control, **kwargs)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if not control.should_evaluate:  # else the evaluation that comes decides
-            self._advance(args, state, control, **kwargs)
+        self._evaluate_or_advance(args, state, control, **kwargs)
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if not self._training:
@@ -235,6 +253,17 @@ class PhaseCallback(TrainerCallback, ExportableState):
             self.best, self.waited = value, 0
         else:
             self.waited += 1
+
+    def _evaluate_or_advance(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Goes on, unless an evaluation comes first, which then decides; one comes where a condition needs it."""
+        following = self.phases[self.index + 1 : self.index + 2]
+        if following and following[0].condition is not None and self._is_over(state):
+            control.should_evaluate = True
+            control.should_save |= args.load_best_model_at_end  # which may turn out to be this one
+        if not control.should_evaluate:
+            self._advance(args, state, control, **kwargs)
 
     def _advance(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Goes on to the next phase whose condition holds, if the present one is over."""
@@ -265,15 +294,48 @@ class PhaseCallback(TrainerCallback, ExportableState):
         return self.index == present or condition is None or condition.holds(self.metrics)
 
     def _freeze(self, model: MultiTaskModel) -> None:
-        train_only(model, self.current.train, self.current.freeze, self.trainable)
-        if not any(parameter.requires_grad for parameter in model.parameters()):
+        names = trained_parameters(model, self.current.train, self.current.freeze) & self.trainable
+        train_only(model, names)
+        if not names:
             raise ValueError(f"training {self.current.describe()} leaves nothing to train; call evaluate() alone")
+
+
+class EpochEndCallback(TrainerCallback):
+    """Puts the checkpoint of an epoch's last step off until the epoch has ended.
+
+    The Trainer writes it before the evaluation, the next phase and the new task weights that come at the end of an
+    epoch, and a run that is resumed from it would go without them.
+    """
+
+    def __init__(self) -> None:
+        self._put_off = False
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if control.should_save and float(state.epoch).is_integer():
+            control.should_save, self._put_off = False, True
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        control.should_save |= self._put_off
+        self._put_off = False
 
 
 def set_rates(optimizer: Optimizer, scheduler: LRScheduler | None, phase: int) -> None:
     """Gives every group its rate of a phase, times what the schedule has come to."""
-    for i, group in enumerate(optimizer.param_groups):
-        group["lr"] = group["initial_lr"] = group["rates"][phase]
-        if isinstance(scheduler, LambdaLR):
-            scheduler.base_lrs[i] = group["rates"][phase]
-            group["lr"] *= scheduler.lr_lambdas[i](scheduler.last_epoch)
+    groups = optimizer.param_groups
+    for group, factor in zip(groups, _schedule_factors(groups, scheduler), strict=True):
+        group["initial_lr"] = group["rates"][phase]
+        group["lr"] = group["rates"][phase] * factor
+    if isinstance(scheduler, LambdaLR):
+        scheduler.base_lrs = [group["initial_lr"] for group in groups]
+        scheduler._last_lr = [group["lr"] for group in groups]  # else the next line of the log shows the old one
+
+
+def _schedule_factors(groups: list[dict[str, Any]], scheduler: LRScheduler | None) -> list[float]:
+    if isinstance(scheduler, LambdaLR):
+        return [each(scheduler.last_epoch) for each in scheduler.lr_lambdas]
+    # A schedule that follows a metric has one factor for all, and a group with the rate 0 does not show it.
+    bases = [group.get("initial_lr", group["rates"][0]) for group in groups]
+    seen = [group["lr"] / base for group, base in zip(groups, bases, strict=True) if base > 0]
+    return [seen[0] if seen else 1.0] * len(groups)

@@ -14,7 +14,7 @@ class LearningRates:
     name being the one that counts; beside one of the other two ways, they are exceptions to it.
 
     Args:
-        heads: Rate of every head.
+        heads: Rate of every head; may be left out where no head trains, and `backbone` where only heads do.
         backbone: Rate of the encoder's topmost layer.
         layer_decay: What the rate is multiplied by at each layer further down; 1.0 is one rate for all.
         upper: Rate of the encoder's layers from number `boundary` on, counted from 0.
@@ -37,16 +37,14 @@ class LearningRates:
 
     def __post_init__(self) -> None:
         bands = [self.upper, self.lower, self.boundary]
-        if self.patterns is None and self.heads is None:
-            raise ValueError("learning_rates need the rate of the heads, or patterns")
+        if self.patterns is None and self.heads is None and self.backbone is None:
+            raise ValueError("learning_rates need the rate of the heads, of the backbone, or patterns")
         if any(each is not None for each in bands):
             if self.backbone is not None or None in bands:
                 raise ValueError(
                     "learning_rates in bands need upper, lower and boundary, all three, and no backbone; given: "
                     f"upper {self.upper}, lower {self.lower}, boundary {self.boundary}, backbone {self.backbone}"
                 )
-        elif (self.backbone is None) != (self.heads is None):
-            raise ValueError(f"learning_rates need heads and backbone both; given: {self.heads}, {self.backbone}")
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
         given = {"heads": self.heads, "backbone": self.backbone, "upper": self.upper, "lower": self.lower}
@@ -73,18 +71,22 @@ class LearningRates:
             return self.upper if depth > self.boundary else self.lower
         return None if self.backbone is None else self.backbone * self.layer_decay ** (top - depth)
 
-    def problem(self, names: list[str], top: int) -> str | None:
-        """Why these rates do not fit a model with parameters of these names; `None` if they do."""
+    def problem(self, depths: dict[str, int], top: int, trained: set[str]) -> str | None:
+        """Why these rates do not fit a model; `None` if they do.
+
+        Args:
+            depths: Depth of each of its parameters by plain name.
+            top: Depth of the topmost layer.
+            trained: The plain names of those that train.
+        """
         if self.boundary is not None and not 0 < self.boundary < top:
             return f"boundary is {self.boundary}; this encoder has the layers 0 to {top - 1}"
         for pattern in self.patterns or {}:
-            if not any(re.search(pattern, name) for name in names):
-                return f"the pattern {pattern!r} is found in no parameter's name; these are like {names[len(names) // 2]!r}"
-        if self.heads is None:
-            rest = [name for name in names if not any(re.search(pattern, name) for pattern in self.patterns or {})]
-            if rest:
-                return f"no pattern is found in {len(rest)} names, such as {rest[0]!r}; add '.*' as the last"
-        return None
+            if not any(re.search(pattern, name) for name in depths):
+                example = [*depths][len(depths) // 2]
+                return f"the pattern {pattern!r} is found in no parameter's name; these are like {example!r}"
+        lacking = [name for name in depths if name in trained and self.rate(name, depths[name], top) is None]
+        return f"{len(lacking)} parameters that train have none, such as {lacking[0]!r}" if lacking else None
 
 
 def parse_rates(given: LearningRates | dict[str, Any]) -> LearningRates:

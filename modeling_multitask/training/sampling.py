@@ -17,11 +17,12 @@ from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerState
 
+from datasets_builder.columns import SOURCE
+
 from ..configuration_multitask import nearest_hint
 
 Strategy = Literal["concatenated", "proportional", "temperature", "round_robin", "annealed", "balanced"]
 
-SOURCE = "source"  # the column that says which source a row comes from
 STRETCH = 50  # batches among which rows of similar length are brought together, as transformers has it
 
 
@@ -94,26 +95,40 @@ def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
         return [np.arange(len(rows))]
     if name not in rows.column_names:
         raise ValueError(f"sampling.strategy {sampling.strategy!r} needs the column {name!r}, which the rows lack")
-    values = np.array([-1 if value is None else value for value in rows[name]])
-    if values.dtype.kind not in "iu":
+    given = list(rows[name])
+    if not all(value is None or isinstance(value, int) for value in given):
         raise ValueError(f"sampling.strategy {sampling.strategy!r} needs whole numbers in the column {name!r}")
+    values = np.array([-1 if value is None else value for value in given])
     groups = [np.flatnonzero(values == value) for value in np.unique(values[values >= 0])]
     if sampling.by_source:
+        if (values < 0).any():
+            raise ValueError(f"sampling.strategy {sampling.strategy!r}: row {(values < 0).argmax()} has no {name!r}")
         return groups
     if not groups:
         raise ValueError(f"sampling.task: no training row has a label for {name!r}")
     return [np.flatnonzero(values < 0), *groups]
 
 
-def row_lengths(rows: Any, tokenizer: PreTrainedTokenizerBase | None) -> np.ndarray:
-    """The tokens of each row; (N,)."""
-    if not isinstance(rows, Dataset):
-        return np.array([len(row["input_ids"]) for row in rows])
-    if "input_ids" in rows.column_names:
+def row_lengths(rows: Any, tokenizer: PreTrainedTokenizerBase | None, max_length: int | None = None) -> np.ndarray:
+    """The tokens of each row; (N,).
+
+    Args:
+        rows: With `input_ids`, or a `text`.
+        tokenizer: For rows with a text.
+        max_length: Where the collator cuts a text; left out, the tokenizer's limit.
+
+    Raises:
+        ValueError: If rows with a text come without a tokenizer.
+    """
+    is_table = isinstance(rows, Dataset)
+    if "input_ids" in (rows.column_names if is_table else rows[0]):
+        if not is_table:
+            return np.array([len(row["input_ids"]) for row in rows])
         return pc.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
     if tokenizer is None:
         raise ValueError("rows of similar length are wanted, but the rows have no input_ids, and there is no tokenizer")
-    return np.array([len(tokens) for tokens in tokenizer(list(rows["text"]), truncation=True)["input_ids"]])
+    texts = list(rows["text"]) if is_table else [row["text"] for row in rows]
+    return np.array([len(tokens) for tokens in tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]])
 
 
 def quotas(parts: np.ndarray, draws: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A Trainer whose losses are exact over missing labels, and which owns no rules of its own."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -11,19 +12,21 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
+from datasets_builder.columns import SOURCE
+
 from ..configuration_multitask import TaskConfig
 from ..losses_multitask import loss_divisor
 from ..modeling_multitask import MultiTaskModel
 from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .collator import MultiTaskCollator
-from .freezing import put_frozen_in_eval_mode
+from .freezing import put_frozen_in_eval_mode, trained_parameters
 from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics, metric_names
-from .parameter_groups import parameter_depths, parameter_groups
-from .phases import PhaseCallback, phase_problems
-from .sampling import SOURCE, EpochCallback, EpochSampler, TokenBatchSampler, row_groups, row_lengths
+from .parameter_groups import parameter_depths, parameter_groups, plain_name
+from .phases import EpochEndCallback, PhaseCallback, phase_problems
+from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups, row_lengths
 
 
 class MultiTaskTrainer(Trainer):
@@ -68,8 +71,9 @@ class MultiTaskTrainer(Trainer):
         compute_metrics: Callable | None = None,
         **kwargs: Any,
     ) -> None:
+        trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         _check_arguments(args, kwargs)
-        _check_phases(args, model)
+        _check_phases(args, model, trainable)
         if data_collator is None:
             if kwargs.get("processing_class") is None:
                 raise ValueError("give a processing_class (the tokenizer), or a data_collator")
@@ -82,7 +86,6 @@ class MultiTaskTrainer(Trainer):
             **kwargs,
         )
         tasks = model.config.tasks
-        trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         self.task_losses = TaskLossLog()
         self.phases = PhaseCallback(args.schedule(), trainable)
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
@@ -90,7 +93,7 @@ class MultiTaskTrainer(Trainer):
         self.gradient_balancing: GradientBalancing | None = None
         if args.balancing in GRADIENT_BALANCING:
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
-        for callback in filter(None, (self.phases, self.balancing, self.gradient_balancing)):
+        for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
             self.add_callback(callback)
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
@@ -103,7 +106,10 @@ class MultiTaskTrainer(Trainer):
             groups = parameter_groups(model, self.args.phase_rates(), self.args.weight_decay)
             if learned := self.balancing.parameters():
                 named = [(f"balancing.{i}", parameter) for i, parameter in enumerate(learned)]
-                groups.append({**groups[0], "params": named, "weight_decay": 0.0, "name": "balancing"})
+                # The highest rate, as a rule the heads': the first group has none where the heads are frozen.
+                rates = tuple(map(max, zip(*(group["rates"] for group in groups), strict=True)))
+                own_group = {"params": named, "lr": rates[0], "weight_decay": 0.0, "name": "balancing", "rates": rates}
+                groups.append(own_group)
             self.optimizer = cls(groups, **kwargs)
         return self.optimizer
 
@@ -113,7 +119,7 @@ class MultiTaskTrainer(Trainer):
         if budget is None:
             return super().get_train_dataloader()
         processes = self.args.world_size
-        lengths = row_lengths(self.train_dataset, self.processing_class)
+        lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config.max_length)
         sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=processes)
         self._follow_epochs(sampler)
         loader = DataLoader(
@@ -139,6 +145,8 @@ class MultiTaskTrainer(Trainer):
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
     ) -> tuple[list[Any], dict[str, Tensor] | None]:
         """The micro-batches of one optimizer step, and each task's divisor over all of them and all processes."""
+        if self.control.should_training_stop:  # a run that is resumed after its end; the Trainer would take one more step
+            return [], None
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self.task_losses.begin_step()
         # DataParallel cuts tensors up by row, and a count has none; there each batch keeps its own mean.
@@ -154,8 +162,8 @@ class MultiTaskTrainer(Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.task_gradients and self.accelerator.sync_gradients:
             matrix = self.task_gradients.take()
-            if self._records_conflict():
-                self.log(cosines(matrix, self.task_gradients.tasks))
+            if self._records_conflict() and (found := cosines(matrix, self.task_gradients.tasks)):
+                self.log(found)
             if self.gradient_balancing is not None:
                 set_gradient(self._shared(), self.gradient_balancing.combine(matrix))
         return loss
@@ -211,7 +219,7 @@ class MultiTaskTrainer(Trainer):
             self.args.sampler(),
             seed=self._data_seed,
             epochs=self.args.num_train_epochs,
-            lengths=row_lengths(rows, self.processing_class) if by_length else None,
+            lengths=row_lengths(rows, self.processing_class, self.model.config.max_length) if by_length else None,
             batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
         )
         self._follow_epochs(sampler)
@@ -228,7 +236,7 @@ class MultiTaskTrainer(Trainer):
     def _records_conflict(self) -> bool:
         if self.args.conflict is None:
             return False
-        every = self.args.conflict_steps or max(1, self.state.max_steps // 50)
+        every = self.args.conflict_steps or math.ceil(self.state.max_steps / 50) or 1
         return self.state.global_step % every == 0
 
     def _shared(self) -> list[nn.Parameter]:
@@ -279,12 +287,17 @@ def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -
         raise ValueError(f"sampling.strategy {args.sampler().strategy!r} does not go with {other}; leave one out")
 
 
-def _check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel) -> None:
+def _check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, trainable: set[str]) -> None:
     """Refuses phases and rates that do not fit the model."""
     tasks = model.config.tasks
-    layers = parameter_depths(model)[1]
-    metrics = ["loss", "score", *(name for task in tasks for name in metric_names(task))]
+    depths, top = parameter_depths(model)
+    metrics = ["loss", "score", *(name for task in tasks for name in metric_names(task.name, task.problem_type))]
     evaluated = metrics if args.eval_strategy != "no" else []
-    if problems := phase_problems(args.schedule(), [task.name for task in tasks], evaluated, layers):
+    phases = args.schedule()
+    if problems := phase_problems(phases, [task.name for task in tasks], evaluated, top):
         raise ValueError("; ".join(problems))
-    parameter_groups(model, args.phase_rates(), args.weight_decay)
+    plain = {plain_name(name): depth for name, depth in depths.items()}
+    for phase, rates in zip(phases, args.phase_rates(), strict=True):
+        trained = {plain_name(name) for name in trained_parameters(model, phase.train, phase.freeze) & trainable}
+        if (problem := rates.problem(plain, top, trained)) is not None:
+            raise ValueError(f"learning_rates: {problem}")

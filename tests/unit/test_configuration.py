@@ -8,7 +8,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import BertConfig, T5Config
 
 from modeling_multitask import HeadConfig, MultiTaskConfig, TaskConfig
-from modeling_multitask.configuration_multitask import RESERVED_TASK_NAMES
+from modeling_multitask.configuration_multitask import RESERVED_TASK_NAMES, task_loss_problem
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
 UNUSABLE = ["type", "keys", "items", "values", "train", "float", "half", "pop", "update", "clear", "forward"]
@@ -19,6 +19,10 @@ WRONG = (ValueError, StrictDataclassError)
 
 def task(**settings: object) -> dict:
     return {"name": "topic", "problem_type": "single_label_classification", "labels": ["a", "b"], **settings}
+
+
+def grade(**settings: object) -> dict:
+    return task(problem_type="ordinal_regression", **{"labels": ["low", "mid", "high"], **settings})
 
 
 def build(*tasks: dict, **settings: object) -> MultiTaskConfig:
@@ -51,10 +55,34 @@ def test_an_unusable_task_name_is_refused_with_a_free_one(name: str) -> None:
         ([task(problem_type="regresion")], "expected one of .* got regresion"),
         ([task(weight=-1.0)], "weight is -1.0; it must not be negative"),
         ([task(label_smoothing=1.0)], "label_smoothing is 1.0; it must be at least 0 and below 1"),
-        ([task(problem_type="regression", labels=None, label_smoothing=0.1)], "label_smoothing is for classification; this is regression"),
+        (
+            [task(problem_type="regression", labels=None, label_smoothing=0.1)],
+            "label_smoothing is for classification; this is regression",
+        ),
         ([task(class_weights=[1.0])], r"class_weights is \[1.0\]; it must be 2 numbers"),
         ([task(class_weights=[1.0, -1.0])], "none negative"),
-        ([task(problem_type="binary_classification", class_weights=[1.0, 1.0])], "class_weights is for single_label_classification"),
+        (
+            [task(problem_type="binary_classification", class_weights=[1.0, 1.0])],
+            "class_weights is for single_label_classification",
+        ),
+        ([task(class_weights=[1.0, float("nan")])], "it must be 2 numbers, none negative: one for each label"),
+        ([task(class_weights=["a", "b"])], "Invalid item at index 0 in list 'class_weights'"),
+        ([task(pos_weight=2.0)], "pos_weight is for binary_classification and multi_label_classification; this is"),
+        ([task(problem_type="binary_classification", pos_weight=[1, 2])], "it must be 1 number, none negative: one nu"),
+        ([task(problem_type="binary_classification", pos_weight=-1)], r"pos_weight is \[-1.0\]; it must be 1 number"),
+        (
+            [task(problem_type="multi_label_classification", pos_weight=2)],
+            r"is \[2.0\]; it must be 2 numbers, none neg",
+        ),
+        ([grade(class_weights=[1, 1, 1])], "class_weights is for single_label_classification; this is ordinal_regr"),
+        ([grade(label_smoothing=0.1)], "label_smoothing is for classification; this is ordinal_regression"),
+        ([grade(labels=["a"])], r"ordinal_regression needs at least 2 labels; given: \['a'\]"),
+        ([grade(labels=None)], r"ordinal_regression needs its labels \(or num_labels\)"),
+        ([task(loss="mse")], "loss is 'mse'; single_label_classification has cross_entropy and focal"),
+        ([grade(loss="focal")], "loss is 'focal'; ordinal_regression has cumulative_logits"),
+        ([task(problem_type="regression", labels=None, loss="hubber")], "has mse and huber; did you mean 'huber'"),
+        ([task(focal_gamma=-0.5)], "focal_gamma is -0.5 and huber_delta 1.0; the first must not be negative"),
+        ([task(huber_delta=0)], "focal_gamma is 2.0 and huber_delta 0; .*the second must be above 0"),
         ([task(labls=["a"])], "task 'topic': no such setting: 'labls'; did you mean 'labels'"),
         ([task(head={"hidden": [3]})], "head: no such setting: 'hidden'; did you mean 'hidden_sizes'"),
         ([task(head={"hidden_sizes": [0]})], r"hidden_sizes are \[0\]; each must be at least 1"),
@@ -145,9 +173,64 @@ def test_a_number_of_labels_names_them() -> None:
     assert TaskConfig("t", "binary_classification", num_labels=2).labels == ["LABEL_0", "LABEL_1"]
 
 
-@pytest.mark.parametrize(("given", "logits"), list(zip(tasks_of_each_type(), [3, 1, 2, 1], strict=True)))
-def test_a_binary_task_and_a_regression_have_one_logit(given: dict, logits: int) -> None:
+@pytest.mark.parametrize(("given", "logits"), list(zip(tasks_of_each_type(), [3, 1, 2, 1, 2], strict=True)))
+def test_a_binary_task_and_a_regression_have_one_logit_and_ranks_have_one_less_than_labels(
+    given: dict, logits: int
+) -> None:
     assert TaskConfig(**given).num_logits == logits
+
+
+def test_a_number_of_ranks_names_them_and_sets_the_logits() -> None:
+    task = TaskConfig("t", "ordinal_regression", num_labels=4)
+
+    assert (task.labels[-1], task.num_logits) == ("LABEL_3", 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        ("single_label_classification", "cross_entropy"),
+        ("binary_classification", "cross_entropy"),
+        ("multi_label_classification", "cross_entropy"),
+        ("regression", "mse"),
+        ("ordinal_regression", "cumulative_logits"),
+    ],
+)
+def test_a_loss_that_is_left_out_is_that_of_the_problem_type(kind: str, loss: str) -> None:
+    assert TaskConfig("t", kind, labels=None if kind == "regression" else ["a", "b"]).loss == loss
+
+
+def test_one_number_is_the_pos_weight_of_a_binary_task() -> None:
+    assert build(task(problem_type="binary_classification", pos_weight=3)).tasks[0].pos_weight == [3.0]
+
+
+def test_settings_of_a_loss_come_back_from_the_file(tmp_path: Path) -> None:
+    tasks = [task(loss="focal", focal_gamma=1, class_weights=[1, 2.5]), grade(name="grade")]
+    config = build(*tasks, task(name="number", problem_type="regression", labels=None, loss="huber", huber_delta=0.5))
+    config.save_pretrained(tmp_path)
+
+    assert MultiTaskConfig.from_pretrained(tmp_path).tasks == config.tasks
+
+
+def test_a_task_saved_before_there_was_a_choice_of_losses_has_the_default_one() -> None:
+    # What earlier versions wrote into config.json has none of these words.
+    assert build(task()).tasks[0] == TaskConfig(
+        **task(), num_labels=2, loss="cross_entropy", pos_weight=None, focal_gamma=2.0, huber_delta=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"class_weights": "balanced"},
+        {"class_weights": ["a", None]},
+        {"labels": 3, "class_weights": [1.0]},
+        {"labels": None, "class_weights": [1.0]},
+    ],
+)
+def test_settings_that_are_malformed_or_not_known_yet_are_not_looked_at(settings: dict) -> None:
+    # A recipe is checked as it was written, and says what is malformed itself.
+    assert task_loss_problem(task(**settings)) is None
 
 
 def test_an_encoder_with_a_decoder_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The masked loss: what is missing adds nothing, and what is there counts as in torch's own losses."""
+"""The masked loss: what is missing adds nothing, and what is there counts however the batch is cut."""
 
 import math
 
@@ -10,91 +10,135 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from modeling_multitask import MultiTaskModel, TaskConfig
+from modeling_multitask.configuration_multitask import LOSSES
 from modeling_multitask.losses_multitask import IGNORE_INDEX, loss_divisor, masked_loss
 from tests.conftest import random_batch, tasks_of_each_type
-from tests.properties import assert_no_gradient, assert_same_gradients
+from tests.properties import (
+    assert_no_gradient,
+    assert_parts_add_up,
+    assert_same_gradients,
+    assert_unlabelled_rows_change_nothing,
+)
 
 NAN = float("nan")
-TOPIC = TaskConfig("topic", "single_label_classification", labels=["a", "b", "c"])
-SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["no", "yes"])
-TAGS = TaskConfig("tags", "multi_label_classification", labels=["x", "y"])
-RATING = TaskConfig("rating", "regression")
-
-CASES = {
-    "single_label": (TOPIC, 3, torch.tensor([0, IGNORE_INDEX, 2, IGNORE_INDEX])),
-    "binary": (SENTIMENT, 1, torch.tensor([0, IGNORE_INDEX, 1, IGNORE_INDEX])),
-    "multi_label": (TAGS, 2, torch.tensor([[0, 1], [IGNORE_INDEX] * 2, [1, IGNORE_INDEX], [IGNORE_INDEX] * 2])),
-    "regression": (RATING, 1, torch.tensor([0.5, NAN, -3.0, NAN])),
+LABELS = {
+    "single_label_classification": ["a", "b", "c"],
+    "binary_classification": ["no", "yes"],
+    "multi_label_classification": ["x", "y"],
+    "regression": None,
+    "ordinal_regression": ["low", "mid", "high"],
 }
-each_type = pytest.mark.parametrize(("task", "width", "labels"), CASES.values(), ids=CASES.keys())
+# Every third and fourth row has no label.
+GAPS = {
+    "single_label_classification": torch.tensor([0, 2, IGNORE_INDEX, IGNORE_INDEX]),
+    "binary_classification": torch.tensor([0, 1, IGNORE_INDEX, IGNORE_INDEX]),
+    "multi_label_classification": torch.tensor([[0, 1], [1, IGNORE_INDEX], *[[IGNORE_INDEX] * 2] * 2]),
+    "regression": torch.tensor([0.5, -3.0, NAN, NAN]),
+    "ordinal_regression": torch.tensor([0, 2, IGNORE_INDEX, IGNORE_INDEX]),
+}
 
 
-def missing_like(labels: Tensor) -> Tensor:
-    return torch.full_like(labels, NAN if labels.is_floating_point() else IGNORE_INDEX)
+def task_of(kind: str, **settings: object) -> TaskConfig:
+    return TaskConfig("t", kind, LABELS[kind], **settings)
 
 
-@each_type
-def test_unlabelled_rows_change_neither_value_nor_gradient(task: TaskConfig, width: int, labels: Tensor) -> None:
-    all_logits = torch.randn(4, width, requires_grad=True)
-    labelled_logits = all_logits.detach()[[0, 2]].requires_grad_()
+PLAIN = {f"{kind}-{loss}": task_of(kind, loss=loss) for kind, losses in LOSSES.items() for loss in losses}
+WEIGHTED = {
+    "class_weights": task_of("single_label_classification", class_weights=[0.5, 1.0, 3.0], label_smoothing=0.1),
+    "focal class_weights": task_of("single_label_classification", loss="focal", class_weights=[0.5, 1.0, 3.0]),
+    "pos_weight": task_of("binary_classification", pos_weight=[3.0], label_smoothing=0.1),
+    "pos_weights": task_of("multi_label_classification", loss="focal", pos_weight=[3.0, 0.5]),
+    "root": task_of("binary_classification", loss="focal", focal_gamma=0.5),
+}
+each_loss = pytest.mark.parametrize("task", PLAIN.values(), ids=PLAIN.keys())
+each_loss_and_weighting = pytest.mark.parametrize(
+    "task", [*PLAIN.values(), *WEIGHTED.values()], ids=[*PLAIN, *WEIGHTED]
+)
 
-    with_gaps = masked_loss(all_logits, labels, task)
-    without = masked_loss(labelled_logits, labels[[0, 2]], task)
-    with_gaps.backward()
-    without.backward()
 
-    assert with_gaps.item() == pytest.approx(without.item(), rel=1e-6)
-    assert torch.allclose(all_logits.grad[[0, 2]], labelled_logits.grad)
-    assert torch.count_nonzero(all_logits.grad[[1, 3]]) == 0
+@st.composite
+def rows(draw: st.DrawFn, task: TaskConfig, logit: st.SearchStrategy[float]) -> tuple[Tensor, Tensor]:
+    """Logits (B, C) in float64, and labels of up to 6 rows; the positions of a multi-label row may lack a label."""
+    count = draw(st.integers(1, 6))
+    logits = draw(st.lists(logit, min_size=count * task.num_logits, max_size=count * task.num_logits))
+    if task.problem_type == "regression":
+        label: st.SearchStrategy = st.floats(-10, 10)
+    elif task.problem_type == "multi_label_classification":
+        label = st.lists(st.sampled_from([0, 1, IGNORE_INDEX]), min_size=2, max_size=2)
+    else:
+        label = st.integers(0, len(task.labels) - 1)
+    labels = draw(st.lists(label, min_size=count, max_size=count))
+    return torch.tensor(logits, dtype=torch.float64).reshape(count, -1), torch.tensor(labels)
 
 
-@each_type
-def test_a_batch_without_any_label_gives_zero_loss_and_zero_gradient(
-    task: TaskConfig, width: int, labels: Tensor
-) -> None:
+@each_loss_and_weighting
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_unlabelled_rows_change_neither_value_nor_gradient(task: TaskConfig, data: st.DataObject) -> None:
+    logits, labels = data.draw(rows(task, st.floats(-5, 5)))
+    present = torch.tensor(data.draw(st.lists(st.booleans(), min_size=len(labels), max_size=len(labels))))
+
+    assert_unlabelled_rows_change_nothing(task, logits, labels, present)
+
+
+@each_loss_and_weighting
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_parts_of_a_batch_add_up_to_the_whole(task: TaskConfig, data: st.DataObject) -> None:
+    logits, labels = data.draw(rows(task, st.floats(-5, 5)))
+    part_of_row = torch.tensor(data.draw(st.lists(st.integers(0, 2), min_size=len(labels), max_size=len(labels))))
+
+    assert_parts_add_up(task, logits, labels, part_of_row)
+
+
+@each_loss_and_weighting
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_extreme_logits_give_a_finite_loss_and_a_finite_gradient(task: TaskConfig, data: st.DataObject) -> None:
+    # In float32, where a sigmoid of 100 is 1 and one of -100 is all but 0.
+    logits, labels = data.draw(rows(task, st.sampled_from([-100.0, 0.0, 100.0])))
+    logits = logits.float().requires_grad_()
+
+    loss = masked_loss(logits, labels, task)
+    loss.backward()
+
+    assert loss.isfinite()
+    assert logits.grad.isfinite().all()
+
+
+@each_loss_and_weighting
+def test_a_batch_without_any_label_gives_zero_loss_and_zero_gradient(task: TaskConfig) -> None:
     # P1: torch's own mean is NaN here.
-    logits = torch.randn(4, width, requires_grad=True)
+    logits = torch.randn(2, task.num_logits, requires_grad=True)
 
-    loss = masked_loss(logits, missing_like(labels), task)
+    loss = masked_loss(logits, GAPS[task.problem_type][2:], task)
     loss.backward()
 
     assert loss.item() == 0
     assert torch.count_nonzero(logits.grad) == 0
 
 
-@each_type
-def test_minus_one_is_a_missing_label_except_for_numbers(task: TaskConfig, width: int, labels: Tensor) -> None:
+@each_loss
+def test_minus_one_is_a_missing_label_except_for_numbers(task: TaskConfig) -> None:
     # P4: many data sets mark a missing label by -1, which plain cross-entropy refuses as out of bounds.
-    logits = torch.randn(4, width)
+    labels, logits = GAPS[task.problem_type], torch.randn(4, task.num_logits)
     marked = labels if task.problem_type == "regression" else labels.where(labels != IGNORE_INDEX, -1)
 
     assert masked_loss(logits, marked, task) == masked_loss(logits, labels, task)
 
 
 def test_a_number_below_zero_is_a_label_of_a_regression() -> None:
-    assert masked_loss(torch.zeros(2, 1), torch.tensor([-1.0, -100.0]), RATING).item() == (1 + 100**2) / 2
+    loss = masked_loss(torch.zeros(2, 1), torch.tensor([-1.0, -100.0]), task_of("regression"))
+
+    assert loss.item() == (1 + 100**2) / 2
 
 
-def test_cross_entropy_is_that_of_torch_on_the_labelled_rows() -> None:
-    logits = torch.randn(4, 3)
-
-    loss = masked_loss(logits, torch.tensor([0, IGNORE_INDEX, 2, 1]), TOPIC)
-
-    assert loss.item() == pytest.approx(F.cross_entropy(logits[[0, 2, 3]], torch.tensor([0, 2, 1])).item(), rel=1e-6)
-
-
-def test_class_weights_and_smoothing_are_those_of_torch() -> None:
-    logits, labels, weights = torch.randn(5, 3), torch.tensor([0, 1, 2, 2, 1]), [0.5, 1.0, 3.0]
-    task = TaskConfig("t", "single_label_classification", ["a", "b", "c"], class_weights=weights, label_smoothing=0.1)
-
-    expected = F.cross_entropy(logits, labels, weight=torch.tensor(weights), label_smoothing=0.1)
-
-    assert masked_loss(logits, labels, task).item() == pytest.approx(expected.item(), rel=1e-6)
-
-
-def test_only_classes_of_weight_zero_give_zero_loss_and_zero_gradient() -> None:
-    # P2: torch's weighted mean is NaN here, too.
-    task = TaskConfig("t", "single_label_classification", labels=["a", "b"], class_weights=[0.0, 1.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_only_classes_of_weight_zero_give_zero_loss_and_zero_gradient(smoothing: float) -> None:
+    # P2: torch's weighted mean is NaN here, too; with smoothing it is infinite.
+    task = TaskConfig(
+        *("t", "single_label_classification", ["a", "b"]), class_weights=[0.0, 1.0], label_smoothing=smoothing
+    )
     logits = torch.randn(3, 2, requires_grad=True)
 
     loss = masked_loss(logits, torch.tensor([0, 0, IGNORE_INDEX]), task)
@@ -108,29 +152,25 @@ def test_a_missing_position_of_a_multi_label_row_is_not_a_negative() -> None:
     # P3
     logits = torch.tensor([[0.0, 5.0]], requires_grad=True)
 
-    loss = masked_loss(logits, torch.tensor([[1, IGNORE_INDEX]]), TAGS)
+    loss = masked_loss(logits, torch.tensor([[1, IGNORE_INDEX]]), task_of("multi_label_classification"))
     loss.backward()
 
     assert loss.item() == pytest.approx(math.log(2))
     assert logits.grad.tolist() == [[pytest.approx(-0.5), 0.0]]
 
 
-def test_binary_smoothing_moves_both_targets_towards_a_half() -> None:
-    task = TaskConfig("t", "binary_classification", labels=["no", "yes"], label_smoothing=0.2)
-    logits = torch.randn(2, 1)
+@each_loss
+def test_half_precision_logits_give_a_float32_loss(task: TaskConfig) -> None:
+    logits = torch.randn(4, task.num_logits, dtype=torch.bfloat16)
 
-    expected = F.binary_cross_entropy_with_logits(logits.squeeze(1), torch.tensor([0.1, 0.9]))
-
-    assert masked_loss(logits, torch.tensor([0, 1]), task).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert masked_loss(logits, GAPS[task.problem_type], task).dtype == torch.float32
 
 
-def test_half_precision_logits_give_a_float32_loss() -> None:
-    assert masked_loss(torch.randn(2, 3, dtype=torch.bfloat16), torch.tensor([0, 1]), TOPIC).dtype == torch.float32
+@each_loss
+def test_the_divisor_counts_labelled_entries(task: TaskConfig) -> None:
+    expected = 3 if task.problem_type == "multi_label_classification" else 2
 
-
-@each_type
-def test_the_divisor_counts_labelled_entries(task: TaskConfig, width: int, labels: Tensor) -> None:
-    assert loss_divisor(labels, task).item() == (3 if task is TAGS else 2)
+    assert loss_divisor(GAPS[task.problem_type], task).item() == expected
 
 
 def test_the_divisor_of_weighted_classes_is_the_sum_of_their_weights() -> None:
@@ -139,15 +179,11 @@ def test_the_divisor_of_weighted_classes_is_the_sum_of_their_weights() -> None:
     assert loss_divisor(torch.tensor([0, 1, 1, IGNORE_INDEX]), task).item() == 4.25
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from([IGNORE_INDEX, 0, 1, 2]), min_size=1, max_size=8), st.integers(1, 7))
-def test_parts_of_a_batch_add_up_to_the_whole(ids: list[int], cut: int) -> None:
-    labels, logits = torch.tensor(ids), torch.linspace(-2, 2, 3 * len(ids)).reshape(-1, 3)
-    divisor = loss_divisor(labels, TOPIC)
+def test_the_divisor_of_weighted_classes_is_summed_in_float64() -> None:
+    # In float32, 10,000 times 0.1 would be 1000.0000149: other weights in another order, another divisor.
+    task = TaskConfig("t", "single_label_classification", labels=["a", "b"], class_weights=[0.1, 2.0])
 
-    parts = [masked_loss(logits[s], labels[s], TOPIC, divisor) for s in (slice(cut), slice(cut, None)) if len(ids[s])]
-
-    assert sum(parts).item() == pytest.approx(masked_loss(logits, labels, TOPIC).item(), rel=1e-5, abs=1e-6)
+    assert loss_divisor(torch.zeros(10_000, dtype=torch.long), task).item() == pytest.approx(1000, rel=1e-12)
 
 
 def labels_with_gaps(rows: int = 6) -> dict[str, Tensor]:
@@ -157,6 +193,7 @@ def labels_with_gaps(rows: int = 6) -> dict[str, Tensor]:
         "sentiment": torch.tensor([IGNORE_INDEX, 1, 0, IGNORE_INDEX, IGNORE_INDEX, 1]),
         "tags": torch.tensor([[0, IGNORE_INDEX], [1, 1], *[[IGNORE_INDEX] * 2] * 3, [IGNORE_INDEX, 0]]),
         "rating": torch.tensor([NAN, 0.25, NAN, -1.5, NAN, NAN]),
+        "grade": torch.tensor([2, IGNORE_INDEX, IGNORE_INDEX, 1, IGNORE_INDEX, 0]),
     }
 
 
@@ -185,6 +222,9 @@ def plain_loss(name: str, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels)
     if name == "rating":
         return F.mse_loss(logits.squeeze(1), labels)
+    if name == "grade":
+        above = torch.stack([labels > 0, labels > 1], dim=1).to(logits.dtype)
+        return 2 * F.binary_cross_entropy_with_logits(logits, above)  # the sum over both cut points
     present = labels.reshape(logits.shape) >= 0
     targets = labels.reshape(logits.shape)[present].to(logits.dtype)
     return F.binary_cross_entropy_with_logits(logits[present], targets)

@@ -47,6 +47,7 @@ def test_every_family_gives_all_logits_from_one_pass(family: str) -> None:
         "sentiment": (6, 1),
         "tags": (6, 2),
         "rating": (6, 1),
+        "grade": (6, 2),
     }
     assert output.embeddings.shape == (6, 32)
     assert output.last_hidden_state.shape == (6, 8, 32)

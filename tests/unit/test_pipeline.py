@@ -1,16 +1,19 @@
 """The pipeline: what it answers, and in which form."""
 
+import math
+
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from modeling_multitask import MultiTaskModel, MultiTaskPipeline, TaskConfig
-from modeling_multitask.pipeline_multitask import answer
+from modeling_multitask.pipeline_multitask import answer, probabilities
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
 SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
 TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud", "late"])
 RATING = TaskConfig("rating", "regression")
+GRADE = TaskConfig("grade", "ordinal_regression", labels=["poor", "fair", "fine"])
 
 
 @pytest.fixture
@@ -43,9 +46,29 @@ def test_a_regression_answers_with_its_number() -> None:
     assert answer(torch.tensor([-1.25]), RATING) == {"score": -1.25}
 
 
-@pytest.mark.parametrize(("task", "count"), [(TOPIC, 3), (SENTIMENT, 2), (TAGS, 3)])
+def test_a_rank_is_as_probable_as_lying_above_the_one_before_but_not_above_itself() -> None:
+    # Above poor with probability 3/4, above fair with 1/4.
+    above = torch.tensor([math.log(3), -math.log(3)])
+
+    assert probabilities(above, "ordinal_regression").tolist() == pytest.approx([0.25, 0.5, 0.25])
+
+
+@pytest.mark.parametrize(("logits", "label"), [([-2.0, -4.0], "poor"), ([2.0, -2.0], "fair"), ([4.0, 2.0], "fine")])
+def test_the_answer_of_an_ordinal_regression_is_the_most_probable_rank(logits: list, label: str) -> None:
+    # The sigmoid of 2 is 0.88080, so that of the middle rank is 2 · 0.88080 - 1.
+    score = 0.76159 if label == "fair" else 0.88080
+
+    assert answer(torch.tensor(logits), GRADE) == {"label": label, "score": pytest.approx(score, abs=1e-5)}
+
+
+def test_of_equally_probable_ranks_the_lowest_is_the_answer() -> None:
+    assert answer(torch.tensor([0.0, -100.0]), GRADE)["label"] == "poor"
+
+
+@pytest.mark.parametrize(("task", "count"), [(TOPIC, 3), (SENTIMENT, 2), (TAGS, 3), (GRADE, 3)])
 def test_top_k_none_gives_every_class_in_descending_order(task: TaskConfig, count: int) -> None:
-    scores = [each["score"] for each in answer(torch.randn(task.num_logits), task, top_k=None)]
+    # Descending, as the logits of ranks are.
+    scores = [each["score"] for each in answer(torch.randn(task.num_logits).sort(descending=True)[0], task, top_k=None)]
 
     assert len(scores) == count
     assert scores == sorted(scores, reverse=True)
@@ -58,7 +81,7 @@ def test_top_k_gives_that_many_classes() -> None:
 def test_a_string_gives_one_dict_and_a_list_gives_a_list(classify: MultiTaskPipeline) -> None:
     single, several = classify("the film was good"), classify(["the film was good"])
 
-    assert list(single) == ["topic", "sentiment", "tags", "rating"]
+    assert list(single) == ["topic", "sentiment", "tags", "rating", "grade"]
     assert several == [single]
 
 

@@ -15,7 +15,7 @@ def content(*tasks: dict[str, Any], labels: dict[str, Any] | None = None, **data
     """A recipe of these tasks whose training rows have labels for all of them, unless `labels` says which."""
     columns = {task.get("name"): ["long"] if task == TAGS else "column" for task in tasks}
     train = {"path": "reviews.csv", "labels": columns if labels is None else labels}
-    return {"tasks": list(tasks), "data": {"train": train, **data}}
+    return {"backbone": "some/encoder", "tasks": list(tasks), "data": {"train": train, **data}}
 
 
 def test_what_fits_together_has_no_problems() -> None:

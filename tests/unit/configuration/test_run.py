@@ -6,12 +6,12 @@ import pytest
 from datasets import Dataset
 
 from configuration import Recipe, RecipeError, load_recipe
+from configuration.output import check_output
 from configuration.run import (
     TRAINING_DEFAULTS,
     build_arguments,
     build_dataset,
     build_model,
-    check_output,
     labelled_rows,
     load_tokenizer,
 )
@@ -49,7 +49,7 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path, name: str) -> None
     (tmp_path / name).mkdir(parents=True)
 
     with pytest.raises(
-        FileExistsError, match=rf"output_dir {tmp_path} holds a run already; .* add --force to overwrite"
+        FileExistsError, match=rf"output_dir {tmp_path} holds a run already; .* add resume=true to go on with it, or --force"
     ):
         check_output(tmp_path, force=False)
 
@@ -111,9 +111,9 @@ def test_every_epoch_is_evaluated_and_saved_where_there_is_a_validation_file(tmp
     assert getattr(arguments(tmp_path, file), setting) == "epoch"
 
 
-@pytest.mark.parametrize("setting", ["eval_strategy", "save_strategy"])
-def test_nothing_is_evaluated_or_saved_without_validation_rows(tmp_path: Path, setting: str) -> None:
-    assert getattr(arguments(tmp_path), setting) == "no"
+@pytest.mark.parametrize(("setting", "value"), [("eval_strategy", "no"), ("save_strategy", "epoch")])
+def test_a_run_without_validation_rows_is_only_saved(tmp_path: Path, setting: str, value: str) -> None:
+    assert getattr(arguments(tmp_path), setting) == value
 
 
 @pytest.mark.parametrize(("split", "best"), [("{validation: 0.2}", True), ("{test: 0.2}", False)])

@@ -17,7 +17,8 @@ TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food
 SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
 TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud"])
 RATING = TaskConfig("rating", "regression")
-COLUMNS = {"topic": "topic", "sentiment": "sentiment", "tags": ["long", "loud"], "rating": "rating"}
+GRADE = TaskConfig("grade", "ordinal_regression", labels=["poor", "fair", "fine"])
+COLUMNS = {"topic": "topic", "sentiment": "sentiment", "tags": ["long", "loud"], "rating": "rating", "grade": "grade"}
 
 
 def write(folder: Path, content: str, tasks: list[str], name: str = "reviews.csv") -> Source:
@@ -31,12 +32,13 @@ def encoded(source: Source, *tasks: TaskConfig) -> dict[str, list[Any]]:
 
 
 def test_every_problem_type_has_its_kind_of_column() -> None:
-    assert dict(table_features([TOPIC, SENTIMENT, TAGS, RATING])) == {
+    assert dict(table_features([TOPIC, SENTIMENT, TAGS, RATING, GRADE])) == {
         "text": Value("string"),
         "topic": ClassLabel(names=["film", "food", "phone"]),
         "sentiment": ClassLabel(names=["negative", "positive"]),
         "tags": {"long": Value("int8"), "loud": Value("int8")},
         "rating": Value("float32"),
+        "grade": ClassLabel(names=["poor", "fair", "fine"]),
     }
 
 
@@ -263,6 +265,43 @@ def test_occurring_labels_that_do_not_fit_are_an_error_with_their_column(
 
     with pytest.raises(DataError, match=rf"task 'topic', from column 'topic' of .*reviews\.csv: {kind} {message}"):
         resolve_tasks([{"name": "topic", "problem_type": kind}], [source])
+
+
+def test_a_rank_becomes_its_place_in_the_order_given(tmp_path: Path) -> None:
+    source = write(tmp_path, "text,grade\na,fine\nb,\nc,poor\n", ["grade"])
+
+    assert encoded(source, GRADE)["grade"] == [2, None, 0]
+
+
+def test_ranks_keep_their_order_whatever_occurs_first(tmp_path: Path) -> None:
+    task = {"name": "grade", "problem_type": "ordinal_regression", "labels": ["poor", "fair", "fine"]}
+
+    tasks = resolve_tasks([task], [write(tmp_path, "text,grade\na,fine\nb,fair\n", ["grade"])])
+
+    assert tasks[0].labels == ["poor", "fair", "fine"]
+
+
+def test_a_number_of_ranks_names_them(tmp_path: Path) -> None:
+    task = {"name": "grade", "problem_type": "ordinal_regression", "num_labels": 3}
+
+    tasks = resolve_tasks([task], [write(tmp_path, "text,grade\na,LABEL_2\n", ["grade"])])
+
+    assert tasks[0].labels == ["LABEL_0", "LABEL_1", "LABEL_2"]
+
+
+def test_ranks_that_are_not_given_are_an_error_for_the_alphabet_is_no_order(tmp_path: Path) -> None:
+    source = write(tmp_path, "text,grade\na,fine\nb,poor\n", ["grade"])
+
+    with pytest.raises(ValueError, match="task 'grade': ordinal_regression needs its labels in order, the lowest first"):
+        resolve_tasks([{"name": "grade", "problem_type": "ordinal_regression"}], [source])
+
+
+def test_a_rank_that_is_none_of_the_ranks_is_an_error_with_its_row(tmp_path: Path) -> None:
+    # P67
+    source = write(tmp_path, "text,grade\na,fine\nb,finer\n", ["grade"])
+
+    with pytest.raises(DataError, match="row 2, column 'grade': 'finer' is not one of 'poor', 'fair', 'fine'"):
+        encoded(source, GRADE)
 
 
 def test_labels_for_what_is_not_a_task_are_an_error(tmp_path: Path) -> None:

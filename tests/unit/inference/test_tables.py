@@ -26,12 +26,14 @@ TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food
 SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
 TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud"])
 RATING = TaskConfig("rating", "regression")
-TASKS = [TOPIC, SENTIMENT, TAGS, RATING]
+GRADE = TaskConfig("grade", "ordinal_regression", labels=["low", "high"])
+TASKS = [TOPIC, SENTIMENT, TAGS, RATING, GRADE]
 ANSWER = {
     "topic": {"label": "food", "score": 0.75},
     "sentiment": {"label": "positive", "score": 0.5},
     "tags": [{"label": "loud", "score": 0.875}, {"label": "long", "score": 0.625}],
     "rating": {"score": 3.5},
+    "grade": {"label": "high", "score": 0.75},
 }
 
 
@@ -200,6 +202,8 @@ def test_each_task_adds_its_answer_and_its_score() -> None:
             "tags": ["loud", "long"],
             "tags_score": [0.875, 0.625],
             "rating": 3.5,
+            "grade": "high",
+            "grade_score": 0.75,
         }
     ]
 
@@ -224,7 +228,7 @@ def test_the_prefix_stands_before_answer_and_score() -> None:
     assert answer_names([TOPIC, RATING], prefix="my_") == ["my_topic", "my_topic_score", "my_rating"]
 
 
-@pytest.mark.parametrize("column", ["topic", "topic_score", "rating"])
+@pytest.mark.parametrize("column", ["topic", "topic_score", "rating", "grade_score"])
 def test_a_column_that_an_answer_would_double_is_an_error(column: str) -> None:
     message = f"the input has a column '{column}' already; name the answers otherwise with --prefix"
 

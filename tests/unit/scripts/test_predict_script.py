@@ -17,6 +17,7 @@ from scripts.predict import main
 
 TEXTS = ["the good film", "", "a boring soup, not tasty"]
 ADDED = ["topic", "topic_score", "sentiment", "sentiment_score", "tags", "tags_score", "rating"]
+ADDED += ["grade", "grade_score"]
 
 
 @pytest.fixture
@@ -117,6 +118,8 @@ def test_answers_have_their_own_types(tmp_path: Path, folder: str, table: Path) 
         "tags": "list<element: string>",
         "tags_score": "list<element: double>",
         "rating": "double",
+        "grade": "string",
+        "grade_score": "double",
     }
 
 

@@ -96,7 +96,8 @@ def test_an_output_folder_that_holds_a_run_is_said(
 
     code = main([recipe])
 
-    message = f"error: output_dir {tmp_path}/run holds a run already; name another, or add --force to overwrite it\n"
+    message = f"error: output_dir {tmp_path}/run holds a run already; name another, add resume=true to go on "
+    message += "with it, or --force to overwrite it\n"
     assert (code, capsys.readouterr().err) == (1, message)
 
 

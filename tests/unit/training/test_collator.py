@@ -46,6 +46,10 @@ def test_tokenised_rows_are_padded_to_the_longest(collate: MultiTaskCollator) ->
         ("tags", {"loud": 1, "long": None}, [-100, 1]),
         ("tags", None, [-100, -100]),
         ("tags", NAN, [-100, -100]),
+        ("grade", "fine", 2),
+        ("grade", 0, 0),
+        ("grade", None, -100),
+        ("grade", -1, -100),  # P4
         ("rating", -1, -1.0),
         ("rating", 2.5, 2.5),
     ],
@@ -64,7 +68,7 @@ def test_a_missing_number_is_nan(collate: MultiTaskCollator, row: dict) -> None:
 def test_a_column_that_is_not_there_is_missing_throughout(collate: MultiTaskCollator) -> None:
     labels = collate([{"text": "good"}, {"text": "bad"}])["labels"]
 
-    assert list(labels) == ["topic", "sentiment", "tags", "rating"]
+    assert list(labels) == ["topic", "sentiment", "tags", "rating", "grade"]
     assert labels["topic"].tolist() == [-100, -100]
 
 
@@ -79,6 +83,8 @@ def test_a_column_that_is_not_there_is_missing_throughout(collate: MultiTaskColl
         ("topic", -2, "-2 is not one of its class ids"),
         ("topic", 0.5, "0.5 is not one of its class ids"),
         ("topic", "filn", r"'filn' is not one of its labels \['film', 'food', 'phone'\]; did you mean 'film'"),  # P67
+        ("grade", 3, "task 'grade': 3 is not one of its class ids 0 to 2"),
+        ("grade", "find", r"'find' is not one of its labels \['poor', 'fair', 'fine'\]; did you mean 'fine'"),  # P67
         ("tags", [1], "task 'tags': 1 positions are given, but it has 2 labels"),
         ("tags", {"lonng": 1}, r"'lonng' is not one of its labels \['long', 'loud'\]; did you mean 'long'"),
         ("tags", [1, 2], "2 is not one of its class ids 0 to 1"),
@@ -91,7 +97,11 @@ def test_a_label_that_cannot_be_is_refused_by_name(
         collate([{"text": "a film", name: given}])
 
 
-def test_class_ids_are_whole_numbers_and_ratings_are_not(collate: MultiTaskCollator) -> None:
-    labels = collate([{"text": "good", "topic": 1, "rating": 1}])["labels"]
+def test_class_ids_and_ranks_are_whole_numbers_and_ratings_are_not(collate: MultiTaskCollator) -> None:
+    labels = collate([{"text": "good", "topic": 1, "grade": 1, "rating": 1}])["labels"]
 
-    assert (labels["topic"].dtype, labels["rating"].dtype) == (torch.long, torch.float32)
+    assert {name: labels[name].dtype for name in ("topic", "grade", "rating")} == {
+        "topic": torch.long,
+        "grade": torch.long,
+        "rating": torch.float32,
+    }

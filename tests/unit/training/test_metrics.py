@@ -5,16 +5,31 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.training.metrics import TaskMetric, flat_metrics, multi_task_metrics, predicted
+from modeling_multitask.configuration_multitask import PROBLEM_TYPES
+from modeling_multitask.pipeline_multitask import answer
+from modeling_multitask.training.metrics import (
+    LESS_IS_BETTER,
+    MAIN_METRIC,
+    TaskMetric,
+    flat_metrics,
+    metric_names,
+    multi_task_metrics,
+    predicted,
+)
 
 NAN = float("nan")
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["a", "b", "c"])
 RATING = TaskConfig("rating", "regression")
+
+
+def task_of(kind: str) -> TaskConfig:
+    return TaskConfig("t", kind, labels=None if kind == "regression" else ["low", "high"])
 
 
 def compute(kind: str, predictions: Any, references: Any) -> dict[str, float]:
@@ -53,6 +68,36 @@ def test_numbers_are_judged_by_error_and_by_rank() -> None:
 def test_constant_predictions_have_no_rank_correlation_and_score_0() -> None:
     # P18: NaN would make the mean over the tasks NaN, which never wins.
     assert compute("regression", [1.0, 1.0], [1.0, 2.0])["spearman"] == 0.0
+
+
+def test_ranks_are_judged_as_by_scikit_learn_on_the_labelled_rows() -> None:
+    rng = np.random.default_rng(0)
+    predictions, references = rng.integers(0, 5, 50), rng.integers(0, 5, 50)
+    gaps = rng.random(50) < 0.3
+    judged, right = predictions[~gaps], references[~gaps]
+
+    metrics = compute("ordinal_regression", predictions, np.where(gaps, -100, references))
+
+    assert metrics == {
+        "rows": (~gaps).sum(),
+        "accuracy": accuracy_score(right, judged),
+        "macro_f1": f1_score(right, judged, average="macro"),
+        "mae": np.abs(right - judged).mean(),
+        "quadratic_kappa": pytest.approx(cohen_kappa_score(right, judged, weights="quadratic"), rel=1e-12),
+    }
+
+
+def test_ranks_that_do_not_occur_keep_the_others_apart() -> None:
+    # Squared, one answer is off by 16 and one by 1; every answer beside every reference, over 5 rows, by 189 / 5.
+    metrics = compute("ordinal_regression", [0, 4, 4, 4, 0], [0, 0, 4, 4, 1])
+
+    assert metrics["quadratic_kappa"] == pytest.approx(1 - 17 / (189 / 5))
+
+
+@pytest.mark.parametrize("answer", [2, 3])
+def test_ranks_that_never_differ_have_no_kappa_and_score_0(answer: int) -> None:
+    # P18: NaN would make the mean over the tasks NaN, which never wins.
+    assert compute("ordinal_regression", [answer] * 2, [2, 2])["quadratic_kappa"] == 0.0
 
 
 def test_a_task_without_labelled_rows_has_no_figures() -> None:
@@ -101,7 +146,36 @@ def test_flat_metrics_are_named_by_task() -> None:
         ("binary_classification", [[0.1], [-0.1]], [1, 0]),
         ("multi_label_classification", [[0.1, -0.1]], [[1, 0]]),
         ("regression", [[0.25]], [0.25]),
+        ("ordinal_regression", [[2.0, -2.0], [-2.0, -4.0], [4.0, 2.0]], [1, 0, 2]),
     ],
 )
 def test_answers_are_read_from_logits_by_problem_type(kind: str, logits: list, expected: list) -> None:
     assert predicted(np.array(logits), kind).tolist() == expected
+
+
+def test_the_rank_that_is_judged_is_the_one_that_the_pipeline_answers() -> None:
+    logits = torch.randn(50, 3).sort(dim=-1, descending=True)[0]
+    task = TaskConfig("t", "ordinal_regression", labels=["0", "1", "2", "3"])
+
+    judged = predicted(logits.numpy(), task.problem_type).tolist()
+
+    assert judged == [int(answer(row, task)["label"]) for row in logits]
+
+
+@pytest.mark.parametrize("kind", PROBLEM_TYPES)
+def test_the_names_of_the_metrics_are_known_beforehand(kind: str) -> None:
+    task, rows = task_of(kind), 4
+    several = kind == "multi_label_classification"
+    labels = np.tile([[0, 1], [1, 0]], (2, 1)) if several else np.array([0, 1, 0, 1])
+    prediction = EvalPrediction({"t": np.zeros((rows, task.num_logits))}, {"t": labels})
+
+    metrics = flat_metrics(prediction, [task])
+
+    # How many rows there are tells nothing of how good the answers are.
+    assert {*metric_names("t", kind), "t_rows", "score"} == set(metrics)
+
+
+@pytest.mark.parametrize("kind", PROBLEM_TYPES)
+def test_the_main_metric_of_every_problem_type_is_better_when_greater(kind: str) -> None:
+    assert f"t_{MAIN_METRIC[kind]}" in metric_names("t", kind)
+    assert not MAIN_METRIC[kind].endswith(LESS_IS_BETTER)

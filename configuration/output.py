@@ -1,0 +1,105 @@
+"""What a run leaves in its `output_dir`, and what a resumed one finds there."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.publishing import save_adapter, save_folder
+from modeling_multitask.training.checkpoints import last_whole_checkpoint
+from modeling_multitask.training.conflict_plot import draw_conflicts
+
+from .problems import RecipeError
+from .recipe import Recipe
+
+logger = logging.get_logger(__name__)
+
+# Words that may change when a run is resumed.
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples"}
+
+
+def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
+    """Raises a `FileExistsError` if the folder holds a run already, unless it is resumed or overwritten."""
+    held = any(any(folder.glob(name)) for name in ("model", "checkpoints/checkpoint-*", "results.json"))
+    if held and not force and not resume:
+        raise FileExistsError(
+            f"output_dir {folder} holds a run already; name another, add resume=true to go on with it, "
+            "or --force to overwrite it"
+        )
+
+
+def find_checkpoint(recipe: Recipe) -> Path | None:
+    """The last whole checkpoint of the run that is to be resumed; `None` if it has none, and starts anew.
+
+    Raises:
+        RecipeError: If the run was begun by a recipe that says something else.
+    """
+    record = Path(recipe.output_dir) / "recipe.json"
+    if record.is_file():
+        before, now = json.loads(record.read_text(encoding="utf-8")), _record(recipe)
+        changed = [name for name in now if name not in _FREE_TO_CHANGE and before.get(name) != now[name]]
+        if changed:
+            what = [f"{name}: was {before.get(name)!r} when the run began; given: {now[name]!r}" for name in changed]
+            raise RecipeError(recipe.path, [*what, "resume: a run is only resumed as it was begun"])
+    checkpoint, damaged = last_whole_checkpoint(Path(recipe.output_dir) / "checkpoints")
+    for path, reason in damaged.items():
+        logger.warning(f"{path} is skipped: {reason}")
+    logger.warning(f"Training goes on from {checkpoint}." if checkpoint else "There is no checkpoint; training starts.")
+    return checkpoint
+
+
+def start_output(recipe: Recipe) -> None:
+    """Makes `output_dir`, without what another run has left there, and notes the recipe in it."""
+    folder = Path(recipe.output_dir)
+    if not recipe.resume:
+        for name in ("checkpoints", "model", "adapter"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / "results.json").unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "recipe.json", _record(recipe))
+
+
+def save_output(
+    recipe: Recipe,
+    model: MultiTaskModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    results: dict[str, Any],
+    log_history: list[dict[str, Any]],
+) -> MultiTaskModel:
+    """Writes the model, its results and the pictures; each is there whole or not at all.
+
+    Returns:
+        The model that was written: with LoRA, adapters and encoder merged.
+    """
+    folder = Path(recipe.output_dir)
+    if isinstance(model, PeftModel):
+        if (recipe.lora or {}).get("keep_adapter"):
+            save_adapter(model, tokenizer, folder / "adapter")
+        model = model.merge_and_unload()
+    if recipe.conflict:
+        draw_conflicts(log_history, folder / "conflict.png")
+    partial = folder / "model.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    save_folder(model, tokenizer, partial)
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    partial.rename(folder / "model")
+    model.name_or_path = str(folder / "model")
+    _write(folder / "results.json", results)
+    return model
+
+
+def _record(recipe: Recipe) -> dict[str, Any]:
+    return json.loads(recipe.model_dump_json())
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Writes JSON so that a reader finds all of it or none."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)

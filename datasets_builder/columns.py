@@ -1,0 +1,4 @@
+"""The columns of a multi-task table that are no task's."""
+
+TEXT = "text"
+SOURCE = "source"  # which of a split's sources a row comes from, counted from 0; there where it is asked for

@@ -1,0 +1,65 @@
+"""Which checkpoints a killed run has left whole."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from transformers.trainer import TRAINER_STATE_NAME
+
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+
+
+def last_whole_checkpoint(folder: Path) -> tuple[Path | None, dict[Path, str]]:
+    """The checkpoint with the most steps that a run can go on from, and those that are damaged, each with the reason.
+
+    Args:
+        folder: Where the run keeps its `checkpoint-N`.
+    """
+    damaged = {}
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True):
+        reason = damage(checkpoint)
+        if reason is None:
+            return checkpoint, damaged
+        damaged[checkpoint] = reason
+    return None, damaged
+
+
+def damage(checkpoint: Path) -> str | None:
+    """Why a run cannot go on from this checkpoint; `None` if it can.
+
+    The Trainer writes its state last, so that what lacks it is half written; the other files are looked into all
+    the same, since a full disk or a lost machine cuts off any of them.
+    """
+    try:
+        state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{TRAINER_STATE_NAME} is missing"
+    except ValueError:
+        return f"{TRAINER_STATE_NAME} is cut off"
+    if state.get("global_step") != _steps(checkpoint):
+        return f"{TRAINER_STATE_NAME} is of step {state.get('global_step')}"
+    if not any((checkpoint / name).is_file() for name in _WEIGHTS):
+        return "the weights are missing"
+    if not any((checkpoint / name).exists() for name in ("optimizer.pt", "optimizer.bin", "optimizer_0")):
+        return "the optimizer's state is missing (was save_only_model set?)"
+    for path in sorted(checkpoint.iterdir()):
+        if path.suffix == ".safetensors" and not _is_whole_safetensors(path):
+            return f"{path.name} is cut off"
+        if path.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(path):
+            return f"{path.name} is cut off"
+    return None
+
+
+def _steps(checkpoint: Path) -> int:
+    number = re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)
+    return int(number[1]) if number else -1
+
+
+def _is_whole_safetensors(path: Path) -> bool:
+    try:
+        with safe_open(path, framework="pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False

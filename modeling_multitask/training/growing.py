@@ -1,0 +1,90 @@
+"""A new model out of a trained one: tasks added, dropped, and labels renamed; what stays keeps its weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..configuration_multitask import HeadConfig, TaskConfig, nearest_hint, parse_task
+from ..modeling_multitask import MultiTaskModel
+
+
+def grow(
+    trained: MultiTaskModel,
+    tasks: Sequence[TaskConfig | dict[str, Any]],
+    *,
+    head: HeadConfig | dict[str, Any] | None = None,
+    max_length: int | None = None,
+) -> MultiTaskModel:
+    """A model with these tasks and the trained one's encoder; tasks that it has already keep their heads.
+
+    Args:
+        trained: The trained model; left as it is, though the two share no weights.
+        tasks: The new model's tasks, in order. One of a name that the trained model knows must have the same problem
+            type and number of labels; its labels' names may differ, so that they can be renamed.
+        head: The head of every new task that brings none of its own; the trained model's if left out.
+        max_length: The trained model's if left out.
+
+    Raises:
+        ValueError: If a task of that name was trained with another problem type or number of labels.
+    """
+    old = {task.name: task for task in trained.config.tasks}
+    wanted = [parse_task(task) for task in tasks]
+    for task in wanted:
+        if task.name in old:
+            _check_same(task, old[task.name])
+            task.head = old[task.name].head or trained.config.head  # whatever the new default is
+    config = trained.config.to_dict()
+    config |= {"tasks": wanted, "head": head or config["head"], "max_length": max_length or config["max_length"]}
+    config["backbone_config"] = trained.config.backbone_config
+    config.pop("auto_map", None)
+    model = type(trained)(type(trained.config)(**config)).to(trained.dtype)
+    model.backbone.load_state_dict(trained.backbone.state_dict())
+    for task in wanted:
+        if task.name in old:
+            getattr(model.heads, task.name).load_state_dict(getattr(trained.heads, task.name).state_dict())
+    model.config.name_or_path = trained.config.name_or_path
+    return model.eval()
+
+
+def inherited_tasks(
+    tasks: Sequence[Mapping[str, Any]], trained: Sequence[TaskConfig], rename_labels: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The tasks as they are wanted, with the labels that the trained model has for those of the same name.
+
+    Args:
+        tasks: Dicts of settings; where `labels` is left out, the trained model's are taken.
+        trained: The trained model's tasks.
+        rename_labels: New names by old name.
+
+    Raises:
+        ValueError: If no kept task has a label that is to be renamed, or given labels are not the trained ones.
+    """
+    old = {task.name: task for task in trained}
+    kept = [old[task["name"]] for task in tasks if task["name"] in old]
+    there = [label for task in kept for label in task.labels or ()]
+    for name in rename_labels:
+        if name not in there:
+            raise ValueError(f"rename_labels: no kept task has the label {name!r}{nearest_hint(name, there)}")
+    inherited = []
+    for task in tasks:
+        trained_labels = old[task["name"]].labels if task["name"] in old else None
+        if trained_labels is None:
+            inherited.append(dict(task))
+            continue
+        labels = [rename_labels.get(label, label) for label in trained_labels]
+        if task.get("labels") not in (None, labels):
+            raise ValueError(
+                f"task {task['name']!r}: its labels are {task['labels']}, but it was trained with {labels}; "
+                "leave them out, or rename them by rename_labels"
+            )
+        inherited.append({**task, "labels": labels})
+    return inherited
+
+
+def _check_same(task: TaskConfig, old: TaskConfig) -> None:
+    if (task.problem_type, task.num_labels) != (old.problem_type, old.num_labels):
+        raise ValueError(
+            f"task {task.name!r}: it is {task.problem_type} with {task.num_labels} labels, but was trained as "
+            f"{old.problem_type} with {old.num_labels}; give the new task another name"
+        )
+    if task.head is not None and old.head is not None and task.head != old.head:
+        raise ValueError(f"task {task.name!r}: its head is {task.head}, but it was trained with {old.head}")

@@ -1,0 +1,201 @@
+"""Whole runs on a tiny encoder: adapters, trained models that grow, balanced weights, sources, resuming, plans."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from configuration import RecipeError, load_recipe
+from configuration.plan import plan
+from configuration.run import Run, prepare, train
+from modeling_multitask import MultiTaskModel
+
+RECIPE = """
+backbone: {backbone}
+max_length: 16
+head: {{hidden_sizes: [8]}}
+tasks:
+  - {{name: topic, problem_type: single_label_classification}}
+  - {{name: liked, problem_type: binary_classification, labels: ["no", "yes"]}}
+data:
+  train:
+    - {{path: one.csv, labels: {{topic: topic}}}}
+    - {{path: two.csv, labels: {{liked: liked}}}}
+  split: {{validation: 0.25}}
+training: {{num_train_epochs: 2, per_device_train_batch_size: 4, disable_tqdm: true}}
+output_dir: {output}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, backbone: Path) -> Any:
+    words = ["film", "food", "film", "film"]
+    one = [f"the {words[i % 4]} was {'good' if i % 2 else 'bad'},{words[i % 4]}" for i in range(16)]
+    two = [f"a very {'good' if i % 3 else 'boring'} plot,{'yes' if i % 3 else 'no'}" for i in range(16)]
+    (tmp_path / "one.csv").write_text("\n".join(["text,topic", *one]) + "\n")
+    (tmp_path / "two.csv").write_text("\n".join(["text,liked", *two]) + "\n")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE.format(backbone=backbone, output=tmp_path / "out"))
+    return lambda *overrides: load_recipe(path, list(overrides))
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return MultiTaskModel.from_pretrained(run.folder).state_dict()
+
+
+def test_a_recipe_with_adapters_leaves_a_merged_model(recipe: Any) -> None:
+    run = train(recipe("lora={r: 2, use_dora: true}", "learning_rates={heads: 1e-2, backbone: 1e-2}"))
+
+    assert not any("lora" in name or "original" in name for name in weights(run))
+    assert not (run.folder.parent / "adapter").exists()
+
+
+def test_an_adapter_is_kept_if_wanted(recipe: Any) -> None:
+    run = train(recipe("lora={r: 2, keep_adapter: true}"))
+
+    loaded = MultiTaskModel.from_pretrained(run.folder.parent / "adapter").eval()
+    batch = run.tokenizer(["the film was good"], return_tensors="pt")
+    torch.testing.assert_close(loaded(**batch).logits["topic"], run.model.eval()(**batch).logits["topic"])
+
+
+def test_a_task_is_added_to_a_trained_model_and_the_old_head_keeps_its_weights(recipe: Any, tmp_path: Path) -> None:
+    first = train(recipe())
+    frozen = "phases=[{train: [heads.fresh]}]"
+    third = "{name: fresh, problem_type: binary_classification, labels: ['no', 'yes']}"
+    words = (f"tasks=[{{name: topic, problem_type: single_label_classification}}, {third}]", frozen)
+    data = "data={train: [{path: one.csv, labels: {topic: topic}}, {path: two.csv, labels: {fresh: liked}}]}"
+
+    second = train(recipe(f"start_from={first.folder}", f"output_dir={tmp_path}/grown", data, *words))
+
+    old, new = weights(first), weights(second)
+    assert all(torch.equal(new[name], old[name]) for name in new if "fresh" not in name)
+    assert any("heads.fresh" in name for name in new)
+
+
+def test_labels_are_renamed_and_their_order_is_kept(recipe: Any, tmp_path: Path) -> None:
+    first = train(recipe())
+    rows = (tmp_path / "one.csv").read_text().replace(",film", ",cinema")
+    (tmp_path / "one.csv").write_text(rows)
+
+    second = train(recipe(f"start_from={first.folder}", "rename_labels={film: cinema}", f"output_dir={tmp_path}/b"))
+
+    assert second.model.config.tasks[0].labels == ["cinema", "food"]
+
+
+def test_a_label_to_rename_that_no_task_has_is_refused(recipe: Any, tmp_path: Path) -> None:
+    first = train(recipe())
+
+    with pytest.raises(RecipeError, match="rename_labels: no kept task has the label 'flim'; did you mean 'film'"):
+        prepare(recipe(f"start_from={first.folder}", "rename_labels={flim: cinema}", f"output_dir={tmp_path}/b"))
+
+
+def test_a_trained_task_of_another_type_is_refused(recipe: Any, tmp_path: Path) -> None:
+    first = train(recipe())
+    other = "tasks.1={name: liked, problem_type: single_label_classification, labels: ['no', 'yes', 'maybe']}"
+
+    with pytest.raises(RecipeError, match=r"start_from: .*'liked'.* it was trained with \['no', 'yes'\]"):
+        prepare(recipe(f"start_from={first.folder}", other, f"output_dir={tmp_path}/b"))
+
+
+def test_a_start_with_another_pooling_is_refused(recipe: Any, tmp_path: Path) -> None:
+    first = train(recipe())
+
+    with pytest.raises(RecipeError, match="pooling: .* was trained with 'mean'; leave it out"):
+        prepare(recipe(f"start_from={first.folder}", "pooling=max", f"output_dir={tmp_path}/b"))
+
+
+def test_a_start_that_is_not_there_is_refused(recipe: Any) -> None:
+    with pytest.raises(RecipeError, match="start_from: no/where: no such folder, nor a model that the Hub gives"):
+        prepare(recipe("start_from=no/where"))
+
+
+def test_balanced_weights_come_from_the_training_rows(recipe: Any) -> None:
+    tasks = prepare(recipe("tasks.0.class_weights=balanced", "tasks.1.pos_weight=balanced", "data.split={}")).tasks
+
+    assert tasks[0].class_weights == pytest.approx([16 / (2 * 12), 16 / (2 * 4)])  # 12 films, 4 foods
+    assert tasks[1].pos_weight == pytest.approx([6 / 10])  # 6 without, 10 with
+
+
+def test_given_weights_are_taken_as_they_are(recipe: Any) -> None:
+    tasks = prepare(recipe("tasks.0.class_weights=[0.5, 2.0]", "tasks.1.pos_weight=3")).tasks
+
+    assert (tasks[0].class_weights, tasks[1].pos_weight) == ([0.5, 2.0], [3.0])
+
+
+@pytest.mark.parametrize("strategy", ["proportional", "temperature", "round_robin", "annealed"])
+def test_rows_say_their_source_where_it_is_sampled_by(recipe: Any, strategy: str) -> None:
+    rows = prepare(recipe(f"sampling={{strategy: {strategy}}}", "data.split={}")).rows["train"]
+
+    assert list(rows["source"]) == [0] * 16 + [1] * 16
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["balancing=uncertainty", "sampling={strategy: balanced, task: topic}", "conflict=log", "freeze=[embeddings]"],
+)
+def test_a_word_of_a_recipe_trains(recipe: Any, words: str) -> None:
+    assert train(recipe(words)).folder.is_dir()
+
+
+def test_token_budgets_take_the_place_of_batch_sizes(recipe: Any) -> None:
+    words = "training={num_train_epochs: 1, disable_tqdm: true}"
+
+    assert train(recipe("tokens_per_batch=32", words)).folder.is_dir()
+
+
+def test_a_finished_run_is_resumed_to_the_same_results(recipe: Any) -> None:
+    first = train(recipe())
+    before = weights(first)
+    shutil.rmtree(first.folder)
+
+    second = train(recipe("resume=true"))
+
+    assert second.results == first.results
+    assert all(torch.equal(before[name], each) for name, each in weights(second).items())
+
+
+def test_a_run_is_not_resumed_by_another_recipe(recipe: Any) -> None:
+    train(recipe())
+
+    with pytest.raises(RecipeError, match="seed: was 0 when the run began; given: 1"):
+        train(recipe("resume=true", "seed=1"))
+
+
+def test_a_run_that_has_no_checkpoint_starts(recipe: Any) -> None:
+    assert train(recipe("resume=true")).folder.is_dir()
+
+
+def test_a_forced_run_leaves_nothing_of_the_one_before(recipe: Any, tmp_path: Path) -> None:
+    train(recipe())
+    leftover = tmp_path / "out" / "checkpoints" / "checkpoint-999"
+    leftover.mkdir()
+
+    train(recipe(), force=True)
+
+    assert not leftover.exists()
+
+
+def test_a_plan_counts_groups_phases_steps_and_rows(recipe: Any, tmp_path: Path) -> None:
+    phases = "phases=[{train: [heads], until: epoch 1, learning_rates: {heads: 1e-3}}, {train: [heads, layers.1]}]"
+
+    made = plan(recipe(phases, "learning_rates={heads: 1e-4, backbone: 1e-5, layer_decay: 0.5}"))
+
+    rates = {group.name: group.rates for group in made.groups}
+    assert rates == {
+        "heads": [1e-3, 1e-4],
+        "layers.1": [None, 1e-5],
+        "layers.0": [None, None],
+        "embeddings": [None, None],
+    }
+    assert (made.steps_per_epoch, made.steps, made.rows["train"]) == (6, 12, 24)
+    assert made.trained[0] < made.trained[1] < made.parameters
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_recipe_of_a_run_is_noted_beside_it(recipe: Any, tmp_path: Path) -> None:
+    train(recipe("seed=3"))
+
+    assert json.loads((tmp_path / "out" / "recipe.json").read_text())["seed"] == 3
