@@ -58,7 +58,8 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
         kind, labels = task.get("problem_type"), task.get("labels")
         if kind not in PROBLEM_TYPES:
             continue
-        if (loss_problem := task_loss_problem(task)) is not None:
+        wordy = isinstance(task.get("loss"), str | None)
+        if wordy and (loss_problem := task_loss_problem(task)) is not None:
             problems.append(f"tasks[{i}].{loss_problem[0]}: {loss_problem[1]}")
         if kind == "ordinal_regression" and labels is None:
             problems.append(f"tasks[{i}].labels: ordinal_regression needs its labels in order, the lowest first")
@@ -102,14 +103,14 @@ def _split_problems(data: Content) -> list[str]:
 
 
 def _training_problems(tasks: list[Content], content: Content) -> list[str]:
-    problems, names = [], [task.get("name") for task in tasks]
+    problems, names = [], [str(task.get("name")) for task in tasks]
     training, sampling = _table(content.get("training")), _table(content.get("sampling"))
     budget = content.get("tokens_per_batch")
     if budget is not None and "per_device_train_batch_size" in training:
         problems.append("tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size")
     if budget is not None and sampling.get("strategy", "concatenated") != "concatenated":
         problems.append(f"sampling.strategy: {sampling['strategy']!r} does not go with tokens_per_batch; leave one out")
-    if sampling.get("task") is not None and sampling["task"] not in names:
+    if isinstance(sampling.get("task"), str) and sampling["task"] not in names:
         problems.append(f"sampling.task: no such task{nearest_hint(sampling['task'], names)}")
     if content.get("phases") and content.get("freeze") not in (None, "none"):
         problems.append("freeze: what is frozen is said in the phases")

@@ -87,7 +87,9 @@ def make_plan(prepared: Prepared) -> Plan:
     trained = [trained_parameters(model, phase.train, phase.freeze) & own for phase in phases]
     if arguments.freeze == "everything":
         trained = [set()]
-    groups = [_group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)]
+    groups = [
+        _group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)
+    ]
     loader = trainer.get_train_dataloader()
     steps_per_epoch = math.ceil(len(loader) / arguments.gradient_accumulation_steps)
     epochs = math.ceil(arguments.num_train_epochs * steps_per_epoch)

@@ -88,6 +88,7 @@ def _training_fields() -> Any:
 
 _TrainingFields: Any = _training_fields()
 
+
 def _as_numbers(given: Any) -> Any:
     return [given] if isinstance(given, int | float) else given
 

@@ -96,7 +96,7 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     if recipe.freeze != ["everything"]:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     results = {name: evaluate(trainer, prepared.rows[name]) for name in ("validation", "test") if name in prepared.rows}
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = whole_model(trainer)
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, trainer.state.log_history)
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
@@ -122,6 +122,17 @@ def prepare(recipe: Recipe) -> Prepared:
     return Prepared(trainer, tokenizer, rows, tasks)
 
 
+def whole_model(trainer: MultiTaskTrainer) -> MultiTaskModel | PeftModel:
+    """The trained model; gathered from all processes where each holds a part of it, so that all must call this."""
+    if not trainer.is_fsdp_enabled:
+        return trainer.model
+    weights = trainer.accelerator.get_state_dict(trainer.model)  # of the first process; the others get nothing
+    model = MultiTaskModel(trainer.model.config)  # FSDP has put a class of its own in the place of this one
+    if weights:
+        model.load_state_dict(weights)
+    return model.to(trainer.args.device).eval()
+
+
 def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokenizerBase]:
     """The trained model that the recipe starts from, if it names one, and the tokenizer.
 
@@ -134,7 +145,9 @@ def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokeniz
         for name in ("pooling", "normalize"):
             wanted, there = getattr(recipe, name), getattr(trained.config, name)
             if wanted not in (None, there):
-                raise RecipeError(recipe.path, [f"{name}: {recipe.start_from} was trained with {there!r}; leave it out"])
+                raise RecipeError(
+                    recipe.path, [f"{name}: {recipe.start_from} was trained with {there!r}; leave it out"]
+                )
         return trained, tokenizer
     return None, load_tokenizer(recipe)
 

@@ -1,9 +1,120 @@
-"""A picture of how far the tasks' gradients agree."""
+"""A picture of how far the tasks' gradients agree in the course of training.
 
+Shapes: N records of one pair of tasks.
+"""
+
+from itertools import cycle, islice, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from datasets_builder.extras import import_extra
+
+_SUFFIX = "_cosine"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # told apart by the colour-blind as well
+_STYLES = ("-", "--", ":")
+_GREY = "#555555"
+_MANY = 25  # records above which a line is smoothed
+_WIDTH = 5  # records on either side that a smoothed one is the mean of
 
 
-def draw_conflicts(log_history: list[dict[str, Any]], path: Path) -> None:
-    """Draws the cosines over steps."""
-    raise NotImplementedError  # being written
+class _Line(NamedTuple):
+    """The cosines of one pair of tasks."""
+
+    pair: str
+    steps: np.ndarray  # (N,)
+    cosines: np.ndarray  # (N,)
+
+    @property
+    def trend(self) -> np.ndarray:
+        """The cosines, smoothed if there are many; (N,)."""
+        return _smooth(self.cosines) if len(self.cosines) > _MANY else self.cosines
+
+
+def draw_conflicts(log_history: list[dict], path: Path) -> None:
+    """Draws the cosine between the gradients of every two tasks over the steps of a run.
+
+    Above 0 two tasks pull the encoder the same way, below 0 they undo each other's work. Where there are many
+    records, the line is their moving average and the records themselves are faint dots.
+
+    Args:
+        log_history: As `trainer.state.log_history` has it after training with `conflict="log"`.
+        path: The file; its ending says the format.
+
+    Raises:
+        ValueError: If the log has no cosine.
+        ImportError: If matplotlib is not installed; the message names the extra.
+    """
+    lines = _lines(log_history)
+    if not lines:
+        raise ValueError('the log has no cosine between two tasks; train two or more of them with conflict="log"')
+    # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
+    figure = import_extra("matplotlib.figure", extra="plots").Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhline(0, color=_GREY, linewidth=1)
+    for line, (style, colour) in zip(lines, _looks(len(lines)), strict=True):
+        _draw_line(axes, line, colour, style)
+    _label(axes)
+    # In the order in which the lines end, so that the eye finds each where it stands.
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    figure.savefig(path)
+
+
+def _lines(log_history: list[dict]) -> list[_Line]:
+    """The records of each pair, in steps; the pairs by where their lines end, the highest first."""
+    records: dict[str, list[tuple[int, float]]] = {}
+    for entry in log_history:
+        for name in entry:
+            if name.endswith(_SUFFIX):
+                records.setdefault(name.removesuffix(_SUFFIX), []).append((entry["step"], entry[name]))
+    tasks = _tasks(log_history)
+    lines = [_Line(_title(pair, tasks), *map(np.array, zip(*seen, strict=True))) for pair, seen in records.items()]
+    return sorted(lines, key=lambda line: line.trend[-1], reverse=True)
+
+
+def _tasks(log_history: list[dict]) -> set[str]:
+    """What may be a task's name: whatever has a loss in the log."""
+    return {name.removesuffix("_loss") for entry in log_history for name in entry if name.endswith("_loss")}
+
+
+def _title(pair: str, tasks: set[str]) -> str:
+    """`domain · intent` for `domain_intent`; as it stands where the log does not say where one name ends."""
+    for task in sorted(tasks):
+        other = pair.removeprefix(f"{task}_")
+        if other != pair and other in tasks:
+            return f"{task} · {other}"
+    return pair
+
+
+def _looks(count: int) -> list[tuple[str, str]]:
+    """Pairs of a style and a colour; a colour comes again only in another style."""
+    return list(islice(cycle(product(_STYLES, _COLOURS)), count))
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Each with its neighbours' mean, over fewer of them at the ends; (N,)."""
+    window = np.ones(2 * _WIDTH + 1)
+    return np.convolve(values, window, mode="same") / np.convolve(np.ones_like(values), window, mode="same")
+
+
+def _draw_line(axes: Any, line: _Line, colour: str, style: str) -> None:
+    many = len(line.steps) > _MANY
+    if many:
+        axes.plot(line.steps, line.cosines, ".", color=colour, alpha=0.3, markersize=4, markeredgewidth=0)
+    marker = "" if many else "."  # one record alone would be an invisible line
+    axes.plot(line.steps, line.trend, style, color=colour, linewidth=1.8, marker=marker, label=line.pair)
+
+
+def _label(axes: Any) -> None:
+    axes.set_xlabel("optimizer step")
+    axes.set_ylabel("cosine between gradients")
+    axes.set_title("Do the tasks agree on the encoder?", loc="left", fontsize=11)
+    axes.set_ylim(-1.05, 1.05)
+    axes.set_yticks([-1, -0.5, 0, 0.5, 1])
+    axes.margins(x=0.02)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    for text, height, anchor in (("they agree", 0.97, "top"), ("they are in conflict", -0.97, "bottom")):
+        axes.text(1, height, text, transform=axes.get_yaxis_transform(), ha="right", va=anchor, color=_GREY, fontsize=9)

@@ -36,19 +36,12 @@ class LearningRates:
     patterns: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
-        bands = [self.upper, self.lower, self.boundary]
-        if self.patterns is None and self.heads is None and self.backbone is None:
-            raise ValueError("learning_rates need the rate of the heads, of the backbone, or patterns")
-        if any(each is not None for each in bands):
-            if self.backbone is not None or None in bands:
-                raise ValueError(
-                    "learning_rates in bands need upper, lower and boundary, all three, and no backbone; given: "
-                    f"upper {self.upper}, lower {self.lower}, boundary {self.boundary}, backbone {self.backbone}"
-                )
+        self._check_ways()
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
         given = {"heads": self.heads, "backbone": self.backbone, "upper": self.upper, "lower": self.lower}
-        for name, rate in {**given, **(self.patterns or {})}.items():
+        # Not in one dict: a pattern may be called "heads".
+        for name, rate in (*given.items(), *(self.patterns or {}).items()):
             if rate is not None and rate < 0:
                 raise ValueError(f"learning rates must not be negative; given: {name} {rate}")
         for pattern in self.patterns or {}:
@@ -79,7 +72,7 @@ class LearningRates:
             top: Depth of the topmost layer.
             trained: The plain names of those that train.
         """
-        if self.boundary is not None and not 0 < self.boundary < top:
+        if self.boundary is not None and not 0 <= self.boundary < top:
             return f"boundary is {self.boundary}; this encoder has the layers 0 to {top - 1}"
         for pattern in self.patterns or {}:
             if not any(re.search(pattern, name) for name in depths):
@@ -87,6 +80,18 @@ class LearningRates:
                 return f"the pattern {pattern!r} is found in no parameter's name; these are like {example!r}"
         lacking = [name for name in depths if name in trained and self.rate(name, depths[name], top) is None]
         return f"{len(lacking)} parameters that train have none, such as {lacking[0]!r}" if lacking else None
+
+    def _check_ways(self) -> None:
+        bands = (self.upper, self.lower, self.boundary)
+        if not self.patterns and all(each is None for each in (self.heads, self.backbone, *bands)):
+            raise ValueError("learning_rates need the rate of the heads, of the backbone, or patterns")
+        if bands != (None, None, None) and (self.backbone is not None or None in bands):
+            raise ValueError(
+                "learning_rates in bands need upper, lower and boundary, all three, and no backbone; given: "
+                f"upper {self.upper}, lower {self.lower}, boundary {self.boundary}, backbone {self.backbone}"
+            )
+        if self.layer_decay != 1 and self.backbone is None:
+            raise ValueError(f"layer_decay is {self.layer_decay}, but there is no rate of the backbone to lower")
 
 
 def parse_rates(given: LearningRates | dict[str, Any]) -> LearningRates:

@@ -36,8 +36,15 @@ CAUSES = [
         *("tests/unit/test_losses.py", "classes_of_weight_zero"),
     ),
     Cause(
+        "P2 the smoothing of classes of weight zero has a sum all the same",
+        *(LOSSES, "total * (divisor > 0)", "total"),
+        *("tests/unit/test_losses.py", "classes_of_weight_zero"),
+    ),
+    Cause(
         "P3 a missing position counts as a negative",
-        *(LOSSES, "each.where(labelled(labels, task.problem_type), 0).sum()", "each.sum()"),
+        LOSSES,
+        "each.where(labelled(labels, task.problem_type), 0).sum()\n\n\ndef _focus(",
+        "each.sum()\n\n\ndef _focus(",
         *("tests/unit/test_losses.py", "missing_position"),
     ),
     Cause(
@@ -88,6 +95,11 @@ CAUSES = [
         *("tests/unit/training/test_metrics.py", "constant_predictions"),
     ),
     Cause(
+        "P18 a NaN kappa poisons the mean",
+        *(METRICS, 'weights="quadratic") if len(ranks) > 1 else 0.0', 'weights="quadratic")'),
+        *("tests/unit/training/test_metrics.py", "never_differ_have_no_kappa"),
+    ),
+    Cause(
         "P30 what is frozen is in no group",
         GROUPS,
         "for name, parameter in model.named_parameters():\n",
@@ -98,6 +110,16 @@ CAUSES = [
         "P33 a frozen encoder keeps its dropout",
         *(FREEZING, "if trainable and not any(trainable):", "if False:"),
         *("tests/unit/training/test_trainer.py", "runs_without_dropout"),
+    ),
+    Cause(
+        "P34 patterns are searched in the names that peft gives",
+        *(GROUPS, "phase.rate(plain_name(name), ", "phase.rate(name, "),
+        *("tests/unit/training/test_parameter_groups.py", "without_what_peft_adds"),
+    ),
+    Cause(
+        "P34 parts are looked for under the names that peft gives",
+        *(FREEZING, "_holds(part, plain_name(name), depth, top)", "_holds(part, name, depth, top)"),
+        *("tests/unit/training/test_freezing.py", "copy_that_trains"),
     ),
     Cause(
         "P37 no post_init",
@@ -124,6 +146,11 @@ CAUSES = [
         "        self.scale = nn.Parameter(torch.ones(64))\n"
         "        for task in config.tasks:\n            self.add_module",
         *("tests/unit/test_modeling.py", "drawn_and_not_garbage"),
+    ),
+    Cause(
+        "P40 cut points that _init_weights does not set",
+        *(MODEL, "initialization.zeros_(module.cuts)", "pass"),
+        *("tests/unit/test_cumulative_logits.py", "zeros_and_not_garbage"),
     ),
     Cause(
         "P42 two tasks share a head that is not declared tied",

@@ -154,10 +154,14 @@ def test_every_problem_is_reported() -> None:
         {"tasks": [{**TOPIC, "labels": "film"}], "data": {}},
         {"tasks": [{**TOPIC, "labels": [1, 2]}], "data": {"split": {"test": "much"}}},
         {"tasks": [{"name": "topic", "problem_type": ["regression"]}], "data": {"train": None}},
+        {"tasks": [TOPIC], "sampling": "often", "lora": 4, "training": "long", "freeze": 3, "learning_rates": 1},
+        {"tasks": [TOPIC], "phases": [{"until": "later"}]},
+        {"tasks": [TOPIC], "phases": [{"train": 3}]},
+        {"tasks": [{**TOPIC, "class_weights": "much", "loss": 3}], "sampling": {"task": ["topic"], "strategy": 1}},
     ],
 )
 def test_a_malformed_part_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
-    assert consistency_problems(malformed) == []
+    assert consistency_problems({"backbone": "some/encoder", **malformed}) == []
 
 
 def test_a_task_without_a_name_is_not_reported_as_no_task() -> None:
@@ -173,4 +177,59 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
 
 
 def test_a_task_whose_name_is_no_word_is_left_to_the_report_of_that() -> None:
-    assert consistency_problems({"tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []
+    assert (
+        consistency_problems({"backbone": "some/encoder", "tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"backbone": None}, "backbone: is missing; name an encoder, or a trained model by start_from"),
+        ({"rename_labels": {"a": "b"}}, "rename_labels: there is no start_from whose labels could be renamed"),
+        (
+            {"lora": {"lora_alfa": 8}},
+            "lora.lora_alfa: no such setting of peft's LoraConfig; did you mean 'lora_alpha'?",
+        ),
+        ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: is not to be set; every head is trained"),
+        (
+            {"tokens_per_batch": 512, "training": {"per_device_train_batch_size": 8}},
+            "tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size",
+        ),
+        (
+            {"tokens_per_batch": 512, "sampling": {"strategy": "round_robin"}},
+            "sampling.strategy: 'round_robin' does not go with tokens_per_batch; leave one out",
+        ),
+        (
+            {"sampling": {"strategy": "balanced", "task": "topics"}},
+            "sampling.task: no such task; did you mean 'topic'?",
+        ),
+        ({"freeze": ["layers"]}, "freeze: 'layers' names no part of a model; these are everything, backbone,"),
+        ({"freeze": ["backbone"], "phases": [{"train": ["heads"]}]}, "freeze: what is frozen is said in the phases"),
+        ({"phases": []}, "phases: must be a list with at least one phase"),
+        ({"phases": [{"train": ["heads.topics"]}]}, "phases[0].train: 'heads.topics': no such task; did you mean"),
+        (
+            {"phases": [{"until": "no improvement of topic_f1 for 2 evaluations"}, {}]},
+            "phases[0]: there is no metric 'topic_f1'; did you mean 'topic_macro_f1'?",
+        ),
+    ],
+)
+def test_words_about_training_that_do_not_fit_are_a_problem(words: dict[str, Any], problem: str) -> None:
+    found = consistency_problems({**content(TOPIC, split={"validation": 0.1}), **words})
+
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+def test_a_phase_that_waits_for_a_metric_needs_validation_rows() -> None:
+    phases = [{"until": "no improvement of score for 2 evaluations"}, {}]
+
+    assert consistency_problems({**content(TOPIC), "phases": phases}) == [
+        "phases[0]: score is asked for, but nothing is evaluated during training"
+    ]
+
+
+def test_an_ordinal_task_needs_its_labels_in_order() -> None:
+    assert consistency_problems(content({"name": "stars", "problem_type": "ordinal_regression"})) == [
+        "tasks[0].labels: ordinal_regression needs its labels in order, the lowest first"
+    ]

@@ -49,7 +49,8 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path, name: str) -> None
     (tmp_path / name).mkdir(parents=True)
 
     with pytest.raises(
-        FileExistsError, match=rf"output_dir {tmp_path} holds a run already; .* add resume=true to go on with it, or --force"
+        FileExistsError,
+        match=rf"output_dir {tmp_path} holds a run already; .* add resume=true to go on with it, or --force",
     ):
         check_output(tmp_path, force=False)
 

@@ -292,7 +292,9 @@ def test_a_number_of_ranks_names_them(tmp_path: Path) -> None:
 def test_ranks_that_are_not_given_are_an_error_for_the_alphabet_is_no_order(tmp_path: Path) -> None:
     source = write(tmp_path, "text,grade\na,fine\nb,poor\n", ["grade"])
 
-    with pytest.raises(ValueError, match="task 'grade': ordinal_regression needs its labels in order, the lowest first"):
+    with pytest.raises(
+        ValueError, match="task 'grade': ordinal_regression needs its labels in order, the lowest first"
+    ):
         resolve_tasks([{"name": "grade", "problem_type": "ordinal_regression"}], [source])
 
 

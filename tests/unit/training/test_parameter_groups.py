@@ -3,10 +3,11 @@
 from collections import Counter
 
 import pytest
+import torch
 from peft import LoraConfig, get_peft_model
 
 from modeling_multitask import LearningRates, MultiTaskConfig, MultiTaskModel
-from modeling_multitask.training.parameter_groups import layer_depths, parameter_groups
+from modeling_multitask.training.parameter_groups import layer_depths, parameter_groups, plain_name
 from tests.conftest import tiny_bert_config
 from tests.unit.test_modeling import each_family, of_family
 
@@ -88,13 +89,79 @@ def test_frozen_parameters_are_in_the_groups_so_that_they_can_be_unfrozen(model:
     assert "backbone.embeddings.word_embeddings.weight" in names
 
 
+def test_cut_points_of_ranks_are_not_decayed(model: MultiTaskModel) -> None:
+    decay = {n: group["weight_decay"] for group in parameter_groups(model, RATES, 0.01) for n in names_of(group)}
+
+    assert (decay["heads.grade.7.score.weight"], decay["heads.grade.7.cuts"]) == (0.01, 0.0)
+
+
+def test_groups_are_named_by_their_part_from_the_top_down(model: MultiTaskModel) -> None:
+    names = [group["name"] for group in parameter_groups(model, RATES, 0.01)]
+
+    assert list(dict.fromkeys(names)) == ["heads", "layers.1", "layers.0", "embeddings"]
+
+
+def test_each_group_has_its_rate_in_every_phase_and_the_first_to_begin_with(model: MultiTaskModel) -> None:
+    groups = parameter_groups(model, [LearningRates(heads=1e-2), RATES], 0.01)
+
+    rates = {group["name"]: (group["lr"], group["rates"]) for group in groups}
+    assert rates == {
+        "heads": (1e-2, (1e-2, 1e-3)),
+        "layers.1": (0.0, (0.0, 1e-4)),
+        "layers.0": (0.0, (0.0, 0.5e-4)),
+        "embeddings": (0.0, (0.0, 0.25e-4)),
+    }
+
+
+def test_what_one_phase_tells_apart_is_apart_in_every_phase(model: MultiTaskModel) -> None:
+    apart = LearningRates(heads=1e-3, backbone=1e-4, layer_decay=0.5, patterns={r"^heads\.topic\.": 2e-3})
+
+    groups = [group for group in parameter_groups(model, [RATES, apart], 0.01) if group["name"] == "heads"]
+
+    topic = [group["rates"] for group in groups if names_of(group)[0].startswith("heads.topic.")]
+    assert topic == [(1e-3, 2e-3)] * 2
+    assert {group["rates"] for group in groups} == {(1e-3, 1e-3), (1e-3, 2e-3)}
+
+
+def test_groups_are_taken_by_an_optimizer_of_torch_and_come_back_from_its_state(model: MultiTaskModel) -> None:
+    groups = parameter_groups(model, [RATES, RATES], 0.01)
+    saved = torch.optim.AdamW(groups).state_dict()
+
+    again = torch.optim.AdamW(parameter_groups(model, [RATES, RATES], 0.01))
+    again.load_state_dict(saved)
+
+    assert [(group["name"], group["rates"]) for group in again.param_groups] == [
+        (group["name"], group["rates"]) for group in groups
+    ]
+
+
 @pytest.mark.parametrize(
-    ("rates", "message"),
+    ("name", "plain"),
     [
-        ({"heads": -1.0, "backbone": 0.0}, "learning rates must not be negative; given: heads -1.0"),
-        ({"heads": 1.0, "backbone": 1.0, "layer_decay": 0.0}, "layer_decay is 0.0; it must be above 0 and at most 1"),
+        ("backbone.embeddings.word_embeddings.weight", "backbone.embeddings.word_embeddings.weight"),
+        ("base_model.model.backbone.layer.0.query.base_layer.weight", "backbone.layer.0.query.weight"),
+        (
+            "base_model.model.backbone.layer.0.query.lora_A.default.weight",
+            "backbone.layer.0.query.lora_A.default.weight",
+        ),
+        ("base_model.model.heads.topic.original_module.0.bias", "heads.topic.0.bias"),
+        ("base_model.model.heads.topic.modules_to_save.default.0.bias", "heads.topic.0.bias"),
+        ("base_model.model.heads.modules_to_save.default.topic.0.bias", "heads.topic.0.bias"),
     ],
 )
-def test_rates_that_cannot_be_are_refused(rates: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        LearningRates(**rates)
+def test_a_plain_name_is_without_what_peft_adds(name: str, plain: str) -> None:
+    # P34
+    assert plain_name(name) == plain
+
+
+def test_patterns_are_searched_in_names_without_what_peft_adds(model: MultiTaskModel) -> None:
+    # P34
+    adapted = get_peft_model(model, LoraConfig(target_modules=["query"], modules_to_save=["heads.topic"]))
+    patterns = {r"^heads\.topic\.0\.weight$": 3.0, r"self\.query\.weight$": 2.0, ".*": 1.0}
+
+    groups = parameter_groups(adapted, LearningRates(patterns=patterns), 0.01)
+
+    rate = {name: group["lr"] for group in groups for name in names_of(group)}
+    assert rate["base_model.model.heads.topic.modules_to_save.default.0.weight"] == 3.0
+    assert rate["base_model.model.backbone.encoder.layer.0.attention.self.query.base_layer.weight"] == 2.0
+    assert rate["base_model.model.backbone.encoder.layer.0.attention.self.key.weight"] == 1.0

@@ -1,0 +1,154 @@
+"""What balances the tasks gives the same over two processes as over one, and leaves them the same."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+# Every balancing in one launch: a process takes longer to start than to train.
+TRAIN = """
+import sys
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import AutoTokenizer, TrainerCallback
+from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+
+backbone, output, batch_size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+words = "the a good bad film phone food was is very not plot screen soup".split()
+rows = Dataset.from_dict({
+    "text": [" ".join(words[(i * k) % len(words)] for k in (1, 3, 5)) for i in range(16)],
+    "topic": [None if i % 3 == 1 else i % 3 for i in range(16)],
+    "sentiment": [i % 2 if i % 4 == 0 or i == 5 else None for i in range(16)],
+    "rating": [i / 8 if i in (0, 1, 3, 6) else None for i in range(16)],  # the second process has none
+})
+tasks = [
+    {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y", "z"],
+     "class_weights": [0.5, 1.0, 2.0]},
+    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["no", "yes"], "weight": 0.5},
+    {"name": "rating", "problem_type": "regression"},
+]
+
+class Keep(TrainerCallback):
+    def __init__(self, trainer):
+        self.trainer, self.model, self.learned = trainer, [], []
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        self.model.append(torch.cat([p.grad.flatten() for p in self.trainer.model.parameters()]))
+        self.learned.append([p.grad.clone() for p in self.trainer.balancing.parameters()])
+
+def train(number, **settings):
+    torch.manual_seed(0)
+    model = MultiTaskModel.from_backbone(backbone, tasks[:number], head={"hidden_sizes": [16], "dropout": 0.0},
+                                         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    trainer = MultiTaskTrainer(
+        model=model,
+        args=MultiTaskTrainingArguments(
+            output, max_steps=3, per_device_train_batch_size=batch_size, train_sampling_strategy="sequential",
+            learning_rate=1e-2, report_to="none", use_cpu=True, disable_tqdm=True, max_grad_norm=0.0,
+            save_strategy="no", dataloader_pin_memory=False, **settings,
+        ),
+        train_dataset=rows,
+        processing_class=AutoTokenizer.from_pretrained(backbone),
+    )
+    keep = Keep(trainer)
+    trainer.add_callback(keep)  # after the balancing's own
+    trainer.train()
+    parameters = [*model.parameters(), *trainer.balancing.parameters()]
+    return {
+        "gradient": keep.model[0],
+        "learned": keep.learned[0],
+        "weights": torch.cat([p.detach().flatten() for p in parameters]),
+        "cosines": [line for line in trainer.state.log_history if any(name.endswith("_cosine") for name in line)],
+        "means": getattr(trainer.balancing, "means", None),
+    }
+
+runs = {
+    "sum": train(3, conflict="log"),
+    "uncertainty": train(3, balancing="uncertainty"),
+    "dwa": train(3, balancing="dwa"),
+    "pcgrad": train(2, balancing="pcgrad"),
+    "pcgrad of three": train(3, balancing="pcgrad"),
+    "upgrad": train(3, balancing="upgrad"),
+    "nash_mtl": train(3, balancing="nash_mtl"),
+}
+torch.save(runs, f"{output}/{PartialState().process_index}.pt")
+PartialState().wait_for_everyone()
+PartialState().destroy_process_group()
+"""
+
+
+def launch(folder: Path, backbone: Path, *, processes: int) -> list[dict[str, Any]]:
+    """By process, what every balancing made of 16 rows in each of three steps."""
+    (folder / "train.py").write_text(TRAIN)
+    start = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
+    finished = subprocess.run(
+        [sys.executable, *start, str(folder / "train.py"), str(backbone), str(folder), str(16 // processes)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-4000:]
+    return [torch.load(folder / f"{rank}.pt") for rank in range(processes)]
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> dict[str, Any]:
+    """All 16 rows in one process."""
+    return launch(tmp_path_factory.mktemp("one"), backbone, processes=1)[0]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> list[dict[str, Any]]:
+    """8 rows in each of two processes."""
+    return launch(tmp_path_factory.mktemp("two"), backbone, processes=2)
+
+
+def far_from(one: Tensor, other: Tensor) -> float:
+    """The norm of the difference over the norm of the second."""
+    return ((one - other).norm() / other.norm()).item()
+
+
+# Float32 sums in another order. UPGrad's solver takes in the products of the gradients as float32 gives them.
+@pytest.mark.parametrize(
+    ("balancing", "tolerance"), [("sum", 5e-6), ("uncertainty", 5e-6), ("pcgrad", 5e-6), ("upgrad", 2e-5)]
+)
+def test_two_processes_take_a_step_with_the_gradient_of_one(
+    one: dict[str, Any], two: list[dict[str, Any]], balancing: str, tolerance: float
+) -> None:
+    # P8: labels are missing unevenly, and the second process has none of one task.
+    assert far_from(two[0][balancing]["gradient"], one[balancing]["gradient"]) <= tolerance
+
+
+def test_two_processes_give_variances_the_gradient_of_one(one: dict[str, Any], two: list[dict[str, Any]]) -> None:
+    # P8, P10: DDP knows nothing of what is learned beside the model.
+    assert far_from(two[0]["uncertainty"]["learned"][0], one["uncertainty"]["learned"][0]) <= 5e-6
+
+
+def test_two_processes_measure_the_cosines_of_one(one: dict[str, Any], two: list[dict[str, Any]]) -> None:
+    first = one["sum"]["cosines"][0]
+
+    assert two[0]["sum"]["cosines"][0] == pytest.approx(first, abs=5e-6)
+
+
+def test_two_processes_count_the_mean_losses_of_one(one: dict[str, Any], two: list[dict[str, Any]]) -> None:
+    # Of the second and third epoch, after steps of Adam: where a gradient is near 0, its rounding decides the step.
+    means = [pytest.approx(means, rel=1e-3) for means in one["dwa"]["means"]]
+
+    assert two[1]["dwa"]["means"] == means
+
+
+@pytest.mark.parametrize("balancing", ["uncertainty", "dwa", "pcgrad", "pcgrad of three", "upgrad", "nash_mtl"])
+def test_replicas_are_the_same_after_three_steps(two: list[dict[str, Any]], balancing: str) -> None:
+    # PCGrad draws an order for three tasks, and a solver may differ in the last digit: one process decides.
+    assert torch.equal(two[0][balancing]["weights"], two[1][balancing]["weights"])

@@ -1,0 +1,152 @@
+"""A run that is killed at any moment goes on from its last whole checkpoint, to the very same weights."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import ROOT
+
+PHASES = """
+learning_rates: {heads: 1e-3, backbone: 1e-4, layer_decay: 0.5}
+phases:
+  - {train: [heads], until: epoch 1}
+  - {train: [heads, layers.1], until: no improvement of score for 1 evaluation}
+  - {train: [everything]}
+balancing: uncertainty
+"""
+ADAPTERS = "lora: {r: 2, lora_dropout: 0.1}\n"
+KINDS = {
+    "plain": "learning_rates: {heads: 1e-3, backbone: 1e-4}\nsampling: {strategy: balanced, task: topic}\n",
+    "phases": PHASES,
+    "adapters": f"learning_rates: {{heads: 1e-3, backbone: 1e-3}}\n{ADAPTERS}",
+    "adapters in phases": PHASES + ADAPTERS,
+}
+RECIPE = """
+backbone: {backbone}
+max_length: 16
+head: {{hidden_sizes: [16, 16]}}
+tasks:
+  - {{name: topic, problem_type: single_label_classification}}
+  - {{name: liked, problem_type: binary_classification, labels: ["no", "yes"]}}
+data:
+  train: {{path: train.csv, labels: {{topic: topic, liked: liked}}}}
+  split: {{validation: 0.2}}
+training:
+  num_train_epochs: 4
+  per_device_train_batch_size: 4
+  gradient_accumulation_steps: 2
+  eval_strategy: steps
+  eval_steps: 3
+  save_strategy: steps
+  save_steps: 3
+  bf16: false
+output_dir: out
+"""
+
+
+def write(folder: Path, backbone: Path, kind: str) -> Path:
+    folder.mkdir()
+    rows = [
+        f"the {word} was {'good' if i % 2 else 'not bad'},{word if i % 3 else ''},{'' if i % 5 == 1 else ['no', 'yes'][i % 2]}"
+        for i in range(20)
+        for word in ("film", "phone", "soup")
+    ]
+    (folder / "train.csv").write_text("\n".join(["text,topic,liked", *rows]) + "\n")
+    (folder / "recipe.yaml").write_text(RECIPE.format(backbone=backbone) + KINDS[kind])
+    return folder
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.train", "recipe.yaml", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(folder: Path, *words: str) -> str:
+    process = start(folder, *words)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output[-4000:]
+    return output
+
+
+def kill_after(folder: Path, seconds: float, *words: str) -> bool:
+    """Whether the run was still going on when it was killed."""
+    process = start(folder, *words)
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+    return False
+
+
+def kill_once(folder: Path, pattern: str) -> None:
+    """Kills a run as soon as a file of this name is seen."""
+    process = start(folder)
+    while process.poll() is None and not any(re.search(pattern, str(path)) for path in folder.rglob("*")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "out" / "model" / "model.safetensors")
+
+
+def assert_same(one: Path, other: Path) -> None:
+    expected, given = weights(one), weights(other)
+    assert expected.keys() == given.keys()
+    assert [name for name in expected if not torch.equal(expected[name], given[name])] == []
+    assert (one / "out" / "results.json").read_text() == (other / "out" / "results.json").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["adapters in phases"])
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path, backbone: Path, kind: str) -> None:
+    # P19
+    finish(write(tmp_path / "whole", backbone, kind))
+    killed = write(tmp_path / "killed", backbone, kind)
+    kill_once(killed, r"checkpoint-9/trainer_state\.json$")
+
+    output = finish(killed, "resume=true")
+
+    assert re.search(r"Training goes on from .*checkpoint-\d+", output)
+    assert_same(tmp_path / "whole", killed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path, backbone: Path, kind: str) -> None:
+    started = time.monotonic()
+    finish(write(tmp_path / "whole", backbone, kind))
+    whole_run = time.monotonic() - started
+    killed = write(tmp_path / "killed", backbone, kind)
+    moments = random.Random(0)
+
+    kills = 0
+    while kills < 20:
+        kills += kill_after(killed, moments.uniform(0.3, 1.0) * whole_run, "resume=true")
+        finished = (killed / "out" / "results.json").exists()
+        if finished and kills < 20:  # begin again: what is asked is twenty kills, not one run
+            assert_same(tmp_path / "whole", killed)
+            subprocess.run(["rm", "-rf", str(killed / "out")], check=True)
+
+    finish(killed, "resume=true")
+    assert_same(tmp_path / "whole", killed)
