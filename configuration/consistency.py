@@ -13,7 +13,6 @@ from modeling_multitask.configuration_multitask import (
     task_list_problem,
     task_loss_problem,
 )
-
 from modeling_multitask.training.freezing import part_problem
 from modeling_multitask.training.lora import lora_problem
 from modeling_multitask.training.metrics import metric_names

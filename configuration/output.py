@@ -1,7 +1,6 @@
 """What a run leaves in its `output_dir`, and what a resumed one finds there."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -102,4 +101,4 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     """Writes JSON so that a reader finds all of it or none."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)

@@ -7,8 +7,6 @@ import math
 import tempfile
 from dataclasses import dataclass
 
-from torch.utils.data import DataLoader
-
 from modeling_multitask import MultiTaskTrainer
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.parameter_groups import parameter_depths, parameter_groups
@@ -102,7 +100,7 @@ def make_plan(prepared: Prepared) -> Plan:
         steps=arguments.max_steps if arguments.max_steps > 0 else epochs,
         rows={name: len(rows) for name, rows in prepared.rows.items()},
         labelled=labelled_rows(prepared.rows["train"], prepared.tasks),
-        memory=_memory(trainer, groups, loader, trained),
+        memory=_memory(trainer, groups, trained),
     )
 
 
@@ -113,9 +111,7 @@ def _group(group: dict, trained: list[set[str]]) -> Group:
     return Group(group["name"], group["weight_decay"], sum(sizes.values()), rates, counts)
 
 
-def _memory(
-    trainer: MultiTaskTrainer, groups: list[Group], loader: DataLoader, trained: list[set[str]]
-) -> dict[str, int]:
+def _memory(trainer: MultiTaskTrainer, groups: list[Group], trained: list[set[str]]) -> dict[str, int]:
     """Bytes at the peak, of the phase that trains most."""
     most = max(sum(group.trained[i] for group in groups) for i in range(len(trained)))
     return {

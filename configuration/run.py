@@ -211,7 +211,7 @@ def build_model(
     """
     # The new heads' and adapters' first weights are drawn here, before the Trainer sets the seed.
     set_seed(recipe.seed)
-    head = recipe.head and recipe.head.model_dump()
+    head = None if recipe.head is None else recipe.head.model_dump()
     if trained is not None:
         with _as_recipe_error(recipe, "start_from"):
             model = grow(trained, tasks, head=head, max_length=recipe.max_length)

@@ -24,7 +24,8 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: s
     config.base_model_name_or_path = str(folder / "base")
     model.save_pretrained(folder)
     # peft names the class of the model, which nobody else can import; the Auto class finds it in the base's files.
-    config.save_pretrained(folder, auto_mapping_dict={"base_model_class": "AutoModel", "parent_library": "transformers"})
+    auto_class = {"base_model_class": "AutoModel", "parent_library": "transformers"}
+    config.save_pretrained(folder, auto_mapping_dict=auto_class)
     _name_magnitudes(folder / "adapter_model.safetensors")
     save_tokenizer(tokenizer, model.config.max_length, folder)
 

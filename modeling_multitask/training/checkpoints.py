@@ -17,7 +17,7 @@ def last_whole_checkpoint(folder: Path) -> tuple[Path | None, dict[Path, str]]:
     Args:
         folder: Where the run keeps its `checkpoint-N`.
     """
-    damaged = {}
+    damaged: dict[Path, str] = {}
     for checkpoint in sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True):
         reason = damage(checkpoint)
         if reason is None:
@@ -32,18 +32,29 @@ def damage(checkpoint: Path) -> str | None:
     The Trainer writes its state last, so that what lacks it is half written; the other files are looked into all
     the same, since a full disk or a lost machine cuts off any of them.
     """
+    return _state_damage(checkpoint) or _missing(checkpoint) or _cut_off(checkpoint)
+
+
+def _state_damage(checkpoint: Path) -> str | None:
     try:
         state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return f"{TRAINER_STATE_NAME} is missing"
     except ValueError:
         return f"{TRAINER_STATE_NAME} is cut off"
-    if state.get("global_step") != _steps(checkpoint):
-        return f"{TRAINER_STATE_NAME} is of step {state.get('global_step')}"
+    step = state.get("global_step")
+    return None if step == _steps(checkpoint) else f"{TRAINER_STATE_NAME} is of step {step}"
+
+
+def _missing(checkpoint: Path) -> str | None:
     if not any((checkpoint / name).is_file() for name in _WEIGHTS):
         return "the weights are missing"
     if not any((checkpoint / name).exists() for name in ("optimizer.pt", "optimizer.bin", "optimizer_0")):
         return "the optimizer's state is missing (was save_only_model set?)"
+    return None
+
+
+def _cut_off(checkpoint: Path) -> str | None:
     for path in sorted(checkpoint.iterdir()):
         if path.suffix == ".safetensors" and not _is_whole_safetensors(path):
             return f"{path.name} is cut off"

@@ -11,7 +11,9 @@ from ..configuration_multitask import TaskConfig
 BALANCED = "balanced"
 
 
-def with_balanced_weights(task: TaskConfig, rows: Dataset, *, class_weights: Any = None, pos_weight: Any = None) -> TaskConfig:
+def with_balanced_weights(
+    task: TaskConfig, rows: Dataset, *, class_weights: Any = None, pos_weight: Any = None
+) -> TaskConfig:
     """The task with weights from these rows, where they are asked for by `balanced`.
 
     Args:

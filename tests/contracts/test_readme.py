@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 from transformers import AutoTokenizer
 
 from configuration import RecipeError, load_recipe
@@ -25,6 +27,16 @@ TASKS = [
 def blocks(language: str) -> list[str]:
     """The fenced blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def read_yaml_text(text: str) -> Any:
+    """The content of a YAML text."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def write_yaml(content: Any, path: Path) -> None:
+    """Writes a YAML file."""
+    YAML(typ="safe", pure=True).dump(content, path)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +81,22 @@ def test_the_recipe_parses(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(blocks("yaml")[0])
 
     assert load_recipe(tmp_path / "recipe.yaml").tasks[1].labels == ["negative", "positive"]
+
+
+WORDS = read_yaml_text(blocks("yaml")[1])
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_about_training_parses(tmp_path: Path, word: str) -> None:
+    content = read_yaml_text(blocks("yaml")[0])
+    if word == "tasks":
+        content["tasks"][0] = WORDS["tasks"][0]
+    else:
+        content[word] = WORDS[word]
+    content.pop({"phases": "freeze", "tokens_per_batch": "training"}.get(word), None)
+    write_yaml(content, tmp_path / "recipe.yaml")
+
+    assert load_recipe(tmp_path / "recipe.yaml")
 
 
 def test_the_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
