@@ -149,7 +149,7 @@ def test_no_row_is_left_out_of_an_epoch_of_two_processes(two: list[dict[str, Any
     assert {row for batches in first_epoch for batch in batches for row in batch} == set(range(19))
 
 
-def test_two_processes_never_hold_a_row_of_the_other_but_to_fill_up(two: list[dict[str, Any]]) -> None:
+def test_a_row_comes_twice_only_to_fill_up_the_last_round(two: list[dict[str, Any]]) -> None:
     # 19 rows in batches of 4 for each of two: three rounds of 8 hold 24, and the first 5 rows come again.
     first_epoch = [row for process in two for batch in process["concatenated"]["seen"][:3] for row in batch]
 
@@ -167,7 +167,14 @@ def test_evaluation_counts_every_labelled_row_once(two: list[dict[str, Any]], ca
 
 def test_both_processes_see_the_same_metrics(two: list[dict[str, Any]]) -> None:
     # They decide when a phase ends: else one process would go on and wait for the other.
-    one, other = ({name: value for name, value in each["phases"]["metrics"].items() if "per_second" not in name and "runtime" not in name} for each in two)
+    one, other = (
+        {
+            name: value
+            for name, value in each["phases"]["metrics"].items()
+            if "per_second" not in name and "runtime" not in name
+        }
+        for each in two
+    )
 
     assert one == other
 

@@ -11,6 +11,10 @@ TRAINER = "modeling_multitask/training/trainer.py"
 METRICS = "modeling_multitask/training/metrics.py"
 FREEZING = "modeling_multitask/training/freezing.py"
 GROUPS = "modeling_multitask/training/parameter_groups.py"
+ARGUMENTS = "modeling_multitask/training/arguments.py"
+BALANCING = "modeling_multitask/training/balancing.py"
+PHASES = "modeling_multitask/training/phases.py"
+SAMPLING = "modeling_multitask/training/sampling.py"
 
 
 class Cause(NamedTuple):
@@ -63,6 +67,30 @@ CAUSES = [
         *("tests/unit/training/test_trainer.py", "smoothing_by_the_trainers_own"),
     ),
     Cause(
+        "P10 learned weights are not in the optimizer",
+        *(TRAINER, "if learned := self.balancing.parameters():", "if learned := []:"),
+        *("tests/unit/training/test_balancing.py", "variances_move"),
+    ),
+    Cause(
+        "P10 learned weights decay",
+        *(TRAINER, '"weight_decay": 0.0, "name": "balancing"', '"weight_decay": 0.1, "name": "balancing"'),
+        *("tests/unit/training/test_balancing.py", "without_weight_decay"),
+    ),
+    Cause(
+        "P10 learned weights are not reloaded",
+        *(
+            BALANCING,
+            'self.log_variances.data = torch.tensor(attributes["log_variances"]',
+            'torch.tensor(attributes["log_variances"]',
+        ),
+        *("tests/unit/training/test_balancing.py", "saved_and_reloaded"),
+    ),
+    Cause(
+        "P10 nobody clears the gradient of learned weights",
+        *(BALANCING, "self.log_variances.grad = None", "pass"),
+        *("tests/unit/training/test_balancing.py", "nothing_of_the_step_before"),
+    ),
+    Cause(
         "P11 label columns are removed as unused",
         *(TRAINER, '"text", *labels]', '"text"]'),
         *("tests/unit/training/test_trainer.py", "survive_the_removal"),
@@ -100,11 +128,56 @@ CAUSES = [
         *("tests/unit/training/test_metrics.py", "never_differ_have_no_kappa"),
     ),
     Cause(
+        "P19 the last checkpoint of an epoch comes before what ends the epoch",
+        *(TRAINER, "(EpochEndCallback(), self.phases,", "(self.phases,"),
+        *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and (phases or dwa)"),
+    ),
+    Cause(
+        "P19 a resumed run begins with the first phase",
+        *(PHASES, '(saved["attributes"] if saved else fresh)', "fresh"),
+        *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and phases"),
+    ),
+    Cause(
+        "P19 a resumed run goes without what the balancing has counted",
+        *(BALANCING, 'self.restore(saved["attributes"])', "pass"),
+        *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and dwa"),
+    ),
+    Cause(
+        "P19 a resumed run begins with the order of the first epoch",
+        *(SAMPLING, "self.sampler.set_epoch(int(state.epoch or 0))", "pass"),
+        *("tests/unit/training/test_resume.py", "same_order and middle"),
+    ),
+    Cause(
+        "P19 a run that its phases ended takes one more step",
+        *(TRAINER, "if self.control.should_training_stop:", "if False:"),
+        *("tests/unit/training/test_resume.py", "does_not_go_on"),
+    ),
+    Cause(
+        "P20 a compiled model is asked for the gradient of each task",
+        *(ARGUMENTS, "if compiles and (", "if False and ("),
+        *("tests/unit/training/test_gradients.py", "compiled_model"),
+    ),
+    Cause(
+        "P28 a head without labels gets no gradient",
+        MODEL,
+        "losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name))",
+        "losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name)) "
+        "if (given >= 0).any() else logits[task.name].new_zeros(())",
+        *("tests/integration/test_uneven_processes.py", "process_has_no_label and checkpointing"),
+    ),
+    Cause(
         "P30 what is frozen is in no group",
         GROUPS,
         "for name, parameter in model.named_parameters():\n",
         "for name, parameter in [pair for pair in model.named_parameters() if pair[1].requires_grad]:\n",
         *("tests/unit/training/test_parameter_groups.py", "frozen_parameters_are_in_the_groups"),
+    ),
+    Cause(
+        "P31 DDP is set up when parts are frozen already",
+        TRAINER,
+        "self.phases = PhaseCallback(args.schedule(), trainable)",
+        "self.phases = PhaseCallback(args.schedule(), trainable); self.phases._freeze(model)",
+        *("tests/integration/test_uneven_processes.py", "replicas_are_the_same and phases"),
     ),
     Cause(
         "P33 a frozen encoder keeps its dropout",
@@ -120,6 +193,11 @@ CAUSES = [
         "P34 parts are looked for under the names that peft gives",
         *(FREEZING, "_holds(part, plain_name(name), depth, top)", "_holds(part, name, depth, top)"),
         *("tests/unit/training/test_freezing.py", "copy_that_trains"),
+    ),
+    Cause(
+        "P35 one process gets more token batches than the other",
+        *(SAMPLING, "return math.ceil(self._count / self.processes) * self.processes", "return self._count"),
+        *("tests/unit/training/test_sampling.py", "every_process_gets_as_many"),
     ),
     Cause(
         "P37 no post_init",

@@ -189,7 +189,10 @@ def test_a_phase_says_what_it_trains() -> None:
     ("given", "message"),
     [
         ({"train": []}, "train is empty; name at least one part, such as heads"),
-        ({"until": "epoch two"}, "until is 'epoch two'; write 'epoch 2', 'step 500' or 'no improvement of METRIC for 2"),
+        (
+            {"until": "epoch two"},
+            "until is 'epoch two'; write 'epoch 2', 'step 500' or 'no improvement of METRIC for 2",
+        ),
         ({"until": 2}, "until is 2; write 'epoch 2'"),
         ({"until": "epoch 0"}, "until is 'epoch 0'; write 'epoch 2'"),
         ({"until": "no improvement of score for 0 evaluations"}, "for 0 evaluations'; write 'epoch 2'"),
@@ -210,7 +213,10 @@ def test_a_phase_that_cannot_be_read_is_refused(given: dict[str, Any], message: 
     ("phases", "problem"),
     [
         ([Phase(("layer.1",))], "phases[0].train: 'layer.1' names no part of a model; these are everything,"),
-        ([Phase(("layers.1-2",))], "phases[0].train: 'layers.1-2': there are no such layers; this encoder has the layer"),
+        (
+            [Phase(("layers.1-2",))],
+            "phases[0].train: 'layers.1-2': there are no such layers; this encoder has the layer",
+        ),
         ([Phase(freeze=("heads.topics",))], "phases[0].freeze: 'heads.topics': no such task; did you mean 'topic'?"),
         ([Phase(weights={"topics": 0.5})], "phases[0].weights.topics: no such task; did you mean 'topic'?"),
         (
@@ -698,7 +704,9 @@ def test_arguments_that_contradict_each_other_are_refused(
 
 
 def test_phases_are_plain_in_the_arguments(tmp_path: Path) -> None:
-    arguments = MultiTaskTrainingArguments(str(tmp_path), phases=[Phase(("heads",), learning_rates=LearningRates(1e-3))])
+    arguments = MultiTaskTrainingArguments(
+        str(tmp_path), phases=[Phase(("heads",), learning_rates=LearningRates(1e-3))]
+    )
 
     assert '"heads": 0.001' in arguments.to_json_string()
     assert arguments.schedule() == [Phase(("heads",), learning_rates=LearningRates(1e-3))]

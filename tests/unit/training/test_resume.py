@@ -203,7 +203,9 @@ def test_a_run_that_ended_amid_an_epoch_does_not_go_on_when_it_is_resumed(build:
 
 
 def test_the_checkpoint_of_an_epochs_last_step_knows_the_phase_that_follows(build: Any) -> None:
-    trainer = build(phases=[{"train": ["heads"], "until": "epoch 1"}, {"train": ["everything"]}], save_steps=4, max_steps=5)
+    trainer = build(
+        phases=[{"train": ["heads"], "until": "epoch 1"}, {"train": ["everything"]}], save_steps=4, max_steps=5
+    )
 
     trainer.train()
 

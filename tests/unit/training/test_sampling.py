@@ -222,7 +222,9 @@ def test_the_same_seed_and_epoch_give_the_same_order(strategy: str) -> None:
     "strategy", ["concatenated", "proportional", "temperature", "round_robin", "annealed", "balanced"]
 )
 def test_another_epoch_gives_another_order(strategy: str) -> None:
-    sampler = EpochSampler(groups_of([20, 5, 3]), Sampling(strategy, task="topic" if strategy == "balanced" else None), seed=3)
+    sampler = EpochSampler(
+        groups_of([20, 5, 3]), Sampling(strategy, task="topic" if strategy == "balanced" else None), seed=3
+    )
     first = list(sampler)
     sampler.set_epoch(1)
 

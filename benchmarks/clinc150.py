@@ -1,0 +1,68 @@
+"""Intent and domain of CLINC150 with out-of-scope rows in training, beside the table of Larson et al. 2019.
+
+python -m benchmarks.clinc150 [--seeds 0 1 2] [key=value ...]
+
+`configuration/recipes/clinc150.yaml` for each seed. Accuracy is over in-scope rows, where an answer of `oos` is wrong;
+recall is that of `oos` over out-of-scope rows, by the intent head. Validation is what settings are chosen on; the test
+rows are read once, by the checkpoint that validation chose. Overrides are those of the train command.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from statistics import mean
+
+from datasets import Dataset
+
+from configuration import load_recipe
+from configuration.run import Run, build_dataset, train
+from modeling_multitask.inference import predict
+
+ROOT = Path(__file__).parents[1]
+RECIPE = ROOT / "configuration" / "recipes" / "clinc150.yaml"
+RESULTS = ROOT / "benchmarks" / "results" / "clinc150.json"
+OUT_OF_SCOPE = "oos"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints and writes the figures of every seed and their mean."""
+    parser = argparse.ArgumentParser(prog="benchmarks.clinc150")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("overrides", nargs="*")
+    arguments = parser.parse_intermixed_args(argv)
+    runs = []
+    for seed in arguments.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = load_recipe(RECIPE, [*arguments.overrides, f"seed={seed}", f"output_dir={folder}/run"])
+            run = train(recipe)
+            dataset, _ = build_dataset(recipe)
+            runs.append({"seed": seed, **{split: figures(run, dataset[split]) for split in ("validation", "test")}})
+            print(json.dumps(runs[-1]), flush=True)
+    means = {
+        split: {name: mean(run[split][name] for run in runs) for name in runs[0][split]}
+        for split in ("validation", "test")
+    }
+    print(json.dumps(means))
+    RESULTS.parent.mkdir(exist_ok=True)
+    content = {"overrides": arguments.overrides, "runs": runs, "mean": means}
+    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def figures(run: Run, rows: Dataset) -> dict[str, float]:
+    """In-scope accuracy of both tasks, and recall of what is out of scope."""
+    answers = predict(run.model, rows["text"], tokenizer=run.tokenizer, batch_size=64)
+    right: dict[str, list[bool]] = {"intent": [], "domain": [], OUT_OF_SCOPE: []}
+    for task in run.model.config.tasks:
+        for answer, label in zip(answers, rows[task.name], strict=True):
+            name = (task.labels or [])[label]
+            correct = answer[task.name]["label"] == name
+            if name != OUT_OF_SCOPE:
+                right[task.name].append(correct)
+            elif task.name == "intent":
+                right[OUT_OF_SCOPE].append(correct)
+    return {"intent": mean(right["intent"]), "domain": mean(right["domain"]), "oos_recall": mean(right[OUT_OF_SCOPE])}
+
+
+if __name__ == "__main__":
+    main()
