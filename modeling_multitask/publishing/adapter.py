@@ -23,9 +23,12 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: s
     config = model.peft_config[model.active_adapter]
     config.base_model_name_or_path = str(folder / "base")
     model.save_pretrained(folder)
+    written = copy.copy(config)
+    written.init_lora_weights = True  # `pissa` and its kin would take their part out of the base once more, at loading
     # peft names the class of the model, which nobody else can import; the Auto class finds it in the base's files.
     auto_class = {"base_model_class": "AutoModel", "parent_library": "transformers"}
-    config.save_pretrained(folder, auto_mapping_dict=auto_class)
+    written.save_pretrained(folder, auto_mapping_dict=auto_class)
+    (folder / "README.md").unlink(missing_ok=True)  # an empty card that names paths of this machine
     _name_magnitudes(folder / "adapter_model.safetensors")
     save_tokenizer(tokenizer, model.config.max_length, folder)
 

@@ -46,6 +46,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
     tokens_per_batch: int | None = field(default=None, metadata={"help": "Token budget of a batch."})
     early_stopping_patience: int | None = field(default=None, metadata={"help": "Evaluations without a better one."})
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
+    greater_is_better: bool | None = field(default=None, metadata={"help": "By default false of a loss or an error."})
+    lr_scheduler_kwargs: Any = field(default=None, metadata={"help": "The scheduler's own."})
     ddp_find_unused_parameters: bool | None = field(default=None, metadata={"help": "True if parts are frozen."})
 
     def __post_init__(self) -> None:

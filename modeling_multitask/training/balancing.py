@@ -48,7 +48,7 @@ class LossBalancing(TrainerCallback, ExportableState):
         return {}
 
     def restore(self, attributes: dict[str, Any]) -> None:
-        """Takes up what a checkpoint kept."""
+        """Takes up what a checkpoint kept; of an empty dict, starts anew."""
 
     def state(self) -> dict[str, Any]:
         """What transformers writes into `trainer_state.json`."""
@@ -58,8 +58,7 @@ class LossBalancing(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
-        if saved:
-            self.restore(saved["attributes"])
+        self.restore(saved["attributes"] if saved else {})
 
 
 class UncertaintyWeighting(LossBalancing):
@@ -105,7 +104,8 @@ class UncertaintyWeighting(LossBalancing):
         return {"log_variances": self.log_variances.detach().tolist()}
 
     def restore(self, attributes: dict[str, Any]) -> None:
-        self.log_variances.data = torch.tensor(attributes["log_variances"], device=self.log_variances.device)
+        values = attributes.get("log_variances", [0.0] * len(self.tasks))
+        self.log_variances.data = torch.tensor(values, device=self.log_variances.device)
 
 
 class DynamicWeightAverage(LossBalancing):
@@ -158,7 +158,7 @@ class DynamicWeightAverage(LossBalancing):
         return {"means": self.means, "sums": self.sums}
 
     def restore(self, attributes: dict[str, Any]) -> None:
-        self.means, self.sums = attributes["means"], attributes["sums"]
+        self.means, self.sums = attributes.get("means", []), attributes.get("sums", {})
 
 
 def make_balancing(name: str, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> LossBalancing:

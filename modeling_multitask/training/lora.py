@@ -17,6 +17,9 @@ _DECIDED = {
     "modules_to_save": "every head is trained and saved anyway",
     "task_type": "a multi-task model is none of peft's kinds",
     "peft_type": "it is LoRA",
+    "inference_mode": "adapters are here to be trained",
+    "layers_to_transform": "give target_modules a regular expression with the layers' numbers",
+    "layers_pattern": "give target_modules a regular expression with the layers' numbers",
     "base_model_name_or_path": "it is written where the adapter is kept",
     "auto_mapping": "it is written where the adapter is kept",
 }
@@ -38,9 +41,7 @@ def add_lora(model: MultiTaskModel, settings: dict[str, Any]) -> PeftModel:
         raise ValueError(f"lora.{problem}")
     targets = target_modules(model, settings.get("target_modules"))
     heads = [f"heads.{task.name}" for task in model.config.tasks]
-    wrapped = get_peft_model(
-        model, LoraConfig(**{**settings, "target_modules": targets, "modules_to_save": heads})
-    )
+    wrapped = get_peft_model(model, LoraConfig(**{**settings, "target_modules": targets, "modules_to_save": heads}))
     _check_trainable(wrapped, heads)
     return wrapped
 
@@ -69,10 +70,10 @@ def target_modules(model: MultiTaskModel, given: Sequence[str] | str | None = No
     layers = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)]
     known = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING.get(model.config.backbone_config.model_type)
     if isinstance(given, str) and given != "all-linear":
-        if not any(re.fullmatch(given, f"backbone.{name}") for name in layers):
-            raise ValueError(f"lora.target_modules: {given!r} matches no layer; these are like 'backbone.{layers[0]}'")
-        return given
-    wanted = list(given) if given and given != "all-linear" else list(known or ()) if given is None else []
+        return _expression(given, layers)
+    if given is not None and not given:
+        raise ValueError("lora.target_modules: is empty; name layers, or leave it out")
+    wanted = list(known or ()) if given is None else [] if given == "all-linear" else list(given)
     if not wanted:
         wanted = sorted({name.rpartition(".")[2] for name in layers})
     for name in wanted:
@@ -82,10 +83,21 @@ def target_modules(model: MultiTaskModel, given: Sequence[str] | str | None = No
     return rf"backbone\.(?:.*\.)?(?:{'|'.join(map(re.escape, wanted))})"
 
 
+def _expression(given: str, layers: list[str]) -> str:
+    """The user's regular expression, kept from matching a head."""
+    try:
+        found = [name for name in layers if re.fullmatch(given, f"backbone.{name}")]
+    except re.error as error:
+        raise ValueError(f"lora.target_modules: {given!r} is no regular expression ({error})") from None
+    if not found:
+        raise ValueError(f"lora.target_modules: {given!r} matches no layer; these are like 'backbone.{layers[0]}'")
+    return rf"(?=backbone\.)(?:{given})"
+
+
 def _check_trainable(model: PeftModel, heads: list[str]) -> None:
-    """Sees that adapters and heads train and nothing else, since peft takes a name it does not find for no mistake."""
+    """Sees that every head trains and no layer of the encoder whole: peft takes a name it does not find for no mistake."""
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    frozen_heads = [head for head in heads if not any(f".{head}." in name for name in trained)]
-    beside = [name for name in trained if "lora_" not in name and not any(f".{head}." in name for head in heads)]
-    if frozen_heads or beside:
-        raise RuntimeError(f"peft left {frozen_heads} frozen and lets {beside[:3]} train")
+    frozen_heads = [head for head in heads if not any(f".{head}.modules_to_save." in name for name in trained)]
+    whole = [name for name in trained if ".modules_to_save." in name and not any(f".{head}." in name for head in heads)]
+    if frozen_heads or whole:
+        raise RuntimeError(f"peft left {frozen_heads} frozen and lets {whole[:3]} train")

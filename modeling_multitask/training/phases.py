@@ -148,19 +148,21 @@ def phase_problems(
         for where, parts in (("train", phase.train), ("freeze", phase.freeze)):
             found = [problem for part in parts if (problem := part_problem(part, tasks, layers)) is not None]
             problems += [f"phases[{i}].{where}: {problem}" for problem in found]
-        for name in phase.weights:
-            if name not in tasks:
-                problems.append(f"phases[{i}].weights.{name}: no such task{nearest_hint(name, tasks)}")
-        for metric in phase.metrics:
-            if not metrics:
-                problems.append(f"phases[{i}]: {metric} is asked for, but nothing is evaluated during training")
-            elif metric not in metrics:
-                problems.append(f"phases[{i}]: there is no metric {metric!r}{nearest_hint(metric, metrics)}")
+        unknown = [name for name in phase.weights if name not in tasks]
+        problems += [f"phases[{i}].weights.{name}: no such task{nearest_hint(name, tasks)}" for name in unknown]
+        problems += [f"phases[{i}]: {problem}" for problem in _metric_problems(phase, metrics)]
         if i == 0 and phase.only_if is not None:
             problems.append("phases[0].only_if: nothing is evaluated before the first phase")
         if i < len(phases) - 1 and phase.until is None:
             problems.append(f"phases[{i}].until: is missing; only the last phase goes on to the end of training")
     return problems + _order_problems(phases)
+
+
+def _metric_problems(phase: Phase, metrics: list[str]) -> list[str]:
+    if not metrics:
+        return [f"{metric} is asked for, but nothing is evaluated during training" for metric in phase.metrics]
+    unknown = [metric for metric in phase.metrics if metric not in metrics]
+    return [f"there is no metric {metric!r}{nearest_hint(metric, metrics)}" for metric in unknown]
 
 
 def _order_problems(phases: Sequence[Phase]) -> list[str]:
@@ -207,7 +209,9 @@ class PhaseCallback(TrainerCallback, ExportableState):
         names = ("index", "metrics", "best", "waited")
         return {"args": {}, "attributes": {name: getattr(self, name) for name in names}}
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
         fresh = {"index": 0, "metrics": {}, "best": None, "waited": 0}
         for name, value in (saved["attributes"] if saved else fresh).items():

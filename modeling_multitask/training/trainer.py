@@ -91,6 +91,10 @@ class MultiTaskTrainer(Trainer):
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
         self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
         self.gradient_balancing: GradientBalancing | None = None
+        if (args.conflict or args.balancing in GRADIENT_BALANCING) and (
+            self.is_fsdp_enabled or self.is_deepspeed_enabled
+        ):
+            raise ValueError("the gradient of each task is asked for, but FSDP and DeepSpeed have no whole gradients")
         if args.balancing in GRADIENT_BALANCING:
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
         for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
@@ -145,7 +149,7 @@ class MultiTaskTrainer(Trainer):
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
     ) -> tuple[list[Any], dict[str, Tensor] | None]:
         """The micro-batches of one optimizer step, and each task's divisor over all of them and all processes."""
-        if self.control.should_training_stop:  # a run that is resumed after its end; the Trainer would take one more step
+        if self.control.should_training_stop:  # resumed after its end; the Trainer would take one more step
             return [], None
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self.task_losses.begin_step()
@@ -279,11 +283,18 @@ def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -
         )
     if not args.average_tokens_across_devices:
         raise ValueError("average_tokens_across_devices is false, but labels are always counted over all processes")
+    if args.restore_callback_states_from_checkpoint:
+        raise ValueError(
+            "restore_callback_states_from_checkpoint is true, but transformers cannot build phases and balancing anew; "
+            "leave it out, they restore themselves"
+        )
     if kwargs.get("compute_loss_func") is not None:
         raise ValueError("compute_loss_func is given, but the model computes the loss of each task itself")
     by_batch = args.tokens_per_batch is not None or args.train_sampling_strategy not in ("random", "group_by_length")
     if by_batch and args.sampler().strategy != "concatenated":
-        other = "tokens_per_batch" if args.tokens_per_batch else f"train_sampling_strategy {args.train_sampling_strategy}"
+        other = (
+            "tokens_per_batch" if args.tokens_per_batch else f"train_sampling_strategy {args.train_sampling_strategy}"
+        )
         raise ValueError(f"sampling.strategy {args.sampler().strategy!r} does not go with {other}; leave one out")
 
 
@@ -299,5 +310,7 @@ def _check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, train
     plain = {plain_name(name): depth for name, depth in depths.items()}
     for phase, rates in zip(phases, args.phase_rates(), strict=True):
         trained = {plain_name(name) for name in trained_parameters(model, phase.train, phase.freeze) & trainable}
+        if not trained and len(phases) > 1:  # one alone may be there to evaluate; else training says so
+            raise ValueError(f"phases: training {phase.describe()} leaves nothing to train")
         if (problem := rates.problem(plain, top, trained)) is not None:
             raise ValueError(f"learning_rates: {problem}")

@@ -92,7 +92,7 @@ CAUSES = [
     ),
     Cause(
         "P11 label columns are removed as unused",
-        *(TRAINER, '"text", *labels]', '"text"]'),
+        *(TRAINER, '"text", SOURCE, *labels]', '"text", SOURCE]'),
         *("tests/unit/training/test_trainer.py", "survive_the_removal"),
     ),
     Cause(
@@ -143,9 +143,9 @@ CAUSES = [
         *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and dwa"),
     ),
     Cause(
-        "P19 a resumed run begins with the order of the first epoch",
+        "P19 two processes resume with the order of the first epoch",
         *(SAMPLING, "self.sampler.set_epoch(int(state.epoch or 0))", "pass"),
-        *("tests/unit/training/test_resume.py", "same_order and middle"),
+        *("tests/integration/test_uneven_processes.py", "that_was_not_interrupted"),
     ),
     Cause(
         "P19 a run that its phases ended takes one more step",

@@ -36,7 +36,7 @@ def hopeless_rows() -> Dataset:
     return Dataset.from_dict({"text": ["the film"] * 3, "topic": [0, 1, 2]})
 
 
-class Snapshots(TrainerCallback):
+class _Snapshots(TrainerCallback):
     """The weights when training begins and after every epoch, and each step's rates and gradient norms."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ def part_of(name: str) -> str:
 
 
 @pytest.fixture
-def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Callable[..., tuple[MultiTaskTrainer, Snapshots]]:
+def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Callable[..., tuple[MultiTaskTrainer, _Snapshots]]:
     """A trainer of one step an epoch at a constant rate, and what watches it."""
 
     def trainer(
@@ -84,7 +84,7 @@ def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Callable[..., t
         evaluation: Dataset | None = None,
         dropout: float = 0.0,
         **settings: Any,
-    ) -> tuple[MultiTaskTrainer, Snapshots]:
+    ) -> tuple[MultiTaskTrainer, _Snapshots]:
         defaults = {
             "num_train_epochs": 3,
             "per_device_train_batch_size": 8,
@@ -100,7 +100,7 @@ def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Callable[..., t
         torch.manual_seed(0)
         backbone = tiny_bert_config(hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
         head = {"hidden_sizes": [8], "dropout": dropout}
-        watching = Snapshots()
+        watching = _Snapshots()
         built = MultiTaskTrainer(
             MultiTaskModel(MultiTaskConfig(backbone_config=backbone, tasks=TASKS, head=head, max_length=16)),
             MultiTaskTrainingArguments(str(tmp_path), phases=list(phases) or None, **{**defaults, **settings}),
@@ -263,6 +263,11 @@ def test_a_phase_that_trains_nothing_is_refused(build: Any) -> None:
 
     with pytest.raises(ValueError, match=r"training heads without heads leaves nothing to train; call evaluate\(\)"):
         trainer.train()
+
+
+def test_a_later_phase_that_trains_nothing_is_refused_before_training(build: Any) -> None:
+    with pytest.raises(ValueError, match="phases: training heads without heads leaves nothing to train"):
+        build({"train": ["heads"], "until": "epoch 1"}, {"train": ["heads"], "freeze": ["heads"]})
 
 
 def test_heads_come_first_and_then_the_upper_layers_and_then_everything(build: Any) -> None:
@@ -482,7 +487,7 @@ def test_what_a_plateau_took_from_the_rates_stays_off_those_of_the_next_phase(bu
 
 def test_a_rate_does_not_fall_while_the_metric_rises(build: Any) -> None:
     # The schedule of torch takes every metric for a loss.
-    trainer, snapshots = build(
+    trainer, _ = build(
         evaluation=hopeless_rows(),
         lr_scheduler_type="reduce_lr_on_plateau",
         lr_scheduler_kwargs={"factor": 0.5, "patience": 0},

@@ -85,7 +85,7 @@ def hopeless_rows() -> Dataset:
     return Dataset.from_dict({"text": ["the film"] * 3, "topic": [0, 1, 2]})
 
 
-class Remembering(MultiTaskCollator):
+class _Remembering(MultiTaskCollator):
     """A collator that remembers the texts of every batch."""
 
     def __call__(self, batch: list[dict[str, Any]]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Callable[
         return MultiTaskTrainer(
             MultiTaskModel(config),
             MultiTaskTrainingArguments(str(tmp_path_factory.mktemp("run")), **{**defaults, **settings}),
-            data_collator=Remembering(tokenizer, config),
+            data_collator=_Remembering(tokenizer, config),
             train_dataset=rows(),
             eval_dataset=hopeless_rows(),
             processing_class=tokenizer,
