@@ -74,7 +74,7 @@ def _said_elsewhere(_value: Any, info: ValidationInfo) -> Any:
 
 
 def _training_fields() -> Any:
-    """The fields of `TrainingArguments`, and two of ours, by their type where it is plain; the rest it checks itself."""
+    """The fields of `TrainingArguments`, and two of ours, by their type where it is plain; it checks the rest."""
     plain = (bool, int, float, str, bool | None, int | None, float | None, str | None)
     settings: dict[str, Any] = {}
     for name, kind in get_type_hints(TrainingArguments).items():

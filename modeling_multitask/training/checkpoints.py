@@ -6,9 +6,11 @@ import zipfile
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer import SCHEDULER_NAME, TRAINER_STATE_NAME
 
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+# By one process, and by several that share the model out; DeepSpeed keeps all but the weights in `global_stepN`.
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "pytorch_model_fsdp_0")
+_OPTIMIZER = ("optimizer.pt", "optimizer.bin", "optimizer_0")
 
 
 def last_whole_checkpoint(folder: Path) -> tuple[Path | None, dict[Path, str]]:
@@ -47,20 +49,15 @@ def _state_damage(checkpoint: Path) -> str | None:
 
 
 def _missing(checkpoint: Path) -> str | None:
-    if not any((checkpoint / name).is_file() for name in _WEIGHTS):
+    if not any((checkpoint / name).exists() for name in _WEIGHTS):
         return "the weights are missing"
-    if not any((checkpoint / name).exists() for name in ("optimizer.pt", "optimizer.bin", "optimizer_0")):
-        return "the optimizer's state is missing (was save_only_model set?)"
-    return None
-
-
-def _cut_off(checkpoint: Path) -> str | None:
-    for path in sorted(checkpoint.iterdir()):
-        if path.suffix == ".safetensors" and not _is_whole_safetensors(path):
-            return f"{path.name} is cut off"
-        if path.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(path):
-            return f"{path.name} is cut off"
-    return None
+    if not any(checkpoint.glob("global_step*")):
+        if not any((checkpoint / name).exists() for name in _OPTIMIZER):
+            return "the optimizer's state is missing (was save_only_model set?)"
+        if not (checkpoint / SCHEDULER_NAME).exists():
+            return f"{SCHEDULER_NAME} is missing"  # without it the Trainer does not load the optimizer's state either
+    cut_off = [path.name for path in sorted(checkpoint.iterdir()) if not _is_whole(path)]
+    return f"{cut_off[0]} is cut off" if cut_off else None
 
 
 def _steps(checkpoint: Path) -> int:
@@ -68,9 +65,16 @@ def _steps(checkpoint: Path) -> int:
     return int(number[1]) if number else -1
 
 
-def _is_whole_safetensors(path: Path) -> bool:
+def _is_whole(path: Path) -> bool:
+    """Whether a file can be read to its end, as far as its kind shows that."""
+    if path.suffix in (".pt", ".pth", ".bin"):
+        return zipfile.is_zipfile(path)
     try:
-        with safe_open(path, framework="pt"):
-            return True
-    except (SafetensorError, OSError):
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".safetensors":
+            with safe_open(path, framework="pt"):
+                pass
+    except (SafetensorError, OSError, ValueError):
         return False
+    return True

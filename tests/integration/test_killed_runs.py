@@ -56,7 +56,13 @@ output_dir: out
 def write(folder: Path, backbone: Path, kind: str) -> Path:
     folder.mkdir()
     rows = [
-        f"the {word} was {'good' if i % 2 else 'not bad'},{word if i % 3 else ''},{'' if i % 5 == 1 else ['no', 'yes'][i % 2]}"
+        ",".join(
+            [
+                f"the {word} was {'good' if i % 2 else 'not bad'}",
+                word if i % 3 else "",
+                "" if i % 5 == 1 else ["no", "yes"][i % 2],
+            ]
+        )
         for i in range(20)
         for word in ("film", "phone", "soup")
     ]

@@ -88,7 +88,7 @@ def test_labels_are_renamed_and_their_order_is_kept(recipe: Any, tmp_path: Path)
 def test_a_label_to_rename_that_no_task_has_is_refused(recipe: Any, tmp_path: Path) -> None:
     first = train(recipe())
 
-    with pytest.raises(RecipeError, match="rename_labels: no kept task has the label 'flim'; did you mean 'film'"):
+    with pytest.raises(RecipeError, match=r"rename_labels: no kept task has the label 'flim'; did you mean 'film'"):
         prepare(recipe(f"start_from={first.folder}", "rename_labels={flim: cinema}", f"output_dir={tmp_path}/b"))
 
 
@@ -103,7 +103,7 @@ def test_a_trained_task_of_another_type_is_refused(recipe: Any, tmp_path: Path) 
 def test_a_start_with_another_pooling_is_refused(recipe: Any, tmp_path: Path) -> None:
     first = train(recipe())
 
-    with pytest.raises(RecipeError, match="pooling: .* was trained with 'mean'; leave it out"):
+    with pytest.raises(RecipeError, match=r"pooling: .* was trained with 'mean'; leave it out"):
         prepare(recipe(f"start_from={first.folder}", "pooling=max", f"output_dir={tmp_path}/b"))
 
 
