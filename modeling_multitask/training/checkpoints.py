@@ -56,6 +56,10 @@ def _missing(checkpoint: Path) -> str | None:
             return "the optimizer's state is missing (was save_only_model set?)"
         if not (checkpoint / SCHEDULER_NAME).exists():
             return f"{SCHEDULER_NAME} is missing"  # without it the Trainer does not load the optimizer's state either
+    return None
+
+
+def _cut_off(checkpoint: Path) -> str | None:
     cut_off = [path.name for path in sorted(checkpoint.iterdir()) if not _is_whole(path)]
     return f"{cut_off[0]} is cut off" if cut_off else None
 

@@ -95,7 +95,7 @@ def _expression(given: str, layers: list[str]) -> str:
 
 
 def _check_trainable(model: PeftModel, heads: list[str]) -> None:
-    """Sees that every head trains and no layer of the encoder whole: peft takes a name it does not find for no mistake."""
+    """Sees that every head trains, and no layer whole: peft takes a name it does not find for no mistake."""
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     frozen_heads = [head for head in heads if not any(f".{head}.modules_to_save." in name for name in trained)]
     whole = [name for name in trained if ".modules_to_save." in name and not any(f".{head}." in name for head in heads)]

@@ -14,18 +14,18 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from datasets_builder.columns import SOURCE
 
-from ..configuration_multitask import TaskConfig
-from ..losses_multitask import loss_divisor
 from ..modeling_multitask import MultiTaskModel
 from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .balancing import make_balancing
+from .checks import check_arguments, check_phases
 from .collator import MultiTaskCollator
-from .freezing import put_frozen_in_eval_mode, trained_parameters
+from .freezing import put_frozen_in_eval_mode
 from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
+from .label_counts import count_labels, label_parts
 from .loss_log import TaskLossLog
-from .metrics import flat_metrics, metric_names
-from .parameter_groups import parameter_depths, parameter_groups, plain_name
-from .phases import EpochEndCallback, PhaseCallback, phase_problems
+from .metrics import flat_metrics
+from .parameter_groups import parameter_groups
+from .phase_callback import EpochEndCallback, PhaseCallback
 from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups, row_lengths
 
 
@@ -72,8 +72,8 @@ class MultiTaskTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-        _check_arguments(args, kwargs)
-        _check_phases(args, model, trainable)
+        check_arguments(args, kwargs)
+        check_phases(args, model, trainable)
         if data_collator is None:
             if kwargs.get("processing_class") is None:
                 raise ValueError("give a processing_class (the tokenizer), or a data_collator")
@@ -157,7 +157,7 @@ class MultiTaskTrainer(Trainer):
         if self.args.n_gpu > 1 or not batches:
             return batches, None
         tasks = self.model.config.tasks
-        counts = torch.stack([_count_labels(batches, task).to(device) for task in tasks])
+        counts = torch.stack([count_labels(batches, task).to(device) for task in tasks])
         counts = self.accelerator.reduce(counts, reduction="sum")
         return batches, {task.name: count for task, count in zip(tasks, counts, strict=True)}
 
@@ -188,7 +188,7 @@ class MultiTaskTrainer(Trainer):
         self.task_losses.add(losses)
         tasks = self.model.config.tasks
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
-        parts = _label_parts(inputs["labels"], num_items_in_batch, tasks)
+        parts = label_parts(inputs["labels"], num_items_in_batch, tasks)
         loss = self.balancing.combine(losses, weights, parts)
         if (self.gradient_balancing or self._records_conflict()) and (shared := self._shared()):
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)
@@ -254,63 +254,3 @@ class MultiTaskTrainer(Trainer):
         # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
         self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
-
-
-def _count_labels(batches: list[Any], task: TaskConfig) -> Tensor:
-    """The divisor of a task's loss over several micro-batches, some of which may leave the task out; ()."""
-    given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
-    return sum((loss_divisor(labels, task).double() for labels in given), start=torch.tensor(0.0).double())
-
-
-def _label_parts(
-    labels: dict[str, Tensor], divisors: dict[str, Tensor] | None, tasks: list[TaskConfig]
-) -> dict[str, Tensor]:
-    """By task, the share of an optimizer step's labels that this micro-batch holds; ()."""
-    parts = {}
-    for task in tasks:
-        own = loss_divisor(labels[task.name], task) if task.name in labels else torch.tensor(0)
-        whole = own if divisors is None else divisors[task.name]
-        parts[task.name] = own / whole.where(whole > 0, 1)
-    return parts
-
-
-def _check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -> None:
-    """Refuses what would silently train something else."""
-    if args.label_smoothing_factor:
-        raise ValueError(
-            f"label_smoothing_factor is {args.label_smoothing_factor}, but it knows only one task; "
-            "give each task its own label_smoothing"
-        )
-    if not args.average_tokens_across_devices:
-        raise ValueError("average_tokens_across_devices is false, but labels are always counted over all processes")
-    if args.restore_callback_states_from_checkpoint:
-        raise ValueError(
-            "restore_callback_states_from_checkpoint is true, but transformers cannot build phases and balancing anew; "
-            "leave it out, they restore themselves"
-        )
-    if kwargs.get("compute_loss_func") is not None:
-        raise ValueError("compute_loss_func is given, but the model computes the loss of each task itself")
-    by_batch = args.tokens_per_batch is not None or args.train_sampling_strategy not in ("random", "group_by_length")
-    if by_batch and args.sampler().strategy != "concatenated":
-        other = (
-            "tokens_per_batch" if args.tokens_per_batch else f"train_sampling_strategy {args.train_sampling_strategy}"
-        )
-        raise ValueError(f"sampling.strategy {args.sampler().strategy!r} does not go with {other}; leave one out")
-
-
-def _check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, trainable: set[str]) -> None:
-    """Refuses phases and rates that do not fit the model."""
-    tasks = model.config.tasks
-    depths, top = parameter_depths(model)
-    metrics = ["loss", "score", *(name for task in tasks for name in metric_names(task.name, task.problem_type))]
-    evaluated = metrics if args.eval_strategy != "no" else []
-    phases = args.schedule()
-    if problems := phase_problems(phases, [task.name for task in tasks], evaluated, top):
-        raise ValueError("; ".join(problems))
-    plain = {plain_name(name): depth for name, depth in depths.items()}
-    for phase, rates in zip(phases, args.phase_rates(), strict=True):
-        trained = {plain_name(name) for name in trained_parameters(model, phase.train, phase.freeze) & trainable}
-        if not trained and len(phases) > 1:  # one alone may be there to evaluate; else training says so
-            raise ValueError(f"phases: training {phase.describe()} leaves nothing to train")
-        if (problem := rates.problem(plain, top, trained)) is not None:
-            raise ValueError(f"learning_rates: {problem}")

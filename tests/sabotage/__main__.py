@@ -42,7 +42,8 @@ def _complaint(cause: Cause) -> str | None:
             return f": {cause.file} must hold {cause.good!r} exactly once"
         path.write_text(path.read_text().replace(cause.good, cause.bad))
         # `python -m` puts the copy before the installed checkout on the path.
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", cause.tests, "-k", cause.test]
+        pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-m", ""]  # slow tests as well
+        command = [*pytest, cause.tests, "-k", cause.test]
         finished = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     if finished.returncode == TESTS_FAILED:
         return None

@@ -8,12 +8,13 @@ LOSSES = "modeling_multitask/losses_multitask.py"
 PIPELINE = "modeling_multitask/pipeline_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
 TRAINER = "modeling_multitask/training/trainer.py"
+CHECKS = "modeling_multitask/training/checks.py"
 METRICS = "modeling_multitask/training/metrics.py"
 FREEZING = "modeling_multitask/training/freezing.py"
 GROUPS = "modeling_multitask/training/parameter_groups.py"
 ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
-PHASES = "modeling_multitask/training/phases.py"
+PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLING = "modeling_multitask/training/sampling.py"
 
 
@@ -63,7 +64,7 @@ CAUSES = [
     ),
     Cause(
         "P9 the Trainer's own smoothing silently does nothing",
-        *(TRAINER, "if args.label_smoothing_factor:", "if False:"),
+        *(CHECKS, "if args.label_smoothing_factor:", "if False:"),
         *("tests/unit/training/test_trainer.py", "smoothing_by_the_trainers_own"),
     ),
     Cause(

@@ -158,7 +158,10 @@ def unlike(one: MultiTaskTrainer, other: MultiTaskTrainer) -> list[str]:
     return [name for (name, a), b in pairs if not torch.equal(a, b)]
 
 
-@pytest.mark.parametrize("place", ["middle", "boundary"])
+PLACES = ["middle", pytest.param("boundary", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("settings", [*ORDERS, *STATES])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     run: Any, settings: dict[str, Any], place: str
@@ -168,7 +171,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert unlike(runs.whole, runs.resumed) == []
 
 
-@pytest.mark.parametrize("place", ["middle", "boundary"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("settings", ORDERS)
 def test_a_resumed_run_sees_the_rows_that_are_left_in_the_same_order(
     run: Any, settings: dict[str, Any], place: str

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_callback import TrainerState
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
@@ -163,17 +163,22 @@ def test_a_frozen_backbone_keeps_its_weights_while_the_heads_move(build: Any) ->
 
 def test_a_frozen_backbone_runs_without_dropout_and_its_heads_with(build: Any) -> None:
     # P33, as far as this goes: what is frozen always gives the same.
-    trainer = build(dropout=0.5, freeze="backbone", max_steps=1)
+    trainer = build(dropout=0.5, freeze="backbone", max_steps=1, gradient_accumulation_steps=2)
 
+    modes = []
+
+    class Look(TrainerCallback):
+        def on_substep_end(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
+            modes.append(({module.training for module in model.backbone.modules()}, model.heads.topic.training))
+
+    trainer.add_callback(Look())
     trainer.train()
-    trainer.training_step(trainer.model, trainer.data_collator(rows().to_list()))
 
-    assert {module.training for module in trainer.model.backbone.modules()} == {False}
-    assert trainer.model.heads.topic.training
+    assert modes == [({False}, True)]
 
 
 def test_everything_frozen_leaves_nothing_to_train(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"everything without everything leaves nothing to train; call evaluate\(\) alone"):
+    with pytest.raises(ValueError, match=r"without everything leaves nothing to train; call evaluate\(\) alone"):
         build(freeze="everything").train()
 
 
@@ -268,3 +273,26 @@ def test_an_evaluation_reads_as_one_line() -> None:
 
 def test_other_logs_are_no_evaluation() -> None:
     assert describe_evaluation({"loss": 0.5}, TrainerState()) is None
+
+
+def test_what_was_frozen_trains_again_with_the_next_trainer(build: Any) -> None:
+    trainer = build(freeze="backbone", max_steps=1)
+
+    trainer.train()
+
+    assert {parameter.requires_grad for parameter in trainer.model.parameters()} == {True}
+
+
+def test_an_optimizer_of_ones_own_does_not_go_with_learning_rates(build: Any) -> None:
+    trainer = build(learning_rates={"heads": 1e-3, "backbone": 1e-4})
+    optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)
+
+    with pytest.raises(ValueError, match="an optimizer is given, which has its own rates; leave it out"):
+        MultiTaskTrainer(
+            trainer.model, trainer.args, processing_class=trainer.processing_class, optimizers=(optimizer, None)
+        )
+
+
+def test_callbacks_are_not_built_anew_by_transformers(build: Any) -> None:
+    with pytest.raises(ValueError, match=r"restore_callback_states_from_checkpoint is true, .* they restore"):
+        build(restore_callback_states_from_checkpoint=True)

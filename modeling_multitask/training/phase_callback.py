@@ -1,0 +1,183 @@
+"""What leads training through its phases: parts are frozen and rates set as each begins."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from ..modeling_multitask import MultiTaskModel
+from .freezing import train_only, trained_parameters
+from .metrics import LESS_IS_BETTER
+from .phases import Phase, Reached, Stalled
+
+
+class PhaseCallback(TrainerCallback, ExportableState):
+    """Leads training through its phases.
+
+    It freezes when training begins and not before: by then the optimizer holds every parameter. Frozen earlier, a
+    parameter would be in no optimizer group and would never move once it is unfrozen. What it has seen
+    is saved with every checkpoint, so that a resumed run goes on in the same phase.
+
+    Args:
+        phases: In order; where one ends, the next whose condition holds begins, and after the last training stops.
+        trainable: Names of the parameters that may train at all.
+    """
+
+    def __init__(self, phases: Sequence[Phase], trainable: set[str]) -> None:
+        self.phases = list(phases)
+        self.trainable = trainable
+        self.index = 0
+        self.metrics: dict[str, float] = {}
+        self.best: float | None = None
+        self.waited = 0
+        self._training = False
+
+    @property
+    def current(self) -> Phase:
+        """The phase that training is in."""
+        return self.phases[min(self.index, len(self.phases) - 1)]
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        names = ("index", "metrics", "best", "waited")
+        return {"args": {}, "attributes": {name: getattr(self, name) for name in names}}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
+        fresh = {"index": 0, "metrics": {}, "best": None, "waited": 0}
+        for name, value in (saved["attributes"] if saved else fresh).items():
+            setattr(self, name, value)
+        self._freeze(kwargs["model"])
+        if self.index == len(self.phases) or state.global_step >= state.max_steps:
+            control.should_training_stop = True  # resumed after its end
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._training = True  # not sooner: `eval_on_start` evaluates again when a run is resumed
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        end = self.current.end
+        if isinstance(end, Reached) and end.unit == "step":
+            self._evaluate_or_advance(args, state, control, **kwargs)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._evaluate_or_advance(args, state, control, **kwargs)
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if not self._training:
+            return
+        self.metrics = {name: float(value) for name, value in kwargs["metrics"].items()}
+        self._watch()
+        self._advance(args, state, control, **kwargs)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._training = False
+        train_only(kwargs["model"], self.trainable)  # else who trains it again would find parts frozen
+
+    def _watch(self) -> None:
+        """Counts the evaluations since the metric that the phase waits for was last improved."""
+        end = self.current.end
+        if not isinstance(end, Stalled) or f"eval_{end.metric}" not in self.metrics:
+            return
+        value = self.metrics[f"eval_{end.metric}"] * (-1 if end.metric.endswith(LESS_IS_BETTER) else 1)
+        if self.best is None or value > self.best:
+            self.best, self.waited = value, 0
+        else:
+            self.waited += 1
+
+    def _evaluate_or_advance(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Goes on, unless an evaluation comes first, which then decides; one comes where a condition needs it."""
+        following = self.phases[self.index + 1 : self.index + 2]
+        if following and following[0].condition is not None and self._is_over(state):
+            control.should_evaluate = True
+            control.should_save |= args.load_best_model_at_end  # which may turn out to be this one
+        if not control.should_evaluate:
+            self._advance(args, state, control, **kwargs)
+
+    def _advance(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Goes on to the next phase whose condition holds, if the present one is over."""
+        before = self.index
+        while self.index < len(self.phases) and (self._is_over(state) or not self._is_wanted(before)):
+            self.index += 1
+            self.best, self.waited = None, 0
+        if self.index == len(self.phases):
+            control.should_training_stop = True
+        elif self.index != before:
+            self._freeze(kwargs["model"])
+            set_rates(kwargs["optimizer"], kwargs["lr_scheduler"], self.index)
+            state.log_history.append({"phase": self.index + 1, "epoch": state.epoch, "step": state.global_step})
+            if state.is_world_process_zero and not args.disable_tqdm:
+                here = f"epoch {state.epoch:.4g}: phase {self.index + 1} of {len(self.phases)}"
+                tqdm.write(f"{here} trains {self.current.describe()}")
+
+    def _is_over(self, state: TrainerState) -> bool:
+        end = self.phases[self.index].end
+        if isinstance(end, Stalled):
+            return self.waited >= end.evaluations
+        if end is None:
+            return False
+        return (state.global_step if end.unit == "step" else state.epoch or 0.0) >= end.number
+
+    def _is_wanted(self, present: int) -> bool:
+        condition = self.phases[self.index].condition
+        return self.index == present or condition is None or condition.holds(self.metrics)
+
+    def _freeze(self, model: MultiTaskModel) -> None:
+        names = trained_parameters(model, self.current.train, self.current.freeze) & self.trainable
+        train_only(model, names)
+        if not names:
+            raise ValueError(f"training {self.current.describe()} leaves nothing to train; call evaluate() alone")
+
+
+class EpochEndCallback(TrainerCallback):
+    """Puts the checkpoint of an epoch's last step off until the epoch has ended.
+
+    The Trainer writes it before the evaluation, the next phase and the new task weights that come at the end of an
+    epoch, and a run that is resumed from it would go without them.
+    """
+
+    def __init__(self) -> None:
+        self._put_off = False
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if control.should_save and float(state.epoch).is_integer():
+            control.should_save, self._put_off = False, True
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        control.should_save |= self._put_off
+        self._put_off = False
+
+
+def set_rates(optimizer: Optimizer, scheduler: LRScheduler | None, phase: int) -> None:
+    """Gives every group its rate of a phase, times what the schedule has come to."""
+    groups = optimizer.param_groups
+    for group, factor in zip(groups, _schedule_factors(groups, scheduler), strict=True):
+        group["initial_lr"] = group["rates"][phase]
+        group["lr"] = group["rates"][phase] * factor
+    if isinstance(scheduler, LambdaLR):
+        scheduler.base_lrs = [group["initial_lr"] for group in groups]
+        scheduler._last_lr = [group["lr"] for group in groups]  # else the next line of the log shows the old one
+
+
+def _schedule_factors(groups: list[dict[str, Any]], scheduler: LRScheduler | None) -> list[float]:
+    if isinstance(scheduler, LambdaLR):
+        return [each(scheduler.last_epoch) for each in scheduler.lr_lambdas]
+    # A schedule that follows a metric has one factor for all, and a group with the rate 0 does not show it.
+    bases = [group.get("initial_lr", group["rates"][0]) for group in groups]
+    seen = [group["lr"] / base for group, base in zip(groups, bases, strict=True) if base > 0]
+    return [seen[0] if seen else 1.0] * len(groups)
