@@ -96,5 +96,6 @@ def probabilities(logits: Tensor, problem_type: str) -> Tensor:
         return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-1)
     if problem_type == "ordinal_regression":
         above = logits.sigmoid()  # (..., C - 1), descending: the probability of lying above each label but the last
-        return torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
+        each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
+        return each.clamp(min=0)  # of equal logits one may come out a last digit larger
     return logits

@@ -1,6 +1,8 @@
 """A new model out of a trained one: tasks added, dropped, and labels renamed; what stays keeps its weights."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..configuration_multitask import HeadConfig, TaskConfig, nearest_hint, parse_task
@@ -28,13 +30,14 @@ def grow(
     """
     old = {task.name: task for task in trained.config.tasks}
     wanted = [parse_task(task) for task in tasks]
-    for task in wanted:
+    for i, task in enumerate(wanted):
         if task.name in old:
-            _check_same(task, old[task.name])
-            task.head = old[task.name].head or trained.config.head  # whatever the new default is
+            kept = old[task.name].head or trained.config.head  # whatever the new default is
+            _check_same(task, old[task.name], kept)
+            wanted[i] = replace(task, head=kept)
     config = trained.config.to_dict()
     config |= {"tasks": wanted, "head": head or config["head"], "max_length": max_length or config["max_length"]}
-    config["backbone_config"] = trained.config.backbone_config
+    config["backbone_config"] = copy.deepcopy(trained.config.backbone_config)
     config.pop("auto_map", None)
     model = type(trained)(type(trained.config)(**config)).to(trained.dtype)
     model.backbone.load_state_dict(trained.backbone.state_dict())
@@ -80,11 +83,11 @@ def inherited_tasks(
     return inherited
 
 
-def _check_same(task: TaskConfig, old: TaskConfig) -> None:
+def _check_same(task: TaskConfig, old: TaskConfig, head: HeadConfig) -> None:
     if (task.problem_type, task.num_labels) != (old.problem_type, old.num_labels):
         raise ValueError(
             f"task {task.name!r}: it is {task.problem_type} with {task.num_labels} labels, but was trained as "
             f"{old.problem_type} with {old.num_labels}; give the new task another name"
         )
-    if task.head is not None and old.head is not None and task.head != old.head:
-        raise ValueError(f"task {task.name!r}: its head is {task.head}, but it was trained with {old.head}")
+    if task.head not in (None, head):
+        raise ValueError(f"task {task.name!r}: its head is {task.head}, but it was trained with {head}; leave it out")
