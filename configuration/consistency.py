@@ -44,6 +44,9 @@ def _model_problems(content: Content) -> list[str]:
     lora = {name: value for name, value in _table(content.get("lora")).items() if name != "keep_adapter"}
     if (problem := lora_problem(lora)) is not None:
         problems.append(f"lora.{problem}")
+    keep = _table(content.get("lora")).get("keep_adapter", False)
+    if not isinstance(keep, bool):
+        problems.append(f"lora.keep_adapter: should be true or false; given: {keep!r}")
     return problems
 
 

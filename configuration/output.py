@@ -33,6 +33,13 @@ def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
         )
 
 
+def check_start(recipe: Recipe) -> None:
+    """Raises a `RecipeError` if the run would overwrite the model that it starts from."""
+    output = Path(recipe.output_dir).resolve()
+    if recipe.start_from is not None and output in [(start := Path(recipe.start_from).resolve()), *start.parents]:
+        raise RecipeError(recipe.path, [f"output_dir: {recipe.output_dir} holds the model of start_from; name another"])
+
+
 def find_checkpoint(recipe: Recipe) -> Path | None:
     """The last whole checkpoint of the run that is to be resumed; `None` if it has none, and starts anew.
 
@@ -81,8 +88,6 @@ def save_output(
         if (recipe.lora or {}).get("keep_adapter"):
             save_adapter(model, tokenizer, folder / "adapter")
         model = model.merge_and_unload()
-    if recipe.conflict:
-        draw_conflicts(log_history, folder / "conflict.png")
     partial = folder / "model.partial"
     shutil.rmtree(partial, ignore_errors=True)
     save_folder(model, tokenizer, partial)
@@ -90,6 +95,11 @@ def save_output(
     partial.rename(folder / "model")
     model.name_or_path = str(folder / "model")
     _write(folder / "results.json", results)
+    if recipe.conflict:
+        try:
+            draw_conflicts(log_history, folder / "conflict.png")
+        except ValueError as error:  # nothing was recorded
+            logger.warning(f"There is no picture of conflicts: {error}")
     return model
 
 

@@ -1,5 +1,6 @@
 """What a recipe does: from tables to a trained model in a folder that anyone loads."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
+from huggingface_hub.errors import StrictDataclassError
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
-from datasets_builder import MultiTaskBuilder, Source
+from datasets_builder import DataError, MultiTaskBuilder, Source
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
@@ -22,7 +24,7 @@ from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
 
-from .output import check_output, find_checkpoint, save_output, start_output
+from .output import check_output, check_start, find_checkpoint, save_output, start_output
 from .problems import RecipeError
 from .recipe import Recipe, SourceRecipe
 
@@ -86,10 +88,11 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
         FileExistsError: If `output_dir` holds a run already.
     """
     output_dir = Path(recipe.output_dir)
+    check_start(recipe)
     check_output(output_dir, force=force, resume=recipe.resume)
+    checkpoint = find_checkpoint(recipe) if recipe.resume else None
     prepared = prepare(recipe)
     trainer, tokenizer = prepared.trainer, prepared.tokenizer
-    checkpoint = find_checkpoint(recipe) if recipe.resume else None
     if trainer.is_world_process_zero():
         start_output(recipe)
     trainer.accelerator.wait_for_everyone()
@@ -148,7 +151,7 @@ def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokeniz
                 raise RecipeError(
                     recipe.path, [f"{name}: {recipe.start_from} was trained with {there!r}; leave it out"]
                 )
-        return trained, tokenizer
+        return trained.float(), tokenizer
     return None, load_tokenizer(recipe)
 
 
@@ -180,15 +183,16 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     if trained is not None:
         with _as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
-    builder = MultiTaskBuilder(
-        tasks=settings,
-        train=_sources(recipe, data.train),
-        validation=_sources(recipe, data.validation),
-        test=_sources(recipe, data.test),
-        split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
-        hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
-        with_source=recipe.sampling.strategy not in ("concatenated", "balanced"),
-    )
+    with _as_recipe_error(recipe, "tasks", but=DataError):
+        builder = MultiTaskBuilder(
+            tasks=settings,
+            train=_sources(recipe, data.train),
+            validation=_sources(recipe, data.validation),
+            test=_sources(recipe, data.test),
+            split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
+            hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
+            with_source=recipe.sampling.strategy not in ("concatenated", "balanced"),
+        )
     builder.download_and_prepare()
     dataset = builder.as_dataset()
     with _as_recipe_error(recipe, "tasks"):
@@ -251,7 +255,7 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
         return MultiTaskTrainingArguments(
             output_dir=f"{recipe.output_dir}/checkpoints",
             seed=recipe.seed,
-            freeze=recipe.freeze if len(recipe.freeze) > 1 else recipe.freeze[0],
+            freeze=recipe.freeze if len(recipe.freeze) > 1 else "".join(recipe.freeze) or "none",
             learning_rates=None if rates is None else rates.model_dump(exclude_unset=True),
             phases=recipe.phases and [phase.model_dump(exclude_unset=True) for phase in recipe.phases],
             sampling=recipe.sampling.model_dump(),
@@ -301,13 +305,16 @@ def labelled_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, int]:
 
 
 @contextmanager
-def _as_recipe_error(recipe: Recipe, place: str) -> Iterator[None]:
-    """What the library refuses, said with its place in the recipe."""
+def _as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = None) -> Iterator[None]:
+    """What the library refuses, said with its place in the recipe; errors of the type `but` stay as they are."""
     try:
         yield
-    except (OSError, ValueError, TypeError, ImportError) as error:
-        message = str(error)
-        raise RecipeError(recipe.path, [message if message.startswith(place) else f"{place}: {message}"]) from error
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError, StrictDataclassError) as error:
+        message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
+        if but is not None and isinstance(error, but):
+            raise
+        has_place = re.split(r"[.:\[]", message)[0] in Recipe.model_fields
+        raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
 
 
 def _without_balanced(task: dict[str, Any]) -> dict[str, Any]:

@@ -28,14 +28,20 @@ def main(argv: list[str] | None = None) -> int:
     try:
         recipe = load_recipe(arguments.recipe, arguments.overrides)
         if arguments.dry_run:
-            show_plan(plan(recipe))
-            return 0
+            made = plan(recipe)
+            if PartialState().is_main_process:
+                show_plan(made)
+            return _end_together()
         run = train(recipe, force=arguments.force)
     except (RecipeError, DataError, FileExistsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if PartialState().is_main_process:
         show(run, recipe.examples)
+    return _end_together()
+
+
+def _end_together() -> int:
     PartialState().wait_for_everyone()
     PartialState().destroy_process_group()  # else a process that ends first may abort the others
     return 0

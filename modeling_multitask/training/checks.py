@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from peft import PeftModel
+
 from ..modeling_multitask import MultiTaskModel
-from .arguments import MultiTaskTrainingArguments
+from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .freezing import trained_parameters
 from .metrics import metric_names
 from .parameter_groups import parameter_depths, plain_name
@@ -19,6 +21,8 @@ def check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) ->
         )
     if not args.average_tokens_across_devices:
         raise ValueError("average_tokens_across_devices is false, but labels are always counted over all processes")
+    if args.mixed_precision == "fp16" and args.device.type == "cpu":
+        raise ValueError("fp16 is wanted, but on a CPU all would silently be in float32; use bf16, or leave it out")
     if args.restore_callback_states_from_checkpoint:
         raise ValueError(
             "restore_callback_states_from_checkpoint is true, but transformers cannot build phases and balancing anew; "
@@ -44,11 +48,28 @@ def check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, traina
     evaluated = metrics if args.eval_strategy != "no" else []
     phases = args.schedule()
     if problems := phase_problems(phases, [task.name for task in tasks], evaluated, top):
-        raise ValueError("; ".join(problems))
+        raise ValueError("; ".join(each if args.phases else each.removeprefix("phases[0].") for each in problems))
     plain = {plain_name(name): depth for name, depth in depths.items()}
     for phase, rates in zip(phases, args.phase_rates(), strict=True):
         trained = {plain_name(name) for name in trained_parameters(model, phase.train, phase.freeze) & trainable}
-        if not trained and len(phases) > 1:  # one alone may be there to evaluate; else training says so
+        if not trained and trainable and args.freeze not in ("everything", ["everything"]):
             raise ValueError(f"phases: training {phase.describe()} leaves nothing to train")
         if (problem := rates.problem(plain, top, trained)) is not None:
             raise ValueError(f"learning_rates: {problem}")
+
+
+def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | PeftModel, *, sharded: bool) -> None:
+    """Refuses what does not go with the way in which the model is spread.
+
+    Args:
+        args: What to train.
+        model: The model, with adapters or without.
+        sharded: Whether each process holds only a part of the model (FSDP, DeepSpeed).
+    """
+    wants_gradients = args.conflict is not None or args.balancing in GRADIENT_BALANCING
+    if wants_gradients and (sharded or args.n_gpu > 1):
+        raise ValueError("the gradient of each task is asked for, but FSDP, DeepSpeed and DataParallel have none whole")
+    if sharded and args.balancing == "uncertainty":
+        raise ValueError("balancing: uncertainty learns beside the model, which FSDP and DeepSpeed do not allow for")
+    if sharded and isinstance(model, PeftModel):
+        raise ValueError("lora does not go with FSDP or DeepSpeed yet; adapters are small enough for plain processes")

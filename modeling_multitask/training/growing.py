@@ -73,6 +73,11 @@ def inherited_tasks(
         if trained_labels is None:
             inherited.append(dict(task))
             continue
+        if task["problem_type"] != old[task["name"]].problem_type:
+            raise ValueError(
+                f"task {task['name']!r}: it is {task['problem_type']}, but was trained as "
+                f"{old[task['name']].problem_type}; give the new task another name"
+            )
         labels = [rename_labels.get(label, label) for label in trained_labels]
         if task.get("labels") not in (None, labels):
             raise ValueError(

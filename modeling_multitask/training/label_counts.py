@@ -12,7 +12,10 @@ from ..losses_multitask import loss_divisor
 def count_labels(batches: list[Any], task: TaskConfig) -> Tensor:
     """The divisor of a task's loss over several micro-batches, some of which may leave the task out; ()."""
     given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
-    return sum((loss_divisor(labels, task).double() for labels in given), start=torch.tensor(0.0).double())
+    counts = [loss_divisor(labels, task) for labels in given]
+    # In float64, for class weights rounded to float32 add up to something else in every order; MPS has none.
+    precise = torch.float32 if any(count.device.type == "mps" for count in counts) else torch.float64
+    return sum((count.to(precise) for count in counts), start=torch.tensor(0.0, dtype=precise))
 
 
 def label_parts(

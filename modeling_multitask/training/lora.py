@@ -58,7 +58,7 @@ def lora_problem(settings: dict[str, Any]) -> str | None:
 
 
 def target_modules(model: MultiTaskModel, given: Sequence[str] | str | None = None) -> str:
-    """A regular expression for the encoder's layers that get adapters, which no head can match.
+    """A regular expression for the encoder's layers that get adapters.
 
     Args:
         model: The model.
@@ -84,14 +84,14 @@ def target_modules(model: MultiTaskModel, given: Sequence[str] | str | None = No
 
 
 def _expression(given: str, layers: list[str]) -> str:
-    """The user's regular expression, kept from matching a head."""
+    """The user's regular expression, if it matches a layer; peft itself leaves alone what is saved whole."""
     try:
         found = [name for name in layers if re.fullmatch(given, f"backbone.{name}")]
     except re.error as error:
         raise ValueError(f"lora.target_modules: {given!r} is no regular expression ({error})") from None
     if not found:
         raise ValueError(f"lora.target_modules: {given!r} matches no layer; these are like 'backbone.{layers[0]}'")
-    return rf"(?=backbone\.)(?:{given})"
+    return given
 
 
 def _check_trainable(model: PeftModel, heads: list[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from accelerate.data_loader import prepare_data_loader
+from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer
@@ -17,7 +18,7 @@ from datasets_builder.columns import SOURCE
 from ..modeling_multitask import MultiTaskModel
 from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .balancing import make_balancing
-from .checks import check_arguments, check_phases
+from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
 from .freezing import put_frozen_in_eval_mode
 from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
@@ -91,10 +92,9 @@ class MultiTaskTrainer(Trainer):
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
         self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
         self.gradient_balancing: GradientBalancing | None = None
-        if (args.conflict or args.balancing in GRADIENT_BALANCING) and (
-            self.is_fsdp_enabled or self.is_deepspeed_enabled
-        ):
-            raise ValueError("the gradient of each task is asked for, but FSDP and DeepSpeed have no whole gradients")
+        check_processes(args, model, sharded=self.is_fsdp_enabled or self.is_deepspeed_enabled)
+        if isinstance(self.train_dataset, Dataset):
+            row_groups(self.train_dataset, args.sampler())  # says now if the rows cannot be sampled so
         if args.balancing in GRADIENT_BALANCING:
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
         for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
@@ -222,12 +222,17 @@ class MultiTaskTrainer(Trainer):
             row_groups(rows, self.args.sampler()),
             self.args.sampler(),
             seed=self._data_seed,
-            epochs=self.args.num_train_epochs,
+            epochs=self._epochs(len(rows)),
             lengths=row_lengths(rows, self.processing_class, self.model.config.max_length) if by_length else None,
             batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
         )
         self._follow_epochs(sampler)
         return sampler
+
+    def _epochs(self, rows: int) -> float:
+        steps = math.ceil(rows / (self.args.train_batch_size * self.args.world_size))
+        in_epoch = math.ceil(steps / self.args.gradient_accumulation_steps)
+        return math.ceil(self.args.max_steps / in_epoch) if self.args.max_steps > 0 else self.args.num_train_epochs
 
     @property
     def _data_seed(self) -> int:

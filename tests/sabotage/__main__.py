@@ -3,16 +3,24 @@
 python -m tests.sabotage [P1 P12 ...]
 """
 
+import contextlib
+import importlib
+import multiprocessing
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.conftest import ROOT
 from tests.sabotage.causes import CAUSES, Cause
 
+ROOT = Path(__file__).parents[2]
+# Imported once and not by every pytest: the processes below are forked. Nothing of ours may be among them.
+HEAVY = ("torch", "transformers", "datasets", "evaluate", "accelerate", "peft", "pydantic", "sklearn.metrics", "pytest")
+OURS = ("tests", "modeling_multitask", "datasets_builder", "configuration", "scripts")
 TESTS_FAILED = 1  # pytest's exit code; 2 and more mean that no test was judged
 AT_ONCE = 2
 
@@ -20,16 +28,34 @@ AT_ONCE = 2
 def main(pitfalls: list[str]) -> int:
     """Runs them all, or those named; 1 if a test does not notice."""
     chosen = [cause for cause in CAUSES if not pitfalls or cause.pitfall.split()[0] in pitfalls]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        complaints = list(filter(None, pool.map(_try, chosen)))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    for name in HEAVY:
+        importlib.import_module(name)
+    # A process for each cause, since a sabotaged module must not stay imported.
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(AT_ONCE, mp_context=fork) as pool:
+        complaints = list(filter(None, pool.map(_in_a_fork, chosen)))
     print(f"{len(chosen) - len(complaints)} of {len(chosen)} causes are noticed")
     return 1 if complaints or not chosen else 0
 
 
-def _try(cause: Cause) -> str | None:
-    complaint = _complaint(cause)
+def _in_a_fork(cause: Cause) -> str | None:
+    """What there is to complain of, found out in a process that ends afterwards."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_send_complaint, args=(cause, sender))
+    process.start()
+    process.join()
+    complaint = receiver.recv() if receiver.poll() else f": the process ended with {process.exitcode}"
     print(f"{'NOT NOTICED' if complaint else 'noticed'}: {cause.pitfall}{complaint or ''}", flush=True)
     return complaint
+
+
+def _send_complaint(cause: Cause, sender: Connection) -> None:
+    try:
+        sender.send(_complaint(cause))
+    except Exception:
+        sender.send(f": {traceback.format_exc()}")
+        raise
 
 
 def _complaint(cause: Cause) -> str | None:
@@ -41,13 +67,25 @@ def _complaint(cause: Cause) -> str | None:
         if path.read_text().count(cause.good) != 1:
             return f": {cause.file} must hold {cause.good!r} exactly once"
         path.write_text(path.read_text().replace(cause.good, cause.bad))
-        # `python -m` puts the copy before the installed checkout on the path.
-        pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-m", ""]  # slow tests as well
-        command = [*pytest, cause.tests, "-k", cause.test]
-        finished = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    if finished.returncode == TESTS_FAILED:
-        return None
-    return f": pytest ended with {finished.returncode}\n{finished.stdout[-2000:]}"
+        output = Path(folder) / "output.txt"
+        code = _run_pytest(cause, copy, output)
+        if code == TESTS_FAILED:
+            return None
+        return f": pytest ended with {code}\n{output.read_text()[-2000:]}"
+
+
+def _run_pytest(cause: Cause, copy: Path, output: Path) -> int:
+    """Runs the cause's test on the copy, as `python -m pytest` in its folder would."""
+    import pytest
+
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    sys.path.insert(0, str(copy))
+    options = ["-q", "-x", "-p", "no:randomly", "-m", "", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    with contextlib.chdir(copy), output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        return pytest.main([*options, cause.tests, "-k", cause.test])
 
 
 if __name__ == "__main__":

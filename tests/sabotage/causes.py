@@ -16,6 +16,10 @@ ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
 PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLING = "modeling_multitask/training/sampling.py"
+LORA = "modeling_multitask/training/lora.py"
+GROWING = "modeling_multitask/training/growing.py"
+ADAPTER = "modeling_multitask/publishing/adapter.py"
+OUTPUT = "configuration/output.py"
 
 
 class Cause(NamedTuple):
@@ -63,6 +67,16 @@ CAUSES = [
         *("tests/unit/training/test_trainer.py", "accumulated_batches"),
     ),
     Cause(
+        "P6 the loss is divided by the number of micro-batches once more",
+        *(MODEL, "accepts_loss_kwargs = True", "accepts_loss_kwargs = False"),
+        *("tests/unit/training/test_trainer_features.py", "loss_that_is_logged"),
+    ),
+    Cause(
+        "P7 the Trainer concludes from **kwargs what the model takes",
+        *(MODEL, "    accepts_loss_kwargs = True\n", ""),
+        *("tests/unit/training/test_trainer_features.py", "says_itself"),
+    ),
+    Cause(
         "P9 the Trainer's own smoothing silently does nothing",
         *(CHECKS, "if args.label_smoothing_factor:", "if False:"),
         *("tests/unit/training/test_trainer.py", "smoothing_by_the_trainers_own"),
@@ -79,11 +93,7 @@ CAUSES = [
     ),
     Cause(
         "P10 learned weights are not reloaded",
-        *(
-            BALANCING,
-            'self.log_variances.data = torch.tensor(attributes["log_variances"]',
-            'torch.tensor(attributes["log_variances"]',
-        ),
+        *(BALANCING, 'attributes.get("log_variances", [0.0] * len(self.tasks))', "[0.0] * len(self.tasks)"),
         *("tests/unit/training/test_balancing.py", "saved_and_reloaded"),
     ),
     Cause(
@@ -107,6 +117,21 @@ CAUSES = [
         "logits = self.heads(embeddings)\n",
         "logits = {k: v for k, v in self.heads(embeddings).items() if labels is None or (labels[k] >= 0).any()}\n",
         *("tests/unit/training/test_trainer.py", "batch_without_labels_of_a_task"),
+    ),
+    Cause(
+        "P14 evaluation gathers the states of every token",
+        *(CONFIG, '        "last_hidden_state",\n', ""),
+        *("tests/unit/training/test_trainer_features.py", "logits_and_nothing_else"),
+    ),
+    Cause(
+        "P14 evaluation gathers hidden states that are asked for",
+        *(CONFIG, '        "hidden_states",\n', ""),
+        *("tests/unit/training/test_trainer_features.py", "are_not_gathered_either"),
+    ),
+    Cause(
+        "P15 labels lie beside the tokens and not in a dict of their own",
+        *(COLLATOR, 'batch["labels"] = {task.name', "batch |= {task.name"),
+        *("tests/unit/training/test_trainer_features.py", "labels_in_a_dict"),
     ),
     Cause(
         "P16 decay by name",
@@ -140,7 +165,7 @@ CAUSES = [
     ),
     Cause(
         "P19 a resumed run goes without what the balancing has counted",
-        *(BALANCING, 'self.restore(saved["attributes"])', "pass"),
+        *(BALANCING, 'self.restore(saved["attributes"] if saved else {})', "pass"),
         *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and dwa"),
     ),
     Cause(
@@ -157,6 +182,68 @@ CAUSES = [
         "P20 a compiled model is asked for the gradient of each task",
         *(ARGUMENTS, "if compiles and (", "if False and ("),
         *("tests/unit/training/test_gradients.py", "compiled_model"),
+    ),
+    Cause(
+        "P21 the heads are a ModuleDict that is saved as a whole",
+        LORA,
+        "    wrapped = get_peft_model(",
+        "    model.heads, heads = nn.ModuleDict(dict(model.heads.named_children())), ['heads']\n"
+        "    wrapped = get_peft_model(",
+        *("tests/unit/training/test_lora.py", "every_head_trains_whole"),
+    ),
+    Cause(
+        "P22 heads are named by their last part",
+        *(LORA, 'heads = [f"heads.{task.name}"', 'heads = [f"{task.name}"'),
+        *("tests/unit/training/test_lora.py", "named_as_a_layer"),
+    ),
+    Cause(
+        "P22 nobody sees that layers train whole",
+        *(LORA, "if frozen_heads or whole:", "if frozen_heads:"),
+        *("tests/unit/training/test_lora.py", "train_whole_is_noticed"),
+    ),
+    Cause(
+        "P23 nobody sees that a head stays frozen",
+        *(LORA, "if frozen_heads or whole:", "if whole:"),
+        *("tests/unit/training/test_lora.py", "left_frozen_is_noticed"),
+    ),
+    Cause(
+        "P23 a name of no layer is accepted",
+        *(LORA, "if not any(layer == name or layer.endswith(f", "if False and any(layer == name or layer.endswith(f"),
+        *("tests/unit/training/test_lora.py", "names_of_no_layer"),
+    ),
+    Cause(
+        "P24 the adapter names a class that strangers cannot import",
+        *(ADAPTER, "save_pretrained(folder, auto_mapping_dict=auto_class)", "save_pretrained(folder)"),
+        *("tests/unit/training/test_lora.py", "stranger_gets and adapter"),
+    ),
+    Cause(
+        "P24 transformers does not find the magnitudes",
+        *(ADAPTER, '    _name_magnitudes(folder / "adapter_model.safetensors")\n', ""),
+        *("tests/unit/training/test_lora.py", "our_own_class and adapter and DoRA"),
+    ),
+    Cause(
+        "P24 what PiSSA took from the encoder is taken once more",
+        *(ADAPTER, "written.init_lora_weights = True", "pass"),
+        *("tests/unit/publishing/test_adapter.py", "began_in_another_way"),
+    ),
+    Cause(
+        "P25 the model beneath the adapter is not saved",
+        ADAPTER,
+        'save_folder(copy.deepcopy(model).unload(), tokenizer, folder / "base")',
+        'save_tokenizer(tokenizer, model.config.max_length, folder / "base")',
+        *("tests/unit/publishing/test_adapter.py", "holds_adapter_and_tokenizer"),
+    ),
+    Cause(
+        "P26 what is saved has the heads of before training",
+        OUTPUT,
+        "model = model.merge_and_unload()",
+        "model.base_model.disable_adapter_layers()\n        model = model.get_base_model()",
+        *("tests/unit/configuration/test_run_training.py", "adapter_is_kept"),
+    ),
+    Cause(
+        "P27 the old heads are drawn anew",
+        *(GROWING, ".load_state_dict(getattr(trained.heads, task.name).state_dict())", ""),
+        *("tests/unit/training/test_growing.py", "have_the_trained_weights"),
     ),
     Cause(
         "P28 a head without labels gets no gradient",
@@ -179,6 +266,15 @@ CAUSES = [
         "self.phases = PhaseCallback(args.schedule(), trainable)",
         "self.phases = PhaseCallback(args.schedule(), trainable); self.phases._freeze(model)",
         *("tests/integration/test_uneven_processes.py", "replicas_are_the_same and phases"),
+    ),
+    Cause(
+        "P32 nothing that enters a checkpoint has a gradient",
+        *(
+            MODEL,
+            "    accepts_loss_kwargs = True\n",
+            "    accepts_loss_kwargs = True\n    enable_input_require_grads = id\n",
+        ),
+        *("tests/unit/training/test_trainer_features.py", "adapters_train_under_checkpointing"),
     ),
     Cause(
         "P33 a frozen encoder keeps its dropout",

@@ -96,7 +96,7 @@ def test_a_trained_task_of_another_type_is_refused(recipe: Any, tmp_path: Path) 
     first = train(recipe())
     other = "tasks.1={name: liked, problem_type: single_label_classification, labels: ['no', 'yes', 'maybe']}"
 
-    with pytest.raises(RecipeError, match=r"start_from: .*'liked'.* it was trained with \['no', 'yes'\]"):
+    with pytest.raises(RecipeError, match=r"start_from: .*'liked': it is single_label_.*, but was trained as binary_"):
         prepare(recipe(f"start_from={first.folder}", other, f"output_dir={tmp_path}/b"))
 
 
@@ -199,3 +199,39 @@ def test_the_recipe_of_a_run_is_noted_beside_it(recipe: Any, tmp_path: Path) -> 
     train(recipe("seed=3"))
 
     assert json.loads((tmp_path / "out" / "recipe.json").read_text())["seed"] == 3
+
+
+def test_the_model_that_a_run_starts_from_is_not_overwritten(recipe: Any) -> None:
+    first = train(recipe())
+
+    with pytest.raises(RecipeError, match=r"output_dir: .* holds the model of start_from; name another"):
+        train(recipe(f"start_from={first.folder}"), force=True)
+
+
+def test_a_picture_of_nothing_does_not_cost_the_model(recipe: Any) -> None:
+    one = "tasks=[{name: topic, problem_type: single_label_classification}]"
+    data = "data={train: {path: one.csv, labels: {topic: topic}}}"
+
+    run = train(recipe("conflict=log", one, data))
+
+    assert (run.folder / "model.safetensors").is_file()
+    assert not (run.folder.parent / "conflict.png").exists()
+
+
+def test_an_empty_list_freezes_nothing(recipe: Any) -> None:
+    assert prepare(recipe("freeze=[]")).trainer.args.freeze == "none"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("tasks.0.class_weights=[1, 2, 3]", r"tasks: task 'topic': class_weights is .*; it must be 2 numbers"),
+        ("freeze=[heads, backbone]", "phases: training everything without heads, backbone leaves nothing to train"),
+        ("freeze=[layers.0-9]", "freeze: 'layers.0-9': there are no such layers; this encoder has the layers 0 to 1"),
+        ("learning_rates={patterns: {nowhere: 0.1}}", "learning_rates: the pattern 'nowhere' is found in no parameter"),
+        ("lora={target_modules: [qeury]}", "lora.target_modules: no layer is called 'qeury'; there are dense, key,"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_an_error_with_its_place(recipe: Any, words: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        prepare(recipe(words))

@@ -125,7 +125,10 @@ def test_a_head_that_peft_left_frozen_is_noticed(model: MultiTaskModel) -> None:
         (["qeury"], "no layer is called 'qeury'; there are dense, key, query, value$"),
         (["query", "topic"], "no layer is called 'topic'; there are dense,"),
         (["self"], "no layer is called 'self'"),
-        (r"encoder\.query", r"'encoder\\\\.query' matches no layer; these are like 'backbone.encoder.layer.0.attention"),
+        (
+            r"encoder\.query",
+            r"'encoder\\\\.query' matches no layer; these are like 'backbone.encoder.layer.0.attention",
+        ),
         (r"heads\..*", "'heads.*' matches no layer"),
         ("((", r"'\(\(' is no regular expression \(missing \)"),
         ([], "is empty; name layers, or leave it out"),
@@ -404,7 +407,9 @@ def test_heads_and_adapters_move_in_training_and_the_encoder_does_not(build: Cal
     assert moved == trained
 
 
-@pytest.mark.parametrize("lora", [{}, {"use_dora": True}, {"init_lora_weights": "pissa"}], ids=["LoRA", "DoRA", "PiSSA"])
+@pytest.mark.parametrize(
+    "lora", [{}, {"use_dora": True}, {"init_lora_weights": "pissa"}], ids=["LoRA", "DoRA", "PiSSA"]
+)
 def test_a_resumed_run_with_adapters_ends_with_the_weights_of_an_uninterrupted_one(build: Callable, lora: dict) -> None:
     # P19
     whole = build(lora=lora, save_strategy="steps", save_steps=4)
