@@ -14,6 +14,7 @@ from tests.unit.training.test_lora import logits_of, unlike
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]}
 LIKED = {"name": "liked", "problem_type": "binary_classification", "labels": ["no", "yes"]}
 RATING = {"name": "rating", "problem_type": "regression"}
+BARE = {name: value for name, value in TOPIC.items() if name != "labels"}
 
 
 @pytest.fixture
@@ -147,25 +148,25 @@ def test_a_task_that_was_trained_as_something_else_is_refused(
 
 
 def test_labels_that_are_left_out_are_the_trained_ones() -> None:
-    tasks = inherited_tasks([{"name": "topic", "weight": 2.0}], [TaskConfig(**TOPIC)], {})
+    tasks = inherited_tasks([{**BARE, "weight": 2.0}], [TaskConfig(**TOPIC)], {})
 
-    assert tasks == [{"name": "topic", "weight": 2.0, "labels": ["film", "food", "phone"]}]
+    assert tasks == [{**TOPIC, "weight": 2.0}]
 
 
 def test_renamed_labels_keep_their_places() -> None:
-    tasks = inherited_tasks([{"name": "topic"}], [TaskConfig(**TOPIC)], {"food": "dinner"})
+    tasks = inherited_tasks([BARE], [TaskConfig(**TOPIC)], {"food": "dinner"})
 
     assert tasks[0]["labels"] == ["film", "dinner", "phone"]
 
 
 def test_labels_may_be_given_under_their_new_names() -> None:
-    given = [{"name": "topic", "labels": ["film", "dinner", "phone"]}]
+    given = [{**TOPIC, "labels": ["film", "dinner", "phone"]}]
 
     assert inherited_tasks(given, [TaskConfig(**TOPIC)], {"food": "dinner"}) == given
 
 
 def test_new_tasks_and_numbers_have_no_labels_to_inherit() -> None:
-    given = [LIKED, {"name": "rating"}]
+    given = [LIKED, RATING]
 
     assert inherited_tasks(given, [TaskConfig(**TOPIC), TaskConfig(**RATING)], {}) == given
 
@@ -175,14 +176,24 @@ def test_a_label_that_no_kept_task_has_cannot_be_renamed(label: str) -> None:
     tasks = [TaskConfig(**TOPIC), TaskConfig(**LIKED)]
 
     with pytest.raises(ValueError, match=f"rename_labels: no kept task has the label '{label}'"):
-        inherited_tasks([{"name": "topic"}], tasks, {label: "x"})
+        inherited_tasks([BARE], tasks, {label: "x"})
 
 
 def test_other_labels_than_the_trained_ones_are_refused() -> None:
-    tasks = [{"name": "topic", "labels": ["food", "film", "phone"]}]
+    tasks = [{**TOPIC, "labels": ["food", "film", "phone"]}]
     message = (
         r"'topic': its labels are \['food', .*, but it was trained with \['film', .*; leave them out, or rename them"
     )
 
     with pytest.raises(ValueError, match=message):
         inherited_tasks(tasks, [TaskConfig(**TOPIC)], {})
+
+
+def test_labels_are_not_inherited_by_a_task_of_another_type() -> None:
+    other = {**BARE, "problem_type": "ordinal_regression"}
+    message = (
+        "'topic': it is ordinal_regression, but was trained as single_label_classification; give the new task another"
+    )
+
+    with pytest.raises(ValueError, match=message):
+        inherited_tasks([other], [TaskConfig(**TOPIC)], {})
