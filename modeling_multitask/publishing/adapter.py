@@ -17,6 +17,8 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: s
         model: What `add_lora` has made, trained.
         tokenizer: Its tokenizer.
         folder: Made if it is not there; `base` in it holds the encoder as it was and heads that the adapter replaces.
+            `adapter_config.json` names it by its absolute path, for peft knows no relative one: where the folder is
+            moved, `base_model_name_or_path` must follow.
     """
     folder = Path(folder).resolve()
     save_folder(copy.deepcopy(model).unload(), tokenizer, folder / "base")
