@@ -23,8 +23,9 @@ from configuration import Recipe, load_recipe
 from configuration.run import build_dataset, build_model, build_trainer, evaluate, load_start, tokenize
 from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 
-RECIPE = Path("configuration/recipes/quickstart.yaml")
-RESULTS = Path("benchmarks/results/training_speed.json")
+ROOT = Path(__file__).parents[1]
+RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
+RESULTS = ROOT / "benchmarks" / "results" / "training_speed.json"
 BATCH_SIZE, RATE = 32, 5e-5  # the Trainer's own rate
 
 

@@ -15,7 +15,7 @@ from modeling_multitask.configuration_multitask import (
 )
 from modeling_multitask.training.freezing import part_problem
 from modeling_multitask.training.lora import lora_problem
-from modeling_multitask.training.metrics import metric_names
+from modeling_multitask.training.metrics import evaluated_metrics
 from modeling_multitask.training.phases import parse_phase, phase_problems
 
 Content = dict[str, Any]
@@ -135,9 +135,8 @@ def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
         return problems  # reported with its place already
     data, training = _table(content.get("data")), _table(content.get("training"))
     evaluated = data.get("validation") or _table(data.get("split")).get("validation")
-    metrics = ["loss", "score"] if evaluated and training.get("eval_strategy") != "no" else []
-    for task in tasks if metrics else ():
-        metrics += metric_names(str(task.get("name")), str(task.get("problem_type")))
+    kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
+    metrics = evaluated_metrics(kinds) if evaluated and training.get("eval_strategy") != "no" else []
     return problems + phase_problems(phases, names, metrics)
 
 

@@ -35,8 +35,8 @@ def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
 
 def check_start(recipe: Recipe) -> None:
     """Raises a `RecipeError` if the run would overwrite the model that it starts from."""
-    output = Path(recipe.output_dir).resolve()
-    if recipe.start_from is not None and output in [(start := Path(recipe.start_from).resolve()), *start.parents]:
+    start, output = Path(recipe.start_from or ""), Path(recipe.output_dir).resolve()
+    if recipe.start_from is not None and start.resolve().is_relative_to(output):
         raise RecipeError(recipe.path, [f"output_dir: {recipe.output_dir} holds the model of start_from; name another"])
 
 

@@ -11,6 +11,7 @@ from modeling_multitask import MultiTaskTrainer
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.parameter_groups import parameter_depths, parameter_groups
 from modeling_multitask.training.phases import Phase
+from modeling_multitask.training.sampling import row_lengths
 
 from .recipe import Recipe
 from .run import Prepared, labelled_rows, prepare
@@ -81,10 +82,7 @@ def make_plan(prepared: Prepared) -> Plan:
     trainer = prepared.trainer
     arguments, model = trainer.args, trainer.model
     phases = arguments.schedule()
-    own = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    trained = [trained_parameters(model, phase.train, phase.freeze) & own for phase in phases]
-    if arguments.freeze == "everything":
-        trained = [set()]
+    trained = [trained_parameters(model, phase.train, phase.freeze) & trainer.phases.trainable for phase in phases]
     groups = [
         _group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)
     ]
@@ -130,7 +128,7 @@ def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
     arguments, config = trainer.args, trainer.model.config.backbone_config
     depths, top = parameter_depths(trainer.model)
     lowest = min((depths[name] for names in trained for name in names), default=top + 1)
-    longest = max(map(len, trainer.train_dataset["input_ids"]))
+    longest = int(row_lengths(trainer.train_dataset, None).max())
     tokens = arguments.tokens_per_batch or arguments.train_batch_size * longest  # B·T
     width, heads = config.hidden_size, getattr(config, "num_attention_heads", 1)
     layer = tokens * width * (34 + 5 * heads * longest / width)

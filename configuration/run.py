@@ -23,6 +23,7 @@ from modeling_multitask.training.growing import grow, inherited_tasks
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
+from modeling_multitask.training.sampling import Sampling
 
 from .output import check_output, check_start, find_checkpoint, save_output, start_output
 from .problems import RecipeError
@@ -191,7 +192,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
             test=_sources(recipe, data.test),
             split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
             hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
-            with_source=recipe.sampling.strategy not in ("concatenated", "balanced"),
+            with_source=Sampling(**recipe.sampling.model_dump()).by_source,
         )
     builder.download_and_prepare()
     dataset = builder.as_dataset()

@@ -10,6 +10,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import BertConfig, BertModel, BertTokenizer, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
@@ -101,6 +102,17 @@ def tasks_of_each_type() -> list[dict]:
         {"name": "rating", "problem_type": "regression"},
         {"name": "grade", "problem_type": "ordinal_regression", "labels": ["poor", "fair", "fine"]},
     ]
+
+
+def rows_with_gaps(count: int = 16) -> Dataset:
+    """Sentences of three words; every third lacks a topic, half a sentiment."""
+    return Dataset.from_dict(
+        {
+            "text": [" ".join(WORDS[(i * k) % len(WORDS)] for k in (1, 3, 5)) for i in range(count)],
+            "topic": [i % 3 if i % 3 != 1 else None for i in range(count)],
+            "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
+        }
+    )
 
 
 def random_batch(rows: int = 6, tokens: int = 8, vocab_size: int = 40) -> dict[str, torch.Tensor]:

@@ -9,21 +9,23 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_callback import ExportableState
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from ..configuration_multitask import TaskConfig
+from .resuming import ResumingCallback
 
 DWA_TEMPERATURE = 2.0  # that of Liu et al. 2019
 
 
-class LossBalancing(TrainerCallback, ExportableState):
+class LossBalancing(ResumingCallback):
     """The weighted sum of the task losses; what a subclass learns or counts is saved with every checkpoint.
 
     Args:
         tasks: The model's tasks.
         accelerator: Adds up over processes.
     """
+
+    needs_parts = False  # whether `combine` looks at the parts of the labels
 
     def __init__(self, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> None:
         self.tasks, self.accelerator = list(tasks), accelerator
@@ -39,26 +41,9 @@ class LossBalancing(TrainerCallback, ExportableState):
             losses: By task, (), this micro-batch's share of the optimizer step's mean.
             weights: By task, what its loss is multiplied by.
             parts: By task, (), the share of the optimizer step's labels that this micro-batch holds; these add up
-                to 1 over micro-batches and processes, or are 0 where the step has none.
+                to 1 over micro-batches and processes, or are 0 where the step has none. Empty if not needed.
         """
         return sum((weights[task.name] * losses[task.name] for task in self.tasks), start=torch.tensor(0.0))
-
-    def attributes(self) -> dict[str, Any]:
-        """What a checkpoint keeps, in plain JSON."""
-        return {}
-
-    def restore(self, attributes: dict[str, Any]) -> None:
-        """Takes up what a checkpoint kept; of an empty dict, starts anew."""
-
-    def state(self) -> dict[str, Any]:
-        """What transformers writes into `trainer_state.json`."""
-        return {"args": {}, "attributes": self.attributes()}
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
-        self.restore(saved["attributes"] if saved else {})
 
 
 class UncertaintyWeighting(LossBalancing):
@@ -68,6 +53,8 @@ class UncertaintyWeighting(LossBalancing):
     logarithm of the variance. The addend counts once in an optimizer step, and only if the task has labels in it:
     else the variance of a scarce task would shrink without end.
     """
+
+    needs_parts = True
 
     def __init__(self, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> None:
         super().__init__(tasks, accelerator)
@@ -114,6 +101,8 @@ class DynamicWeightAverage(LossBalancing):
     The weights are K times the softmax of each task's ratio of the last two epochs' mean losses, over 2; 1 for all
     in the first two epochs.
     """
+
+    needs_parts = True
 
     def __init__(self, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> None:
         super().__init__(tasks, accelerator)

@@ -7,7 +7,7 @@ from peft import PeftModel
 from ..modeling_multitask import MultiTaskModel
 from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .freezing import trained_parameters
-from .metrics import metric_names
+from .metrics import evaluated_metrics
 from .parameter_groups import parameter_depths, plain_name
 from .phases import phase_problems
 
@@ -44,7 +44,7 @@ def check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, traina
     """Refuses phases and rates that do not fit the model."""
     tasks = model.config.tasks
     depths, top = parameter_depths(model)
-    metrics = ["loss", "score", *(name for task in tasks for name in metric_names(task.name, task.problem_type))]
+    metrics = evaluated_metrics((task.name, task.problem_type) for task in tasks)
     evaluated = metrics if args.eval_strategy != "no" else []
     phases = args.schedule()
     if problems := phase_problems(phases, [task.name for task in tasks], evaluated, top):

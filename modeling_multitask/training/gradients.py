@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_callback import ExportableState
 
 from datasets_builder.extras import import_extra
+
+from .resuming import ResumingCallback
 
 CAGRAD_C = 0.5  # in the middle of the range that Liu et al. 2021 tried
 _MEANS = ("cagrad", "upgrad", "mgda", "aligned_mtl")  # of these the result is as large as a mean over the tasks
@@ -78,7 +78,7 @@ def cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
     }
 
 
-class GradientBalancing(TrainerCallback, ExportableState):
+class GradientBalancing(ResumingCallback):
     """One gradient on the shared parameters out of each task's, by an aggregator of torchjd.
 
     Args:
@@ -116,16 +116,11 @@ class GradientBalancing(TrainerCallback, ExportableState):
             torch.distributed.broadcast(combined, src=0)
         return combined
 
-    def state(self) -> dict[str, Any]:
-        """What transformers writes into `trainer_state.json`."""
-        return {"args": {}, "attributes": self._bargained}
+    def attributes(self) -> dict[str, Any]:
+        return self._bargained
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
-        self._bargained = dict(saved["attributes"]) if saved else {}
-        self._aggregators = {}
+    def restore(self, attributes: dict[str, Any]) -> None:
+        self._bargained, self._aggregators = dict(attributes), {}
 
     def _aggregate(self, matrix: Tensor) -> Tensor:
         count = len(matrix)

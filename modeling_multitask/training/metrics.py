@@ -3,6 +3,7 @@
 Shapes: N rows of a whole evaluation set, C classes of one task.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import datasets
@@ -124,6 +125,11 @@ def metric_names(task: str, problem_type: str) -> list[str]:
         "ordinal_regression": ("accuracy", "macro_f1", "mae", "quadratic_kappa"),
     }.get(problem_type, ("accuracy", "macro_f1"))
     return [f"{task}_{name}" for name in (*metrics, "loss")]
+
+
+def evaluated_metrics(kinds: Iterable[tuple[str, str]]) -> list[str]:
+    """All that an evaluation gives a figure of, for tasks of these names and problem types."""
+    return ["loss", "score", *(metric for name, kind in kinds for metric in metric_names(name, kind))]
 
 
 def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:

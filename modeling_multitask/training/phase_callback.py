@@ -7,15 +7,15 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_callback import ExportableState
 
 from ..modeling_multitask import MultiTaskModel
 from .freezing import train_only, trained_parameters
 from .metrics import LESS_IS_BETTER
 from .phases import Phase, Reached, Stalled
+from .resuming import ResumingCallback
 
 
-class PhaseCallback(TrainerCallback, ExportableState):
+class PhaseCallback(ResumingCallback):
     """Leads training through its phases.
 
     It freezes when training begins and not before: by then the optimizer holds every parameter. Frozen earlier, a
@@ -41,18 +41,19 @@ class PhaseCallback(TrainerCallback, ExportableState):
         """The phase that training is in."""
         return self.phases[min(self.index, len(self.phases) - 1)]
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-        names = ("index", "metrics", "best", "waited")
-        return {"args": {}, "attributes": {name: getattr(self, name) for name in names}}
+    def attributes(self) -> dict[str, Any]:
+        return {"index": self.index, "metrics": self.metrics, "best": self.best, "waited": self.waited}
+
+    def restore(self, attributes: dict[str, Any]) -> None:
+        self.index = attributes.get("index", 0)
+        self.metrics = attributes.get("metrics", {})
+        self.best = attributes.get("best")
+        self.waited = attributes.get("waited", 0)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
-        fresh = {"index": 0, "metrics": {}, "best": None, "waited": 0}
-        for name, value in (saved["attributes"] if saved else fresh).items():
-            setattr(self, name, value)
+        super().on_train_begin(args, state, control, **kwargs)
         self._freeze(kwargs["model"])
         if self.index == len(self.phases) or state.global_step >= state.max_steps:
             control.should_training_stop = True  # resumed after its end

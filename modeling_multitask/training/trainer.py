@@ -188,7 +188,7 @@ class MultiTaskTrainer(Trainer):
         self.task_losses.add(losses)
         tasks = self.model.config.tasks
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
-        parts = label_parts(inputs["labels"], num_items_in_batch, tasks)
+        parts = label_parts(inputs["labels"], num_items_in_batch, tasks) if self.balancing.needs_parts else {}
         loss = self.balancing.combine(losses, weights, parts)
         if (self.gradient_balancing or self._records_conflict()) and (shared := self._shared()):
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)

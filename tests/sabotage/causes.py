@@ -14,6 +14,7 @@ FREEZING = "modeling_multitask/training/freezing.py"
 GROUPS = "modeling_multitask/training/parameter_groups.py"
 ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
+RESUMING = "modeling_multitask/training/resuming.py"
 PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLING = "modeling_multitask/training/sampling.py"
 LORA = "modeling_multitask/training/lora.py"
@@ -160,12 +161,12 @@ CAUSES = [
     ),
     Cause(
         "P19 a resumed run begins with the first phase",
-        *(PHASES, '(saved["attributes"] if saved else fresh)', "fresh"),
+        *(PHASES, 'attributes.get("index", 0)', "0"),
         *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and phases"),
     ),
     Cause(
         "P19 a resumed run goes without what the balancing has counted",
-        *(BALANCING, 'self.restore(saved["attributes"] if saved else {})', "pass"),
+        *(RESUMING, 'self.restore(saved["attributes"] if saved else {})', "self.restore({})"),
         *("tests/unit/training/test_resume.py", "uninterrupted_one and boundary and dwa"),
     ),
     Cause(

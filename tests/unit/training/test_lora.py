@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -25,14 +24,11 @@ from modeling_multitask.training.growing import grow
 from modeling_multitask.training.lora import _check_trainable, add_lora, lora_problem, target_modules
 from modeling_multitask.training.parameter_groups import parameter_groups, plain_name
 from modeling_multitask.training.rates import LearningRates
-from tests.conftest import WORDS, random_batch, tasks_of_each_type, tiny_bert_config
+from tests.conftest import random_batch, rows_with_gaps, tasks_of_each_type, tiny_bert_config
 from tests.fresh_process import run_fresh
 from tests.unit.test_modeling import FAMILIES, of_family
 
-TASKS = [
-    {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
-]
+TASKS = tasks_of_each_type()[:2]  # topic and sentiment
 KINDS = {
     "LoRA": {"r": 2},
     "DoRA": {"r": 2, "use_dora": True},
@@ -377,23 +373,12 @@ def build(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokeniz
             wrapped,
             MultiTaskTrainingArguments(str(tmp_path_factory.mktemp("run")), **{**defaults, **settings}),
             data_collator=MultiTaskCollator(tokenizer, config),
-            train_dataset=rows(),
-            eval_dataset=rows(),
+            train_dataset=rows_with_gaps(12),
+            eval_dataset=rows_with_gaps(12),
             processing_class=tokenizer,
         )
 
     return trainer
-
-
-def rows() -> Dataset:
-    """Twelve sentences; every third lacks a topic, every second a sentiment."""
-    return Dataset.from_dict(
-        {
-            "text": [" ".join(WORDS[(i * k) % len(WORDS)] for k in (1, 3, 5)) for i in range(12)],
-            "topic": [i % 3 if i % 3 != 1 else None for i in range(12)],
-            "sentiment": [i % 2 if i % 4 < 2 else None for i in range(12)],
-        }
-    )
 
 
 def test_heads_and_adapters_move_in_training_and_the_encoder_does_not(build: Callable) -> None:

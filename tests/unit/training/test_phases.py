@@ -14,12 +14,9 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 from modeling_multitask.training import LearningRates, Phase
 from modeling_multitask.training.phases import Condition, Reached, Stalled, parse_phase, phase_problems
-from tests.conftest import tiny_bert_config
+from tests.conftest import tasks_of_each_type, tiny_bert_config
 
-TASKS = [
-    {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
-]
+TASKS = tasks_of_each_type()[:2]  # topic and sentiment
 EVERYTHING = {"embeddings", "layers.0", "layers.1", "heads.topic", "heads.sentiment"}
 METRICS = ["loss", "score", "topic_accuracy", "topic_loss"]
 

@@ -20,12 +20,9 @@ from modeling_multitask import (
     MultiTaskTrainer,
     MultiTaskTrainingArguments,
 )
-from tests.conftest import WORDS, tiny_bert_config
+from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
 
-TASKS = [
-    {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
-]
+TASKS = tasks_of_each_type()[:2]  # topic and sentiment
 EPOCHS = 4
 STALLED = "no improvement of topic_accuracy for 1 evaluation"
 THREE_PHASES = [

@@ -12,23 +12,15 @@ from transformers.trainer_callback import TrainerState
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 from modeling_multitask.training.freezing import put_frozen_in_eval_mode
 from modeling_multitask.training.progress import describe_evaluation
-from tests.conftest import WORDS, tiny_bert_config
+from tests.conftest import rows_with_gaps, tasks_of_each_type, tiny_bert_config
 from tests.properties import whole_gradient
 
-TASKS = [
-    {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
-]
+TASKS = tasks_of_each_type()[:2]  # topic and sentiment
 
 
 def rows(count: int = 16, *, without: tuple[str, ...] = ()) -> Dataset:
-    """Sentences of three words; every third row has a topic, every second a sentiment."""
-    columns: dict[str, list[Any]] = {
-        "text": [" ".join(WORDS[(i * k) % len(WORDS)] for k in (1, 3, 5)) for i in range(count)],
-        "topic": [i % 3 if i % 3 != 1 else None for i in range(count)],
-        "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
-    }
-    return Dataset.from_dict({name: values for name, values in columns.items() if name not in without})
+    """Sentences with and without labels, or without a column."""
+    return rows_with_gaps(count).remove_columns([*without])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from transformers import BertTokenizer, TrainerCallback
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 from modeling_multitask.training.lora import add_lora
-from tests.conftest import ROOT, WORDS, tiny_bert_config
+from tests.conftest import ROOT, rows_with_gaps, tiny_bert_config
 from tests.fresh_process import run_fresh
 
 TASKS = [
@@ -31,14 +31,7 @@ adapters_or_not = pytest.mark.parametrize("lora", [None, {"r": 2}], ids=["whole"
 
 def rows(count: int = 16) -> Dataset:
     """Sentences of three words; every task lacks some labels, and the first four rows have no rating."""
-    return Dataset.from_dict(
-        {
-            "text": [" ".join(WORDS[(i * k) % len(WORDS)] for k in (1, 3, 5)) for i in range(count)],
-            "topic": [i % 3 if i % 3 != 1 else None for i in range(count)],
-            "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
-            "rating": [i / count if i > 3 and i % 2 else None for i in range(count)],
-        }
-    )
+    return rows_with_gaps(count).add_column("rating", [i / count if i > 3 and i % 2 else None for i in range(count)])
 
 
 @pytest.fixture(scope="module")
