@@ -158,11 +158,21 @@ def draw(groups: Sequence[np.ndarray], counts: np.ndarray, rng: np.random.Genera
     return np.concatenate(rows)[np.argsort(np.concatenate(places), kind="stable")]
 
 
-def group_by_length(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> np.ndarray:
-    """The order with rows of similar length brought together within stretches of 50 batches, longest first."""
+def group_by_length(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+    """The order with rows of similar length brought together in batches, within stretches of 50 batches.
+
+    The batches of a stretch are shuffled. Left longest first, as transformers has them, an epoch ends on short texts
+    only, and the last steps pull the model towards these. An incomplete batch stays last.
+    """
     size = batch_size * STRETCH
-    stretches = [order[start : start + size] for start in range(0, len(order), size)]
-    return np.concatenate([each[np.argsort(-lengths[each], kind="stable")] for each in stretches])
+    batches: list[np.ndarray] = []
+    for start in range(0, len(order), size):
+        stretch = order[start : start + size]
+        stretch = stretch[np.argsort(-lengths[stretch], kind="stable")]
+        whole = len(stretch) // batch_size
+        batches.extend(rng.permutation(stretch[: whole * batch_size].reshape(whole, batch_size)))
+        batches.append(stretch[whole * batch_size :])
+    return np.concatenate(batches)
 
 
 def token_batches(lengths: np.ndarray, budget: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -222,7 +232,7 @@ class EpochSampler(Sampler[int]):
         else:
             order = draw(self.groups, quotas(self._shares(), len(self)), rng)
         if self.lengths is not None:
-            order = group_by_length(order, self.lengths, self.batch_size)
+            order = group_by_length(order, self.lengths, self.batch_size, rng)
         return iter(order.tolist())
 
     def _shares(self) -> np.ndarray:

@@ -156,19 +156,28 @@ def test_an_empty_group_gives_nothing() -> None:
 
 
 @quick
-@given(lengths=LENGTHS, seed=SEEDS)
-def test_grouping_by_length_loses_no_row(lengths: np.ndarray, seed: int) -> None:
+@given(lengths=LENGTHS, batch_size=st.integers(1, 7), seed=SEEDS)
+def test_grouping_by_length_loses_no_row(lengths: np.ndarray, batch_size: int, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(lengths))
 
-    assert sorted(group_by_length(order, lengths, batch_size=1)) == list(range(len(lengths)))
+    grouped = group_by_length(order, lengths, batch_size, np.random.default_rng(seed))
+
+    assert sorted(grouped) == list(range(len(lengths)))
 
 
-def test_rows_come_longest_first_within_fifty_batches() -> None:
-    lengths = np.arange(200)
+def test_batches_of_similar_length_are_cut_from_fifty_and_shuffled() -> None:
+    lengths = np.arange(205)
 
-    grouped = group_by_length(np.arange(200), lengths, batch_size=2)
+    grouped = group_by_length(np.arange(205), lengths, 2, np.random.default_rng(0))
 
-    assert grouped.tolist() == [*range(99, -1, -1), *range(199, 99, -1)]
+    batches = grouped[:204].reshape(-1, 2)
+    assert (batches[:, 0] - batches[:, 1] == 1).all()
+    assert set(grouped[:100]) == set(range(100))
+    assert set(grouped[100:200]) == set(range(100, 200))
+    assert grouped[204] == 200
+    # Neither longest first nor shortest last: the ends of a stretch are no different from its middle.
+    assert not (np.diff(batches[:50, 0]) < 0).all()
+    assert 25 < grouped[80:100].mean() < 75
 
 
 @quick
