@@ -126,7 +126,7 @@ class TaskRecipe(_Words):
     weight: Rate = 1.0
     loss: str | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    class_weights: Literal["balanced"] | list[Rate] | None = None
+    class_weights: Literal["balanced"] | list[Rate] | dict[Label, Rate] | None = None
     pos_weight: Annotated[Literal["balanced"] | list[Rate], BeforeValidator(_as_numbers)] | None = None
     focal_gamma: Rate = 2.0
     huber_delta: Annotated[float, Field(gt=0)] = 1.0

@@ -18,7 +18,7 @@ from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTraini
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
-from modeling_multitask.training.class_weights import BALANCED, with_balanced_weights
+from modeling_multitask.training.class_weights import BALANCED, with_resolved_weights
 from modeling_multitask.training.growing import grow, inherited_tasks
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
@@ -180,7 +180,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
         RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
     """
     data, hide = recipe.data, recipe.data.hide_labels
-    settings = [_without_balanced(task.model_dump()) for task in recipe.tasks]
+    settings = [_without_waiting_weights(task.model_dump()) for task in recipe.tasks]
     if trained is not None:
         with _as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
@@ -198,7 +198,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     dataset = builder.as_dataset()
     with _as_recipe_error(recipe, "tasks"):
         tasks = [
-            with_balanced_weights(
+            with_resolved_weights(
                 task, dataset["train"], class_weights=words.class_weights, pos_weight=words.pos_weight
             )
             for task, words in zip(builder.tasks, recipe.tasks, strict=True)
@@ -318,9 +318,10 @@ def _as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = N
         raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
 
 
-def _without_balanced(task: dict[str, Any]) -> dict[str, Any]:
-    """The settings without weights that only the data will tell."""
-    return {name: None if value == BALANCED else value for name, value in task.items()}
+def _without_waiting_weights(task: dict[str, Any]) -> dict[str, Any]:
+    """The settings without the weights that wait for the labels and the rows."""
+    waiting = {name for name in ("class_weights", "pos_weight") if task[name] == BALANCED or isinstance(task[name], dict)}
+    return {name: None if name in waiting else value for name, value in task.items()}
 
 
 def _sources(recipe: Recipe, sources: list[SourceRecipe]) -> list[Source]:

@@ -119,7 +119,13 @@ def test_balanced_weights_come_from_the_training_rows(recipe: Any) -> None:
     assert tasks[1].pos_weight == pytest.approx([6 / 10])  # 6 without, 10 with
 
 
-def test_given_weights_are_taken_as_they_are(recipe: Any) -> None:
+def test_weights_by_label_are_1_for_the_others(recipe: Any) -> None:
+    tasks = prepare(recipe("tasks.0.class_weights={food: 2.0}", "tasks.1.pos_weight=3")).tasks
+
+    assert (tasks[0].class_weights, tasks[1].pos_weight) == ([1.0, 2.0], [3.0])
+
+
+def test_weights_are_taken_as_listed(recipe: Any) -> None:
     tasks = prepare(recipe("tasks.0.class_weights=[0.5, 2.0]", "tasks.1.pos_weight=3")).tasks
 
     assert (tasks[0].class_weights, tasks[1].pos_weight) == ([0.5, 2.0], [3.0])
