@@ -320,8 +320,8 @@ def _as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = N
 
 def _without_waiting_weights(task: dict[str, Any]) -> dict[str, Any]:
     """The settings without the weights that wait for the labels and the rows."""
-    waiting = {name for name in ("class_weights", "pos_weight") if task[name] == BALANCED or isinstance(task[name], dict)}
-    return {name: None if name in waiting else value for name, value in task.items()}
+    given = {name: task[name] for name in ("class_weights", "pos_weight")}
+    return task | {name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()}
 
 
 def _sources(recipe: Recipe, sources: list[SourceRecipe]) -> list[Source]:
