@@ -30,6 +30,7 @@ def consistency_problems(content: Content) -> list[str]:
         *_task_problems(tasks, content),
         *_source_problems(tasks, data),
         *_split_problems(data),
+        *_streaming_problems(tasks, content),
         *_training_problems(tasks, content),
         *_phase_problems(tasks, content),
     ]
@@ -74,20 +75,44 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
 
 def _source_problems(tasks: list[Content], data: Content) -> list[str]:
     kinds = {task["name"]: task.get("problem_type") for task in tasks if isinstance(task.get("name"), str)}
-    problems, trained = [], set()
+    problems = []
     for split in ("train", "validation", "test"):
         for i, source in enumerate(_tables(data.get(split))):
             where = f"data.{split}[{i}].labels"
-            for name, columns in source["labels"].items() if isinstance(source.get("labels"), dict) else ():
-                trained |= {name} if split == "train" else set()
+            for name, columns in _table(source.get("labels")).items():
                 if name not in kinds:
                     problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(kinds))}")
                 elif isinstance(columns, list) and kinds[name] != "multi_label_classification":
                     problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
-                elif isinstance(columns, str) and kinds[name] == "multi_label_classification":
-                    problems.append(f"{where}.{name}: give a list with one column for each label; given: {columns!r}")
-    if _tables(data.get("train")):
+    # A source that names no labels brings those of every task whose name is a column of it.
+    train = _tables(data.get("train"))
+    if train and all(isinstance(source.get("labels"), dict) for source in train):
+        trained = {name for source in train for name in source["labels"]}
         problems += [f"data.train: no source has labels for the task {name!r}" for name in kinds if name not in trained]
+    return problems
+
+
+def _streaming_problems(tasks: list[Content], content: Content) -> list[str]:
+    data, training = _table(content.get("data")), _table(content.get("training"))
+    if data.get("streaming") is not True:
+        return []
+    problems = []
+    if not training.get("max_steps"):
+        problems.append("training.max_steps: is missing; rows that are streamed do not tell how many there are")
+    for name in ("split", "hide_labels"):
+        given = {word for word, value in _table(data.get(name)).items() if value is not None} - {"seed"}
+        if given:
+            problems.append(f"data.{name}: rows that are streamed cannot be split, nor their labels hidden; give files")
+    if content.get("tokens_per_batch") is not None:
+        problems.append("tokens_per_batch: needs the length of every row before training, and rows are streamed")
+    if _table(content.get("sampling")).get("strategy", "concatenated") != "concatenated":
+        problems.append("sampling.strategy: rows that are streamed come as they are; leave it out")
+    for i, task in enumerate(tasks):
+        problems += [
+            f"tasks[{i}].{name}: balanced weights are counted from the rows, and these are streamed; give numbers"
+            for name in ("class_weights", "pos_weight")
+            if task.get(name) == "balanced"
+        ]
     return problems
 
 

@@ -7,6 +7,8 @@ import math
 import tempfile
 from dataclasses import dataclass
 
+from datasets import Dataset
+
 from modeling_multitask import MultiTaskTrainer
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.parameter_groups import parameter_depths, parameter_groups
@@ -48,10 +50,10 @@ class Plan:
         phases: In order.
         trained: How many numbers train in each phase.
         parameters: How many there are.
-        steps_per_epoch: Optimizer steps.
+        steps_per_epoch: Optimizer steps; 0 if rows are streamed, for nobody knows.
         steps: Optimizer steps in all, if no phase ends training before.
         rows: By split, how many rows.
-        labelled: By task, the training rows that have a label for it.
+        labelled: By task, the training rows that have a label for it; `None` if rows are streamed.
         memory: Bytes by what takes them: weights, gradients, optimizer, activations; an estimate.
     """
 
@@ -62,7 +64,7 @@ class Plan:
     steps_per_epoch: int
     steps: int
     rows: dict[str, int]
-    labelled: dict[str, int]
+    labelled: dict[str, int | None]
     memory: dict[str, int]
 
 
@@ -86,8 +88,9 @@ def make_plan(prepared: Prepared) -> Plan:
     groups = [
         _group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)
     ]
-    loader = trainer.get_train_dataloader()
-    steps_per_epoch = math.ceil(len(loader) / arguments.gradient_accumulation_steps)
+    streamed = not isinstance(prepared.rows["train"], Dataset)
+    batches = 0 if streamed else len(trainer.get_train_dataloader())
+    steps_per_epoch = math.ceil(batches / arguments.gradient_accumulation_steps)
     epochs = math.ceil(arguments.num_train_epochs * steps_per_epoch)
     return Plan(
         groups=groups,
@@ -96,7 +99,7 @@ def make_plan(prepared: Prepared) -> Plan:
         parameters=sum(group.parameters for group in groups),
         steps_per_epoch=steps_per_epoch,
         steps=arguments.max_steps if arguments.max_steps > 0 else epochs,
-        rows={name: len(rows) for name, rows in prepared.rows.items()},
+        rows={name: len(rows) for name, rows in prepared.rows.items() if isinstance(rows, Dataset)},
         labelled=labelled_rows(prepared.rows["train"], prepared.tasks),
         memory=_memory(trainer, groups, trained),
     )
@@ -128,7 +131,8 @@ def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
     arguments, config = trainer.args, trainer.model.config.backbone_config
     depths, top = parameter_depths(trainer.model)
     lowest = min((depths[name] for names in trained for name in names), default=top + 1)
-    longest = int(row_lengths(trainer.train_dataset, None).max())
+    rows = trainer.train_dataset
+    longest = int(row_lengths(rows, None).max()) if isinstance(rows, Dataset) else trainer.model.config.max_length
     tokens = arguments.tokens_per_batch or arguments.train_batch_size * longest  # B·T
     width, heads = config.hidden_size, getattr(config, "num_attention_heads", 1)
     layer = tokens * width * (34 + 5 * heads * longest / width)

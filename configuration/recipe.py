@@ -17,6 +17,10 @@ from pydantic import (
 )
 from transformers import TrainingArguments
 
+from datasets_builder import Source
+from datasets_builder.builder import Leaks
+from datasets_builder.merging import Contradictions
+from datasets_builder.sources import is_on_hub
 from modeling_multitask.configuration_multitask import (
     Activation,
     Normalization,
@@ -61,6 +65,10 @@ def _quoted(label: Any) -> Any:
 
 def _as_list(given: Any) -> Any:
     return given if isinstance(given, list) else [given]
+
+
+def _as_sources(given: Any) -> Any:
+    return [{"path": each} if isinstance(each, str) else each for each in _as_list(given)]
 
 
 def _task_name(name: str) -> str:
@@ -108,6 +116,10 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0)]
 
 
+Cell = str | int | float | bool  # what may stand in a table
+Aliases = dict[Cell, Label]
+
+
 class HeadRecipe(_Words):
     """The layers between the embedding and a task's logits; see `HeadConfig`."""
 
@@ -123,6 +135,8 @@ class TaskRecipe(_Words):
     name: Annotated[str, AfterValidator(_task_name)]
     problem_type: ProblemType
     labels: list[Label] | None = None
+    aliases: Aliases = {}
+    missing: list[Cell] = []
     weight: Rate = 1.0
     loss: str | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -133,12 +147,24 @@ class TaskRecipe(_Words):
     head: HeadRecipe | None = None
 
 
+class LabelColumnRecipe(_Words):
+    """Where a source has a task's labels, and how they are written there; see `LabelColumn`."""
+
+    column: str
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    aliases: Aliases = {}
+    missing: list[Cell] = []
+
+
 class SourceRecipe(_Words):
-    """One table; see `Source`."""
+    """One table, a folder of tables, or a data set on the Hub; see `Source`."""
 
     path: str
-    text: str = "text"
-    labels: dict[str, Annotated[list[str], BeforeValidator(_as_list)]]
+    text: str | Annotated[list[str], Field(min_length=2, max_length=2)] = "text"
+    labels: dict[str, str | list[str] | LabelColumnRecipe] | None = None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
 
 
 class SplitRecipe(_Words):
@@ -147,6 +173,7 @@ class SplitRecipe(_Words):
     validation: Share | None = None
     test: Share | None = None
     seed: int | None = None
+    group: str | None = None
 
 
 class HideRecipe(_Words):
@@ -156,7 +183,7 @@ class HideRecipe(_Words):
     seed: int | None = None
 
 
-Sources = Annotated[list[SourceRecipe], BeforeValidator(_as_list)]
+Sources = Annotated[list[SourceRecipe], BeforeValidator(_as_sources)]
 
 
 class DataRecipe(_Words):
@@ -167,6 +194,9 @@ class DataRecipe(_Words):
     test: Sources = []
     split: SplitRecipe = SplitRecipe()
     hide_labels: HideRecipe | None = None
+    contradictions: Contradictions = "error"
+    leaks: Leaks = "report"
+    streaming: bool = False
 
 
 class RatesRecipe(_Words):
@@ -270,12 +300,18 @@ def _with_absolute_paths(recipe: Recipe, path: Path) -> Recipe:
     folder = path.parent.resolve()
 
     def absolute(sources: list[SourceRecipe]) -> list[SourceRecipe]:
-        return [source.model_copy(update={"path": str(folder / source.path)}) for source in sources]
+        return [source.model_copy(update={"path": _data_path(source.path, folder)}) for source in sources]
 
     splits = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
     recipe._path = path
     models = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), **models})
+
+
+def _data_path(path: str, folder: Path) -> str:
+    """Data is a file or a folder, seen from the recipe, unless it can only be a data set on the Hub."""
+    there = str(folder / path)
+    return path if not Path(there).exists() and is_on_hub(Source(path)) else there
 
 
 def _model_path(model: str | None, folder: Path) -> str | None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, IterableDataset
 from huggingface_hub.errors import StrictDataclassError
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
-from datasets_builder import DataError, MultiTaskBuilder, Source
+from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
+from datasets_builder.columns import TEXT, TEXT_PAIR
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
@@ -27,7 +28,7 @@ from modeling_multitask.training.sampling import Sampling
 
 from .output import check_output, check_start, find_checkpoint, save_output, start_output
 from .problems import RecipeError
-from .recipe import Recipe, SourceRecipe
+from .recipe import LabelColumnRecipe, Recipe, SourceRecipe
 
 # What a run does unless the recipe's `training` says otherwise.
 TRAINING_DEFAULTS = {
@@ -40,6 +41,11 @@ TRAINING_DEFAULTS = {
 }
 
 
+SHUFFLED_ROWS = 10_000  # rows that are streamed are drawn from so many at a time
+
+Rows = dict[str, Dataset | IterableDataset]  # by split; only training rows may be streamed
+
+
 @dataclass(frozen=True)
 class Run:
     """What a run leaves behind.
@@ -47,14 +53,14 @@ class Run:
     Args:
         folder: The trained model, for `from_pretrained`.
         results: By split, each task's metrics and the `score`; what `results.json` holds.
-        labelled_rows: By task, the training rows that have a label for it.
+        labelled_rows: By task, the training rows that have a label for it; `None` where rows were streamed.
         model: The trained model.
         tokenizer: Its tokenizer.
     """
 
     folder: Path
     results: dict[str, dict[str, Any]]
-    labelled_rows: dict[str, int]
+    labelled_rows: dict[str, int | None]
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
 
@@ -72,7 +78,7 @@ class Prepared:
 
     trainer: MultiTaskTrainer
     tokenizer: PreTrainedTokenizerBase
-    rows: DatasetDict
+    rows: Rows
     tasks: list[TaskConfig]
 
 
@@ -99,7 +105,8 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     trainer.accelerator.wait_for_everyone()
     if recipe.freeze != ["everything"]:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    results = {name: evaluate(trainer, prepared.rows[name]) for name in ("validation", "test") if name in prepared.rows}
+    splits = [name for name in prepared.rows if name != "train"]
+    results = {name: evaluate(trainer, prepared.rows[name]) for name in splits}
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, trainer.state.log_history)
@@ -173,29 +180,21 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
 
 
-def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tuple[DatasetDict, list[TaskConfig]]:
+def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tuple[Rows, list[TaskConfig]]:
     """The recipe's tables as one data set, and its tasks with their labels and weights.
 
     Raises:
         RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
     """
-    data, hide = recipe.data, recipe.data.hide_labels
     settings = [_without_waiting_weights(task.model_dump()) for task in recipe.tasks]
     if trained is not None:
         with _as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
-    with _as_recipe_error(recipe, "tasks", but=DataError):
-        builder = MultiTaskBuilder(
-            tasks=settings,
-            train=_sources(recipe, data.train),
-            validation=_sources(recipe, data.validation),
-            test=_sources(recipe, data.test),
-            split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
-            hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
-            with_source=Sampling(**recipe.sampling.model_dump()).by_source,
-        )
+    builder = build_builder(recipe, settings)
     builder.download_and_prepare()
-    dataset = builder.as_dataset()
+    dataset: Rows = dict(builder.as_dataset()) if builder.prepared_splits else {}
+    if recipe.data.streaming:
+        dataset["train"] = builder.as_streaming_dataset("train").shuffle(recipe.seed, buffer_size=SHUFFLED_ROWS)
     with _as_recipe_error(recipe, "tasks"):
         tasks = [
             with_resolved_weights(
@@ -204,6 +203,44 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
             for task, words in zip(builder.tasks, recipe.tasks, strict=True)
         ]
     return dataset, tasks
+
+
+def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
+    """What suits rows of which nobody knows how many make an epoch: ten evaluations on the way."""
+    every = max(training["max_steps"] // 10, 1)
+    steps = {
+        f"{what}_{word}": value
+        for what in ("eval", "save", "logging")
+        for word, value in (("strategy", "steps"), ("steps", every))
+    }
+    return steps | {"accelerator_config": {"dispatch_batches": False}}  # else ragged batches break it
+
+
+def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
+    """The builder of the recipe's tables.
+
+    Args:
+        recipe: Which tables, and how they are split.
+        tasks: The settings of each task.
+
+    Raises:
+        RecipeError: If the tasks cannot be.
+        DataError: If a table cannot be used.
+    """
+    data, hide = recipe.data, recipe.data.hide_labels
+    with _as_recipe_error(recipe, "tasks", but=DataError):
+        return MultiTaskBuilder(
+            tasks=tasks,
+            train=_sources(data.train),
+            validation=_sources(data.validation),
+            test=_sources(data.test),
+            split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
+            hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
+            contradictions=data.contradictions,
+            leaks=data.leaks,
+            streaming=data.streaming,
+            with_source=Sampling(**recipe.sampling.model_dump()).by_source,
+        )
 
 
 def build_model(
@@ -243,7 +280,8 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
         RecipeError: If transformers refuses a value.
     """
     data = recipe.data
-    settings = {**TRAINING_DEFAULTS, **recipe.training.model_dump(exclude_unset=True)}
+    given = recipe.training.model_dump(exclude_unset=True)
+    settings = {**TRAINING_DEFAULTS, **(_streaming_defaults(given) if data.streaming else {}), **given}
     if not (data.validation or data.split.validation):
         settings["eval_strategy"] = "no"
     evaluated = settings["eval_strategy"] != "no"
@@ -267,19 +305,22 @@ def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
         )
 
 
-def tokenize(dataset: DatasetDict, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> DatasetDict:
-    """Adds the token ids of each text, cut to the length."""
+def tokenize(dataset: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> Rows:
+    """Adds the token ids of each text, or pair of texts, cut to the length."""
 
     def tokens(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        return tokenizer(rows["text"], truncation=True, max_length=max_length)
+        return tokenizer(rows[TEXT], rows.get(TEXT_PAIR), truncation=True, max_length=max_length)
 
-    return dataset.map(tokens, batched=True, desc="Tokenising")
+    return {
+        name: rows.map(tokens, batched=True, **({"desc": "Tokenising"} if isinstance(rows, Dataset) else {}))
+        for name, rows in dataset.items()
+    }
 
 
 def build_trainer(
     model: MultiTaskModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: DatasetDict,
+    rows: Rows,
     arguments: MultiTaskTrainingArguments,
 ) -> MultiTaskTrainer:
     """A trainer of the model on the rows, which prints one line per evaluation."""
@@ -300,8 +341,10 @@ def evaluate(trainer: MultiTaskTrainer, rows: Dataset) -> dict[str, Any]:
     return multi_task_metrics(output.predictions, output.label_ids, trainer.model.config.tasks)
 
 
-def labelled_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, int]:
-    """By task name, how many rows have a label for it."""
+def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
+    """By task name, how many rows have a label for it; `None` if the rows are streamed."""
+    if not isinstance(rows, Dataset):
+        return dict.fromkeys(task.name for task in tasks)
     return {task.name: sum(label is not None for label in rows[task.name]) for task in tasks}
 
 
@@ -324,13 +367,21 @@ def _without_waiting_weights(task: dict[str, Any]) -> dict[str, Any]:
     return task | {name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()}
 
 
-def _sources(recipe: Recipe, sources: list[SourceRecipe]) -> list[Source]:
-    several = {task.name for task in recipe.tasks if task.problem_type == "multi_label_classification"}
+def _sources(sources: list[SourceRecipe]) -> list[Source]:
     return [
         Source(
             source.path,
             source.text,
-            {name: columns if name in several else columns[0] for name, columns in source.labels.items()},
+            None if source.labels is None else {name: _label_column(each) for name, each in source.labels.items()},
+            config=source.config,
+            split=source.split,
+            revision=source.revision,
         )
         for source in sources
     ]
+
+
+def _label_column(given: str | list[str] | LabelColumnRecipe) -> LabelColumn:
+    if isinstance(given, LabelColumnRecipe):
+        return LabelColumn(given.column, given.separator, given.aliases, given.missing)
+    return LabelColumn(given)

@@ -1,6 +1,7 @@
 """Tables with gaps, read as one multi-task data set."""
 
 from .builder import MultiTaskBuilder, MultiTaskBuilderConfig
-from .sources import DataError, Source
+from .errors import DataError
+from .sources import LabelColumn, Source
 
-__all__ = ["DataError", "MultiTaskBuilder", "MultiTaskBuilderConfig", "Source"]
+__all__ = ["DataError", "LabelColumn", "MultiTaskBuilder", "MultiTaskBuilderConfig", "Source"]

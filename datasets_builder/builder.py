@@ -1,22 +1,33 @@
 """Sources of any shape become one `datasets` data set: the text, one column for each task, null where missing."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import datasets
 import numpy as np
 import pyarrow as pa
-from datasets.exceptions import DatasetGenerationError
+import pyarrow.compute as pc
+from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
+
+from modeling_multitask.configuration_multitask import TaskConfig, nearest_hint
 
 from .columns import SOURCE
-from .features import check_labels_of, drop_null_texts, encode_source, resolve_tasks, table_features
-from .sources import DataError, Source, check_source, fingerprint
-from .splits import hide_labels, split_rows
+from .encoded import EncodedRows, read_rows, text_columns
+from .errors import DataError, Findings
+from .features import OpenSource, check_labels_of, encode_table, resolve_tasks, table_features
+from .merging import Contradictions
+from .sources import Source, is_on_hub, open_tables
+from .splits import split_rows, strata_of
 
 logger = datasets.logging.get_logger(__name__)
 
 SPLITS = ("train", "validation", "test")
+
+Leaks = Literal["report", "remove"]
 
 
 @dataclass
@@ -24,10 +35,18 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
     """What a [`MultiTaskBuilder`] reads.
 
     Args:
-        tasks: In order; each a dict with `name`, `problem_type` and, if they are not to be inferred, `labels`.
-        train: The sources of the training rows; `validation` and `test` likewise, where files are given.
-        split: Shares of the training rows that are held out (`validation`, `test`), and the `seed`.
+        tasks: In order; each a dict with `name`, `problem_type` and, if they are not to be inferred, `labels`;
+            `aliases` (labels by how they are written) and `missing` (what stands for no label) hold in all sources.
+        train: The sources of the training rows; `validation` and `test` likewise, where files are given. A data set
+            on the Hub that is the only source gives all of its splits.
+        split: Shares of the training rows that are held out (`validation`, `test`), the `seed`, and `group`, a column
+            whose equal values are not parted.
         hide_labels: The `fraction` of each task's training labels that is made missing, and the `seed`.
+        contradictions: What becomes of labels that differ for the same text in several sources: `error`, `first`,
+            `majority` or `drop`.
+        leaks: What becomes of training rows whose text stands in another split too: `report` or `remove`.
+        streaming: Whether training rows are read while training, and never as a whole; for data larger than memory.
+            Labels must be given then, and nothing is merged, split or hidden.
         with_source: Whether to add the column `source`: from which of a split's sources a row comes, counted from 0.
     """
 
@@ -37,16 +56,16 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
     test: list[Source] = field(default_factory=list)
     split: dict[str, Any] | None = None
     hide_labels: dict[str, Any] | None = None
+    contradictions: str = "error"
+    leaks: str = "report"
+    streaming: bool = False
     with_source: bool = False
-
-    @property
-    def sources(self) -> dict[str, list[Source]]:
-        """The given sources, by split."""
-        return {name: getattr(self, name) for name in SPLITS if getattr(self, name)}
 
 
 class MultiTaskBuilder(datasets.ArrowBasedBuilder):
-    """A `datasets` builder over one or several tables with any number of label columns.
+    """A `datasets` builder over any number of tables with any number of label columns.
+
+    A text that stands in several sources of a split becomes one row with the labels of all.
 
     Example:
         >>> builder = MultiTaskBuilder(
@@ -58,93 +77,245 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         >>> dataset = builder.as_dataset()
 
     Raises:
-        DataError: On construction, if a source is missing or malformed; on preparation, if a cell is not a label.
+        DataError: On construction, if a source is missing or lacks a column, or labels cannot be inferred; on
+            preparation, if a table cannot be read to its end, a cell is not a label, or labels contradict each other.
     """
 
-    VERSION = datasets.Version("1.0.0")
+    VERSION = datasets.Version("2.0.0")
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:
-        for name in SPLITS:
-            kwargs[name] = [_as_source(each) for each in _as_list(kwargs.get(name))]
-        sources = [source for name in SPLITS for source in kwargs[name]]
-        if not kwargs["train"]:
+        given = {name: [_as_source(each) for each in _as_list(kwargs.get(name))] for name in SPLITS}
+        if not given["train"]:
             raise DataError("no source of training rows is given (data.train)")
-        for source in sources:
-            check_source(source)
-        self.tasks = resolve_tasks(kwargs["tasks"], kwargs["train"])
-        for source in sources:
-            check_labels_of(source, self.tasks)
-        super().__init__(hash=fingerprint(sources), dataset_name="multi_task", **kwargs)
+        _check_settings(kwargs)
+        split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
+        if not (given["validation"] or given["test"] or _shares(split)):
+            given |= _splits_on_hub(given["train"])
+        if group := split.get("group"):
+            given["train"] = [replace(source, group=group) for source in given["train"]]
+        self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
+        self.tasks = resolve_tasks(kwargs["tasks"], self.sources["train"])
+        _check_columns(self.sources, self.tasks)
+        prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
+        super().__init__(hash=fingerprint(prepared), dataset_name="multi_task", **kwargs | given)
+
+    @property
+    def prepared_splits(self) -> list[str]:
+        """The splits that are built and not streamed."""
+        held_out = _shares(self.config.split or {})
+        return [name for name in SPLITS if name in self._to_prepare() or name in held_out]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired, merged or found on the way, once the data set is prepared."""
+        return list(filter(None, (self.info.description or "").splitlines()))
 
     def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Builds the data set in the cache, or finds it there.
+        """Builds the data set in the cache, or finds it there; says what was repaired or merged.
 
         Raises:
-            DataError: If a cell is not one of its task's labels.
+            DataError: If a table cannot be read to its end, a cell is not one of its task's labels, or labels
+                contradict each other.
         """
-        try:
+        if not self._to_prepare():
+            return
+        with tempfile.TemporaryDirectory(prefix="multi_task_") as folder:
+            self._texts = Path(folder)  # read by the processes of `num_proc` as well
             super().download_and_prepare(*args, **kwargs)
-        except DatasetGenerationError as error:
-            # Its own message says only that something went wrong.
-            if isinstance(error.__cause__, DataError):
-                raise error.__cause__ from None
-            raise
+        for note in self.notes:
+            logger.warning(note)
+
+    def as_streaming_dataset(self, split: str | None = "train", base_path: str | None = None) -> IterableDataset:
+        """The rows as they are read; sources of one split take turns until each is at its end.
+
+        Args:
+            split: Which split.
+            base_path: Not used; there as `datasets` has it.
+
+        Raises:
+            DataError: While it is iterated, if a table cannot be read or a cell is not a label.
+        """
+        streams = []
+        for number, source in enumerate(self.sources[split or "train"]):
+            rows = _StreamedRows(source, self.tasks, number if self.config.with_source else None)
+            parts = list(range(len(source.tables)))
+            generator = datasets.SplitGenerator(split or "train", {"parts": parts, "read": rows})
+            streams.append(self._as_streaming_dataset_single(generator))
+        if len(streams) == 1:
+            return streams[0]
+        return interleave_datasets(streams, stopping_strategy="all_exhausted_without_replacement")
 
     def _info(self) -> datasets.DatasetInfo:
-        return datasets.DatasetInfo(features=table_features(self.tasks, with_source=self.config.with_source))
+        pair = len(text_columns(self.sources["train"])) == 2
+        return datasets.DatasetInfo(
+            features=table_features(self.tasks, with_pair=pair, with_source=self.config.with_source)
+        )
+
+    def _to_prepare(self) -> dict[str, list[OpenSource]]:
+        return {name: each for name, each in self.sources.items() if not (self.config.streaming and name == "train")}
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
-        held_out = {name: share for name, share in (self.config.split or {}).items() if name != "seed" and share}
-        rows = self._rows(held_out) if held_out else {"train": None}
-        generators = [
-            datasets.SplitGenerator(name, {"split": name, "sources": self.config.train, "rows": rows[name]})
-            for name in rows
+        splits = self._without_leaks(self._held_out(self._encoded()))
+        if hide := self.config.hide_labels:
+            splits["train"] = splits["train"].with_hidden_labels(self.tasks, hide["fraction"], hide.get("seed", 0))
+        return [
+            datasets.SplitGenerator(name, {"parts": rows.parts(), "read": rows.tables}) for name, rows in splits.items()
         ]
-        given = {name: sources for name, sources in self.config.sources.items() if name != "train"}
-        return generators + [
-            datasets.SplitGenerator(name, {"split": name, "sources": sources, "rows": None})
-            for name, sources in given.items()
-        ]
-
-    def _rows(self, held_out: dict[str, float]) -> dict[str, np.ndarray]:
-        # By the combination of all tasks' labels, "missing" being one of them; numbers cannot be stratified by.
-        stratified = [task.name for task in self.tasks if task.problem_type != "regression"]
-        chunks = self._chunks(self.config.train)
-        strata = [repr(row) for chunk in chunks for row in chunk.select(stratified).to_pylist()]
-        return split_rows(strata, held_out, (self.config.split or {}).get("seed", 0))
-
-    def _chunks(self, sources: list[Source]) -> Iterator[pa.Table]:
-        for i, source in enumerate(sources):
-            for chunk in encode_source(source, self.tasks):
-                number = pa.repeat(pa.scalar(i, pa.int32()), len(chunk))
-                yield chunk.append_column(SOURCE, number) if self.config.with_source else chunk
 
     def _generate_tables(
-        self, split: str, sources: list[Source], rows: np.ndarray | None
+        self, parts: list[Any], read: Callable[[Any], Iterator[pa.Table]]
     ) -> Iterator[tuple[Any, pa.Table]]:
-        hide = self.config.hide_labels if split == "train" else None
-        rng = np.random.default_rng((hide or {}).get("seed", 0))
-        start, dropped = 0, 0
-        for i, chunk in enumerate(self._chunks(sources)):
-            table = chunk if rows is None else chunk.take(rows[(rows >= start) & (rows < start + len(chunk))] - start)
-            start += len(chunk)
-            table, without_text = drop_null_texts(table)
-            dropped += without_text
-            yield (i, self._hide(table, hide["fraction"], rng) if hide else table)
-        if dropped:
-            logger.warning(f"{split}: {dropped} rows without a text are left out")
+        # `datasets` hands each of its processes some of the parts.
+        for i, part in enumerate(parts):
+            for j, table in enumerate(read(part)):
+                yield (i, j), table
 
-    def _hide(self, table: pa.Table, fraction: float, rng: np.random.Generator) -> pa.Table:
-        for task in self.tasks:
-            place = table.column_names.index(task.name)
-            table = table.set_column(place, table.field(place), hide_labels(table[task.name], fraction, rng))
-        return table
+    def _encoded(self) -> dict[str, EncodedRows]:
+        known: dict[bytes, int] = {}
+        findings = Findings()
+        read = {
+            name: read_rows(sources, self.tasks, self._texts / f"{name}.arrow", known, findings)
+            for name, sources in self._to_prepare().items()
+        }
+        findings.check()
+        rule, with_source = self.config.contradictions, self.config.with_source
+        splits = {name: rows.merge(self.tasks, rule, with_source=with_source) for name, rows in read.items()}
+        self.info.description = "\n".join(f"{name}: {note}" for name in splits for note in splits[name].notes)
+        return splits
+
+    def _held_out(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
+        split = self.config.split or {}
+        if not (shares := _shares(split)):
+            return splits
+        train = splits["train"]
+        rows = split_rows(
+            strata_of(_ids(train.labels, self.tasks), len(train)), shares, split.get("seed", 0), train.groups
+        )
+        return splits | {name: train.select(places) for name, places in rows.items()}
+
+    def _without_leaks(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
+        if "train" not in splits or len(splits) == 1:
+            return splits
+        train = splits["train"]
+        elsewhere = np.concatenate([rows.keys for name, rows in splits.items() if name != "train"])
+        leaked = np.isin(train.keys, elsewhere)
+        if not leaked.any():
+            return splits
+        remove = self.config.leaks == "remove"
+        done = "are taken out of training" if remove else "stay there; data.leaks: remove takes them out"
+        note = f"train: {leaked.sum()} rows have a text that stands in validation or test, and {done}"
+        self.info.description = "\n".join(filter(None, [self.info.description, note]))
+        return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits
+
+
+def fingerprint(sources: list[OpenSource]) -> str:
+    """A short hash of the sources' content and of how they are read; another one whenever any of that changes."""
+    digest = hashlib.sha256()
+    for source in sources:
+        how = replace(source.source, path="", data=None)
+        digest.update(repr(how).encode())
+        for table in source.tables:
+            digest.update(table.digest().encode())
+    return digest.hexdigest()[:16]
+
+
+class _StreamedRows:
+    """Reads the tables of a source while they are asked for."""
+
+    def __init__(self, source: OpenSource, tasks: list[Any], number: int | None) -> None:
+        self.source, self.tasks, self.number = source, tasks, number
+
+    def __call__(self, part: int) -> Iterator[pa.Table]:
+        findings = Findings()
+        for chunk in encode_table(self.source.tables[part], self.source.source, self.tasks, findings):
+            findings.check()
+            if self.number is None:
+                yield chunk.rows
+            else:
+                yield chunk.rows.append_column(SOURCE, pa.array(np.full(len(chunk.rows), self.number), pa.int32()))
 
 
 def _as_list(given: Any) -> list[Any]:
     return [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def _as_source(given: Source | dict[str, Any]) -> Source:
-    return given if isinstance(given, Source) else Source(**given)
+def _as_source(given: Any) -> Source:
+    """A source as it is, from a dict of its settings, or from a table in memory."""
+    if isinstance(given, Source):
+        return given
+    if isinstance(given, dict) and given.keys() <= {each.name for each in fields(Source)}:
+        return Source(**given)
+    return Source(path=given) if isinstance(given, str) else Source(data=given)
+
+
+def _shares(split: dict[str, Any]) -> dict[str, float]:
+    return {name: split[name] for name in ("validation", "test") if split.get(name)}
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    allowed = {"contradictions": get_args(Contradictions), "leaks": get_args(Leaks)}
+    for name, words in allowed.items():
+        given = settings.get(name, words[0])
+        if given not in words:
+            hint = nearest_hint(given, words)
+            raise DataError(f"data.{name} is {given!r}; it must be one of {', '.join(words)}{hint}")
+    if not settings.get("streaming"):
+        return
+    if _shares(settings.get("split") or {}) or settings.get("hide_labels"):
+        raise DataError("data.streaming: rows that are streamed cannot be split, nor their labels hidden; give files")
+
+
+def _splits_on_hub(train: list[Source]) -> dict[str, list[Source]]:
+    """The splits of a data set on the Hub that is the only source, and is named without a split."""
+    if len(train) > 1 or train[0].split is not None or not is_on_hub(train[0]):
+        return {}
+    source = train[0]
+    try:
+        names = get_dataset_split_names(source.path, source.config, revision=source.revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{source.path}: no such file or folder, nor a data set that the Hub gives ({error})"
+        ) from error
+    return {name: [replace(source, split=name)] for name in SPLITS if name in names}
+
+
+def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
+    source = replace(source, split=source.split or split) if is_on_hub(source) else source
+    streaming = bool(settings.get("streaming")) and split == "train"
+    tables = open_tables(source, streaming=streaming)
+    source = source.with_labels_of(settings["tasks"], tables)
+    opened = OpenSource(source, tables)
+    if streaming:
+        _check_labels_given(opened, settings["tasks"])
+    return opened
+
+
+def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
+    for task in tasks:
+        given = task["problem_type"] == "regression" or task.get("labels") or task.get("num_labels")
+        column = source.source.label_columns.get(task["name"])
+        if given or column is None or not isinstance(column.columns, str):
+            continue
+        if any(table.class_names(column.columns) is None for table in source.tables):
+            raise DataError(f"task {task['name']!r}: rows that are streamed do not tell its labels; list them")
+
+
+def _check_columns(sources: dict[str, list[OpenSource]], tasks: list[TaskConfig]) -> None:
+    text_columns([each for split in sources.values() for each in split])
+    for each in [each for split in sources.values() for each in split]:
+        check_labels_of(each.source, tasks)
+        if not each.source.label_columns:
+            raise DataError(f"{each.source.name}: no labels are named, and no column has the name of a task")
+        for table in each.tables:
+            table.check_columns(each.source.columns)
+
+
+def _ids(labels: pa.Table, tasks: list[TaskConfig]) -> list[np.ndarray]:
+    """What the rows can be stratified by: each task's ids, those of each label where there may be several."""
+    columns: list[pa.Array] = []
+    for task in tasks:
+        column = labels[task.name].combine_chunks()
+        if task.problem_type != "regression":  # numbers cannot be stratified by
+            columns += column.flatten() if pa.types.is_struct(column.type) else [column]
+    return [pc.fill_null(each.cast(pa.int64()), -1).to_numpy(zero_copy_only=False) for each in columns]

@@ -1,13 +1,17 @@
-"""What the columns of a multi-task table are, and how the cells of a source become them.
+"""What the columns of a multi-task table are, and which labels its tasks have.
 
 A label column holds ids of a `ClassLabel` (one of several labels), numbers (a regression), or a struct with one
 0 or 1 for each label (multi-label); null is a missing label everywhere.
 """
 
 import functools
+import re
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Value
@@ -21,100 +25,246 @@ from modeling_multitask.configuration_multitask import (
     task_list_problem,
 )
 
-from .columns import SOURCE, TEXT
-from .sources import DataError, Source, read_source
+from .columns import SOURCE, TEXT, TEXT_PAIR
+from .errors import DataError, Findings
+from .labels import NUMBER, Place, occurring_words, read_labels
+from .sources import LabelColumn, Source
+from .tables import Table
 
-MAX_SHOWN = 10  # wrong cells that one message lists
+# What a task says of the tables and a model needs not know.
+TABLE_SETTINGS = ("aliases", "missing")
 
 
-def table_features(tasks: list[TaskConfig], *, with_source: bool = False) -> Features:
-    """The text, then one column for each task, in order, then the source."""
-    columns = {TEXT: Value("string"), **{task.name: _label_feature(task) for task in tasks}}
+@dataclass(frozen=True)
+class OpenSource:
+    """A source whose tables have been found.
+
+    Args:
+        source: With every task's labels named.
+        tables: In order.
+    """
+
+    source: Source
+    tables: list[Table]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a source, as the multi-task table has them.
+
+    Args:
+        rows: Those that have a text.
+        table: How messages call their table.
+        numbers: (rows,) each row's number in its table, counted from 1.
+        groups: Each row's group, if the source says one.
+        dropped: How many rows had no text.
+    """
+
+    rows: pa.Table
+    table: str
+    numbers: np.ndarray
+    groups: list[str] | None
+    dropped: int
+
+
+def table_features(tasks: list[TaskConfig], *, with_pair: bool = False, with_source: bool = False) -> Features:
+    """The text, or the pair of texts, then one column for each task, in order, then the source."""
+    columns = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
+    columns |= {task.name: _label_feature(task) for task in tasks}
     return Features(columns | ({SOURCE: Value("int32")} if with_source else {}))
 
 
-def resolve_tasks(tasks: list[dict[str, Any]], sources: list[Source]) -> list[TaskConfig]:
-    """The tasks with their labels: those they were given, else those that occur in the sources, sorted.
+def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> list[TaskConfig]:
+    """The tasks with their labels: those given, else those that the sources name, else those that occur, sorted.
+
+    Args:
+        tasks: Dicts of settings; besides those of a `TaskConfig`, `aliases` and `missing` of all sources.
+        sources: Those of the training rows.
 
     Raises:
-        DataError: If a task has labels in no source, or what occurs cannot be the labels of such a task.
+        DataError: If a task has labels in no source, the sources disagree, or what occurs cannot be the labels of
+            such a task; all of it at once.
         ValueError: If the tasks themselves cannot be.
     """
     if (problem := task_list_problem([task["name"] for task in tasks])) is not None:
         raise ValueError(problem)
-    return [_resolve_task(dict(task), [each for each in sources if task["name"] in each.labels]) for task in tasks]
+    resolved, problems = [], []
+    for task in tasks:
+        settings = {name: value for name, value in task.items() if name not in TABLE_SETTINGS}
+        try:
+            labels = _labels(settings, [each for each in sources if task["name"] in each.source.label_columns])
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            resolved.append(parse_task(settings | ({} if labels is None else {"labels": labels})))
+    if problems:
+        raise DataError("\n".join(problems))
+    return resolved
 
 
 def check_labels_of(source: Source, tasks: list[TaskConfig]) -> None:
-    """Raises a `DataError` if the source brings labels for what is not a task, or not a label of one."""
+    """Raises a `DataError` if the source brings labels for what is not a task, or in a way that it cannot have."""
     known = {task.name: task for task in tasks}
-    for name, columns in source.labels.items():
+    for name, column in source.label_columns.items():
         if name not in known:
             hint = nearest_hint(name, list(known))
-            raise DataError(f"{source.path}: labels are given for {name!r}, which is not a task{hint}")
-        if known[name].problem_type != "multi_label_classification":
-            continue
-        if strange := [column for column in columns if column not in (known[name].labels or ())]:
-            raise DataError(
-                f"{source.path}: column {strange[0]!r} is none of the labels of {name!r}: {known[name].labels}"
-            )
+            raise DataError(f"{source.name}: labels are given for {name!r}, which is not a task{hint}")
+        if (problem := _column_problem(column, known[name])) is not None:
+            raise DataError(f"{source.name}: {problem}")
 
 
-def encode_source(source: Source, tasks: list[TaskConfig]) -> Iterator[pa.Table]:
-    """The source's rows as chunks of the multi-task table; tasks it does not name are missing throughout.
+def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
+    labels, several = task.labels or [], task.problem_type == "multi_label_classification"
+    if not several and not isinstance(column.columns, str):
+        return f"task {task.name!r} is {task.problem_type}; its labels are in one column"
+    if not several and column.separator is not None:
+        return f"task {task.name!r} is {task.problem_type}; a separator is for multi-label tasks"
+    strange = [] if isinstance(column.columns, str) else [name for name in column.names if name not in labels]
+    if strange:
+        return f"column {strange[0]!r} is none of the labels of {task.name!r}: {labels}"
+    return None if several or task.problem_type == "regression" else _alias_problem(column, task)
+
+
+def _alias_problem(column: LabelColumn, task: TaskConfig) -> str | None:
+    labels = task.labels or []
+    for word, label in column.aliases.items():
+        if label not in labels:
+            return f"task {task.name!r}: {word!r} is an alias of {label!r}, not of a label{nearest_hint(label, labels)}"
+    return None
+
+
+def encode(source: OpenSource, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
+    """The source's rows, chunk by chunk; tasks that the source does not name are missing throughout.
+
+    Args:
+        source: The source.
+        tasks: The tasks, with their labels.
+        findings: Where cells that are not one of their task's labels are noted.
 
     Raises:
-        DataError: If a cell is not one of its task's labels; the message names the first ones, with their rows.
+        DataError: If a table cannot be read.
     """
-    schema = table_features(tasks).arrow_schema
+    for table in source.tables:
+        yield from encode_table(table, source.source, tasks, findings)
+
+
+def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
+    """The rows of one of a source's tables; see `encode`."""
+    schema = table_features(tasks, with_pair=len(source.texts) == 2).arrow_schema
+    columns = source.label_columns
     row = 0
-    for chunk in read_source(source):
-        wrong: list[str] = []
-        columns = [_text_column(chunk[source.text])]
-        for task in tasks:
-            given = source.labels.get(task.name)
-            columns.append(
-                pa.nulls(len(chunk), schema.field(task.name).type)
-                if given is None
-                else _label_column(chunk, given, task, row, wrong)
-            )
-        if wrong:
-            raise DataError(_wrong_cells(source, wrong))
-        yield pa.table(columns, schema=schema)
-        row += len(chunk)
+    for cells in table.read(source.columns):
+        place = Place(table.name, row, findings)
+        labels = [
+            read_labels(cells, columns[task.name], task, place)
+            if task.name in columns
+            else pa.nulls(len(cells), schema.field(task.name).type)
+            for task in tasks
+        ]
+        texts = [_texts(cells, name, table.name) for name in source.texts]
+        rows = pa.table([*texts, *labels], schema=schema)
+        kept = functools.reduce(pc.and_, (pc.is_valid(text) for text in texts))
+        yield Chunk(
+            rows.filter(kept),
+            table.name,
+            row + 1 + np.flatnonzero(kept.to_numpy(zero_copy_only=False)),
+            _words_of(cells[source.group], kept) if source.group else None,
+            len(cells) - pc.sum(kept).as_py(),
+        )
+        row += len(cells)
 
 
-def drop_null_texts(table: pa.Table) -> tuple[pa.Table, int]:
-    """The rows that have a text, and how many had none; an empty text is a text."""
-    kept = table.filter(pc.is_valid(table[TEXT]))
-    return kept, len(table) - len(kept)
+def _words_of(cells: pa.ChunkedArray, kept: pa.Array) -> list[str]:
+    return [str(cell) for cell in cells.filter(kept).to_pylist()]
 
 
-def _resolve_task(task: dict[str, Any], sources: list[Source]) -> TaskConfig:
-    if task["problem_type"] not in PROBLEM_TYPES:
-        given, allowed = task["problem_type"], ", ".join(PROBLEM_TYPES)
-        raise ValueError(f"task {task['name']!r}: problem_type is {given!r}; it must be one of {allowed}")
+def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
+    """The labels that a task must be given, unless it has them or needs none."""
+    name, problem_type = task["name"], task["problem_type"]
+    if problem_type not in PROBLEM_TYPES:
+        allowed = ", ".join(PROBLEM_TYPES)
+        raise ValueError(f"task {name!r}: problem_type is {problem_type!r}; it must be one of {allowed}")
     if not sources:
-        raise DataError(f"task {task['name']!r}: no source of the training rows names a column for it")
-    if task["problem_type"] == "ordinal_regression" and not (task.get("labels") or task.get("num_labels")):
-        raise ValueError(f"task {task['name']!r}: ordinal_regression needs its labels in order, the lowest first")
-    if task["problem_type"] != "regression" and not (task.get("labels") or task.get("num_labels")):
-        task["labels"] = _occurring_labels(task, sources)
-        problem = task_labels_problem(task["problem_type"], task["labels"], None)
-        if problem is not None:
-            where = ", ".join(f"column {source.labels[task['name']]!r} of {source.path}" for source in sources)
-            raise DataError(f"task {task['name']!r}, from {where}: {problem}")
-    return parse_task(task)
+        raise DataError(f"task {name!r}: no source of the training rows names a column for it")
+    if problem_type == "regression" or task.get("labels") or task.get("num_labels"):
+        return None
+    labels = _named_labels(task, sources)
+    if labels is None and problem_type == "ordinal_regression":
+        raise ValueError(f"task {name!r}: ordinal_regression needs its labels in order, the lowest first")
+    labels = _occurring_labels(task, sources) if labels is None else labels
+    if (problem := task_labels_problem(problem_type, labels, None)) is not None:
+        where = ", ".join(f"column {_columns(each, name)} of {each.source.name}" for each in sources)
+        raise DataError(f"task {name!r}, from {where}: {problem}")
+    return labels
 
 
-def _occurring_labels(task: dict[str, Any], sources: list[Source]) -> list[str]:
-    if task["problem_type"] == "multi_label_classification":
-        return list(dict.fromkeys(name for source in sources for name in source.labels[task["name"]]))
-    occurring: set[str] = set()
-    for source in sources:
-        for chunk in read_source(source):
-            occurring.update(pc.unique(chunk[source.labels[task["name"]]]).to_pylist())
-    return sorted(occurring - {""})
+def _columns(source: OpenSource, task: str) -> str:
+    return " and ".join(map(repr, source.source.label_columns[task].names))
+
+
+def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
+    """The names that every source's `ClassLabel` gives, if all have one."""
+    named = {}
+    for each in sources:
+        column = each.source.label_columns[task["name"]]
+        for table in each.tables:
+            names = table.class_names(column.columns) if isinstance(column.columns, str) else None
+            if names is None:
+                return None
+            named[table.name] = [column.aliases.get(name, name) for name in names]
+    first = next(iter(named.values()))
+    if any(names != first for names in named.values()):
+        lists = "; ".join(f"{table} names {', '.join(map(repr, names))}" for table, names in named.items())
+        raise DataError(
+            f"task {task['name']!r}: the sources name its labels differently; list them in the task ({lists})"
+        )
+    return list(dict.fromkeys(first))
+
+
+def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str]:
+    where: dict[str, str] = {}  # in which table each label was seen first
+    for each in sources:
+        column = each.source.label_columns[task["name"]]
+        for table in each.tables:
+            for chunk in table.read(column.names):
+                for word in occurring_words(chunk, column, task["problem_type"], table.name):
+                    where.setdefault(word, table.name)
+    _check_spellings(task["name"], where)
+    _check_whole(task["name"], list(where))
+    if task["problem_type"] == "multi_label_classification" and not isinstance(column.columns, str):
+        return list(where)  # the columns, in the order in which they are named
+    return sorted(where, key=_sort_key(list(where)))
+
+
+def _check_spellings(task: str, where: dict[str, str]) -> None:
+    alike = defaultdict(list)
+    for word in sorted(where):
+        number = pc.match_substring_regex(word, NUMBER).as_py()
+        alike[str(float(word)) if number else word.strip().casefold()].append(word)
+    if several := [words for words in alike.values() if len(words) > 1]:
+        pairs = "; ".join(" and ".join(f"{word!r} ({where[word]})" for word in words) for words in several)
+        raise DataError(
+            f"task {task!r}: these look like one label in several spellings: {pairs}; give the task aliases "
+            "({spelling: label}), or list its labels"
+        )
+
+
+def _check_whole(task: str, words: list[str]) -> None:
+    fractions = [word for word in words if re.fullmatch(NUMBER, word) and not float(word).is_integer()]
+    if fractions and _are_numbers(words):
+        raise DataError(
+            f"task {task!r}: its labels are numbers with fractions, such as {fractions[0]!r}; if it is a regression, "
+            "say so by its problem_type, else list its labels"
+        )
+
+
+def _are_numbers(words: list[str]) -> bool:
+    return all(re.fullmatch(NUMBER, word) for word in words)
+
+
+def _sort_key(words: list[str]) -> Any:
+    """Numbers are sorted as numbers."""
+    return float if _are_numbers(words) else str
 
 
 def _label_feature(task: TaskConfig) -> Any:
@@ -125,59 +275,14 @@ def _label_feature(task: TaskConfig) -> Any:
     return ClassLabel(names=task.labels)
 
 
-def _text_column(cells: pa.ChunkedArray) -> pa.Array:
-    return cells.combine_chunks().cast(pa.string())
+def _texts(chunk: pa.Table, name: str, table: str) -> pa.Array:
+    cells = chunk[name].combine_chunks()
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if not (_is_text(cells.type) or pa.types.is_null(cells.type)):
+        raise DataError(f"{table}, column {name!r}: holds {cells.type}, not texts")
+    return cells.cast(pa.string())
 
 
-def _label_column(chunk: pa.Table, given: Any, task: TaskConfig, row: int, wrong: list[str]) -> pa.Array:
-    if task.problem_type == "multi_label_classification":
-        return _positions(chunk, given, task.labels or [], row, wrong)
-    if task.problem_type == "regression":
-        return _numbers(chunk[given], row, given, wrong)
-    return _class_ids(chunk[given], task.labels or [], row, given, wrong)
-
-
-def _positions(chunk: pa.Table, given: list[str], labels: list[str], row: int, wrong: list[str]) -> pa.Array:
-    columns = [
-        _class_ids(chunk[label], ["0", "1"], row, label, wrong).cast(pa.int8())
-        if label in given
-        else pa.nulls(len(chunk), pa.int8())
-        for label in labels
-    ]
-    missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any position has no label
-    return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
-
-
-def _class_ids(cells: pa.ChunkedArray, labels: list[str], row: int, column: str, wrong: list[str]) -> pa.Array:
-    cells = _empty_as_null(cells)
-    ids = pc.index_in(cells, value_set=pa.array(labels, pa.string())).cast(pa.int64())
-    unknown = pc.and_(pc.is_null(ids), pc.is_valid(cells))
-    _note_wrong(cells, unknown, row, column, f"not one of {', '.join(map(repr, labels))}", wrong)
-    return ids
-
-
-def _numbers(cells: pa.ChunkedArray, row: int, column: str, wrong: list[str]) -> pa.Array:
-    cells = _empty_as_null(cells)
-    numeric = pc.match_substring_regex(cells, r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
-    numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, cells, None)), pa.float64()).cast(pa.float32())
-    usable = pc.fill_null(pc.and_kleene(numeric, pc.fill_null(pc.is_finite(numbers), True)), True)
-    _note_wrong(cells, pc.invert(usable), row, column, "not a number", wrong)
-    return numbers
-
-
-def _empty_as_null(cells: pa.ChunkedArray) -> pa.Array:
-    array = cells.combine_chunks().cast(pa.string())
-    return pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array)
-
-
-def _note_wrong(cells: pa.Array, mask: pa.Array, row: int, column: str, why: str, wrong: list[str]) -> None:
-    wrong += [
-        f"row {row + i + 1}, column {column!r}: {cells[i].as_py()!r} is {why}"
-        for i in pc.indices_nonzero(mask).to_pylist()
-    ]
-
-
-def _wrong_cells(source: Source, wrong: list[str]) -> str:
-    shown = "".join(f"\n  {each}" for each in wrong[:MAX_SHOWN])
-    more = f"\n  and {len(wrong) - MAX_SHOWN} more" if len(wrong) > MAX_SHOWN else ""
-    return f"{source.path} has labels that cannot be used (row 1 is the first below the header):{shown}{more}"
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

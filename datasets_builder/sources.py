@@ -1,132 +1,207 @@
-"""One source: a table file, checked row by row and read with every cell as it stands."""
+"""One source: where its tables are, and what their columns mean."""
 
-import csv
-import glob
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
-from datasets import Features, Value, load_dataset
+from datasets import Dataset, IterableDataset, load_dataset
+from datasets.exceptions import DatasetNotFoundError
 
 from modeling_multitask.configuration_multitask import nearest_hint
 
-CHUNK_ROWS = 10_000
-csv.field_size_limit(2**31 - 1)  # texts are as long as they are; Windows takes no more than this
+from .errors import DataError
+from .tables import FORMATS, LoadedTable, Table
 
 
-class DataError(ValueError):
-    """A table that cannot be read as the user said; the message names file, row and column."""
+@dataclass(frozen=True)
+class LabelColumn:
+    """Where a source has a task's labels, and how they are written there.
+
+    Args:
+        columns: The column; for a multi-label task also a list of columns, one for each of its labels, with 0, 1 or
+            nothing in each cell.
+        separator: What stands between the labels of a multi-label task in one cell.
+        aliases: Labels by how they are written here, as `{"pos": "positive"}`.
+        missing: What stands for a missing label besides null, NaN and an empty cell, as `["-1", "n/a"]`.
+    """
+
+    columns: str | list[str]
+    separator: str | None = None
+    aliases: Mapping[Any, str] = field(default_factory=dict)
+    missing: Sequence[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # As words, like all that stands in a cell: a number or a truth value may be given as such.
+        object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
+        object.__setattr__(self, "missing", [_word(value) for value in self.missing])
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, as a list."""
+        return [self.columns] if isinstance(self.columns, str) else list(self.columns)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A CSV file and what its columns mean.
+    """One table, or a folder of tables of one format, and what the columns mean.
 
     Args:
-        path: The file.
-        text: The column that holds the text.
-        labels: By task name, the column that holds its labels; for a multi-label task one column for each of
-            its labels, with 0, 1 or nothing in each cell. Tasks that are not named have no labels here.
+        path: A file (.csv, .tsv, .jsonl, .parquet, .arrow), a folder of such, or the id of a data set on the Hub.
+        text: The column that holds the text, or two columns, for pairs of texts.
+        labels: By task name, the column that holds its labels, several columns, or a `LabelColumn`. Tasks that are
+            not named have no labels here. Left out: each task has its labels in the column of its name, if there is
+            one.
+        data: Instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
+        config: Of a data set on the Hub, its configuration; likewise `split` and `revision`.
+        group: A column whose equal values must not be parted between splits.
     """
 
-    path: str
-    text: str = "text"
-    labels: dict[str, Any] = field(default_factory=dict)
+    path: str | None = None
+    text: str | list[str] = "text"
+    labels: dict[str, Any] | None = None
+    data: Any = None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (self.data is None):
+            raise ValueError("a source has either a path or data")
+        if len(self.texts) > 2:
+            raise ValueError(f"a source has a text or a pair of texts; given: {self.texts}")
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self.path or f"the given {type(self.data).__name__}"
+
+    @property
+    def texts(self) -> list[str]:
+        """The column of the text, or those of the pair."""
+        return [self.text] if isinstance(self.text, str) else list(self.text)
+
+    @property
+    def label_columns(self) -> dict[str, LabelColumn]:
+        """By task name, where its labels are."""
+        return {name: _as_label_column(given) for name, given in (self.labels or {}).items()}
 
     @property
     def columns(self) -> list[str]:
-        """Every column that is read, the text's first."""
-        named = [name for given in self.labels.values() for name in ([given] if isinstance(given, str) else given)]
-        return list(dict.fromkeys([self.text, *named]))
+        """Every column that is read, the texts' first."""
+        labels = [name for column in self.label_columns.values() for name in column.names]
+        return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
+
+    def with_labels_of(self, tasks: list[dict[str, Any]], tables: list[Table]) -> "Source":
+        """The source with every task's labels named, and written as these tasks' `aliases` and `missing` say."""
+        labels = self.label_columns
+        if self.labels is None:
+            there = tables[0].columns
+            labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in there}
+        for task in tasks:
+            if (column := labels.get(task["name"])) is not None:
+                aliases = {_word(name): label for name, label in (task.get("aliases") or {}).items()}
+                labels[task["name"]] = replace(
+                    column,
+                    aliases={**aliases, **column.aliases},
+                    missing=[*(task.get("missing") or []), *column.missing],
+                )
+        return replace(self, labels=labels)
 
 
-def check_source(source: Source) -> None:
-    """Reads the whole file once and raises on anything that would be read otherwise than it is written.
+def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
+    """The source's tables, in order; their content is not read yet.
 
-    The reader of `datasets` fills a short row up with nothing, which here would mean missing labels; so rows
-    are counted before it sees them.
+    Args:
+        source: The source.
+        streaming: Whether a data set on the Hub is to be read row by row and not be downloaded.
 
     Raises:
-        DataError: If the file is missing, empty, not CSV, lacks a column, or has a row of another length
-            than its header.
+        DataError: If there is no such file, folder or data set.
     """
+    if source.path is None:
+        return [LoadedTable(source.name, _as_dataset(source))]
+    if is_on_hub(source):
+        return [LoadedTable(source.path, _from_hub(source, streaming))]
+    given = [name for name in ("config", "split", "revision") if getattr(source, name) is not None]
+    if given:
+        raise DataError(f"{source.path}: {given[0]} is for data sets on the Hub")
     path = Path(source.path)
+    return _folder(path) if path.is_dir() else [_file(path)]
+
+
+def is_on_hub(source: Source) -> bool:
+    """Whether the path can only be the id of a data set on the Hub: a name, or an owner and a name."""
+    if source.path is None or Path(source.path).exists() or Path(source.path).suffix.lower() in FORMATS:
+        return False
+    return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
+
+
+def _as_label_column(given: Any) -> LabelColumn:
+    if isinstance(given, LabelColumn):
+        return given
+    return LabelColumn(**given) if isinstance(given, dict) else LabelColumn(given)
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _file(path: Path) -> Table:
     if not path.is_file():
         raise DataError(f"{path}: no such file{_nearest_file(path)}")
-    if path.suffix.lower() != ".csv":
-        raise DataError(f"{path}: only .csv files can be read")
+    table = FORMATS.get(path.suffix.lower())
+    if table is None:
+        raise DataError(f"{path}: the ending {path.suffix!r} names no format; it must be one of {', '.join(FORMATS)}")
+    return table(path)
+
+
+def _folder(path: Path) -> list[Table]:
+    tables = [each for each in sorted(path.iterdir()) if each.suffix.lower() in FORMATS and not _is_by_the_way(each)]
+    endings = sorted({each.suffix.lower() for each in tables})
+    if not tables:
+        raise DataError(f"{path}: a folder without a table ({', '.join(FORMATS)})")
+    if len(endings) > 1:
+        raise DataError(f"{path}: a folder with tables of several formats ({', '.join(endings)}); name one file each")
+    return [FORMATS[endings[0]](each) for each in tables]
+
+
+def _is_by_the_way(path: Path) -> bool:
+    """Whether a file is one that `save_to_disk` leaves beside the rows, or a cache of `datasets`."""
+    return path.name in ("dataset_info.json", "state.json") or path.name.startswith("cache-")
+
+
+def _as_dataset(source: Source) -> Dataset | IterableDataset:
+    data = source.data
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            _check_rows(path, csv.reader(file, strict=True), source.columns)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a CSV file in UTF-8 (byte {error.start}: {error.reason})") from None
+        if isinstance(data, pd.DataFrame):
+            return Dataset.from_pandas(data, preserve_index=False)
+        if isinstance(data, dict):
+            return Dataset.from_dict(data)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{source.name}: cannot be a table ({error})") from None
+    if isinstance(data, Dataset | IterableDataset):
+        return data
+    raise DataError(f"{source.name}: it must be a datasets.Dataset, a pandas DataFrame, or a dict of lists")
 
 
-def read_source(source: Source) -> Iterator[pa.Table]:
-    """Chunks of the file's own columns, all strings, an empty cell as the empty string.
-
-    `NA`, `null`, `None` and `nan` are ordinary text; by default the reader would take them for nothing.
-    """
-    # The reader takes a path for a pattern, and calls a column without a name "Unnamed" and its number.
-    header = [name or f"Unnamed: {i}" for i, name in enumerate(_header(source.path))]
-    table = load_dataset(
-        "csv",
-        data_files=glob.escape(source.path),
-        split="train",
-        streaming=True,
-        features=Features({name: Value("string") for name in header}),
-        keep_default_na=False,
-        encoding="utf-8-sig",
-    )
-    yield from table.select_columns(source.columns).with_format("arrow").iter(CHUNK_ROWS)
-
-
-def fingerprint(sources: list[Source]) -> str:
-    """A short hash of the sources' content and of how they are read; another one whenever any of that changes."""
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(repr((source.text, sorted(source.labels.items()))).encode())
-        with Path(source.path).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
-
-
-def _check_rows(path: Path, rows: Any, columns: list[str]) -> None:
+def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
     try:
-        header = next(rows, None)
-        if header is None:
-            raise DataError(f"{path}: the file is empty")
-        if not header:
-            raise DataError(f"{path}: line 1 is blank; the first line must name the columns")
-        _check_header(path, header, columns)
-        count = 0
-        for row in rows:
-            if row and len(row) != len(header):
-                raise DataError(f"{path}, line {rows.line_num}: {len(row)} cells, but the header has {len(header)}")
-            count += bool(row)
-    except csv.Error as error:
-        raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from None
-    if count == 0:
-        raise DataError(f"{path}: a header, but no rows")
-
-
-def _check_header(path: Path, header: list[str], columns: list[str]) -> None:
-    if doubled := sorted({name for name in header if header.count(name) > 1}):
-        raise DataError(f"{path}: the header names {', '.join(map(repr, doubled))} more than once")
-    for name in columns:
-        if name not in header:
-            hint = nearest_hint(name, header)
-            if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-                hint = "; its columns must be separated by commas"
-            raise DataError(f"{path}: no column {name!r}; its columns are {', '.join(map(repr, header))}{hint}")
-
-
-def _header(path: str) -> list[str]:
-    with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file))
+        return load_dataset(
+            source.path,
+            name=source.config,
+            split=source.split or "train",
+            revision=source.revision,
+            streaming=streaming,
+        )
+    except DatasetNotFoundError:
+        raise DataError(f"{source.path}: no such file or folder, nor a data set that the Hub gives") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(f"{source.path}: the Hub's data set cannot be read ({error})") from error
 
 
 def _nearest_file(path: Path) -> str:

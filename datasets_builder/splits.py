@@ -1,44 +1,94 @@
-"""Which rows are held out for validation and test, and whose labels are hidden."""
+"""Which rows are held out for validation and test, and whose labels are hidden.
+
+Shapes: N rows.
+"""
 
 import math
 from collections import Counter
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .errors import DataError
 from .extras import import_extra
-from .sources import DataError
+
+MAX_FOLDS = 20  # a share of groups is rounded to so many parts
 
 
-def split_rows(strata: list[str], fractions: dict[str, float], seed: int) -> dict[str, np.ndarray]:
+def split_rows(
+    strata: np.ndarray, fractions: dict[str, float], seed: int, groups: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """The row numbers of each split, ascending; `train` keeps what the others do not take.
 
     Every split has about the same share of each stratum.
 
     Args:
-        strata: Of each row, what it is stratified by.
+        strata: (N,) what each row is stratified by.
         fractions: By split name, its share of all rows.
         seed: Decides which rows are drawn.
+        groups: (N,) rows of the same group stay together; the shares are then met only nearly.
 
     Raises:
-        DataError: If a fraction leaves a split, or train, without rows.
+        DataError: If a fraction leaves a split, or train, without rows, or there are too few groups.
     """
-    train_test_split = import_extra("sklearn.model_selection", extra="train").train_test_split
     rest = np.arange(len(strata))
     splits: dict[str, np.ndarray] = {}
     for name, fraction in fractions.items():
         count = round(fraction * len(strata))
         if not 0 < count < len(rest):
             raise DataError(f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty")
-        kept = merge_rare(np.array(strata)[rest], fewest=math.ceil(len(rest) / min(count, len(rest) - count)))
-        rest, taken = train_test_split(rest, test_size=count, random_state=seed, stratify=kept)
-        splits[name] = np.sort(taken)
-    return {"train": np.sort(rest), **splits}
+        if groups is None:
+            taken = _draw(strata[rest], count, seed)
+        else:
+            taken = _draw_groups(strata[rest], groups[rest], count, seed, name)
+        splits[name] = rest[taken]
+        rest = rest[~taken]
+    return {"train": rest, **splits}
+
+
+def strata_of(labels: list[np.ndarray], rows: int) -> np.ndarray:
+    """What the rows are stratified by, so that each task's labels are spread evenly, and their gaps too; (N,).
+
+    This is the combination of all labels, a missing one being a label like another. A combination too rare to be in
+    every split gives way to the rarest of its labels, as in iterative stratification (Sechidis et al. 2011), but in
+    one step.
+
+    Args:
+        labels: For each task (N,) ids, -1 where missing; a multi-label task gives one such column for each label.
+        rows: N.
+    """
+    if not labels:
+        return np.zeros(rows, dtype=np.int64)
+    _, combined = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
+    combined = combined.reshape(-1)
+    rare = np.bincount(combined)[combined] < MAX_FOLDS
+    if not rare.any():
+        return combined
+    rarest = _rarest_labels([column[rare] for column in labels], labels)
+    strata = combined.copy()
+    strata[rare] = combined.max() + 1 + rarest
+    return strata
+
+
+def _rarest_labels(rows: list[np.ndarray], everywhere: list[np.ndarray]) -> np.ndarray:
+    """For each row the number of its label that is rarest over all rows; labels are numbered over all tasks."""
+    numbers, counts, offset = [], [], 0
+    for column, whole in zip(rows, everywhere, strict=True):
+        size = int(whole.max()) + 2
+        occurring = np.bincount(whole + 1, minlength=size).astype(float)
+        occurring[0] = np.inf  # a missing label is no reason to stratify by
+        numbers.append(column + 1 + offset)
+        counts.append(occurring[column + 1])
+        offset += size
+    rarest = np.argmin(np.stack(counts), axis=0)
+    return np.stack(numbers)[rarest, np.arange(len(rarest))]
 
 
 def merge_rare(strata: np.ndarray, fewest: int) -> np.ndarray:
-    """The strata with those of fewer rows than `fewest` made one, which joins the largest if it is rare itself.
+    """The strata with those of fewer rows than `fewest` made one, which joins the largest if it is rare itself; (N,).
 
     A stratum that is too small to have a row in every split cannot be stratified by.
     """
@@ -46,13 +96,40 @@ def merge_rare(strata: np.ndarray, fewest: int) -> np.ndarray:
     rare = [stratum for stratum, count in counts.items() if count < fewest]
     if not rare:
         return strata
-    joined = "rare" if sum(counts[stratum] for stratum in rare) >= fewest else counts.most_common(1)[0][0]
+    joined = -1 if sum(counts[stratum] for stratum in rare) >= fewest else counts.most_common(1)[0][0]
     return np.where(np.isin(strata, rare), joined, strata)
 
 
-def hide_labels(column: pa.ChunkedArray, fraction: float, rng: np.random.Generator) -> pa.ChunkedArray:
+def hide_labels(column: pa.ChunkedArray | pa.Array, fraction: float, rng: np.random.Generator) -> pa.Array:
     """The label column with this share of its labels made missing, to show what masking is for."""
     labelled = np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False))
     mask = np.zeros(len(column), dtype=bool)
     mask[rng.choice(labelled, size=round(fraction * len(labelled)), replace=False)] = True
-    return pc.if_else(pa.array(~mask), column.combine_chunks(), pa.scalar(None, column.type))
+    cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return pc.if_else(pa.array(~mask), cells, pa.scalar(None, column.type))
+
+
+def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Which rows are taken; (N,) of bool."""
+    train_test_split = import_extra("sklearn.model_selection", extra="train").train_test_split
+    kept = merge_rare(strata, fewest=math.ceil(len(strata) / min(count, len(strata) - count)))
+    _, rows = train_test_split(np.arange(len(strata)), test_size=count, random_state=seed, stratify=kept)
+    taken = np.zeros(len(strata), dtype=bool)
+    taken[rows] = True
+    return taken
+
+
+def _draw_groups(strata: np.ndarray, groups: np.ndarray, count: int, seed: int, name: str) -> np.ndarray:
+    """The same, whole groups: the share of p / q is p of q folds."""
+    splitter: Any = import_extra("sklearn.model_selection", extra="train").StratifiedGroupKFold
+    share = Fraction(count / len(strata)).limit_denominator(MAX_FOLDS)
+    different = len(np.unique(groups))
+    parts, folds = max(share.numerator, 1), share.denominator if share.numerator else MAX_FOLDS
+    if different < folds:
+        raise DataError(f"data.split.{name}: {different} groups cannot be cut into {folds} parts of similar size")
+    kept = merge_rare(strata, fewest=folds)
+    cut = splitter(n_splits=folds, shuffle=True, random_state=seed).split(kept, kept, groups)
+    taken = np.zeros(len(strata), dtype=bool)
+    for _ in range(parts):
+        taken[next(cut)[1]] = True
+    return taken

@@ -73,9 +73,11 @@ def show_plan(plan: Plan) -> None:
         weights = f", weights {phase.weights}" if phase.weights else ""
         share = f"{plan.trained[number - 1]:,} of {plan.parameters:,} parameters"
         print(f"phase {number}: trains {phase.describe()} {ends}{condition}{weights}: {share}")
-    print(f"steps: {plan.steps:,}, {plan.steps_per_epoch:,} in an epoch")
+    in_epoch = f"{plan.steps_per_epoch:,} in an epoch" if plan.steps_per_epoch else "training rows are streamed"
+    print(f"steps: {plan.steps:,}, {in_epoch}")
     print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
-    print("labelled in training: " + ", ".join(f"{name} {count:,}" for name, count in plan.labelled.items()))
+    counts = [f"{name} {count:,}" for name, count in plan.labelled.items() if count is not None]
+    print(f"labelled in training: {', '.join(counts) or 'not known'}")
     parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in plan.memory.items())
     print(f"memory, about {sum(plan.memory.values()) / 2**20:,.0f} MiB: {parts}")
 
@@ -105,7 +107,7 @@ def in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
     return f"{answer['label']} ({answer['score']:.2f})" if "label" in answer else f"{answer['score']:.4g}"
 
 
-def figures(split: str, results: dict[str, Any], labelled_rows: dict[str, int]) -> Any:
+def figures(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Any:
     """The split's metrics as a table."""
     table = import_extra("rich.table", extra="train").Table(title=f"{split} (score {results['score']:.4f})")
     metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name != "rows"))
@@ -113,7 +115,7 @@ def figures(split: str, results: dict[str, Any], labelled_rows: dict[str, int]) 
         table.add_column(heading, justify="left" if heading == "task" else "right")
     for task, rows in labelled_rows.items():
         cells = [f"{results[task][name]:.4f}" if name in results[task] else "" for name in metrics]
-        table.add_row(task, str(rows), str(results[task]["rows"]), *cells)
+        table.add_row(task, "" if rows is None else str(rows), str(results[task]["rows"]), *cells)
     return table
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets_builder.sources import DataError, Source, check_source
+from datasets_builder import DataError
+from datasets_builder.tables import CsvTable, JsonLinesTable
 
 from ..configuration_multitask import TaskConfig, nearest_hint
 
@@ -22,7 +23,7 @@ def read_table(path: Path, text: str) -> pa.Table:
     check_ending(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    table = _READERS[path.suffix.lower()](path, text)
+    table = _READERS[path.suffix.lower()](path)
     if text not in table.column_names:
         columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
         raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
@@ -82,28 +83,17 @@ def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[Task
     return table
 
 
-def _read_csv(path: Path, text: str) -> pa.Table:
-    check_source(Source(str(path), text=text))
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader)
-        columns = zip(*(row for row in reader if row), strict=True)
-        return pa.table({name: pa.array(cells, pa.string()) for name, cells in zip(header, columns, strict=True)})
+def _read_csv(path: Path) -> pa.Table:
+    table = CsvTable(path)
+    return pa.concat_tables(table.read(table.columns))
 
 
-def _read_jsonl(path: Path, _text: str) -> pa.Table:
+def _read_jsonl(path: Path) -> pa.Table:
+    table = JsonLinesTable(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text in UTF-8 (byte {error.start}: {error.reason})") from None
-    rows = [_json_object(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not rows:
-        raise DataError(f"{path}: no rows")
-    names = dict.fromkeys(name for row in rows for name in row)
-    try:
-        return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
-    except (pa.ArrowException, OverflowError) as error:
-        raise DataError(f"{path}: a column mixes kinds of values, or holds one that is too large ({error})") from None
+        return pa.concat_tables(table.read(table.columns), promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
 
 
 def _holds_text(kind: pa.DataType) -> bool:
@@ -113,17 +103,7 @@ def _holds_text(kind: pa.DataType) -> bool:
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind)
 
 
-def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {number}: not JSON ({error.msg})") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{path}, line {number}: not a JSON object with a name for each value")
-    return row
-
-
-def _read_parquet(path: Path, _text: str) -> pa.Table:
+def _read_parquet(path: Path) -> pa.Table:
     try:
         return pq.read_table(path)
     except pa.ArrowInvalid as error:

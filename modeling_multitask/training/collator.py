@@ -18,7 +18,7 @@ from ..losses_multitask import IGNORE_INDEX
 
 @dataclass
 class MultiTaskCollator:
-    """Makes a batch of rows; each has `input_ids` (or a `text`) and any of the tasks' columns.
+    """Makes a batch of rows; each has `input_ids` (or a `text`, and perhaps a `text_pair`) and any task's column.
 
     A label may be a class id or a class name; for a multi-label task a list or a dict of 0, 1 and null, one for
     each label; a number for a regression. Missing are null, NaN, a column that is not there and, except
@@ -46,6 +46,7 @@ class MultiTaskCollator:
         if "input_ids" not in rows[0]:
             return self.tokenizer(
                 [row["text"] for row in rows],
+                [row["text_pair"] for row in rows] if "text_pair" in rows[0] else None,
                 truncation=True,
                 max_length=self.config.max_length,
                 padding=True,

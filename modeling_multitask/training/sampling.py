@@ -17,7 +17,7 @@ from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerState
 
-from datasets_builder.columns import SOURCE
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
 
 from ..configuration_multitask import nearest_hint
 
@@ -127,8 +127,9 @@ def row_lengths(rows: Any, tokenizer: PreTrainedTokenizerBase | None, max_length
         return pc.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
     if tokenizer is None:
         raise ValueError("rows of similar length are wanted, but the rows have no input_ids, and there is no tokenizer")
-    texts = list(rows["text"]) if is_table else [row["text"] for row in rows]
-    return np.array([len(tokens) for tokens in tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]])
+    names = [name for name in (TEXT, TEXT_PAIR) if name in (rows.column_names if is_table else rows[0])]
+    texts = [list(rows[name]) if is_table else [row[name] for row in rows] for name in names]
+    return np.array([len(tokens) for tokens in tokenizer(*texts, truncation=True, max_length=max_length)["input_ids"]])
 
 
 def quotas(parts: np.ndarray, draws: int) -> np.ndarray:

@@ -1,0 +1,181 @@
+"""The rows of one split: read once from all its sources, merged, and ready to be written.
+
+Shapes: N rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from modeling_multitask.configuration_multitask import TaskConfig
+
+from .columns import SOURCE, TEXT, TEXT_PAIR
+from .errors import DataError, Findings
+from .features import OpenSource, encode
+from .merging import Contradictions, merge_rows, text_keys
+from .splits import hide_labels
+from .tables import CHUNK_ROWS
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """The rows of one split; the texts lie in a file, everything else in memory.
+
+    Args:
+        texts: An Arrow file with the texts of all rows that were read.
+        rows: (N,) which of these stay.
+        labels: (N rows) the label columns, and where wanted the source.
+        keys: (N,) the number of each row's text, the same for the same text in every split.
+        groups: (N,) each row's group, if one was asked for.
+        notes: What was repaired or merged on the way, in words.
+    """
+
+    texts: Path
+    rows: np.ndarray
+    labels: pa.Table
+    keys: np.ndarray
+    groups: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def select(self, places: np.ndarray) -> "EncodedRows":
+        """Some of the rows."""
+        groups = None if self.groups is None else self.groups[places]
+        return replace(
+            self, rows=self.rows[places], labels=self.labels.take(places), keys=self.keys[places], groups=groups
+        )
+
+    def with_hidden_labels(self, tasks: list[TaskConfig], fraction: float, seed: int) -> "EncodedRows":
+        """With this share of each task's labels made missing."""
+        rng, labels = np.random.default_rng(seed), self.labels
+        for task in tasks:
+            place = labels.column_names.index(task.name)
+            labels = labels.set_column(place, labels.field(place), hide_labels(labels[task.name], fraction, rng))
+        return replace(self, labels=labels)
+
+    def parts(self) -> list[np.ndarray]:
+        """The places of the rows, cut into chunks."""
+        return [np.arange(start, min(start + CHUNK_ROWS, len(self))) for start in range(0, len(self), CHUNK_ROWS)]
+
+    def tables(self, places: np.ndarray) -> Iterator[pa.Table]:
+        """The whole rows at these places."""
+        rows = self.rows[places]
+        with pa.memory_map(str(self.texts)) as file:
+            # Only the stretch that the rows, which are ascending, lie in: `take` copies all that it is given.
+            table = pa.ipc.open_file(file).read_all().slice(rows[0], rows[-1] + 1 - rows[0]).take(rows - rows[0])
+        for name in self.labels.column_names:
+            table = table.append_column(self.labels.schema.field(name), self.labels[name].take(places))
+        yield table
+
+
+@dataclass(frozen=True)
+class ReadRows:
+    """All rows of a split's sources, as they were read.
+
+    Args:
+        encoded: Every row that has a text.
+        origins: Where they come from, chunk by chunk.
+    """
+
+    encoded: EncodedRows
+    origins: list["_Origin"]
+
+    def merge(self, tasks: list[TaskConfig], rule: Contradictions, *, with_source: bool = False) -> EncodedRows:
+        """Rows of the same text in several sources made one.
+
+        Args:
+            tasks: With their labels.
+            rule: What becomes of labels that differ between sources.
+            with_source: Whether to add the number of each row's source.
+
+        Raises:
+            DataError: If labels contradict each other, and the rule is `error`.
+        """
+        whole = self.encoded
+        sources = np.concatenate([np.full(len(each.numbers), each.source) for each in self.origins])
+        names = {task.name: task.labels or [] for task in tasks}
+        merged = merge_rows(whole.labels, names, whole.keys, sources, rule, self._describe)
+        rows = replace(whole.select(merged.rows), labels=merged.labels, notes=[*whole.notes, *merged.notes()])
+        if not with_source:
+            return rows
+        return replace(rows, labels=rows.labels.append_column(SOURCE, pa.array(sources[merged.rows], pa.int32())))
+
+    def _describe(self, row: int) -> str:
+        ends = np.cumsum([len(each.numbers) for each in self.origins])
+        place = int(np.searchsorted(ends, row, side="right"))
+        origin = self.origins[place]
+        number = origin.numbers[row - ends[place] + len(origin.numbers)]
+        text = next(self.encoded.tables(np.array([row])))[TEXT][0].as_py()
+        return f"{origin.table}, row {number}: {text[:60]!r}"
+
+
+def read_rows(
+    sources: list[OpenSource], tasks: list[TaskConfig], texts: Path, known: dict[bytes, int], findings: Findings
+) -> ReadRows:
+    """Reads all sources of a split.
+
+    Args:
+        sources: In order.
+        tasks: With their labels.
+        texts: The Arrow file to write the texts to.
+        known: The numbers of texts so far; grows.
+        findings: Where wrong cells are noted.
+
+    Raises:
+        DataError: If a table cannot be read.
+    """
+    names = text_columns(sources)
+    labels: list[pa.Table] = []
+    keys: list[np.ndarray] = []
+    groups: list[str] = []
+    origins: list[_Origin] = []
+    dropped = 0
+    with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
+        for number, source in enumerate(sources):
+            for chunk in encode(source, tasks, findings):
+                writer.write_table(chunk.rows.select(names))
+                labels.append(chunk.rows.drop_columns(names))
+                keys.append(text_keys(chunk.rows.select(names), known))
+                groups += chunk.groups or []
+                origins.append(_Origin(number, chunk.table, chunk.numbers))
+                dropped += chunk.dropped
+    encoded = EncodedRows(
+        texts,
+        rows=np.arange(sum(map(len, keys))),
+        labels=pa.concat_tables(labels),
+        keys=np.concatenate(keys),
+        groups=np.array(groups) if groups else None,
+        notes=[f"{dropped} rows without a text are left out"] if dropped else [],
+    )
+    return ReadRows(encoded, origins)
+
+
+def text_columns(sources: list[OpenSource]) -> list[str]:
+    """The columns of the texts.
+
+    Raises:
+        DataError: If some sources have a text, and others pairs.
+    """
+    single = [source.source.name for source in sources if len(source.source.texts) == 1]
+    pairs = [source.source.name for source in sources if len(source.source.texts) == 2]
+    if single and pairs:
+        raise DataError(f"{pairs[0]} has pairs of texts, but {single[0]} has single ones")
+    return [TEXT, TEXT_PAIR] if pairs else [TEXT]
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where the rows of one chunk come from."""
+
+    source: int
+    table: str
+    numbers: np.ndarray
+
+
+def _text_schema(names: list[str]) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])

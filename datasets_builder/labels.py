@@ -1,0 +1,222 @@
+"""What the cells of a table become: ids of classes, numbers, or zeros and ones; null where a label is missing.
+
+A cell is first a word, whatever its type: the number 1, 1.0 of a column of floating point (as pandas leaves whole
+numbers with gaps) and the text `1` are the word "1", and true is "true".
+"""
+
+import functools
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modeling_multitask.configuration_multitask import TaskConfig, nearest_hint
+
+from .errors import MAX_SHOWN, DataError, Findings
+from .sources import LabelColumn
+
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # a cell of a column that is one label's of several
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a chunk lies, for messages.
+
+    Args:
+        table: How messages call the table.
+        first_row: The number of the chunk's first row, counted from 0.
+        findings: Where wrong cells are noted.
+    """
+
+    table: str
+    first_row: int
+    findings: Findings
+
+    def note(self, column: str, cells: pa.Array, wrong: pa.Array, why: str, labels: list[str] | None = None) -> None:
+        """Notes the cells that are wrong, with the label that was meant, perhaps."""
+        rows = pc.indices_nonzero(wrong).to_pylist()
+        shown = [(row, cells[row].as_py()) for row in rows[:MAX_SHOWN]]
+        messages = [
+            f"row {self.first_row + row + 1}, column {column!r}: {given!r} is {why}{nearest_hint(given, labels or [])}"
+            for row, given in shown
+        ]
+        if messages:
+            self.findings.add(self.table, messages, len(rows))
+
+
+def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
+    """The labels that a chunk has for a task; (rows,): int64 ids, float32, or structs of int8 by label.
+
+    Raises:
+        DataError: If a column is of a type that cannot be labels.
+    """
+    if task.problem_type == "regression":
+        return _numbers(chunk, column, place)
+    if task.problem_type == "multi_label_classification":
+        return _positions(chunk, column, task.labels or [], place)
+    name = column.names[0]
+    return _ids(_words(chunk, name, column, place.table), task, name, place)
+
+
+def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, table: str) -> set[str]:
+    """The labels that stand in a chunk, of a task that has classes.
+
+    Raises:
+        DataError: If a column is of a type that cannot be labels.
+    """
+    if not isinstance(column.columns, str):
+        return set(column.names)
+    name = column.columns
+    if problem_type != "multi_label_classification":
+        return set(pc.unique(_words(chunk, name, column, table)).to_pylist()) - {None}
+    if pa.types.is_struct(chunk[name].type):
+        return {field.name for field in chunk[name].type}
+    lists = _label_lists(chunk, name, column, table)
+    return set(pc.unique(lists.flatten()).to_pylist()) - {None}
+
+
+def _words(chunk: pa.Table, name: str, column: LabelColumn, table: str) -> pa.Array:
+    """Each cell as the word it stands for, null where the label is missing."""
+    cells = _as_text(chunk[name].combine_chunks(), f"{table}, column {name!r}")
+    missing = pa.array(["", *column.missing], pa.string())
+    cells = pc.if_else(pc.is_in(cells, missing), pa.scalar(None, pa.string()), cells)
+    return _without_aliases(cells, column)
+
+
+def _without_aliases(words: pa.Array, column: LabelColumn) -> pa.Array:
+    if not column.aliases:
+        return words
+    found = pc.index_in(words, pa.array(list(column.aliases), pa.string()))
+    return pc.coalesce(pa.array(list(column.aliases.values()), pa.string()).take(found), words)
+
+
+def _as_text(cells: pa.Array, where: str) -> pa.Array:
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    kind = cells.type
+    if pa.types.is_floating(kind):
+        cells = pc.if_else(pc.is_nan(cells), pa.scalar(None, kind), cells)
+        whole = pc.and_(pc.less(pc.abs(cells), 2.0**53), pc.equal(pc.floor(cells), cells))
+        return pc.coalesce(pc.if_else(whole, cells, None).cast(pa.int64()).cast(pa.string()), cells.cast(pa.string()))
+    if _is_text(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+        return cells.cast(pa.string())
+    raise DataError(f"{where}: holds {kind}, which cannot be labels of this task")
+
+
+def _ids(words: pa.Array, task: TaskConfig, name: str, place: Place) -> pa.Array:
+    labels = task.labels or []
+    ids = pc.index_in(words, pa.array(labels, pa.string()))
+    if labels == [f"LABEL_{i}" for i in range(len(labels))]:  # a number of labels was given, and no names
+        ids = pc.coalesce(ids, pc.index_in(words, pa.array(map(str, range(len(labels))), pa.string())))
+    unknown = pc.and_(pc.is_null(ids), pc.is_valid(words))
+    place.note(name, words, unknown, _not_among(labels), labels if len(labels) > MAX_SHOWN else None)
+    return ids.cast(pa.int64())
+
+
+def _not_among(labels: list[str]) -> str:
+    if len(labels) > MAX_SHOWN:
+        return f"none of the task's {len(labels)} labels"
+    return f"not one of {', '.join(map(repr, labels))}"
+
+
+def _numbers(chunk: pa.Table, column: LabelColumn, place: Place) -> pa.Array:
+    name = column.names[0]
+    cells = chunk[name].combine_chunks()
+    kind = cells.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        words, numbers = cells.cast(pa.string()), cells.cast(pa.float64(), safe=False)
+        numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+    elif _is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
+        words = _words(chunk, name, column, place.table)
+        numeric = pc.match_substring_regex(words, NUMBER)
+        place.note(name, words, pc.fill_null(pc.invert(numeric), False), "not a number")
+        numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, words, None)), pa.float64())
+    else:
+        raise DataError(f"{place.table}, column {name!r}: holds {kind}, not numbers")
+    missing = pa.array([float(word) for word in column.missing if pc.match_substring_regex(word, NUMBER).as_py()])
+    numbers = pc.if_else(pc.is_in(numbers, missing.cast(pa.float64())), pa.scalar(None, pa.float64()), numbers)
+    numbers = numbers.cast(pa.float32(), safe=False)
+    place.note(name, words, pc.fill_null(pc.invert(pc.is_finite(numbers)), False), "not a number that can be learnt")
+    return numbers
+
+
+def _positions(chunk: pa.Table, column: LabelColumn, labels: list[str], place: Place) -> pa.Array:
+    if not isinstance(column.columns, str):
+        positions = {name: _position(chunk, name, column, place) for name in column.columns}
+    elif pa.types.is_struct(chunk[column.columns].type):
+        positions = _of_structs(chunk[column.columns].combine_chunks(), column, labels, place)
+    else:
+        return _of_lists(_label_lists(chunk, column.columns, column, place.table), labels, column.columns, place)
+    columns = [positions.get(label, pa.nulls(len(chunk), pa.int8())) for label in labels]
+    missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any position has no label
+    return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
+
+
+def _position(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
+    words = _words(chunk, name, column, place.table)
+    found = pc.index_in(pc.utf8_lower(words), pa.array(list(POSITIONS), pa.string()))
+    place.note(name, words, pc.and_(pc.is_null(found), pc.is_valid(words)), "neither '0' nor '1'")
+    return pa.array(list(POSITIONS.values()), pa.int8()).take(found)
+
+
+def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], place: Place) -> dict[str, pa.Array]:
+    names = [field.name for field in cells.type]
+    if unknown := [name for name in names if name not in labels]:
+        raise DataError(
+            f"{place.table}, column {column.columns!r}: {unknown[0]!r} is {_not_among(labels)}"
+            f"{nearest_hint(unknown[0], labels)}"
+        )
+    # `flatten` gives null where the whole struct is; `field` would not.
+    fields = pa.table(cells.flatten(), names=names)
+    return {name: _position(fields, name, column, place) for name in names}
+
+
+def _label_lists(chunk: pa.Table, name: str, column: LabelColumn, table: str) -> pa.ListArray:
+    """The labels of each row as a list of words; null where they are missing."""
+    cells = chunk[name].combine_chunks()
+    where = f"{table}, column {name!r}"
+    if pa.types.is_list(cells.type) or pa.types.is_large_list(cells.type):
+        if pa.types.is_nested(cells.type.value_type):
+            raise DataError(f"{where}: holds {cells.type}, not lists of labels")
+        counts = pc.fill_null(pc.list_value_length(cells), 0).cast(pa.int32())
+        words = _without_aliases(_as_text(cells.flatten(), where), column)
+        offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
+        return pa.ListArray.from_arrays(offsets, words, mask=pc.is_null(cells))
+    if pa.types.is_null(cells.type):
+        return pa.nulls(len(cells), pa.list_(pa.string()))
+    if column.separator is None:
+        raise DataError(
+            f"{where}: holds {cells.type}; a multi-label task needs lists, one column for each of its labels, "
+            "or a separator: {column: ..., separator: ';'}"
+        )
+    missing = LabelColumn(name, missing=column.missing)  # aliases are those of the single labels
+    parts = pc.split_pattern(_words(chunk, name, missing, table), column.separator)
+    words = _without_aliases(pc.utf8_trim_whitespace(parts.flatten()), column)
+    return pa.ListArray.from_arrays(parts.offsets, words, mask=parts.is_null())
+
+
+def _of_lists(lists: pa.ListArray, labels: list[str], name: str, place: Place) -> pa.Array:
+    words, rows = lists.flatten(), pc.list_parent_indices(lists)
+    found = pc.index_in(words, pa.array(labels, pa.string()))
+    if pc.any(pc.is_null(found)).as_py():
+        _note_unknown(words, rows, found, labels, name, place)
+    columns = []
+    for i in range(len(labels)):
+        there = pc.is_in(pa.array(range(len(lists)), rows.type), rows.filter(pc.fill_null(pc.equal(found, i), False)))
+        columns.append(pc.if_else(lists.is_null(), None, there.cast(pa.int8())))
+    return pa.StructArray.from_arrays(columns, names=labels, mask=lists.is_null())
+
+
+def _note_unknown(words: pa.Array, rows: pa.Array, found: pa.Array, labels: list[str], name: str, place: Place) -> None:
+    unknown = pc.indices_nonzero(pc.is_null(found)).to_pylist()
+    messages = [
+        f"row {place.first_row + rows[i].as_py() + 1}, column {name!r}: {words[i].as_py()!r} is {_not_among(labels)}"
+        f"{nearest_hint(words[i].as_py(), labels)}"
+        for i in unknown[:MAX_SHOWN]
+    ]
+    place.findings.add(place.table, messages, len(unknown))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
