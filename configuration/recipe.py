@@ -183,6 +183,16 @@ class HideRecipe(_Words):
     seed: int | None = None
 
 
+class DataCardRecipe(_Words):
+    """What only its owner can say of a data set that is pushed; see `CardSettings`."""
+
+    title: str | None = None
+    description: str | None = None
+    license: str | None = None
+    citation: str | None = None
+    language: Annotated[list[str], BeforeValidator(_as_list)] = []
+
+
 Sources = Annotated[list[SourceRecipe], BeforeValidator(_as_sources)]
 
 
@@ -197,6 +207,7 @@ class DataRecipe(_Words):
     contradictions: Contradictions = "error"
     leaks: Leaks = "report"
     streaming: bool = False
+    card: DataCardRecipe = DataCardRecipe()
 
 
 class RatesRecipe(_Words):

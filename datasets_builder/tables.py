@@ -91,8 +91,10 @@ class Table(abc.ABC):
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")
 
     def class_names(self, column: str) -> list[str] | None:
-        """The names of the column's classes, if the table says them."""
+        """The names of the column's classes, or of the positions of a struct, if the table says them."""
         feature = (self.features or {}).get(column)
+        if isinstance(feature, dict):
+            return list(feature)
         feature = feature.feature if isinstance(feature, List) else feature
         return list(feature.names) if isinstance(feature, ClassLabel) else None
 

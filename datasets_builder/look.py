@@ -1,0 +1,189 @@
+"""A look at a data set before anything is trained: which labels there are, how they are spread, what is cut.
+
+Shapes: N rows, K tasks.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset
+
+from modeling_multitask.configuration_multitask import TaskConfig
+
+MAX_SHOWN = 12  # labels of one task, and combinations of tasks, that the text lists
+
+
+@dataclass(frozen=True)
+class TaskLook:
+    """The labels of one task.
+
+    Args:
+        task: The task.
+        labelled: By split, how many rows have a label for it.
+        counts: By split, how many rows have each label; for a multi-label task, have it set.
+        numbers: For a regression, by split: its least, median and greatest number.
+    """
+
+    task: TaskConfig
+    labelled: dict[str, int]
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    numbers: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is to see.
+
+    Args:
+        rows: By split, how many rows.
+        tasks: In order.
+        patterns: By which tasks are labelled, how many rows of all splits; the most frequent first.
+        together: (K, K) rows of all splits that have a label for both tasks.
+        notes: What was repaired, merged or found while the data set was built.
+        lengths: By split (N,), the tokens of each text, uncut; empty if there was no tokenizer.
+        max_length: Beyond which a text is cut, if that is known.
+    """
+
+    rows: dict[str, int]
+    tasks: list[TaskLook]
+    patterns: dict[tuple[str, ...], int]
+    together: np.ndarray
+    notes: list[str]
+    lengths: dict[str, np.ndarray] = field(default_factory=dict)
+    max_length: int | None = None
+
+    @property
+    def cut_rows(self) -> int:
+        """How many texts are longer than the model reads."""
+        return sum(int((each > (self.max_length or np.inf)).sum()) for each in self.lengths.values())
+
+    @property
+    def cut_tokens(self) -> float:
+        """The share of all tokens that is cut off; between 0 and 1."""
+        tokens = np.concatenate(list(self.lengths.values()))
+        return float(np.maximum(tokens - (self.max_length or np.inf), 0).sum() / max(tokens.sum(), 1))
+
+
+def look_at(
+    dataset: dict[str, Dataset],
+    tasks: list[TaskConfig],
+    *,
+    notes: list[str] | None = None,
+    lengths: dict[str, np.ndarray] | None = None,
+    max_length: int | None = None,
+) -> Look:
+    """Counts all that a `Look` holds.
+
+    Args:
+        dataset: By split, the multi-task table.
+        tasks: Its tasks.
+        notes: What its builder said.
+        lengths: By split, the tokens of each text.
+        max_length: Beyond which a text is cut.
+    """
+    columns = {name: rows.with_format("arrow")[:] for name, rows in dataset.items()}
+    labelled = np.concatenate([_labelled(table, tasks) for table in columns.values()])  # (N, K)
+    names = [task.name for task in tasks]
+    patterns = Counter(
+        tuple(name for name, there in zip(names, row, strict=True) if there) for row in labelled.tolist()
+    )
+    return Look(
+        rows={name: len(table) for name, table in columns.items()},
+        tasks=[_look_at_task(task, {name: table[task.name] for name, table in columns.items()}) for task in tasks],
+        patterns=dict(patterns.most_common()),
+        together=labelled.T.astype(int) @ labelled.astype(int),
+        notes=notes or [],
+        lengths=lengths or {},
+        max_length=max_length,
+    )
+
+
+def describe(look: Look) -> str:
+    """The look in words, for a terminal or a file."""
+    lines = ["rows: " + ", ".join(f"{name} {count:,}" for name, count in look.rows.items())]
+    lines += [f"note: {note}" for note in look.notes]
+    lines += ["", "which labels stand together (rows of all splits)", *_pattern_lines(look)]
+    for each in look.tasks:
+        lines += ["", *_task_lines(each, look.rows)]
+    return "\n".join([*lines, *_length_lines(look)])
+
+
+def _labelled(table: pa.Table, tasks: list[TaskConfig]) -> np.ndarray:
+    there = [pc.is_valid(table[task.name].combine_chunks()).to_numpy(zero_copy_only=False) for task in tasks]
+    return np.stack(there, axis=1)
+
+
+def _look_at_task(task: TaskConfig, columns: dict[str, pa.ChunkedArray]) -> TaskLook:
+    cells = {name: column.combine_chunks() for name, column in columns.items()}
+    labelled = {name: len(column) - column.null_count for name, column in cells.items()}
+    if task.problem_type == "regression":
+        quantiles = {name: pc.quantile(column, [0, 0.5, 1]).to_pylist() for name, column in cells.items()}
+        return TaskLook(
+            task, labelled, numbers={name: tuple(each) for name, each in quantiles.items() if each[0] is not None}
+        )
+    return TaskLook(task, labelled, {name: _counts(column, task) for name, column in cells.items()})
+
+
+def _counts(column: pa.Array, task: TaskConfig) -> dict[str, int]:
+    labels = task.labels or []
+    if pa.types.is_struct(column.type):
+        return {label: pc.sum(part).as_py() or 0 for label, part in zip(labels, column.flatten(), strict=True)}
+    counts = Counter(column.drop_null().to_pylist())
+    return {label: counts[i] for i, label in enumerate(labels)}
+
+
+def _pattern_lines(look: Look) -> list[str]:
+    total = sum(look.rows.values())
+    shown = list(look.patterns.items())[:MAX_SHOWN]
+    lines = [f"  {count:>9,}  {count / total:>6.1%}  {', '.join(names) or 'no label at all'}" for names, count in shown]
+    rest = len(look.patterns) - len(shown)
+    return [*lines, f"  and {rest} rarer combinations"] if rest else lines
+
+
+def _task_lines(look: TaskLook, rows: dict[str, int]) -> list[str]:
+    shares = ", ".join(f"{name} {count:,} ({count / max(rows[name], 1):.0%})" for name, count in look.labelled.items())
+    lines = [f"{look.task.name}, {look.task.problem_type}: labelled in {shares}"]
+    for name, (least, median, greatest) in look.numbers.items():
+        lines.append(f"  {name}: from {least:g} to {greatest:g}, median {median:g}")
+    if not look.counts:
+        return lines
+    splits = list(look.counts)
+    train = look.counts[splits[0]]
+    ordered = sorted(train, key=lambda label: -train[label]) if len(train) > MAX_SHOWN else list(train)
+    width = max(map(len, ordered))
+    lines.append("  " + " " * width + "".join(f"{name:>12}" for name in splits))
+    shown = ordered if len(ordered) <= MAX_SHOWN else [*ordered[: MAX_SHOWN // 2], *ordered[-MAX_SHOWN // 2 :]]
+    for i, label in enumerate(shown):
+        if len(shown) < len(ordered) and i == MAX_SHOWN // 2:
+            lines.append(f"  ... {len(ordered) - len(shown)} labels in between ...")
+        lines.append(f"  {label:<{width}}" + "".join(f"{look.counts[name][label]:>12,}" for name in splits))
+    return lines
+
+
+def _length_lines(look: Look) -> list[str]:
+    if not look.lengths:
+        return []
+    tokens = np.concatenate(list(look.lengths.values()))
+    middle, most, longest = (int(each) for each in np.quantile(tokens, [0.5, 0.95, 1]))
+    lines = ["", f"tokens of a text: median {middle}, 95 % have at most {most}, longest {longest}"]
+    if look.max_length is not None:
+        share = f"{look.cut_rows:,} texts ({look.cut_rows / len(tokens):.1%}) lose {look.cut_tokens:.1%} of all tokens"
+        lines.append(f"max_length is {look.max_length}: {share if look.cut_rows else 'nothing is cut'}")
+    return lines
+
+
+def as_json(look: Look) -> dict[str, Any]:
+    """The look as plain values."""
+    return {
+        "rows": look.rows,
+        "notes": look.notes,
+        "patterns": [{"tasks": list(names), "rows": count} for names, count in look.patterns.items()],
+        "tasks": {
+            each.task.name: {"labelled": each.labelled, "counts": each.counts, "numbers": each.numbers}
+            for each in look.tasks
+        },
+    }

@@ -1,0 +1,114 @@
+"""A look at a data set as one picture: coverage, class balance, labels that stand together, lengths."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .extras import import_extra
+from .look import Look, TaskLook
+
+_BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"
+_MAX_PATTERNS = 12
+_MAX_LABELS = 15  # of one task; where there are more, only how they are spread is drawn
+
+
+def draw_look(look: Look, path: Path) -> None:
+    """Draws the look.
+
+    Args:
+        look: What to draw.
+        path: The file; its ending says the format.
+
+    Raises:
+        ImportError: If matplotlib is not installed; the message names the extra.
+    """
+    figure_class = import_extra("matplotlib.figure", extra="plots").Figure
+    tasks = len(look.tasks)
+    rows = 1 + (tasks + 2) // 3
+    # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
+    figure = figure_class(figsize=(13, 3.9 * rows), dpi=130, layout="constrained")
+    axes = figure.subplots(rows, 3, squeeze=False)
+    _draw_patterns(axes[0, 0], look)
+    _draw_together(axes[0, 1], look)
+    _draw_lengths(axes[0, 2], look)
+    for place in range(3 * (rows - 1)):
+        axis = axes[1 + place // 3, place % 3]
+        if place < tasks:
+            _draw_task(axis, look.tasks[place])
+        else:
+            axis.set_axis_off()
+    figure.savefig(path)
+
+
+def _draw_patterns(axis: Any, look: Look) -> None:
+    """Each row a combination of labelled tasks, each column a task; a dot where it is labelled."""
+    names = [each.task.name for each in look.tasks]
+    shown = list(look.patterns.items())[:_MAX_PATTERNS]
+    total = sum(look.rows.values())
+    for y, (pattern, count) in enumerate(shown):
+        there = [name in pattern for name in names]
+        axis.scatter(range(len(names)), [y] * len(names), s=70, color=[_BLUE if each else _PALE for each in there])
+        axis.text(len(names) - 0.4, y, f"{count:,} rows, {count / total:.0%}", va="center", fontsize=8, color=_GREY)
+    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_yticks([])
+    axis.set_xlim(-0.6, len(names) + 1.2)
+    axis.set_ylim(max(len(shown), 3) - 0.4, -0.6)
+    axis.set_title("Which labels a row has", loc="left", fontsize=11)
+    axis.spines[:].set_visible(False)
+
+
+def _draw_together(axis: Any, look: Look) -> None:
+    names = [each.task.name for each in look.tasks]
+    axis.imshow(look.together, cmap="Blues", vmin=0, vmax=max(sum(look.rows.values()), 1), aspect="auto")
+    for (y, x), count in np.ndenumerate(look.together):
+        dark = count > 0.6 * sum(look.rows.values())
+        axis.text(x, y, f"{count:,}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_yticks(range(len(names)), names)
+    axis.set_title("Rows with a label for both tasks", loc="left", fontsize=11)
+
+
+def _draw_lengths(axis: Any, look: Look) -> None:
+    axis.set_title("Tokens of a text", loc="left", fontsize=11)
+    if not look.lengths:
+        axis.text(0.5, 0.5, "no tokenizer at hand", ha="center", color=_GREY, transform=axis.transAxes)
+        axis.set_axis_off()
+        return
+    tokens = np.concatenate(list(look.lengths.values()))
+    axis.hist(tokens, bins=min(50, max(int(tokens.max()), 2)), color=_BLUE)
+    if look.max_length is not None:
+        axis.axvline(look.max_length, color=_ORANGE, linewidth=1.5)
+        cut = f"{look.cut_tokens:.1%} of all tokens are cut" if look.cut_rows else "nothing is cut"
+        axis.set_xlabel(f"max_length {look.max_length}: {cut}", color=_ORANGE)
+    axis.set_ylabel("texts")
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_task(axis: Any, look: TaskLook) -> None:
+    axis.set_title(f"{look.task.name} ({sum(look.labelled.values()):,} labelled)", loc="left", fontsize=11)
+    axis.spines[["top", "right"]].set_visible(False)
+    if look.numbers:
+        for y, (least, median, greatest) in enumerate(look.numbers.values()):
+            axis.plot([least, greatest], [y, y], color=_BLUE, linewidth=3)
+            axis.plot(median, y, "o", color=_ORANGE)
+            axis.text(median, y + 0.12, f"{median:g}", ha="center", fontsize=8, color=_GREY)
+        axis.set_yticks(range(len(look.numbers)), list(look.numbers))
+        axis.set_ylim(-0.6, len(look.numbers) - 0.3)
+        axis.set_xlabel("least, median and greatest number")
+        return
+    totals = {label: sum(counts[label] for counts in look.counts.values()) for label in look.task.labels or ()}
+    if len(totals) > _MAX_LABELS:
+        ordered = sorted(totals.values(), reverse=True)
+        axis.fill_between(range(1, len(ordered) + 1), ordered, color=_BLUE, step="mid")
+        axis.set_xlabel(f"{len(ordered)} labels, the most frequent first")
+        axis.set_ylabel("rows")
+        axis.set_ylim(bottom=0)
+        return
+    axis.barh(range(len(totals)), list(totals.values()), color=_BLUE)
+    axis.set_yticks(range(len(totals)), list(totals))
+    axis.invert_yaxis()
+    axis.set_xlabel("rows of all splits")
+    for y, count in enumerate(totals.values()):
+        axis.text(count, y, f" {count:,}", va="center", fontsize=8, color=_GREY)
+    axis.margins(x=0.15)

@@ -1,0 +1,205 @@
+"""A data set as a Hub repository: Parquet files that `load_dataset` reads without code from anyone, and a card."""
+
+import math
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from huggingface_hub import DatasetCardData, HfApi
+
+from modeling_multitask.configuration_multitask import TaskConfig
+
+from .builder import MultiTaskBuilder, MultiTaskBuilderConfig
+from .columns import SOURCE
+from .look import Look, describe
+from .sources import LabelColumn, Source
+
+SHARD_BYTES = 500_000_000
+SCRIPT = "build_dataset.py"
+BUILDER_SETTINGS = ("tasks", "train", "validation", "test", "split", "hide_labels", "contradictions", "leaks")
+
+
+@dataclass(frozen=True)
+class CardSettings:
+    """What only its owner knows of a data set.
+
+    Args:
+        title: Its name, for people.
+        description: What it is and where it comes from.
+        license: As the Hub writes it, such as `cc-by-4.0`.
+        citation: Whom to cite, and how.
+        language: Codes such as `en`.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    license: str | None = None
+    citation: str | None = None
+    language: list[str] = field(default_factory=list)
+
+
+def write_repository(
+    folder: Path,
+    repo_id: str,
+    builder: MultiTaskBuilder,
+    look: Look,
+    card: CardSettings,
+    recipe: Path | None = None,
+) -> None:
+    """Writes all that a repository holds: the rows, a card, and how they were built.
+
+    Args:
+        folder: An empty folder.
+        repo_id: What the repository will be called.
+        builder: Of the data set, which it has built.
+        look: What there is to see in the data set.
+        card: What only its owner knows.
+        recipe: The recipe that it was built from, which goes along.
+    """
+    for name, rows in builder.as_dataset().items():
+        _write_shards(rows.remove_columns([SOURCE] if SOURCE in rows.column_names else []), folder / "data", name)
+    files = {"README.md": render_card(repo_id, builder.tasks, look, card, with_recipe=recipe is not None)}
+    files[SCRIPT] = render_script(builder, Path.cwd() if recipe is None else recipe.parent.resolve())
+    if recipe is not None:
+        files["recipe.yaml"] = recipe.read_text(encoding="utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def upload(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    token: str | None = None,
+) -> str:
+    """Uploads the folder in one commit, and takes away the rows that an earlier one brought; returns the address.
+
+    Args:
+        folder: What `write_repository` wrote.
+        repo_id: The repository, made if it is not there.
+        private: Whether a new repository is private; the owner's default if left out.
+        revision: The branch.
+        create_pr: Whether to open a pull request instead.
+        token: That of the logged-in user if left out.
+    """
+    api = HfApi(token=token)
+    repo_id = api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True).repo_id
+    commit = api.upload_folder(
+        folder_path=folder,
+        repo_id=repo_id,
+        repo_type="dataset",
+        revision=revision,
+        create_pr=create_pr,
+        commit_message="Add the multi-task data set",
+        delete_patterns="data/*.parquet",
+    )
+    return str(commit.pr_url or f"{api.endpoint}/datasets/{repo_id}")
+
+
+def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSettings, *, with_recipe: bool) -> str:
+    """The README of the repository, with its metadata."""
+    total = sum(look.rows.values())
+    metadata = DatasetCardData(
+        language=card.language or None,
+        license=card.license,
+        pretty_name=card.title,
+        task_categories=["text-classification"],
+        size_categories=[_size_category(total)],
+        tags=["multi-task"],
+        configs=[{"config_name": "default", "data_files": [{"split": n, "path": f"data/{n}-*"} for n in look.rows]}],
+    )
+    built = f"It was built by [`{SCRIPT}`]({SCRIPT})" + (" from [`recipe.yaml`](recipe.yaml)." if with_recipe else ".")
+    parts = [
+        f"# {card.title or 'Multi-task data set'}",
+        card.description or "Texts with labels for several tasks; most rows may lack some of them.",
+        "## Use",
+        f'```python\nfrom datasets import load_dataset\n\ndataset = load_dataset("{repo_id}")\n```',
+        "A missing label is null. Ids are those of each column's `ClassLabel`; a multi-label task has 0, 1 or null for "
+        "each of its labels.",
+        "## Tasks",
+        _task_table(tasks, look),
+        *(
+            f"Labels of `{task.name}`: {', '.join(f'`{label}`' for label in task.labels)}."
+            for task in tasks
+            if task.labels
+        ),
+        "## Coverage",
+        f"```text\n{describe(look)}\n```",
+        "## How it was built",
+        built + "".join(f"\n- {note}" for note in look.notes),
+        "## Licence",
+        f"`{card.license}`" if card.license else "The owner has not stated one.",
+        *(["## Citation", f"```text\n{card.citation.strip()}\n```"] if card.citation else []),
+    ]
+    return f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
+    """Python that builds the data set anew.
+
+    Args:
+        builder: What built it.
+        folder: Paths of its sources are written as seen from here.
+    """
+    given = {each.name: getattr(builder.config, each.name) for each in fields(MultiTaskBuilderConfig)}
+    settings = {name: given[name] for name in BUILDER_SETTINGS if given[name]}
+    settings["tasks"] = [
+        task | ({"labels": resolved.labels} if resolved.labels else {})
+        for task, resolved in zip(given["tasks"], builder.tasks, strict=True)
+    ]
+    arguments = "".join(f"    {name}={_python(value, folder)},\n" for name, value in settings.items())
+    return (
+        '"""Builds this data set anew; run it where its sources lie.\n\n'
+        f"pip install modeling-multitask\npython {SCRIPT}\n"
+        '"""\n\n'
+        "from datasets_builder import LabelColumn, MultiTaskBuilder, Source  # noqa: F401\n\n"
+        f"builder = MultiTaskBuilder(\n{arguments})\n"
+        "builder.download_and_prepare()\n"
+        "print(builder.as_dataset())\n"
+    )
+
+
+def _python(value: Any, folder: Path) -> str:
+    """The value as Python source, without what is at its default or missing."""
+    if isinstance(value, Source | LabelColumn):
+        given = {each.name: getattr(value, each.name) for each in fields(value)}
+        if given.get("path") and Path(given["path"]).exists():
+            given["path"] = Path(os.path.relpath(given["path"], folder)).as_posix()
+        words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each)
+        return f"{type(value).__name__}({words})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {_python(v, folder)}" for k, v in value.items() if v is not None) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_python(each, folder) for each in value) + "]"
+    return repr(value)
+
+
+def _write_shards(rows: Dataset, folder: Path, split: str) -> None:
+    folder.mkdir(exist_ok=True)
+    count = max(math.ceil((rows.data.nbytes or 0) / SHARD_BYTES), 1)
+    for i in range(count):
+        shard = rows.shard(count, i, contiguous=True)
+        shard.to_parquet(folder / f"{split}-{i:05d}-of-{count:05d}.parquet")
+
+
+def _task_table(tasks: list[TaskConfig], look: Look) -> str:
+    splits = list(look.rows)
+    lines = [
+        f"| task | problem_type | labels | {' | '.join(f'labelled in {name}' for name in splits)} |",
+        f"|---|---|--:|{'--:|' * len(splits)}",
+    ]
+    for task, each in zip(tasks, look.tasks, strict=True):
+        counts = " | ".join(f"{each.labelled[name]:,} of {look.rows[name]:,}" for name in splits)
+        labels = len(task.labels) if task.labels else "a number"
+        lines.append(f"| `{task.name}` | {task.problem_type} | {labels} | {counts} |")
+    return "\n".join(lines)
+
+
+def _size_category(rows: int) -> str:
+    steps = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M")]
+    return next((name for limit, name in steps if rows < limit), "n>10M")

@@ -1,0 +1,120 @@
+"""A Hugging Face Hub on this machine, for the real clients of huggingface_hub, datasets and transformers.
+
+`wire` speaks HTTP, `routing` finds what answers a request, `reading` and `writing` are what answers. `repositories`
+keeps the history, `trees` the files of one commit, `cards` reads the metadata of a README. The clients that these
+routes were read from are huggingface_hub 2.4 and datasets 5.2.
+"""
+
+import os
+import secrets
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock, Thread
+from types import TracebackType
+from typing import Self
+
+import pytest
+from huggingface_hub import HfApi, constants
+
+from . import reading, writing  # noqa: F401  (their routes register themselves)
+from .repositories import USER, Hub
+from .routing import answer
+from .wire import HubError, Request, Response, Server
+
+__all__ = ["USER", "HubServer", "hub", "hub_api"]
+
+DEPRECATED = "Use 'content="
+
+
+class HubServer:
+    """A Hub that runs while its `with` block does.
+
+    Attributes:
+        url: What a client takes as `endpoint` or `HF_ENDPOINT`.
+        token: The only one that is accepted; it may read and write everything.
+        requests: (method, path with query as it was sent) of every request, in order of arrival.
+        uploaded: How many bytes of LFS objects arrived, those that were refused among them.
+    """
+
+    def __init__(self) -> None:
+        self.token = f"hf_{secrets.token_hex(16)}"
+        self.requests: list[tuple[str, str]] = []
+        self.uploaded = 0
+        self._failures: list[tuple[str, str, int]] = []
+        self._lock = Lock()
+        self._server = Server(self._answer)
+        self.url = self._server.url
+        self._hub = Hub(self.url, self.token)
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """All variables for a child process that knows only this Hub and keeps its caches under `home`."""
+        caches = {"HF_HOME": "", "HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets", "HF_MODULES_CACHE": "modules"}
+        return {
+            **os.environ,
+            **{name: str(home / folder) for name, folder in caches.items()},
+            "HF_ENDPOINT": self.url,
+            "HF_TOKEN": self.token,
+            "HF_HUB_DISABLE_XET": "1",
+            **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "0"),
+            **dict.fromkeys(("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"), "1"),
+            "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # datasets counts its downloads at Amazon
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+        }
+
+    def files(self, repo_id: str, repo_type: str = "model", revision: str = "main") -> dict[str, bytes]:
+        """What a repository holds, by path; `.gitattributes`, which the Hub itself writes, is among it."""
+        with self._lock:
+            tree = self._hub.find(repo_type, repo_id, signed_in=True).resolve(revision).tree
+        return {path: blob.content for path, blob in sorted(tree.items())}
+
+    def fail_next(self, method: str, path_substring: str, *, status: int = 500, times: int = 1) -> None:
+        """The next `times` requests whose path with query has this part get `status` and change nothing."""
+        with self._lock:
+            self._failures += [(method, path_substring, status)] * times
+
+    def _answer(self, request: Request) -> Response:
+        """One request at a time, so that a commit is never seen half done."""
+        with self._lock:
+            self.requests.append((request.method, request.target))
+            for failure in self._failures:
+                method, part, status = failure
+                if request.method == method and part in request.target:
+                    self._failures.remove(failure)
+                    return HubError(status, "This failure was ordered by fail_next").response()
+            if request.method == "PUT" and request.path.startswith("/lfs/"):
+                self.uploaded += len(request.body)
+            return answer(self._hub, request)
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """A Hub with no repository."""
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hub_api(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> HfApi:
+    """The client of this process, made to talk to `hub` by LFS, with a cache of its own."""
+    # Read when huggingface_hub is imported, so variables of the environment come too late.
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # huggingface_hub 2.4 uploads by what httpx2 calls deprecated; once for the other fixtures, once for the test.
+    warnings.filterwarnings("ignore", DEPRECATED, DeprecationWarning)
+    request.node.add_marker(pytest.mark.filterwarnings(f"ignore:{DEPRECATED}:DeprecationWarning"))
+    return HfApi(endpoint=hub.url, token=hub.token)

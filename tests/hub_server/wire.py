@@ -1,0 +1,125 @@
+"""HTTP as the Hub's clients speak it: whole requests in, whole responses out."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client sent; `target` is the path with its query, still quoted."""
+
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        """The path without its query, still quoted: a quoted slash belongs to a name."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query, unquoted; every name may come several times."""
+        return parse_qs(urlsplit(self.target).query)
+
+    def flag(self, name: str) -> bool:
+        """Whether the query says yes to this name."""
+        return self.query.get(name, [""])[-1].lower() in {"1", "true"}
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a client gets."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The value as JSON; a date, which a card may hold, as text."""
+    return Response(
+        status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value, default=str).encode()
+    )
+
+
+class HubError(Exception):
+    """A request that is refused, as the client gets to see it.
+
+    Args:
+        status: Of HTTP.
+        message: For people.
+        code: What huggingface_hub chooses the exception by (`hf_raise_for_status`): RepoNotFound, RevisionNotFound,
+            EntryNotFound; empty for others.
+        body: More for the JSON answer.
+    """
+
+    def __init__(self, status: int, message: str, code: str = "", **body: Any) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.body = status, message, code, body
+        self.headers: dict[str, str] = {}
+
+    def response(self) -> Response:
+        """The answer of JSON and the two headers."""
+        headers = {"X-Error-Message": ascii(self.message.splitlines()[0])[1:-1], **self.headers}
+        if self.code:
+            headers["X-Error-Code"] = self.code
+        return json_response({"error": self.message, **self.body}, status=self.status, headers=headers)
+
+
+class Server(ThreadingMixIn, TCPServer):
+    """Hands every request to one function, each in a thread of its own, on a free port of this machine."""
+
+    daemon_threads = False  # so that server_close waits for them, and no socket is left open
+    request_queue_size = 64
+
+    def __init__(self, answer: Callable[[Request], Response]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+    server: Server
+
+    def _exchange(self) -> None:
+        request = Request(self.command, self.path, self.headers, self._body())
+        response = self.server.answer(request)
+        self.send_response(response.status)
+        # One request per connection: an idle one would keep the server from closing.
+        for name, value in {
+            "Content-Length": str(len(response.body)),
+            **response.headers,
+            "Connection": "close",
+        }.items():
+            self.send_header(name, value)
+        try:
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(response.body)
+        except ConnectionError:  # a streaming client that has seen enough
+            self.close_connection = True
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def log_message(self, *arguments: object) -> None:
+        """Says nothing: `HubServer.requests` has it."""
