@@ -24,6 +24,8 @@ Answer = dict[str, Any] | list[dict[str, Any]]
 class MultiTaskPipeline(Pipeline):
     """Answers all tasks of a [`MultiTaskModel`] for a text, or for each of a list of texts.
 
+    A pair of texts is given as transformers' own pipelines take it: `{"text": ..., "text_pair": ...}`.
+
     Args:
         top_k: How many classes to give for each task, best first; `None` for all of them. Left out: the
             answer alone, or for a multi-label task the classes above their threshold.
@@ -46,9 +48,10 @@ class MultiTaskPipeline(Pipeline):
             raise ValueError(f"{unknown[0]!r} is not a parameter of this pipeline ({', '.join(sorted(allowed))})")
         return {}, {}, parameters
 
-    def preprocess(self, text: str) -> dict[str, Tensor]:
+    def preprocess(self, text: str | dict[str, str]) -> dict[str, Tensor]:
+        texts = [text] if isinstance(text, str) else [text["text"], text["text_pair"]]
         # The model's own length: the tokenizer's files may carry other limits, or none.
-        return self.tokenizer(text, truncation=True, max_length=self.model.config.max_length, return_tensors="pt")
+        return self.tokenizer(*texts, truncation=True, max_length=self.model.config.max_length, return_tensors="pt")
 
     def _forward(self, model_inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         output = self.model(**model_inputs)

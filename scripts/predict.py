@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("input", type=Path, help="a .csv, .jsonl or .parquet file")
     parser.add_argument("output", type=Path, help="where to write; the ending names the format")
     parser.add_argument("--text", default="text", help="the column that holds the text (%(default)s)")
+    parser.add_argument("--text_pair", help="the column of the second text, for a model of pairs")
     parser.add_argument("--prefix", default="", help="put before the name of each added column")
     parser.add_argument("--batch_size", type=_positive, default=32, help="texts in one forward pass (%(default)s)")
     parser.add_argument("--force", action="store_true", help="overwrite the output")
@@ -43,10 +44,12 @@ def run(arguments: argparse.Namespace) -> None:
     check_ending(arguments.output)
     if arguments.output.exists() and not arguments.force:
         raise FileExistsError(f"{arguments.output} exists already; add --force to overwrite it")
-    table = read_table(arguments.input, arguments.text)
+    names = [arguments.text, *([arguments.text_pair] if arguments.text_pair else [])]
+    table = read_table(arguments.input, *names)
     model, tokenizer = load(arguments.model)
     check_answer_columns(table, model.config.tasks, arguments.prefix)
-    texts = [text or "" for text in table[arguments.text].to_pylist()]
+    columns = [[text or "" for text in table[name].to_pylist()] for name in names]
+    texts = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
     answers = predict(model, texts, tokenizer=tokenizer, batch_size=arguments.batch_size, show_progress=True)
     write_table(add_answers(table, answers, model.config.tasks, arguments.prefix), arguments.output)
     print(f"{len(texts)} rows answered in {arguments.output}")

@@ -16,6 +16,8 @@ from ..configuration_multitask import MultiTaskConfig
 from ..modeling_multitask import MultiTaskModel, MultiTaskOutput, resolve_model_path
 from ..pipeline_multitask import DEFAULT_BATCH_SIZE, answer
 
+Text = str | tuple[str, str]
+
 
 def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
     """A trained model, on the accelerator if there is one, and its tokenizer.
@@ -41,7 +43,7 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
 
 def encode(
     model: MultiTaskModel | str,
-    texts: Iterable[str],
+    texts: Iterable[Text],
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
@@ -51,7 +53,7 @@ def encode(
 
     Args:
         model: A model, or where to load one from.
-        texts: The texts, in any order of length.
+        texts: The texts, in any order of length; or pairs of texts, each a tuple.
         tokenizer: The model's own if left out.
         batch_size: Texts in one forward pass.
         show_progress: Whether to show a bar.
@@ -69,7 +71,7 @@ def encode(
 
 def predict(
     model: MultiTaskModel | str,
-    texts: Iterable[str],
+    texts: Iterable[Text],
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
@@ -80,7 +82,7 @@ def predict(
 
     Args:
         model: A model, or where to load one from.
-        texts: The texts, in any order of length.
+        texts: The texts, in any order of length; or pairs of texts, each a tuple.
         tokenizer: The model's own if left out.
         batch_size: Texts in one forward pass.
         show_progress: Whether to show a bar.
@@ -106,7 +108,7 @@ def _loaded(
 def _run(
     model: MultiTaskModel,
     tokenizer: PreTrainedTokenizerBase,
-    texts: list[str],
+    texts: list[Text],
     batch_size: int,
     show_progress: bool,
     read: Callable[[MultiTaskOutput, int], Any],
@@ -128,7 +130,7 @@ def _run(
 
 
 def _batches(
-    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], batch_size: int
+    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[Text], batch_size: int
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Row numbers and their padded batch, the longest texts first: if memory is short, it fails at once."""
     if not texts:

@@ -14,21 +14,22 @@ from datasets_builder.tables import CsvTable, JsonLinesTable
 from ..configuration_multitask import TaskConfig, nearest_hint
 
 
-def read_table(path: Path, text: str) -> pa.Table:
+def read_table(path: Path, *texts: str) -> pa.Table:
     """A CSV (every cell a string), JSON-lines or Parquet file, by its ending.
 
     Raises:
-        DataError: If the file cannot be read, or has no column of this name for the text.
+        DataError: If the file cannot be read, or lacks a column of the texts.
     """
     check_ending(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     table = _READERS[path.suffix.lower()](path)
-    if text not in table.column_names:
-        columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
-        raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
-    if not _holds_text(table.schema.field(text).type):
-        raise DataError(f"{path}: the column {text!r} holds {table.schema.field(text).type}, not text")
+    for text in texts:
+        if text not in table.column_names:
+            columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
+            raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
+        if not _holds_text(table.schema.field(text).type):
+            raise DataError(f"{path}: the column {text!r} holds {table.schema.field(text).type}, not text")
     return table
 
 
