@@ -83,7 +83,13 @@ def test_the_recipe_parses(tmp_path: Path) -> None:
     assert load_recipe(tmp_path / "recipe.yaml").tasks[1].labels == ["negative", "positive"]
 
 
-WORDS = read_yaml_text(blocks("yaml")[1])
+def test_every_word_about_data_parses(tmp_path: Path) -> None:
+    write_yaml(read_yaml_text(blocks("yaml")[0]) | read_yaml_text(blocks("yaml")[1]), tmp_path / "recipe.yaml")
+
+    assert load_recipe(tmp_path / "recipe.yaml").data.card.license == "cc-by-4.0"
+
+
+WORDS = read_yaml_text(blocks("yaml")[2])
 
 
 @pytest.mark.parametrize("word", WORDS)
