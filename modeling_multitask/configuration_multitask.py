@@ -86,6 +86,10 @@ class TaskConfig:
         focal_gamma: Exponent of the focal loss; 0 makes it the cross-entropy.
         huber_delta: Error from which on the Huber loss grows linearly.
         head: The task's own head; `None` takes the model's.
+        temperature: What logits are divided by before they become scores (Guo et al. 2017).
+        thresholds: Above which score a label is part of the answer: one number for the second label of a binary task,
+            one for each label of a multi-label task; `None` takes 0.5.
+        abstain_below: Below which score there is no answer to a task of one label, only a score; `None` always answers.
 
     Raises:
         ValueError: If the name cannot name a task, or labels and problem type do not fit together.
@@ -103,6 +107,9 @@ class TaskConfig:
     focal_gamma: float | int = 2.0
     huber_delta: float | int = 1.0
     head: HeadConfig | None = None
+    temperature: float | int = 1.0
+    thresholds: list[float | int] | None = None
+    abstain_below: float | int | None = None
 
     def __post_init__(self) -> None:
         if self.loss is None:
@@ -146,6 +153,26 @@ class TaskConfig:
             )
         if (problem := task_loss_problem(vars(self))) is not None:
             raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")
+
+    def validate_answers(self) -> None:
+        """Refuses a temperature and thresholds that no score can be held against."""
+        if self.temperature <= 0:
+            raise ValueError(f"task {self.name!r}: temperature is {self.temperature}; it must be above 0")
+        wanted = {"binary_classification": 1, "multi_label_classification": self.num_labels}.get(self.problem_type, 0)
+        if self.thresholds is not None and not (
+            len(self.thresholds) == wanted and all(0 <= each <= 1 for each in self.thresholds)
+        ):
+            raise ValueError(
+                f"task {self.name!r}: thresholds is {self.thresholds}; {self.problem_type} has {wanted}, from 0 to 1"
+            )
+        if self.abstain_below is None:
+            return
+        if self.problem_type in ("regression", "multi_label_classification"):
+            raise ValueError(
+                f"task {self.name!r}: abstain_below is for tasks of one label; this is {self.problem_type}"
+            )
+        if not 0 <= self.abstain_below <= 1:
+            raise ValueError(f"task {self.name!r}: abstain_below is {self.abstain_below}; it must be from 0 to 1")
 
 
 @strict

@@ -16,7 +16,7 @@ PIPELINE_TASK = "multitask-classification"
 CUSTOM_PIPELINES = {PIPELINE_TASK: {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}}
 
 DEFAULT_BATCH_SIZE = 32
-DEFAULT_THRESHOLD = 0.5  # above which a class of a multi-label task is part of the answer
+DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
@@ -75,30 +75,51 @@ def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
         logits: (C,); (1,) for a binary task or a regression, (C - 1,) for an ordinal regression.
         task: Says the problem type and the labels.
         top_k: `top_k=n` or `top_k=None` as in [`MultiTaskPipeline`].
+
+    Returns:
+        The label and its score; a label of `None` where the score is too low for an answer.
     """
-    scores = probabilities(logits, task.problem_type)
+    scores = probabilities(logits, task)
     if task.problem_type == "regression":
         return {"score": scores[0].item()}
     labels = task.labels or []
     ranked = [{"label": labels[i], "score": scores[i].item()} for i in scores.argsort(descending=True, stable=True)]
     if "top_k" in top_k:
         return ranked[: top_k["top_k"]]
+    given = chosen(scores, task)
     if task.problem_type == "multi_label_classification":
-        return [each for each in ranked if each["score"] > DEFAULT_THRESHOLD]
-    return ranked[0]
+        return [each for each in ranked if given[labels.index(each["label"])]]
+    best = {"label": labels[given], "score": scores[given].item()}
+    refused = task.abstain_below is not None and best["score"] < task.abstain_below
+    return best | {"label": None} if refused else best
 
 
-def probabilities(logits: Tensor, problem_type: str) -> Tensor:
+def probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
     """Logits as the score of each label (..., C), both labels for a binary task; the number itself for a regression."""
-    logits = logits.float()
-    if problem_type == "single_label_classification":
+    if task.problem_type == "regression":
+        return logits.float()
+    logits = logits.float() / task.temperature
+    if task.problem_type == "single_label_classification":
         return logits.softmax(dim=-1)
-    if problem_type == "multi_label_classification":
+    if task.problem_type == "multi_label_classification":
         return logits.sigmoid()
-    if problem_type == "binary_classification":
+    if task.problem_type == "binary_classification":
         return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-1)
-    if problem_type == "ordinal_regression":
-        above = logits.sigmoid()  # (..., C - 1), descending: the probability of lying above each label but the last
-        each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
-        return each.clamp(min=0)  # of equal logits one may come out a last digit larger
-    return logits
+    above = logits.sigmoid()  # (..., C - 1), descending: the probability of lying above each label but the last
+    each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
+    return each.clamp(min=0)  # of equal logits one may come out a last digit larger
+
+
+def chosen(scores: Tensor, task: TaskConfig) -> Tensor:
+    """Which labels the scores give: ids (...), or zeros and ones (..., C) for a multi-label task.
+
+    Args:
+        scores: (..., C) as `probabilities` gives them, of a task that has labels.
+        task: Says the problem type and the thresholds.
+    """
+    thresholds = scores.new_tensor(task.thresholds or [DEFAULT_THRESHOLD])
+    if task.problem_type == "multi_label_classification":
+        return (scores > thresholds).long()
+    if task.problem_type == "binary_classification":
+        return (scores[..., 1] > thresholds[0]).long()
+    return scores.argmax(dim=-1)

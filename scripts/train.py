@@ -104,7 +104,9 @@ def in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
     """`product (0.93)`, several of these, or a number."""
     if isinstance(answer, list):
         return ", ".join(map(in_words, answer)) or "none"
-    return f"{answer['label']} ({answer['score']:.2f})" if "label" in answer else f"{answer['score']:.4g}"
+    if "label" not in answer:
+        return f"{answer['score']:.4g}"
+    return f"{'no answer' if answer['label'] is None else answer['label']} ({answer['score']:.2f})"
 
 
 def figures(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Any:

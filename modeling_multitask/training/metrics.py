@@ -16,7 +16,7 @@ from datasets_builder.extras import import_extra
 
 from ..configuration_multitask import TaskConfig
 from ..losses_multitask import labelled, masked_loss
-from ..pipeline_multitask import DEFAULT_THRESHOLD, probabilities
+from ..pipeline_multitask import chosen, probabilities
 
 # The metric by which a task enters the aggregate `score`.
 MAIN_METRIC = {
@@ -107,15 +107,11 @@ def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[st
     return {**flat, "score": metrics["score"]}
 
 
-def predicted(logits: np.ndarray, problem_type: str) -> np.ndarray:
+def predicted(logits: np.ndarray, task: TaskConfig) -> np.ndarray:
     """The answers that logits give: class ids (N,), zeros and ones (N, C), or numbers (N,)."""
-    if problem_type in ("single_label_classification", "ordinal_regression"):
-        return probabilities(torch.from_numpy(logits), problem_type).argmax(dim=-1).numpy()
-    if problem_type == "regression":
+    if task.problem_type == "regression":
         return logits[:, 0]
-    # A sigmoid is above the threshold where its logit is above the threshold's.
-    positive = (logits > np.log(DEFAULT_THRESHOLD / (1 - DEFAULT_THRESHOLD))).astype(np.int64)
-    return positive[:, 0] if problem_type == "binary_classification" else positive
+    return chosen(probabilities(torch.from_numpy(logits), task), task).numpy()
 
 
 def metric_names(task: str, problem_type: str) -> list[str]:
@@ -133,7 +129,7 @@ def evaluated_metrics(kinds: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
-    answers = predicted(logits, task.problem_type)
+    answers = predicted(logits, task)
     metrics = TaskMetric(task.problem_type).compute(predictions=answers, references=labels)
     if metrics["rows"]:
         loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)

@@ -59,6 +59,12 @@ def test_an_unusable_task_name_is_refused_with_a_free_one(name: str) -> None:
             [task(problem_type="regression", labels=None, label_smoothing=0.1)],
             "label_smoothing is for classification; this is regression",
         ),
+        ([task(temperature=0.0)], "temperature is 0.0; it must be above 0"),
+        ([task(thresholds=[0.5])], "thresholds is .0.5.; single_label_classification has 0, from 0 to 1"),
+        ([task(problem_type="binary_classification", thresholds=[1.5])], "binary_classification has 1, from 0 to 1"),
+        ([task(problem_type="multi_label_classification", thresholds=[0.5])], "multi_label_classification has 2"),
+        ([task(problem_type="multi_label_classification", abstain_below=0.5)], "is for tasks of one label"),
+        ([task(abstain_below=2.0)], "abstain_below is 2.0; it must be from 0 to 1"),
         ([task(class_weights=[1.0])], r"class_weights is \[1.0\]; it must be 2 numbers"),
         ([task(class_weights=[1.0, -1.0])], "none negative"),
         (

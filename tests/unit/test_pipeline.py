@@ -1,6 +1,7 @@
 """The pipeline: what it answers, and in which form."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ def test_a_rank_is_as_probable_as_lying_above_the_one_before_but_not_above_itsel
     # Above poor with probability 3/4, above fair with 1/4.
     above = torch.tensor([math.log(3), -math.log(3)])
 
-    assert probabilities(above, "ordinal_regression").tolist() == pytest.approx([0.25, 0.5, 0.25])
+    assert probabilities(above, GRADE).tolist() == pytest.approx([0.25, 0.5, 0.25])
 
 
 @pytest.mark.parametrize(("logits", "label"), [([-2.0, -4.0], "poor"), ([2.0, -2.0], "fair"), ([4.0, 2.0], "fine")])
@@ -59,6 +60,38 @@ def test_the_answer_of_an_ordinal_regression_is_the_most_probable_rank(logits: l
     score = 0.76159 if label == "fair" else 0.88080
 
     assert answer(torch.tensor(logits), GRADE) == {"label": label, "score": pytest.approx(score, abs=1e-5)}
+
+
+def test_a_temperature_makes_scores_less_certain_and_changes_no_answer() -> None:
+    logits = torch.tensor([0.0, 2.0, 1.0])
+
+    calibrated = answer(logits, replace(TOPIC, temperature=2.0))
+
+    assert calibrated == {"label": "food", "score": pytest.approx((logits / 2).softmax(0)[1].item())}
+
+
+def test_a_temperature_leaves_the_number_of_a_regression_as_it_is() -> None:
+    assert answer(torch.tensor([-1.25]), replace(RATING, temperature=2.0)) == {"score": -1.25}
+
+
+@pytest.mark.parametrize(("threshold", "label"), [(0.8, "negative"), (0.7, "positive")])
+def test_a_binary_answer_is_positive_above_its_threshold(threshold: float, label: str) -> None:
+    logit = torch.tensor([math.log(3)])  # a score of 0.75
+
+    assert answer(logit, replace(SENTIMENT, thresholds=[threshold]))["label"] == label
+
+
+def test_each_label_of_several_has_its_own_threshold() -> None:
+    answers = answer(torch.zeros(3), replace(TAGS, thresholds=[0.4, 0.5, 0.6]))
+
+    assert [each["label"] for each in answers] == ["long"]
+
+
+@pytest.mark.parametrize(("least", "label"), [(0.7, "positive"), (0.8, None)])
+def test_a_score_that_is_too_low_is_no_answer(least: float, label: str | None) -> None:
+    given = answer(torch.tensor([math.log(3)]), replace(SENTIMENT, abstain_below=least))
+
+    assert given == {"label": label, "score": pytest.approx(0.75)}
 
 
 def test_of_equally_probable_ranks_the_lowest_is_the_answer() -> None:

@@ -150,14 +150,14 @@ def test_flat_metrics_are_named_by_task() -> None:
     ],
 )
 def test_answers_are_read_from_logits_by_problem_type(kind: str, logits: list, expected: list) -> None:
-    assert predicted(np.array(logits), kind).tolist() == expected
+    assert predicted(np.array(logits), task_of(kind)).tolist() == expected
 
 
 def test_the_rank_that_is_judged_is_the_one_that_the_pipeline_answers() -> None:
     logits = torch.randn(50, 3).sort(dim=-1, descending=True)[0]
     task = TaskConfig("t", "ordinal_regression", labels=["0", "1", "2", "3"])
 
-    judged = predicted(logits.numpy(), task.problem_type).tolist()
+    judged = predicted(logits.numpy(), task).tolist()
 
     assert judged == [int(answer(row, task)["label"]) for row in logits]
 
