@@ -89,9 +89,9 @@ def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
     given = chosen(scores, task)
     if task.problem_type == "multi_label_classification":
         return [each for each in ranked if given[labels.index(each["label"])]]
-    best = {"label": labels[given], "score": scores[given].item()}
-    refused = task.abstain_below is not None and best["score"] < task.abstain_below
-    return best | {"label": None} if refused else best
+    score = scores[given].item()
+    refused = task.abstain_below is not None and score < task.abstain_below
+    return {"label": None if refused else labels[given], "score": score}
 
 
 def probabilities(logits: Tensor, task: TaskConfig) -> Tensor:

@@ -1,0 +1,178 @@
+"""Scores that mean what they say: temperatures, thresholds and abstention, fitted on validation rows.
+
+Shapes: N rows, C classes of one task.
+"""
+
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets_builder.extras import import_extra
+
+from ..configuration_multitask import TaskConfig
+from ..losses_multitask import labelled, masked_loss
+from ..pipeline_multitask import chosen, probabilities
+
+Method = Literal["temperature", "thresholds"]
+
+BINS = 15  # of a reliability diagram, as in Guo et al. 2017
+LOWEST, HIGHEST = 0.05, 20.0  # temperatures among which the best is sought
+
+
+class Reliability(NamedTuple):
+    """How often answers of a score are right, in bins of equal width.
+
+    Args:
+        scores: (BINS,) the mean score of the answers in each bin, NaN in an empty one.
+        accuracies: (BINS,) the share of them that is right, likewise.
+        counts: (BINS,) how many there are.
+    """
+
+    scores: np.ndarray
+    accuracies: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: the mean distance of score and accuracy over all answers."""
+        there = self.counts > 0
+        gaps = np.abs(self.scores[there] - self.accuracies[there])
+        return float((gaps * self.counts[there]).sum() / max(self.counts.sum(), 1))
+
+
+def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods: tuple[Method, ...]) -> TaskConfig:
+    """The task with a temperature, or thresholds, that suit these rows.
+
+    Args:
+        task: The task; a regression, and a task without labelled rows, stay as they are.
+        logits: (N, C) of validation rows.
+        labels: As in a batch, missing ones among them.
+        methods: `temperature` makes the loss of the true labels least; `thresholds` makes the F1 of each label of a
+            multi-label task, or of the second of a binary one, greatest.
+    """
+    if task.problem_type == "regression" or not labelled(torch.from_numpy(labels), task.problem_type).any():
+        return task
+    if "temperature" in methods:
+        task = replace(task, temperature=fit_temperature(task, logits, labels))
+    if "thresholds" in methods and task.problem_type in ("binary_classification", "multi_label_classification"):
+        task = replace(task, thresholds=fit_thresholds(task, logits, labels))
+    return task
+
+
+def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature with the least mean loss of the true labels (Guo et al. 2017).
+
+    The loss is the plain one: weights of classes and smoothing would make up for what scores ought to say.
+
+    Args:
+        task: The task.
+        logits: (N, C).
+        labels: As in a batch.
+    """
+    minimize = import_extra("scipy.optimize", extra="train").minimize_scalar
+    loss = None if task.loss == "focal" else task.loss
+    plain = replace(task, loss=loss, class_weights=None, pos_weight=None, label_smoothing=0.0)
+    numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+
+    def mean_loss(log_temperature: float) -> float:
+        return masked_loss(numbers / np.exp(log_temperature), truth, plain).item()
+
+    found = minimize(mean_loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> list[float]:
+    """For each label the threshold of greatest F1; 0.5 where the rows have no such label, or nothing else.
+
+    Between two scores that give the same answers, the threshold lies in the middle.
+
+    Args:
+        task: A binary or multi-label task.
+        logits: (N, C).
+        labels: (N,) or (N, C), as in a batch.
+    """
+    scores = probabilities(torch.from_numpy(logits), task).double().numpy()
+    scores = scores[:, 1:] if task.problem_type == "binary_classification" else scores
+    truth = labels.reshape(len(labels), -1)
+    return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
+
+
+def reliability(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Reliability:
+    """How often the answers are right, by their score; of a multi-label task each label's answer by itself.
+
+    Args:
+        task: The task, with its temperature and thresholds; not a regression.
+        logits: (N, C).
+        labels: As in a batch.
+    """
+    scores, right = answer_scores(task, logits, labels)
+    places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
+    counts = np.bincount(places, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        mean_scores = np.bincount(places, weights=scores, minlength=BINS) / counts
+        accuracies = np.bincount(places, weights=right, minlength=BINS) / counts
+    return Reliability(mean_scores, accuracies, counts)
+
+
+def answer_scores(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The score of each answer that has a label to be held against, and whether it is right; (M,) each.
+
+    Args:
+        task: The task, with its temperature and thresholds; not a regression.
+        logits: (N, C).
+        labels: As in a batch.
+    """
+    scores, truth = probabilities(torch.from_numpy(logits), task), torch.from_numpy(labels)
+    answers, present = chosen(scores, task), labelled(truth, task.problem_type)
+    of_answers = _scores_of(scores, answers, task)
+    return of_answers[present].double().numpy(), (answers == truth)[present].numpy()
+
+
+def abstention_threshold(
+    scores: np.ndarray, right: np.ndarray, *, precision: float | None = None, coverage: float | None = None
+) -> float:
+    """The least score that is an answer, so that what is answered is as often right, or as much, as wanted.
+
+    Args:
+        scores: (N,) of answers to validation rows.
+        right: (N,) whether they are right.
+        precision: The least share of answers that is right; as many rows as possible are answered.
+        coverage: The least share of rows that is answered.
+
+    Raises:
+        ValueError: If not exactly one of the two is wanted, or no threshold has the precision.
+    """
+    if (precision is None) == (coverage is None):
+        raise ValueError("abstain: give either a precision or a coverage")
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(right[order])
+    last = np.append(ranked[1:] < ranked[:-1], True)  # of equal scores, only all or none can be answered
+    answered = np.arange(1, len(scores) + 1)
+    if precision is not None:
+        good = np.flatnonzero(last & (hits / answered >= precision))
+        if len(good) == 0:
+            raise ValueError(f"abstain: no score is high enough for a precision of {precision}")
+        return float(ranked[good[-1]])
+    return float(ranked[np.flatnonzero(last & (answered / len(scores) >= (coverage or 0)))[0]])
+
+
+def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
+    scores, truth = scores[truth >= 0], truth[truth >= 0]
+    if len(np.unique(truth)) < 2:
+        return 0.5
+    curve = import_extra("sklearn.metrics", extra="train").precision_recall_curve
+    precision, recall, cuts = curve(truth, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    best = int(np.argmax(f1[:-1]))  # the last point has no threshold
+    below = scores[scores < cuts[best]]
+    # A label is given above its threshold, so that it lies below the least score that is wanted.
+    return float((cuts[best] + (below.max() if len(below) else 0.0)) / 2)
+
+
+def _scores_of(scores: Tensor, answers: Tensor, task: TaskConfig) -> Tensor:
+    if task.problem_type == "multi_label_classification":
+        return scores.where(answers.bool(), 1 - scores)
+    return scores.gather(-1, answers.unsqueeze(-1)).squeeze(-1)

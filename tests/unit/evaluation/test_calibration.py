@@ -1,0 +1,180 @@
+"""Calibration: temperatures, thresholds and abstention against brute force and scikit-learn, with gaps."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, log_loss
+
+from modeling_multitask import TaskConfig
+from modeling_multitask.evaluation.calibration import (
+    BINS,
+    abstention_threshold,
+    answer_scores,
+    calibrated,
+    fit_temperature,
+    fit_thresholds,
+    reliability,
+)
+from modeling_multitask.pipeline_multitask import answer, chosen, probabilities
+
+TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
+LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
+TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud", "odd"])
+GRADE = TaskConfig("grade", "ordinal_regression", labels=["poor", "fair", "fine"])
+RATING = TaskConfig("rating", "regression")
+
+SCORES = st.lists(st.floats(0, 1, width=16), min_size=1, max_size=40)
+
+
+def answers_of(task: TaskConfig, rows: int = 4_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose scores are honest, and labels drawn from these; a fifth of the labels is missing."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(rows, task.num_logits))
+    if task.problem_type == "ordinal_regression":
+        logits = -np.sort(-logits, axis=1)
+    scores = probabilities(torch.from_numpy(logits), task).double().numpy()
+    if task.problem_type == "multi_label_classification":
+        labels = (rng.random(scores.shape) < scores).astype(int)
+    else:
+        labels = np.array([rng.choice(len(row), p=row / row.sum()) for row in scores])
+    labels[rng.random(labels.shape) < 0.2] = -100
+    return logits, labels
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE], ids=lambda task: task.name)
+def test_the_temperature_undoes_a_scale_that_was_put_on_honest_logits(task: TaskConfig) -> None:
+    logits, labels = answers_of(task)
+
+    assert fit_temperature(task, 3 * logits, labels) == pytest.approx(3, rel=0.15)
+
+
+def test_the_temperature_makes_the_log_loss_of_scikit_learn_least() -> None:
+    logits, labels = answers_of(TOPIC, rows=300)
+    there = labels >= 0
+
+    def loss(temperature: float) -> float:
+        scores = probabilities(torch.from_numpy(logits), replace(TOPIC, temperature=temperature)).double().numpy()
+        scores /= scores.sum(axis=1, keepdims=True)  # of float32
+        return log_loss(labels[there], scores[there], labels=[0, 1, 2])
+
+    found = fit_temperature(TOPIC, logits, labels)
+
+    assert all(loss(found) <= loss(found * factor) + 1e-6 for factor in (0.5, 0.95, 1.05, 2))
+
+
+def test_weights_smoothing_and_focus_of_training_do_not_bend_the_temperature() -> None:
+    logits, labels = answers_of(TOPIC, rows=300)
+    bent = replace(TOPIC, class_weights=[9.0, 1.0, 0.1], label_smoothing=0.3, loss="focal")
+
+    assert fit_temperature(bent, logits, labels) == pytest.approx(fit_temperature(TOPIC, logits, labels))
+
+
+def test_scores_that_are_too_certain_become_honest() -> None:
+    logits, labels = answers_of(TOPIC)
+    after = calibrated(TOPIC, 4 * logits, labels, ("temperature",))
+
+    assert reliability(TOPIC, 4 * logits, labels).error > 0.15
+    assert reliability(after, 4 * logits, labels).error < 0.04
+
+
+@pytest.mark.parametrize("task", [LIKED, TAGS], ids=lambda task: task.name)
+def test_no_other_threshold_has_a_greater_f1(task: TaskConfig) -> None:
+    logits, labels = answers_of(task, rows=60)
+    scores = probabilities(torch.from_numpy(logits), task).double().numpy()
+    columns = scores[:, 1:] if task is LIKED else scores
+
+    for column, truth, threshold in zip(
+        columns.T, labels.reshape(len(labels), -1).T, fit_thresholds(task, logits, labels), strict=True
+    ):
+        there = truth >= 0
+        best = max(f1_score(truth[there], column[there] > cut) for cut in [-1, *column])
+        assert f1_score(truth[there], column[there] > threshold) == pytest.approx(best)
+
+
+def test_a_label_that_validation_rows_never_have_keeps_the_threshold_of_one_half() -> None:
+    labels = np.array([[1, 0, -100], [0, 0, -100]])
+
+    assert fit_thresholds(TAGS, np.array([[2.0, 0.0, 0.0], [-2.0, 0.0, 0.0]]), labels)[1:] == [0.5, 0.5]
+
+
+def test_thresholds_are_those_that_answers_use() -> None:
+    logits, labels = answers_of(TAGS, rows=200)
+    task = calibrated(TAGS, logits - 2, labels, ("temperature", "thresholds"))
+
+    scores = probabilities(torch.from_numpy(logits - 2), task)
+    given = [
+        [label in [each["label"] for each in answer(row, task)] for label in task.labels]
+        for row in torch.from_numpy(logits - 2)
+    ]
+
+    assert chosen(scores, task).bool().tolist() == given
+    assert task.thresholds != [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE], ids=lambda task: task.name)
+def test_the_calibration_error_is_the_mean_gap_of_score_and_accuracy(task: TaskConfig) -> None:
+    logits, labels = answers_of(task, rows=200)
+    scores, right = answer_scores(task, logits, labels)
+
+    gaps = []
+    for low in np.arange(BINS) / BINS:
+        there = (scores >= low) & ((scores < low + 1 / BINS) | (low + 1 / BINS >= 1))
+        gaps.append(abs(scores[there].sum() - right[there].sum()))
+
+    assert len(scores) == (labels >= 0).sum()
+    assert reliability(task, logits, labels).error == pytest.approx(sum(gaps) / len(scores))
+
+
+def test_the_score_of_an_answer_is_the_one_that_the_pipeline_gives() -> None:
+    logits, labels = answers_of(LIKED, rows=50)
+    task = replace(LIKED, thresholds=[0.7], temperature=1.5)
+    labels[:] = 0
+
+    scores, _ = answer_scores(task, logits, labels)
+
+    assert scores == pytest.approx([answer(row, task)["score"] for row in torch.from_numpy(logits)])
+
+
+@pytest.mark.parametrize(
+    ("task", "labels"), [(RATING, np.array([1.0, 2.0])), (TOPIC, np.array([-100, -1]))], ids=["numbers", "no labels"]
+)
+def test_what_cannot_be_calibrated_stays_as_it_is(task: TaskConfig, labels: np.ndarray) -> None:
+    assert calibrated(task, np.zeros((2, task.num_logits)), labels, ("temperature", "thresholds")) == task
+
+
+@settings(max_examples=200, deadline=None)
+@given(scores=SCORES, wanted=st.floats(0.1, 1), data=st.data())
+def test_what_is_answered_is_as_often_right_as_wanted_and_as_much_as_can_be(
+    scores: list[float], wanted: float, data: st.DataObject
+) -> None:
+    right = np.array(data.draw(st.lists(st.booleans(), min_size=len(scores), max_size=len(scores))))
+    values = np.array(scores)
+    good = [cut for cut in values if right[values >= cut].mean() >= wanted]
+
+    if not good:
+        with pytest.raises(ValueError, match="no score is high enough for a precision of"):
+            abstention_threshold(values, right, precision=wanted)
+    else:
+        assert abstention_threshold(values, right, precision=wanted) == min(good)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scores=SCORES, wanted=st.floats(0.1, 1))
+def test_as_many_rows_are_answered_as_wanted_and_no_more_than_must_be(scores: list[float], wanted: float) -> None:
+    values = np.array(scores)
+
+    cut = abstention_threshold(values, np.ones(len(values), dtype=bool), coverage=wanted)
+
+    assert (values >= cut).mean() >= wanted
+    assert not (values > cut).mean() >= wanted
+
+
+@pytest.mark.parametrize("wanted", [{}, {"precision": 0.9, "coverage": 0.9}])
+def test_either_precision_or_coverage_must_be_wanted(wanted: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="give either a precision or a coverage"):
+        abstention_threshold(np.array([0.5]), np.array([True]), **wanted)
