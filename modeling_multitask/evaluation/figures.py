@@ -1,0 +1,219 @@
+"""How good the answers to one task are, each figure with a bootstrap interval.
+
+Shapes: N labelled rows, C classes of one task, R resamples.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from datasets_builder.extras import import_extra
+
+from ..configuration_multitask import TaskConfig
+from ..losses_multitask import labelled
+from ..pipeline_multitask import probabilities
+from ..training.metrics import predicted
+
+RESAMPLES = 1_000
+LEVEL = 0.95
+
+
+class Figure(NamedTuple):
+    """A value, and the interval in which 95 % of resampled rows put it (percentile bootstrap, Efron 1979)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class against all others: precision, recall and F1, 0 where undefined, and the rows that have it."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class TaskFigures:
+    """What a report says of one task.
+
+    Args:
+        task: The task.
+        rows: N, the rows that have a label for it.
+        all_rows: The rows there are.
+        figures: By name, such as `accuracy`.
+        classes: By label; empty for a regression.
+        confusion: (C, C) rows by true and by given class; `None` where several labels or numbers are given.
+    """
+
+    task: TaskConfig
+    rows: int
+    all_rows: int
+    figures: dict[str, Figure] = field(default_factory=dict)
+    classes: dict[str, ClassFigures] = field(default_factory=dict)
+    confusion: np.ndarray | None = None
+
+
+def task_figures(
+    task: TaskConfig, logits: np.ndarray, labels: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+) -> TaskFigures:
+    """All figures of one task over the rows that have a label for it.
+
+    Args:
+        task: The task, with its temperature and thresholds.
+        logits: (rows, C).
+        labels: As in a batch, missing ones among them.
+        seed: Of the resampling.
+        resamples: R.
+    """
+    present: np.ndarray = labelled(torch.from_numpy(labels), task.problem_type).numpy()
+    rows: np.ndarray = present.reshape(len(present), -1).any(axis=1)
+    count = int(rows.sum())
+    if count == 0:
+        return TaskFigures(task, 0, len(labels))
+    logits, labels, present = logits[rows], labels[rows], present[rows]
+    answers, resample = predicted(logits, task), _Resampler(count, seed, resamples)
+    if task.problem_type == "regression":
+        return TaskFigures(task, count, len(rows), _of_numbers(answers, labels, resample))
+    if task.problem_type == "multi_label_classification":
+        scores = probabilities(torch.from_numpy(logits), task).numpy()
+        figures = _of_positions(answers, scores, labels, present, resample)
+        return TaskFigures(task, count, len(rows), figures, _positions(task, answers, labels, present))
+    confusion = _confusion(labels, answers, len(task.labels or ()))
+    metrics = _ORDERED if task.problem_type == "ordinal_regression" else _OF_CONFUSION
+
+    def resampled(measure: Callable[[np.ndarray], float]) -> Figure:
+        return resample(lambda drawn: measure(_confusion(labels[drawn], answers[drawn], len(confusion))))
+
+    figures = {name: resampled(measure) for name, measure in metrics.items()}
+    return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
+
+
+class _Resampler:
+    """Draws rows with replacement, the same for every figure of a task."""
+
+    def __init__(self, rows: int, seed: int, resamples: int) -> None:
+        self._rows, self._seed, self._resamples = rows, seed, resamples
+
+    def __call__(self, measure: Callable[[np.ndarray], float]) -> Figure:
+        rng = np.random.default_rng(self._seed)
+        values = [measure(rng.integers(self._rows, size=self._rows)) for _ in range(self._resamples)]
+        low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Figure(measure(np.arange(self._rows)), float(low), float(high))
+
+
+def _confusion(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+    return np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
+
+
+def _accuracy(confusion: np.ndarray) -> float:
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(C,) each, 0 where undefined."""
+    hits, given, there = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    return hits / np.maximum(given, 1), hits / np.maximum(there, 1), 2 * hits / np.maximum(given + there, 1)
+
+
+def _macro_f1(confusion: np.ndarray) -> float:
+    """Over the classes that occur, in truth or in answers, as scikit-learn has it."""
+    occurring = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
+    return float(_precision_recall_f1(confusion)[2][occurring].mean())
+
+
+def _weighted_f1(confusion: np.ndarray) -> float:
+    return float(np.average(_precision_recall_f1(confusion)[2], weights=confusion.sum(axis=1)))
+
+
+def _quadratic_kappa(confusion: np.ndarray) -> float:
+    ranks = np.arange(len(confusion))
+    distance = np.square(ranks[:, None] - ranks)
+    expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / confusion.sum()
+    disagreement = (distance * expected).sum()
+    return float(1 - (distance * confusion).sum() / disagreement) if disagreement else 0.0
+
+
+def _rank_error(confusion: np.ndarray) -> float:
+    ranks = np.arange(len(confusion))
+    return float((np.abs(ranks[:, None] - ranks) * confusion).sum() / confusion.sum())
+
+
+_OF_CONFUSION: dict[str, Callable[[np.ndarray], float]] = {
+    "accuracy": _accuracy,
+    "macro_f1": _macro_f1,
+    "weighted_f1": _weighted_f1,
+}
+_ORDERED = {**_OF_CONFUSION, "mae": _rank_error, "quadratic_kappa": _quadratic_kappa}
+
+
+def _classes(task: TaskConfig, confusion: np.ndarray) -> dict[str, ClassFigures]:
+    columns = zip(*_precision_recall_f1(confusion), confusion.sum(axis=1), strict=True)
+    return {
+        label: ClassFigures(float(precision), float(recall), float(f1), int(support))
+        for label, (precision, recall, f1, support) in zip(task.labels or (), columns, strict=True)
+    }
+
+
+def _of_numbers(answers: np.ndarray, labels: np.ndarray, resample: _Resampler) -> dict[str, Figure]:
+    spearmanr = import_extra("scipy.stats", extra="train").spearmanr
+    errors = answers - labels
+
+    def spearman(rows: np.ndarray) -> float:
+        constant = np.ptp(answers[rows]) == 0 or np.ptp(labels[rows]) == 0
+        return 0.0 if constant else float(spearmanr(answers[rows], labels[rows]).statistic)
+
+    return {
+        "mae": resample(lambda rows: float(np.abs(errors[rows]).mean())),
+        "rmse": resample(lambda rows: float(np.sqrt(np.square(errors[rows]).mean()))),
+        "spearman": resample(spearman),
+    }
+
+
+def _of_positions(
+    answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, present: np.ndarray, resample: _Resampler
+) -> dict[str, Figure]:
+    average_precision = import_extra("sklearn.metrics", extra="train").average_precision_score
+
+    def counts(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        given, there = answers[rows] * present[rows], (labels[rows] == 1).astype(int)
+        return (given * there).sum(axis=0), given.sum(axis=0), there.sum(axis=0)
+
+    def micro(rows: np.ndarray) -> float:
+        hits, given, there = counts(rows)
+        return float(2 * hits.sum() / max(given.sum() + there.sum(), 1))
+
+    def macro(rows: np.ndarray) -> float:
+        hits, given, there = counts(rows)
+        return float((2 * hits / np.maximum(given + there, 1))[present[rows].any(axis=0)].mean())
+
+    def mean_average_precision(rows: np.ndarray) -> float:
+        """Over the labels that some row has."""
+        columns = zip(scores[rows].T, labels[rows].T, present[rows].T, strict=True)
+        values = [average_precision(y[m], s[m]) for s, y, m in columns if (y[m] == 1).any()]
+        return float(np.mean(values)) if values else float("nan")
+
+    return {
+        "accuracy": resample(lambda rows: float((answers == labels)[rows][present[rows]].mean())),
+        "micro_f1": resample(micro),
+        "macro_f1": resample(macro),
+        "average_precision": resample(mean_average_precision),
+    }
+
+
+def _positions(
+    task: TaskConfig, answers: np.ndarray, labels: np.ndarray, present: np.ndarray
+) -> dict[str, ClassFigures]:
+    classes = {}
+    for i, label in enumerate(task.labels or ()):
+        there = present[:, i]
+        confusion = _confusion(labels[there, i], answers[there, i], 2)
+        precision, recall, f1 = (float(each[1]) for each in _precision_recall_f1(confusion))
+        classes[label] = ClassFigures(precision, recall, f1, int(confusion[1].sum()))
+    return classes

@@ -1,0 +1,126 @@
+"""Figures of a report: those of scikit-learn and scipy on the labelled rows, with intervals around them."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from modeling_multitask import TaskConfig
+from modeling_multitask.evaluation.figures import task_figures as measured_figures
+from modeling_multitask.training.metrics import predicted
+
+TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone", "never"])
+LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
+TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud", "odd"])
+GRADE = TaskConfig("grade", "ordinal_regression", labels=["poor", "fair", "fine", "best"])
+RATING = TaskConfig("rating", "regression")
+
+task_figures = partial(measured_figures, resamples=100)
+
+
+def rows_of(task: TaskConfig, count: int = 80) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits, labels of which a third is missing, and which are there."""
+    rng = np.random.default_rng(0)
+    logits = -np.sort(-rng.normal(size=(count, task.num_logits)), axis=1)
+    if task.problem_type == "regression":
+        labels = (logits[:, 0] + rng.normal(size=count)).astype(np.float32)
+        labels[rng.random(count) < 0.3] = np.nan
+        return logits, labels, ~np.isnan(labels)
+    shape = logits.shape if task.problem_type == "multi_label_classification" else (count,)
+    classes = {"multi_label_classification": 2, "binary_classification": 2}.get(task.problem_type, 3)
+    labels = rng.integers(classes, size=shape)
+    labels[rng.random(shape) < 0.3] = -100
+    return logits, labels, labels >= 0
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, GRADE], ids=lambda task: task.name)
+def test_figures_of_classes_are_those_of_scikit_learn(task: TaskConfig) -> None:
+    logits, labels, there = rows_of(task)
+    truth, answers = labels[there], predicted(logits, task)[there]
+
+    figures = task_figures(task, logits, labels).figures
+
+    assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
+    for average in ("macro", "weighted"):
+        assert figures[f"{average}_f1"].value == pytest.approx(metrics.f1_score(truth, answers, average=average))
+    if task is GRADE:
+        kappa = metrics.cohen_kappa_score(truth, answers, labels=range(4), weights="quadratic")
+        assert figures["quadratic_kappa"].value == pytest.approx(kappa)
+        assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, GRADE], ids=lambda task: task.name)
+def test_each_class_has_the_figures_of_scikit_learns_report(task: TaskConfig) -> None:
+    logits, labels, there = rows_of(task)
+    answers, ids = predicted(logits, task), list(range(len(task.labels)))
+    expected: Any = metrics.classification_report(
+        labels[there], answers[there], labels=ids, target_names=task.labels, output_dict=True, zero_division=0
+    )
+
+    found = task_figures(task, logits, labels)
+
+    for label in task.labels:
+        figures = found.classes[label]
+        assert [figures.precision, figures.recall, figures.f1, figures.support] == pytest.approx(
+            [expected[label][name] for name in ("precision", "recall", "f1-score", "support")]
+        )
+    assert (found.confusion == metrics.confusion_matrix(labels[there], answers[there], labels=ids)).all()
+
+
+def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_position() -> None:
+    logits, labels, there = rows_of(TAGS)
+    answers, scores = predicted(logits, TAGS), 1 / (1 + np.exp(-logits))
+
+    found = task_figures(TAGS, logits, labels)
+
+    columns = [(labels[m, i], answers[m, i], scores[m, i]) for i, m in enumerate(there.T)]
+    f1 = [metrics.f1_score(truth, given) for truth, given, _ in columns]
+    precision = [metrics.average_precision_score(truth, score) for truth, _, score in columns]
+    assert [each.f1 for each in found.classes.values()] == pytest.approx(f1)
+    assert found.figures["macro_f1"].value == pytest.approx(np.mean(f1))
+    assert found.figures["micro_f1"].value == pytest.approx(metrics.f1_score(labels[there], answers[there]))
+    assert found.figures["average_precision"].value == pytest.approx(np.mean(precision))
+    assert found.figures["accuracy"].value == pytest.approx((labels == answers)[there].mean())
+
+
+def test_figures_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
+    logits, labels, there = rows_of(RATING)
+
+    figures = task_figures(RATING, logits, labels).figures
+
+    truth, answers = labels[there], logits[there, 0]
+    assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
+    assert figures["rmse"].value == pytest.approx(metrics.root_mean_squared_error(truth, answers))
+    assert figures["spearman"].value == pytest.approx(stats.spearmanr(truth, answers).statistic)
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE, RATING], ids=lambda task: task.name)
+def test_every_figure_lies_in_its_interval_and_comes_again_with_the_seed(task: TaskConfig) -> None:
+    logits, labels, there = rows_of(task)
+
+    found = task_figures(task, logits, labels, seed=3)
+
+    assert found.rows == there.reshape(len(there), -1).any(axis=1).sum()
+    assert found.all_rows == len(labels)
+    assert all(low < value < high for value, low, high in found.figures.values())
+    assert found.figures == task_figures(task, logits, labels, seed=3).figures
+
+
+def test_the_interval_is_as_wide_as_that_of_a_binomial_share() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=1_000)
+    logits = np.where(rng.random(1_000) < 0.8, 2 * labels - 1, 1 - 2 * labels)[:, None].astype(float)
+
+    accuracy = measured_figures(LIKED, logits, labels).figures["accuracy"]
+
+    expected = 1.96 * np.sqrt(accuracy.value * (1 - accuracy.value) / 1_000)
+    assert (accuracy.high - accuracy.low) / 2 == pytest.approx(expected, rel=0.1)
+
+
+def test_a_task_without_labelled_rows_has_no_figures() -> None:
+    found = task_figures(TOPIC, np.zeros((3, 4)), np.full(3, -100))
+
+    assert (found.rows, found.all_rows, found.figures, found.classes) == (0, 3, {}, {})
