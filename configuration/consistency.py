@@ -4,8 +4,10 @@ This reads the recipe as it was written, part by part, so that what does not fit
 misspelt; a part that is malformed is left to the report of that.
 """
 
+from pathlib import Path
 from typing import Any
 
+from datasets_builder.tables import FORMATS
 from modeling_multitask.configuration_multitask import (
     PROBLEM_TYPES,
     nearest_hint,
@@ -33,6 +35,7 @@ def consistency_problems(content: Content) -> list[str]:
         *_streaming_problems(tasks, content),
         *_training_problems(tasks, content),
         *_phase_problems(tasks, content),
+        *_calibration_problems(tasks, content),
     ]
 
 
@@ -144,6 +147,20 @@ def _training_problems(tasks: list[Content], content: Content) -> list[str]:
     return problems
 
 
+def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
+    data = _table(content.get("data"))
+    problems = [
+        f"tasks[{i}].abstain: is for tasks of one label; this is {task['problem_type']}"
+        for i, task in enumerate(tasks)
+        if task.get("abstain") and task.get("problem_type") in ("regression", "multi_label_classification")
+    ]
+    if data.get("validation") or _table(data.get("split")).get("validation") or _may_bring_splits(data.get("train")):
+        return problems
+    asking = ["calibrate"] if content.get("calibrate") else []
+    asking += [f"tasks[{i}].abstain" for i, task in enumerate(tasks) if task.get("abstain")]
+    return problems + [f"{place}: is fitted on validation rows, and there are none" for place in asking]
+
+
 def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
     """What is wrong with phases that are well-formed one by one."""
     names = [str(task.get("name")) for task in tasks]
@@ -163,6 +180,13 @@ def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
     kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
     metrics = evaluated_metrics(kinds) if evaluated and training.get("eval_strategy") != "no" else []
     return problems + phase_problems(phases, names, metrics)
+
+
+def _may_bring_splits(train: Any) -> bool:
+    """Whether the one source may be a data set on the Hub, which has validation rows of its own."""
+    source = train[0] if isinstance(train, list) and len(train) == 1 else train
+    path = source.get("path") if isinstance(source, dict) else source
+    return isinstance(path, str) and Path(path).suffix.lower() not in FORMATS
 
 
 def _table(given: Any) -> Content:

@@ -76,6 +76,7 @@ def save_output(
     model: MultiTaskModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     results: dict[str, Any],
+    calibration: dict[str, Any],
     log_history: list[dict[str, Any]],
 ) -> MultiTaskModel:
     """Writes the model, its results and the pictures; each is there whole or not at all.
@@ -95,6 +96,8 @@ def save_output(
     partial.rename(folder / "model")
     model.name_or_path = str(folder / "model")
     _write(folder / "results.json", results)
+    if calibration:
+        _write(folder / "calibration.json", calibration)
     if recipe.conflict:
         try:
             draw_conflicts(log_history, folder / "conflict.png")

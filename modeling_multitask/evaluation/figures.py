@@ -73,7 +73,7 @@ def task_figures(
         resamples: R.
     """
     present: np.ndarray = labelled(torch.from_numpy(labels), task.problem_type).numpy()
-    rows: np.ndarray = present.reshape(len(present), -1).any(axis=1)
+    rows = np.asarray(present.reshape(len(present), -1).any(axis=1))
     count = int(rows.sum())
     if count == 0:
         return TaskFigures(task, 0, len(labels))
