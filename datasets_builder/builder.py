@@ -1,9 +1,10 @@
 """Sources of any shape become one `datasets` data set: the text, one column for each task, null where missing."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,9 +19,9 @@ from modeling_multitask.configuration_multitask import TaskConfig, nearest_hint
 from .columns import SOURCE
 from .encoded import EncodedRows, read_rows, text_columns
 from .errors import DataError, Findings
-from .features import OpenSource, check_labels_of, encode_table, resolve_tasks, table_features
+from .features import OpenSource, check_columns_of, check_labels_of, encode_table, resolve_tasks, table_features
 from .merging import Contradictions
-from .sources import Source, is_on_hub, open_tables
+from .sources import Source, check_settings_of, is_on_hub, open_tables
 from .splits import split_rows, strata_of
 
 logger = datasets.logging.get_logger(__name__)
@@ -85,7 +86,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:
-        given = {name: [_as_source(each) for each in _as_list(kwargs.get(name))] for name in SPLITS}
+        given = {name: _as_sources(kwargs.get(name), name) for name in SPLITS}
         if not given["train"]:
             raise DataError("no source of training rows is given (data.train)")
         _check_settings(kwargs)
@@ -95,8 +96,13 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
+        opened = [each for split in self.sources.values() for each in split]
+        text_columns(opened)
+        for source in opened:
+            check_columns_of(source, [task["name"] for task in kwargs["tasks"]])
         self.tasks = resolve_tasks(kwargs["tasks"], self.sources["train"])
-        _check_columns(self.sources, self.tasks)
+        for source in opened:
+            check_labels_of(source.source, self.tasks)
         prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
         super().__init__(hash=fingerprint(prepared), dataset_name="multi_task", **kwargs | given)
 
@@ -157,6 +163,9 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
 
     def _split_generators(self, dl_manager: datasets.DownloadManager) -> list[datasets.SplitGenerator]:
         splits = self._without_leaks(self._held_out(self._encoded()))
+        for name, rows in splits.items():
+            if not len(rows):
+                raise DataError(f"{name}: no row is left; {'; '.join(self.notes)}")
         if hide := self.config.hide_labels:
             splits["train"] = splits["train"].with_hidden_labels(self.tasks, hide["fraction"], hide.get("seed", 0))
         return [
@@ -181,8 +190,19 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         findings.check()
         rule, with_source = self.config.contradictions, self.config.with_source
         splits = {name: rows.merge(self.tasks, rule, with_source=with_source) for name, rows in read.items()}
+        if "train" in splits:
+            self._check_labelled(splits["train"].labels)
         self.info.description = "\n".join(f"{name}: {note}" for name in splits for note in splits[name].notes)
         return splits
+
+    def _check_labelled(self, labels: pa.Table) -> None:
+        for task in self.tasks:
+            if labels[task.name].null_count == len(labels):
+                named = [each.source for each in self.sources["train"] if task.name in each.source.label_columns]
+                where = ", ".join(
+                    f"{each.name}, {' and '.join(map(repr, each.label_columns[task.name].names))}" for each in named
+                )
+                raise DataError(f"task {task.name!r}: none of the training rows has a label ({where})")
 
     def _held_out(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
         split = self.config.split or {}
@@ -213,7 +233,7 @@ def fingerprint(sources: list[OpenSource]) -> str:
     """A short hash of the sources' content and of how they are read; another one whenever any of that changes."""
     digest = hashlib.sha256()
     for source in sources:
-        how = replace(source.source, path="", data=None)
+        how = replace(source.source, path="", data=None, called=None)
         digest.update(repr(how).encode())
         for table in source.tables:
             digest.update(table.digest().encode())
@@ -236,17 +256,30 @@ class _StreamedRows:
                 yield chunk.rows.append_column(SOURCE, pa.array(np.full(len(chunk.rows), self.number), pa.int32()))
 
 
-def _as_list(given: Any) -> list[Any]:
-    return [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+def _as_sources(given: Any, split: str) -> list[Source]:
+    each = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+    sources = [_as_source(one) for one in each]
+    if len(sources) == 1:
+        return sources
+    return [
+        source if source.path else replace(source, called=source.called or f"{source.name} ({split}[{i}])")
+        for i, source in enumerate(sources)
+    ]
 
 
 def _as_source(given: Any) -> Source:
     """A source as it is, from a dict of its settings, or from a table in memory."""
     if isinstance(given, Source):
         return given
-    if isinstance(given, dict) and given.keys() <= {each.name for each in fields(Source)}:
+    if isinstance(given, dict) and _are_settings(given):
+        check_settings_of("a source", Source, given)
         return Source(**given)
-    return Source(path=given) if isinstance(given, str) else Source(data=given)
+    return Source(path=os.fspath(given)) if isinstance(given, (str, os.PathLike)) else Source(data=given)
+
+
+def _are_settings(given: dict[str, Any]) -> bool:
+    """Whether a dict says where a table is; it may also be a table itself, whose columns have such names."""
+    return isinstance(given.get("path"), (str, os.PathLike)) or not isinstance(given.get("data"), list | type(None))
 
 
 def _shares(split: dict[str, Any]) -> dict[str, float]:
@@ -254,6 +287,10 @@ def _shares(split: dict[str, Any]) -> dict[str, float]:
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
+    for i, task in enumerate(settings.get("tasks") or []):
+        if missing := [name for name in ("name", "problem_type") if name not in task]:
+            raise DataError(f"tasks[{i}].{missing[0]}: is missing")
+    _check_shares(settings)
     allowed = {"contradictions": get_args(Contradictions), "leaks": get_args(Leaks)}
     for name, words in allowed.items():
         given = settings.get(name, words[0])
@@ -264,6 +301,22 @@ def _check_settings(settings: dict[str, Any]) -> None:
         return
     if _shares(settings.get("split") or {}) or settings.get("hide_labels"):
         raise DataError("data.streaming: rows that are streamed cannot be split, nor their labels hidden; give files")
+
+
+def _check_shares(settings: dict[str, Any]) -> None:
+    split, hide = settings.get("split") or {}, settings.get("hide_labels") or {}
+    names = {"split": ("validation", "test", "seed", "group"), "hide_labels": ("fraction", "seed")}
+    for setting, given in (("split", split), ("hide_labels", hide)):
+        if unknown := [name for name in given if name not in names[setting]]:
+            hint = nearest_hint(unknown[0], names[setting])
+            raise DataError(f"data.{setting}: no such setting: {unknown[0]!r}{hint}")
+    if hide and not 0 < hide.get("fraction", 0) < 1:
+        raise DataError(f"data.hide_labels.fraction: must lie between 0 and 1; given: {hide.get('fraction')}")
+    for name in _shares(split):
+        if settings.get(name):
+            raise DataError(
+                f"data.split.{name}: is taken from train, but data.{name} gives a table; say one of the two"
+            )
 
 
 def _splits_on_hub(train: list[Source]) -> dict[str, list[Source]]:
@@ -299,16 +352,6 @@ def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None
             continue
         if any(table.class_names(column.columns) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: rows that are streamed do not tell its labels; list them")
-
-
-def _check_columns(sources: dict[str, list[OpenSource]], tasks: list[TaskConfig]) -> None:
-    text_columns([each for split in sources.values() for each in split])
-    for each in [each for split in sources.values() for each in split]:
-        check_labels_of(each.source, tasks)
-        if not each.source.label_columns:
-            raise DataError(f"{each.source.name}: no labels are named, and no column has the name of a task")
-        for table in each.tables:
-            table.check_columns(each.source.columns)
 
 
 def _ids(labels: pa.Table, tasks: list[TaskConfig]) -> list[np.ndarray]:

@@ -144,6 +144,8 @@ def read_rows(
                 groups += chunk.groups or []
                 origins.append(_Origin(number, chunk.table, chunk.numbers))
                 dropped += chunk.dropped
+    if not sum(map(len, keys)):
+        raise DataError(f"{' and '.join(source.source.name for source in sources)}: none of the rows has a text")
     encoded = EncodedRows(
         texts,
         rows=np.arange(sum(map(len, keys))),

@@ -6,6 +6,7 @@ A label column holds ids of a `ClassLabel` (one of several labels), numbers (a r
 
 import functools
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from modeling_multitask.configuration_multitask import (
 
 from .columns import SOURCE, TEXT, TEXT_PAIR
 from .errors import DataError, Findings
-from .labels import NUMBER, Place, occurring_words, read_labels
+from .labels import NUMBER, Place, is_text, occurring_words, read_labels
 from .sources import LabelColumn, Source
 from .tables import Table
 
@@ -102,19 +103,33 @@ def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> lis
     return resolved
 
 
+def check_columns_of(source: OpenSource, names: list[str]) -> None:
+    """Raises a `DataError` if the source brings labels for none of the tasks of these names, or lacks a column."""
+    given = source.source
+    for name in given.label_columns:
+        if name not in names:
+            raise DataError(
+                f"{given.name}: labels are given for {name!r}, which is not a task{nearest_hint(name, names)}"
+            )
+    for table in source.tables:
+        table.check_columns(given.columns)
+    if not given.label_columns:
+        there = ", ".join(map(repr, source.tables[0].columns))
+        raise DataError(f"{given.name}: no labels are named, and no column has the name of a task ({there})")
+
+
 def check_labels_of(source: Source, tasks: list[TaskConfig]) -> None:
-    """Raises a `DataError` if the source brings labels for what is not a task, or in a way that it cannot have."""
+    """Raises a `DataError` if the source brings a task's labels in a way that it cannot have."""
     known = {task.name: task for task in tasks}
     for name, column in source.label_columns.items():
-        if name not in known:
-            hint = nearest_hint(name, list(known))
-            raise DataError(f"{source.name}: labels are given for {name!r}, which is not a task{hint}")
         if (problem := _column_problem(column, known[name])) is not None:
             raise DataError(f"{source.name}: {problem}")
 
 
 def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     labels, several = task.labels or [], task.problem_type == "multi_label_classification"
+    if len(set(column.names)) < len(column.names):
+        return f"task {task.name!r} has a column twice: {column.names}"
     if not several and not isinstance(column.columns, str):
         return f"task {task.name!r} is {task.problem_type}; its labels are in one column"
     if not several and column.separator is not None:
@@ -203,18 +218,19 @@ def _columns(source: OpenSource, task: str) -> str:
 
 
 def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
-    """The names that every source's `ClassLabel` gives, if all have one."""
-    named = {}
+    """The names that a `ClassLabel` gives, if a source has one; what other sources hold must be among them."""
+    named: list[tuple[str, list[str]]] = []
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
             names = table.class_names(column.columns) if isinstance(column.columns, str) else None
-            if names is None:
-                return None
-            named[table.name] = [column.aliases.get(name, name) for name in names]
-    first = next(iter(named.values()))
-    if any(names != first for names in named.values()):
-        lists = "; ".join(f"{table} names {', '.join(map(repr, names))}" for table, names in named.items())
+            if names is not None:
+                named.append((table.name, [column.aliases.get(name, name) for name in names]))
+    if not named:
+        return None
+    first = named[0][1]
+    if any(names != first for _, names in named):
+        lists = "; ".join(f"{table} names {', '.join(map(repr, names))}" for table, names in named)
         raise DataError(
             f"task {task['name']!r}: the sources name its labels differently; list them in the task ({lists})"
         )
@@ -230,17 +246,18 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
                 for word in occurring_words(chunk, column, task["problem_type"], table.name):
                     where.setdefault(word, table.name)
     _check_spellings(task["name"], where)
-    _check_whole(task["name"], list(where))
-    if task["problem_type"] == "multi_label_classification" and not isinstance(column.columns, str):
-        return list(where)  # the columns, in the order in which they are named
+    _check_whole(task["name"], where)
+    if task["problem_type"] == "multi_label_classification":
+        if not isinstance(column.columns, str):
+            return list(where)  # the columns, in the order in which they are named
+        _check_no_positions(task["name"], where)
     return sorted(where, key=_sort_key(list(where)))
 
 
 def _check_spellings(task: str, where: dict[str, str]) -> None:
     alike = defaultdict(list)
     for word in sorted(where):
-        number = pc.match_substring_regex(word, NUMBER).as_py()
-        alike[str(float(word)) if number else word.strip().casefold()].append(word)
+        alike[_folded(word)].append(word)
     if several := [words for words in alike.values() if len(words) > 1]:
         pairs = "; ".join(" and ".join(f"{word!r} ({where[word]})" for word in words) for words in several)
         raise DataError(
@@ -249,12 +266,32 @@ def _check_spellings(task: str, where: dict[str, str]) -> None:
         )
 
 
-def _check_whole(task: str, words: list[str]) -> None:
-    fractions = [word for word in words if re.fullmatch(NUMBER, word) and not float(word).is_integer()]
-    if fractions and _are_numbers(words):
+def _folded(word: str) -> str:
+    """The same for words that differ in what one does not see: case, spaces, how letters or a number are written."""
+    if re.fullmatch(r"\s*[+-]?\d{16,}\s*", word):  # more than a float tells apart
+        return word.strip()
+    if re.fullmatch(NUMBER, word):
+        return str(float(word))
+    visible = (letter for letter in unicodedata.normalize("NFKC", word) if unicodedata.category(letter) != "Cf")
+    return " ".join("".join(visible).split()).casefold()
+
+
+def _check_no_positions(task: str, where: dict[str, str]) -> None:
+    if where and where.keys() <= {"0", "1"}:
+        table = next(iter(where.values()))
         raise DataError(
-            f"task {task!r}: its labels are numbers with fractions, such as {fractions[0]!r}; if it is a regression, "
-            "say so by its problem_type, else list its labels"
+            f"task {task!r}: the lists of {table} hold nothing but 0 and 1; if these say of each label whether it "
+            "holds, give one column for each label, else list the labels"
+        )
+
+
+def _check_whole(task: str, where: dict[str, str]) -> None:
+    numbers = [word for word in where if re.fullmatch(NUMBER, word) or word in ("inf", "-inf")]
+    fractions = [word for word in numbers if not float(word).is_integer()]
+    if fractions and len(numbers) == len(where):
+        raise DataError(
+            f"task {task!r}: its labels are numbers with fractions, such as {fractions[0]!r} ({where[fractions[0]]}); "
+            "if it is a regression, say so by its problem_type, else list its labels"
         )
 
 
@@ -279,10 +316,6 @@ def _texts(chunk: pa.Table, name: str, table: str) -> pa.Array:
     cells = chunk[name].combine_chunks()
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
-    if not (_is_text(cells.type) or pa.types.is_null(cells.type)):
+    if not (is_text(cells.type) or pa.types.is_null(cells.type)):
         raise DataError(f"{table}, column {name!r}: holds {cells.type}, not texts")
     return cells.cast(pa.string())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from modeling_multitask.configuration_multitask import TaskConfig, nearest_hint
 
+from .chunks import relisted
 from .errors import MAX_SHOWN, DataError, Findings
 from .sources import LabelColumn
 
@@ -59,21 +60,22 @@ def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: P
     return _ids(_words(chunk, name, column, place.table), task, name, place)
 
 
-def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, table: str) -> set[str]:
-    """The labels that stand in a chunk, of a task that has classes.
+def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, table: str) -> list[str]:
+    """The labels that stand in a chunk, of a task that has classes; in order, if they are columns.
 
     Raises:
         DataError: If a column is of a type that cannot be labels.
     """
     if not isinstance(column.columns, str):
-        return set(column.names)
+        return column.names
     name = column.columns
     if problem_type != "multi_label_classification":
-        return set(pc.unique(_words(chunk, name, column, table)).to_pylist()) - {None}
+        return pc.unique(_words(chunk, name, column, table)).drop_null().to_pylist()
     if pa.types.is_struct(chunk[name].type):
-        return {field.name for field in chunk[name].type}
-    lists = _label_lists(chunk, name, column, table)
-    return set(pc.unique(lists.flatten()).to_pylist()) - {None}
+        return [field.name for field in chunk[name].type]
+    words = pc.unique(_label_lists(chunk, name, column, table).flatten()).drop_null().to_pylist()
+    # What stands for nothing is no label; in a list it is an error, which is found later, with its row.
+    return [word for word in words if word not in ("", *column.missing)]
 
 
 def _words(chunk: pa.Table, name: str, column: LabelColumn, table: str) -> pa.Array:
@@ -95,11 +97,13 @@ def _as_text(cells: pa.Array, where: str) -> pa.Array:
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
     kind = cells.type
+    if pa.types.is_float16(kind):  # few functions know it
+        cells, kind = cells.cast(pa.float32()), pa.float32()
     if pa.types.is_floating(kind):
         cells = pc.if_else(pc.is_nan(cells), pa.scalar(None, kind), cells)
         whole = pc.and_(pc.less(pc.abs(cells), 2.0**53), pc.equal(pc.floor(cells), cells))
         return pc.coalesce(pc.if_else(whole, cells, None).cast(pa.int64()).cast(pa.string()), cells.cast(pa.string()))
-    if _is_text(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
+    if is_text(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
         return cells.cast(pa.string())
     raise DataError(f"{where}: holds {kind}, which cannot be labels of this task")
 
@@ -124,14 +128,15 @@ def _numbers(chunk: pa.Table, column: LabelColumn, place: Place) -> pa.Array:
     name = column.names[0]
     cells = chunk[name].combine_chunks()
     kind = cells.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if pa.types.is_decimal(kind) or (numeric and not column.aliases):
         words, numbers = cells.cast(pa.string()), cells.cast(pa.float64(), safe=False)
         numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
-    elif _is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
+    elif numeric or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
         words = _words(chunk, name, column, place.table)
-        numeric = pc.match_substring_regex(words, NUMBER)
-        place.note(name, words, pc.fill_null(pc.invert(numeric), False), "not a number")
-        numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(numeric, words, None)), pa.float64())
+        read = pc.match_substring_regex(words, NUMBER)
+        place.note(name, words, pc.fill_null(pc.invert(read), False), "not a number")
+        numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, None)), pa.float64())
     else:
         raise DataError(f"{place.table}, column {name!r}: holds {kind}, not numbers")
     missing = pa.array([float(word) for word in column.missing if pc.match_substring_regex(word, NUMBER).as_py()])
@@ -176,13 +181,10 @@ def _label_lists(chunk: pa.Table, name: str, column: LabelColumn, table: str) ->
     """The labels of each row as a list of words; null where they are missing."""
     cells = chunk[name].combine_chunks()
     where = f"{table}, column {name!r}"
-    if pa.types.is_list(cells.type) or pa.types.is_large_list(cells.type):
+    if _is_list(cells.type):
         if pa.types.is_nested(cells.type.value_type):
             raise DataError(f"{where}: holds {cells.type}, not lists of labels")
-        counts = pc.fill_null(pc.list_value_length(cells), 0).cast(pa.int32())
-        words = _without_aliases(_as_text(cells.flatten(), where), column)
-        offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
-        return pa.ListArray.from_arrays(offsets, words, mask=pc.is_null(cells))
+        return relisted(cells, _without_aliases(_as_text(cells.flatten(), where), column))
     if pa.types.is_null(cells.type):
         return pa.nulls(len(cells), pa.list_(pa.string()))
     if column.separator is None:
@@ -218,5 +220,10 @@ def _note_unknown(words: pa.Array, rows: pa.Array, found: pa.Array, labels: list
     place.findings.add(place.table, messages, len(unknown))
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds texts."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

@@ -15,6 +15,7 @@ from datasets import Dataset
 from modeling_multitask.configuration_multitask import TaskConfig
 
 MAX_SHOWN = 12  # labels of one task, and combinations of tasks, that the text lists
+MAX_LABEL = 60  # letters of a label that the text shows
 
 
 @dataclass(frozen=True)
@@ -154,13 +155,14 @@ def _task_lines(look: TaskLook, rows: dict[str, int]) -> list[str]:
     splits = list(look.counts)
     train = look.counts[splits[0]]
     ordered = sorted(train, key=lambda label: -train[label]) if len(train) > MAX_SHOWN else list(train)
-    width = max(map(len, ordered))
-    lines.append("  " + " " * width + "".join(f"{name:>12}" for name in splits))
     shown = ordered if len(ordered) <= MAX_SHOWN else [*ordered[: MAX_SHOWN // 2], *ordered[-MAX_SHOWN // 2 :]]
+    words = [on_one_line(label, MAX_LABEL) for label in shown]
+    width = max(map(len, words))
+    lines.append("  " + " " * width + "".join(f"{name:>12}" for name in splits))
     for i, label in enumerate(shown):
         if len(shown) < len(ordered) and i == MAX_SHOWN // 2:
             lines.append(f"  ... {len(ordered) - len(shown)} labels in between ...")
-        lines.append(f"  {label:<{width}}" + "".join(f"{look.counts[name][label]:>12,}" for name in splits))
+        lines.append(f"  {words[i]:<{width}}" + "".join(f"{look.counts[name][label]:>12,}" for name in splits))
     return lines
 
 
@@ -171,9 +173,21 @@ def _length_lines(look: Look) -> list[str]:
     middle, most, longest = (int(each) for each in np.quantile(tokens, [0.5, 0.95, 1]))
     lines = ["", f"tokens of a text: median {middle}, 95 % have at most {most}, longest {longest}"]
     if look.max_length is not None:
-        share = f"{look.cut_rows:,} texts ({look.cut_rows / len(tokens):.1%}) lose {look.cut_tokens:.1%} of all tokens"
-        lines.append(f"max_length is {look.max_length}: {share if look.cut_rows else 'nothing is cut'}")
+        share = in_percent(look.cut_rows / len(tokens))
+        cut = f"{look.cut_rows:,} texts ({share}) lose {in_percent(look.cut_tokens)} of all tokens"
+        lines.append(f"max_length is {look.max_length}: {cut if look.cut_rows else 'nothing is cut'}")
     return lines
+
+
+def on_one_line(text: str, most: int) -> str:
+    """The text without line breaks, and cut to so many letters."""
+    words = " ".join(text.split())
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def in_percent(share: float) -> str:
+    """`12.3%`; a share that would be rounded to nothing is not called nothing."""
+    return "under 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def as_json(look: Look) -> dict[str, Any]:
@@ -186,4 +200,17 @@ def as_json(look: Look) -> dict[str, Any]:
             each.task.name: {"labelled": each.labelled, "counts": each.counts, "numbers": each.numbers}
             for each in look.tasks
         },
+        "together": look.together.tolist(),
+        "lengths": _lengths_as_json(look),
     }
+
+
+def _lengths_as_json(look: Look) -> dict[str, Any] | None:
+    if not look.lengths:
+        return None
+    by_split = {
+        name: dict(zip(("median", "longest"), np.quantile(tokens, [0.5, 1]).tolist(), strict=True))
+        for name, tokens in look.lengths.items()
+    }
+    cut = {"cut_rows": look.cut_rows, "cut_tokens": look.cut_tokens}
+    return {"splits": by_split, "max_length": look.max_length, **cut}

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from .extras import import_extra
-from .look import Look, TaskLook
+from .look import Look, TaskLook, in_percent, on_one_line
 
 _BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"
 _MAX_PATTERNS = 12
 _MAX_LABELS = 15  # of one task; where there are more, only how they are spread is drawn
+_MAX_NAME, _MAX_LABEL = 20, 28  # letters of a task's name, and of a label's
+_MAX_BARS = 50  # of the histogram of lengths
 
 
 def draw_look(look: Look, path: Path) -> None:
@@ -24,6 +26,11 @@ def draw_look(look: Look, path: Path) -> None:
         ImportError: If matplotlib is not installed; the message names the extra.
     """
     figure_class = import_extra("matplotlib.figure", extra="plots").Figure
+    with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
+        _draw(look, figure_class).savefig(path)
+
+
+def _draw(look: Look, figure_class: Any) -> Any:
     tasks = len(look.tasks)
     rows = 1 + (tasks + 2) // 3
     # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
@@ -38,19 +45,20 @@ def draw_look(look: Look, path: Path) -> None:
             _draw_task(axis, look.tasks[place])
         else:
             axis.set_axis_off()
-    figure.savefig(path)
+    return figure
 
 
 def _draw_patterns(axis: Any, look: Look) -> None:
     """Each row a combination of labelled tasks, each column a task; a dot where it is labelled."""
     names = [each.task.name for each in look.tasks]
+    ticks = [on_one_line(name, _MAX_NAME) for name in names]
     shown = list(look.patterns.items())[:_MAX_PATTERNS]
     total = sum(look.rows.values())
     for y, (pattern, count) in enumerate(shown):
         there = [name in pattern for name in names]
         axis.scatter(range(len(names)), [y] * len(names), s=70, color=[_BLUE if each else _PALE for each in there])
         axis.text(len(names) - 0.4, y, f"{count:,} rows, {count / total:.0%}", va="center", fontsize=8, color=_GREY)
-    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_xticks(range(len(names)), ticks, rotation=30, ha="right")
     axis.set_yticks([])
     axis.set_xlim(-0.6, len(names) + 1.2)
     axis.set_ylim(max(len(shown), 3) - 0.4, -0.6)
@@ -59,7 +67,7 @@ def _draw_patterns(axis: Any, look: Look) -> None:
 
 
 def _draw_together(axis: Any, look: Look) -> None:
-    names = [each.task.name for each in look.tasks]
+    names = [on_one_line(each.task.name, _MAX_NAME) for each in look.tasks]
     axis.imshow(look.together, cmap="Blues", vmin=0, vmax=max(sum(look.rows.values()), 1), aspect="auto")
     for (y, x), count in np.ndenumerate(look.together):
         dark = count > 0.6 * sum(look.rows.values())
@@ -76,25 +84,29 @@ def _draw_lengths(axis: Any, look: Look) -> None:
         axis.set_axis_off()
         return
     tokens = np.concatenate(list(look.lengths.values()))
-    axis.hist(tokens, bins=min(50, max(int(tokens.max()), 2)), color=_BLUE)
+    least, most = int(tokens.min()), int(tokens.max())
+    width = (most - least) // _MAX_BARS + 1  # whole tokens, else some bars stand for more lengths than others
+    axis.hist(tokens, bins=np.arange(least, most + width + 1, width) - 0.5, color=_BLUE)
     if look.max_length is not None:
         axis.axvline(look.max_length, color=_ORANGE, linewidth=1.5)
-        cut = f"{look.cut_tokens:.1%} of all tokens are cut" if look.cut_rows else "nothing is cut"
-        axis.set_xlabel(f"max_length {look.max_length}: {cut}", color=_ORANGE)
+        cut = f"{in_percent(look.cut_tokens)} of all tokens are cut" if look.cut_rows else "nothing is cut"
+        axis.set_xlabel(f"max_length {look.max_length}: {cut}", color=_ORANGE, loc="right")
     axis.set_ylabel("texts")
     axis.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_task(axis: Any, look: TaskLook) -> None:
-    axis.set_title(f"{look.task.name} ({sum(look.labelled.values()):,} labelled)", loc="left", fontsize=11)
+    axis.set_title(
+        f"{on_one_line(look.task.name, _MAX_NAME)} ({sum(look.labelled.values()):,} labelled)", loc="left", fontsize=11
+    )
     axis.spines[["top", "right"]].set_visible(False)
     if look.numbers:
         for y, (least, median, greatest) in enumerate(look.numbers.values()):
             axis.plot([least, greatest], [y, y], color=_BLUE, linewidth=3)
             axis.plot(median, y, "o", color=_ORANGE)
-            axis.text(median, y + 0.12, f"{median:g}", ha="center", fontsize=8, color=_GREY)
+            axis.text(median, y - 0.12, f"{median:.3g}", ha="center", fontsize=8, color=_GREY)
         axis.set_yticks(range(len(look.numbers)), list(look.numbers))
-        axis.set_ylim(-0.6, len(look.numbers) - 0.3)
+        axis.set_ylim(len(look.numbers) - 0.4, -0.7)
         axis.set_xlabel("least, median and greatest number")
         return
     totals = {label: sum(counts[label] for counts in look.counts.values()) for label in look.task.labels or ()}
@@ -106,7 +118,7 @@ def _draw_task(axis: Any, look: TaskLook) -> None:
         axis.set_ylim(bottom=0)
         return
     axis.barh(range(len(totals)), list(totals.values()), color=_BLUE)
-    axis.set_yticks(range(len(totals)), list(totals))
+    axis.set_yticks(range(len(totals)), [on_one_line(label, _MAX_LABEL) for label in totals])
     axis.invert_yaxis()
     axis.set_xlabel("rows of all splits")
     for y, count in enumerate(totals.values()):

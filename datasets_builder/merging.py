@@ -126,7 +126,7 @@ def merge_rows(
         unlabelled = np.all([np.isnan(column.values) for column in columns], axis=0)
         keep &= ~(shared & unlabelled)
     rows = np.flatnonzero(keep)
-    repeated, otherwise = _repeated(keys[~shared], [column.values[~shared] for column in columns])
+    repeated, otherwise = _repeated(keys[rows], [column.values[rows] for column in columns])
     return Merged(rows, _unflat(labels, columns, rows), int((~keep).sum()), repeated, otherwise, contradictions)
 
 

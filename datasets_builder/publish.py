@@ -2,23 +2,32 @@
 
 import math
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 from huggingface_hub import DatasetCardData, HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from modeling_multitask.configuration_multitask import TaskConfig
 
 from .builder import MultiTaskBuilder, MultiTaskBuilderConfig
 from .columns import SOURCE
+from .errors import DataError
+from .features import TABLE_SETTINGS
 from .look import Look, describe
 from .sources import LabelColumn, Source
 
 SHARD_BYTES = 500_000_000
 SCRIPT = "build_dataset.py"
 BUILDER_SETTINGS = ("tasks", "train", "validation", "test", "split", "hide_labels", "contradictions", "leaks")
+TASK_SETTINGS = ("name", "problem_type", "labels", *TABLE_SETTINGS)
+
+_NETWORK_ERROR: Any = HfHubHTTPError.__mro__[1]  # of the HTTP library, which is another one in older huggingface_hub
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ def write_repository(
     look: Look,
     card: CardSettings,
     recipe: Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> None:
     """Writes all that a repository holds: the rows, a card, and how they were built.
 
@@ -57,15 +67,27 @@ def write_repository(
         look: What there is to see in the data set.
         card: What only its owner knows.
         recipe: The recipe that it was built from, which goes along.
+        overrides: What was said besides the recipe, `key=value` each; noted at its head.
     """
     for name, rows in builder.as_dataset().items():
         _write_shards(rows.remove_columns([SOURCE] if SOURCE in rows.column_names else []), folder / "data", name)
     files = {"README.md": render_card(repo_id, builder.tasks, look, card, with_recipe=recipe is not None)}
     files[SCRIPT] = render_script(builder, Path.cwd() if recipe is None else recipe.parent.resolve())
     if recipe is not None:
-        files["recipe.yaml"] = recipe.read_text(encoding="utf-8")
+        noted = f"# Built with {' '.join(overrides)}\n" if overrides else ""
+        files["recipe.yaml"] = noted + recipe.read_text(encoding="utf-8")
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Raises a `DataError` if no data set on the Hub can be called so, or no owner is named."""
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise DataError(f"{repo_id!r} cannot be the name of a data set on the Hub ({error})") from None
+    if "/" not in repo_id:
+        raise DataError(f"{repo_id!r} names no owner; write OWNER/{repo_id}")
 
 
 def upload(
@@ -86,18 +108,26 @@ def upload(
         revision: The branch.
         create_pr: Whether to open a pull request instead.
         token: That of the logged-in user if left out.
+
+    Raises:
+        OSError: If the Hub cannot be reached, or refuses.
     """
     api = HfApi(token=token)
-    repo_id = api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True).repo_id
-    commit = api.upload_folder(
-        folder_path=folder,
-        repo_id=repo_id,
-        repo_type="dataset",
-        revision=revision,
-        create_pr=create_pr,
-        commit_message="Add the multi-task data set",
-        delete_patterns="data/*.parquet",
-    )
+    try:
+        api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
+        commit = api.upload_folder(
+            folder_path=folder,
+            repo_id=repo_id,
+            repo_type="dataset",
+            revision=revision,
+            create_pr=create_pr,
+            commit_message="Add the multi-task data set",
+            delete_patterns="data/*.parquet",
+        )
+    except HfHubHTTPError:
+        raise
+    except _NETWORK_ERROR as error:
+        raise ConnectionError(f"{api.endpoint} cannot be reached ({error})") from error
     return str(commit.pr_url or f"{api.endpoint}/datasets/{repo_id}")
 
 
@@ -123,18 +153,14 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
         "each of its labels.",
         "## Tasks",
         _task_table(tasks, look),
-        *(
-            f"Labels of `{task.name}`: {', '.join(f'`{label}`' for label in task.labels)}."
-            for task in tasks
-            if task.labels
-        ),
+        *(f"Labels of `{task.name}`: {', '.join(map(_code, task.labels))}." for task in tasks if task.labels),
         "## Coverage",
-        f"```text\n{describe(look)}\n```",
+        _fenced(describe(look)),
         "## How it was built",
         built + "".join(f"\n- {note}" for note in look.notes),
         "## Licence",
-        f"`{card.license}`" if card.license else "The owner has not stated one.",
-        *(["## Citation", f"```text\n{card.citation.strip()}\n```"] if card.citation else []),
+        _code(card.license) if card.license else "The owner has not stated one.",
+        *(["## Citation", _fenced(card.citation.strip())] if card.citation else []),
     ]
     return f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
 
@@ -149,7 +175,7 @@ def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
     given = {each.name: getattr(builder.config, each.name) for each in fields(MultiTaskBuilderConfig)}
     settings = {name: given[name] for name in BUILDER_SETTINGS if given[name]}
     settings["tasks"] = [
-        task | ({"labels": resolved.labels} if resolved.labels else {})
+        {name: value for name, value in {**task, "labels": resolved.labels}.items() if name in TASK_SETTINGS and value}
         for task, resolved in zip(given["tasks"], builder.tasks, strict=True)
     ]
     arguments = "".join(f"    {name}={_python(value, folder)},\n" for name, value in settings.items())
@@ -170,13 +196,15 @@ def _python(value: Any, folder: Path) -> str:
         given = {each.name: getattr(value, each.name) for each in fields(value)}
         if given.get("path") and Path(given["path"]).exists():
             given["path"] = Path(os.path.relpath(given["path"], folder)).as_posix()
+        if given.get("data") is not None and not isinstance(given["data"], dict):
+            given["data"] = ...  # a table in memory, for whoever runs this to put in
         words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each)
         return f"{type(value).__name__}({words})"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_python(v, folder)}" for k, v in value.items() if v is not None) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_python(each, folder) for each in value) + "]"
-    return repr(value)
+    return "..." if value is ... else repr(value)
 
 
 def _write_shards(rows: Dataset, folder: Path, split: str) -> None:
@@ -198,6 +226,23 @@ def _task_table(tasks: list[TaskConfig], look: Look) -> str:
         labels = len(task.labels) if task.labels else "a number"
         lines.append(f"| `{task.name}` | {task.problem_type} | {labels} | {counts} |")
     return "\n".join(lines)
+
+
+def _code(word: str) -> str:
+    """The word as Markdown shows it unread, on one line, whatever stands in it."""
+    word = " ".join(word.split())
+    marks = "`" * (_longest_run(word) + 1)
+    return f"{marks} {word} {marks}" if word.startswith("`") or word.endswith("`") else f"{marks}{word}{marks}"
+
+
+def _fenced(text: str) -> str:
+    fence = "`" * max(_longest_run(text) + 1, 3)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    """How many backticks stand side by side in it, at most."""
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def _size_category(rows: int) -> str:

@@ -1,20 +1,20 @@
 """One source: where its tables are, and what their columns mean."""
 
+import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
 from modeling_multitask.configuration_multitask import nearest_hint
 
 from .errors import DataError
-from .tables import FORMATS, LoadedTable, Table
+from .tables import FORMATS, UNFIT, LoadedTable, Table, first_unfit, fit
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class LabelColumn:
     missing: Sequence[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.separator == "":
+            raise DataError(f"column {self.columns!r}: its separator is empty")
         # As words, like all that stands in a cell: a number or a truth value may be given as such.
         object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
         object.__setattr__(self, "missing", [_word(value) for value in self.missing])
@@ -58,6 +60,7 @@ class Source:
         data: Instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
         config: Of a data set on the Hub, its configuration; likewise `split` and `revision`.
         group: A column whose equal values must not be parted between splits.
+        called: How messages call data that has no path.
     """
 
     path: str | None = None
@@ -68,17 +71,20 @@ class Source:
     split: str | None = None
     revision: str | None = None
     group: str | None = None
+    called: str | None = None
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
             raise ValueError("a source has either a path or data")
-        if len(self.texts) > 2:
+        if self.path is not None:
+            object.__setattr__(self, "path", os.fspath(self.path))
+        if len(self.texts) not in (1, 2):
             raise ValueError(f"a source has a text or a pair of texts; given: {self.texts}")
 
     @property
     def name(self) -> str:
         """How messages call it."""
-        return self.path or f"the given {type(self.data).__name__}"
+        return self.path or self.called or f"the given {type(self.data).__name__}"
 
     @property
     def texts(self) -> list[str]:
@@ -87,7 +93,11 @@ class Source:
 
     @property
     def label_columns(self) -> dict[str, LabelColumn]:
-        """By task name, where its labels are."""
+        """By task name, where its labels are.
+
+        Raises:
+            DataError: If one has a setting that there is not.
+        """
         return {name: _as_label_column(given) for name, given in (self.labels or {}).items()}
 
     @property
@@ -127,6 +137,8 @@ def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
         return [LoadedTable(source.name, _as_dataset(source))]
     if is_on_hub(source):
         return [LoadedTable(source.path, _from_hub(source, streaming))]
+    if not source.path:
+        raise DataError("a source's path is empty")
     given = [name for name in ("config", "split", "revision") if getattr(source, name) is not None]
     if given:
         raise DataError(f"{source.path}: {given[0]} is for data sets on the Hub")
@@ -144,10 +156,24 @@ def is_on_hub(source: Source) -> bool:
 def _as_label_column(given: Any) -> LabelColumn:
     if isinstance(given, LabelColumn):
         return given
-    return LabelColumn(**given) if isinstance(given, dict) else LabelColumn(given)
+    if not isinstance(given, dict):
+        return LabelColumn(given)
+    settings = {"columns" if name == "column" else name: value for name, value in given.items()}  # as recipes have it
+    check_settings_of("labels", LabelColumn, settings)
+    return LabelColumn(**settings)
+
+
+def check_settings_of(what: str, kind: type, given: Mapping[str, Any]) -> None:
+    """Raises a `DataError` if what is given is not among the fields of a dataclass."""
+    allowed = [each.name for each in fields(kind)]
+    for name in given:
+        if name not in allowed:
+            raise DataError(f"{what}: no such setting: {name!r}{nearest_hint(name, allowed)}")
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -171,8 +197,8 @@ def _folder(path: Path) -> list[Table]:
 
 
 def _is_by_the_way(path: Path) -> bool:
-    """Whether a file is one that `save_to_disk` leaves beside the rows, or a cache of `datasets`."""
-    return path.name in ("dataset_info.json", "state.json") or path.name.startswith("cache-")
+    """Whether a file is hidden, one that `save_to_disk` leaves beside the rows, or a cache of `datasets`."""
+    return path.name in ("dataset_info.json", "state.json") or path.name.startswith(("cache-", "."))
 
 
 def _as_dataset(source: Source) -> Dataset | IterableDataset:
@@ -181,12 +207,33 @@ def _as_dataset(source: Source) -> Dataset | IterableDataset:
         if isinstance(data, pd.DataFrame):
             return Dataset.from_pandas(data, preserve_index=False)
         if isinstance(data, dict):
+            _check_lists(source.name, data)
             return Dataset.from_dict(data)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{source.name}: cannot be a table ({error})") from None
+    except DataError:
+        raise
+    except UNFIT as error:
+        raise DataError(f"{source.name}{_unfit_cell(data)}: cannot be a table ({error})") from None
     if isinstance(data, Dataset | IterableDataset):
         return data
     raise DataError(f"{source.name}: it must be a datasets.Dataset, a pandas DataFrame, or a dict of lists")
+
+
+def _check_lists(name: str, columns: dict[str, Any]) -> None:
+    for column, cells in columns.items():
+        if isinstance(cells, str | bytes | dict) or not hasattr(cells, "__len__"):
+            raise DataError(f"{name}, column {column!r}: is a {type(cells).__name__}, not a list")
+    lengths = {column: len(cells) for column, cells in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"{name}: its columns are of different length: {lengths}")
+
+
+def _unfit_cell(data: pd.DataFrame | dict[str, Any]) -> str:
+    """`, row 2, column 'topic'` of the first cell that cannot stand in a column with those above it."""
+    for column in data:
+        cells = list(data[column]) if isinstance(data[column], Iterable) else []
+        if not fit(cells):
+            return f", row {first_unfit(cells) + 1}, column {column!r}"
+    return ""
 
 
 def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
@@ -201,7 +248,7 @@ def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
     except DatasetNotFoundError:
         raise DataError(f"{source.path}: no such file or folder, nor a data set that the Hub gives") from None
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"{source.path}: the Hub's data set cannot be read ({error})") from error
+        raise DataError(f"{source.path}: no such file or folder, and the Hub gives no data set ({error})") from error
 
 
 def _nearest_file(path: Path) -> str:

@@ -122,11 +122,11 @@ def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:
 def _draw_groups(strata: np.ndarray, groups: np.ndarray, count: int, seed: int, name: str) -> np.ndarray:
     """The same, whole groups: the share of p / q is p of q folds."""
     splitter: Any = import_extra("sklearn.model_selection", extra="train").StratifiedGroupKFold
-    share = Fraction(count / len(strata)).limit_denominator(MAX_FOLDS)
-    different = len(np.unique(groups))
-    parts, folds = max(share.numerator, 1), share.denominator if share.numerator else MAX_FOLDS
-    if different < folds:
-        raise DataError(f"data.split.{name}: {different} groups cannot be cut into {folds} parts of similar size")
+    different, asked = len(np.unique(groups)), count / len(strata)
+    share = Fraction(asked).limit_denominator(min(MAX_FOLDS, different))
+    parts, folds = share.numerator, share.denominator
+    if not 0 < parts < folds or abs(share - asked) > asked / 2:
+        raise DataError(f"data.split.{name}: {different} groups are too few to take a share of {asked:.2g} from")
     kept = merge_rare(strata, fewest=folds)
     cut = splitter(n_splits=folds, shuffle=True, random_state=seed).split(kept, kept, groups)
     taken = np.zeros(len(strata), dtype=bool)

@@ -6,23 +6,26 @@ disagree.
 """
 
 import abc
+import bisect
+import codecs
 import csv
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from datasets import ClassLabel, Dataset, Features, IterableDataset, List
-from datasets.features.features import FeatureType
+from datasets import ClassLabel, Dataset, Features, IterableDataset, LargeList, List
 
 from modeling_multitask.configuration_multitask import nearest_hint
 
+from .chunks import with_names
 from .errors import DataError
 
 CHUNK_ROWS = 10_000
@@ -76,8 +79,10 @@ class Table(abc.ABC):
             DataError: If the table lacks a column or cannot be read to its end.
         """
         self.check_columns(columns)
+        row = 0
         for chunk in self._chunks(columns):
-            yield _with_names(chunk, self.features or {})
+            yield with_names(chunk, self.features or {}, self.name, row)
+            row += len(chunk)
 
     def check_columns(self, wanted: Iterable[str]) -> None:
         """Raises a `DataError` that names the columns there are, if one is missing or named twice."""
@@ -86,7 +91,7 @@ class Table(abc.ABC):
             raise DataError(f"{self.name}: the header names {', '.join(map(repr, doubled))} more than once")
         for name in wanted:
             if name not in columns:
-                hint = nearest_hint(name, columns) or self._separator_hint()
+                hint = self._separator_hint() or nearest_hint(name, columns)
                 there = ", ".join(map(repr, columns))
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")
 
@@ -95,7 +100,7 @@ class Table(abc.ABC):
         feature = (self.features or {}).get(column)
         if isinstance(feature, dict):
             return list(feature)
-        feature = feature.feature if isinstance(feature, List) else feature
+        feature = feature.feature if isinstance(feature, List | LargeList) else feature
         return list(feature.names) if isinstance(feature, ClassLabel) else None
 
     def _separator_hint(self) -> str:
@@ -118,14 +123,21 @@ class FileTable(Table):
         try:
             yield
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+            reason = " ".join(str(error.strerror or error).split())  # those of Parquet have several lines
+            raise DataError(f"{self.path}: cannot be read ({reason})") from error
+
+    def _features_of(self, schema: pa.Schema) -> Features | None:
+        try:
+            return Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self.path}: what it says of its columns for datasets is not known ({error})") from None
 
     @contextmanager
     def _in_utf8(self) -> Iterator[None]:
         try:
             yield
         except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}{_undecodable(self.path)}: not a text in UTF-8 ({error.reason})") from None
+            raise DataError(f"{self.path}{_undecodable(self.path)}: not a text in UTF-8 ({_why(error)})") from None
 
 
 class CsvTable(FileTable):
@@ -149,6 +161,8 @@ class CsvTable(FileTable):
         for line, row in rows:
             if not row:  # a blank line
                 continue
+            if row == header and len(header) > 1:
+                raise DataError(f"{self.path}, line {line}: the header once more; were files put together?")
             if len(row) != len(header):
                 raise DataError(
                     f"{self.path}, line {line}: {len(row)} cells, but the header has {len(header)}; "
@@ -167,11 +181,13 @@ class CsvTable(FileTable):
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         with self._readable(), self._in_utf8(), self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(_without_nul(file, self.path), delimiter=self.delimiter, strict=True)
+            line = 1  # where a row begins: an unclosed quote may take in the lines below it
             try:
                 for row in reader:
-                    yield reader.line_num, row
+                    yield line, row
+                    line = reader.line_num + 1
             except csv.Error as error:
-                raise DataError(f"{self.path}, line {reader.line_num}: not CSV ({error})") from None
+                raise DataError(f"{self.path}, line {line}: not CSV ({error})") from None
 
     def _separator_hint(self) -> str:
         others = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
@@ -204,15 +220,17 @@ class JsonLinesTable(FileTable):
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
         kinds: dict[str, tuple[int, type]] = {}
         rows: list[list[Any]] = []
-        for number, (line, row) in enumerate(self._rows(), start=1):
+        lines: list[int] = []
+        for line, row in self._rows():
             for name in columns:
                 self._check_kind(line, name, row.get(name), kinds)
             rows.append([row.get(name) for name in columns])
-            if number % CHUNK_ROWS == 0:
-                yield self._table(columns, rows)
-                rows = []
+            lines.append(line)
+            if len(rows) == CHUNK_ROWS:
+                yield self._table(columns, rows, lines)
+                rows, lines = [], []
         if rows:
-            yield self._table(columns, rows)
+            yield self._table(columns, rows, lines)
 
     def _check_kind(self, line: int, name: str, value: Any, kinds: dict[str, tuple[int, type]]) -> None:
         if value is None:
@@ -225,13 +243,16 @@ class JsonLinesTable(FileTable):
                 f"but line {first} has {_KINDS[expected]}"
             )
 
-    def _table(self, columns: list[str], rows: list[list[Any]]) -> pa.Table:
+    def _table(self, columns: list[str], rows: list[list[Any]], lines: list[int]) -> pa.Table:
         arrays = []
         for name, values in zip(columns, zip(*rows, strict=True), strict=True):
             try:
                 arrays.append(pa.array(values))
-            except (pa.ArrowException, OverflowError, UnicodeError) as error:
-                raise DataError(f"{self.path}, column {name!r}: holds what no table can hold ({error})") from None
+            except UNFIT as error:
+                line = lines[first_unfit(values)]
+                raise DataError(
+                    f"{self.path}, line {line}, column {name!r}: what no table can hold ({error})"
+                ) from None
         return pa.table(arrays, names=columns)
 
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -254,8 +275,11 @@ class JsonLinesTable(FileTable):
 
         try:
             row = json.loads(text, object_pairs_hook=unique)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{self.path}, line {line}: not JSON ({getattr(error, 'msg', error)})") from None
+        except DataError:
+            raise
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", error)
+            raise DataError(f"{self.path}, line {line}: not JSON ({reason}); each line must be one object") from None
         if not isinstance(row, dict):
             raise DataError(f"{self.path}, line {line}: not a JSON object with a name for each value")
         return row
@@ -268,7 +292,7 @@ class ParquetTable(FileTable):
         return list(self._schema().names)
 
     def _features(self) -> Features | None:
-        return _features_of(self._schema())
+        return self._features_of(self._schema())
 
     def _schema(self) -> pa.Schema:
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
@@ -299,7 +323,7 @@ class ArrowTable(FileTable):
         return list(self._schema().names)
 
     def _features(self) -> Features | None:
-        return _features_of(self._schema())
+        return self._features_of(self._schema())
 
     def _schema(self) -> pa.Schema:
         with self._opened() as (schema, _):
@@ -349,7 +373,8 @@ class LoadedTable(Table):
         return self.rows.features
 
     def _digest(self) -> str:
-        return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else ""
+        # What a stream will bring is not known: it is not to be found again.
+        return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else uuid.uuid4().hex
 
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
         count = 0
@@ -378,6 +403,23 @@ def _strings(columns: list[str], rows: list[list[str]]) -> pa.Table:
     return pa.table([pa.array(column, pa.string()) for column in cells], names=columns)
 
 
+UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)  # what `pa.array` raises
+
+
+def first_unfit(values: Sequence[Any]) -> int:
+    """The place of the first value that cannot stand in one column with those before it."""
+    return bisect.bisect_left(range(1, len(values)), True, key=lambda count: not fit(values[:count]))
+
+
+def fit(values: Sequence[Any]) -> bool:
+    """Whether the values can stand in one column."""
+    try:
+        pa.array(values, from_pandas=True)
+    except UNFIT:
+        return False
+    return True
+
+
 def _without_nul(lines: Iterable[str], path: Path) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if "\0" in line:
@@ -387,31 +429,12 @@ def _without_nul(lines: Iterable[str], path: Path) -> Iterator[str]:
 
 def _undecodable(path: Path) -> str:
     """`, line 3, byte 12` of the first byte that is no UTF-8."""
-    with path.open("rb") as file:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         for number, line in enumerate(file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                return f", line {number}, byte {error.start}"
+            if found := re.search("[\udc80-\udcff]", line):
+                return f", line {number}, byte {len(line[: found.start()].encode())}"
     return ""
 
 
-def _features_of(schema: pa.Schema) -> Features | None:
-    return Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else None
-
-
-def _with_names(chunk: pa.Table, features: dict[str, FeatureType]) -> pa.Table:
-    for place, name in enumerate(chunk.column_names):
-        feature = features.get(name)
-        column = chunk[name].combine_chunks()
-        if isinstance(feature, ClassLabel):
-            chunk = chunk.set_column(place, name, _names(column, feature))
-        elif isinstance(feature, List) and isinstance(feature.feature, ClassLabel):
-            lists = [each and [feature.feature.int2str(one) for one in each] for each in column.to_pylist()]
-            chunk = chunk.set_column(place, name, pa.array(lists, pa.list_(pa.string())))
-    return chunk
-
-
-def _names(ids: pa.Array, feature: ClassLabel) -> pa.Array:
-    # Ids below zero stand for no label, as `datasets` has it.
-    return pa.array(feature.names, pa.string()).take(pc.if_else(pc.less(ids, 0), pa.scalar(None, ids.type), ids))
+def _why(error: UnicodeDecodeError) -> str:
+    return "but in UTF-16" if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else error.reason

@@ -84,10 +84,16 @@ def test_several_columns_for_a_task_that_has_one_are_a_problem() -> None:
     ]
 
 
-def test_one_column_for_a_multi_label_task_is_a_problem() -> None:
-    assert consistency_problems(content(TAGS, labels={"tags": "tags"})) == [
-        "data.train[0].labels.tags: give a list with one column for each label; given: 'tags'"
-    ]
+@pytest.mark.parametrize("column", ["tags", {"column": "tags", "separator": ";"}, ["long", "loud"]])
+def test_a_multi_label_task_may_have_one_column_or_one_for_each_label(column: Any) -> None:
+    assert consistency_problems(content(TAGS, labels={"tags": column})) == []
+
+
+def test_a_source_that_names_no_labels_may_have_those_of_every_task() -> None:
+    recipe = content(TOPIC, RATING)
+    recipe["data"]["train"] = {"path": "reviews.csv"}
+
+    assert consistency_problems(recipe) == []
 
 
 def test_a_task_without_training_labels_is_a_problem() -> None:

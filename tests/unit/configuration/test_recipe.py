@@ -89,10 +89,45 @@ def test_a_backbone_that_is_no_folder_stays_as_it_is_written(tmp_path: Path) -> 
     assert load(tmp_path, RECIPE).backbone == "some/encoder"
 
 
-def test_one_column_and_one_source_may_be_written_without_a_list(tmp_path: Path) -> None:
+def test_one_source_may_be_written_without_a_list(tmp_path: Path) -> None:
     source = load(tmp_path, RECIPE).data.train[0]
 
-    assert source.labels == {"topic": ["column"]}
+    assert (source.labels, source.text) == ({"topic": "column"}, "text")
+
+
+@pytest.mark.parametrize("name", ["reviews.csv", "folder"])
+def test_a_source_may_be_its_path_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+
+    source = load(tmp_path, RECIPE, f"data.train={name}").data.train[0]
+
+    assert (source.path, source.labels) == (str(tmp_path / name), None)
+
+
+def test_what_can_only_be_on_the_hub_stays_as_it_is_written(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE, "data.train=owner/reviews").data.train[0].path == "owner/reviews"
+
+
+def test_labels_may_be_in_several_columns(tmp_path: Path) -> None:
+    task = "{name: tags, problem_type: multi_label_classification}"
+
+    source = load(tmp_path, RECIPE, f"tasks=[{task}]", "data.train.labels={tags: [long, loud]}").data.train[0]
+
+    assert source.labels == {"tags": ["long", "loud"]}
+
+
+def test_a_column_may_say_how_its_labels_are_written(tmp_path: Path) -> None:
+    column = "{column: tags, separator: ;, aliases: {1: film}, missing: [-1, n/a]}"
+
+    given = load(tmp_path, RECIPE, f"data.train.labels.topic={column}").data.train[0].labels["topic"]
+
+    assert (given.column, given.separator, given.aliases, given.missing) == ("tags", ";", {1: "film"}, [-1, "n/a"])
+
+
+def test_a_misspelt_setting_of_a_column_is_a_problem(tmp_path: Path) -> None:
+    found = problems(tmp_path, RECIPE, "data.train.labels.topic={column: tags, seperator: ;}")
+
+    assert "seperator" in " ".join(found)
 
 
 def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path) -> None:

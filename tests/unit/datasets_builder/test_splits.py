@@ -6,9 +6,9 @@ import pytest
 
 from datasets_builder import DataError
 from datasets_builder.extras import import_extra
-from datasets_builder.splits import hide_labels, merge_rare, split_rows
+from datasets_builder.splits import hide_labels, merge_rare, split_rows, strata_of
 
-STRATA = ["a"] * 60 + ["b"] * 40
+STRATA = np.array([0] * 60 + [1] * 40)
 
 
 def test_every_row_is_in_exactly_one_split() -> None:
@@ -59,30 +59,127 @@ def test_another_seed_draws_other_rows() -> None:
 def test_a_fraction_that_leaves_a_split_without_rows_is_an_error(fractions: dict[str, float], message: str) -> None:
     # P68
     with pytest.raises(DataError, match=message):
-        split_rows(["a"] * 10, fractions, seed=0)
+        split_rows(np.zeros(10, int), fractions, seed=0)
 
 
 def test_strata_too_small_for_a_split_do_not_stop_it() -> None:
-    splits = split_rows([*STRATA[:97], "c", "d", "e"], {"test": 0.2}, seed=0)
+    splits = split_rows(np.array([*STRATA[:97], 2, 3, 4]), {"test": 0.2}, seed=0)
 
     assert {name: len(rows) for name, rows in splits.items()} == {"train": 80, "test": 20}
 
 
 @pytest.mark.parametrize("fractions", [{"test": 0.8}, {"validation": 0.4, "test": 0.4}])
 def test_more_strata_than_training_rows_do_not_stop_a_split(fractions: dict[str, float]) -> None:
-    assert len(split_rows(list("abcde") * 2, fractions, seed=0)["train"]) == 2
+    assert len(split_rows(np.arange(10) % 5, fractions, seed=0)["train"]) == 2
 
 
 def test_rare_strata_become_one() -> None:
-    assert merge_rare(np.array(list("aaabbcd")), fewest=3).tolist() == ["a"] * 3 + ["rare"] * 4
+    assert merge_rare(np.array([0, 0, 0, 1, 1, 2, 3]), fewest=3).tolist() == [0, 0, 0, -1, -1, -1, -1]
 
 
 def test_rare_strata_join_the_largest_if_they_are_rare_together() -> None:
-    assert merge_rare(np.array(list("aaaaab")), fewest=2).tolist() == ["a"] * 6
+    assert merge_rare(np.array([0, 0, 0, 0, 0, 1]), fewest=2).tolist() == [0] * 6
 
 
 def test_strata_that_are_large_enough_stay() -> None:
-    assert merge_rare(np.array(list("aabb")), fewest=2).tolist() == list("aabb")
+    assert merge_rare(np.array([0, 0, 1, 1]), fewest=2).tolist() == [0, 0, 1, 1]
+
+
+def test_rows_without_labels_are_one_stratum() -> None:
+    assert strata_of([], 3).tolist() == [0, 0, 0]
+
+
+def test_each_frequent_combination_is_a_stratum() -> None:
+    strata = strata_of([np.array([0, 1, 0, -1] * 20), np.array([0, 0, 1, -1] * 20)], 80)
+
+    assert [len(set(strata[place::4].tolist())) for place in range(4)] == [1] * 4
+    assert len(set(strata.tolist())) == 4
+
+
+def test_a_rare_combination_is_stratified_by_the_rarest_of_its_labels() -> None:
+    # Row 41 lacks the first task and has the rare label of the second; so has row 40, besides a frequent one.
+    one = np.array([0] * 40 + [0, -1])
+    two = np.array([0] * 40 + [1, 1])
+
+    strata = strata_of([one, two], 42)
+
+    assert strata[40] == strata[41] != strata[0]
+
+
+def shares_off(labels: list[np.ndarray], splits: dict[str, np.ndarray], rows: int) -> float:
+    """By how many rows a label, or a gap, of any task is away from its share in any split, at most."""
+    return max(
+        abs((column[places] == label).sum() - (column == label).sum() * len(places) / rows)
+        for column in labels
+        for label in np.unique(column)
+        for places in splits.values()
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_every_label_of_every_task_has_its_share_although_combinations_are_rare(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = [
+        rng.choice(30, 3000, p=rng.dirichlet(np.ones(30))),
+        rng.choice([-1, 0, 1], 3000, p=[0.5, 0.1, 0.4]),
+        rng.choice([-1, 0, 1, 2], 3000, p=[0.7, 0.1, 0.1, 0.1]),
+    ]
+
+    splits = split_rows(strata_of(labels, 3000), {"validation": 0.1, "test": 0.2}, seed)
+
+    assert shares_off(labels, splits, 3000) < 10  # drawn without strata it is 20 to 26
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_every_label_of_a_multi_label_task_with_gaps_has_its_share(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    gaps = rng.random(2000) < 0.5
+    labels = [np.where(gaps, -1, rng.random(2000) < share).astype(int) for share in (0.5, 0.3, 0.1, 0.05, 0.02, 0.01)]
+
+    splits = split_rows(strata_of(labels, 2000), {"test": 0.2}, seed)
+
+    assert shares_off(labels, splits, 2000) < 5  # drawn without strata it is 7 to 16
+
+
+def test_groups_are_never_parted() -> None:
+    groups = np.repeat(np.arange(50), 2)
+
+    splits = split_rows(STRATA, {"validation": 0.1, "test": 0.2}, seed=0, groups=groups)
+
+    found = [set(groups[places].tolist()) for places in splits.values()]
+    assert sum(map(len, found)) == len(set.union(*found)) == 50
+
+
+def test_every_split_of_groups_has_about_its_share_of_rows_and_strata() -> None:
+    splits = split_rows(STRATA, {"validation": 0.1, "test": 0.2}, seed=0, groups=np.arange(100) // 2)
+
+    # Groups hold two rows each.
+    assert {name: round(len(places), -1) for name, places in splits.items()} == {
+        "train": 70,
+        "validation": 10,
+        "test": 20,
+    }
+    assert abs((splits["test"] < 60).sum() - 12) <= 2
+
+
+def test_the_same_seed_draws_the_same_groups() -> None:
+    first, second = (
+        split_rows(STRATA, {"test": 0.2}, seed=1, groups=np.arange(100) // 4)["test"].tolist() for _ in range(2)
+    )
+
+    assert first == second
+
+
+@pytest.mark.parametrize("count", [7, 11, 13, 17])
+def test_a_number_of_groups_that_no_share_divides_is_cut_all_the_same(count: int) -> None:
+    splits = split_rows(STRATA, {"validation": 0.2, "test": 0.2}, seed=0, groups=np.arange(100) % count)
+
+    assert all(8 < len(splits[name]) < 32 for name in ("validation", "test"))
+
+
+def test_too_few_groups_are_an_error() -> None:
+    with pytest.raises(DataError, match=r"data\.split\.test: 3 groups are too few to take a share of 0\.2 from"):
+        split_rows(STRATA, {"test": 0.2}, seed=0, groups=np.arange(100) % 3)
 
 
 def test_the_stated_share_of_the_labels_is_hidden() -> None:

@@ -133,7 +133,7 @@ def test_a_missing_text_column_of_json_lines_is_an_error_with_the_nearest(tmp_pa
         ("text\n", "a header, but no rows"),
         ("text,text\na,b\n", "the header names 'text' more than once"),
         ("text,id\na\n", "line 2: 1 cells, but the header has 2"),
-        (b"\x89PNG\r\n", "not a CSV file in UTF-8"),
+        (b"\x89PNG\r\n", r"a\.csv, line 1, byte 0: not a text in UTF-8"),
     ],
     ids=["empty", "header only", "header doubled", "short row", "binary"],
 )
@@ -153,13 +153,20 @@ def test_a_json_line_that_is_no_object_is_an_error_with_its_number(tmp_path: Pat
         read(tmp_path, f"{line}\n", "a.jsonl")
 
 
-def test_json_lines_of_mixed_types_are_an_error_with_the_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.jsonl: a column mixes kinds of values"):
+def test_json_lines_of_mixed_types_are_an_error_with_line_and_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2, column 'id': 2 is a number, but line 1 has a text"):
         read(tmp_path, '{"text": "a", "id": "x"}\n{"text": "b", "id": 2}\n', "a.jsonl")
 
 
-def test_json_lines_that_are_not_utf_8_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.jsonl: not a text in UTF-8 \(byte 13"):
+def test_kinds_of_values_that_mix_far_apart_are_an_error(tmp_path: Path) -> None:
+    lines = '{"text": "a", "more": [1]}\n' * 10_000 + '{"text": "b", "more": ["x"]}\n'
+
+    with pytest.raises(DataError, match=r"a\.jsonl: a column mixes kinds of values"):
+        read(tmp_path, lines, "a.jsonl")
+
+
+def test_json_lines_that_are_not_utf_8_are_an_error_with_their_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1, byte 13: not a text in UTF-8"):
         read(tmp_path, b'{"text": "caf\xe9"}\n', "a.jsonl")
 
 
@@ -174,7 +181,7 @@ def test_a_text_column_that_holds_no_text_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_number_beyond_64_bits_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="or holds one that is too large"):
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1, column 'id': what no table can hold .*too large"):
         read(tmp_path, f'{{"text": "a", "id": {2**70}}}\n', "a.jsonl")
 
 

@@ -1,0 +1,69 @@
+"""What is done to the chunks of every table: texts must be UTF-8, and classes come by their names."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import ClassLabel, LargeList, List
+from datasets.features.features import FeatureType
+
+from .errors import DataError
+
+
+def with_names(chunk: pa.Table, features: dict[str, FeatureType], table: str, first_row: int) -> pa.Table:
+    """The chunk with the names of classes for the ids of a `ClassLabel`, and null for the id -1.
+
+    Args:
+        chunk: Some rows of a table.
+        features: What `datasets` knows of its columns.
+        table: How messages call it.
+        first_row: The number of the chunk's first row, counted from 0.
+
+    Raises:
+        DataError: If a text is no UTF-8, or an id is that of no class.
+    """
+
+    def problem(row: int, name: str, what: str) -> DataError:
+        return DataError(f"{table}, row {first_row + row + 1}, column {name!r}: {what}")
+
+    for place, name in enumerate(chunk.column_names):
+        column = chunk[name].combine_chunks()
+        if (damaged := _first_damaged(column)) is not None:
+            raise problem(damaged, name, "the file is damaged, or its texts are not in UTF-8")
+        feature, ids = features.get(name), column
+        if several := isinstance(feature, List | LargeList):
+            feature, ids = feature.feature, column.flatten()
+        if not isinstance(feature, ClassLabel):
+            continue
+        lowest = 0 if several else -1
+        if (wrong := _first_outside(ids, lowest, len(feature.names))) is not None:
+            row = pc.list_parent_indices(column)[wrong].as_py() if several else wrong
+            raise problem(row, name, f"{ids[wrong]} is the id of none of its {len(feature.names)} classes")
+        names = pa.array(feature.names, pa.string()).take(pc.if_else(pc.less(ids, 0), pa.scalar(None, ids.type), ids))
+        chunk = chunk.set_column(place, name, relisted(column, names) if several else names)
+    return chunk
+
+
+def relisted(lists: pa.Array, values: pa.Array) -> pa.ListArray:
+    """Lists of the same lengths, null where they are, with these values instead of their own."""
+    counts = pc.fill_null(pc.list_value_length(lists), 0).cast(pa.int32())
+    offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(lists))
+
+
+def _first_outside(ids: pa.Array, lowest: int, count: int) -> int | None:
+    wrong = pc.or_(pc.less(ids, lowest), pc.greater_equal(ids, count))
+    return pc.index(wrong, True).as_py() if pc.any(wrong).as_py() else None
+
+
+def _first_damaged(column: pa.Array) -> int | None:
+    """The first row that is not what its type says; parsers check less than that."""
+    if _is_valid(column):
+        return None
+    return next((row for row in range(len(column)) if not _is_valid(column.slice(row, 1))), 0)
+
+
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
