@@ -7,7 +7,7 @@ misspelt; a part that is malformed is left to the report of that.
 from pathlib import Path
 from typing import Any
 
-from datasets_builder.tables import FORMATS
+from datasets_builder.sources import FORMATS
 from modeling_multitask.configuration_multitask import (
     PROBLEM_TYPES,
     nearest_hint,

@@ -1,12 +1,11 @@
 """Sources of any shape become one `datasets` data set: the text, one column for each task, null where missing."""
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import datasets
 import numpy as np
@@ -14,53 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
-from modeling_multitask.configuration_multitask import TaskConfig, nearest_hint
+from modeling_multitask.configuration_multitask import TaskConfig
 
 from .columns import SOURCE
 from .encoded import EncodedRows, read_rows, text_columns
 from .errors import DataError, Findings
 from .features import OpenSource, check_columns_of, check_labels_of, encode_table, resolve_tasks, table_features
-from .merging import Contradictions
-from .sources import Source, check_settings_of, is_on_hub, open_tables
+from .settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
+from .sources import Source, is_on_hub, open_tables
 from .splits import split_rows, strata_of
 
 logger = datasets.logging.get_logger(__name__)
-
-SPLITS = ("train", "validation", "test")
-
-Leaks = Literal["report", "remove"]
-
-
-@dataclass
-class MultiTaskBuilderConfig(datasets.BuilderConfig):
-    """What a [`MultiTaskBuilder`] reads.
-
-    Args:
-        tasks: In order; each a dict with `name`, `problem_type` and, if they are not to be inferred, `labels`;
-            `aliases` (labels by how they are written) and `missing` (what stands for no label) hold in all sources.
-        train: The sources of the training rows; `validation` and `test` likewise, where files are given. A data set
-            on the Hub that is the only source gives all of its splits.
-        split: Shares of the training rows that are held out (`validation`, `test`), the `seed`, and `group`, a column
-            whose equal values are not parted.
-        hide_labels: The `fraction` of each task's training labels that is made missing, and the `seed`.
-        contradictions: What becomes of labels that differ for the same text in several sources: `error`, `first`,
-            `majority` or `drop`.
-        leaks: What becomes of training rows whose text stands in another split too: `report` or `remove`.
-        streaming: Whether training rows are read while training, and never as a whole; for data larger than memory.
-            Labels must be given then, and nothing is merged, split or hidden.
-        with_source: Whether to add the column `source`: from which of a split's sources a row comes, counted from 0.
-    """
-
-    tasks: list[dict[str, Any]] = field(default_factory=list)
-    train: list[Source] = field(default_factory=list)
-    validation: list[Source] = field(default_factory=list)
-    test: list[Source] = field(default_factory=list)
-    split: dict[str, Any] | None = None
-    hide_labels: dict[str, Any] | None = None
-    contradictions: str = "error"
-    leaks: str = "report"
-    streaming: bool = False
-    with_source: bool = False
 
 
 class MultiTaskBuilder(datasets.ArrowBasedBuilder):
@@ -86,12 +49,12 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:
-        given = {name: _as_sources(kwargs.get(name), name) for name in SPLITS}
+        given = {name: as_sources(kwargs.get(name), name) for name in SPLITS}
         if not given["train"]:
             raise DataError("no source of training rows is given (data.train)")
-        _check_settings(kwargs)
+        check_settings(kwargs)
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
-        if not (given["validation"] or given["test"] or _shares(split)):
+        if not (given["validation"] or given["test"] or held_out_shares(split)):
             given |= _splits_on_hub(given["train"])
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
@@ -109,7 +72,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     @property
     def prepared_splits(self) -> list[str]:
         """The splits that are built and not streamed."""
-        held_out = _shares(self.config.split or {})
+        held_out = held_out_shares(self.config.split or {})
         return [name for name in SPLITS if name in self._to_prepare() or name in held_out]
 
     @property
@@ -206,7 +169,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
 
     def _held_out(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
         split = self.config.split or {}
-        if not (shares := _shares(split)):
+        if not (shares := held_out_shares(split)):
             return splits
         train = splits["train"]
         rows = split_rows(
@@ -254,69 +217,6 @@ class _StreamedRows:
                 yield chunk.rows
             else:
                 yield chunk.rows.append_column(SOURCE, pa.array(np.full(len(chunk.rows), self.number), pa.int32()))
-
-
-def _as_sources(given: Any, split: str) -> list[Source]:
-    each = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
-    sources = [_as_source(one) for one in each]
-    if len(sources) == 1:
-        return sources
-    return [
-        source if source.path else replace(source, called=source.called or f"{source.name} ({split}[{i}])")
-        for i, source in enumerate(sources)
-    ]
-
-
-def _as_source(given: Any) -> Source:
-    """A source as it is, from a dict of its settings, or from a table in memory."""
-    if isinstance(given, Source):
-        return given
-    if isinstance(given, dict) and _are_settings(given):
-        check_settings_of("a source", Source, given)
-        return Source(**given)
-    return Source(path=os.fspath(given)) if isinstance(given, (str, os.PathLike)) else Source(data=given)
-
-
-def _are_settings(given: dict[str, Any]) -> bool:
-    """Whether a dict says where a table is; it may also be a table itself, whose columns have such names."""
-    return isinstance(given.get("path"), (str, os.PathLike)) or not isinstance(given.get("data"), list | type(None))
-
-
-def _shares(split: dict[str, Any]) -> dict[str, float]:
-    return {name: split[name] for name in ("validation", "test") if split.get(name)}
-
-
-def _check_settings(settings: dict[str, Any]) -> None:
-    for i, task in enumerate(settings.get("tasks") or []):
-        if missing := [name for name in ("name", "problem_type") if name not in task]:
-            raise DataError(f"tasks[{i}].{missing[0]}: is missing")
-    _check_shares(settings)
-    allowed = {"contradictions": get_args(Contradictions), "leaks": get_args(Leaks)}
-    for name, words in allowed.items():
-        given = settings.get(name, words[0])
-        if given not in words:
-            hint = nearest_hint(given, words)
-            raise DataError(f"data.{name} is {given!r}; it must be one of {', '.join(words)}{hint}")
-    if not settings.get("streaming"):
-        return
-    if _shares(settings.get("split") or {}) or settings.get("hide_labels"):
-        raise DataError("data.streaming: rows that are streamed cannot be split, nor their labels hidden; give files")
-
-
-def _check_shares(settings: dict[str, Any]) -> None:
-    split, hide = settings.get("split") or {}, settings.get("hide_labels") or {}
-    names = {"split": ("validation", "test", "seed", "group"), "hide_labels": ("fraction", "seed")}
-    for setting, given in (("split", split), ("hide_labels", hide)):
-        if unknown := [name for name in given if name not in names[setting]]:
-            hint = nearest_hint(unknown[0], names[setting])
-            raise DataError(f"data.{setting}: no such setting: {unknown[0]!r}{hint}")
-    if hide and not 0 < hide.get("fraction", 0) < 1:
-        raise DataError(f"data.hide_labels.fraction: must lie between 0 and 1; given: {hide.get('fraction')}")
-    for name in _shares(split):
-        if settings.get(name):
-            raise DataError(
-                f"data.split.{name}: is taken from train, but data.{name} gives a table; say one of the two"
-            )
 
 
 def _splits_on_hub(train: list[Source]) -> dict[str, list[Source]]:

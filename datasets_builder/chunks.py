@@ -1,11 +1,17 @@
 """What is done to the chunks of every table: texts must be UTF-8, and classes come by their names."""
 
+import bisect
+from collections.abc import Sequence
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, LargeList, List
 from datasets.features.features import FeatureType
 
 from .errors import DataError
+
+UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)  # what `pa.array` raises
 
 
 def with_names(chunk: pa.Table, features: dict[str, FeatureType], table: str, first_row: int) -> pa.Table:
@@ -47,6 +53,20 @@ def relisted(lists: pa.Array, values: pa.Array) -> pa.ListArray:
     counts = pc.fill_null(pc.list_value_length(lists), 0).cast(pa.int32())
     offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
     return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(lists))
+
+
+def first_unfit(values: Sequence[Any]) -> int:
+    """The place of the first value that cannot stand in one column with those before it."""
+    return bisect.bisect_left(range(1, len(values)), True, key=lambda count: not fit(values[:count]))
+
+
+def fit(values: Sequence[Any]) -> bool:
+    """Whether the values can stand in one column."""
+    try:
+        pa.array(values, from_pandas=True)
+    except UNFIT:
+        return False
+    return True
 
 
 def _first_outside(ids: pa.Array, lowest: int, count: int) -> int | None:

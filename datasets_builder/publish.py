@@ -15,11 +15,12 @@ from huggingface_hub.utils import validate_repo_id
 
 from modeling_multitask.configuration_multitask import TaskConfig
 
-from .builder import MultiTaskBuilder, MultiTaskBuilderConfig
+from .builder import MultiTaskBuilder
 from .columns import SOURCE
 from .errors import DataError
 from .features import TABLE_SETTINGS
 from .look import Look, describe
+from .settings import MultiTaskBuilderConfig
 from .sources import LabelColumn, Source
 
 SHARD_BYTES = 500_000_000

@@ -13,8 +13,20 @@ from datasets.exceptions import DatasetNotFoundError
 
 from modeling_multitask.configuration_multitask import nearest_hint
 
+from .arrow_tables import ArrowTable, LoadedTable, ParquetTable
+from .chunks import UNFIT, first_unfit, fit
 from .errors import DataError
-from .tables import FORMATS, UNFIT, LoadedTable, Table, first_unfit, fit
+from .tables import FileTable, Table
+from .text_tables import CsvTable, JsonLinesTable, TsvTable
+
+FORMATS: dict[str, type[FileTable]] = {
+    ".csv": CsvTable,
+    ".tsv": TsvTable,
+    ".jsonl": JsonLinesTable,
+    ".json": JsonLinesTable,
+    ".parquet": ParquetTable,
+    ".arrow": ArrowTable,
+}
 
 
 @dataclass(frozen=True)

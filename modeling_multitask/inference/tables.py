@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets_builder import DataError
-from datasets_builder.tables import CsvTable, JsonLinesTable
+from datasets_builder.text_tables import CsvTable, JsonLinesTable
 
 from ..configuration_multitask import TaskConfig, nearest_hint
 

@@ -10,17 +10,11 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
 from datasets_builder import DataError
-from datasets_builder.tables import (
-    FORMATS,
-    ArrowTable,
-    CsvTable,
-    JsonLinesTable,
-    LoadedTable,
-    ParquetTable,
-    Table,
-    TsvTable,
-    first_unfit,
-)
+from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
+from datasets_builder.chunks import first_unfit
+from datasets_builder.sources import FORMATS
+from datasets_builder.tables import Table
+from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 
 ROWS = {"text": ['a, "b"\nc', "größe", ""], "topic": ["film", "NA", "food"]}
 

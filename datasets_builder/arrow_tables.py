@@ -1,0 +1,114 @@
+"""Tables of Arrow's kind: Parquet and Arrow files, and what `datasets` has loaded."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Dataset, Features, IterableDataset
+
+from .errors import DataError
+from .tables import CHUNK_ROWS, FileTable, Table
+
+_ARROW_FILE = b"ARROW1"  # how an Arrow file begins, and a stream does not
+
+
+class ParquetTable(FileTable):
+    """A Parquet file."""
+
+    def _columns(self) -> list[str]:
+        return list(self._schema().names)
+
+    def _features(self) -> Features | None:
+        return self._features_of(self._schema())
+
+    def _schema(self) -> pa.Schema:
+        with self._as_parquet(), pq.ParquetFile(self.path) as file:
+            return file.schema_arrow
+
+    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
+        count = 0
+        with self._as_parquet(), pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
+                count += len(batch)
+                yield pa.Table.from_batches([batch]).select(columns)
+        if count == 0:
+            raise DataError(f"{self.path}: no rows")
+
+    @contextmanager
+    def _as_parquet(self) -> Iterator[None]:
+        try:
+            with self._readable():
+                yield
+        except pa.ArrowException as error:
+            raise DataError(f"{self.path}: not a whole Parquet file ({error})") from None
+
+
+class ArrowTable(FileTable):
+    """An Arrow file or stream, as `save_to_disk` of `datasets` leaves it."""
+
+    def _columns(self) -> list[str]:
+        return list(self._schema().names)
+
+    def _features(self) -> Features | None:
+        return self._features_of(self._schema())
+
+    def _schema(self) -> pa.Schema:
+        with self._opened() as (schema, _):
+            return schema
+
+    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
+        count = 0
+        with self._opened() as (_, batches):
+            for batch in batches:
+                for start in range(0, len(batch), CHUNK_ROWS):
+                    yield pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)]).select(columns)
+                count += len(batch)
+        if count == 0:
+            raise DataError(f"{self.path}: no rows")
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+        try:
+            with self._readable(), pa.memory_map(str(self.path)) as memory:
+                if memory.read(len(_ARROW_FILE)) == _ARROW_FILE:
+                    file = pa.ipc.open_file(memory)
+                    yield file.schema, (file.get_batch(i) for i in range(file.num_record_batches))
+                else:
+                    memory.seek(0)
+                    stream = pa.ipc.open_stream(memory)
+                    yield stream.schema, iter(stream)
+        except pa.ArrowException as error:
+            raise DataError(f"{self.path}: not a whole Arrow file ({error})") from None
+
+
+class LoadedTable(Table):
+    """A `datasets` object, from memory or from the Hub.
+
+    Args:
+        name: How messages call it.
+        rows: The rows.
+    """
+
+    def __init__(self, name: str, rows: Dataset | IterableDataset) -> None:
+        super().__init__(name)
+        self.rows = rows
+
+    def _columns(self) -> list[str]:
+        return list(self.rows.column_names or next(iter(self.rows), {}))
+
+    def _features(self) -> Features | None:
+        return self.rows.features
+
+    def _digest(self) -> str:
+        # What a stream will bring is not known: it is not to be found again.
+        return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else uuid.uuid4().hex
+
+    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
+        count = 0
+        for chunk in self.rows.select_columns(columns).with_format("arrow").iter(CHUNK_ROWS):
+            count += len(chunk)
+            yield chunk.select(columns)
+        if count == 0:
+            raise DataError(f"{self.name}: no rows")
