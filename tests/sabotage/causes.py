@@ -21,6 +21,9 @@ LORA = "modeling_multitask/training/lora.py"
 GROWING = "modeling_multitask/training/growing.py"
 ADAPTER = "modeling_multitask/publishing/adapter.py"
 OUTPUT = "configuration/output.py"
+CHUNKS = "datasets_builder/chunks.py"
+LABELS = "datasets_builder/labels.py"
+SPLITS = "datasets_builder/splits.py"
 
 
 class Cause(NamedTuple):
@@ -428,5 +431,25 @@ CAUSES = [
         "P67 an unknown label says nothing of its task",
         *(COLLATOR, 'raise ValueError(f"task {task.name!r}: {error}{where}") from None', "raise"),
         *("tests/unit/training/test_collator.py", "refused_by_name"),
+    ),
+    Cause(
+        "P65 NaN in a column of ids becomes a label",
+        *(LABELS, "if_else(pc.is_nan(cells)", "if_else(pc.is_inf(cells)"),
+        *("tests/unit/datasets_builder/test_labels.py", "nan_is_a_missing_label"),
+    ),
+    Cause(
+        "P66 ids of one table's classes are taken for those of another's",
+        *(CHUNKS, "if not isinstance(feature, ClassLabel):", "if True:"),
+        *("tests/unit/datasets_builder/test_tables.py", "ids_of_classes_come_as_their_names"),
+    ),
+    Cause(
+        "P67 an unknown label in a table becomes a missing one",
+        *(LABELS, "unknown = pc.and_(pc.is_null(ids), pc.is_valid(words))", "unknown = pc.less(ids, 0)"),
+        *("tests/unit/datasets_builder/test_labels.py", "none_of_the_labels_is_an_error"),
+    ),
+    Cause(
+        "P68 a split may be empty",
+        *(SPLITS, "if not 0 < count < len(rest):", "if False:"),
+        *("tests/unit/datasets_builder/test_builder.py", "leaves_a_split_without_rows"),
     ),
 ]
