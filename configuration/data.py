@@ -1,11 +1,13 @@
 """What a recipe says of its data: a look at it, and the repository that it becomes on the Hub."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from datasets_builder import MultiTaskBuilder
 from datasets_builder.columns import TEXT, TEXT_PAIR
@@ -16,9 +18,12 @@ from modeling_multitask.sentence_transformers_multitask import read_embedding_se
 
 from .problems import RecipeError
 from .recipe import Recipe
-from .run import build_builder, load_tokenizer
+from .run import build_builder, load_tokenizer, without_waiting_weights
+
+logger = logging.get_logger(__name__)
 
 CHUNK = 1_000  # texts that are tokenised at a time
+OF_DATA = ("data", "tasks", "seed")  # the words of a recipe on which its data depends
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def build_data(recipe: Recipe) -> Data:
     """
     if recipe.data.streaming:
         raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
-    builder = build_builder(recipe, [task.model_dump() for task in recipe.tasks])
+    builder = build_builder(recipe, [without_waiting_weights(task.model_dump()) for task in recipe.tasks])
     builder.download_and_prepare()
     dataset = dict(builder.as_dataset())
     notes = list(builder.notes)
@@ -54,7 +59,8 @@ def build_data(recipe: Recipe) -> Data:
         tokenizer, max_length = _tokenizer(recipe)
         lengths = {name: text_lengths(rows, tokenizer) for name, rows in dataset.items()}
     except RecipeError as error:
-        notes.append(f"texts are not measured: {error.problems[0]}")
+        logger.warning(error.problems[0])  # not in the notes, which are pushed: it names folders of this machine
+        notes.append("the lengths of texts are not known: the recipe's encoder has no tokenizer at hand")
     look = look_at(dataset, builder.tasks, notes=notes, lengths=lengths, max_length=max_length)
     return Data(builder, dataset, look)
 
@@ -79,7 +85,14 @@ def write_data_repository(recipe: Recipe, data: Data, repo_id: str, folder: Path
         folder: An empty folder.
     """
     card = CardSettings(**recipe.data.card.model_dump())
-    write_repository(folder, repo_id, data.builder, data.look, card, recipe.path)
+    overrides = [each for each in recipe.overrides if re.split("[.=]", each)[0] in OF_DATA]
+    write_repository(folder, repo_id, data.builder, data.look, card, recipe.path, overrides)
+
+
+def paths_of_this_machine(recipe: Recipe) -> list[str]:
+    """Absolute paths that the recipe's file names, and that nobody else has."""
+    words = re.findall(r"(?<![\w:/.])(?:/|[A-Z]:\\)[^\s,'\"\]}]+", recipe.path.read_text(encoding="utf-8"))
+    return [word for word in dict.fromkeys(words) if Path(word).exists()]
 
 
 def _tokenizer(recipe: Recipe) -> tuple[PreTrainedTokenizerBase, int | None]:

@@ -14,12 +14,13 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     create_model,
+    model_validator,
 )
 from transformers import TrainingArguments
 
 from datasets_builder import Source
-from datasets_builder.builder import Leaks
 from datasets_builder.merging import Contradictions
+from datasets_builder.settings import Leaks
 from datasets_builder.sources import is_on_hub
 from modeling_multitask.configuration_multitask import (
     Activation,
@@ -28,6 +29,7 @@ from modeling_multitask.configuration_multitask import (
     ProblemType,
     task_name_problem,
 )
+from modeling_multitask.evaluation.calibration import Method
 from modeling_multitask.training.arguments import Balancing
 from modeling_multitask.training.phases import parse_phase
 from modeling_multitask.training.rates import parse_rates
@@ -129,6 +131,19 @@ class HeadRecipe(_Words):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
+class AbstainRecipe(_Words):
+    """How often answers must be right, or how many rows must have one; scores too low for that are no answers."""
+
+    precision: Annotated[float, Field(gt=0, le=1)] | None = None
+    coverage: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "AbstainRecipe":
+        if (self.precision is None) == (self.coverage is None):
+            raise ValueError("give either a precision or a coverage")
+        return self
+
+
 class TaskRecipe(_Words):
     """One task; see `TaskConfig`. Labels that are left out are those that occur in the training rows, sorted."""
 
@@ -145,6 +160,7 @@ class TaskRecipe(_Words):
     focal_gamma: Rate = 2.0
     huber_delta: Annotated[float, Field(gt=0)] = 1.0
     head: HeadRecipe | None = None
+    abstain: AbstainRecipe | None = None
 
 
 class LabelColumnRecipe(_Words):
@@ -264,6 +280,7 @@ class Recipe(_Words):
     sampling: Annotated[SamplingRecipe, _buildable(lambda words: Sampling(**words))] = SamplingRecipe()
     balancing: Balancing = "sum"
     conflict: Literal["log"] | None = None
+    calibrate: Annotated[list[Method], BeforeValidator(_as_list)] = ["temperature"]
     freeze: Parts = ["none"]
     learning_rates: Rates | None = None
     phases: list[Annotated[PhaseRecipe, _buildable(parse_phase)]] | None = None
@@ -275,11 +292,17 @@ class Recipe(_Words):
     output_dir: str
     examples: list[str] = []
     _path: Path = PrivateAttr(Path("recipe"))
+    _overrides: list[str] = PrivateAttr([])
 
     @property
     def path(self) -> Path:
         """The file it was read from, for messages."""
         return self._path
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was said besides the file, `key=value` each."""
+        return self._overrides
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -304,17 +327,15 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(path, describe_all(error, Recipe) + problems) from None
     if problems:
         raise RecipeError(path, problems)
-    return _with_absolute_paths(recipe, path)
+    recipe._path, recipe._overrides = path, list(overrides or [])
+    return _with_absolute_paths(recipe, path.parent.resolve())
 
 
-def _with_absolute_paths(recipe: Recipe, path: Path) -> Recipe:
-    folder = path.parent.resolve()
-
+def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(sources: list[SourceRecipe]) -> list[SourceRecipe]:
         return [source.model_copy(update={"path": _data_path(source.path, folder)}) for source in sources]
 
     splits = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
-    recipe._path = path
     models = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), **models})
 

@@ -26,6 +26,7 @@ from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
 from modeling_multitask.training.sampling import Sampling
 
+from .calibration import Answers, calibrate
 from .output import check_output, check_start, find_checkpoint, save_output, start_output
 from .problems import RecipeError
 from .recipe import LabelColumnRecipe, Recipe, SourceRecipe
@@ -105,11 +106,12 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     trainer.accelerator.wait_for_everyone()
     if recipe.freeze != ["everything"]:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    splits = [name for name in prepared.rows if name != "train"]
-    results = {name: evaluate(trainer, prepared.rows[name]) for name in splits}
+    answers = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
+    calibration = calibrate(recipe, trainer.model.config, answers)
+    results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in answers.items()}
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
-        model = save_output(recipe, model, tokenizer, results, trainer.state.log_history)
+        model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
     return Run(output_dir / "model", results, counts, model, tokenizer)
 
@@ -186,7 +188,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     Raises:
         RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
     """
-    settings = [_without_waiting_weights(task.model_dump()) for task in recipe.tasks]
+    settings = [without_waiting_weights(task.model_dump()) for task in recipe.tasks]
     if trained is not None:
         with _as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
@@ -335,10 +337,15 @@ def build_trainer(
     return trainer
 
 
+def answers_to(trainer: MultiTaskTrainer, rows: Dataset) -> Answers:
+    """The logits that the model gives, and the labels to hold them against; by task name."""
+    output = trainer.predict(rows)
+    return output.predictions, output.label_ids
+
+
 def evaluate(trainer: MultiTaskTrainer, rows: Dataset) -> dict[str, Any]:
     """By task name its metrics over the rows that have a label for it; and the `score`."""
-    output = trainer.predict(rows)
-    return multi_task_metrics(output.predictions, output.label_ids, trainer.model.config.tasks)
+    return multi_task_metrics(*answers_to(trainer, rows), trainer.model.config.tasks)
 
 
 def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
@@ -361,10 +368,13 @@ def _as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = N
         raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
 
 
-def _without_waiting_weights(task: dict[str, Any]) -> dict[str, Any]:
-    """The settings without the weights that wait for the labels and the rows."""
+def without_waiting_weights(task: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those that wait for the labels, the rows, or the end of training."""
     given = {name: task[name] for name in ("class_weights", "pos_weight")}
-    return task | {name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()}
+    settings = {name: value for name, value in task.items() if name != "abstain"}
+    return settings | {
+        name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
+    }
 
 
 def _sources(sources: list[SourceRecipe]) -> list[Source]:

@@ -10,15 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from huggingface_hub.errors import HfHubHTTPError
-
 from configuration import RecipeError, load_recipe
-from configuration.data import Data, build_data, write_data_repository
+from configuration.data import Data, build_data, paths_of_this_machine, write_data_repository
 from configuration.recipe import Recipe
 from datasets_builder import DataError
 from datasets_builder.look import as_json, describe
 from datasets_builder.look_plot import draw_look
-from datasets_builder.publish import upload
+from datasets_builder.publish import check_repo_id, upload
 
 FILES = ("data.txt", "data.json", "data.png")
 
@@ -40,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_intermixed_args(argv)
     try:
         run(arguments)
-    except (RecipeError, DataError, OSError, ImportError, HfHubHTTPError) as error:
+    except (RecipeError, DataError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -49,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
 def run(arguments: argparse.Namespace) -> None:
     """Looks, and pushes if asked to."""
     recipe = load_recipe(arguments.recipe, arguments.overrides)
+    if arguments.push:
+        check_repo_id(arguments.push)
     output = arguments.output or Path(recipe.output_dir) / "data"
     if not arguments.push and not arguments.force and any((output / name).exists() for name in FILES):
         raise FileExistsError(f"{output} holds a look already; add --force to overwrite it")
@@ -77,6 +77,8 @@ def push(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:
         print(f"\n{'To' if arguments.yes else 'Would go to'} the data set {arguments.push}:")
         for file in sorted(each for each in folder.rglob("*") if each.is_file()):
             print(f"  {file.stat().st_size:>12,} bytes  {file.relative_to(folder).as_posix()}")
+        if paths := paths_of_this_machine(recipe):
+            print(f"Note that recipe.yaml says where {', '.join(paths)} is on this machine.")
         if not arguments.yes:
             print("Nothing was pushed; add --yes to do so.")
             return

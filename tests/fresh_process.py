@@ -11,7 +11,7 @@ OURS = ("modeling_multitask", "datasets_builder", "configuration", "scripts")
 BLOCK = f"import sys\nfor name in {OURS!r}: sys.modules[name] = None\n"
 
 
-def run_fresh(code: str, *arguments: object, folder: Path, without_us: bool = True) -> Any:
+def run_fresh(code: str, *arguments: object, folder: Path, without_us: bool = True, online: bool = False) -> Any:
     """Runs the code and returns what it leaves in `result`, by way of JSON.
 
     Args:
@@ -19,9 +19,11 @@ def run_fresh(code: str, *arguments: object, folder: Path, without_us: bool = Tr
         arguments: Given as strings.
         folder: Where the process works and keeps its caches.
         without_us: Whether importing this package fails there.
+        online: Whether it may ask the Hub that the environment names; it then keeps its caches where that says.
     """
     script = f"{BLOCK if without_us else ''}{code}\nimport json, sys\nprint(json.dumps(result), file=sys.stderr)"
-    environment = {**os.environ, "HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
+    offline = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, **({} if online else offline)}
     finished = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         cwd=folder,

@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from modeling_multitask import MultiTaskModel, MultiTaskPipeline, TaskConfig
+from modeling_multitask.inference import predict
 from modeling_multitask.pipeline_multitask import answer, probabilities
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -146,6 +147,31 @@ def test_texts_are_cut_to_the_length_of_the_model(classify: MultiTaskPipeline) -
     long, cut = "good " * 300, "good " * 14
 
     assert classify(long, return_embedding=True) == classify(cut, return_embedding=True)
+
+
+def test_a_pair_of_texts_is_answered_as_predict_answers_it(
+    classify: MultiTaskPipeline, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    pairs = [("the film was good", "bad"), ("soup", "the phone was not very great and the screen broken")]
+
+    given = classify([{"text": one, "text_pair": other} for one, other in pairs])
+
+    expected = predict(model, pairs, tokenizer=tokenizer)
+    # The same weights in other batches: padding moves float32 sums by about 1e-7.
+    assert [each["rating"]["score"] for each in given] == pytest.approx(
+        [each["rating"]["score"] for each in expected], abs=1e-5
+    )
+    assert [each["topic"]["label"] for each in given] == [each["topic"]["label"] for each in expected]
+
+
+def test_one_pair_gives_one_dict(classify: MultiTaskPipeline) -> None:
+    assert list(classify({"text": "good", "text_pair": "bad"})) == ["topic", "sentiment", "tags", "rating", "grade"]
+
+
+def test_a_pair_is_not_its_first_text(classify: MultiTaskPipeline) -> None:
+    pair, alone = classify({"text": "good", "text_pair": "bad"}), classify("good")
+
+    assert pair["rating"]["score"] != pytest.approx(alone["rating"]["score"], abs=1e-4)
 
 
 def test_an_unknown_parameter_is_refused(classify: MultiTaskPipeline) -> None:

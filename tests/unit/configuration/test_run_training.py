@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import pipeline
 
 from configuration import RecipeError, load_recipe
 from configuration.plan import plan
 from configuration.run import Run, prepare, train
 from modeling_multitask import MultiTaskModel
+from scripts.train import show_plan
 
 RECIPE = """
 backbone: {backbone}
@@ -222,6 +224,89 @@ def test_a_picture_of_nothing_does_not_cost_the_model(recipe: Any) -> None:
 
     assert (run.folder / "model.safetensors").is_file()
     assert not (run.folder.parent / "conflict.png").exists()
+
+
+PAIRS = "data={train: {path: pairs.csv, text: [premise, hypothesis]}, split: {validation: 0.25}}"
+
+
+@pytest.fixture
+def paired(recipe: Any, tmp_path: Path) -> Any:
+    """The recipe on rows of two texts."""
+    rows = [f"the {'film' if i % 2 else 'soup'},was good,{'film' if i % 2 else 'food'},yes" for i in range(16)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["premise,hypothesis,topic,liked", *rows]) + "\n")
+    return lambda *words: recipe(PAIRS, *words)
+
+
+def test_rows_of_pairs_are_tokenised_as_pairs(paired: Any) -> None:
+    prepared = prepare(paired())
+
+    row = prepared.rows["train"][0]
+    assert row["input_ids"] == prepared.tokenizer(row["text"], row["text_pair"])["input_ids"]
+    assert row["token_type_ids"] == [0, 0, 0, 0, 1, 1, 1]
+
+
+def test_a_recipe_of_pairs_trains_and_its_model_answers_pairs(paired: Any) -> None:
+    run = train(paired())
+
+    classify = pipeline("multitask-classification", model=str(run.folder), trust_remote_code=True)
+    assert run.results["validation"]["topic"]["rows"] == 4
+    assert list(classify({"text": "the film", "text_pair": "was good"})) == ["topic", "liked"]
+
+
+@pytest.mark.parametrize("words", ["tokens_per_batch=32", "training.train_sampling_strategy=group_by_length"])
+def test_pairs_are_batched_by_the_length_of_both(paired: Any, words: str) -> None:
+    batch_size = ["training={num_train_epochs: 1, disable_tqdm: true}"]
+
+    assert train(paired(*batch_size, words)).folder.is_dir()
+
+
+@pytest.fixture
+def streamed(recipe: Any, tmp_path: Path) -> Any:
+    """The recipe with both sources streamed, and a file of validation rows."""
+    rows = [f"the {'film' if i % 2 else 'food'} was bad,{'film' if i % 2 else 'food'},no" for i in range(8)]
+    (tmp_path / "validation.csv").write_text("\n".join(["text,topic,liked", *rows]) + "\n")
+    words = ["data.streaming=true", "data.split={}", "data.validation=validation.csv", "training.max_steps=4"]
+    return lambda *more: recipe(*words, "tasks.0.labels=[film, food]", *more)
+
+
+def test_a_run_of_streamed_rows_trains_evaluates_and_saves(streamed: Any, tmp_path: Path) -> None:
+    run = train(streamed("training.save_total_limit=4"))
+
+    assert run.results["validation"]["topic"]["rows"] == 8
+    assert run.labelled_rows == {"topic": None, "liked": None}
+    assert (run.folder / "model.safetensors").is_file()
+    states = [json.loads(path.read_text()) for path in tmp_path.glob("out/checkpoints/*/trainer_state.json")]
+    history = max(states, key=lambda state: state["global_step"])["log_history"]
+    assert [entry["step"] for entry in history if "eval_loss" in entry] == [1, 2, 3, 4]
+
+
+def test_streamed_rows_go_on_from_the_start_when_they_end(streamed: Any) -> None:
+    # 32 rows in batches of 4: the twelfth step is in the second epoch.
+    assert train(streamed("training.max_steps=12")).folder.is_dir()
+
+
+def test_streamed_rows_change_the_weights(streamed: Any) -> None:
+    run = train(streamed("learning_rates={heads: 1e-2, backbone: 1e-2}", "training.load_best_model_at_end=false"))
+
+    fresh, trained = prepare(streamed()).trainer.model.state_dict(), weights(run)
+    assert not all(torch.equal(trained[name], fresh[name]) for name in trained)
+
+
+def test_a_plan_of_streamed_rows_knows_their_steps_but_not_their_number(streamed: Any) -> None:
+    made = plan(streamed())
+
+    assert (made.steps_per_epoch, made.steps, made.rows) == (0, 4, {"validation": 8})
+    assert made.labelled == {"topic": None, "liked": None}
+
+
+def test_a_dry_run_says_that_rows_are_streamed(
+    streamed: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_plan(plan(streamed()))
+
+    printed = capsys.readouterr().out
+    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled in training: not known\n" in printed
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_empty_list_freezes_nothing(recipe: Any) -> None:

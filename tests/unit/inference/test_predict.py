@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from modeling_multitask import MultiTaskModel
@@ -31,6 +32,33 @@ def test_answers_are_those_of_the_pipeline(model: MultiTaskModel, tokenizer: Pre
     assert [answers["rating"]["score"] for answers in given] == pytest.approx(
         [answers["rating"]["score"] for answers in expected], abs=1e-5
     )
+
+
+PAIRS = [("the film was good", "bad"), ("bad", "the film was good"), ("", "soup"), ("good " * 300, "bad")]
+
+
+def test_embeddings_of_pairs_are_those_of_each_pair_alone(
+    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    together = encode(model, PAIRS, tokenizer=tokenizer, batch_size=2)
+
+    apart = [encode(model, [pair], tokenizer=tokenizer)[0] for pair in PAIRS]
+    assert together == pytest.approx(np.stack(apart), abs=1e-5)
+
+
+def test_the_order_of_a_pair_counts(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    answers = predict(model, PAIRS[:2], tokenizer=tokenizer)
+
+    assert answers[0]["rating"]["score"] != pytest.approx(answers[1]["rating"]["score"], abs=1e-4)
+
+
+def test_the_second_text_is_told_from_the_first(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    batch = tokenizer([PAIRS[0][0]], [PAIRS[0][1]], return_tensors="pt")
+    with torch.no_grad():
+        expected = model(**batch).embeddings.numpy()
+
+    assert batch["token_type_ids"].sum() == 2
+    assert encode(model, PAIRS[:1], tokenizer=tokenizer) == pytest.approx(expected, abs=1e-6)
 
 
 def test_no_texts_give_no_rows(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -136,6 +136,30 @@ def test_the_text_may_stand_in_another_column(tmp_path: Path, folder: str) -> No
     assert main([folder, str(path), str(tmp_path / "answers.csv"), "--text", "review"]) == 0
 
 
+def test_rows_may_be_pairs_of_texts(
+    tmp_path: Path, folder: str, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    pairs = [("the film", "was good"), ("soup", ""), ("", "")]
+    path = write(tmp_path / "pairs.csv", [{"premise": one, "hypothesis": other} for one, other in pairs])
+
+    code = main([folder, str(path), str(tmp_path / "answers.jsonl"), "--text", "premise", "--text_pair", "hypothesis"])
+
+    answers = read(tmp_path / "answers.jsonl")
+    expected = predict(model, pairs, tokenizer=tokenizer)
+    assert code == 0
+    assert [row["hypothesis"] for row in answers] == ["was good", "", ""]
+    assert [row["rating"] for row in answers] == pytest.approx([row["rating"]["score"] for row in expected], abs=1e-6)
+
+
+def test_a_second_text_that_is_missing_is_an_error(
+    tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["no-model", str(table), str(tmp_path / "answers.csv"), "--text_pair", "txet"])
+
+    assert code == 1
+    assert "no column 'txet'; its columns are 'id', 'text', 'note'; did you mean 'text'?" in capsys.readouterr().err
+
+
 def test_the_prefix_stands_before_every_added_column(tmp_path: Path, folder: str) -> None:
     path = write(tmp_path / "texts.csv", [{"text": "the film", "topic": "film"}])
 

@@ -29,6 +29,22 @@ def test_tokenised_rows_are_padded_to_the_longest(collate: MultiTaskCollator) ->
     assert batch["input_ids"].tolist() == [[2, 7, 3, 0, 0], [2, 7, 8, 9, 3]]
 
 
+def test_pairs_of_texts_are_tokenised_as_pairs(collate: MultiTaskCollator, tokenizer: PreTrainedTokenizerBase) -> None:
+    batch = collate([{"text": "good film", "text_pair": "bad"}, {"text": "a", "text_pair": "the soup was tasty"}])
+
+    expected = tokenizer(["good film", "a"], ["bad", "the soup was tasty"], padding=True)
+    assert batch["input_ids"].tolist() == expected["input_ids"]
+    assert batch["token_type_ids"].tolist() == expected["token_type_ids"]
+    assert batch["token_type_ids"].sum(dim=1).tolist() == [2, 5]  # the second text and its [SEP]
+
+
+def test_a_pair_is_cut_to_the_length_of_the_model(collate: MultiTaskCollator) -> None:
+    batch = collate([{"text": "good " * 300, "text_pair": "bad " * 300}])
+
+    assert batch["input_ids"].shape == (1, 16)
+    assert 0 < batch["token_type_ids"].sum() < 16  # neither text is lost
+
+
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [

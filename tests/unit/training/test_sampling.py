@@ -406,6 +406,16 @@ def test_texts_in_a_list_have_the_same_lengths_as_in_a_table(tokenizer: PreTrain
     assert row_lengths([{"text": "good film"}, {"text": "bad"}], tokenizer).tolist() == [4, 3]
 
 
+def test_a_pair_is_as_long_as_both_its_texts(tokenizer: PreTrainedTokenizerBase) -> None:
+    rows = {"text": ["good film", "bad"], "text_pair": ["bad soup", ""]}
+
+    assert row_lengths(table(**rows), tokenizer).tolist() == [7, 4]  # three tokens besides the words
+
+
+def test_pairs_in_a_list_have_the_same_lengths_as_in_a_table(tokenizer: PreTrainedTokenizerBase) -> None:
+    assert row_lengths([{"text": "good film", "text_pair": "bad soup"}], tokenizer, max_length=6).tolist() == [6]
+
+
 def test_tokens_that_are_there_are_counted() -> None:
     assert row_lengths(table(input_ids=[[1, 2, 3], [1]]), None).tolist() == [3, 1]
 
