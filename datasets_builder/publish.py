@@ -89,6 +89,9 @@ def check_repo_id(repo_id: str) -> None:
         raise DataError(f"{repo_id!r} cannot be the name of a data set on the Hub ({error})") from None
     if "/" not in repo_id:
         raise DataError(f"{repo_id!r} names no owner; write OWNER/{repo_id}")
+    if repo_id.endswith(f"/{Path(SCRIPT).stem}"):
+        # A script named like its repository is taken for a loading script, which datasets refuses to run.
+        raise DataError(f"{repo_id!r} is named like the {SCRIPT} in it, and datasets would not load it")
 
 
 def upload(

@@ -23,6 +23,7 @@ ADAPTER = "modeling_multitask/publishing/adapter.py"
 OUTPUT = "configuration/output.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
+PUBLISH = "datasets_builder/publish.py"
 SPLITS = "datasets_builder/splits.py"
 
 
@@ -416,6 +417,11 @@ CAUSES = [
         "P60 a bfloat16 mask is summed in bfloat16",
         *(MODEL, "torch.promote_types(states.dtype, torch.float32)", "states.dtype"),
         *("tests/unit/test_pooling.py", "counted_in_float32"),
+    ),
+    Cause(
+        "P63 the script of a data set is taken for a loading script",
+        *(PUBLISH, 'repo_id.endswith(f"/{Path(SCRIPT).stem}")', "not repo_id"),
+        *("tests/unit/datasets_builder/test_publish.py", "named_like_its_script"),
     ),
     Cause(
         "P64 a null label crashes the collator",

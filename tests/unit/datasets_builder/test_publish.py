@@ -342,3 +342,9 @@ def test_a_hub_that_cannot_be_reached_is_said(tmp_path: Path, hub_api: HfApi, mo
 def test_a_name_that_no_data_set_can_have_is_refused(name: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         check_repo_id(name)
+
+
+def test_a_repository_named_like_its_script_is_refused() -> None:
+    # P63
+    with pytest.raises(DataError, match=r"'me/build_dataset' is named like the build_dataset.py in it"):
+        check_repo_id("me/build_dataset")
