@@ -454,6 +454,17 @@ def test_a_file_for_each_task_is_the_same_data_set_as_one_file_of_all(path: Path
     assert merged.to_dict() == whole.to_dict()
 
 
+def test_two_files_of_different_sentences_are_the_same_data_set_as_one_file_with_gaps(tmp_path: Path) -> None:
+    topics = write(tmp_path, "text,topic\na,film\nb,food\n", {"topic": "topic"}, "topics.csv")
+    stars = write(tmp_path, "text,rating\nc,4.5\nd,1\n", {"rating": "rating"}, "stars.csv")
+    columns = {"topic": "topic", "rating": "rating"}
+    whole = write(tmp_path, "text,topic,rating\na,film,\nb,food,\nc,,4.5\nd,,1\n", columns, "whole.csv")
+
+    parts = build(tasks=[TOPIC, RATING], train=[topics, stars])
+
+    assert parts["train"].to_dict() == build(tasks=[TOPIC, RATING], train=whole)["train"].to_dict()
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_same_rows_as_one(tmp_path: Path) -> None:
     settings = {"tasks": [TOPIC], "train": topics(tmp_path, 25_000), "split": {"test": 0.2, "seed": 0}}
