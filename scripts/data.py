@@ -65,8 +65,12 @@ def save_look(data: Data, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "data.txt").write_text(describe(data.look) + "\n", encoding="utf-8")
     (output / "data.json").write_text(json.dumps(as_json(data.look), indent=2) + "\n", encoding="utf-8")
-    draw_look(data.look, output / "data.png")
-    print(f"\nThe picture is in {(output / 'data.png').as_posix()}")
+    try:
+        draw_look(data.look, output / "data.png")
+    except ImportError as error:  # the words are there all the same
+        print(f"\nThe look is in {output.as_posix()}, without a picture: {error}")
+    else:
+        print(f"\nThe picture is in {(output / 'data.png').as_posix()}")
 
 
 def push(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:

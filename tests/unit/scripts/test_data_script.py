@@ -58,6 +58,17 @@ def test_the_look_is_printed_and_written_as_text_json_and_picture(
     assert printed.endswith(f"\nThe picture is in {written}/data.png\n")
 
 
+def test_without_matplotlib_there_are_words_and_the_name_of_the_extra(
+    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+    assert command() == 0
+
+    assert sorted(each.name for each in (tmp_path / "out" / "data").iterdir()) == ["data.json", "data.txt"]
+    assert "modeling-multitask[plots]" in capsys.readouterr().out
+
+
 def test_the_look_is_written_where_it_is_wanted(tmp_path: Path, command: Command) -> None:
     assert command("--output", str(tmp_path / "there")) == 0
 
