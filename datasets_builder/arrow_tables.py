@@ -1,5 +1,6 @@
 """Tables of Arrow's kind: Parquet and Arrow files, and what `datasets` has loaded."""
 
+import abc
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,27 +15,34 @@ from .tables import CHUNK_ROWS, FileTable, Table
 _ARROW_FILE = b"ARROW1"  # how an Arrow file begins, and a stream does not
 
 
-class ParquetTable(FileTable):
-    """A Parquet file."""
+class SchemaTable(FileTable):
+    """A file that says itself what its columns are."""
+
+    @abc.abstractmethod
+    def _schema(self) -> pa.Schema: ...
 
     def _columns(self) -> list[str]:
         return list(self._schema().names)
 
     def _features(self) -> Features | None:
-        return self._features_of(self._schema())
+        schema = self._schema()
+        try:
+            return Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self.path}: what it says of its columns for datasets is not known ({error})") from None
+
+
+class ParquetTable(SchemaTable):
+    """A Parquet file."""
 
     def _schema(self) -> pa.Schema:
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
             return file.schema_arrow
 
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
-        count = 0
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
             for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
-                count += len(batch)
                 yield pa.Table.from_batches([batch]).select(columns)
-        if count == 0:
-            raise DataError(f"{self.path}: no rows")
 
     @contextmanager
     def _as_parquet(self) -> Iterator[None]:
@@ -45,28 +53,18 @@ class ParquetTable(FileTable):
             raise DataError(f"{self.path}: not a whole Parquet file ({error})") from None
 
 
-class ArrowTable(FileTable):
+class ArrowTable(SchemaTable):
     """An Arrow file or stream, as `save_to_disk` of `datasets` leaves it."""
-
-    def _columns(self) -> list[str]:
-        return list(self._schema().names)
-
-    def _features(self) -> Features | None:
-        return self._features_of(self._schema())
 
     def _schema(self) -> pa.Schema:
         with self._opened() as (schema, _):
             return schema
 
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
-        count = 0
         with self._opened() as (_, batches):
             for batch in batches:
                 for start in range(0, len(batch), CHUNK_ROWS):
                     yield pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)]).select(columns)
-                count += len(batch)
-        if count == 0:
-            raise DataError(f"{self.path}: no rows")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
@@ -106,9 +104,5 @@ class LoadedTable(Table):
         return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else uuid.uuid4().hex
 
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
-        count = 0
         for chunk in self.rows.select_columns(columns).with_format("arrow").iter(CHUNK_ROWS):
-            count += len(chunk)
             yield chunk.select(columns)
-        if count == 0:
-            raise DataError(f"{self.name}: no rows")

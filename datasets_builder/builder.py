@@ -18,7 +18,15 @@ from modeling_multitask.configuration_multitask import TaskConfig
 from .columns import SOURCE
 from .encoded import EncodedRows, read_rows, text_columns
 from .errors import DataError, Findings
-from .features import OpenSource, check_columns_of, check_labels_of, encode_table, resolve_tasks, table_features
+from .features import (
+    OpenSource,
+    check_columns_of,
+    check_labels_of,
+    encode_table,
+    resolve_tasks,
+    table_features,
+    tells_its_labels,
+)
 from .settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
 from .sources import Source, is_on_hub, open_tables
 from .splits import split_rows, strata_of
@@ -246,9 +254,8 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
-        given = task["problem_type"] == "regression" or task.get("labels") or task.get("num_labels")
         column = source.source.label_columns.get(task["name"])
-        if given or column is None or not isinstance(column.columns, str):
+        if tells_its_labels(task) or column is None or not isinstance(column.columns, str):
             continue
         if any(table.class_names(column.columns) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: rows that are streamed do not tell its labels; list them")

@@ -201,7 +201,7 @@ def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None
         raise ValueError(f"task {name!r}: problem_type is {problem_type!r}; it must be one of {allowed}")
     if not sources:
         raise DataError(f"task {name!r}: no source of the training rows names a column for it")
-    if problem_type == "regression" or task.get("labels") or task.get("num_labels"):
+    if tells_its_labels(task):
         return None
     labels = _named_labels(task, sources)
     if labels is None and problem_type == "ordinal_regression":
@@ -211,6 +211,11 @@ def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None
         where = ", ".join(f"column {_columns(each, name)} of {each.source.name}" for each in sources)
         raise DataError(f"task {name!r}, from {where}: {problem}")
     return labels
+
+
+def tells_its_labels(task: dict[str, Any]) -> bool:
+    """Whether a task needs no table for its labels: they are given, or it is a regression, which has none."""
+    return bool(task["problem_type"] == "regression" or task.get("labels") or task.get("num_labels"))
 
 
 def _columns(source: OpenSource, task: str) -> str:

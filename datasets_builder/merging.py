@@ -6,7 +6,7 @@ Shapes: N rows, G different texts.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -115,10 +115,13 @@ def merge_rows(
         groups = values.groupby(keys[shared])
         merged, differs = groups.first(), groups.nunique() > 1
         contradictions += int(differs.sum())
-        if differs.any():
-            if rule == "error":
-                problems += _describe(column, keys, shared, differs.index[differs], describe)
-            merged[differs] = _resolved(values, keys[shared], differs, rule)
+        which = differs.index[differs]
+        if rule == "error":
+            problems += _describe(column, keys, shared, which, describe)
+        elif rule == "majority":
+            merged[which] = _most_frequent(values, keys[shared], which)
+        elif rule == "drop":
+            merged[which] = np.nan
         column.values[shared] = merged.reindex(keys[shared]).to_numpy()
     if problems:
         raise DataError(_contradictory(problems, contradictions))
@@ -130,17 +133,13 @@ def merge_rows(
     return Merged(rows, _unflat(labels, columns, rows), int((~keep).sum()), repeated, otherwise, contradictions)
 
 
-def _resolved(values: pd.Series, keys: np.ndarray, differs: pd.Series, rule: Contradictions) -> Any:
-    index = differs.index[differs]
-    if rule == "first":
-        return values.groupby(keys).first()[index]
-    if rule == "majority":
-        chosen = pd.DataFrame({"key": keys, "value": values, "place": range(len(values))})
-        chosen = chosen[np.isin(keys, index) & values.notna().to_numpy()]
-        counts = chosen.groupby(["key", "value"])["place"].agg(["size", "min"]).reset_index()
-        best = counts.sort_values(["key", "size", "min"], ascending=[True, False, True]).drop_duplicates("key")
-        return best.set_index("key")["value"][index]
-    return np.nan
+def _most_frequent(values: pd.Series, keys: np.ndarray, which: pd.Index) -> pd.Series:
+    """For each of these texts the label that most of its rows have; of equally frequent ones the first."""
+    rows = pd.DataFrame({"key": keys, "value": values, "place": range(len(values))})
+    rows = rows[np.isin(keys, which) & values.notna().to_numpy()]
+    counts = rows.groupby(["key", "value"])["place"].agg(["size", "min"]).reset_index()
+    best = counts.sort_values(["key", "size", "min"], ascending=[True, False, True]).drop_duplicates("key")
+    return best.set_index("key")["value"][which]
 
 
 def _describe(

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 from datasets import ClassLabel, Features, LargeList, List
@@ -24,6 +25,8 @@ class Table(abc.ABC):
     Args:
         name: How messages call it.
     """
+
+    emptiness: ClassVar[str] = "no rows"  # what messages say of a table that has columns alone
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -69,6 +72,8 @@ class Table(abc.ABC):
         for chunk in self._chunks(columns):
             yield with_names(chunk, self.features or {}, self.name, row)
             row += len(chunk)
+        if row == 0:
+            raise DataError(f"{self.name}: {self.emptiness}")
 
     def check_columns(self, wanted: Iterable[str]) -> None:
         """Raises a `DataError` that names the columns there are, if one is missing or named twice."""
@@ -111,9 +116,3 @@ class FileTable(Table):
         except OSError as error:
             reason = " ".join(str(error.strerror or error).split())  # those of Parquet have several lines
             raise DataError(f"{self.path}: cannot be read ({reason})") from error
-
-    def _features_of(self, schema: pa.Schema) -> Features | None:
-        try:
-            return Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.path}: what it says of its columns for datasets is not known ({error})") from None

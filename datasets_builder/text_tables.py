@@ -39,6 +39,7 @@ class CsvTable(TextTable):
     """A CSV file in UTF-8, with a header; every cell is a string, and an empty one the empty string."""
 
     delimiter: ClassVar[str] = ","
+    emptiness = "a header, but no rows"
 
     def _columns(self) -> list[str]:
         header: list[str] | None = next((row for _, row in self._rows()), None)
@@ -49,7 +50,7 @@ class CsvTable(TextTable):
         return header
 
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
-        header, count, cells = self.columns, 0, []
+        header, cells = self.columns, []
         places = [header.index(name) for name in columns]
         rows = self._rows()
         next(rows)
@@ -64,14 +65,11 @@ class CsvTable(TextTable):
                     "a cell with the separator in it must be quoted"
                 )
             cells.append([row[place] for place in places])
-            count += 1
             if len(cells) == CHUNK_ROWS:
                 yield _strings(columns, cells)
                 cells = []
         if cells:
             yield _strings(columns, cells)
-        if count == 0:
-            raise DataError(f"{self.path}: a header, but no rows")
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         with self._readable(), self._in_utf8(), self.path.open(encoding="utf-8-sig", newline="") as file:

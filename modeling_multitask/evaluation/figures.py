@@ -15,7 +15,7 @@ from datasets_builder.extras import import_extra
 from ..configuration_multitask import TaskConfig
 from ..losses_multitask import labelled
 from ..pipeline_multitask import probabilities
-from ..training.metrics import predicted
+from ..training.metrics import predicted, spearman
 
 RESAMPLES = 1_000
 LEVEL = 0.95
@@ -162,17 +162,11 @@ def _classes(task: TaskConfig, confusion: np.ndarray) -> dict[str, ClassFigures]
 
 
 def _of_numbers(answers: np.ndarray, labels: np.ndarray, resample: _Resampler) -> dict[str, Figure]:
-    spearmanr = import_extra("scipy.stats", extra="train").spearmanr
     errors = answers - labels
-
-    def spearman(rows: np.ndarray) -> float:
-        constant = np.ptp(answers[rows]) == 0 or np.ptp(labels[rows]) == 0
-        return 0.0 if constant else float(spearmanr(answers[rows], labels[rows]).statistic)
-
     return {
         "mae": resample(lambda rows: float(np.abs(errors[rows]).mean())),
         "rmse": resample(lambda rows: float(np.sqrt(np.square(errors[rows]).mean()))),
-        "spearman": resample(spearman),
+        "spearman": resample(lambda rows: spearman(answers[rows], labels[rows])),
     }
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets_builder import DataError
+from datasets_builder.labels import is_text
 from datasets_builder.text_tables import CsvTable, JsonLinesTable
 
 from ..configuration_multitask import TaskConfig, nearest_hint
@@ -100,8 +101,7 @@ def _read_jsonl(path: Path) -> pa.Table:
 def _holds_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):  # as pandas writes a category
         kind = kind.value_type
-    types = pa.types
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind)
+    return is_text(kind) or pa.types.is_null(kind)
 
 
 def _read_parquet(path: Path) -> pa.Table:

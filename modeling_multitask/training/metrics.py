@@ -114,6 +114,13 @@ def predicted(logits: np.ndarray, task: TaskConfig) -> np.ndarray:
     return chosen(probabilities(torch.from_numpy(logits), task), task).numpy()
 
 
+def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
+    """The rank correlation of numbers (N,); 0 where either are all the same, for NaN must not win."""
+    if np.ptp(predictions) == 0 or np.ptp(references) == 0:
+        return 0.0
+    return float(import_extra("scipy.stats", extra="train").spearmanr(predictions, references).statistic)
+
+
 def metric_names(task: str, problem_type: str) -> list[str]:
     """The names under which a task's metrics are logged, such as `sentiment_macro_f1`."""
     metrics = {
@@ -139,12 +146,10 @@ def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> d
 
 def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
     errors = predictions - references
-    constant = np.ptp(predictions) == 0 or np.ptp(references) == 0  # has no rank correlation; NaN must not win
-    spearmanr = import_extra("scipy.stats", extra="train").spearmanr
     return {
         "mae": float(np.abs(errors).mean()),
         "rmse": float(np.sqrt(np.square(errors).mean())),
-        "spearman": 0.0 if constant else float(spearmanr(predictions, references).statistic),
+        "spearman": spearman(predictions, references),
     }
 
 
