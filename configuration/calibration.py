@@ -7,7 +7,10 @@ import numpy as np
 from transformers.utils import logging
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
+from modeling_multitask.answers_multitask import Decision
 from modeling_multitask.evaluation.calibration import abstention_threshold, answer_scores, calibrated, reliability
+from modeling_multitask.tasks_multitask import decided_together
+from modeling_multitask.training.metrics import decide_arrays
 
 from .recipe import AbstainRecipe, Recipe
 
@@ -31,18 +34,33 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
         return {}
     logits, labels = answers["validation"]
     before = config.tasks
-    after = [calibrated(task, logits[task.name], labels[task.name], tuple(recipe.calibrate)) for task in before]
+    together = decided_together(before)  # these are chosen by the probability of all, and have no thresholds
+    after = []
+    for task in before:
+        methods = [each for each in recipe.calibrate if each != "thresholds" or task.name not in together]
+        after.append(calibrated(task, logits[task.name], labels[task.name], tuple(methods)))
+    decisions = decide_arrays(logits, after)
     config.tasks = [
-        _abstaining(task, words.abstain, logits[task.name], labels[task.name])
+        _abstaining(task, words.abstain, decisions[task.name], labels[task.name])
         for task, words in zip(after, recipe.tasks, strict=True)
     ]
-    return {new.name: _figures(old, new, answers) for old, new in zip(before, config.tasks, strict=True)}
+    fitted: dict[str, dict[str, Any]] = {
+        task.name: {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below")}
+        for task in config.tasks
+    }
+    for split, (logits, labels) in answers.items():
+        old, new = decide_arrays(logits, before), decide_arrays(logits, config.tasks)
+        for task in config.tasks:
+            if task.problem_type != "regression":
+                errors = [reliability(task, each[task.name], labels[task.name]).error for each in (old, new)]
+                fitted[task.name][split] = {"ece_before": errors[0], "ece_after": errors[1]}
+    return fitted
 
 
-def _abstaining(task: TaskConfig, wanted: AbstainRecipe | None, logits: np.ndarray, labels: np.ndarray) -> TaskConfig:
+def _abstaining(task: TaskConfig, wanted: AbstainRecipe | None, decision: Decision, labels: np.ndarray) -> TaskConfig:
     if wanted is None:
         return task
-    scores, right = answer_scores(task, logits, labels)
+    scores, right = answer_scores(task, decision, labels)
     if len(scores) == 0:
         logger.warning(f"task {task.name!r} always answers: no validation row has a label for it")
         return task
@@ -52,17 +70,3 @@ def _abstaining(task: TaskConfig, wanted: AbstainRecipe | None, logits: np.ndarr
         logger.warning(f"task {task.name!r} always answers: {error}")
         return task
     return replace(task, abstain_below=least)
-
-
-def _figures(before: TaskConfig, after: TaskConfig, answers: dict[str, Answers]) -> dict[str, Any]:
-    figures: dict[str, Any] = {
-        "temperature": after.temperature,
-        "thresholds": after.thresholds,
-        "abstain_below": after.abstain_below,
-    }
-    if after.problem_type == "regression":
-        return figures
-    for split, (logits, labels) in answers.items():
-        errors = [reliability(task, logits[task.name], labels[task.name]).error for task in (before, after)]
-        figures[split] = {"ece_before": errors[0], "ece_after": errors[1]}
-    return figures

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builder.sources import FORMATS
-from modeling_multitask.configuration_multitask import (
+from modeling_multitask.tasks_multitask import (
     PROBLEM_TYPES,
     nearest_hint,
+    task_given_problem,
     task_labels_problem,
     task_list_problem,
     task_loss_problem,
@@ -30,6 +31,7 @@ def consistency_problems(content: Content) -> list[str]:
     return [
         *_model_problems(content),
         *_task_problems(tasks, content),
+        *_given_problems(tasks, content),
         *_source_problems(tasks, data),
         *_split_problems(data),
         *_streaming_problems(tasks, content),
@@ -73,6 +75,20 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
             continue
         if (problem := task_labels_problem(kind, labels, None)) is not None:
             problems.append(f"tasks[{i}].labels: {problem}")
+    return problems
+
+
+def _given_problems(tasks: list[Content], content: Content) -> list[str]:
+    """What is wrong with tasks that depend on others."""
+    problems = []
+    streamed = _table(content.get("data")).get("streaming") is True
+    for i, task in enumerate(tasks):
+        before = {str(each.get("name")): each for each in tasks[:i]}
+        if (problem := task_given_problem(task, before)) is not None:
+            problems.append(f"tasks[{i}].given.{problem}")
+        given = _table(task.get("given"))
+        if streamed and given and not (given.get("labels") or given.get("parents")):
+            problems.append(f"tasks[{i}].given: parents are read from the rows, and these are streamed; write them")
     return problems
 
 

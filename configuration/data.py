@@ -18,7 +18,7 @@ from modeling_multitask.sentence_transformers_multitask import read_embedding_se
 
 from .problems import RecipeError
 from .recipe import Recipe
-from .run import build_builder, load_tokenizer, without_waiting_weights
+from .run import build_builder, load_tokenizer, without_what_waits
 
 logger = logging.get_logger(__name__)
 
@@ -50,7 +50,7 @@ def build_data(recipe: Recipe) -> Data:
     """
     if recipe.data.streaming:
         raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
-    builder = build_builder(recipe, [without_waiting_weights(task.model_dump()) for task in recipe.tasks])
+    builder = build_builder(recipe, [without_what_waits(task.model_dump()) for task in recipe.tasks])
     builder.download_and_prepare()
     dataset = dict(builder.as_dataset())
     notes = list(builder.notes)

@@ -22,14 +22,9 @@ from datasets_builder import Source
 from datasets_builder.merging import Contradictions
 from datasets_builder.settings import Leaks
 from datasets_builder.sources import is_on_hub
-from modeling_multitask.configuration_multitask import (
-    Activation,
-    Normalization,
-    Pooling,
-    ProblemType,
-    task_name_problem,
-)
+from modeling_multitask.configuration_multitask import Pooling
 from modeling_multitask.evaluation.calibration import Method
+from modeling_multitask.tasks_multitask import Activation, Normalization, ProblemType, task_name_problem
 from modeling_multitask.training.arguments import Balancing
 from modeling_multitask.training.phases import parse_phase
 from modeling_multitask.training.rates import parse_rates
@@ -144,6 +139,14 @@ class AbstainRecipe(_Words):
         return self
 
 
+class GivenRecipe(_Words):
+    """On which answer to another task a task depends; see `GivenConfig`. Without both, rows tell the parents."""
+
+    task: str
+    labels: Annotated[list[Label], Field(min_length=1)] | None = None
+    parents: dict[Label, Label] | None = None
+
+
 class TaskRecipe(_Words):
     """One task; see `TaskConfig`. Labels that are left out are those that occur in the training rows, sorted."""
 
@@ -160,6 +163,7 @@ class TaskRecipe(_Words):
     focal_gamma: Rate = 2.0
     huber_delta: Annotated[float, Field(gt=0)] = 1.0
     head: HeadRecipe | None = None
+    given: GivenRecipe | None = None
     abstain: AbstainRecipe | None = None
 
 

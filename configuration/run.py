@@ -19,7 +19,9 @@ from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTraini
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
+from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.class_weights import BALANCED, with_resolved_weights
+from modeling_multitask.training.conditions import with_condition
 from modeling_multitask.training.growing import grow, inherited_tasks
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
@@ -188,7 +190,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     Raises:
         RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
     """
-    settings = [without_waiting_weights(task.model_dump()) for task in recipe.tasks]
+    settings = [without_what_waits(task.model_dump()) for task in recipe.tasks]
     if trained is not None:
         with _as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
@@ -198,13 +200,24 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     if recipe.data.streaming:
         dataset["train"] = builder.as_streaming_dataset("train").shuffle(recipe.seed, buffer_size=SHUFFLED_ROWS)
     with _as_recipe_error(recipe, "tasks"):
-        tasks = [
-            with_resolved_weights(
-                task, dataset["train"], class_weights=words.class_weights, pos_weight=words.pos_weight
-            )
-            for task, words in zip(builder.tasks, recipe.tasks, strict=True)
-        ]
+        tasks = _with_what_waited(builder.tasks, recipe, dataset["train"])
     return dataset, tasks
+
+
+def _with_what_waited(tasks: list[TaskConfig], recipe: Recipe, rows: Dataset | IterableDataset) -> list[TaskConfig]:
+    """The tasks with the weights and conditions that could not be before the training rows were known."""
+    known = {task.name: task for task in tasks}
+    seen = rows if isinstance(rows, Dataset) else None
+    weighted = [
+        with_resolved_weights(task, rows, class_weights=words.class_weights, pos_weight=words.pos_weight)
+        for task, words in zip(tasks, recipe.tasks, strict=True)
+    ]
+    return [
+        with_condition(task, known[words.given.task], seen, GivenConfig(**words.given.model_dump()))
+        if words.given is not None
+        else task
+        for task, words in zip(weighted, recipe.tasks, strict=True)
+    ]
 
 
 def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
@@ -368,10 +381,10 @@ def _as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = N
         raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
 
 
-def without_waiting_weights(task: dict[str, Any]) -> dict[str, Any]:
+def without_what_waits(task: dict[str, Any]) -> dict[str, Any]:
     """The settings without those that wait for the labels, the rows, or the end of training."""
     given = {name: task[name] for name in ("class_weights", "pos_weight")}
-    settings = {name: value for name, value in task.items() if name != "abstain"}
+    settings = {name: value for name, value in task.items() if name not in ("abstain", "given")}
     return settings | {
         name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
     }

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
-from modeling_multitask.configuration_multitask import TaskConfig
+from modeling_multitask.tasks_multitask import TaskConfig
 
 from .columns import SOURCE
 from .encoded import EncodedRows, read_rows, text_columns

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from modeling_multitask.configuration_multitask import TaskConfig
+from modeling_multitask.tasks_multitask import TaskConfig
 
 from .columns import SOURCE, TEXT, TEXT_PAIR
 from .errors import DataError, Findings

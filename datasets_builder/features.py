@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Value
 
-from modeling_multitask.configuration_multitask import (
+from modeling_multitask.tasks_multitask import (
     PROBLEM_TYPES,
     TaskConfig,
     nearest_hint,

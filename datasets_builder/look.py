@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
-from modeling_multitask.configuration_multitask import TaskConfig
+from modeling_multitask.tasks_multitask import TaskConfig
 
 MAX_SHOWN = 12  # labels of one task, and combinations of tasks, that the text lists
 MAX_LABEL = 60  # letters of a label that the text shows

@@ -13,7 +13,7 @@ from huggingface_hub import DatasetCardData, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from modeling_multitask.configuration_multitask import TaskConfig
+from modeling_multitask.tasks_multitask import TaskConfig
 
 from .builder import MultiTaskBuilder
 from .columns import SOURCE

@@ -3,9 +3,10 @@
 from transformers import AutoConfig, AutoModel
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .configuration_multitask import HeadConfig, MultiTaskConfig, TaskConfig
+from .configuration_multitask import MultiTaskConfig
 from .modeling_multitask import MultiTaskModel, MultiTaskOutput
 from .pipeline_multitask import PIPELINE_TASK, MultiTaskPipeline
+from .tasks_multitask import HeadConfig, TaskConfig
 from .training import LearningRates, MultiTaskCollator, MultiTaskTrainer, MultiTaskTrainingArguments
 from .version import __version__
 

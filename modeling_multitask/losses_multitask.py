@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .configuration_multitask import TaskConfig
+from .tasks_multitask import TaskConfig
 
 IGNORE_INDEX = -100  # what stands where a label is missing; torch's and transformers' own value
 

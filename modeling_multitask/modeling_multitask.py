@@ -19,10 +19,11 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig
 from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .configuration_multitask import HeadConfig, MultiTaskConfig, TaskConfig, first_position, nearest_hint
+from .configuration_multitask import MultiTaskConfig, first_position
 from .losses_multitask import IGNORE_INDEX, masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
+from .tasks_multitask import HeadConfig, TaskConfig, nearest_hint
 
 # Every encoder of transformers takes these, some of them only in **kwargs.
 _OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")

@@ -1,24 +1,20 @@
 """Text in; every task's labelled answer out, and the sentence embedding if asked for.
 
-Shapes: C classes of one task, D width of the encoder.
+Shapes: D width of the encoder.
 """
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import Pipeline
 
-from .configuration_multitask import TaskConfig
+from .answers_multitask import answers
 
 PIPELINE_TASK = "multitask-classification"
 # What config.json says of this file; `pipeline()` finds it there.
 CUSTOM_PIPELINES = {PIPELINE_TASK: {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}}
 
 DEFAULT_BATCH_SIZE = 32
-DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
-
-Answer = dict[str, Any] | list[dict[str, Any]]
 
 
 class MultiTaskPipeline(Pipeline):
@@ -60,66 +56,10 @@ class MultiTaskPipeline(Pipeline):
 
     def postprocess(self, model_outputs: dict[str, Tensor], **parameters: Any) -> dict[str, Any]:
         return_embedding = parameters.pop("return_embedding", False)
-        answers: dict[str, Any] = {
-            task.name: answer(model_outputs[task.name][0], task, **parameters) for task in self.model.config.tasks
-        }
+        tasks = self.model.config.tasks
+        answer: dict[str, Any] = answers({task.name: model_outputs[task.name] for task in tasks}, tasks, **parameters)[
+            0
+        ]
         if return_embedding:
-            answers["embedding"] = model_outputs["embedding"][0].float().tolist()
-        return answers
-
-
-def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
-    """The labelled answer that one row's logits give for one task.
-
-    Args:
-        logits: (C,); (1,) for a binary task or a regression, (C - 1,) for an ordinal regression.
-        task: Says the problem type and the labels.
-        top_k: `top_k=n` or `top_k=None` as in [`MultiTaskPipeline`].
-
-    Returns:
-        The label and its score; a label of `None` where the score is too low for an answer.
-    """
-    scores = probabilities(logits, task)
-    if task.problem_type == "regression":
-        return {"score": scores[0].item()}
-    labels = task.labels or []
-    ranked = [{"label": labels[i], "score": scores[i].item()} for i in scores.argsort(descending=True, stable=True)]
-    if "top_k" in top_k:
-        return ranked[: top_k["top_k"]]
-    given = chosen(scores, task)
-    if task.problem_type == "multi_label_classification":
-        return [each for each in ranked if given[labels.index(each["label"])]]
-    score = scores[given].item()
-    refused = task.abstain_below is not None and score < task.abstain_below
-    return {"label": None if refused else labels[given], "score": score}
-
-
-def probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
-    """Logits as the score of each label (..., C), both labels for a binary task; the number itself for a regression."""
-    if task.problem_type == "regression":
-        return logits.float()
-    logits = logits.float() / task.temperature
-    if task.problem_type == "single_label_classification":
-        return logits.softmax(dim=-1)
-    if task.problem_type == "multi_label_classification":
-        return logits.sigmoid()
-    if task.problem_type == "binary_classification":
-        return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-1)
-    above = logits.sigmoid()  # (..., C - 1), descending: the probability of lying above each label but the last
-    each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
-    return each.clamp(min=0)  # of equal logits one may come out a last digit larger
-
-
-def chosen(scores: Tensor, task: TaskConfig) -> Tensor:
-    """Which labels the scores give: ids (...), or zeros and ones (..., C) for a multi-label task.
-
-    Args:
-        scores: (..., C) as `probabilities` gives them, of a task that has labels.
-        task: Says the problem type and the thresholds.
-    """
-    thresholds = scores.new_tensor(task.thresholds or [DEFAULT_THRESHOLD])
-    if task.problem_type == "multi_label_classification":
-        return (scores > thresholds).long()
-    if task.problem_type == "binary_classification":
-        return (scores[..., 1] > thresholds[0]).long()
-    return scores.argmax(dim=-1)
+            answer["embedding"] = model_outputs["embedding"][0].float().tolist()
+        return answer

@@ -8,13 +8,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from datasets_builder.extras import import_extra
 
-from ..configuration_multitask import TaskConfig
+from ..answers_multitask import NOT_ASKED, Decision, probabilities
 from ..losses_multitask import labelled, masked_loss
-from ..pipeline_multitask import chosen, probabilities
+from ..tasks_multitask import TaskConfig
 
 Method = Literal["temperature", "thresholds"]
 
@@ -57,7 +56,11 @@ def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods
         return task
     if "temperature" in methods:
         task = replace(task, temperature=fit_temperature(task, logits, labels))
-    if "thresholds" in methods and task.problem_type in ("binary_classification", "multi_label_classification"):
+    if (
+        "thresholds" in methods
+        and task.given is None
+        and task.problem_type in ("binary_classification", "multi_label_classification")
+    ):
         task = replace(task, thresholds=fit_thresholds(task, logits, labels))
     return task
 
@@ -100,15 +103,15 @@ def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> 
     return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
 
 
-def reliability(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Reliability:
+def reliability(task: TaskConfig, decision: Decision, labels: np.ndarray) -> Reliability:
     """How often the answers are right, by their score; of a multi-label task each label's answer by itself.
 
     Args:
-        task: The task, with its temperature and thresholds; not a regression.
-        logits: (N, C).
+        task: The task; not a regression.
+        decision: Of N rows, as arrays.
         labels: As in a batch.
     """
-    scores, right = answer_scores(task, logits, labels)
+    scores, right = answer_scores(task, decision, labels)
     places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
     counts = np.bincount(places, minlength=BINS)
     with np.errstate(invalid="ignore"):
@@ -117,18 +120,21 @@ def reliability(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Rel
     return Reliability(mean_scores, accuracies, counts)
 
 
-def answer_scores(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def answer_scores(task: TaskConfig, decision: Decision, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The score of each answer that has a label to be held against, and whether it is right; (M,) each.
 
     Args:
-        task: The task, with its temperature and thresholds; not a regression.
-        logits: (N, C).
+        task: The task; not a regression.
+        decision: Of N rows, as arrays.
         labels: As in a batch.
     """
-    scores, truth = probabilities(torch.from_numpy(logits), task), torch.from_numpy(labels)
-    answers, present = chosen(scores, task), labelled(truth, task.problem_type)
-    of_answers = _scores_of(scores, answers, task)
-    return of_answers[present].double().numpy(), (answers == truth)[present].numpy()
+    scores, chosen = decision.scores.astype(float), decision.chosen
+    present = labelled(torch.from_numpy(labels), task.problem_type).numpy() & (chosen != NOT_ASKED)
+    if task.problem_type == "multi_label_classification":
+        of_answers = np.where(chosen == 1, scores, 1 - scores)
+    else:
+        of_answers = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
+    return of_answers[present], (chosen == labels)[present]
 
 
 def abstention_threshold(
@@ -170,9 +176,3 @@ def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     below = scores[scores < cuts[best]]
     # A label is given above its threshold, so that it lies below the least score that is wanted.
     return float((cuts[best] + (below.max() if len(below) else 0.0)) / 2)
-
-
-def _scores_of(scores: Tensor, answers: Tensor, task: TaskConfig) -> Tensor:
-    if task.problem_type == "multi_label_classification":
-        return scores.where(answers.bool(), 1 - scores)
-    return scores.gather(-1, answers.unsqueeze(-1)).squeeze(-1)

@@ -12,10 +12,10 @@ import torch
 
 from datasets_builder.extras import import_extra
 
-from ..configuration_multitask import TaskConfig
+from ..answers_multitask import NOT_ASKED, Decision
 from ..losses_multitask import labelled
-from ..pipeline_multitask import probabilities
-from ..training.metrics import predicted, spearman
+from ..tasks_multitask import TaskConfig
+from ..training.metrics import spearman
 
 RESAMPLES = 1_000
 LEVEL = 0.95
@@ -49,7 +49,8 @@ class TaskFigures:
         all_rows: The rows there are.
         figures: By name, such as `accuracy`.
         classes: By label; empty for a regression.
-        confusion: (C, C) rows by true and by given class; `None` where several labels or numbers are given.
+        confusion: (C, C + 1) rows by true and by given class, the last column those without an answer because the
+            question was not asked; `None` where several labels or numbers are given.
     """
 
     task: TaskConfig
@@ -61,13 +62,13 @@ class TaskFigures:
 
 
 def task_figures(
-    task: TaskConfig, logits: np.ndarray, labels: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+    task: TaskConfig, decision: Decision, labels: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> TaskFigures:
     """All figures of one task over the rows that have a label for it.
 
     Args:
-        task: The task, with its temperature and thresholds.
-        logits: (rows, C).
+        task: The task.
+        decision: Of all rows, as arrays; see `decide_arrays`.
         labels: As in a batch, missing ones among them.
         seed: Of the resampling.
         resamples: R.
@@ -77,12 +78,11 @@ def task_figures(
     count = int(rows.sum())
     if count == 0:
         return TaskFigures(task, 0, len(labels))
-    logits, labels, present = logits[rows], labels[rows], present[rows]
-    answers, resample = predicted(logits, task), _Resampler(count, seed, resamples)
+    labels, present = labels[rows], present[rows]
+    scores, answers, resample = decision.scores[rows], decision.chosen[rows], _Resampler(count, seed, resamples)
     if task.problem_type == "regression":
         return TaskFigures(task, count, len(rows), _of_numbers(answers, labels, resample))
     if task.problem_type == "multi_label_classification":
-        scores = probabilities(torch.from_numpy(logits), task).numpy()
         figures = _of_positions(answers, scores, labels, present, resample)
         return TaskFigures(task, count, len(rows), figures, _positions(task, answers, labels, present))
     confusion = _confusion(labels, answers, len(task.labels or ()))
@@ -109,7 +109,8 @@ class _Resampler:
 
 
 def _confusion(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
-    return np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
+    columns = np.where(answers == NOT_ASKED, classes, answers)
+    return np.bincount(labels * (classes + 1) + columns, minlength=classes * (classes + 1)).reshape(classes, -1)
 
 
 def _accuracy(confusion: np.ndarray) -> float:
@@ -118,13 +119,13 @@ def _accuracy(confusion: np.ndarray) -> float:
 
 def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(C,) each, 0 where undefined."""
-    hits, given, there = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    hits, given, there = np.diag(confusion), confusion.sum(axis=0)[:-1], confusion.sum(axis=1)
     return hits / np.maximum(given, 1), hits / np.maximum(there, 1), 2 * hits / np.maximum(given + there, 1)
 
 
 def _macro_f1(confusion: np.ndarray) -> float:
     """Over the classes that occur, in truth or in answers, as scikit-learn has it."""
-    occurring = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
+    occurring = (confusion.sum(axis=0)[:-1] + confusion.sum(axis=1)) > 0
     return float(_precision_recall_f1(confusion)[2][occurring].mean())
 
 
@@ -133,16 +134,18 @@ def _weighted_f1(confusion: np.ndarray) -> float:
 
 
 def _quadratic_kappa(confusion: np.ndarray) -> float:
+    confusion = confusion[:, :-1]  # of the rows that have an answer
     ranks = np.arange(len(confusion))
     distance = np.square(ranks[:, None] - ranks)
-    expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / confusion.sum()
+    expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / max(confusion.sum(), 1)
     disagreement = (distance * expected).sum()
     return float(1 - (distance * confusion).sum() / disagreement) if disagreement else 0.0
 
 
 def _rank_error(confusion: np.ndarray) -> float:
+    confusion = confusion[:, :-1]
     ranks = np.arange(len(confusion))
-    return float((np.abs(ranks[:, None] - ranks) * confusion).sum() / confusion.sum())
+    return float((np.abs(ranks[:, None] - ranks) * confusion).sum() / max(confusion.sum(), 1))
 
 
 _OF_CONFUSION: dict[str, Callable[[np.ndarray], float]] = {

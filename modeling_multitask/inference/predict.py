@@ -12,9 +12,10 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from ..answers_multitask import answers
 from ..configuration_multitask import MultiTaskConfig
 from ..modeling_multitask import MultiTaskModel, MultiTaskOutput, resolve_model_path
-from ..pipeline_multitask import DEFAULT_BATCH_SIZE, answer
+from ..pipeline_multitask import DEFAULT_BATCH_SIZE
 
 Text = str | tuple[str, str]
 
@@ -63,8 +64,13 @@ def encode(
     """
     model, tokenizer = _loaded(model, tokenizer)
     texts = list(texts)
-    rows = _run(
-        model, tokenizer, texts, batch_size, show_progress, lambda output, i: output.embeddings[i].float().cpu()
+    rows = run_batches(
+        model,
+        tokenizer,
+        texts,
+        lambda output: output.embeddings.float().cpu(),
+        batch_size=batch_size,
+        show_progress=show_progress,
     )
     return torch.stack(rows).numpy() if rows else np.empty((0, model.config.hidden_size), dtype=np.float32)
 
@@ -91,10 +97,47 @@ def predict(
     model, tokenizer = _loaded(model, tokenizer)
     tasks = model.config.tasks
 
-    def answers(output: MultiTaskOutput, i: int) -> dict[str, Any]:
-        return {task.name: answer(output.logits[task.name][i], task, **top_k) for task in tasks}
+    def read(output: MultiTaskOutput) -> list[dict[str, Any]]:
+        return answers({name: logits.cpu() for name, logits in output.logits.items()}, tasks, **top_k)
 
-    return _run(model, tokenizer, list(texts), batch_size, show_progress, answers)
+    return run_batches(model, tokenizer, list(texts), read, batch_size=batch_size, show_progress=show_progress)
+
+
+def run_batches(
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: list[Text],
+    read: Callable[[MultiTaskOutput], Iterable[Any]],
+    *,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    show_progress: bool = False,
+) -> list[Any]:
+    """What `read` makes of each text's row in the model's output; in eval mode, without gradients.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        texts: N texts, or pairs of texts.
+        read: Makes one result for each row of a batch.
+        batch_size: Texts in one forward pass.
+        show_progress: Whether to show a bar.
+
+    Returns:
+        N results, in the order of the texts.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
+            results: list[Any] = [None] * len(texts)
+            for rows, batch in _batches(model, tokenizer, texts, batch_size):
+                for row, result in zip(rows, read(model(**batch)), strict=True):
+                    results[row] = result
+                bar.update(len(rows))
+            return results
+    finally:
+        if was_training:
+            model.train()
 
 
 def _loaded(
@@ -103,30 +146,6 @@ def _loaded(
     if isinstance(model, str):
         return load(model)
     return model, AutoTokenizer.from_pretrained(model.name_or_path) if tokenizer is None else tokenizer
-
-
-def _run(
-    model: MultiTaskModel,
-    tokenizer: PreTrainedTokenizerBase,
-    texts: list[Text],
-    batch_size: int,
-    show_progress: bool,
-    read: Callable[[MultiTaskOutput, int], Any],
-) -> list[Any]:
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode(), tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
-            results: list[Any] = [None] * len(texts)
-            for rows, batch in _batches(model, tokenizer, texts, batch_size):
-                output = model(**batch)
-                for i, row in enumerate(rows):
-                    results[row] = read(output, i)
-                bar.update(len(rows))
-            return results
-    finally:
-        if was_training:
-            model.train()
 
 
 def _batches(

@@ -12,7 +12,7 @@ from datasets_builder import DataError
 from datasets_builder.labels import is_text
 from datasets_builder.text_tables import CsvTable, JsonLinesTable
 
-from ..configuration_multitask import TaskConfig, nearest_hint
+from ..tasks_multitask import TaskConfig, nearest_hint
 
 
 def read_table(path: Path, *texts: str) -> pa.Table:

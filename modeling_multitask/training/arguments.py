@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from transformers import TrainingArguments
 
-from ..configuration_multitask import nearest_hint
+from ..tasks_multitask import nearest_hint
 from .metrics import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .rates import LearningRates, parse_rates

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from ..configuration_multitask import TaskConfig
+from ..tasks_multitask import TaskConfig
 from .resuming import ResumingCallback
 
 DWA_TEMPERATURE = 2.0  # that of Liu et al. 2019

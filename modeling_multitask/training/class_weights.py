@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..configuration_multitask import TaskConfig, nearest_hint
+from ..tasks_multitask import TaskConfig, nearest_hint
 
 BALANCED = "balanced"
 

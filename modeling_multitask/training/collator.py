@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..configuration_multitask import MultiTaskConfig, TaskConfig, nearest_hint
+from ..answers_multitask import may_follow
+from ..configuration_multitask import MultiTaskConfig
 from ..losses_multitask import IGNORE_INDEX
+from ..tasks_multitask import TaskConfig, nearest_hint
 
 
 @dataclass
@@ -39,8 +41,17 @@ class MultiTaskCollator:
             ValueError: If a label is not one of its task's; the message names the task, the label and the text.
         """
         batch: dict[str, Any] = dict(self._tokens(rows))
-        batch["labels"] = {task.name: self._labels(rows, task) for task in self.config.tasks}
+        batch["labels"] = self.labels_of(rows)
         return batch
+
+    def labels_of(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
+        """By task name the labels of the rows, (B,) or (B, C).
+
+        Raises:
+            ValueError: If a label is not one of its task's.
+        """
+        labels = {task.name: self._labels(rows, task) for task in self.config.tasks}
+        return without_unasked(labels, self.config.tasks)
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
@@ -70,6 +81,30 @@ class MultiTaskCollator:
         except ValueError as error:
             where = f" (text: {row['text'][:60]!r})" if "text" in row else ""
             raise ValueError(f"task {task.name!r}: {error}{where}") from None
+
+
+def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
+    """The labels, those made missing that answer a question which is not asked.
+
+    A row's label for a task counts unless the row has a label for the task that it depends on, after which it is not
+    asked. With `parents` every label has its place, and none is taken away.
+
+    Args:
+        labels: By task name, (B,) or (B, C).
+        tasks: The model's tasks, in order.
+    """
+    labels = dict(labels)
+    for task in tasks:
+        if task.given is None or task.given.labels is None:
+            continue
+        parent = next(each for each in tasks if each.name == task.given.task)
+        asked = may_follow(task, parent).any(dim=-1)  # (P,)
+        above = labels[parent.name]
+        missing = (above >= 0) & ~asked[above.clamp(min=0)]  # (B,)
+        own = labels[task.name]
+        fill = math.nan if task.problem_type == "regression" else IGNORE_INDEX
+        labels[task.name] = own.masked_fill(missing if own.ndim == 1 else missing.unsqueeze(-1), fill)
+    return labels
 
 
 def _class_id(given: Any, labels: list[str]) -> int:

@@ -4,8 +4,8 @@ import re
 
 from torch import nn
 
-from ..configuration_multitask import nearest_hint
 from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import nearest_hint
 from .parameter_groups import parameter_depths, plain_name
 
 PARTS = ("everything", "backbone", "embeddings", "layers.K", "layers.A-B", "heads", "heads.TASK")

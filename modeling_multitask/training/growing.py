@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..configuration_multitask import HeadConfig, TaskConfig, nearest_hint, parse_task
 from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import HeadConfig, TaskConfig, nearest_hint, parse_task
 
 
 def grow(

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..configuration_multitask import TaskConfig
 from ..losses_multitask import loss_divisor
+from ..tasks_multitask import TaskConfig
 
 
 def count_labels(batches: list[Any], task: TaskConfig) -> Tensor:

@@ -9,8 +9,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 
-from ..configuration_multitask import nearest_hint
 from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import nearest_hint
 
 # Settings of LoraConfig that are not for the user to say.
 _DECIDED = {

@@ -14,9 +14,9 @@ from transformers import EvalPrediction
 
 from datasets_builder.extras import import_extra
 
-from ..configuration_multitask import TaskConfig
+from ..answers_multitask import NOT_ASKED, Decision, decide
 from ..losses_multitask import labelled, masked_loss
-from ..pipeline_multitask import chosen, probabilities
+from ..tasks_multitask import TaskConfig
 
 # The metric by which a task enters the aggregate `score`.
 MAIN_METRIC = {
@@ -31,7 +31,7 @@ LESS_IS_BETTER = ("loss", "mae", "rmse")
 
 _DESCRIPTION = """Accuracy and macro-F1 of classes, of ordered ones also error and quadratic kappa, or error and rank
 correlation of numbers, over the entries that have a reference. A missing reference is -100 for a class and NaN for a
-number."""
+number; a prediction of -1 is no answer, and wrong."""
 _INPUTS = """predictions, references: one entry for each row; for a multi-label task a list of zeros and ones."""
 _CITATION = """@article{scikit-learn, title={Scikit-learn: Machine Learning in {P}ython}, author={Pedregosa et al.},
 journal={Journal of Machine Learning Research}, volume={12}, pages={2825--2830}, year={2011}}"""
@@ -74,10 +74,11 @@ class TaskMetric(evaluate.Metric):
         if self.config_name == "multi_label_classification":
             macro_f1 = _mean_f1_of_labels(predictions, references, present)
         else:
-            macro_f1 = _f1(predictions[present], references[present], average="macro")
+            macro_f1 = _macro_f1(predictions[present], references[present])
         metrics = {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
         if self.config_name == "ordinal_regression":
-            metrics |= _rank_metrics(predictions[present], references[present])
+            answered = present & (predictions != NOT_ASKED)  # an error has a size only where there is an answer
+            metrics |= _rank_metrics(predictions[answered], references[answered])
         return metrics
 
 
@@ -95,7 +96,10 @@ def multi_task_metrics(
         By task name a dict of `rows`, `loss` and metrics, only `rows` for a task that no row has a label for;
         and `score`, the mean of the main metrics over the tasks that have labelled rows, 0 if none has.
     """
-    metrics: dict[str, Any] = {task.name: _task_metrics(logits[task.name], labels[task.name], task) for task in tasks}
+    decisions = decide_arrays(logits, tasks)
+    metrics: dict[str, Any] = {
+        task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], task) for task in tasks
+    }
     mains = [metrics[task.name][MAIN_METRIC[task.problem_type]] for task in tasks if metrics[task.name]["rows"]]
     return {**metrics, "score": float(np.mean(mains)) if mains else 0.0}
 
@@ -107,11 +111,10 @@ def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[st
     return {**flat, "score": metrics["score"]}
 
 
-def predicted(logits: np.ndarray, task: TaskConfig) -> np.ndarray:
-    """The answers that logits give: class ids (N,), zeros and ones (N, C), or numbers (N,)."""
-    if task.problem_type == "regression":
-        return logits[:, 0]
-    return chosen(probabilities(torch.from_numpy(logits), task), task).numpy()
+def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, Decision]:
+    """`decide` for arrays: the decisions hold arrays too."""
+    decisions = decide({name: torch.from_numpy(each) for name, each in logits.items()}, tasks)
+    return {name: Decision(*(each.numpy() for each in decision)) for name, decision in decisions.items()}
 
 
 def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
@@ -135,9 +138,8 @@ def evaluated_metrics(kinds: Iterable[tuple[str, str]]) -> list[str]:
     return ["loss", "score", *(metric for name, kind in kinds for metric in metric_names(name, kind))]
 
 
-def _task_metrics(logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
-    answers = predicted(logits, task)
-    metrics = TaskMetric(task.problem_type).compute(predictions=answers, references=labels)
+def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
+    metrics = TaskMetric(task.problem_type).compute(predictions=decision.chosen, references=labels)
     if metrics["rows"]:
         loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)
         metrics["loss"] = loss.item()
@@ -154,7 +156,9 @@ def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str
 
 
 def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-    """How far off the ranks are, and Cohen's kappa with quadratic weights."""
+    """How far off the ranks (N,) are, and Cohen's kappa with quadratic weights."""
+    if len(references) == 0:
+        return {"mae": float("nan"), "quadratic_kappa": 0.0}
     cohen_kappa_score = import_extra("sklearn.metrics", extra="train").cohen_kappa_score
     occurring = np.concatenate([predictions, references])
     # Ranks that do not occur are among them: left out, those on either side of them would count as neighbours.
@@ -168,6 +172,12 @@ def _mean_f1_of_labels(predictions: np.ndarray, references: np.ndarray, present:
     return float(np.mean([_f1(p[m], r[m], average="binary") for p, r, m in columns if m.any()]))
 
 
-def _f1(predictions: np.ndarray, references: np.ndarray, *, average: str) -> float:
+def _macro_f1(predictions: np.ndarray, references: np.ndarray) -> float:
+    """Over the classes that occur; a row without an answer is one that its class misses, not a class."""
+    classes = np.union1d(predictions, references)
+    return _f1(predictions, references, average="macro", labels=classes[classes != NOT_ASKED])
+
+
+def _f1(predictions: np.ndarray, references: np.ndarray, *, average: str, labels: Any = None) -> float:
     f1_score = import_extra("sklearn.metrics", extra="train").f1_score
-    return float(f1_score(references, predictions, average=average, zero_division=0))
+    return float(f1_score(references, predictions, average=average, labels=labels, zero_division=0))

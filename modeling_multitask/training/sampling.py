@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerState
 
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
 
-from ..configuration_multitask import nearest_hint
+from ..tasks_multitask import nearest_hint
 
 Strategy = Literal["concatenated", "proportional", "temperature", "round_robin", "annealed", "balanced"]
 

@@ -8,8 +8,9 @@ import torch
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from modeling_multitask import MultiTaskModel, MultiTaskPipeline, TaskConfig
+from modeling_multitask.answers_multitask import probabilities
 from modeling_multitask.inference import predict
-from modeling_multitask.pipeline_multitask import answer, probabilities
+from tests.deciding import answer
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
 SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
 from modeling_multitask import TaskConfig
+from modeling_multitask.answers_multitask import choose, probabilities
 from modeling_multitask.evaluation.calibration import (
     BINS,
     abstention_threshold,
@@ -20,7 +21,7 @@ from modeling_multitask.evaluation.calibration import (
     fit_thresholds,
     reliability,
 )
-from modeling_multitask.pipeline_multitask import answer, chosen, probabilities
+from tests.deciding import answer, decision_of
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
 LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
@@ -78,8 +79,8 @@ def test_scores_that_are_too_certain_become_honest() -> None:
     logits, labels = answers_of(TOPIC)
     after = calibrated(TOPIC, 4 * logits, labels, ("temperature",))
 
-    assert reliability(TOPIC, 4 * logits, labels).error > 0.15
-    assert reliability(after, 4 * logits, labels).error < 0.04
+    assert reliability(TOPIC, decision_of(TOPIC, 4 * logits), labels).error > 0.15
+    assert reliability(after, decision_of(after, 4 * logits), labels).error < 0.04
 
 
 @pytest.mark.parametrize("task", [LIKED, TAGS], ids=lambda task: task.name)
@@ -112,14 +113,14 @@ def test_thresholds_are_those_that_answers_use() -> None:
         for row in torch.from_numpy(logits - 2)
     ]
 
-    assert chosen(scores, task).bool().tolist() == given
+    assert choose(scores, task).bool().tolist() == given
     assert task.thresholds != [0.5, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE], ids=lambda task: task.name)
 def test_the_calibration_error_is_the_mean_gap_of_score_and_accuracy(task: TaskConfig) -> None:
     logits, labels = answers_of(task, rows=200)
-    scores, right = answer_scores(task, logits, labels)
+    scores, right = answer_scores(task, decision_of(task, logits), labels)
 
     gaps = []
     for low in np.arange(BINS) / BINS:
@@ -127,7 +128,7 @@ def test_the_calibration_error_is_the_mean_gap_of_score_and_accuracy(task: TaskC
         gaps.append(abs(scores[there].sum() - right[there].sum()))
 
     assert len(scores) == (labels >= 0).sum()
-    assert reliability(task, logits, labels).error == pytest.approx(sum(gaps) / len(scores))
+    assert reliability(task, decision_of(task, logits), labels).error == pytest.approx(sum(gaps) / len(scores))
 
 
 def test_the_score_of_an_answer_is_the_one_that_the_pipeline_gives() -> None:
@@ -135,7 +136,7 @@ def test_the_score_of_an_answer_is_the_one_that_the_pipeline_gives() -> None:
     task = replace(LIKED, thresholds=[0.7], temperature=1.5)
     labels[:] = 0
 
-    scores, _ = answer_scores(task, logits, labels)
+    scores, _ = answer_scores(task, decision_of(task, logits), labels)
 
     assert scores == pytest.approx([answer(row, task)["score"] for row in torch.from_numpy(logits)])
 

@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.figures import task_figures as measured_figures
-from modeling_multitask.training.metrics import predicted
+from tests.deciding import decision_of, predicted
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone", "never"])
 LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
@@ -41,7 +41,7 @@ def test_figures_of_classes_are_those_of_scikit_learn(task: TaskConfig) -> None:
     logits, labels, there = rows_of(task)
     truth, answers = labels[there], predicted(logits, task)[there]
 
-    figures = task_figures(task, logits, labels).figures
+    figures = task_figures(task, decision_of(task, logits), labels).figures
 
     assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
     for average in ("macro", "weighted"):
@@ -60,21 +60,22 @@ def test_each_class_has_the_figures_of_scikit_learns_report(task: TaskConfig) ->
         labels[there], answers[there], labels=ids, target_names=task.labels, output_dict=True, zero_division=0
     )
 
-    found = task_figures(task, logits, labels)
+    found = task_figures(task, decision_of(task, logits), labels)
 
     for label in task.labels:
         figures = found.classes[label]
         assert [figures.precision, figures.recall, figures.f1, figures.support] == pytest.approx(
             [expected[label][name] for name in ("precision", "recall", "f1-score", "support")]
         )
-    assert (found.confusion == metrics.confusion_matrix(labels[there], answers[there], labels=ids)).all()
+    assert (found.confusion[:, :-1] == metrics.confusion_matrix(labels[there], answers[there], labels=ids)).all()
+    assert not found.confusion[:, -1].any()
 
 
 def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_position() -> None:
     logits, labels, there = rows_of(TAGS)
     answers, scores = predicted(logits, TAGS), 1 / (1 + np.exp(-logits))
 
-    found = task_figures(TAGS, logits, labels)
+    found = task_figures(TAGS, decision_of(TAGS, logits), labels)
 
     columns = [(labels[m, i], answers[m, i], scores[m, i]) for i, m in enumerate(there.T)]
     f1 = [metrics.f1_score(truth, given) for truth, given, _ in columns]
@@ -89,7 +90,7 @@ def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_positio
 def test_figures_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
     logits, labels, there = rows_of(RATING)
 
-    figures = task_figures(RATING, logits, labels).figures
+    figures = task_figures(RATING, decision_of(RATING, logits), labels).figures
 
     truth, answers = labels[there], logits[there, 0]
     assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
@@ -101,12 +102,12 @@ def test_figures_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
 def test_every_figure_lies_in_its_interval_and_comes_again_with_the_seed(task: TaskConfig) -> None:
     logits, labels, there = rows_of(task)
 
-    found = task_figures(task, logits, labels, seed=3)
+    found = task_figures(task, decision_of(task, logits), labels, seed=3)
 
     assert found.rows == there.reshape(len(there), -1).any(axis=1).sum()
     assert found.all_rows == len(labels)
     assert all(low < value < high for value, low, high in found.figures.values())
-    assert found.figures == task_figures(task, logits, labels, seed=3).figures
+    assert found.figures == task_figures(task, decision_of(task, logits), labels, seed=3).figures
 
 
 def test_the_interval_is_as_wide_as_that_of_a_binomial_share() -> None:
@@ -114,13 +115,13 @@ def test_the_interval_is_as_wide_as_that_of_a_binomial_share() -> None:
     labels = rng.integers(2, size=1_000)
     logits = np.where(rng.random(1_000) < 0.8, 2 * labels - 1, 1 - 2 * labels)[:, None].astype(float)
 
-    accuracy = measured_figures(LIKED, logits, labels).figures["accuracy"]
+    accuracy = measured_figures(LIKED, decision_of(LIKED, logits), labels).figures["accuracy"]
 
     expected = 1.96 * np.sqrt(accuracy.value * (1 - accuracy.value) / 1_000)
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(expected, rel=0.1)
 
 
 def test_a_task_without_labelled_rows_has_no_figures() -> None:
-    found = task_figures(TOPIC, np.zeros((3, 4)), np.full(3, -100))
+    found = task_figures(TOPIC, decision_of(TOPIC, np.zeros((3, 4), np.float32)), np.full(3, -100))
 
     assert (found.rows, found.all_rows, found.figures, found.classes) == (0, 3, {}, {})

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerControl, TrainerState
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
-from modeling_multitask.configuration_multitask import TaskConfig
+from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.training.balancing import DynamicWeightAverage, LossBalancing, UncertaintyWeighting
 from tests.conftest import WORDS, tiny_bert_config
 from tests.properties import whole_gradient

@@ -11,8 +11,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.configuration_multitask import PROBLEM_TYPES
-from modeling_multitask.pipeline_multitask import answer
+from modeling_multitask.tasks_multitask import PROBLEM_TYPES
 from modeling_multitask.training.metrics import (
     LESS_IS_BETTER,
     MAIN_METRIC,
@@ -20,8 +19,8 @@ from modeling_multitask.training.metrics import (
     flat_metrics,
     metric_names,
     multi_task_metrics,
-    predicted,
 )
+from tests.deciding import answer, predicted
 
 NAN = float("nan")
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["a", "b", "c"])

@@ -1,0 +1,96 @@
+"""Rows whose labels are known, and what a model says of them.
+
+Shapes: N rows, C classes of one task.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from datasets_builder.columns import TEXT, TEXT_PAIR
+
+from ..answers_multitask import Decision
+from ..inference.predict import Text, run_batches
+from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import TaskConfig
+from ..training.collator import MultiTaskCollator
+from ..training.metrics import decide_arrays
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows with their labels and a model's logits.
+
+    Args:
+        tasks: The model's tasks.
+        texts: N texts, or pairs of texts.
+        logits: By task name, (N, C).
+        labels: By task name, as in a batch, missing ones among them.
+        lengths: (N,) the tokens of each text, as the model sees it.
+        sources: N names of the tables that the rows come from; empty if that is not known.
+    """
+
+    tasks: list[TaskConfig]
+    texts: list[Text]
+    logits: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    lengths: np.ndarray
+    sources: list[str] = field(default_factory=list)
+
+    @cached_property
+    def decisions(self) -> dict[str, Decision]:
+        """By task name, the answers, in arrays."""
+        return decide_arrays(self.logits, self.tasks)
+
+
+def judge(
+    model: MultiTaskModel,
+    rows: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    sources: list[str] | None = None,
+    batch_size: int = 32,
+    show_progress: bool = False,
+) -> Judged:
+    """Puts rows through a model.
+
+    Args:
+        model: The model.
+        rows: As `MultiTaskBuilder` gives them: the text, and a column for each task.
+        tokenizer: The model's.
+        sources: N names of the tables that the rows come from, if they are known.
+        batch_size: Rows in one forward pass.
+        show_progress: Whether to show a bar.
+    """
+    texts = row_texts(rows)
+    tasks = model.config.tasks
+    passed = run_batches(
+        model,
+        tokenizer,
+        texts,
+        lambda output: zip(*(output.logits[task.name].float().cpu().numpy() for task in tasks), strict=True),
+        batch_size=batch_size,
+        show_progress=show_progress,
+    )
+    logits = {task.name: np.stack([row[i] for row in passed]) for i, task in enumerate(tasks)}
+    named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
+    labels = MultiTaskCollator(tokenizer, model.config).labels_of(named)
+    ids = tokenizer(texts, truncation=True, max_length=model.config.max_length)["input_ids"]
+    return Judged(
+        tasks=tasks,
+        texts=texts,
+        logits=logits,
+        labels={name: each.numpy() for name, each in labels.items()},
+        lengths=np.array([len(each) for each in ids]),
+        sources=sources or [],
+    )
+
+
+def row_texts(rows: Dataset) -> list[Text]:
+    """The text of each row, or its pair of texts."""
+    if TEXT_PAIR in rows.column_names:
+        return list(zip(rows[TEXT], rows[TEXT_PAIR], strict=True))
+    return list(rows[TEXT])

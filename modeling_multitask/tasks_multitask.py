@@ -1,0 +1,371 @@
+"""What a task is: its name, its problem type, its labels, its loss, and how its logits are read."""
+
+import keyword
+import re
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+from huggingface_hub.dataclasses import strict
+from torch import nn
+
+ProblemType = Literal[
+    "single_label_classification",
+    "multi_label_classification",
+    "binary_classification",
+    "regression",
+    "ordinal_regression",
+]
+Normalization = Literal["layer", "none"]
+Activation = Literal["relu", "gelu", "silu", "tanh"]
+
+PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
+# Whose answer is one label.
+ONE_LABEL = ("single_label_classification", "binary_classification", "ordinal_regression")
+# The losses of each problem type; the first is its default.
+LOSSES = {
+    "single_label_classification": ("cross_entropy", "focal"),
+    "multi_label_classification": ("cross_entropy", "focal"),
+    "binary_classification": ("cross_entropy", "focal"),
+    "regression": ("mse", "huber"),
+    "ordinal_regression": ("cumulative_logits",),
+}
+# What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
+RESERVED_TASK_NAMES = frozenset(
+    {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values"}
+    | {"input_ids", "attention_mask", "token_type_ids"}
+)
+METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these
+
+
+@strict
+@dataclass
+class HeadConfig:
+    """The layers between the sentence embedding and the logits of one task.
+
+    Args:
+        hidden_sizes: Width of each hidden block; an empty list is a linear head.
+        normalization: What follows the linear layer of a hidden block.
+        activation: What follows the normalisation of a hidden block.
+        dropout: Probability, after each hidden block but the last.
+    """
+
+    hidden_sizes: list[int] = field(default_factory=lambda: [256, 64])
+    normalization: Normalization = "layer"
+    activation: Activation = "relu"
+    dropout: float | int = 0.1
+
+    def validate_sizes(self) -> None:
+        """Refuses widths and probabilities that cannot be."""
+        if any(size < 1 for size in self.hidden_sizes):
+            raise ValueError(f"hidden_sizes are {self.hidden_sizes}; each must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+
+
+@strict
+@dataclass
+class GivenConfig:
+    """On which answer to another task a task depends; a model's says either `labels` or `parents`.
+
+    Args:
+        task: Name of the other task, which has one label for each row and stands before this one.
+        labels: After which of its answers the question is asked; after any other there is no answer.
+        parents: For each label of this task the label of the other one that it belongs to, as an intent to its domain.
+    """
+
+    task: str
+    labels: list[str] | None = None
+    parents: dict[str, str] | None = None
+
+    def validate_one_of_both(self) -> None:
+        """Refuses a condition that says two things."""
+        if self.labels is not None and self.parents is not None:
+            raise ValueError(f"given the task {self.task!r}: say its labels, or the parents of each label, not both")
+
+
+@strict
+@dataclass
+class TaskConfig:
+    """One task: a question asked of every sentence.
+
+    Args:
+        name: Names the task in labels, logits, answers and metrics.
+        problem_type: How the answer is read; decides the loss and the number of logits.
+        labels: Names of the classes, in the order of their ids; `None` for regression.
+        num_labels: Instead of `labels`: that many classes, named `LABEL_0`, `LABEL_1`, ...
+        weight: What the task's loss is multiplied by in the sum over the tasks.
+        loss: `cross_entropy` or `focal` for classes, `mse` or `huber` for a regression, `cumulative_logits` for an
+            ordinal regression; `None` takes the first that its problem type has.
+        label_smoothing: Share of each target that is spread evenly over all classes.
+        class_weights: Weight of each class in the loss, in the order of `labels`.
+        pos_weight: Weight of the positive entries in the loss: one number for a binary task, one for each label of
+            a multi-label task.
+        focal_gamma: Exponent of the focal loss; 0 makes it the cross-entropy.
+        huber_delta: Error from which on the Huber loss grows linearly.
+        head: The task's own head; `None` takes the model's.
+        given: On which answer to another task this one depends; `None` if it is always asked.
+        temperature: What logits are divided by before they become scores (Guo et al. 2017).
+        thresholds: Above which score a label is part of the answer: one number for the second label of a binary task,
+            one for each label of a multi-label task; `None` takes 0.5.
+        abstain_below: Below which score there is no answer to a task of one label, only a score; `None` always answers.
+
+    Raises:
+        ValueError: If the name cannot name a task, or labels and problem type do not fit together.
+    """
+
+    name: str
+    problem_type: ProblemType
+    labels: list[str] | None = None
+    num_labels: int | None = None
+    weight: float | int = 1.0
+    loss: str | None = None
+    label_smoothing: float | int = 0.0
+    class_weights: list[float | int] | None = None
+    pos_weight: list[float | int] | None = None
+    focal_gamma: float | int = 2.0
+    huber_delta: float | int = 1.0
+    head: HeadConfig | None = None
+    given: GivenConfig | None = None
+    temperature: float | int = 1.0
+    thresholds: list[float | int] | None = None
+    abstain_below: float | int | None = None
+
+    def __post_init__(self) -> None:
+        if self.loss is None:
+            self.loss = LOSSES[self.problem_type][0]
+        if self.problem_type == "regression":
+            self.num_labels = 1 if self.num_labels is None else self.num_labels
+        elif self.labels is None and self.num_labels is not None:
+            self.labels = [f"LABEL_{i}" for i in range(self.num_labels)]
+        elif self.labels is not None and self.num_labels is None:
+            self.num_labels = len(self.labels)
+
+    @property
+    def num_logits(self) -> int:
+        """Width of the head's output: 1 for a binary task or a regression, C - 1 for an ordinal one, else C."""
+        if self.problem_type in ("binary_classification", "regression"):
+            return 1
+        return len(self.labels or ()) - (self.problem_type == "ordinal_regression")
+
+    def validate_name(self) -> None:
+        """Refuses a name that cannot name a task."""
+        if (problem := task_name_problem(self.name)) is not None:
+            raise ValueError(problem)
+
+    def validate_labels(self) -> None:
+        """Refuses labels that do not fit the problem type."""
+        if (problem := task_labels_problem(self.problem_type, self.labels, self.num_labels)) is not None:
+            raise ValueError(f"task {self.name!r}: {problem}")
+
+    def validate_loss(self) -> None:
+        """Refuses weights and smoothing that cannot be."""
+        if self.weight < 0:
+            raise ValueError(f"task {self.name!r}: weight is {self.weight}; it must not be negative")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"task {self.name!r}: label_smoothing is {self.label_smoothing}; it must be at least 0 and below 1"
+            )
+        if self.focal_gamma < 0 or self.huber_delta <= 0:
+            raise ValueError(
+                f"task {self.name!r}: focal_gamma is {self.focal_gamma} and huber_delta {self.huber_delta}; "
+                "the first must not be negative, the second must be above 0"
+            )
+        if (problem := task_loss_problem(vars(self))) is not None:
+            raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")
+
+    def validate_answers(self) -> None:
+        """Refuses a temperature and thresholds that no score can be held against."""
+        if self.temperature <= 0:
+            raise ValueError(f"task {self.name!r}: temperature is {self.temperature}; it must be above 0")
+        wanted = {"binary_classification": 1, "multi_label_classification": self.num_labels}.get(self.problem_type, 0)
+        if self.thresholds is not None and not (
+            len(self.thresholds) == wanted and all(0 <= each <= 1 for each in self.thresholds)
+        ):
+            raise ValueError(
+                f"task {self.name!r}: thresholds is {self.thresholds}; {self.problem_type} has {wanted}, from 0 to 1"
+            )
+        if self.abstain_below is None:
+            return
+        if self.problem_type not in ONE_LABEL:
+            raise ValueError(
+                f"task {self.name!r}: abstain_below is for tasks of one label; this is {self.problem_type}"
+            )
+        if not 0 <= self.abstain_below <= 1:
+            raise ValueError(f"task {self.name!r}: abstain_below is {self.abstain_below}; it must be from 0 to 1")
+
+
+def task_name_problem(name: str) -> str | None:
+    """Why a name cannot name a task, with a free one; `None` if it can.
+
+    Heads are attributes of a module and names are parts of metrics and columns, so a name is a Python
+    identifier that no module has already.
+    """
+    if name in RESERVED_TASK_NAMES:
+        reason = "it is the name of something else beside it"
+    elif name.startswith(METRIC_PREFIXES):
+        reason = f"names of metrics begin with {', '.join(METRIC_PREFIXES)}"
+    elif keyword.iskeyword(name):
+        reason = "it is a word of Python"
+    elif hasattr(nn.ModuleDict(), name):
+        reason = "it is an attribute of nn.ModuleDict"
+    elif not name.isidentifier():
+        reason = "letters, digits and _ only, and no digit first"
+    else:
+        return None
+    return f"{name!r} cannot name a task ({reason}); try {_free_task_name(name)!r}"
+
+
+def task_list_problem(names: list[str]) -> str | None:
+    """Why tasks of these names cannot stand side by side; `None` if they can."""
+    if not names:
+        return "a multi-task model needs at least one task; none was given"
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        return f"task names must differ; given more than once: {', '.join(map(repr, doubled))}"
+    # `predict` writes the columns `<task>` and `<task>_score`.
+    if clashing := [name for name in names if f"{name}_score" in names]:
+        return f"tasks {clashing[0]!r} and '{clashing[0]}_score' would write the same column; rename one"
+    return None
+
+
+def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels: int | None) -> str | None:
+    """Why these labels do not fit this problem type; `None` if they do."""
+    if problem_type == "regression":
+        if labels is not None or num_labels not in (None, 1):
+            return "a regression task has no labels"
+        return None
+    if labels is None:
+        return f"{problem_type} needs its labels (or num_labels)"
+    if num_labels is not None and num_labels != len(labels):
+        return f"num_labels is {num_labels}, but {len(labels)} labels are given"
+    if doubled := sorted({label for label in labels if labels.count(label) > 1}):
+        return f"labels must differ; given more than once: {', '.join(map(repr, doubled))}"
+    if "" in labels:
+        return "a label is empty; an empty cell means that the label is missing"
+    return _label_count_problem(problem_type, labels)
+
+
+def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) -> str | None:
+    """Why a task cannot depend on another as its `given` says; `None` if it can, or is always asked.
+
+    Args:
+        task: The settings by name; labels that are left out are not looked at.
+        before: The settings of the tasks that stand before it, by name.
+    """
+    given = task.get("given")
+    if not isinstance(given, dict):
+        return None
+    if given.get("task") not in before:
+        names = ", ".join(map(repr, before)) or "none"
+        return f"task is {given.get('task')!r}, which is none of the tasks before it ({names})"
+    parent = before[given["task"]]
+    if parent.get("problem_type") not in ONE_LABEL:
+        return f"task is {given['task']!r}, a {parent.get('problem_type')}; a condition needs one label for each row"
+    parents = given.get("parents")
+    if parents is not None and task["problem_type"] != "single_label_classification":
+        return f"parents is for single_label_classification; this is {task['problem_type']}"
+    wanted, labels = given.get("labels") or list((parents or {}).values()), parent.get("labels")
+    if isinstance(labels, list) and (unknown := [each for each in wanted if each not in labels]):
+        return f"{unknown[0]!r} is not a label of {given['task']!r}{nearest_hint(unknown[0], labels)}"
+    if parents is not None and isinstance(task.get("labels"), list) and set(parents) != set(task["labels"]):
+        odd = sorted(set(parents) ^ set(task["labels"]))
+        return f"parents must name each label of the task once; {odd[0]!r} is only in one of the two"
+    return None
+
+
+def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
+    """Which setting of a task's loss does not fit its problem type, and why; `None` if all do.
+
+    Args:
+        task: The settings by name; those that are left out, or not lists of numbers, are not looked at.
+    """
+    kind, loss, labels = task["problem_type"], task.get("loss"), task.get("labels")
+    count = len(labels) if isinstance(labels, list) else 0
+    if loss is not None and loss not in LOSSES[kind]:
+        hint = nearest_hint(loss, LOSSES[kind])
+        return "loss", f"is {loss!r}; {kind} has {' and '.join(LOSSES[kind])}{hint}"
+    if task.get("label_smoothing") and not kind.endswith("classification"):
+        return "label_smoothing", f"is for classification; this is {kind}"
+    allowed = {
+        "class_weights": ({"single_label_classification": count}, "one for each label"),
+        "pos_weight": (
+            {"binary_classification": 1, "multi_label_classification": count},
+            "one number for a binary task, or one for each label of a multi-label task",
+        ),
+    }
+    for name, (counts, meaning) in allowed.items():
+        numbers = task.get(name)
+        if numbers is not None and kind not in counts:
+            return name, f"is for {' and '.join(counts)}; this is {kind}"
+        if isinstance(numbers, list) and counts[kind] and not _are_weights(numbers, counts[kind]):
+            several = "s" if counts[kind] > 1 else ""
+            return name, f"is {numbers}; it must be {counts[kind]} number{several}, none negative: {meaning}"
+    return None
+
+
+def decided_together(tasks: list[TaskConfig]) -> set[str]:
+    """The names of the tasks of one label whose answers depend on each other."""
+    pairs = [(task.name, task.given.task) for task in tasks if task.given and task.problem_type in ONE_LABEL]
+    return {name for pair in pairs for name in pair}
+
+
+def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
+    """A task as it is, or from a dict of its settings.
+
+    Raises:
+        ValueError: If a setting is unknown or wrong.
+    """
+    if isinstance(given, TaskConfig):
+        return given
+    if not isinstance(given, dict):
+        raise ValueError(f"a task must be a dict of its settings; given: {given!r}")
+    settings = {**given, "head": as_head(given.get("head"))}
+    if isinstance(settings.get("given"), dict):
+        settings["given"] = _as_dataclass(GivenConfig, settings["given"], f"task {given.get('name')!r}: given")
+    if isinstance(settings.get("pos_weight"), int | float):
+        settings["pos_weight"] = [float(settings["pos_weight"])]
+    return _as_dataclass(TaskConfig, settings, f"task {given.get('name')!r}")
+
+
+def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:
+    """`; did you mean 'x'?` if one of the allowed words is close to the one given, else nothing."""
+    close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _are_weights(numbers: list[Any], count: int) -> bool:
+    if not all(isinstance(each, int | float) for each in numbers):
+        return True  # what is no number is said elsewhere
+    return len(numbers) == count and all(each >= 0 for each in numbers)
+
+
+def _label_count_problem(problem_type: str, labels: list[str]) -> str | None:
+    if problem_type == "binary_classification" and len(labels) != 2:
+        return f"binary_classification has exactly 2 labels (negative first); given: {labels}"
+    fewest = 1 if problem_type == "multi_label_classification" else 2
+    if len(labels) < fewest:
+        return f"{problem_type} needs at least {fewest} labels; given: {labels}"
+    return None
+
+
+def _free_task_name(name: str) -> str:
+    words = re.sub(r"\W+", "_", name).strip("_") or "task"
+    candidates = (words, f"{words}_", f"task_{words}")
+    return next(candidate for candidate in candidates if _is_free(candidate))
+
+
+def _is_free(name: str) -> bool:
+    taken = name in RESERVED_TASK_NAMES or name.startswith(METRIC_PREFIXES) or hasattr(nn.ModuleDict(), name)
+    return name.isidentifier() and not taken and not keyword.iskeyword(name)
+
+
+def as_head(given: Any) -> HeadConfig | None:
+    """A head as it is, or from a dict of its settings."""
+    return _as_dataclass(HeadConfig, given, "head") if isinstance(given, dict) else given
+
+
+def _as_dataclass(cls: type, given: dict[str, Any], where: str) -> Any:
+    allowed = [each.name for each in fields(cls)]
+    if unknown := [name for name in given if name not in allowed]:
+        raise ValueError(f"{where}: no such setting: {unknown[0]!r}{nearest_hint(unknown[0], allowed)}")
+    return cls(**given)

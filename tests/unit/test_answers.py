@@ -1,0 +1,188 @@
+"""Answers to tasks that depend on each other: the most probable labels together, and none where nothing is asked."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from modeling_multitask import MultiTaskConfig, TaskConfig
+from modeling_multitask.answers_multitask import NOT_ASKED, answers, decide, may_follow, probabilities
+from modeling_multitask.tasks_multitask import GivenConfig
+
+DOMAIN = TaskConfig("domain", "single_label_classification", labels=["bank", "travel", "oos"])
+PARENTS = {"balance": "bank", "pin": "bank", "visa": "travel", "fare": "travel", "none": "oos"}
+INTENT = TaskConfig(
+    "intent", "single_label_classification", labels=list(PARENTS), given=GivenConfig("domain", parents=PARENTS)
+)
+SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
+REASON = TaskConfig(
+    "reason",
+    "single_label_classification",
+    labels=["broken", "dear", "rude"],
+    given=GivenConfig("sentiment", labels=["negative"]),
+)
+TOOLS = TaskConfig(
+    "tools", "multi_label_classification", labels=["app", "card"], given=GivenConfig("reason", labels=["broken"])
+)
+DAMAGE = TaskConfig("damage", "regression", given=GivenConfig("sentiment", labels=["negative"]))
+HOW = TaskConfig(
+    "how", "ordinal_regression", labels=["low", "mid", "high"], given=GivenConfig("reason", labels=["broken", "dear"])
+)
+
+
+def random_logits(tasks: list[TaskConfig], rows: int, seed: int) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    logits = {task.name: 2 * torch.randn(rows, task.num_logits, generator=generator) for task in tasks}
+    # the logits of ordered labels descend
+    return {
+        task.name: logits[task.name].sort(dim=-1, descending=True)[0]
+        if task.problem_type == "ordinal_regression"
+        else logits[task.name]
+        for task in tasks
+    }
+
+
+def most_probable(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, int]:
+    """By trying all combinations of labels of one row."""
+    scores = {task.name: probabilities(logits[task.name][0], task).double() for task in tasks}
+    best, found = -1.0, {}
+    for labels in itertools.product(*(range(NOT_ASKED, len(task.labels or ())) for task in tasks)):
+        combination = dict(zip(scores, labels, strict=True))
+        probability = 1.0
+        for task in tasks:
+            label = combination[task.name]
+            allowed = torch.ones(len(task.labels or ()), dtype=torch.bool)
+            if task.given is not None:
+                parent = next(each for each in tasks if each.name == task.given.task)
+                above = combination[parent.name]
+                allowed = may_follow(task, parent)[above] if above != NOT_ASKED else ~allowed
+            if label == NOT_ASKED:
+                probability *= float(not allowed.any())
+            else:
+                probability *= float(allowed[label] * scores[task.name][label] / scores[task.name][allowed].sum())
+        if probability > best:
+            best, found = probability, combination
+    return found
+
+
+@pytest.mark.parametrize("tasks", [[DOMAIN, INTENT], [SENTIMENT, REASON], [SENTIMENT, REASON, HOW]], ids=len)
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_no_other_labels_are_more_probable_together(tasks: list[TaskConfig], seed: int) -> None:
+    logits = random_logits(tasks, 1, seed)
+
+    decisions = decide(logits, tasks)
+
+    assert {name: int(decision.chosen[0]) for name, decision in decisions.items()} == most_probable(logits, tasks)
+
+
+def test_answers_never_contradict_each_other() -> None:
+    tasks = [DOMAIN, INTENT, SENTIMENT, REASON]
+
+    for row in answers(random_logits(tasks, 500, seed=0), tasks):
+        assert PARENTS[row["intent"]["label"]] == row["domain"]["label"]
+        assert (row["reason"]["label"] is None) == (row["sentiment"]["label"] == "positive")
+
+
+def test_without_a_condition_the_same_heads_do_contradict() -> None:
+    tasks = [DOMAIN, replace(INTENT, given=None)]
+
+    rows = answers(random_logits(tasks, 500, seed=0), tasks)
+
+    assert any(PARENTS[row["intent"]["label"]] != row["domain"]["label"] for row in rows)
+
+
+def test_a_sure_label_carries_the_other_task_along() -> None:
+    # The domain alone would be travel; the two intents of travel are equally likely, that of oos is certain.
+    logits = {"domain": torch.tensor([[-9.0, 0.4, 0.0]]), "intent": torch.tensor([[-9.0, -9.0, 1.0, 1.0, 1.0]])}
+
+    row = answers(logits, [DOMAIN, INTENT])[0]
+
+    assert (row["domain"]["label"], row["intent"]["label"]) == ("oos", "none")
+
+
+def test_scores_are_probabilities_of_the_whole() -> None:
+    tasks = [DOMAIN, INTENT, SENTIMENT, REASON]
+    logits = random_logits(tasks, 50, seed=1)
+
+    decisions = decide(logits, tasks)
+
+    assert torch.allclose(decisions["intent"].scores.sum(dim=-1), torch.ones(50))
+    # A reason is only asked for after a negative answer.
+    negative = decisions["sentiment"].scores[:, 0]
+    assert torch.allclose(decisions["reason"].scores.sum(dim=-1), negative)
+    assert torch.allclose(decisions["reason"].scores, negative[:, None] * logits["reason"].softmax(dim=-1), atol=1e-6)
+
+
+def test_a_question_that_is_not_asked_has_no_answer_and_says_how_sure_that_is() -> None:
+    tasks = [SENTIMENT, REASON, TOOLS, DAMAGE]
+    logits = {
+        "sentiment": torch.tensor([[3.0], [-3.0]]),
+        "reason": torch.tensor([[5.0, 0.0, 0.0]] * 2),
+        "tools": torch.tensor([[2.0, -2.0]] * 2),
+        "damage": torch.tensor([[7.5]] * 2),
+    }
+
+    positive, negative = answers(logits, tasks)
+
+    sure = pytest.approx(torch.tensor(3.0).sigmoid().item(), abs=1e-6)
+    assert positive == {
+        "sentiment": {"label": "positive", "score": sure},
+        "reason": {"label": None, "score": sure},
+        "tools": [],
+        "damage": {"score": None},
+    }
+    assert negative["reason"]["label"] == "broken"
+    assert [each["label"] for each in negative["tools"]] == ["app"]
+    assert negative["damage"] == {"score": 7.5}
+
+
+def test_all_labels_can_be_had_of_a_question_that_is_not_asked() -> None:
+    logits = {"sentiment": torch.tensor([[3.0]]), "reason": torch.tensor([[1.0, 0.0, -1.0]])}
+
+    row = answers(logits, [SENTIMENT, REASON], top_k=None)[0]
+
+    assert [each["label"] for each in row["reason"]] == ["broken", "dear", "rude"]
+
+
+def test_several_leading_dimensions_are_taken() -> None:
+    tasks = [DOMAIN, INTENT]
+    logits = random_logits(tasks, 12, seed=2)
+
+    decisions = decide({name: each.view(3, 4, -1) for name, each in logits.items()}, tasks)
+
+    assert torch.equal(decisions["intent"].chosen.flatten(), decide(logits, tasks)["intent"].chosen)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ([INTENT, DOMAIN], "none of the tasks before it"),
+        ([replace(DOMAIN, labels=["bank", "travel"], num_labels=2), INTENT], "'oos' is not a label of 'domain'"),
+        ([replace(TOOLS, name="domain", given=None), INTENT], "needs one label for each row"),
+        ([DOMAIN, replace(INTENT, given=GivenConfig("domain", parents={"pin": "bank"}))], "name each label"),
+        ([DOMAIN, replace(INTENT, given=GivenConfig("domain"))], "neither labels nor parents"),
+        ([SENTIMENT, replace(DAMAGE, given=GivenConfig("sentiment", parents={"a": "negative"}))], "parents is for"),
+        ([replace(SENTIMENT, thresholds=[0.4]), REASON], "thresholds do not go"),
+    ],
+)
+def test_tasks_that_cannot_depend_on_each_other_are_refused(tasks: list[TaskConfig], message: str) -> None:
+    with pytest.raises(StrictDataclassError, match=message):
+        MultiTaskConfig(backbone_config={"model_type": "bert"}, tasks=tasks)
+
+
+def test_a_condition_says_one_thing() -> None:
+    with pytest.raises(StrictDataclassError, match="not both"):
+        GivenConfig("domain", labels=["bank"], parents={"pin": "bank"})
+
+
+def test_a_condition_survives_the_configuration_file(tmp_path: Any) -> None:
+    MultiTaskConfig(backbone_config={"model_type": "bert"}, tasks=[DOMAIN, INTENT]).save_pretrained(tmp_path)
+
+    assert MultiTaskConfig.from_pretrained(tmp_path).tasks == [DOMAIN, INTENT]
