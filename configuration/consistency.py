@@ -41,6 +41,19 @@ def consistency_problems(content: Content) -> list[str]:
     ]
 
 
+def may_validate(data: Content) -> bool:
+    """Whether there are validation rows, as far as the recipe's `data` can tell.
+
+    A data set on the Hub, or a folder, that is the only source may have a split of them.
+    """
+    if data.get("validation") or _table(data.get("split")).get("validation"):
+        return True
+    train = data.get("train")
+    source = train[0] if isinstance(train, list) and len(train) == 1 else train
+    path = source.get("path") if isinstance(source, dict) else source
+    return isinstance(path, str) and Path(path).suffix.lower() not in FORMATS
+
+
 def _model_problems(content: Content) -> list[str]:
     problems = []
     if not content.get("backbone") and not content.get("start_from"):
@@ -170,7 +183,7 @@ def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
         for i, task in enumerate(tasks)
         if task.get("abstain") and task.get("problem_type") in ("regression", "multi_label_classification")
     ]
-    if data.get("validation") or _table(data.get("split")).get("validation") or _may_bring_splits(data.get("train")):
+    if may_validate(data):
         return problems
     asking = ["calibrate"] if content.get("calibrate") else []
     asking += [f"tasks[{i}].abstain" for i, task in enumerate(tasks) if task.get("abstain")]
@@ -192,17 +205,9 @@ def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
     except (ValueError, TypeError):
         return problems  # reported with its place already
     data, training = _table(content.get("data")), _table(content.get("training"))
-    evaluated = data.get("validation") or _table(data.get("split")).get("validation")
     kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
-    metrics = evaluated_metrics(kinds) if evaluated and training.get("eval_strategy") != "no" else []
+    metrics = evaluated_metrics(kinds) if may_validate(data) and training.get("eval_strategy") != "no" else []
     return problems + phase_problems(phases, names, metrics)
-
-
-def _may_bring_splits(train: Any) -> bool:
-    """Whether the one source may be a data set on the Hub, which has validation rows of its own."""
-    source = train[0] if isinstance(train, list) and len(train) == 1 else train
-    path = source.get("path") if isinstance(source, dict) else source
-    return isinstance(path, str) and Path(path).suffix.lower() not in FORMATS
 
 
 def _table(given: Any) -> Content:

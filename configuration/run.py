@@ -29,6 +29,7 @@ from modeling_multitask.training.progress import show_one_line_per_evaluation
 from modeling_multitask.training.sampling import Sampling
 
 from .calibration import Answers, calibrate
+from .consistency import may_validate
 from .output import check_output, check_start, find_checkpoint, save_output, start_output
 from .problems import RecipeError
 from .recipe import LabelColumnRecipe, Recipe, SourceRecipe
@@ -125,10 +126,13 @@ def prepare(recipe: Recipe) -> Prepared:
         RecipeError: If a model or a training argument cannot be used.
         DataError: If a table cannot be used.
     """
-    arguments = build_arguments(recipe)
+    may = may_validate(recipe.data.model_dump())
+    arguments = build_arguments(recipe, validated=may)  # what is wrong with them is said before the rows are built
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(recipe, trained)
+    if may and "validation" not in dataset:
+        arguments = build_arguments(recipe, validated=False)
     model = build_model(recipe, tasks, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize(dataset, tokenizer, model.config.max_length)
@@ -288,16 +292,19 @@ def build_model(
         return add_lora(model, {name: value for name, value in recipe.lora.items() if name != "keep_adapter"})
 
 
-def build_arguments(recipe: Recipe) -> MultiTaskTrainingArguments:
+def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArguments:
     """The recipe's training arguments.
+
+    Args:
+        recipe: What to do.
+        validated: Whether there are validation rows.
 
     Raises:
         RecipeError: If transformers refuses a value.
     """
-    data = recipe.data
     given = recipe.training.model_dump(exclude_unset=True)
-    settings = {**TRAINING_DEFAULTS, **(_streaming_defaults(given) if data.streaming else {}), **given}
-    if not (data.validation or data.split.validation):
+    settings = {**TRAINING_DEFAULTS, **(_streaming_defaults(given) if recipe.data.streaming else {}), **given}
+    if not validated:
         settings["eval_strategy"] = "no"
     evaluated = settings["eval_strategy"] != "no"
     settings.setdefault("use_cpu", not torch.accelerator.is_available())  # else bf16 is refused on a CPU

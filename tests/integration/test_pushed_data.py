@@ -50,6 +50,10 @@ def project(tmp_path: Path, backbone: Path) -> Path:
     return tmp_path
 
 
+# The data set brings validation rows, of which the recipe knows nothing.
+PHASES = "[{train: heads, until: no improvement of score for 1 evaluations}, {train: everything}]"
+
+
 def command(hub: HubServer, folder: Path, *words: str) -> str:
     """What a command prints in a process that knows only this Hub."""
     environment = {**hub.environment(folder / "hf"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
@@ -67,7 +71,7 @@ def test_pushed_rows_are_found_by_a_stranger_and_by_a_recipe(
     built = {name: rows.to_list() for name, rows in data.dataset.items()}
 
     command(hub, project, "scripts.data", "reviews.yaml", "--push", "tester/reviews", "--yes")
-    planned = command(hub, project, "scripts.train", "from_hub.yaml", "--dry_run")
+    planned = command(hub, project, "scripts.train", "from_hub.yaml", f"phases={PHASES}", "--dry_run")
     for name, value in hub.environment(project / "stranger").items():
         monkeypatch.setenv(name, value)
     found = run_fresh(ROWS, folder=project, online=True)
@@ -79,4 +83,5 @@ def test_pushed_rows_are_found_by_a_stranger_and_by_a_recipe(
     assert f"rows: {counts}\n" in planned
     labelled = {task: sum(row[task] is not None for row in built["train"]) for task in ("domain", "sentiment")}
     assert f"labelled in training: domain {labelled['domain']:,}, sentiment {labelled['sentiment']:,}\n" in planned
+    assert "until no improvement of score for 1 evaluations" in planned
     assert not os.path.lexists(project / "runs")

@@ -6,6 +6,7 @@ import pytest
 from datasets import Dataset
 
 from configuration import Recipe, RecipeError, load_recipe
+from configuration.consistency import may_validate
 from configuration.output import check_output
 from configuration.run import (
     TRAINING_DEFAULTS,
@@ -35,7 +36,8 @@ def write(folder: Path, rows: str = ROWS) -> Path:
 
 
 def arguments(folder: Path, *overrides: str) -> MultiTaskTrainingArguments:
-    return build_arguments(load_recipe(write(folder), [f"output_dir={folder}/run", *overrides]))
+    recipe = load_recipe(write(folder), [f"output_dir={folder}/run", *overrides])
+    return build_arguments(recipe, validated=may_validate(recipe.data.model_dump()))
 
 
 def test_a_folder_that_an_interrupted_run_left_empty_is_taken(tmp_path: Path) -> None:

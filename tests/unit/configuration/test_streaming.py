@@ -96,24 +96,24 @@ def recipe(tmp_path: Path) -> Any:
 
 
 def test_a_streamed_run_is_evaluated_and_saved_ten_times(recipe: Any) -> None:
-    arguments = build_arguments(recipe())
+    arguments = build_arguments(recipe(), validated=True)
 
     for what in ("eval", "save", "logging"):
         assert (getattr(arguments, f"{what}_strategy"), getattr(arguments, f"{what}_steps")) == ("steps", 5)
 
 
 def test_a_short_streamed_run_is_evaluated_at_every_step(recipe: Any) -> None:
-    assert build_arguments(recipe("training.max_steps=3")).eval_steps == 1
+    assert build_arguments(recipe("training.max_steps=3"), validated=True).eval_steps == 1
 
 
 def test_what_a_recipe_says_of_its_steps_holds(recipe: Any) -> None:
-    arguments = build_arguments(recipe("training.eval_steps=25", "training.save_steps=25"))
+    arguments = build_arguments(recipe("training.eval_steps=25", "training.save_steps=25"), validated=True)
 
     assert (arguments.eval_steps, arguments.save_steps, arguments.logging_steps) == (25, 25, 5)
 
 
 def test_a_streamed_run_without_validation_rows_is_not_evaluated(recipe: Any) -> None:
-    arguments = build_arguments(recipe("data.validation=[]"))
+    arguments = build_arguments(recipe("data.validation=[]"), validated=False)
 
     assert (arguments.eval_strategy, arguments.load_best_model_at_end) == ("no", False)
 
