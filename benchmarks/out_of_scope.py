@@ -1,0 +1,126 @@
+"""Refusing what is out of scope of CLINC150 by a threshold: on the score, the energy, or the distance to what was seen.
+
+python -m benchmarks.out_of_scope [--seeds 0 1 2] [--with FOLDER ...] [--without FOLDER ...]
+
+`configuration/recipes/clinc150.yaml` for each seed, with the out-of-scope rows (`oos`) in training and without them; or
+models that were trained so already, in the order of the seeds. The threshold is the one by which most `_val` rows, in
+scope and out of it, are right, as in Larson et al. 2019; then test rows are judged by it. Accuracy is that of intents
+over in-scope rows, where a refused row is wrong; recall is the share of out-of-scope rows that is refused, or answered
+with `oos`.
+
+Scores (higher is more in scope): `score`, the probability of the answer; `energy`, the log-sum-exp of the logits (Liu et
+al. 2020); `distance`, the mean cosine to the five nearest training sentences in scope (Sun et al. 2022).
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+
+from configuration import load_recipe
+from configuration.run import build_dataset, train
+from modeling_multitask.inference import encode
+from modeling_multitask.inference.predict import load, run_batches
+
+ROOT = Path(__file__).parents[1]
+RECIPE = ROOT / "configuration" / "recipes" / "clinc150.yaml"
+RESULTS = ROOT / "benchmarks" / "results" / "out_of_scope.json"
+OUT_OF_SCOPE = "oos"
+NEIGHBOURS = 5
+WITHOUT = [f"tasks.{i}.missing=[{OUT_OF_SCOPE}]" for i in (0, 1)]  # such rows have no label, and train nothing
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints and writes the figures of every seed and their means."""
+    parser = argparse.ArgumentParser(prog="benchmarks.out_of_scope")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--with", dest="trained_with", nargs="+", default=[], help="models, instead of training them")
+    parser.add_argument("--without", dest="trained_without", nargs="+", default=[], help="likewise")
+    arguments = parser.parse_args(argv)
+    rows, _ = build_dataset(load_recipe(RECIPE))
+    runs = []
+    for trained, folders in (("with", arguments.trained_with), ("without", arguments.trained_without)):
+        for i, seed in enumerate(arguments.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                model = folders[i] if folders else _train(seed, trained == "with", Path(folder))
+                runs += [{"trained": trained, "seed": seed, **each} for each in judged(model, rows)]
+            print(*map(json.dumps, runs[-3:]), sep="\n", flush=True)
+    means = _means(runs)
+    print(*map(json.dumps, means), sep="\n")
+    RESULTS.write_text(json.dumps({"runs": runs, "mean": means}, indent=2) + "\n", encoding="utf-8")
+
+
+def judged(folder: str, rows: dict[str, Dataset]) -> list[dict[str, Any]]:
+    """For each kind of score, the figures of validation and test rows by the threshold that validation chose."""
+    model, tokenizer = load(folder)
+    task = next(each for each in model.config.tasks if each.name == "intent")
+    names = rows["train"].features["intent"].names
+    ids, out = np.array([names.index(label) for label in task.labels or ()]), names.index(OUT_OF_SCOPE)
+    truth = {split: np.array(rows[split]["intent"]) for split in ("validation", "test")}
+    seen = np.flatnonzero(np.array(rows["train"]["intent"]) != out)
+    near = _unit(encode(model, rows["train"].select(seen)["text"], tokenizer=tokenizer, batch_size=64))
+    scores: dict[str, dict[str, np.ndarray]] = {"score": {}, "energy": {}, "distance": {}}
+    answers = {}
+    for split in truth:
+        texts = list(rows[split]["text"])
+        passed = run_batches(
+            model, tokenizer, texts, lambda output: zip(output.logits["intent"], output.embeddings, strict=True)
+        )
+        logits = torch.stack([each[0] for each in passed]).double() / task.temperature
+        embeddings = _unit(torch.stack([each[1] for each in passed]).numpy())
+        answers[split] = ids[logits.argmax(dim=-1).numpy()]
+        scores["score"][split] = logits.softmax(dim=-1).amax(dim=-1).numpy()
+        scores["energy"][split] = logits.logsumexp(dim=-1).numpy()
+        scores["distance"][split] = np.sort(embeddings @ near.T, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
+    found = []
+    for kind, each in scores.items():
+        least = best_threshold(each["validation"], answers["validation"], truth["validation"], out)
+        figures = {split: _figures(each[split], answers[split], truth[split], out, least) for split in truth}
+        found.append({"by": kind, "threshold": least, **figures})
+    return found
+
+
+def best_threshold(scores: np.ndarray, answers: np.ndarray, truth: np.ndarray, out: int) -> float:
+    """The score below which answers are refused so that most rows are right; the lowest of equally good ones."""
+    order = np.argsort(scores, kind="stable")
+    # By refusing one row more, from the lowest score up: an answer that was right is lost, or an out-of-scope row won.
+    gain = np.cumsum((truth == out)[order].astype(int) - (answers == truth)[order].astype(int))
+    best = int(np.argmax(np.append(0, gain)))
+    return float(scores[order[best]]) if best < len(scores) else float("inf")
+
+
+def _figures(scores: np.ndarray, answers: np.ndarray, truth: np.ndarray, out: int, least: float) -> dict[str, float]:
+    given, there = np.where(scores < least, out, answers), truth != out
+    right = given == truth
+    return {"in_scope": float(right[there].mean()), "oos_recall": float(right[~there].mean())}
+
+
+def _train(seed: int, with_out_of_scope: bool, folder: Path) -> str:
+    given = [f"seed={seed}", f"output_dir={folder}/run", *([] if with_out_of_scope else WITHOUT)]
+    return str(train(load_recipe(RECIPE, given)).folder)
+
+
+def _means(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    means = []
+    for trained, kind in dict.fromkeys((run["trained"], run["by"]) for run in runs):
+        alike = [run for run in runs if (run["trained"], run["by"]) == (trained, kind)]
+        figures = {
+            split: {name: mean(run[split][name] for run in alike) for name in ("in_scope", "oos_recall")}
+            for split in ("validation", "test")
+        }
+        means.append({"trained": trained, "by": kind, **figures})
+    return means
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What class weights do for rare classes.
+
+python -m benchmarks.rare_classes [--seeds 0 1 2] [key=value ...]
+
+All sentences about films and restaurants, negative or positive, and 90 of each about products: two of four classes hold
+4 % of the rows each. Trained without and with `class_weights: balanced`, everything else alike; the seed is that of the
+rows, the split and the training. Test rows are read once, by the checkpoint that validation chose.
+"""
+
+import argparse
+import csv
+import json
+import random
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from configuration import load_recipe
+from configuration.run import build_dataset, train
+from modeling_multitask.evaluation.figures import task_figures
+from modeling_multitask.evaluation.judged import judge
+
+ROOT = Path(__file__).parents[1]
+RECIPE = Path(__file__).parent / "rare_classes.yaml"
+REVIEWS = ROOT / "configuration" / "recipes" / "data" / "reviews.csv"
+RESULTS = ROOT / "benchmarks" / "results" / "rare_classes.json"
+RARE = 90  # rows of each rare class
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, prints and writes each run, and the means."""
+    parser = argparse.ArgumentParser(prog="benchmarks.rare_classes")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("overrides", nargs="*")
+    arguments = parser.parse_intermixed_args(argv)
+    runs = []
+    for seed in arguments.seeds:
+        for weights in ("null", "balanced"):
+            runs.append({"seed": seed, "class_weights": weights, **figures(seed, weights, arguments.overrides)})
+            print(json.dumps(runs[-1]), flush=True)
+    means = {
+        weights: mean(run["macro_f1"][0] for run in runs if run["class_weights"] == weights)
+        for weights in ("null", "balanced")
+    }
+    print(json.dumps(means))
+    content = {"overrides": arguments.overrides, "runs": runs, "mean_macro_f1": means}
+    RESULTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def figures(seed: int, weights: str, overrides: list[str]) -> dict[str, Any]:
+    """The recall of each class, and accuracy and macro-F1 with their intervals, on the test rows."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_rows(folder / "rows.csv", seed)
+        (folder / RECIPE.name).write_text(RECIPE.read_text(encoding="utf-8"), encoding="utf-8")
+        given = [f"tasks.0.class_weights={weights}", f"seed={seed}", f"output_dir={folder}/run", *overrides]
+        recipe = load_recipe(folder / RECIPE.name, given)
+        run = train(recipe)
+        rows, _ = build_dataset(recipe)
+        judged = judge(run.model, rows["test"], run.tokenizer)
+        found = task_figures(judged.tasks[0], judged.decisions["kind"], judged.labels["kind"])
+    return {
+        "recall": {label: each.recall for label, each in found.classes.items()},
+        "support": {label: each.support for label, each in found.classes.items()},
+        "accuracy": found.figures["accuracy"],
+        "macro_f1": found.figures["macro_f1"],
+    }
+
+
+def write_rows(path: Path, seed: int) -> None:
+    """The table: text and kind."""
+    with REVIEWS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = [(row["text"], row["sentiment"]) for row in rows if row["domain"] != "product"]
+    for sentiment in ("negative", "positive"):
+        products = [row["text"] for row in rows if (row["domain"], row["sentiment"]) == ("product", sentiment)]
+        kept += [(text, f"product {sentiment}") for text in random.Random(seed).sample(products, RARE)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "kind"])
+        writer.writerows(kept)
+
+
+if __name__ == "__main__":
+    main()
