@@ -8,8 +8,8 @@ scope and out of it, are right, as in Larson et al. 2019; then test rows are jud
 over in-scope rows, where a refused row is wrong; recall is the share of out-of-scope rows that is refused, or answered
 with `oos`.
 
-Scores (higher is more in scope): `score`, the probability of the answer; `energy`, the log-sum-exp of the logits (Liu et
-al. 2020); `distance`, the mean cosine to the five nearest training sentences in scope (Sun et al. 2022).
+Scores, higher where more in scope: `score`, the probability of the answer; `energy`, the log-sum-exp of the logits (Liu
+et al. 2020); `distance`, the mean cosine to the five nearest training sentences in scope (Sun et al. 2022).
 """
 
 import argparse

@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> None:
         print(f"split {number}: {accuracies[-1]:.4f}", flush=True)
     print(f"mean: {mean(accuracies):.4f}")
     if not arguments.validation:
-        _note(Path(arguments.backbone).name, arguments.overrides, arguments.splits, accuracies)
+        name = Path(arguments.backbone).name if Path(arguments.backbone).is_dir() else arguments.backbone
+        _note(name, arguments.overrides, arguments.splits, accuracies)
 
 
 def split(rows: list[dict[str, str]], number: int, *, validation: bool) -> tuple[list, list]:

@@ -98,7 +98,8 @@ def _given_problems(tasks: list[Content], content: Content) -> list[str]:
     for i, task in enumerate(tasks):
         before = {str(each.get("name")): each for each in tasks[:i]}
         if (problem := task_given_problem(task, before)) is not None:
-            problems.append(f"tasks[{i}].given.{problem}")
+            problems.append(f"tasks[{i}].given.{problem[0]}: {problem[1]}")
+            continue
         given = _table(task.get("given"))
         if streamed and given and not (given.get("labels") or given.get("parents")):
             problems.append(f"tasks[{i}].given: parents are read from the rows, and these are streamed; write them")

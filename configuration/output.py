@@ -20,7 +20,7 @@ from .recipe import Recipe
 logger = logging.get_logger(__name__)
 
 # Words that may change when a run is resumed.
-_FREE_TO_CHANGE = {"resume", "output_dir", "examples"}
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report"}
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
@@ -64,7 +64,7 @@ def start_output(recipe: Recipe) -> None:
     """Makes `output_dir`, without what another run has left there, and notes the recipe in it."""
     folder = Path(recipe.output_dir)
     if not recipe.resume:
-        for name in ("checkpoints", "model", "adapter"):
+        for name in ("checkpoints", "model", "adapter", "report"):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / "results.json").unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)

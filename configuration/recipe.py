@@ -144,7 +144,7 @@ class GivenRecipe(_Words):
 
     task: str
     labels: Annotated[list[Label], Field(min_length=1)] | None = None
-    parents: dict[Label, Label] | None = None
+    parents: Annotated[dict[Label, Label], Field(min_length=1)] | None = None
 
 
 class TaskRecipe(_Words):
@@ -285,6 +285,7 @@ class Recipe(_Words):
     balancing: Balancing = "sum"
     conflict: Literal["log"] | None = None
     calibrate: Annotated[list[Method], BeforeValidator(_as_list)] = ["temperature"]
+    report: bool = True
     freeze: Parts = ["none"]
     learning_rates: Rates | None = None
     phases: list[Annotated[PhaseRecipe, _buildable(parse_phase)]] | None = None

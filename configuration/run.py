@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset, IterableDataset
 from huggingface_hub.errors import StrictDataclassError
@@ -16,12 +17,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.columns import TEXT, TEXT_PAIR
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
+from modeling_multitask.evaluation.judged import Judged, row_texts
+from modeling_multitask.evaluation.report import make_report, write_report
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.class_weights import BALANCED, with_resolved_weights
-from modeling_multitask.training.conditions import with_condition
+from modeling_multitask.training.conditions import counted_rows, with_condition
 from modeling_multitask.training.growing import grow, inherited_tasks
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
@@ -115,8 +118,21 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
+        write_reports(recipe, prepared.rows, answers, model.config.tasks)
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
     return Run(output_dir / "model", results, counts, model, tokenizer)
+
+
+def write_reports(recipe: Recipe, rows: Rows, answers: dict[str, Answers], tasks: list[TaskConfig]) -> None:
+    """Writes the report on the test rows, or on those of validation if there are no others, beside the model."""
+    split = next((name for name in ("test", "validation") if name in answers), None)
+    if split is None or not recipe.report:
+        return
+    logits, labels = answers[split]
+    lengths = np.array([len(ids) for ids in rows[split]["input_ids"]])
+    judged = Judged(tasks, row_texts(rows[split]), logits, labels, lengths)
+    folder = Path(recipe.output_dir)
+    write_report(make_report(judged, name=folder.name, split=split), folder / "report")
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -212,15 +228,21 @@ def _with_what_waited(tasks: list[TaskConfig], recipe: Recipe, rows: Dataset | I
     """The tasks with the weights and conditions that could not be before the training rows were known."""
     known = {task.name: task for task in tasks}
     seen = rows if isinstance(rows, Dataset) else None
-    weighted = [
-        with_resolved_weights(task, rows, class_weights=words.class_weights, pos_weight=words.pos_weight)
-        for task, words in zip(tasks, recipe.tasks, strict=True)
-    ]
-    return [
+    conditional = [
         with_condition(task, known[words.given.task], seen, GivenConfig(**words.given.model_dump()))
         if words.given is not None
         else task
-        for task, words in zip(weighted, recipe.tasks, strict=True)
+        for task, words in zip(tasks, recipe.tasks, strict=True)
+    ]
+    counted = {} if seen is None else counted_rows(seen, conditional)
+    return [
+        with_resolved_weights(
+            task,
+            rows if seen is None or task.given is None else seen.select(np.flatnonzero(counted[task.name])),
+            class_weights=words.class_weights,
+            pos_weight=words.pos_weight,
+        )
+        for task, words in zip(conditional, recipe.tasks, strict=True)
     ]
 
 
@@ -369,10 +391,10 @@ def evaluate(trainer: MultiTaskTrainer, rows: Dataset) -> dict[str, Any]:
 
 
 def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
-    """By task name, how many rows have a label for it; `None` if the rows are streamed."""
+    """By task name, how many rows have a label for it that counts; `None` if the rows are streamed."""
     if not isinstance(rows, Dataset):
         return dict.fromkeys(task.name for task in tasks)
-    return {task.name: sum(label is not None for label in rows[task.name]) for task in tasks}
+    return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
 
 
 @contextmanager

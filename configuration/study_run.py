@@ -1,0 +1,123 @@
+"""One run of a study, in a process of its own: trains, and writes down what came of it and what it cost.
+
+python -m configuration.study_run RECIPE key=value ...
+"""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modeling_multitask import MultiTaskTrainer
+from modeling_multitask.evaluation.study import Outcome
+from modeling_multitask.training.freezing import trained_parameters
+
+from .recipe import Recipe, load_recipe
+from .run import train
+
+RECORD = "run.json"
+
+
+@dataclass
+class Cost:
+    """What training has taken so far; all 0 where nothing trained."""
+
+    parameters: int = 0
+    seconds: float = 0.0
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Trains a recipe; what goes wrong is the last line on stderr."""
+    path, parent, *overrides = sys.argv[1:] if argv is None else argv
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    run(load_recipe(path, overrides))
+
+
+def run(recipe: Recipe) -> Outcome:
+    """Trains a recipe, writes the record of it into its `output_dir`, and takes away model and checkpoints."""
+    with watch_training() as cost:
+        results = train(recipe, force=True).results
+    outcome = Outcome(recipe.seed, results, cost.parameters, cost.seconds, peak_memory())
+    folder = Path(recipe.output_dir)
+    partial = folder / f"{RECORD}.partial"
+    partial.write_text(json.dumps({"recipe": plain(recipe), "outcome": asdict(outcome)}, indent=2), encoding="utf-8")
+    partial.replace(folder / RECORD)
+    for name in ("model", "checkpoints", "adapter"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return outcome
+
+
+def read_outcome(recipe: Recipe) -> Outcome | None:
+    """What this very recipe's run has written down; `None` if it has not, or the recipe was another."""
+    try:
+        record = json.loads((Path(recipe.output_dir) / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Outcome(**record["outcome"]) if record["recipe"] == plain(recipe) else None
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """What decides a run's figures, as JSON has it."""
+    content: dict[str, Any] = json.loads(recipe.model_dump_json(exclude={"output_dir", "examples", "resume"}))
+    return content
+
+
+@contextmanager
+def watch_training() -> Iterator[Cost]:
+    """Notes what `MultiTaskTrainer.train` takes while this lasts: of the process, which trains nothing else."""
+    cost, original = Cost(), MultiTaskTrainer.train
+
+    def watched(trainer: MultiTaskTrainer, *args: Any, **kwargs: Any) -> Any:
+        cost.parameters = most_trained(trainer)
+        start = time.perf_counter()
+        try:
+            return original(trainer, *args, **kwargs)
+        finally:
+            cost.seconds += time.perf_counter() - start
+
+    MultiTaskTrainer.train = watched
+    try:
+        yield cost
+    finally:
+        MultiTaskTrainer.train = original
+
+
+def most_trained(trainer: MultiTaskTrainer) -> int:
+    """How many numbers train in the phase that trains most."""
+    model, phases = trainer.model, trainer.phases
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    names = [trained_parameters(model, phase.train, phase.freeze) & phases.trainable for phase in phases.phases]
+    return max(sum(sizes[name] for name in each) for each in names)
+
+
+def peak_memory() -> float:
+    """The most this process has held, in MiB: of the GPU where there is one, else of the machine."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    status = Path("/proc/self/status")
+    if status.is_file():  # on Linux `getrusage` counts what the parent held when it started this one
+        peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / 2**10
+    resource = importlib.import_module("resource")  # Windows has none
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the study that started it is gone, else two could write into one folder."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
