@@ -1,10 +1,11 @@
 """Where the answers to one task go wrong.
 
-Shapes: N labelled rows, C classes of one task, M entries: the labelled rows, or the labelled positions of several labels.
+Shapes: N labelled rows, C classes of one task, M rows or labelled positions of several labels.
 """
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Confusion(NamedTuple):
         answer: What is given for it; of several labels `given` or `not given`.
         rows: How many.
         share: Of the rows with that label.
-        examples: The texts with the largest losses.
+        examples: The texts with the largest losses, as `shown_text` has them.
     """
 
     label: str
@@ -66,7 +67,7 @@ class Confusion(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Some of the labelled rows, and the task's main figure on them."""
+    """Some of the labelled rows, with the task's main figure on them."""
 
     name: str
     rows: int
@@ -97,13 +98,7 @@ class TaskErrors:
 
 
 def task_errors(
-    judged: Judged,
-    task: TaskConfig,
-    *,
-    most: int = 20,
-    examples: int = 3,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
+    judged: Judged, task: TaskConfig, *, most: int = 20, examples: int = 3, seed: int = 0, resamples: int = RESAMPLES
 ) -> TaskErrors:
     """Where the answers to a task go wrong, over the rows that have a label for it.
 
@@ -122,23 +117,20 @@ def task_errors(
     rows = np.flatnonzero(_labelled_rows(judged, task))
     if len(rows) == 0:
         return TaskErrors(task, [], [], main, [], [], [])
-    labels = judged.labels[task.name][rows]
-    decision = Decision(*(each[rows] for each in judged.decisions[task.name]))
+    labels, decision = judged.labels[task.name][rows], _part(judged.decisions[task.name], rows)
+    present = labelled(torch.from_numpy(labels), task.problem_type).numpy()
     losses = entry_losses(task, judged.logits[task.name][rows], labels)
-    texts = [shown_text(judged.texts[row]) for row in rows]
+    own = _Labelled(task, rows, [shown_text(judged.texts[row]) for row in rows], labels, present, decision, losses)
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
-        slices = []
-        for name, there in parts.items():
-            part = Decision(*(each[there] for each in decision))
-            found = task_figures(task, part, labels[there], seed=seed, resamples=resamples)
-            slices.append(Slice(name, found.rows, found.figures[main]))
-        return slices
+        figures = partial(task_figures, task, only=main, seed=seed, resamples=resamples)
+        found = {name: figures(_part(decision, there), labels[there]) for name, there in parts.items()}
+        return [Slice(name, each.rows, each.figures[main]) for name, each in found.items()]
 
     return TaskErrors(
         task,
-        [row._replace(row=int(rows[row.row])) for row in _worst(task, texts, decision, labels, losses)[:most]],
-        _confusions(_entries(task, decision, labels, losses), texts, most, examples),
+        _worst(own, most),
+        [] if task.problem_type == "regression" else _confusions(_entries(own), own.texts, most, examples),
         main,
         measured(_by_length(judged.lengths[rows])),
         measured(_by_source(judged.sources, rows)),
@@ -164,8 +156,7 @@ def entry_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np
         numbers = numbers / task.temperature
     numbers = numbers.reshape(truth.numel(), -1)  # (M, ...), one logit for each position of several labels
     each = vmap(lambda logit, label: masked_loss(logit[None], label[None], plain))(numbers, truth.reshape(-1))
-    losses: np.ndarray = each.reshape(truth.shape).numpy()
-    return losses
+    return each.reshape(truth.shape).numpy()
 
 
 def shown_text(text: Text) -> str:
@@ -173,45 +164,52 @@ def shown_text(text: Text) -> str:
     return text if isinstance(text, str) else " | ".join(text)
 
 
+class _Labelled(NamedTuple):
+    """The rows that have a label for a task: (N,), or (N, C) of several labels, and `rows` among all."""
+
+    task: TaskConfig
+    rows: np.ndarray
+    texts: list[str]
+    labels: np.ndarray
+    present: np.ndarray
+    decision: Decision
+    losses: np.ndarray
+
+
 def _labelled_rows(judged: Judged, task: TaskConfig) -> np.ndarray:
-    """Which rows have a label for the task, or one of several; one truth value for each of all rows."""
-    labels = judged.labels[task.name]
-    rows: np.ndarray = _present(labels, task).reshape(len(labels), -1).any(axis=1)
-    return rows
+    """Which of all rows have a label for the task, or one of several."""
+    present = labelled(torch.from_numpy(judged.labels[task.name]), task.problem_type)
+    return present.reshape(len(present), -1).any(dim=1).numpy()
 
 
-def _present(labels: np.ndarray, task: TaskConfig) -> np.ndarray:
-    present: np.ndarray = labelled(torch.from_numpy(labels), task.problem_type).numpy()
-    return present
+def _part(decision: Decision, there: np.ndarray) -> Decision:
+    return Decision(*(each[there] for each in decision))
 
 
-def _worst(
-    task: TaskConfig, texts: list[str], decision: Decision, labels: np.ndarray, losses: np.ndarray
-) -> list[WorstRow]:
-    """All labelled rows, the largest loss first, by their place among these."""
-    present = _present(labels, task)
-    of_rows = losses.reshape(len(losses), -1).sum(axis=1) / present.reshape(len(present), -1).sum(axis=1)
-    scores = _answer_scores(task, decision, present)
+def _worst(own: _Labelled, most: int) -> list[WorstRow]:
+    count = len(own.rows)
+    losses = own.losses.reshape(count, -1).sum(axis=1) / own.present.reshape(count, -1).sum(axis=1)
+    scores = _answer_scores(own)
     return [
         WorstRow(
-            row=row,
-            text=texts[row],
-            label=_words(task, labels[row], present[row]),
-            answer=_words(task, decision.chosen[row], present[row]),
-            score=float(scores[row]),
-            loss=float(of_rows[row]),
+            row=int(own.rows[i]),
+            text=own.texts[i],
+            label=_words(own.task, own.labels[i], own.present[i]),
+            answer=_words(own.task, own.decision.chosen[i], own.present[i]),
+            score=float(scores[i]),
+            loss=float(losses[i]),
         )
-        for row in np.argsort(-of_rows, kind="stable").tolist()
+        for i in np.argsort(-losses, kind="stable")[:most]
     ]
 
 
-def _answer_scores(task: TaskConfig, decision: Decision, present: np.ndarray) -> np.ndarray:
+def _answer_scores(own: _Labelled) -> np.ndarray:
     """The probability, by the model itself, that an answer is right; (N,)."""
-    scores, chosen = decision.scores.astype(float), decision.chosen
-    if task.problem_type == "regression":
+    scores, chosen = own.decision.scores.astype(float), own.decision.chosen
+    if own.task.problem_type == "regression":
         return np.full(len(scores), np.nan)
-    if task.problem_type == "multi_label_classification":
-        return np.where(present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
+    if own.task.problem_type == "multi_label_classification":
+        return np.where(own.present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
     given = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
     return np.where(chosen == NOT_ASKED, 1 - scores.sum(axis=1), given)
 
@@ -226,16 +224,7 @@ def _words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
 
 
 class _Entries(NamedTuple):
-    """What is right or wrong by itself.
-
-    Args:
-        rows: (M,) the row of each, among the labelled ones.
-        truth: (M,) an index into `truth_words`.
-        given: (M,) an index into `given_words`, the same as the truth's if the answer is right.
-        losses: (M,).
-        truth_words: What can be true.
-        given_words: What can be given; the last is also index -1, which is `NOT_ASKED`.
-    """
+    """What is right, where `given` is `truth`, or wrong by itself, (M,) each; `NOT_ASKED` is the last of the words."""
 
     rows: np.ndarray
     truth: np.ndarray
@@ -245,17 +234,14 @@ class _Entries(NamedTuple):
     given_words: list[str]
 
 
-def _entries(task: TaskConfig, decision: Decision, labels: np.ndarray, losses: np.ndarray) -> _Entries:
-    names = task.labels or []
-    if task.problem_type == "regression":
-        none = np.empty(0, dtype=int)
-        return _Entries(none, none, none, none, [], [])
-    if task.problem_type == "multi_label_classification":
-        rows, places = np.nonzero(_present(labels, task))
-        truth, given = 2 * places + labels[rows, places], 2 * places + decision.chosen[rows, places]
+def _entries(own: _Labelled) -> _Entries:
+    names, chosen = own.task.labels or [], own.decision.chosen
+    if own.task.problem_type == "multi_label_classification":
+        rows, places = np.nonzero(own.present)
+        truth, given = 2 * places + own.labels[rows, places], 2 * places + chosen[rows, places]
         truth_words = [f"{verb} {name}" for name in names for verb in ("lacks", "has")]
-        return _Entries(rows, truth, given, losses[rows, places], truth_words, ["not given", "given"] * len(names))
-    return _Entries(np.arange(len(labels)), labels, decision.chosen, losses, names, [*names, UNASKED])
+        return _Entries(rows, truth, given, own.losses[rows, places], truth_words, ["not given", "given"] * len(names))
+    return _Entries(np.arange(len(chosen)), own.labels, chosen, own.losses, names, [*names, UNASKED])
 
 
 def _confusions(entries: _Entries, texts: list[str], most: int, examples: int) -> list[Confusion]:
@@ -281,14 +267,12 @@ def _by_length(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Bins of about as many rows each; rows of the same length are never parted."""
     ends = np.quantile(lengths, np.arange(1, LENGTH_BINS + 1) / LENGTH_BINS, method="inverted_cdf")
     places = np.searchsorted(np.unique(ends), lengths)  # an end belongs to the bin that it ends
-    bins = [np.flatnonzero(places == place) for place in np.unique(places)]
-    return {_length_name(int(lengths[there].min()), int(lengths[there].max())): there for there in bins}
-
-
-def _length_name(least: int, greatest: int) -> str:
-    if least == greatest:
-        return f"{least} token{'s' if least != 1 else ''}"
-    return f"{least} to {greatest} tokens"
+    names = {}
+    for place in np.unique(places):
+        least, greatest = lengths[places == place].min(), lengths[places == place].max()
+        words = f"{least} to {greatest} tokens" if least < greatest else f"{least} token{'s' if least != 1 else ''}"
+        names[words] = np.flatnonzero(places == place)
+    return names
 
 
 def _by_source(sources: list[str], rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -296,17 +280,16 @@ def _by_source(sources: list[str], rows: np.ndarray) -> dict[str, np.ndarray]:
     if len(names) < 2:
         return {}
     own = np.array(sources)[rows]
-    return {name: np.flatnonzero(own == name) for name in names if (own == name).any()}
+    return {name: np.flatnonzero(own == name) for name in names if name in own}
 
 
 def _by_pattern(judged: Judged, rows: np.ndarray) -> dict[str, np.ndarray]:
     there = np.stack([_labelled_rows(judged, task)[rows] for task in judged.tasks], axis=1)  # (N, tasks)
-    patterns, places, counts = np.unique(there, axis=0, return_inverse=True, return_counts=True)
-    if len(patterns) < 2:
+    own = np.array([_pattern_name([t.name for t, has in zip(judged.tasks, row, strict=True) if has]) for row in there])
+    counts = Counter(own.tolist())
+    if len(counts) < 2:
         return {}
-    names = [_pattern_name([task.name for task, has in zip(judged.tasks, row, strict=True) if has]) for row in patterns]
-    order = np.argsort(-counts, kind="stable")[:MOST_PATTERNS]
-    return {names[i]: np.flatnonzero(places == i) for i in order}
+    return {name: np.flatnonzero(own == name) for name, _ in counts.most_common(MOST_PATTERNS)}
 
 
 def _pattern_name(tasks: list[str]) -> str:

@@ -5,7 +5,7 @@ Shapes: N labelled rows, C classes of one task, R resamples.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from datasets_builder.extras import import_extra
 
 from ..answers_multitask import NOT_ASKED, Decision
 from ..losses_multitask import labelled
-from ..tasks_multitask import TaskConfig
+from ..tasks_multitask import ONE_LABEL, TaskConfig
 from ..training.metrics import spearman
+
+OfRows = Callable[[np.ndarray], float]  # a figure of the rows of these numbers
 
 RESAMPLES = 1_000
 LEVEL = 0.95
@@ -62,7 +64,13 @@ class TaskFigures:
 
 
 def task_figures(
-    task: TaskConfig, decision: Decision, labels: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+    task: TaskConfig,
+    decision: Decision,
+    labels: np.ndarray,
+    *,
+    only: str | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> TaskFigures:
     """All figures of one task over the rows that have a label for it.
 
@@ -70,6 +78,7 @@ def task_figures(
         task: The task.
         decision: Of all rows, as arrays; see `decide_arrays`.
         labels: As in a batch, missing ones among them.
+        only: The name of a figure, if the others are not wanted.
         seed: Of the resampling.
         resamples: R.
     """
@@ -79,20 +88,45 @@ def task_figures(
     if count == 0:
         return TaskFigures(task, 0, len(labels))
     labels, present = labels[rows], present[rows]
-    scores, answers, resample = decision.scores[rows], decision.chosen[rows], _Resampler(count, seed, resamples)
+    scores, answers = decision.scores[rows], decision.chosen[rows]
+    if task.problem_type in ONE_LABEL:
+        confusion = _confusion(labels, answers, len(task.labels or ()))
+        measures = _ORDERED if task.problem_type == "ordinal_regression" else _OF_CONFUSION
+        figures = _of_confusion(confusion, _wanted(measures, only), seed, resamples)
+        return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
     if task.problem_type == "regression":
-        return TaskFigures(task, count, len(rows), _of_numbers(answers, labels, resample))
-    if task.problem_type == "multi_label_classification":
-        figures = _of_positions(answers, scores, labels, present, resample)
-        return TaskFigures(task, count, len(rows), figures, _positions(task, answers, labels, present))
-    confusion = _confusion(labels, answers, len(task.labels or ()))
-    metrics = _ORDERED if task.problem_type == "ordinal_regression" else _OF_CONFUSION
+        of_rows, classes = _of_numbers(answers, labels), {}
+    else:
+        of_rows = _of_positions(answers, scores, labels, present)
+        classes = _positions(task, answers, labels, present)
+    resample = _Resampler(count, seed, resamples)
+    figures = {name: resample(measure) for name, measure in _wanted(of_rows, only).items()}
+    return TaskFigures(task, count, len(rows), figures, classes)
 
-    def resampled(measure: Callable[[np.ndarray], float]) -> Figure:
-        return resample(lambda drawn: measure(_confusion(labels[drawn], answers[drawn], len(confusion))))
 
-    figures = {name: resampled(measure) for name, measure in metrics.items()}
-    return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
+def _wanted(measures: dict[str, Any], only: str | None) -> dict[str, Any]:
+    return measures if only is None else {only: measures[only]}
+
+
+def _of_confusion(
+    confusion: np.ndarray, measures: dict[str, Callable[[np.ndarray], float]], seed: int, resamples: int
+) -> dict[str, Figure]:
+    """Rows drawn with replacement are cells of the matrix drawn by their counts."""
+    cells, rows = np.flatnonzero(confusion), confusion.sum()
+    counts = np.random.default_rng(seed).multinomial(rows, confusion.flat[cells] / rows, size=resamples)
+    values = np.empty((resamples, len(measures)))
+    drawn = np.zeros_like(confusion)
+    for i, each in enumerate(counts):
+        drawn.flat[cells] = each
+        values[i] = [measure(drawn) for measure in measures.values()]
+    columns = zip(measures.items(), values.T, strict=True)
+    return {name: _figure(measure(confusion), drawn_values) for (name, measure), drawn_values in columns}
+
+
+def _figure(value: float, drawn: np.ndarray) -> Figure:
+    there = drawn[~np.isnan(drawn)]
+    low, high = np.quantile(there, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if len(there) else (np.nan, np.nan)
+    return Figure(value, float(low), float(high))
 
 
 class _Resampler:
@@ -103,9 +137,8 @@ class _Resampler:
 
     def __call__(self, measure: Callable[[np.ndarray], float]) -> Figure:
         rng = np.random.default_rng(self._seed)
-        values = [measure(rng.integers(self._rows, size=self._rows)) for _ in range(self._resamples)]
-        low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return Figure(measure(np.arange(self._rows)), float(low), float(high))
+        drawn = np.array([measure(rng.integers(self._rows, size=self._rows)) for _ in range(self._resamples)])
+        return _figure(measure(np.arange(self._rows)), drawn)
 
 
 def _confusion(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
@@ -143,9 +176,11 @@ def _quadratic_kappa(confusion: np.ndarray) -> float:
 
 
 def _rank_error(confusion: np.ndarray) -> float:
+    """NaN where no row has an answer."""
     confusion = confusion[:, :-1]
     ranks = np.arange(len(confusion))
-    return float((np.abs(ranks[:, None] - ranks) * confusion).sum() / max(confusion.sum(), 1))
+    errors = (np.abs(ranks[:, None] - ranks) * confusion).sum()
+    return float(errors / confusion.sum()) if confusion.any() else float("nan")
 
 
 _OF_CONFUSION: dict[str, Callable[[np.ndarray], float]] = {
@@ -164,18 +199,18 @@ def _classes(task: TaskConfig, confusion: np.ndarray) -> dict[str, ClassFigures]
     }
 
 
-def _of_numbers(answers: np.ndarray, labels: np.ndarray, resample: _Resampler) -> dict[str, Figure]:
+def _of_numbers(answers: np.ndarray, labels: np.ndarray) -> dict[str, OfRows]:
     errors = answers - labels
     return {
-        "mae": resample(lambda rows: float(np.abs(errors[rows]).mean())),
-        "rmse": resample(lambda rows: float(np.sqrt(np.square(errors[rows]).mean()))),
-        "spearman": resample(lambda rows: spearman(answers[rows], labels[rows])),
+        "mae": lambda rows: float(np.abs(errors[rows]).mean()),
+        "rmse": lambda rows: float(np.sqrt(np.square(errors[rows]).mean())),
+        "spearman": lambda rows: spearman(answers[rows], labels[rows]),
     }
 
 
 def _of_positions(
-    answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, present: np.ndarray, resample: _Resampler
-) -> dict[str, Figure]:
+    answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, present: np.ndarray
+) -> dict[str, OfRows]:
     average_precision = import_extra("sklearn.metrics", extra="train").average_precision_score
 
     def counts(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -197,10 +232,10 @@ def _of_positions(
         return float(np.mean(values)) if values else float("nan")
 
     return {
-        "accuracy": resample(lambda rows: float((answers == labels)[rows][present[rows]].mean())),
-        "micro_f1": resample(micro),
-        "macro_f1": resample(macro),
-        "average_precision": resample(mean_average_precision),
+        "accuracy": lambda rows: float((answers == labels)[rows][present[rows]].mean()),
+        "micro_f1": micro,
+        "macro_f1": macro,
+        "average_precision": mean_average_precision,
     }
 
 

@@ -1,5 +1,6 @@
 """Figures of a report: those of scikit-learn and scipy on the labelled rows, with intervals around them."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,10 @@ from scipy import stats
 from sklearn import metrics
 
 from modeling_multitask import TaskConfig
+from modeling_multitask.answers_multitask import NOT_ASKED, Decision
 from modeling_multitask.evaluation.figures import task_figures as measured_figures
+from modeling_multitask.tasks_multitask import GivenConfig
+from modeling_multitask.training.metrics import decide_arrays, multi_task_metrics
 from tests.deciding import decision_of, predicted
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone", "never"])
@@ -125,3 +129,76 @@ def test_a_task_without_labelled_rows_has_no_figures() -> None:
     found = task_figures(TOPIC, decision_of(TOPIC, np.zeros((3, 4), np.float32)), np.full(3, -100))
 
     assert (found.rows, found.all_rows, found.figures, found.classes) == (0, 3, {}, {})
+
+
+def unanswered(task: TaskConfig, share: float) -> tuple[Decision, np.ndarray, np.ndarray]:
+    """A decision in which so many rows have no answer; the labels, and which are there."""
+    logits, labels, there = rows_of(task)
+    decision = decision_of(task, logits)
+    asked = np.random.default_rng(1).random(len(labels)) >= share
+    return Decision(decision.scores, np.where(asked, decision.chosen, NOT_ASKED), asked), labels, there
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, GRADE], ids=lambda task: task.name)
+def test_the_last_column_of_the_confusion_is_that_of_rows_without_an_answer(task: TaskConfig) -> None:
+    decision, labels, there = unanswered(task, 0.3)
+    truth, answers = labels[there], decision.chosen[there]
+    ids = range(len(task.labels))
+
+    confusion = task_figures(task, decision, labels).confusion
+
+    assert confusion.sum() == there.sum()
+    assert confusion[:, -1].tolist() == [((truth == label) & (answers == NOT_ASKED)).sum() for label in ids]
+    answered = answers != NOT_ASKED
+    assert (confusion[:, :-1] == metrics.confusion_matrix(truth[answered], answers[answered], labels=ids)).all()
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, GRADE], ids=lambda task: task.name)
+def test_rows_without_an_answer_are_wrong_in_the_figures_of_scikit_learn(task: TaskConfig) -> None:
+    decision, labels, there = unanswered(task, 0.3)
+    truth, answers = labels[there], decision.chosen[there]
+    occurring = sorted({*truth, *answers} - {NOT_ASKED})
+
+    found = task_figures(task, decision, labels)
+
+    assert found.figures["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
+    for average in ("macro", "weighted"):
+        expected = metrics.f1_score(truth, answers, average=average, labels=occurring)
+        assert found.figures[f"{average}_f1"].value == pytest.approx(expected)
+    recalls = metrics.recall_score(truth, answers, average=None, labels=occurring, zero_division=0)
+    assert [found.classes[task.labels[i]].recall for i in occurring] == pytest.approx(recalls)
+
+
+def test_errors_of_ranks_are_those_of_the_rows_with_an_answer() -> None:
+    decision, labels, there = unanswered(GRADE, 0.3)
+    answered = there & (decision.chosen != NOT_ASKED)
+    truth, answers = labels[answered], decision.chosen[answered]
+
+    figures = task_figures(GRADE, decision, labels).figures
+
+    assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
+    kappa = metrics.cohen_kappa_score(truth, answers, labels=range(4), weights="quadratic")
+    assert figures["quadratic_kappa"].value == pytest.approx(kappa)
+
+
+def test_where_no_row_has_an_answer_nothing_is_right_and_no_error_is_known() -> None:
+    figures = task_figures(GRADE, *unanswered(GRADE, 1.0)[:2]).figures
+
+    assert [figures[name].value for name in ("accuracy", "macro_f1", "weighted_f1", "quadratic_kappa")] == [0.0] * 4
+    assert np.isnan(figures["mae"]).all()
+
+
+def test_the_figures_of_a_dependent_task_are_those_of_training() -> None:
+    logits, labels, _ = rows_of(TOPIC)
+    parent = TaskConfig("asked", "binary_classification", labels=["no", "yes"])
+    child = replace(TOPIC, given=GivenConfig("asked", labels=["yes"]))
+    asked = np.random.default_rng(1).normal(size=(len(labels), 1))
+    both = {"asked": asked, "topic": logits}
+
+    found = task_figures(child, decide_arrays(both, [parent, child])["topic"], labels).figures
+
+    truths = {"asked": np.full(len(labels), -100), "topic": labels}
+    expected = multi_task_metrics(both, truths, [parent, child])["topic"]
+    assert {name: found[name].value for name in ("accuracy", "macro_f1")} == pytest.approx(
+        {name: expected[name] for name in ("accuracy", "macro_f1")}
+    )
