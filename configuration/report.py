@@ -8,6 +8,7 @@ from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.columns import SOURCE
+from datasets_builder.extras import import_extra
 from datasets_builder.sources import FORMATS, open_tables
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import row_texts
@@ -40,14 +41,29 @@ class Rows:
     notes: list[str] = field(default_factory=list)
 
 
-def check_data(data: Path, *, needs_recipe: bool = False) -> None:
+def check_data(data: Path) -> None:
     """Raises a `DataError` if there is no such file, or it is neither a recipe nor a table."""
     if not data.is_file():
         raise DataError(f"{data}: no such file")
     if data.suffix.lower() not in RECIPES + TABLES:
         raise DataError(f"{data}: neither a recipe ({', '.join(RECIPES)}) nor a table ({', '.join(TABLES)})")
-    if needs_recipe and data.suffix.lower() not in RECIPES:
+
+
+def check_label_issues(data: Path) -> Recipe:
+    """The recipe in whose training rows issues of labels are sought.
+
+    Raises:
+        DataError: If the file is no recipe.
+        RecipeError: If it cannot be read, or its training rows are streamed.
+        ImportError: If cleanlab is not installed.
+    """
+    if data.suffix.lower() not in RECIPES:
         raise DataError(f"{data}: issues of labels are sought in the training rows of a recipe, and this is a table")
+    recipe = load_recipe(data)
+    if recipe.data.streaming:
+        raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
+    import_extra("cleanlab.rank", extra="errors")
+    return recipe
 
 
 def rows_to_judge(
@@ -76,13 +92,14 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
 
     They are judged by the encoder that the recipe starts from: one that was trained on them would find them right.
 
+    Args:
+        recipe: As `check_label_issues` lets it pass.
+
     Raises:
-        RecipeError: If the encoder cannot be had, or training rows are streamed.
+        RecipeError: If the encoder cannot be had.
         DataError: If a table cannot be used.
         ImportError: If cleanlab or scikit-learn is not installed.
     """
-    if recipe.data.streaming:
-        raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
     trained, tokenizer = load_start(recipe)
     dataset, tasks = build_dataset(recipe, trained)
     model = build_model(recipe.model_copy(update={"lora": None}), tasks, trained)

@@ -19,6 +19,7 @@ SHOWN_OF_MANY = 20
 _MOST_COUNTS = 1_000  # dots of a scatter that are drawn one by one at full strength
 _MAX_LABEL = 26  # letters of a label
 _BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"  # told apart by the colour-blind as well
+_WRONG = "#A33B00"  # orange that is read on blue as well
 _OTHERS, _NO_ANSWER = "all others", "not asked"
 
 
@@ -43,8 +44,8 @@ class Matrix(NamedTuple):
 def draw_confusion(labels: list[str], confusion: np.ndarray) -> bytes:
     """A confusion matrix; coloured by the share of each true class, so that rare classes are seen as well.
 
-    Of more than `MOST_CLASSES` only the `SHOWN_OF_MANY` that are in most errors have a line and a column, in which those
-    stand side by side that are taken for each other.
+    Of more than `MOST_CLASSES` only the `SHOWN_OF_MANY` that are in most errors have a line and a column; those stand
+    side by side that are taken for each other.
 
     Args:
         labels: C names.
@@ -60,6 +61,8 @@ def draw_confusion(labels: list[str], confusion: np.ndarray) -> bytes:
 
 def draw_reliability(before: Reliability, after: Reliability) -> bytes:
     """How often answers of a score are right, without calibration and with it; below, how many have which score.
+
+    If calibration changes nothing, there is one line.
 
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
@@ -101,7 +104,7 @@ def _most_in_errors(confusion: np.ndarray) -> np.ndarray:
 def _side_by_side(confusion: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """The classes in an order in which each is followed by the one that it is most often taken for, or taken for it."""
     together = confusion + confusion.T
-    left, order = list(kept), []
+    left, order = kept.tolist(), list[int]()
     while left:
         order.append(left.pop(int(np.argmax([together[order[-1], i] for i in left])) if order else 0))
     return np.array(order)
@@ -111,7 +114,7 @@ def _draw(draw: Callable[..., None], size: tuple[float, float], heights: tuple[f
     # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
     figure_class = import_extra("matplotlib.figure", extra="plots").Figure
     with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
-        figure = figure_class(figsize=size, dpi=140, layout="constrained")
+        figure = figure_class(figsize=size, dpi=180, layout="constrained")
         axes = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)
         draw(*axes[:, 0])
         written = BytesIO()
@@ -121,21 +124,21 @@ def _draw(draw: Callable[..., None], size: tuple[float, float], heights: tuple[f
 
 def _confusion(axes: Any, matrix: Matrix) -> None:
     counts = matrix.counts.astype(float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if matrix.unclear:
-        counts[-1, len(matrix.below) - 1] = np.nan
-    shares = counts / np.maximum(np.nansum(counts, axis=1, keepdims=True), 1)
+        counts[-1, len(matrix.below) - 1] = shares[-1, len(matrix.below) - 1] = np.nan
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     for (y, x), count in np.ndenumerate(counts):
         if np.isnan(count):
             axes.text(x, y, "·", ha="center", va="center", color=_GREY)
         elif count:
-            _write_count(axes, (x, y), int(count), shares[y, x], right=matrix.below[y] == matrix.beside[x])
+            _write_count(axes, (x, y), int(count), shares[y, x], right=x == y)
     names = [[on_one_line(name, _MAX_LABEL) for name in each] for each in (matrix.beside, matrix.below)]
     axes.set_xticks(range(len(names[0])), names[0], rotation=45, ha="right", rotation_mode="anchor", fontsize=8.5)
     axes.set_yticks(range(len(names[1])), names[1], fontsize=8.5)
     axes.set_xlabel("answer")
     axes.set_ylabel("label")
-    axes.set_title(_wrapped(matrix), loc="left", fontsize=10.5)
+    axes.set_title(matrix.title, loc="left", fontsize=10.5)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(len(names[0]) + 1) - 0.5, minor=True)
@@ -144,12 +147,8 @@ def _confusion(axes: Any, matrix: Matrix) -> None:
     axes.tick_params(which="minor", length=0)
 
 
-def _wrapped(matrix: Matrix) -> str:
-    return matrix.title if len(matrix.beside) > SHOWN_OF_MANY else matrix.title.replace(": ", ":\n")
-
-
 def _write_count(axes: Any, place: tuple[int, int], count: int, share: float, *, right: bool) -> None:
-    colour = "white" if share > 0.5 else "black" if right else _ORANGE
+    colour = "white" if share > 0.5 else "black" if right else _WRONG
     size = 8.5 if count < 1_000 else 7
     weight = "normal" if right else "bold"
     axes.text(*place, f"{count:,}", ha="center", va="center", fontsize=size, color=colour, fontweight=weight)
@@ -160,7 +159,7 @@ def _reliability(axes: tuple[Any, Any], before: Reliability, after: Reliability)
     upper.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=":", label="scores that mean what they say")
     looks = ((before, "uncalibrated", _ORANGE, "o--"), (after, "as the model answers", _BLUE, "s-"))
     edges = np.linspace(0, 1, BINS + 1)
-    for each, name, colour, style in looks:
+    for each, name, colour, style in looks[_same(before, after) :]:
         there = each.counts > 0
         called = f"{name}: ECE {each.error:.3f}"
         upper.plot(each.scores[there], each.accuracies[there], style, color=colour, markersize=4.5, label=called)
@@ -169,7 +168,6 @@ def _reliability(axes: tuple[Any, Any], before: Reliability, after: Reliability)
         lower.stairs(shares, edges, color=colour, fill=filled, alpha=0.35 if filled else 1, linewidth=1.4)
     upper.set_ylabel("share that is right")
     upper.set_ylim(-0.03, 1.03)
-    upper.set_aspect("auto")
     upper.set_title("Is an answer as often right as its score says?", loc="left", fontsize=10.5)
     upper.legend(loc="best", frameon=False, fontsize=8.5)
     lower.set_xlabel("score of the answer")
@@ -177,6 +175,10 @@ def _reliability(axes: tuple[Any, Any], before: Reliability, after: Reliability)
     lower.set_xlim(0, 1)
     for each in axes:
         _plain(each)
+
+
+def _same(one: Reliability, other: Reliability) -> bool:
+    return all(np.array_equal(*each, equal_nan=True) for each in zip(one, other, strict=True))
 
 
 def _scatter(axes: Any, truth: np.ndarray, answers: np.ndarray) -> None:

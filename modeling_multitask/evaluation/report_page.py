@@ -1,0 +1,229 @@
+"""A report as a page and as Markdown, and how its files are written.
+
+Labels, texts and names come from tables of unknown people: nothing of them becomes markup, in either format.
+"""
+
+import base64
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ..training.metrics import LESS_IS_BETTER
+
+FILES = ("report.html", "report.md", "report.json")
+_GAP = 0.005  # between scores and accuracy that is worth no word
+_MAX_TEXT = 280  # letters of a text that the page shows; the JSON has all of it
+_IN_WORDS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
+    "average_precision": "average precision",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "spearman": "Spearman correlation",
+    "quadratic_kappa": "quadratic kappa",
+    "single_label_classification": "one label",
+    "binary_classification": "one of two labels",
+    "multi_label_classification": "any number of labels",
+    "ordinal_regression": "one of ordered labels",
+    "regression": "a number",
+}
+# What Markdown may read as a sign anywhere, at the start of a line, and in an address that it would make a link of.
+_SIGN = re.compile(r"([\\`*_{}\[\]<>|#~&$@]|^[-+=]|(?<=^\d)[.)]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+
+
+class Picture(NamedTuple):
+    """A picture, and the name of its file."""
+
+    file: str
+    png: bytes
+
+    @property
+    def width(self) -> int:
+        """How wide a page shows it: half its pixels, so that it is sharp on a screen that has twice as many."""
+        return int.from_bytes(self.png[16:20], "big") // 2
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a page shows of one task.
+
+    Args:
+        name: Of the task.
+        content: What `as_json` says of it.
+        pictures: By kind: `confusion`, `scatter`, `reliability`.
+    """
+
+    name: str
+    content: dict[str, Any]
+    pictures: dict[str, Picture] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page shows.
+
+    Args:
+        content: What `as_json` gives.
+        sections: One for each task.
+        notes: What is said at the top.
+    """
+
+    content: dict[str, Any]
+    sections: list[Section]
+    notes: list[str]
+
+
+def render(page: Page) -> dict[str, str]:
+    """The page and the Markdown, by file name."""
+    return {
+        "report.html": _HTML.get_template("report.html.jinja").render(page=page, report=page.content),
+        "report.md": _MARKDOWN.get_template("report.md.jinja").render(page=page, report=page.content),
+    }
+
+
+def write_whole(path: Path, content: str | bytes | dict[str, Any] | list[list[Any]]) -> Path:
+    """Writes text, bytes, a dict as JSON or lines as CSV, so that a reader finds all of it or what was there before."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(_as_bytes(content))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _as_bytes(content: str | bytes | dict[str, Any] | list[list[Any]]) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, dict):
+        content = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if isinstance(content, list):
+        lines = io.StringIO(newline="")
+        csv.writer(lines).writerows(content)
+        content = lines.getvalue()
+    return content.encode("utf-8", errors="replace")  # half of a character, as JSON may have it, is no UTF-8
+
+
+def escape_markdown(given: Any) -> str:
+    """Text on one line, with every sign escaped that Markdown would read as one; what is `Markup` stays as it is."""
+    if isinstance(given, Markup):
+        return str(given)
+    return _SIGN.sub(r"\\\1", " ".join(str(given).split()))
+
+
+def bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each slice with where its bar (`zero`, `value`) and its interval (`low`, `high`) lie, in percent of the width."""
+    known = [each[name] for each in slices for name in ("value", "low", "high") if each[name] is not None]
+    least = min([0.0, *known])
+    width = (max([1.0, *known]) if max([0.0, *known]) <= 1 else 1.05 * max(known)) - least
+
+    def place(value: float | None) -> float:
+        return round(100 * ((value or 0.0) - least) / width, 2)
+
+    return [
+        {
+            **each,
+            "at": {"zero": place(0.0), **{name: place(each[name]) for name in ("value", "low", "high")}},
+        }
+        for each in slices
+    ]
+
+
+def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Labels and their figures, the lowest F1 first; those that no row has at the end."""
+    return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]))
+
+
+def _number(value: float | None, digits: int = 3) -> Markup:
+    if value is None:
+        return Markup("–")
+    return Markup(f"{value:,.{digits}f}" if abs(value) < 1_000 else f"{value:,.0f}")
+
+
+def _interval(figure: dict[str, float | None]) -> Markup:
+    """Such as `0.912 (0.903 to 0.921)`."""
+    return Markup(f"{_number(figure['value'])} ({_number(figure['low'])} to {_number(figure['high'])})")
+
+
+def _percent(share: float | None, digits: int = 1) -> Markup:
+    return Markup("–") if share is None else Markup(f"{share:.{digits}%}")
+
+
+def _count(value: int) -> Markup:
+    return Markup(f"{value:,}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
+
+
+def _thresholds(task: dict[str, Any]) -> list[tuple[str, float]]:
+    """Each threshold with the label that it decides on."""
+    return list(
+        zip(task["labels"][-len(task["calibration"]["thresholds"]) :], task["calibration"]["thresholds"], strict=True)
+    )
+
+
+def _trust(scores: dict[str, float]) -> Markup:
+    """What the mean score says beside how often answers are right."""
+    gap = scores["mean_score"] - scores["right"]
+    too = "as they should be" if abs(gap) < _GAP else f"too {'high' if gap > 0 else 'low'} by {abs(gap):.3f}"
+    return Markup(
+        f"On average an answer scores {_number(scores['mean_score'])}, and {_percent(scores['right'])} of them are "
+        f"right: scores are {too}."
+    )
+
+
+def _withheld(task: dict[str, Any]) -> Markup:
+    given = task["abstention"]
+    right = f", and {_percent(given['accuracy'])} of these are right" if given["answered"] else ""
+    return Markup(
+        f"Answers that score below {_number(given['below'])} are withheld: {_count(given['answered'])} of "
+        f"{_count(task['rows'])} labelled rows ({_percent(given['share'])}) have one{right}. All other figures count "
+        "the withheld answers as well."
+    )
+
+
+def _data_uri(picture: Picture) -> Markup:
+    return Markup(f"data:image/png;base64,{base64.b64encode(picture.png).decode()}")
+
+
+def _environment(**settings: Any) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("modeling_multitask.evaluation"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **settings,
+    )
+    environment.filters |= {
+        "number": _number,
+        "interval": _interval,
+        "percent": _percent,
+        "count": _count,
+        "cut": _cut,
+        "bars": bars,
+        "weakest_first": weakest_first,
+        "data_uri": _data_uri,
+        "file": Markup,  # of a picture: a task's name is letters, digits and _
+        "thresholds": _thresholds,
+        "trust": _trust,
+        "withheld": _withheld,
+        "in_words": lambda name: Markup(_IN_WORDS[name]),
+        "less_is_better": lambda name: name in LESS_IS_BETTER,
+    }
+    return environment
+
+
+_HTML = _environment(autoescape=True)
+_MARKDOWN = _environment(autoescape=False, finalize=escape_markdown)
