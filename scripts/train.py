@@ -56,7 +56,9 @@ def show(run: Run, examples: list[str]) -> None:
         print(text)
         for task, answer in answers.items():
             print(f"    {task}: {in_words(answer)}")
-    folder = run.folder.as_posix()
+    folder, report = run.folder.as_posix(), run.folder.parent / "report" / "report.html"
+    if report.is_file():
+        print(f"\nWhere it fails, and how far its scores can be trusted: {report.as_posix()}")
     print(f"\nThe model is in {folder}. Anyone loads it without this package:\n")
     print("    from transformers import pipeline")
     print(f'    classify = pipeline("multitask-classification", model="{folder}", trust_remote_code=True)')
@@ -101,11 +103,11 @@ def _rate(rate: float | None, trained: int, parameters: int) -> str:
 
 
 def in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
-    """`product (0.93)`, several of these, or a number."""
+    """`product (0.93)`, several of these, or a number; `no answer` where there is none."""
     if isinstance(answer, list):
         return ", ".join(map(in_words, answer)) or "none"
     if "label" not in answer:
-        return f"{answer['score']:.4g}"
+        return "no answer" if answer["score"] is None else f"{answer['score']:.4g}"
     return f"{'no answer' if answer['label'] is None else answer['label']} ({answer['score']:.2f})"
 
 

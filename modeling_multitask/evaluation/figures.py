@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from datasets_builder.extras import import_extra
-
 from ..answers_multitask import NOT_ASKED, Decision
 from ..losses_multitask import labelled
 from ..tasks_multitask import ONE_LABEL, TaskConfig
@@ -211,8 +209,6 @@ def _of_numbers(answers: np.ndarray, labels: np.ndarray) -> dict[str, OfRows]:
 def _of_positions(
     answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, present: np.ndarray
 ) -> dict[str, OfRows]:
-    average_precision = import_extra("sklearn.metrics", extra="train").average_precision_score
-
     def counts(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         given, there = answers[rows] * present[rows], (labels[rows] == 1).astype(int)
         return (given * there).sum(axis=0), given.sum(axis=0), there.sum(axis=0)
@@ -225,11 +221,13 @@ def _of_positions(
         hits, given, there = counts(rows)
         return float((2 * hits / np.maximum(given + there, 1))[present[rows].any(axis=0)].mean())
 
+    ranked = [_Ranked(*columns) for columns in zip(scores.T, labels.T, present.T, strict=True)]
+
     def mean_average_precision(rows: np.ndarray) -> float:
         """Over the labels that some row has."""
-        columns = zip(scores[rows].T, labels[rows].T, present[rows].T, strict=True)
-        values = [average_precision(y[m], s[m]) for s, y, m in columns if (y[m] == 1).any()]
-        return float(np.mean(values)) if values else float("nan")
+        counts = np.bincount(rows, minlength=len(labels))
+        values = np.array([each.average_precision(counts) for each in ranked])
+        return float(values[~np.isnan(values)].mean()) if not np.isnan(values).all() else float("nan")
 
     return {
         "accuracy": lambda rows: float((answers == labels)[rows][present[rows]].mean()),
@@ -237,6 +235,25 @@ def _of_positions(
         "macro_f1": macro,
         "average_precision": mean_average_precision,
     }
+
+
+class _Ranked:
+    """The rows of one label by score, so that its average precision need not sort them for each resample."""
+
+    def __init__(self, scores: np.ndarray, labels: np.ndarray, present: np.ndarray) -> None:
+        rows = np.flatnonzero(present)
+        self._order = rows[np.argsort(-scores[rows], kind="stable")]
+        self._truth = labels[self._order] == 1
+        ranked = scores[self._order]
+        self._ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else ranked.astype(int)
+
+    def average_precision(self, counts: np.ndarray) -> float:
+        """Of rows that occur so many times (rows,), as scikit-learn has it; NaN if none has the label."""
+        weights = counts[self._order]
+        hits, given = np.cumsum(weights * self._truth)[self._ends], np.cumsum(weights)[self._ends]
+        if len(hits) == 0 or hits[-1] == 0:
+            return float("nan")
+        return float((np.diff(hits, prepend=0) * hits / np.maximum(given, 1)).sum() / hits[-1])
 
 
 def _positions(

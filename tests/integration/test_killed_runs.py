@@ -49,6 +49,7 @@ training:
   save_strategy: steps
   save_steps: 3
   bf16: false
+report: false
 output_dir: out
 """
 

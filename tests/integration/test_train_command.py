@@ -26,6 +26,7 @@ data:
   train: {{path: train.csv, labels: {{topic: topic, tags: [long, loud], rating: rating}}}}
   split: {{validation: 0.2, test: 0.2}}
 training: {{num_train_epochs: 2, per_device_train_batch_size: 8}}
+report: false
 output_dir: out
 examples: [the film was good]
 """

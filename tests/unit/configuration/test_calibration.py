@@ -25,6 +25,7 @@ tasks:
   - {{name: stars, problem_type: regression}}
 data: {{train: rows.csv, split: {{validation: 0.25, test: 0.25}}}}
 training: {{max_steps: 2, disable_tqdm: true}}
+report: false
 output_dir: {output}
 """
 

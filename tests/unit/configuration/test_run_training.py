@@ -28,6 +28,7 @@ data:
     - {{path: two.csv, labels: {{liked: liked}}}}
   split: {{validation: 0.25}}
 training: {{num_train_epochs: 2, per_device_train_batch_size: 4, disable_tqdm: true}}
+report: false
 output_dir: {output}
 """
 
@@ -326,3 +327,28 @@ def test_an_empty_list_freezes_nothing(recipe: Any) -> None:
 def test_what_does_not_fit_the_model_is_an_error_with_its_place(recipe: Any, words: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         prepare(recipe(words))
+
+
+def test_a_report_lies_beside_the_model_and_its_figures_are_those_of_the_results(recipe: Any) -> None:
+    run = train(recipe("report=true", "data.split.test=0.25"))
+
+    report = json.loads((run.folder.parent / "report" / "report.json").read_text())
+    assert (report["split"], report["rows"]) == ("test", run.results["test"]["topic"]["rows"] * 2)
+    for name, task in report["tasks"].items():
+        found = {figure: task["figures"][figure]["value"] for figure in ("accuracy", "macro_f1")}
+        assert found == pytest.approx({figure: run.results["test"][name][figure] for figure in found})
+    assert (run.folder.parent / "report" / "report.html").is_file()
+
+
+def test_without_test_rows_the_report_is_on_those_of_validation(recipe: Any) -> None:
+    run = train(recipe("report=true"))
+
+    assert json.loads((run.folder.parent / "report" / "report.json").read_text())["split"] == "validation"
+
+
+def test_a_run_with_nothing_held_out_has_no_report_and_the_last_one_is_gone(recipe: Any) -> None:
+    folder = train(recipe("report=true")).folder.parent
+
+    train(recipe("report=true", "data.split={}", "calibrate=[]"), force=True)
+
+    assert not (folder / "report").exists()

@@ -13,6 +13,7 @@ tasks:
   - {{name: topic, problem_type: single_label_classification, labels: [film, food]}}
 data:
   train: {{path: reviews.csv, labels: {{topic: topic}}}}
+report: false
 output_dir: {folder}/run
 """
 
@@ -128,6 +129,8 @@ def test_an_override_may_stand_behind_an_option(recipe: str, capsys: pytest.Capt
         ([{"label": "long", "score": 0.75}, {"label": "loud", "score": 0.6}], "long (0.75), loud (0.60)"),
         ([], "none"),
         ({"score": -1.25}, "-1.25"),
+        ({"score": None}, "no answer"),
+        ({"label": None, "score": 0.75}, "no answer (0.75)"),
     ],
 )
 def test_an_answer_is_printed_in_words(answer: Any, words: str) -> None:
