@@ -2,10 +2,10 @@
 
 python -m benchmarks.consistency MODEL [MODEL ...]
 
-Each MODEL was trained by `configuration/recipes/clinc150.yaml` with a seed of its own. For intents `given: {task: domain}`
-changes nothing in training, since every intent has a domain; it says how the two answers are chosen. Test rows are
-judged both ways: the share of rows whose intent belongs to their domain, the accuracy of each task over all 5,500 rows,
-and the difference with its paired bootstrap interval.
+Each MODEL was trained by `configuration/recipes/clinc150.yaml` with a seed of its own. For intents `given: {task:
+domain}` changes nothing in training, since every intent has a domain; it says how the two answers are chosen. Test rows
+are judged both ways: the share of rows whose intent belongs to their domain, the accuracy of each task over all 5,500
+rows, and the difference with its paired bootstrap interval.
 """
 
 import argparse

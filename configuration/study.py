@@ -24,7 +24,7 @@ from modeling_multitask.training.metrics import MAIN_METRIC
 from .plan import plan
 from .problems import RecipeError
 from .recipe import RatesRecipe, Recipe, load_recipe
-from .study_run import plain, read_outcome
+from .study_run import changed_words, plain, read_outcome
 
 _RECORD = "study.recipe.json"
 _PACKAGES = Path(__file__).resolve().parents[1]
@@ -122,7 +122,7 @@ def begin_study(study: PlannedStudy, *, force: bool = False) -> None:
         shutil.rmtree(folder / "runs", ignore_errors=True)
     elif path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        if changed := [name for name in record if before.get(name) != record[name]]:
+        if changed := changed_words(before, record):
             raise FileExistsError(
                 f"output_dir {folder} holds a study that differs in {', '.join(changed)}; name another output_dir, or "
                 "add --force to overwrite it"
@@ -256,6 +256,7 @@ def _plan_run(path: str | Path, overrides: Sequence[str], strategy: Strategy, se
         "seed": seed,
         "output_dir": f"{output_dir}/runs/{strategy.name}-{seed}",
         "training.disable_tqdm": True,
+        "report": False,
     }
     said = [f"{word}={json.dumps(value)}" for word, value in settings.items()]
     return PlannedRun(load_recipe(path, [*overrides, *said]), strategy.name, seed)
@@ -275,7 +276,8 @@ def _in_words(run: PlannedRun, outcome: Outcome, metrics: dict[str, str]) -> str
         return f"{run.name}, seed {run.seed}: failed: {outcome.error}"
     found = outcome.results["validation"]
     mains = [f"{task} {name} {found[task][name]:.3f}" for task, name in metrics.items() if name in found[task]]
-    cost = f"{outcome.seconds:.0f} s, {outcome.parameters:,} parameters, {outcome.memory:,.0f} MiB"
+    seconds = f"{outcome.seconds:.0f} s ({outcome.cpu_seconds:.0f} s CPU)"
+    cost = f"{seconds}, {outcome.parameters:,} parameters, {outcome.memory:,.0f} MiB"
     return f"{run.name}, seed {run.seed}: {', '.join([f'score {found[SCORE]:.3f}', *mains])} on validation rows; {cost}"
 
 

@@ -26,6 +26,7 @@ from .recipe import Recipe, load_recipe
 from .run import train
 
 RECORD = "run.json"
+_FREE_TO_CHANGE = ("report",)
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Cost:
 
     parameters: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -47,10 +49,10 @@ def run(recipe: Recipe) -> Outcome:
     """Trains a recipe, writes the record of it into its `output_dir`, and takes away model and checkpoints."""
     with watch_training() as cost:
         results = train(recipe, force=True).results
-    outcome = Outcome(recipe.seed, results, cost.parameters, cost.seconds, peak_memory())
+    outcome = Outcome(recipe.seed, results, **asdict(cost), memory=peak_memory())
     folder = Path(recipe.output_dir)
     partial = folder / f"{RECORD}.partial"
-    partial.write_text(json.dumps({"recipe": plain(recipe), "outcome": asdict(outcome)}, indent=2), encoding="utf-8")
+    partial.write_text(json.dumps(_record(recipe, outcome), indent=2), encoding="utf-8")
     partial.replace(folder / RECORD)
     for name in ("model", "checkpoints", "adapter"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -63,13 +65,20 @@ def read_outcome(recipe: Recipe) -> Outcome | None:
         record = json.loads((Path(recipe.output_dir) / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return Outcome(**record["outcome"]) if record["recipe"] == plain(recipe) else None
+    if changed_words(record["recipe"], plain(recipe)):
+        return None
+    return Outcome(**record["outcome"], cpu_seconds=record.get("cpu_seconds", 0.0))
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:
-    """What decides a run's figures, as JSON has it."""
+    """A recipe as JSON has it, without what says only where and whether."""
     content: dict[str, Any] = json.loads(recipe.model_dump_json(exclude={"output_dir", "examples", "resume"}))
     return content
+
+
+def changed_words(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The words in which two recipes differ so that their figures may."""
+    return [name for name in now if name not in _FREE_TO_CHANGE and before.get(name) != now[name]]
 
 
 @contextmanager
@@ -79,11 +88,12 @@ def watch_training() -> Iterator[Cost]:
 
     def watched(trainer: MultiTaskTrainer, *args: Any, **kwargs: Any) -> Any:
         cost.parameters = most_trained(trainer)
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         try:
             return original(trainer, *args, **kwargs)
         finally:
             cost.seconds += time.perf_counter() - start
+            cost.cpu_seconds += time.process_time() - busy
 
     MultiTaskTrainer.train = watched
     try:
@@ -110,6 +120,11 @@ def peak_memory() -> float:
         return int(peak.split()[1]) / 2**10
     resource = importlib.import_module("resource")  # Windows has none
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+
+
+def _record(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
+    found = asdict(outcome)
+    return {"recipe": plain(recipe), "cpu_seconds": found.pop("cpu_seconds"), "outcome": found}
 
 
 def _end_with(parent: int) -> None:

@@ -56,11 +56,8 @@ def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods
         return task
     if "temperature" in methods:
         task = replace(task, temperature=fit_temperature(task, logits, labels))
-    if (
-        "thresholds" in methods
-        and task.given is None
-        and task.problem_type in ("binary_classification", "multi_label_classification")
-    ):
+    several = task.problem_type == "multi_label_classification"  # these may have thresholds under any condition
+    if "thresholds" in methods and (several or (task.problem_type == "binary_classification" and task.given is None)):
         task = replace(task, thresholds=fit_thresholds(task, logits, labels))
     return task
 
