@@ -16,7 +16,8 @@ from statistics import mean
 from datasets import Dataset
 
 from configuration import load_recipe
-from configuration.run import Run, build_dataset, train
+from configuration.rows import build_dataset
+from configuration.run import Run, train
 from modeling_multitask.inference import predict
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from configuration import load_recipe
-from configuration.run import build_dataset
+from configuration.rows import build_dataset
 from modeling_multitask.evaluation.judged import judge
 from modeling_multitask.inference.predict import load
 from modeling_multitask.tasks_multitask import GivenConfig

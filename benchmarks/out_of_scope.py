@@ -24,7 +24,8 @@ import torch
 from datasets import Dataset
 
 from configuration import load_recipe
-from configuration.run import build_dataset, train
+from configuration.rows import build_dataset
+from configuration.run import train
 from modeling_multitask.inference import encode
 from modeling_multitask.inference.predict import load, run_batches
 

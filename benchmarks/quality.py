@@ -16,7 +16,8 @@ from statistics import mean
 from sklearn.linear_model import LogisticRegression
 
 from configuration import Recipe, load_recipe
-from configuration.run import build_dataset, build_model, load_tokenizer, train
+from configuration.rows import build_dataset
+from configuration.run import build_model, load_tokenizer, train
 from modeling_multitask.inference import encode
 
 ROOT = Path(__file__).parents[1]

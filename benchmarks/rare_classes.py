@@ -17,7 +17,8 @@ from statistics import mean
 from typing import Any
 
 from configuration import load_recipe
-from configuration.run import build_dataset, train
+from configuration.rows import build_dataset
+from configuration.run import train
 from modeling_multitask.evaluation.figures import task_figures
 from modeling_multitask.evaluation.judged import judge
 

@@ -20,7 +20,8 @@ from datasets import DatasetDict
 from transformers import Trainer, TrainingArguments, set_seed
 
 from configuration import Recipe, load_recipe
-from configuration.run import build_dataset, build_model, build_trainer, evaluate, load_start, tokenize
+from configuration.rows import build_dataset, tokenize
+from configuration.run import build_model, build_trainer, evaluate, load_start
 from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 
 ROOT = Path(__file__).parents[1]

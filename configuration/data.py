@@ -18,7 +18,8 @@ from modeling_multitask.sentence_transformers_multitask import read_embedding_se
 
 from .problems import RecipeError
 from .recipe import Recipe
-from .run import build_builder, load_tokenizer, without_what_waits
+from .rows import build_builder, without_what_waits
+from .run import load_tokenizer
 
 logger = logging.get_logger(__name__)
 

@@ -16,7 +16,8 @@ from modeling_multitask.training.phases import Phase
 from modeling_multitask.training.sampling import row_lengths
 
 from .recipe import Recipe
-from .run import Prepared, labelled_rows, prepare
+from .rows import labelled_rows
+from .run import Prepared, prepare
 
 FLOAT = 4  # bytes of a float32: weights, gradients and the optimizer's state are that, with bf16 as well
 ADAM_STATES = 2  # the two means that AdamW keeps for each parameter

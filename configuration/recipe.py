@@ -1,9 +1,12 @@
 """A recipe: one YAML file that says a whole run, read completely and checked before anything starts."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
+from huggingface_hub.errors import StrictDataclassError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -334,6 +337,19 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(path, problems)
     recipe._path, recipe._overrides = path, list(overrides or [])
     return _with_absolute_paths(recipe, path.parent.resolve())
+
+
+@contextmanager
+def as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = None) -> Iterator[None]:
+    """What the library refuses, said with its place in the recipe; errors of the type `but` stay as they are."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError, StrictDataclassError) as error:
+        message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
+        if but is not None and isinstance(error, but):
+            raise
+        has_place = re.split(r"[.:\[]", message)[0] in Recipe.model_fields
+        raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
 
 
 def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:

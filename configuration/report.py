@@ -18,7 +18,8 @@ from modeling_multitask.training.collator import MultiTaskCollator
 
 from .problems import RecipeError
 from .recipe import Recipe, SamplingRecipe, load_recipe
-from .run import build_builder, build_dataset, build_model, load_start, without_what_waits
+from .rows import build_builder, build_dataset, without_what_waits
+from .run import build_model, load_start
 
 TABLES = tuple(FORMATS)
 RECIPES = (".yaml", ".yml")

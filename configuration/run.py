@@ -1,41 +1,32 @@
 """What a recipe does: from tables to a trained model in a folder that anyone loads."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, IterableDataset
-from huggingface_hub.errors import StrictDataclassError
+from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
-from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
-from datasets_builder.columns import TEXT, TEXT_PAIR
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.evaluation.judged import Judged, row_texts
 from modeling_multitask.evaluation.report import make_report, write_report
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
-from modeling_multitask.tasks_multitask import GivenConfig
-from modeling_multitask.training.class_weights import BALANCED, with_resolved_weights
-from modeling_multitask.training.conditions import counted_rows, with_condition
-from modeling_multitask.training.growing import grow, inherited_tasks
+from modeling_multitask.training.growing import grow
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
-from modeling_multitask.training.sampling import Sampling
 
 from .calibration import Answers, calibrate
 from .consistency import may_validate
 from .output import check_output, check_start, find_checkpoint, save_output, start_output
 from .problems import RecipeError
-from .recipe import LabelColumnRecipe, Recipe, SourceRecipe
+from .recipe import Recipe, as_recipe_error
+from .rows import Rows, build_dataset, labelled_rows, tokenize
 
 # What a run does unless the recipe's `training` says otherwise.
 TRAINING_DEFAULTS = {
@@ -46,11 +37,6 @@ TRAINING_DEFAULTS = {
     "save_total_limit": 1,
     "report_to": "none",
 }
-
-
-SHUFFLED_ROWS = 10_000  # rows that are streamed are drawn from so many at a time
-
-Rows = dict[str, Dataset | IterableDataset]  # by split; only training rows may be streamed
 
 
 @dataclass(frozen=True)
@@ -152,7 +138,7 @@ def prepare(recipe: Recipe) -> Prepared:
     model = build_model(recipe, tasks, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize(dataset, tokenizer, model.config.max_length)
-    with _as_recipe_error(recipe, "training"):
+    with as_recipe_error(recipe, "training"):
         trainer = build_trainer(model, tokenizer, rows, arguments)
     return Prepared(trainer, tokenizer, rows, tasks)
 
@@ -175,7 +161,7 @@ def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokeniz
         RecipeError: If there is no such model or backbone.
     """
     if recipe.start_from is not None:
-        with _as_recipe_error(recipe, "start_from"):
+        with as_recipe_error(recipe, "start_from"):
             trained, tokenizer = load(recipe.start_from)
         for name in ("pooling", "normalize"):
             wanted, there = getattr(recipe, name), getattr(trained.config, name)
@@ -204,48 +190,6 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
 
 
-def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tuple[Rows, list[TaskConfig]]:
-    """The recipe's tables as one data set, and its tasks with their labels and weights.
-
-    Raises:
-        RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
-    """
-    settings = [without_what_waits(task.model_dump()) for task in recipe.tasks]
-    if trained is not None:
-        with _as_recipe_error(recipe, "start_from"):
-            settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
-    builder = build_builder(recipe, settings)
-    builder.download_and_prepare()
-    dataset: Rows = dict(builder.as_dataset()) if builder.prepared_splits else {}
-    if recipe.data.streaming:
-        dataset["train"] = builder.as_streaming_dataset("train").shuffle(recipe.seed, buffer_size=SHUFFLED_ROWS)
-    with _as_recipe_error(recipe, "tasks"):
-        tasks = _with_what_waited(builder.tasks, recipe, dataset["train"])
-    return dataset, tasks
-
-
-def _with_what_waited(tasks: list[TaskConfig], recipe: Recipe, rows: Dataset | IterableDataset) -> list[TaskConfig]:
-    """The tasks with the weights and conditions that could not be before the training rows were known."""
-    known = {task.name: task for task in tasks}
-    seen = rows if isinstance(rows, Dataset) else None
-    conditional = [
-        with_condition(task, known[words.given.task], seen, GivenConfig(**words.given.model_dump()))
-        if words.given is not None
-        else task
-        for task, words in zip(tasks, recipe.tasks, strict=True)
-    ]
-    counted = {} if seen is None else counted_rows(seen, conditional)
-    return [
-        with_resolved_weights(
-            task,
-            rows if seen is None or task.given is None else seen.select(np.flatnonzero(counted[task.name])),
-            class_weights=words.class_weights,
-            pos_weight=words.pos_weight,
-        )
-        for task, words in zip(conditional, recipe.tasks, strict=True)
-    ]
-
-
 def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
     """What suits rows of which nobody knows how many make an epoch: ten evaluations on the way."""
     every = max(training["max_steps"] // 10, 1)
@@ -255,33 +199,6 @@ def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
         for word, value in (("strategy", "steps"), ("steps", every))
     }
     return steps | {"accelerator_config": {"dispatch_batches": False}}  # else ragged batches break it
-
-
-def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
-    """The builder of the recipe's tables.
-
-    Args:
-        recipe: Which tables, and how they are split.
-        tasks: The settings of each task.
-
-    Raises:
-        RecipeError: If the tasks cannot be.
-        DataError: If a table cannot be used.
-    """
-    data, hide = recipe.data, recipe.data.hide_labels
-    with _as_recipe_error(recipe, "tasks", but=DataError):
-        return MultiTaskBuilder(
-            tasks=tasks,
-            train=_sources(data.train),
-            validation=_sources(data.validation),
-            test=_sources(data.test),
-            split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
-            hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
-            contradictions=data.contradictions,
-            leaks=data.leaks,
-            streaming=data.streaming,
-            with_source=Sampling(**recipe.sampling.model_dump()).by_source,
-        )
 
 
 def build_model(
@@ -296,10 +213,10 @@ def build_model(
     set_seed(recipe.seed)
     head = None if recipe.head is None else recipe.head.model_dump()
     if trained is not None:
-        with _as_recipe_error(recipe, "start_from"):
+        with as_recipe_error(recipe, "start_from"):
             model = grow(trained, tasks, head=head, max_length=recipe.max_length)
     else:
-        with _as_recipe_error(recipe, "backbone"):
+        with as_recipe_error(recipe, "backbone"):
             model = MultiTaskModel.from_backbone(
                 str(recipe.backbone),
                 tasks,
@@ -310,7 +227,7 @@ def build_model(
             )
     if recipe.lora is None:
         return model
-    with _as_recipe_error(recipe, "lora"):
+    with as_recipe_error(recipe, "lora"):
         return add_lora(model, {name: value for name, value in recipe.lora.items() if name != "keep_adapter"})
 
 
@@ -334,7 +251,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
     settings.setdefault("logging_strategy", "epoch")
     settings.setdefault("load_best_model_at_end", evaluated and settings["save_strategy"] != "no")
     rates = recipe.learning_rates
-    with _as_recipe_error(recipe, "training"):
+    with as_recipe_error(recipe, "training"):
         return MultiTaskTrainingArguments(
             output_dir=f"{recipe.output_dir}/checkpoints",
             seed=recipe.seed,
@@ -347,18 +264,6 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
             tokens_per_batch=recipe.tokens_per_batch,
             **settings,
         )
-
-
-def tokenize(dataset: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> Rows:
-    """Adds the token ids of each text, or pair of texts, cut to the length."""
-
-    def tokens(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        return tokenizer(rows[TEXT], rows.get(TEXT_PAIR), truncation=True, max_length=max_length)
-
-    return {
-        name: rows.map(tokens, batched=True, **({"desc": "Tokenising"} if isinstance(rows, Dataset) else {}))
-        for name, rows in dataset.items()
-    }
 
 
 def build_trainer(
@@ -388,52 +293,3 @@ def answers_to(trainer: MultiTaskTrainer, rows: Dataset) -> Answers:
 def evaluate(trainer: MultiTaskTrainer, rows: Dataset) -> dict[str, Any]:
     """By task name its metrics over the rows that have a label for it; and the `score`."""
     return multi_task_metrics(*answers_to(trainer, rows), trainer.model.config.tasks)
-
-
-def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
-    """By task name, how many rows have a label for it that counts; `None` if the rows are streamed."""
-    if not isinstance(rows, Dataset):
-        return dict.fromkeys(task.name for task in tasks)
-    return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
-
-
-@contextmanager
-def _as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = None) -> Iterator[None]:
-    """What the library refuses, said with its place in the recipe; errors of the type `but` stay as they are."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError, StrictDataclassError) as error:
-        message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
-        if but is not None and isinstance(error, but):
-            raise
-        has_place = re.split(r"[.:\[]", message)[0] in Recipe.model_fields
-        raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
-
-
-def without_what_waits(task: dict[str, Any]) -> dict[str, Any]:
-    """The settings without those that wait for the labels, the rows, or the end of training."""
-    given = {name: task[name] for name in ("class_weights", "pos_weight")}
-    settings = {name: value for name, value in task.items() if name not in ("abstain", "given")}
-    return settings | {
-        name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
-    }
-
-
-def _sources(sources: list[SourceRecipe]) -> list[Source]:
-    return [
-        Source(
-            source.path,
-            source.text,
-            None if source.labels is None else {name: _label_column(each) for name, each in source.labels.items()},
-            config=source.config,
-            split=source.split,
-            revision=source.revision,
-        )
-        for source in sources
-    ]
-
-
-def _label_column(given: str | list[str] | LabelColumnRecipe) -> LabelColumn:
-    if isinstance(given, LabelColumnRecipe):
-        return LabelColumn(given.column, given.separator, given.aliases, given.missing)
-    return LabelColumn(given)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from .tasks_multitask import ONE_LABEL, TaskConfig
 
@@ -60,20 +61,22 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
     Labels p of one task and c of another that depends on it have the probability P(p) · P(c | p), where P(c | p) is the
     other head's over the labels that may follow p. Where none may, the question is not asked, and P(p) is all. What
     best follows each label is found from the last task up, the labels themselves from the first task down (max-product,
-    Pearl 1988). Numbers, and several labels, weigh nothing: they are only left out where they are not asked.
+    Pearl 1988); in logarithms, for a label that nearly sure heads rule out has a probability that is 0 in float32.
+    Numbers, and several labels, weigh nothing: they are only left out where they are not asked.
 
     Args:
         logits: By task name, (..., C).
         tasks: The model's tasks, in order.
     """
     scores = {task.name: probabilities(logits[task.name], task) for task in tasks}
-    best_below, links = _link(scores, tasks)
+    logs = {task.name: _log_probabilities(logits[task.name], task) for task in tasks if task.problem_type in ONE_LABEL}
+    best_below, links = _link(logs, tasks)
     decisions: dict[str, Decision] = {}
     for task in tasks:
         own = scores[task.name]
         if task.given is None:
             together = task.name in best_below
-            chosen = (own * best_below[task.name]).argmax(dim=-1) if together else choose(own, task)
+            chosen = (logs[task.name] + best_below[task.name]).argmax(dim=-1) if together else choose(own, task)
             decisions[task.name] = Decision(own, chosen, torch.ones_like(own[..., 0], dtype=torch.bool))
             continue
         parent, link = decisions[task.given.task], links[task.name]
@@ -82,7 +85,7 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
         if link.conditional is None:
             decisions[task.name] = Decision(own, choose(own, task), asked)
             continue
-        joint = (parent.scores.unsqueeze(-1) * link.conditional).sum(dim=-2)  # (..., C)
+        joint = (parent.scores.unsqueeze(-1) * link.conditional.exp()).sum(dim=-2)  # (..., C)
         chosen = link.best.gather(-1, before.unsqueeze(-1)).squeeze(-1)
         decisions[task.name] = Decision(joint, chosen.where(asked, NOT_ASKED), asked)
     return decisions
@@ -142,7 +145,7 @@ class _Link(NamedTuple):
 
     Args:
         asked_after: (P,) whether the question is asked after it.
-        conditional: (..., P, C) the probability of each label after it; `None` for numbers and several labels.
+        conditional: (..., P, C) the log-probability of each label after it; `None` for numbers and several labels.
         best: (..., P) the label that follows it best, likewise.
     """
 
@@ -151,27 +154,37 @@ class _Link(NamedTuple):
     best: Any = None
 
 
-def _link(scores: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, Tensor], dict[str, _Link]]:
-    """For each label of a task that others depend on, the probability of what best follows; and each one's link."""
+def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, Tensor], dict[str, _Link]]:
+    """For each label of a task that others depend on, the log-probability of what best follows; and each one's link."""
     best_below: dict[str, Tensor] = {}
     links = {}
     for task in reversed(tasks):
         if task.given is None:
             continue
         parent = next(each for each in tasks if each.name == task.given.task)
-        own = scores[task.name]
-        allowed = may_follow(task, parent).to(own.device)  # (P, C)
+        allowed = may_follow(task, parent).to(logs[parent.name].device)  # (P, C)
+        asked_after = allowed.any(dim=-1)
         if task.problem_type not in ONE_LABEL:
-            links[task.name] = _Link(allowed.any(dim=-1))
+            links[task.name] = _Link(asked_after)
             continue
-        among = own.unsqueeze(-2) * allowed
-        conditional = among / among.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(own.dtype).tiny)
-        below = best_below[task.name].unsqueeze(-2) if task.name in best_below else 1.0
-        highest, best = (conditional * below).max(dim=-1)  # (..., P)
-        links[task.name] = _Link(allowed.any(dim=-1), conditional, best)
-        highest = highest.where(links[task.name].asked_after, 1.0)
-        best_below[parent.name] = best_below.get(parent.name, 1.0) * highest
+        among = logs[task.name].unsqueeze(-2).masked_fill(~allowed, -torch.inf)
+        conditional = among.log_softmax(dim=-1).masked_fill(~allowed, -torch.inf)  # it is NaN where none is allowed
+        below = best_below[task.name].unsqueeze(-2) if task.name in best_below else 0.0
+        highest, best = (conditional + below).max(dim=-1)  # (..., P)
+        links[task.name] = _Link(asked_after, conditional, best)
+        best_below[parent.name] = best_below.get(parent.name, 0.0) + highest.where(asked_after, 0.0)
     return best_below, links
+
+
+def _log_probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
+    """The logarithms of `probabilities` of a task of one label, finite where those are 0."""
+    numbers = logits.float() / task.temperature
+    if task.problem_type == "single_label_classification":
+        return numbers.log_softmax(dim=-1)
+    if task.problem_type == "binary_classification":
+        return logsigmoid(torch.cat([-numbers, numbers], dim=-1))
+    scores = probabilities(logits, task)
+    return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 
 def _answer(task: TaskConfig, scores: list[float], chosen: Any, asked: bool, **top_k: int | None) -> Answer:

@@ -71,8 +71,8 @@ class MultiTaskConfig(PreTrainedConfig):
         settings = {task.name: asdict(task) for task in self.tasks}
         for i, task in enumerate(self.tasks):
             before = {each.name: settings[each.name] for each in self.tasks[:i]}
-            if (problem := task_given_problem(settings[task.name], before)) is not None:
-                raise ValueError(f"task {task.name!r}: given.{problem}")
+            if (wrong := task_given_problem(settings[task.name], before)) is not None:
+                raise ValueError(f"task {task.name!r}: given.{wrong[0]}: {wrong[1]}")
             if task.given is not None and not (task.given.labels or task.given.parents):
                 raise ValueError(f"task {task.name!r}: given says neither labels nor parents")
             if task.thresholds is not None and task.name in decided_together(self.tasks):

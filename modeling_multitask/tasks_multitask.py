@@ -245,32 +245,24 @@ def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels:
     return _label_count_problem(problem_type, labels)
 
 
-def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) -> str | None:
-    """Why a task cannot depend on another as its `given` says; `None` if it can, or is always asked.
+def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) -> tuple[str, str] | None:
+    """Which setting of a task's `given` cannot be, and why; `None` if all can, or the task is always asked.
 
     Args:
-        task: The settings by name; labels that are left out are not looked at.
+        task: The settings by name; what is left out, or malformed, is not looked at.
         before: The settings of the tasks that stand before it, by name.
     """
     given = task.get("given")
-    if not isinstance(given, dict):
+    if not isinstance(given, dict) or not isinstance(given.get("task"), str):
         return None
-    if given.get("task") not in before:
+    name = given["task"]
+    if name not in before:
         names = ", ".join(map(repr, before)) or "none"
-        return f"task is {given.get('task')!r}, which is none of the tasks before it ({names})"
-    parent = before[given["task"]]
-    if parent.get("problem_type") not in ONE_LABEL:
-        return f"task is {given['task']!r}, a {parent.get('problem_type')}; a condition needs one label for each row"
-    parents = given.get("parents")
-    if parents is not None and task["problem_type"] != "single_label_classification":
-        return f"parents is for single_label_classification; this is {task['problem_type']}"
-    wanted, labels = given.get("labels") or list((parents or {}).values()), parent.get("labels")
-    if isinstance(labels, list) and (unknown := [each for each in wanted if each not in labels]):
-        return f"{unknown[0]!r} is not a label of {given['task']!r}{nearest_hint(unknown[0], labels)}"
-    if parents is not None and isinstance(task.get("labels"), list) and set(parents) != set(task["labels"]):
-        odd = sorted(set(parents) ^ set(task["labels"]))
-        return f"parents must name each label of the task once; {odd[0]!r} is only in one of the two"
-    return None
+        return "task", f"is {name!r}, which is none of the tasks before it ({names}){nearest_hint(name, list(before))}"
+    kind = before[name].get("problem_type")
+    if kind in PROBLEM_TYPES and kind not in ONE_LABEL:
+        return "task", f"is {name!r}, a {kind}; a condition needs one label for each row"
+    return _given_kind_problem(task) or _given_labels_problem(task, before[name].get("labels"))
 
 
 def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
@@ -337,6 +329,36 @@ def _are_weights(numbers: list[Any], count: int) -> bool:
     if not all(isinstance(each, int | float) for each in numbers):
         return True  # what is no number is said elsewhere
     return len(numbers) == count and all(each >= 0 for each in numbers)
+
+
+def _given_kind_problem(task: dict[str, Any]) -> tuple[str, str] | None:
+    given, kind = task["given"], task.get("problem_type")
+    if given.get("labels") is not None and given.get("parents") is not None:
+        return "labels", "are said, and so are parents; say one of the two"
+    if kind not in PROBLEM_TYPES or kind == "single_label_classification":
+        return None
+    if given.get("parents") is not None:
+        return "parents", f"is for single_label_classification; this is {kind}"
+    if given.get("labels") is None:
+        return "labels", f"are missing; rows tell the parents of single_label_classification alone, and this is {kind}"
+    return None
+
+
+def _given_labels_problem(task: dict[str, Any], above: Any) -> tuple[str, str] | None:
+    """What is wrong with the labels that a `given` names; those of the task that it depends on are `above`."""
+    given, own = task["given"], task.get("labels")
+    parents = given["parents"] if isinstance(given.get("parents"), dict) else {}
+    word = "parents" if parents else "labels"
+    wanted = given["labels"] if isinstance(given.get("labels"), list) else list(parents.values())
+    if isinstance(above, list) and (unknown := [each for each in wanted if each not in above]):
+        return word, f"{unknown[0]!r} is not a label of {given['task']!r}{nearest_hint(unknown[0], above)}"
+    if not parents or not isinstance(own, list):
+        return None
+    if strange := [each for each in parents if each not in own]:
+        return word, f"{strange[0]!r} is not a label of the task{nearest_hint(strange[0], own)}"
+    if left_out := [each for each in own if each not in parents]:
+        return word, f"must name each label of the task; {left_out[0]!r} is left out"
+    return None
 
 
 def _label_count_problem(problem_type: str, labels: list[str]) -> str | None:

@@ -135,8 +135,8 @@ def _without(tasks: set[str], *, keep: bool = False) -> dict[str, Any]:
 def _ignoring(tasks: set[str], metrics: dict[str, str]) -> dict[str, Any]:
     """The losses of some tasks weigh nothing, and where one is left, the checkpoint is chosen by its metric.
 
-    The balancing is a plain sum: gradients that are nothing would leave some of the others (MGDA) no step at all. No task
-    depends on another's answer, which may be that of a head that never learned.
+    The balancing is a plain sum: gradients that are nothing would leave some of the others (MGDA) no step at all. No
+    task depends on another's answer, which may be that of a head that never learned.
     """
     overrides = {**_without(tasks), "balancing": "sum", **{f"tasks.{i}.given": None for i in range(len(metrics))}}
     left = [task for task in metrics if task not in tasks]

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..answers_multitask import may_follow
 from ..configuration_multitask import MultiTaskConfig
 from ..losses_multitask import IGNORE_INDEX
 from ..tasks_multitask import TaskConfig, nearest_hint
+from .conditions import unasked_rows
 
 
 @dataclass
@@ -84,27 +84,19 @@ class MultiTaskCollator:
 
 
 def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
-    """The labels, those made missing that answer a question which is not asked.
-
-    A row's label for a task counts unless the row has a label for the task that it depends on, after which it is not
-    asked. With `parents` every label has its place, and none is taken away.
+    """The labels, those made missing that answer a question which is not asked; see `unasked_rows`.
 
     Args:
         labels: By task name, (B,) or (B, C).
         tasks: The model's tasks, in order.
     """
-    labels = dict(labels)
+    unasked = unasked_rows(labels, tasks)
+    asked = {}
     for task in tasks:
-        if task.given is None or task.given.labels is None:
-            continue
-        parent = next(each for each in tasks if each.name == task.given.task)
-        asked = may_follow(task, parent).any(dim=-1)  # (P,)
-        above = labels[parent.name]
-        missing = (above >= 0) & ~asked[above.clamp(min=0)]  # (B,)
         own = labels[task.name]
         fill = math.nan if task.problem_type == "regression" else IGNORE_INDEX
-        labels[task.name] = own.masked_fill(missing if own.ndim == 1 else missing.unsqueeze(-1), fill)
-    return labels
+        asked[task.name] = own.masked_fill(unasked[task.name].view(-1, *[1] * (own.ndim - 1)), fill)
+    return asked
 
 
 def _class_id(given: Any, labels: list[str]) -> int:

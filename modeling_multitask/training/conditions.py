@@ -1,13 +1,18 @@
-"""Tasks that depend on the answer to another: their conditions, held against the training rows."""
+"""Tasks that depend on the answer to another: their conditions, held against rows with labels.
 
-from dataclasses import replace
+Shapes: N rows, P classes of the task that another depends on.
+"""
+
+from dataclasses import asdict, replace
 
 import numpy as np
+import torch
 from datasets import Dataset
+from torch import Tensor
 from transformers.utils import logging
 
 from ..answers_multitask import may_follow
-from ..tasks_multitask import GivenConfig, TaskConfig
+from ..tasks_multitask import GivenConfig, TaskConfig, task_given_problem
 
 logger = logging.get_logger(__name__)
 
@@ -23,22 +28,62 @@ def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, g
             stands in the rows.
 
     Raises:
-        ValueError: If a label stands beside no label of the other task, or beside several.
+        ValueError: If the two tasks do not go with the condition, or a label stands beside no label of the other
+            task, or beside several.
     """
+    conditional = replace(task, given=given)
+    if (problem := task_given_problem(asdict(conditional), {parent.name: asdict(parent)})) is not None:
+        raise ValueError(f"task {task.name!r}: given.{problem[0]}: {problem[1]}")
     if rows is None:
-        return replace(task, given=given)
+        return conditional
     labels, above = _ids(rows, task), _ids(rows, parent)
     both = (labels >= 0) & (above >= 0)
     if not given.labels and not given.parents:
         given = replace(given, parents=_parents(task, parent, labels[both], above[both]))
-    task = replace(task, given=given)
-    allowed = may_follow(task, parent).numpy()
-    odd = both.copy()
-    odd[both] = ~allowed[above[both]][np.arange(both.sum()), labels[both] if given.parents else 0]
-    if odd.any():
+        conditional = replace(task, given=given)
+    allowed = may_follow(conditional, parent).numpy()
+    odd = int((~allowed[above[both], labels[both] if given.parents else 0]).sum())
+    if odd:
         left = "are left out of training" if given.labels else "stand beside another label than their parent"
-        logger.warning(f"task {task.name!r}: {odd.sum()} labels {left} (given the task {parent.name!r})")
-    return task
+        logger.warning(f"task {task.name!r}: {odd} labels {left} (given the task {parent.name!r})")
+    return conditional
+
+
+def counted_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
+    """By task name, (N,), which rows have a label that counts: one that answers a question which is asked.
+
+    Args:
+        rows: As the builder gives them.
+        tasks: All tasks, in order.
+    """
+    labels = {task.name: torch.from_numpy(_ids(rows, task)) for task in tasks}
+    unasked = unasked_rows(labels, tasks)
+    return {name: ((each >= 0) & ~unasked[name]).numpy() for name, each in labels.items()}
+
+
+def unasked_rows(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
+    """By task name, (N,), the rows whose labels say that its question is not asked.
+
+    It is not asked after other labels of the task that it depends on than its condition names, nor where the question
+    of that task itself is not asked. Without a label for that task it is. Its condition may be `parents`: then each
+    label of its own has its place, and no row is known to go without.
+
+    Args:
+        labels: By task name, (N,), negative where missing; of the tasks that others depend on they are ids.
+        tasks: The model's tasks, in order.
+    """
+    unasked: dict[str, Tensor] = {}
+    for task in tasks:
+        if task.given is None:
+            unasked[task.name] = torch.zeros(len(labels[task.name]), dtype=torch.bool)
+            continue
+        parent = next(each for each in tasks if each.name == task.given.task)
+        unasked[task.name] = unasked[parent.name]
+        if task.given.labels:
+            asked_after = may_follow(task, parent).any(dim=-1)  # (P,)
+            above = labels[parent.name]
+            unasked[task.name] = unasked[parent.name] | (above >= 0) & ~asked_after[above.clamp(min=0)]
+    return unasked
 
 
 def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np.ndarray) -> dict[str, str]:
@@ -61,5 +106,5 @@ def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np
 def _ids(rows: Dataset, task: TaskConfig) -> np.ndarray:
     """(N,) the id of each row's label, 0 where it has several labels or a number; -1 where missing."""
     if task.problem_type in ("multi_label_classification", "regression"):
-        return np.array([-1 if label is None else 0 for label in rows[task.name]])
-    return np.array([-1 if label is None else label for label in rows[task.name]])
+        return np.array([-1 if label is None else 0 for label in rows[task.name]], dtype=int)
+    return np.array([-1 if label is None else label for label in rows[task.name]], dtype=int)

@@ -26,6 +26,7 @@ MAIN_METRIC = {
     "regression": "spearman",
     "ordinal_regression": "quadratic_kappa",
 }
+ROWS_AT_ONCE = 1024  # that are decided
 # The metrics of which less is better; all others are better when greater.
 LESS_IS_BETTER = ("loss", "mae", "rmse")
 
@@ -113,8 +114,11 @@ def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[st
 
 def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, Decision]:
     """`decide` for arrays: the decisions hold arrays too."""
-    decisions = decide({name: torch.from_numpy(each) for name, each in logits.items()}, tasks)
-    return {name: Decision(*(each.numpy() for each in decision)) for name, decision in decisions.items()}
+    # A label that depends on another has a score for each pair of the two: of a whole evaluation set, many gigabytes.
+    parts = zip(*(torch.from_numpy(logits[task.name]).split(ROWS_AT_ONCE) for task in tasks), strict=True)
+    names = [task.name for task in tasks]
+    decided = [decide(dict(zip(names, part, strict=True)), tasks) for part in parts]
+    return {name: Decision(*map(np.concatenate, zip(*(part[name] for part in decided), strict=True))) for name in names}
 
 
 def spearman(predictions: np.ndarray, references: np.ndarray) -> float:

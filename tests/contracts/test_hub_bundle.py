@@ -25,6 +25,29 @@ STAYING = {"__init__.py", "version.py"}
 ALLOWED = {"torch", "transformers", "huggingface_hub"}
 TEXTS = ["the film was good", "bad", "the phone was not very great", "good " * 300]
 
+# Of every text one of the first two is asked, and the other is not.
+DEPENDENT = [
+    {
+        "name": "genre",
+        "problem_type": "single_label_classification",
+        "labels": ["comedy", "drama"],
+        "given": {"task": "topic", "labels": ["film"]},
+    },
+    {
+        "name": "price",
+        "problem_type": "ordinal_regression",
+        "labels": ["low", "high"],
+        "given": {"task": "topic", "labels": ["food", "phone"]},
+    },
+    {
+        "name": "thing",
+        "problem_type": "single_label_classification",
+        "labels": ["plot", "soup", "rice", "screen"],
+        "given": {"task": "topic", "parents": {"plot": "film", "soup": "food", "rice": "food", "screen": "phone"}},
+    },
+    {"name": "age", "problem_type": "regression", "given": {"task": "genre", "labels": ["comedy"]}},
+]
+
 each_file = pytest.mark.parametrize("path", TRAVELLING, ids=lambda path: path.stem)
 
 LOAD = """
@@ -60,7 +83,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[P
 
     folder = tmp_path_factory.mktemp("hub") / "my.multi-task-v1.0"
     torch.manual_seed(0)
-    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type(), max_length=16).eval()
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type() + DEPENDENT, max_length=16).eval()
     tokenizer = AutoTokenizer.from_pretrained(backbone)
     save_folder(model, tokenizer, folder)
     return folder, model, tokenizer
@@ -129,10 +152,19 @@ def test_a_strangers_pipeline_gives_our_answers(loaded: Any, trained: tuple[Path
     _, model, tokenizer = trained
     expected = predict(model, TEXTS, tokenizer=tokenizer)
 
-    assert [each["topic"]["label"] for each in loaded["answers"]] == [each["topic"]["label"] for each in expected]
+    assert labels_of(loaded["answers"]) == labels_of(expected)
     assert [each["rating"]["score"] for each in loaded["answers"]] == pytest.approx(
         [each["rating"]["score"] for each in expected], abs=1e-5
     )
+
+
+def test_a_strangers_answers_to_tasks_that_depend_on_each_other_do_not_contradict(loaded: Any) -> None:
+    parents = DEPENDENT[2]["given"]["parents"]
+    for row in loaded["answers"]:
+        assert parents[row["thing"]["label"]] == row["topic"]["label"]
+        film = row["topic"]["label"] == "film"
+        assert (row["genre"]["label"] is not None, row["price"]["label"] is not None) == (film, not film)
+        assert (row["age"]["score"] is None) == (row["genre"]["label"] != "comedy")
 
 
 def test_a_stranger_need_not_name_the_pipeline(loaded: Any) -> None:
@@ -229,6 +261,19 @@ def test_saving_and_loading_again_gives_an_equal_folder(
     save_folder(again, trained[2], tmp_path)
 
     assert names_and_texts(tmp_path) == names_and_texts(trained[0])
+
+
+def labels_of(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers without their scores; of numbers, whether there is one."""
+    return [
+        {
+            name: [each["label"] for each in given]
+            if isinstance(given, list)
+            else given.get("label", given["score"] is None)
+            for name, given in row.items()
+        }
+        for row in answers
+    ]
 
 
 def names_and_texts(folder: Path) -> dict[str, str]:

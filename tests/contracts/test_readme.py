@@ -105,6 +105,15 @@ def test_every_word_about_training_parses(tmp_path: Path, word: str) -> None:
     assert load_recipe(tmp_path / "recipe.yaml")
 
 
+def test_tasks_that_depend_on_each_other_parse(tmp_path: Path) -> None:
+    content = read_yaml_text(blocks("yaml")[0]) | read_yaml_text(blocks("yaml")[3])
+    write_yaml(content | {"data": {"train": "rows.csv"}, "calibrate": []}, tmp_path / "recipe.yaml")
+
+    tasks = {task.name: task.given for task in load_recipe(tmp_path / "recipe.yaml").tasks}
+
+    assert (tasks["intent"].task, tasks["reason"].labels) == ("domain", ["negative"])
+
+
 def test_the_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
     wrong = blocks("yaml")[0].replace("pooling: mean ", "pooling: avg ")
     wrong = wrong.replace("name: domain", "name: type").replace("{domain: domain", "{type: domain")

@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 MODEL = "modeling_multitask/modeling_multitask.py"
 CONFIG = "modeling_multitask/configuration_multitask.py"
+TASKS = "modeling_multitask/tasks_multitask.py"
+ANSWERS = "modeling_multitask/answers_multitask.py"
 LOSSES = "modeling_multitask/losses_multitask.py"
 PIPELINE = "modeling_multitask/pipeline_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
 TRAINER = "modeling_multitask/training/trainer.py"
 CHECKS = "modeling_multitask/training/checks.py"
+CONDITIONS = "modeling_multitask/training/conditions.py"
 METRICS = "modeling_multitask/training/metrics.py"
 FREEZING = "modeling_multitask/training/freezing.py"
 GROUPS = "modeling_multitask/training/parameter_groups.py"
@@ -135,7 +138,7 @@ CAUSES = [
     ),
     Cause(
         "P15 labels lie beside the tokens and not in a dict of their own",
-        *(COLLATOR, 'batch["labels"] = {task.name', "batch |= {task.name"),
+        *(COLLATOR, 'batch["labels"] = self', "batch |= self"),
         *("tests/unit/training/test_trainer_features.py", "labels_in_a_dict"),
     ),
     Cause(
@@ -145,7 +148,7 @@ CAUSES = [
     ),
     Cause(
         "P17 a task's name hides an attribute",
-        *(CONFIG, "elif hasattr(nn.ModuleDict(), name):", "elif False:"),
+        *(TASKS, "elif hasattr(nn.ModuleDict(), name):", "elif False:"),
         *("tests/unit/test_configuration.py", "unusable_task_name"),
     ),
     Cause(
@@ -457,5 +460,37 @@ CAUSES = [
         "P68 a split may be empty",
         *(SPLITS, "if not 0 < count < len(rest):", "if False:"),
         *("tests/unit/datasets_builder/test_builder.py", "leaves_a_split_without_rows"),
+    ),
+    Cause(
+        "P69 each head answers for itself",
+        ANSWERS,
+        "if task.given is None:\n            together = task.name in best_below",
+        "if True:\n            together = False",
+        *("tests/unit/test_answers.py", "answers_never_contradict"),
+    ),
+    Cause(
+        "P70 labels of a question that is not asked are trained on",
+        *(COLLATOR, "return without_unasked(labels, self.config.tasks)", "return labels"),
+        *("tests/unit/training/test_collator.py", "left_out_has_no_loss"),
+    ),
+    Cause(
+        "P70 a question is asked after one that is not",
+        *(CONDITIONS, "unasked[parent.name] | (above", "(above"),
+        *("tests/unit/training/test_collator.py", "no_question_after_it"),
+    ),
+    Cause(
+        "P70 balanced weights count labels that are not trained on",
+        *("configuration/rows.py", "if seen is None or task.given is None else", "if True else"),
+        *("tests/unit/configuration/test_run_conditions.py", "balanced_weights_count"),
+    ),
+    Cause(
+        "P71 no answer is a class of its own",
+        *(METRICS, "labels=classes[classes != NOT_ASKED]", "labels=classes"),
+        *("tests/unit/training/test_metrics.py", "wrong_and_no_class"),
+    ),
+    Cause(
+        "P72 what nearly sure heads rule out is equally improbable",
+        *(ANSWERS, "return numbers.log_softmax(dim=-1)", "return numbers.softmax(dim=-1).log()"),
+        *("tests/unit/test_answers.py", "every_probability_is_0"),
     ),
 ]

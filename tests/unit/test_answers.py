@@ -107,6 +107,30 @@ def test_a_sure_label_carries_the_other_task_along() -> None:
     assert (row["domain"]["label"], row["intent"]["label"]) == ("oos", "none")
 
 
+def test_the_most_probable_labels_are_found_where_every_probability_is_0_in_float32() -> None:
+    # P72: bank · balance has a probability of 1 · 0.73, travel · visa one of exp(-150) · 1; but what the intent's head
+    # gives to balance, of all intents, is exp(-199).
+    travel_first = replace(DOMAIN, labels=["travel", "oos", "bank"])
+    logits = {"domain": torch.tensor([[0.0, 0.0, 150.0]]), "intent": torch.tensor([[1.0, 0.0, 200.0, 0.0, 0.0]])}
+
+    row = answers(logits, [travel_first, INTENT])[0]
+
+    assert row["domain"] == {"label": "bank", "score": pytest.approx(1.0)}
+    assert row["intent"] == {"label": "balance", "score": pytest.approx(torch.tensor(1.0).sigmoid().item())}
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.001])
+def test_heads_that_are_nearly_sure_do_not_contradict_each_other(temperature: float) -> None:
+    # P72: 0.05 is the lowest temperature that is fitted.
+    domain = replace(DOMAIN, labels=["oos", "travel", "bank"], temperature=temperature)
+    tasks = [domain, replace(INTENT, temperature=temperature), replace(SENTIMENT, temperature=temperature), REASON, HOW]
+
+    for row in answers(random_logits(tasks, 500, seed=0), tasks):
+        assert PARENTS[row["intent"]["label"]] == row["domain"]["label"]
+        assert (row["reason"]["label"] is None) == (row["sentiment"]["label"] == "positive")
+        assert (row["how"]["label"] is None) == (row["reason"]["label"] in (None, "rude"))
+
+
 def test_scores_are_probabilities_of_the_whole() -> None:
     tasks = [DOMAIN, INTENT, SENTIMENT, REASON]
     logits = random_logits(tasks, 50, seed=1)
@@ -168,7 +192,7 @@ def test_several_leading_dimensions_are_taken() -> None:
         ([replace(TOOLS, name="domain", given=None), INTENT], "needs one label for each row"),
         ([DOMAIN, replace(INTENT, given=GivenConfig("domain", parents={"pin": "bank"}))], "name each label"),
         ([DOMAIN, replace(INTENT, given=GivenConfig("domain"))], "neither labels nor parents"),
-        ([SENTIMENT, replace(DAMAGE, given=GivenConfig("sentiment", parents={"a": "negative"}))], "parents is for"),
+        ([SENTIMENT, replace(DAMAGE, given=GivenConfig("sentiment", parents={"a": "negative"}))], "parents: is for"),
         ([replace(SENTIMENT, thresholds=[0.4]), REASON], "thresholds do not go"),
     ],
 )

@@ -7,9 +7,10 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase, pipeline
 
-from modeling_multitask import MultiTaskModel, MultiTaskPipeline, TaskConfig
+from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline, TaskConfig
 from modeling_multitask.answers_multitask import probabilities
 from modeling_multitask.inference import predict
+from tests.conftest import tiny_bert_config
 from tests.deciding import answer
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -178,3 +179,62 @@ def test_a_pair_is_not_its_first_text(classify: MultiTaskPipeline) -> None:
 def test_an_unknown_parameter_is_refused(classify: MultiTaskPipeline) -> None:
     with pytest.raises(ValueError, match=r"'topk' is not a parameter of this pipeline \(return_embedding, top_k\)"):
         classify("good", topk=2)
+
+
+PHONE = {"task": "topic", "labels": ["phone"]}
+DEPENDENT = [
+    {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "phone"]},
+    {
+        "name": "part",
+        "problem_type": "single_label_classification",
+        "labels": ["plot", "actor", "screen"],
+        "given": {"task": "topic", "parents": {"plot": "film", "actor": "film", "screen": "phone"}},
+    },
+    {"name": "broken", "problem_type": "binary_classification", "labels": ["no", "yes"], "given": PHONE},
+    {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"], "given": PHONE},
+    {"name": "price", "problem_type": "regression", "given": PHONE},
+]
+
+
+@pytest.fixture
+def dependent(tokenizer: PreTrainedTokenizerBase) -> MultiTaskPipeline:
+    """Of a model that is sure of a topic, and of a part of the other one."""
+    linear = {"hidden_sizes": []}
+    config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=DEPENDENT, head=linear, max_length=16)
+    model = MultiTaskModel(config).eval()
+    with torch.no_grad():
+        for task, bias in {"topic": [9.0, 0.0], "part": [0.0, 1.0, 5.0], "tags": [5.0, 5.0]}.items():
+            getattr(model.heads, task)[-1].bias.copy_(torch.tensor(bias))
+    return pipeline("multitask-classification", model=model, tokenizer=tokenizer)
+
+
+def test_questions_that_are_not_asked_have_no_answer(dependent: MultiTaskPipeline) -> None:
+    given = dependent("the film was good")
+
+    assert {name: answer if name in ("tags", "price") else answer["label"] for name, answer in given.items()} == {
+        "topic": "film",
+        "part": "actor",  # the other topic's screen is what its own head would say
+        "broken": None,
+        "tags": [],
+        "price": {"score": None},
+    }
+    assert given["broken"]["score"] == pytest.approx(given["topic"]["score"])  # how sure it is that nobody asks
+
+
+def test_every_label_can_be_had_of_questions_that_are_not_asked(dependent: MultiTaskPipeline) -> None:
+    given = dependent("the film was good", top_k=None)
+
+    assert [each["label"] for each in given["part"]] == ["actor", "plot", "screen"]
+    assert {each["label"] for each in given["broken"]} == {"no", "yes"}
+    assert sum(each["score"] for each in given["broken"]) < 0.01
+
+
+def test_predict_leaves_out_what_the_pipeline_does(dependent: MultiTaskPipeline) -> None:
+    texts = ["the film was good", "bad"]
+
+    predicted = predict(dependent.model, texts, tokenizer=dependent.tokenizer)
+
+    for one, other in zip(predicted, dependent(texts), strict=True):
+        assert one["part"]["label"] == other["part"]["label"]
+        assert one["broken"]["label"] is other["broken"]["label"] is None
+        assert (one["tags"], one["price"]) == (other["tags"], other["price"])

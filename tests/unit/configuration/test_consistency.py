@@ -239,3 +239,125 @@ def test_an_ordinal_task_needs_its_labels_in_order() -> None:
     assert consistency_problems(content({"name": "stars", "problem_type": "ordinal_regression"})) == [
         "tasks[0].labels: ordinal_regression needs its labels in order, the lowest first"
     ]
+
+
+SENTIMENT = {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]}
+DOMAIN = {"name": "domain", "problem_type": "single_label_classification", "labels": ["bank", "travel"]}
+INTENT = {"name": "intent", "problem_type": "single_label_classification", "labels": ["pin", "visa"]}
+
+
+def given(task: dict[str, Any], /, **words: Any) -> dict[str, Any]:
+    """The task, which depends on another."""
+    return {**task, "given": words}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        given(TOPIC, task="sentiment", labels=["negative"]),
+        given(TAGS, task="sentiment", labels=["negative"]),
+        given(RATING, task="sentiment", labels=["negative", "positive"]),
+        given(TOPIC, task="sentiment"),
+        given(TOPIC, task="sentiment", parents={"film": "negative"}),  # the task's labels are not known yet
+        given(INTENT, task="sentiment", parents={"pin": "negative", "visa": "positive"}),
+    ],
+    ids=["labels", "several labels", "number", "parents in the rows", "parents", "parents of each label"],
+)
+def test_a_task_may_depend_on_one_before_it(task: dict[str, Any]) -> None:
+    assert consistency_problems(content(SENTIMENT, task)) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        (
+            given(TOPIC, task="sentimen", labels=["negative"]),
+            "task: is 'sentimen', which is none of the tasks before it ('sentiment', 'tags'); "
+            "did you mean 'sentiment'?",
+        ),
+        (
+            given(TOPIC, task="topic", labels=["film"]),
+            "task: is 'topic', which is none of the tasks before it ('sentiment', 'tags')",
+        ),
+        (
+            given(TOPIC, task="tags", labels=["long"]),
+            "task: is 'tags', a multi_label_classification; a condition needs one label for each row",
+        ),
+        (
+            given(TOPIC, task="sentiment", labels=["negativ"]),
+            "labels: 'negativ' is not a label of 'sentiment'; did you mean 'negative'?",
+        ),
+        (
+            given(INTENT, task="sentiment", parents={"pin": "negative", "visa": "positiv"}),
+            "parents: 'positiv' is not a label of 'sentiment'; did you mean 'positive'?",
+        ),
+        (
+            given(INTENT, task="sentiment", parents={"pin": "negative", "vias": "positive"}),
+            "parents: 'vias' is not a label of the task; did you mean 'visa'?",
+        ),
+        (
+            given(INTENT, task="sentiment", parents={"pin": "negative"}),
+            "parents: must name each label of the task; 'visa' is left out",
+        ),
+        (
+            given(TOPIC, task="sentiment", labels=["negative"], parents={"film": "negative"}),
+            "labels: are said, and so are parents; say one of the two",
+        ),
+        (
+            given(RATING, task="sentiment", parents={"film": "negative"}),
+            "parents: is for single_label_classification; this is regression",
+        ),
+        (
+            given(RATING, task="sentiment"),
+            "labels: are missing; rows tell the parents of single_label_classification alone, and this is regression",
+        ),
+    ],
+)
+def test_a_condition_that_cannot_be_is_a_problem_with_its_place(task: dict[str, Any], problem: str) -> None:
+    assert consistency_problems(content(SENTIMENT, TAGS, task)) == [f"tasks[2].given.{problem}"]
+
+
+def test_the_first_task_has_none_to_depend_on() -> None:
+    assert consistency_problems(content(given(TOPIC, task="sentiment", labels=["negative"]), SENTIMENT)) == [
+        "tasks[0].given.task: is 'sentiment', which is none of the tasks before it (none)"
+    ]
+
+
+@pytest.mark.parametrize("words", [{}, {"parents": {}}, {"labels": []}])
+def test_rows_that_are_streamed_tell_no_parents(words: dict[str, Any]) -> None:
+    recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
+
+    assert consistency_problems(recipe) == [
+        "tasks[1].given: parents are read from the rows, and these are streamed; write them"
+    ]
+
+
+@pytest.mark.parametrize("words", [{"labels": ["bank"]}, {"parents": {"film": "bank", "food": "travel"}}])
+def test_a_condition_that_is_written_goes_with_rows_that_are_streamed(words: dict[str, Any]) -> None:
+    recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
+
+    assert consistency_problems(recipe) == []
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {**INTENT, "given": "domain"},
+        {**INTENT, "given": ["domain"]},
+        given(INTENT, labels=["bank"]),
+        given(INTENT, task=["domain"]),
+        given(INTENT, task="domain", labels="bank"),
+        given(INTENT, task="domain", parents=["bank", "travel"]),
+        given({"name": "intent"}, task="domain", parents={"pin": "bank"}),
+        given({**INTENT, "problem_type": "regresion"}, task="domain"),
+        given({**INTENT, "labels": "pin"}, task="domain", parents={"pin": "bank"}),
+    ],
+)
+def test_a_malformed_condition_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
+    assert consistency_problems(content(DOMAIN, malformed)) == []
+
+
+def test_what_another_task_lacks_is_left_to_the_report_of_that() -> None:
+    task = given(INTENT, task="domain", labels=["bank"])
+
+    assert consistency_problems(content({"name": "domain"}, task)) == []

@@ -8,14 +8,8 @@ from datasets import Dataset
 from configuration import Recipe, RecipeError, load_recipe
 from configuration.consistency import may_validate
 from configuration.output import check_output
-from configuration.run import (
-    TRAINING_DEFAULTS,
-    build_arguments,
-    build_dataset,
-    build_model,
-    labelled_rows,
-    load_tokenizer,
-)
+from configuration.rows import build_dataset, labelled_rows
+from configuration.run import TRAINING_DEFAULTS, build_arguments, build_model, load_tokenizer
 from modeling_multitask import LearningRates, MultiTaskTrainingArguments, TaskConfig
 
 RECIPE = """

@@ -221,6 +221,52 @@ def test_a_multi_label_task_without_any_label_adds_empty_lists() -> None:
     assert table.to_pylist() == [{"text": "a", "tags": [], "tags_score": []}]
 
 
+UNASKED = {
+    "topic": {"label": None, "score": 0.75},
+    "sentiment": {"label": None, "score": 0.5},
+    "tags": [],
+    "rating": {"score": None},
+    "grade": {"label": None, "score": 0.75},
+}
+
+
+def test_a_question_that_is_not_asked_adds_no_answer() -> None:
+    table = add_answers(pa.table({"text": ["a", "b"]}), [UNASKED, ANSWER], TASKS)
+
+    unasked, asked = table.to_pylist()
+    assert {name: unasked[name] for name in ("topic", "sentiment", "tags", "rating", "grade")} == {
+        "topic": None,
+        "sentiment": None,
+        "tags": [],
+        "rating": None,
+        "grade": None,
+    }
+    assert (unasked["topic_score"], unasked["tags_score"], asked["rating"]) == (0.75, [], 3.5)
+
+
+def test_columns_have_their_types_where_no_question_is_asked() -> None:
+    unasked = add_answers(pa.table({"text": ["a"]}), [UNASKED], TASKS)
+
+    assert unasked.schema == add_answers(pa.table({"text": ["a"]}), [ANSWER], TASKS).schema
+
+
+def test_no_answer_is_an_empty_cell_of_a_csv(tmp_path: Path) -> None:
+    write_table(add_answers(pa.table({"text": ["a"]}), [UNASKED], TASKS), tmp_path / "a.csv")
+
+    (row,) = csv.DictReader((tmp_path / "a.csv").read_text().splitlines())
+    assert [row[name] for name in ("topic", "sentiment", "tags", "rating", "grade")] == ["", "", "[]", "", ""]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_no_answer_is_null_where_there_is_such_a_thing(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+
+    write_table(add_answers(pa.table({"text": ["a"]}), [UNASKED], TASKS), path)
+
+    row = json.loads(path.read_text()) if ending == ".jsonl" else pq.read_table(path).to_pylist()[0]
+    assert [row[name] for name in ("topic", "sentiment", "tags", "rating", "grade")] == [None, None, [], None, None]
+
+
 def test_the_names_of_the_added_columns_are_known_beforehand() -> None:
     table = add_answers(pa.table({"text": ["a"]}), [ANSWER], TASKS, prefix="my_")
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from modeling_multitask import MultiTaskCollator, MultiTaskConfig
+from modeling_multitask import MultiTaskCollator, MultiTaskConfig, MultiTaskModel
+from tests.conftest import tiny_bert_config
 
 NAN = float("nan")
 
@@ -121,3 +122,92 @@ def test_class_ids_and_ranks_are_whole_numbers_and_ratings_are_not(collate: Mult
         "grade": torch.long,
         "rating": torch.float32,
     }
+
+
+SENTIMENT = {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]}
+AFTER_NEGATIVE = {"task": "sentiment", "labels": ["negative"]}
+DEPENDENT = {
+    "reason": {"problem_type": "single_label_classification", "labels": ["broken", "dear"]},
+    "how": {"problem_type": "ordinal_regression", "labels": ["low", "mid", "high"]},
+    "tools": {"problem_type": "multi_label_classification", "labels": ["app", "card"]},
+    "damage": {"problem_type": "regression"},
+}
+
+
+def collate_of(tokenizer: PreTrainedTokenizerBase, *tasks: dict) -> MultiTaskCollator:
+    return MultiTaskCollator(tokenizer, MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=list(tasks)))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "unasked"),
+    [("reason", 1, -100), ("how", "high", -100), ("tools", [1, None], [-100, -100]), ("damage", 2.5, NAN)],
+)
+def test_a_label_that_answers_a_question_which_is_not_asked_is_missing(
+    tokenizer: PreTrainedTokenizerBase, name: str, given: object, unasked: object
+) -> None:
+    collate = collate_of(tokenizer, SENTIMENT, {"name": name, "given": AFTER_NEGATIVE, **DEPENDENT[name]})
+
+    labels = collate([{"text": "good", "sentiment": "positive", name: given}])["labels"]
+
+    assert labels["sentiment"].tolist() == [1]
+    assert str(labels[name].tolist()) == str([unasked])  # NaN is equal to nothing
+
+
+@pytest.mark.parametrize("sentiment", ["negative", None])
+@pytest.mark.parametrize(
+    ("name", "given", "expected"), [("reason", 1, 1), ("how", "high", 2), ("tools", [1, 0], [1, 0]), ("damage", 2, 2.0)]
+)
+def test_a_label_counts_where_the_question_is_asked_or_may_be(
+    tokenizer: PreTrainedTokenizerBase, sentiment: str | None, name: str, given: object, expected: object
+) -> None:
+    collate = collate_of(tokenizer, SENTIMENT, {"name": name, "given": AFTER_NEGATIVE, **DEPENDENT[name]})
+
+    labels = collate([{"text": "good", "sentiment": sentiment, name: given}])["labels"]
+
+    assert labels[name].tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("sentiment", "reason", "kept"),
+    [
+        (0, 0, True),
+        (0, 1, False),  # not broken
+        (1, 0, False),  # positive: neither a reason nor what comes after it is asked for
+        (1, None, False),
+        (None, 0, True),
+        (None, None, True),
+    ],
+)
+def test_what_is_not_asked_has_no_question_after_it(
+    tokenizer: PreTrainedTokenizerBase, sentiment: int | None, reason: int | None, kept: bool
+) -> None:
+    collate = collate_of(
+        tokenizer,
+        SENTIMENT,
+        {"name": "reason", "given": AFTER_NEGATIVE, **DEPENDENT["reason"]},
+        {"name": "tools", "given": {"task": "reason", "labels": ["broken"]}, **DEPENDENT["tools"]},
+    )
+
+    labels = collate([{"text": "bad", "sentiment": sentiment, "reason": reason, "tools": [1, 0]}])["labels"]
+
+    assert labels["tools"].tolist() == [[1, 0] if kept else [-100, -100]]
+
+
+def test_with_parents_no_label_is_taken_away(tokenizer: PreTrainedTokenizerBase) -> None:
+    parents = {"broken": "negative", "dear": "positive"}
+    given = {"task": "sentiment", "parents": parents}
+    collate = collate_of(tokenizer, SENTIMENT, {"name": "reason", "given": given, **DEPENDENT["reason"]})
+
+    labels = collate([{"text": "bad", "sentiment": 1, "reason": 0}])["labels"]
+
+    assert (labels["sentiment"].tolist(), labels["reason"].tolist()) == ([1], [0])
+
+
+def test_a_label_that_is_left_out_has_no_loss(tokenizer: PreTrainedTokenizerBase) -> None:
+    collate = collate_of(tokenizer, SENTIMENT, {"name": "reason", "given": AFTER_NEGATIVE, **DEPENDENT["reason"]})
+    model = MultiTaskModel(collate.config).eval()
+
+    output = model(**collate([{"text": "good", "sentiment": "positive", "reason": "dear"}]))
+
+    assert output.task_losses["reason"] == 0
+    assert output.task_losses["sentiment"] > 0

@@ -11,11 +11,14 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.tasks_multitask import PROBLEM_TYPES
+from modeling_multitask.answers_multitask import NOT_ASKED, decide
+from modeling_multitask.tasks_multitask import PROBLEM_TYPES, GivenConfig
+from modeling_multitask.training import metrics as metrics_module
 from modeling_multitask.training.metrics import (
     LESS_IS_BETTER,
     MAIN_METRIC,
     TaskMetric,
+    decide_arrays,
     flat_metrics,
     metric_names,
     multi_task_metrics,
@@ -178,3 +181,95 @@ def test_the_names_of_the_metrics_are_known_beforehand(kind: str) -> None:
 def test_the_main_metric_of_every_problem_type_is_better_when_greater(kind: str) -> None:
     assert f"t_{MAIN_METRIC[kind]}" in metric_names("t", kind)
     assert not MAIN_METRIC[kind].endswith(LESS_IS_BETTER)
+
+
+@pytest.mark.parametrize("kind", ["single_label_classification", "ordinal_regression"])
+def test_no_answer_is_wrong_and_no_class(kind: str) -> None:
+    # P71: of the F1 of three classes, 2/3, 1 and 0, the mean is 5/9; -1 as a fourth would make it 5/12.
+    metrics = compute(kind, [0, -1, 1, -1, -1], [0, 0, 1, 2, -100])
+
+    assert (metrics["rows"], metrics["accuracy"]) == (4, 0.5)
+    assert metrics["macro_f1"] == pytest.approx(5 / 9)
+
+
+def test_a_binary_task_without_an_answer_in_some_rows_has_the_f1_of_its_two_classes() -> None:
+    metrics = compute("binary_classification", [1, -1, 0, 0], [1, 1, 0, 1])
+
+    assert metrics == {"rows": 4, "accuracy": 0.5, "macro_f1": pytest.approx((2 / 3 + 1 / 2) / 2)}
+
+
+def test_rows_without_an_answer_are_judged_as_by_scikit_learn_over_the_true_classes() -> None:
+    rng = np.random.default_rng(0)
+    predictions, references = rng.integers(-1, 4, 50), rng.integers(0, 4, 50)
+
+    metrics = compute("single_label_classification", predictions, references)
+
+    assert metrics["accuracy"] == accuracy_score(references, predictions)
+    assert metrics["macro_f1"] == pytest.approx(f1_score(references, predictions, average="macro", labels=range(4)))
+
+
+def test_an_error_of_rank_is_that_of_the_rows_with_an_answer() -> None:
+    metrics = compute("ordinal_regression", [0, -1, 2, 1, -1], [0, 1, 2, 2, -100])
+
+    assert (metrics["rows"], metrics["accuracy"]) == (4, 0.5)
+    assert metrics["mae"] == pytest.approx(1 / 3)
+    kappa = cohen_kappa_score([0, 2, 2], [0, 2, 1], weights="quadratic")
+    assert metrics["quadratic_kappa"] == pytest.approx(kappa, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["single_label_classification", "binary_classification"])
+@pytest.mark.parametrize("references", [[0, 1], [1, 1]])
+def test_where_no_row_has_an_answer_everything_is_wrong(kind: str, references: list[int]) -> None:
+    assert compute(kind, [-1, -1], references) == {"rows": 2, "accuracy": 0.0, "macro_f1": 0.0}
+
+
+def test_where_no_row_has_an_answer_ranks_have_no_error_and_score_0() -> None:
+    # P18: NaN would make the mean over the tasks NaN, which never wins; as an error to choose by it never wins either.
+    metrics = compute("ordinal_regression", [-1, -1], [0, 2])
+
+    assert (metrics["accuracy"], metrics["macro_f1"], metrics["quadratic_kappa"]) == (0.0, 0.0, 0.0)
+    assert math.isnan(metrics["mae"])
+
+
+SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
+REASON = TaskConfig(
+    "reason",
+    "single_label_classification",
+    labels=["broken", "dear"],
+    given=GivenConfig("sentiment", labels=["negative"]),
+)
+
+
+def test_a_reason_after_a_wrong_sentiment_is_wrong() -> None:
+    # All reasons are negative rows'; the second row's sentiment is taken for positive, and no reason is given.
+    logits = {"sentiment": np.array([[-4.0], [4.0], [-4.0]]), "reason": np.array([[4.0, 0.0], [4.0, 0.0], [4.0, 0.0]])}
+    labels = {"sentiment": np.array([0, 0, 0]), "reason": np.array([0, 0, 1])}
+
+    metrics = multi_task_metrics(logits, labels, [SENTIMENT, REASON])
+
+    assert metrics["sentiment"]["accuracy"] == pytest.approx(2 / 3)
+    assert metrics["reason"]["accuracy"] == pytest.approx(1 / 3)
+    # Of broken 1 of 2 is found, and 1 of 2 that are given is right; dear is never given.
+    assert metrics["reason"]["macro_f1"] == pytest.approx((1 / 2 + 0) / 2)
+    assert metrics["score"] == pytest.approx((metrics["sentiment"]["macro_f1"] + 1 / 4) / 2)
+
+
+def test_the_loss_of_a_reason_is_that_of_its_own_head() -> None:
+    logits = {"sentiment": np.array([[4.0]]), "reason": np.zeros((1, 2))}
+
+    metrics = multi_task_metrics(logits, {"sentiment": np.array([0]), "reason": np.array([0])}, [SENTIMENT, REASON])
+
+    assert metrics["reason"]["loss"] == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 10])
+def test_many_rows_are_decided_a_few_at_a_time_and_in_their_order(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_module, "ROWS_AT_ONCE", 4)
+    logits = {"sentiment": torch.randn(rows, 1), "reason": torch.randn(rows, 2)}
+
+    apart = decide_arrays({name: each.numpy() for name, each in logits.items()}, [SENTIMENT, REASON])
+
+    together = decide(logits, [SENTIMENT, REASON])
+    for name, decision in together.items():
+        assert all(np.array_equal(one, other) for one, other in zip(apart[name], decision, strict=True))
+    assert set(apart["reason"].chosen) <= {NOT_ASKED, 0, 1}
