@@ -197,7 +197,7 @@ def _answer(task: TaskConfig, scores: list[float], chosen: Any, asked: bool, **t
         given = ranked[: top_k["top_k"]] if "top_k" in top_k else [i for i in ranked if asked and chosen[i]]
         return [{"label": labels[i], "score": scores[i]} for i in given]
     if not asked:
-        return {"label": None, "score": 1 - sum(scores)}
+        return {"label": None, "score": max(1 - sum(scores), 0.0)}
     score = scores[chosen]
     refused = task.abstain_below is not None and score < task.abstain_below
     return {"label": None if refused else labels[chosen], "score": score}

@@ -40,3 +40,12 @@ def test_the_wheel_holds_exactly_the_modules_of_the_packages(wheel: set[str]) ->
 @pytest.mark.slow
 def test_the_wheel_says_that_it_is_typed(wheel: set[str]) -> None:
     assert {f"{package}/py.typed" for package in PACKAGES} <= wheel
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_the_templates_of_the_report(wheel: set[str]) -> None:
+    folder = "modeling_multitask/evaluation/templates"
+
+    assert {name for name in wheel if name.startswith(folder)} == {
+        f"{folder}/{name}" for name in ("report.html.jinja", "report.md.jinja")
+    }
