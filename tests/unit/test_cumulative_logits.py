@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from modeling_multitask import MultiTaskModel, TaskConfig
+from modeling_multitask.answers_multitask import probabilities
 from modeling_multitask.losses_multitask import masked_loss
 from modeling_multitask.modeling_multitask import CumulativeLogits
-from modeling_multitask.pipeline_multitask import probabilities
 
 LN2 = math.log(2)
 any_parameters = st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=8)
