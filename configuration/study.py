@@ -83,7 +83,7 @@ def plan_study(
         RecipeError: If the recipe cannot be studied, or there is no such strategy.
         DataError: If a table cannot be used.
     """
-    overrides = [*overrides, "resume=false", "report=false"]
+    overrides = [*overrides, "resume=false"]
     recipe = load_recipe(path, overrides)
     if recipe.data.streaming:
         raise RecipeError(path, ["data.streaming: a study compares runs on the same rows; leave streaming out"])
@@ -283,7 +283,9 @@ def _in_words(run: PlannedRun, outcome: Outcome, metrics: dict[str, str]) -> str
 
 def _about(planned: PlannedStudy, seeds: list[int], jobs: int) -> list[str]:
     recipe = planned.recipe
-    sentences = [f"Seeds: {', '.join(map(str, seeds))}; {jobs} runs at a time, {max(1, cores() // jobs)} threads each."]
+    threads = max(1, cores() // jobs)
+    each = f"{threads} thread{'s' if threads > 1 else ''} each"
+    sentences = [f"Seeds: {', '.join(map(str, seeds))}; {jobs} runs at a time, {each}."]
     taken = recipe.data.split.validation or recipe.data.split.test
     if taken and recipe.data.split.seed is None and len(seeds) > 1:
         sentences.append(
