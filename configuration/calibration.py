@@ -7,7 +7,7 @@ import numpy as np
 from transformers.utils import logging
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
-from modeling_multitask.answers_multitask import Decision
+from modeling_multitask.answers_multitask import Decision, may_follow
 from modeling_multitask.evaluation.calibration import abstention_threshold, answer_scores, calibrated, reliability
 from modeling_multitask.tasks_multitask import decided_together
 from modeling_multitask.training.metrics import decide_arrays
@@ -38,7 +38,7 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
     after = []
     for task in before:
         methods = [each for each in recipe.calibrate if each != "thresholds" or task.name not in together]
-        after.append(calibrated(task, logits[task.name], labels[task.name], tuple(methods)))
+        after.append(calibrated(task, _as_decided(task, before, logits, labels), labels[task.name], tuple(methods)))
     decisions = decide_arrays(logits, after)
     config.tasks = [
         _abstaining(task, words.abstain, decisions[task.name], labels[task.name])
@@ -55,6 +55,18 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
                 errors = [reliability(task, each[task.name], labels[task.name]).error for each in (old, new)]
                 fitted[task.name][split] = {"ece_before": errors[0], "ece_after": errors[1]}
     return fitted
+
+
+def _as_decided(
+    task: TaskConfig, tasks: list[TaskConfig], logits: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+) -> np.ndarray:
+    """The logits (N, C) that a task chooses by: where each label has a parent, those of the true label's siblings."""
+    if task.given is None or task.given.parents is None:
+        return logits[task.name]
+    parent = next(each for each in tasks if each.name == task.given.task)
+    siblings = may_follow(task, parent).numpy()  # (P, C)
+    parent_of = siblings.argmax(axis=0)  # (C,)
+    return np.where(siblings[parent_of[np.maximum(labels[task.name], 0)]], logits[task.name], -np.inf)
 
 
 def _abstaining(task: TaskConfig, wanted: AbstainRecipe | None, decision: Decision, labels: np.ndarray) -> TaskConfig:

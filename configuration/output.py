@@ -66,7 +66,8 @@ def start_output(recipe: Recipe) -> None:
     if not recipe.resume:
         for name in ("checkpoints", "model", "adapter", "report"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / "results.json").unlink(missing_ok=True)
+        for name in ("results.json", "calibration.json", "conflict.png"):
+            (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "recipe.json", _record(recipe))
 

@@ -13,6 +13,7 @@ from datasets_builder.sources import FORMATS, open_tables
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import row_texts
 from modeling_multitask.evaluation.label_issues import LabelIssue, label_issues
+from modeling_multitask.evaluation.report import CHOSEN_BY
 from modeling_multitask.inference import encode
 from modeling_multitask.training.collator import MultiTaskCollator
 
@@ -163,7 +164,7 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe) -> Rows:
         rows,
         split,
         _sources(rows, [each.source.name for each in sources]),
-        [each for each in builder.notes if split in each],
+        [each for each in builder.notes if split in each] + ([CHOSEN_BY] if split == "validation" else []),
     )
 
 

@@ -9,10 +9,11 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
+from transformers.utils import logging
 
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.evaluation.judged import Judged, row_texts
-from modeling_multitask.evaluation.report import make_report, write_report
+from modeling_multitask.evaluation.report import CHOSEN_BY, make_report, write_report
 from modeling_multitask.inference.predict import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
@@ -27,6 +28,8 @@ from .output import check_output, check_start, find_checkpoint, save_output, sta
 from .problems import RecipeError
 from .recipe import Recipe, as_recipe_error
 from .rows import Rows, build_dataset, labelled_rows, tokenize
+
+logger = logging.get_logger(__name__)
 
 # What a run does unless the recipe's `training` says otherwise.
 TRAINING_DEFAULTS = {
@@ -118,7 +121,11 @@ def write_reports(recipe: Recipe, rows: Rows, answers: dict[str, Answers], tasks
     lengths = np.array([len(ids) for ids in rows[split]["input_ids"]])
     judged = Judged(tasks, row_texts(rows[split]), logits, labels, lengths)
     folder = Path(recipe.output_dir)
-    write_report(make_report(judged, name=folder.name, split=split), folder / "report")
+    notes = [CHOSEN_BY] if split == "validation" else []
+    try:
+        write_report(make_report(judged, name=folder.resolve().name, split=split, notes=notes), folder / "report")
+    except Exception as error:  # training is over, and nothing of it must be lost
+        logger.warning(f"There is no report ({error}); python -m scripts.report makes one of {folder / 'model'}")
 
 
 def prepare(recipe: Recipe) -> Prepared:

@@ -13,6 +13,7 @@ from .tasks_multitask import ONE_LABEL, TaskConfig
 
 DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
 NOT_ASKED = -1
+_NOTHING = 1e-6  # of a probability that is left over by rounding
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
@@ -40,17 +41,21 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
     Args:
         logits: By task name, (B, C); (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         tasks: The model's tasks, in order.
-        top_k: `top_k=n` for the best n labels of each task, `top_k=None` for all of them, best first; left out, the
-            answer alone.
+        top_k: `top_k=n` for the best n labels of each task, `top_k=None` for all of them, the answer first and then by
+            score; `None` is one of them, with its probability, where a question may not be asked. Left out, the answer
+            alone.
 
     Returns:
-        The label and its score. A label, or the number of a regression, is `None` where the question is not asked,
-        and a label also where its score is too low for an answer.
+        The label and its score. A label, or the number of a regression, is `None` where the question is not asked, and
+        where its score, or that of the answer it depends on, is too low for an answer.
     """
-    columns = []
+    columns: list[list[Answer]] = []
+    refused: dict[str, Tensor] = {}
     for task, decision in zip(tasks, decide(logits, tasks).values(), strict=True):
-        rows = zip(*(each.tolist() for each in decision), strict=True)
-        columns.append([_answer(task, scores, chosen, asked, **top_k) for scores, chosen, asked in rows])
+        # Where the answer is refused on which a question depends, that question is not answered either.
+        refused[task.name] = _refused(task, decision) | (refused[task.given.task] if task.given else False)
+        rows = zip(*(each.tolist() for each in (*decision, refused[task.name])), strict=True)
+        columns.append([_answer(task, scores, chosen, asked, no, top_k) for scores, chosen, asked, no in rows])
     names = [task.name for task in tasks]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -59,10 +64,11 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
     """Every task's decision; tasks that depend on each other get the labels that are most probable together.
 
     Labels p of one task and c of another that depends on it have the probability P(p) · P(c | p), where P(c | p) is the
-    other head's over the labels that may follow p. Where none may, the question is not asked, and P(p) is all. What
-    best follows each label is found from the last task up, the labels themselves from the first task down (max-product,
-    Pearl 1988); in logarithms, for a label that nearly sure heads rule out has a probability that is 0 in float32.
-    Numbers, and several labels, weigh nothing: they are only left out where they are not asked.
+    other head's over the labels that may follow p. Whether a question is asked at all is for the task above to say: an
+    unsure answer must not count against its being asked. So the labels that compete are those that ask the same
+    questions as the most probable one. What best follows each label is found from the last task up, the labels
+    themselves from the first task down (max-product, Pearl 1988); in logarithms, for a label that nearly sure heads
+    rule out has a probability that is 0 in float32. Numbers, and several labels, weigh nothing.
 
     Args:
         logits: By task name, (..., C).
@@ -70,13 +76,13 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
     """
     scores = {task.name: probabilities(logits[task.name], task) for task in tasks}
     logs = {task.name: _log_probabilities(logits[task.name], task) for task in tasks if task.problem_type in ONE_LABEL}
-    best_below, links = _link(logs, tasks)
+    followers, links = _link(logs, tasks)
     decisions: dict[str, Decision] = {}
     for task in tasks:
         own = scores[task.name]
         if task.given is None:
-            together = task.name in best_below
-            chosen = (logs[task.name] + best_below[task.name]).argmax(dim=-1) if together else choose(own, task)
+            together = task.name in followers
+            chosen = followers[task.name].best(logs[task.name]) if together else choose(own, task)
             decisions[task.name] = Decision(own, chosen, torch.ones_like(own[..., 0], dtype=torch.bool))
             continue
         parent, link = decisions[task.given.task], links[task.name]
@@ -154,9 +160,26 @@ class _Link(NamedTuple):
     best: Any = None
 
 
-def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, Tensor], dict[str, _Link]]:
-    """For each label of a task that others depend on, the log-probability of what best follows; and each one's link."""
-    best_below: dict[str, Tensor] = {}
+class _Followers(NamedTuple):
+    """What follows the labels of a task that others depend on.
+
+    Args:
+        asking: (C, K) which of K questions each label asks.
+        below: (..., C) the log-probability of what best follows each.
+    """
+
+    asking: Tensor
+    below: Tensor
+
+    def best(self, logs: Tensor) -> Tensor:
+        """(...) of the labels that ask what the most probable one asks, the best by its own and what follows it."""
+        asking = (self.asking.unsqueeze(0) == self.asking.unsqueeze(1)).all(dim=-1)  # (C, C)
+        return (logs + self.below).masked_fill(~asking[logs.argmax(dim=-1)], -torch.inf).argmax(dim=-1)
+
+
+def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, _Followers], dict[str, _Link]]:
+    """What follows the labels of each task that others depend on; and how each of the others follows."""
+    followers: dict[str, _Followers] = {}
     links = {}
     for task in reversed(tasks):
         if task.given is None:
@@ -169,11 +192,22 @@ def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, T
             continue
         among = logs[task.name].unsqueeze(-2).masked_fill(~allowed, -torch.inf)
         conditional = among.log_softmax(dim=-1).masked_fill(~allowed, -torch.inf)  # it is NaN where none is allowed
-        below = best_below[task.name].unsqueeze(-2) if task.name in best_below else 0.0
-        highest, best = (conditional + below).max(dim=-1)  # (..., P)
+        if (following := followers.get(task.name)) is None:
+            below, best = torch.zeros(()), conditional.argmax(dim=-1)  # (..., P)
+        else:
+            below = following.below.unsqueeze(-2)
+            best = following._replace(below=below).best(conditional)
+        highest = (conditional + below).gather(-1, best.unsqueeze(-1)).squeeze(-1).where(asked_after, 0.0)
         links[task.name] = _Link(asked_after, conditional, best)
-        best_below[parent.name] = best_below.get(parent.name, 0.0) + highest.where(asked_after, 0.0)
-    return best_below, links
+        followers[parent.name] = _joined(followers.get(parent.name), asked_after, highest)
+    return followers, links
+
+
+def _joined(before: _Followers | None, asked_after: Tensor, highest: Tensor) -> _Followers:
+    asking = asked_after.unsqueeze(-1)
+    if before is None:
+        return _Followers(asking, highest)
+    return _Followers(torch.cat([before.asking, asking], dim=-1), before.below + highest)
 
 
 def _log_probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
@@ -187,17 +221,34 @@ def _log_probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
     return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 
-def _answer(task: TaskConfig, scores: list[float], chosen: Any, asked: bool, **top_k: int | None) -> Answer:
+def _refused(task: TaskConfig, decision: Decision) -> Tensor:
+    """(...) where the score of the answer is too low for one."""
+    if task.abstain_below is None:
+        return torch.zeros_like(decision.asked)
+    score = decision.scores.gather(-1, decision.chosen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return decision.asked & (score < task.abstain_below)
+
+
+def _answer(
+    task: TaskConfig, scores: list[float], chosen: Any, asked: bool, refused: bool, top_k: dict[str, int | None]
+) -> Answer:
     if task.problem_type == "regression":
-        return {"score": scores[0] if asked else None}
-    labels = task.labels or []
-    several = task.problem_type == "multi_label_classification"
-    if "top_k" in top_k or several:
-        ranked = sorted(range(len(labels)), key=lambda i: -scores[i])
-        given = ranked[: top_k["top_k"]] if "top_k" in top_k else [i for i in ranked if asked and chosen[i]]
-        return [{"label": labels[i], "score": scores[i]} for i in given]
-    if not asked:
-        return {"label": None, "score": max(1 - sum(scores), 0.0)}
-    score = scores[chosen]
-    refused = task.abstain_below is not None and score < task.abstain_below
-    return {"label": None if refused else labels[chosen], "score": score}
+        return {"score": scores[0] if asked and not refused else None}
+    if task.problem_type == "multi_label_classification":
+        if not asked or refused:
+            return []
+        ranked = sorted(zip(_options(task, scores), chosen, strict=True), key=lambda each: -each[0]["score"])
+        return [option for option, given in ranked if given or top_k][: top_k.get("top_k")]
+    unasked = max(1 - sum(scores), 0.0) if task.given is not None else 0.0
+    if not top_k:
+        label = None if refused or not asked else (task.labels or [])[chosen]
+        return {"label": label, "score": scores[chosen] if asked else unasked}
+    options = _options(task, scores)
+    if not asked or unasked > _NOTHING:
+        options.append({"label": None, "score": unasked})
+    answer = options.pop(chosen if asked else -1)  # the task that it depends on may have had a say in it
+    return [answer, *sorted(options, key=lambda each: -each["score"])][: top_k["top_k"]]
+
+
+def _options(task: TaskConfig, scores: list[float]) -> list[dict[str, Any]]:
+    return [{"label": label, "score": score} for label, score in zip(task.labels or (), scores, strict=True)]

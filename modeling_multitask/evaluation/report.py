@@ -21,6 +21,12 @@ from .judged import Judged
 from .report_page import Page, Picture, Section, render, write_whole
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
+# What is to be known of a report on validation rows.
+CHOSEN_BY = (
+    "these rows chose the checkpoint, and temperature, thresholds and abstention were fitted on them: the figures "
+    "flatter the model"
+)
+
 
 class Calibration(NamedTuple):
     """Whether scores hold: of the plain model (no temperature, no thresholds), and as the model answers."""

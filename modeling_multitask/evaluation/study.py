@@ -169,6 +169,7 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+MARGIN = 0.01  # of the score, that fewer parameters may cost
 Values = dict[str, dict[str, dict[int, float]]]  # by split, by task or `score`, by seed
 
 
@@ -223,8 +224,8 @@ def _difference(first: Values, second: Values, split: str, name: str) -> Estimat
 def _recommend(rows: Sequence[StudyRow], values: dict[str, Values]) -> Recommendation | None:
     """The best on validation rows, or the one with the fewest trained parameters that is as good.
 
-    As good is a strategy whose mean lies within the interval of the best, if the difference seed by seed cannot be
-    told from 0 either: the first alone would let the luck of the split, which all share, hide a difference.
+    As good is a strategy that is at most `MARGIN` worse on average, if its mean lies within the interval of the best
+    and the difference seed by seed cannot be told from 0: of few seeds intervals are so wide that they say little.
     """
     judged = [row for row in rows if row.strategy.candidate and SCORE in row.figures.get("validation", {})]
     judged = [row for row in judged if not row.errors]  # means over other seeds are not to be compared
@@ -238,6 +239,8 @@ def _recommend(rows: Sequence[StudyRow], values: dict[str, Values]) -> Recommend
         if parameters[name] >= parameters[best]:
             break
         difference = _difference(values[name], values[best], "validation", SCORE)
-        if low is not None and scores[name].mean >= low and difference is not None and difference.sign == 0:
+        if low is None or difference is None:
+            continue
+        if scores[name].mean >= low and difference.sign == 0 and difference.mean >= -MARGIN:
             return Recommendation(name, best, difference)
     return Recommendation(best, best)

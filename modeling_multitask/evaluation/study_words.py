@@ -7,7 +7,8 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
-from .study import SCORE, Comparison, Estimate, Recommendation, Study, StudyRow
+from .report_page import escape_markdown
+from .study import MARGIN, SCORE, Comparison, Estimate, Recommendation, Study, StudyRow
 
 _SPLITS = ("validation", "test")
 _COLUMNS = ["strategy", "title", "split", "task", "metric", "mean", "low", "high", "seeds", "failed"]
@@ -172,7 +173,7 @@ def _cheaper_in_words(chosen: StudyRow, best: StudyRow, advice: Recommendation) 
 
 def _no_cheaper(study: Study, best: StudyRow) -> str:
     cheaper = any(row.strategy.candidate and row.seeds and row.parameters < best.parameters for row in study.rows)
-    none = "; none that trains fewer parameters lies within that interval without a difference that can be told"
+    none = f"; all that train fewer parameters are worse by more than {MARGIN:g}, or by a difference that can be told"
     return f"{none if cheaper else ''}."
 
 
@@ -190,7 +191,8 @@ def _notes(study: Study) -> str:
 
 
 def _failures(study: Study) -> list[str]:
-    return [f"{row.strategy.title}, seed {seed}: {error}" for row in study.rows for seed, error in row.errors.items()]
+    failed = [(row.strategy.title, *each) for row in study.rows for each in row.errors.items()]
+    return [f"{title}, seed {seed}: {escape_markdown(error)}" for title, seed, error in failed]
 
 
 def _bullets(sentences: list[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..modeling_multitask import MultiTaskModel
-from ..tasks_multitask import HeadConfig, TaskConfig, nearest_hint, parse_task
+from ..tasks_multitask import HeadConfig, TaskConfig, decided_together, nearest_hint, parse_task
 
 
 def grow(
@@ -34,7 +34,9 @@ def grow(
         if task.name in old:
             kept = old[task.name].head or trained.config.head  # whatever the new default is
             _check_same(task, old[task.name], kept)
-            wanted[i] = replace(task, head=kept)
+            wanted[i] = replace(task, head=kept, **_calibration(old[task.name]))
+    together = decided_together(wanted)  # which have no thresholds
+    wanted = [replace(task, thresholds=None) if task.name in together else task for task in wanted]
     config = trained.config.to_dict()
     config |= {"tasks": wanted, "head": head or config["head"], "max_length": max_length or config["max_length"]}
     config["backbone_config"] = copy.deepcopy(trained.config.backbone_config)
@@ -86,6 +88,11 @@ def inherited_tasks(
             )
         inherited.append({**task, "labels": labels})
     return inherited
+
+
+def _calibration(task: TaskConfig) -> dict[str, Any]:
+    """How its scores are read: a head that is kept answers as before."""
+    return {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below")}
 
 
 def _check_same(task: TaskConfig, old: TaskConfig, head: HeadConfig) -> None:

@@ -9,7 +9,7 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -228,6 +228,13 @@ class MultiTaskTrainer(Trainer):
         )
         self._follow_epochs(sampler)
         return sampler
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
+        # With "group_by_length" transformers would shuffle these as well, and `predict` give the rows of its answers
+        # in an order that nobody knows.
+        if not hasattr(eval_dataset, "__len__") or self.args.world_size > 1:
+            return None
+        return SequentialSampler(eval_dataset)
 
     def _epochs(self, rows: int) -> float:
         steps = math.ceil(rows / (self.args.train_batch_size * self.args.world_size))

@@ -493,4 +493,9 @@ CAUSES = [
         *(ANSWERS, "return numbers.log_softmax(dim=-1)", "return numbers.softmax(dim=-1).log()"),
         *("tests/unit/test_answers.py", "every_probability_is_0"),
     ),
+    Cause(
+        "P73 evaluation rows are shuffled",
+        *(TRAINER, "def _get_eval_sampler(", "def _another_sampler("),
+        *("tests/unit/training/test_trainer.py", "in_the_order_of_the_rows"),
+    ),
 ]

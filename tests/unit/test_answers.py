@@ -48,6 +48,11 @@ def random_logits(tasks: list[TaskConfig], rows: int, seed: int) -> dict[str, Te
     }
 
 
+def asking(task: TaskConfig, tasks: list[TaskConfig], label: int) -> list[bool]:
+    """Which of the questions that depend on the task are asked after one of its labels."""
+    return [bool(may_follow(each, task)[label].any()) for each in tasks if each.given and each.given.task == task.name]
+
+
 def most_probable(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, int]:
     """By trying all combinations of labels of one row."""
     scores = {task.name: probabilities(logits[task.name][0], task).double() for task in tasks}
@@ -64,6 +69,8 @@ def most_probable(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[st
                 allowed = may_follow(task, parent)[above] if above != NOT_ASKED else ~allowed
             if label == NOT_ASKED:
                 probability *= float(not allowed.any())
+            elif asking(task, tasks, label) != asking(task, tasks, int((scores[task.name] * allowed).argmax())):
+                probability = 0.0  # whether a question is asked is for the most probable label to say
             else:
                 probability *= float(allowed[label] * scores[task.name][label] / scores[task.name][allowed].sum())
         if probability > best:
@@ -167,12 +174,44 @@ def test_a_question_that_is_not_asked_has_no_answer_and_says_how_sure_that_is() 
     assert negative["damage"] == {"score": 7.5}
 
 
-def test_all_labels_can_be_had_of_a_question_that_is_not_asked() -> None:
+def test_that_a_question_is_not_asked_is_one_of_all_its_answers() -> None:
     logits = {"sentiment": torch.tensor([[3.0]]), "reason": torch.tensor([[1.0, 0.0, -1.0]])}
 
-    row = answers(logits, [SENTIMENT, REASON], top_k=None)[0]
+    reasons = answers(logits, [SENTIMENT, REASON], top_k=None)[0]["reason"]
 
-    assert [each["label"] for each in row["reason"]] == ["broken", "dear", "rude"]
+    assert [each["label"] for each in reasons] == [None, "broken", "dear", "rude"]
+    assert sum(each["score"] for each in reasons) == pytest.approx(1)
+    assert answers(logits, [SENTIMENT, REASON], top_k=1)[0]["reason"] == reasons[:1]
+
+
+def test_an_unsure_answer_does_not_count_against_its_being_asked() -> None:
+    unsure = TaskConfig(
+        "reason", "single_label_classification", num_labels=20, given=GivenConfig("sentiment", labels=["negative"])
+    )
+
+    row = answers({"sentiment": torch.tensor([[-2.4]]), "reason": torch.zeros(1, 20)}, [SENTIMENT, unsure])[0]
+
+    assert (row["sentiment"]["label"], row["reason"]["label"]) == ("negative", "LABEL_0")
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=30, deadline=None)
+def test_the_first_of_all_answers_is_the_answer(seed: int) -> None:
+    tasks = [DOMAIN, INTENT, SENTIMENT, REASON]
+    logits = random_logits(tasks, 20, seed)
+
+    for row, first in zip(answers(logits, tasks), answers(logits, tasks, top_k=1), strict=True):
+        assert {name: [each] for name, each in row.items()} == first
+
+
+def test_what_depends_on_a_refused_answer_is_not_answered() -> None:
+    tasks = [replace(SENTIMENT, abstain_below=0.9), REASON, DAMAGE]
+    logits = {"sentiment": torch.tensor([[-1.0]]), "reason": torch.tensor([[9.0, 0, 0]]), "damage": torch.ones(1, 1)}
+
+    row = answers(logits, tasks)[0]
+
+    assert (row["sentiment"]["label"], row["reason"]["label"], row["damage"]["score"]) == (None, None, None)
+    assert row["sentiment"]["score"] == pytest.approx(torch.tensor(1.0).sigmoid().item())
 
 
 def test_several_leading_dimensions_are_taken() -> None:

@@ -11,6 +11,7 @@ from transformers import pipeline
 
 from configuration import RecipeError, load_recipe
 from configuration.plan import plan
+from configuration.rows import build_dataset
 from configuration.run import Run, prepare, train
 from modeling_multitask import MultiTaskModel
 from scripts.train import show_plan
@@ -340,10 +341,57 @@ def test_a_report_lies_beside_the_model_and_its_figures_are_those_of_the_results
     assert (run.folder.parent / "report" / "report.html").is_file()
 
 
-def test_without_test_rows_the_report_is_on_those_of_validation(recipe: Any) -> None:
+def test_the_rows_of_a_report_are_those_of_their_labels(recipe: Any) -> None:
+    words = recipe("report=true", "training.per_device_eval_batch_size=2")
+    folder = train(words).folder.parent
+    rows = build_dataset(words)[0]["validation"]
+
+    worst = json.loads((folder / "report" / "report.json").read_text())["tasks"]["topic"]["errors"]["worst"]
+
+    assert worst
+    for each in worst:
+        row = rows[each["row"]]
+        assert each["text"] == row["text"]
+        assert each["label"] == rows.features["topic"].int2str(row["topic"])
+
+
+def test_without_test_rows_the_report_is_on_those_of_validation_and_says_so(recipe: Any) -> None:
     run = train(recipe("report=true"))
 
-    assert json.loads((run.folder.parent / "report" / "report.json").read_text())["split"] == "validation"
+    report = json.loads((run.folder.parent / "report" / "report.json").read_text())
+    assert report["split"] == "validation"
+    assert "flatter the model" in report["notes"][0]
+
+
+def test_a_report_that_fails_loses_nothing_of_the_run(recipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("configuration.run.write_report", fail)
+
+    assert (train(recipe("report=true")).folder / "config.json").is_file()
+
+
+def test_an_overwritten_run_leaves_no_calibration_behind(recipe: Any) -> None:
+    folder = train(recipe()).folder.parent
+    assert (folder / "calibration.json").is_file()
+
+    train(recipe("calibrate=[]"), force=True)
+
+    assert not (folder / "calibration.json").exists()
+
+
+def test_a_grown_model_reads_the_scores_of_a_kept_task_as_before(recipe: Any, tmp_path: Path) -> None:
+    first = train(recipe())
+
+    second = train(
+        recipe(f"start_from={first.folder}", f"output_dir={tmp_path}/grown", "freeze=everything", "calibrate=[]")
+    )
+
+    assert [task.temperature for task in second.model.config.tasks] == [
+        task.temperature for task in first.model.config.tasks
+    ]
+    assert first.model.config.tasks[0].temperature != 1
 
 
 def test_a_run_with_nothing_held_out_has_no_report_and_the_last_one_is_gone(recipe: Any) -> None:

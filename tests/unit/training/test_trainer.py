@@ -288,3 +288,12 @@ def test_an_optimizer_of_ones_own_does_not_go_with_learning_rates(build: Any) ->
 def test_callbacks_are_not_built_anew_by_transformers(build: Any) -> None:
     with pytest.raises(ValueError, match=r"restore_callback_states_from_checkpoint is true, .* they restore"):
         build(restore_callback_states_from_checkpoint=True)
+
+
+def test_predictions_come_in_the_order_of_the_rows(build: Any) -> None:
+    # P73: batches of similar length are for training; transformers shuffles these rows as well.
+    texts = ["good " * (1 + i * 7 % 13) for i in range(12)]
+    numbered = Dataset.from_dict({"text": texts, "topic": [i % 3 for i in range(12)]})
+    trainer = build(train_sampling_strategy="group_by_length", per_device_eval_batch_size=4)
+
+    assert trainer.predict(numbered).label_ids["topic"].tolist() == numbered["topic"]
