@@ -464,7 +464,7 @@ CAUSES = [
     Cause(
         "P69 each head answers for itself",
         ANSWERS,
-        "if task.given is None:\n            together = task.name in best_below",
+        "if task.given is None:\n            together = task.name in followers",
         "if True:\n            together = False",
         *("tests/unit/test_answers.py", "answers_never_contradict"),
     ),
