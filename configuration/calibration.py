@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from transformers.utils import logging
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
 from modeling_multitask.answers_multitask import Decision, may_follow
 from modeling_multitask.evaluation.calibration import abstention_threshold, answer_scores, calibrated, reliability
 from modeling_multitask.tasks_multitask import decided_together
+from modeling_multitask.training.conditions import unasked_rows
 from modeling_multitask.training.metrics import decide_arrays
 
 from .recipe import AbstainRecipe, Recipe
@@ -39,9 +41,9 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
     for task in before:
         methods = [each for each in recipe.calibrate if each != "thresholds" or task.name not in together]
         after.append(calibrated(task, _as_decided(task, before, logits, labels), labels[task.name], tuple(methods)))
-    decisions = decide_arrays(logits, after)
+    decisions, unasked = decide_arrays(logits, after), _unasked(labels, after)
     config.tasks = [
-        _abstaining(task, words.abstain, decisions[task.name], labels[task.name])
+        _abstaining(task, words.abstain, decisions[task.name], labels[task.name], unasked[task.name])
         for task, words in zip(after, recipe.tasks, strict=True)
     ]
     fitted: dict[str, dict[str, Any]] = {
@@ -49,10 +51,11 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
         for task in config.tasks
     }
     for split, (logits, labels) in answers.items():
-        old, new = decide_arrays(logits, before), decide_arrays(logits, config.tasks)
+        old, new, unasked = decide_arrays(logits, before), decide_arrays(logits, after), _unasked(labels, after)
         for task in config.tasks:
             if task.problem_type != "regression":
-                errors = [reliability(task, each[task.name], labels[task.name]).error for each in (old, new)]
+                known = labels[task.name], unasked[task.name]
+                errors = [reliability(task, each[task.name], *known).error for each in (old, new)]
                 fitted[task.name][split] = {"ece_before": errors[0], "ece_after": errors[1]}
     return fitted
 
@@ -69,10 +72,17 @@ def _as_decided(
     return np.where(siblings[parent_of[np.maximum(labels[task.name], 0)]], logits[task.name], -np.inf)
 
 
-def _abstaining(task: TaskConfig, wanted: AbstainRecipe | None, decision: Decision, labels: np.ndarray) -> TaskConfig:
+def _unasked(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
+    rows = unasked_rows({name: torch.from_numpy(each) for name, each in labels.items()}, tasks)
+    return {name: each.numpy() for name, each in rows.items()}
+
+
+def _abstaining(
+    task: TaskConfig, wanted: AbstainRecipe | None, decision: Decision, labels: np.ndarray, unasked: np.ndarray
+) -> TaskConfig:
     if wanted is None:
         return task
-    scores, right = answer_scores(task, decision, labels)
+    scores, right = answer_scores(task, decision, labels, unasked)
     if len(scores) == 0:
         logger.warning(f"task {task.name!r} always answers: no validation row has a label for it")
         return task

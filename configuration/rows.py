@@ -12,7 +12,7 @@ from modeling_multitask import MultiTaskModel, TaskConfig
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.class_weights import BALANCED, with_resolved_weights
 from modeling_multitask.training.conditions import counted_rows, with_condition
-from modeling_multitask.training.growing import inherited_tasks
+from modeling_multitask.training.growing import inherited_condition, inherited_tasks
 from modeling_multitask.training.sampling import Sampling
 
 from .recipe import LabelColumnRecipe, Recipe, SourceRecipe, as_recipe_error
@@ -38,7 +38,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     if recipe.data.streaming:
         dataset["train"] = builder.as_streaming_dataset("train").shuffle(recipe.seed, buffer_size=SHUFFLED_ROWS)
     with as_recipe_error(recipe, "tasks"):
-        tasks = _with_what_waited(builder.tasks, recipe, dataset["train"])
+        tasks = _with_what_waited(builder.tasks, recipe, dataset["train"], _conditions(recipe, trained))
     return dataset, tasks
 
 
@@ -97,15 +97,30 @@ def without_what_waits(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_what_waited(tasks: list[TaskConfig], recipe: Recipe, rows: Dataset | IterableDataset) -> list[TaskConfig]:
+def _conditions(recipe: Recipe, trained: MultiTaskModel | None) -> dict[str, GivenConfig | None]:
+    """By task name, on what it depends: as the recipe says, or else as the trained model knows."""
+    kept = [task.name for task in recipe.tasks]
+    conditions = {}
+    for task in recipe.tasks:
+        given = None if task.given is None else GivenConfig(**task.given.model_dump())
+        if trained is not None and not ("given" in task.model_fields_set and given is None):
+            given = inherited_condition(task.name, given, trained.config.tasks, kept, recipe.rename_labels)
+        conditions[task.name] = given
+    return conditions
+
+
+def _with_what_waited(
+    tasks: list[TaskConfig],
+    recipe: Recipe,
+    rows: Dataset | IterableDataset,
+    conditions: dict[str, GivenConfig | None],
+) -> list[TaskConfig]:
     """The tasks with the weights and conditions that could not be before the training rows were known."""
     known = {task.name: task for task in tasks}
     seen = rows if isinstance(rows, Dataset) else None
     conditional = [
-        with_condition(task, known[words.given.task], seen, GivenConfig(**words.given.model_dump()))
-        if words.given is not None
-        else task
-        for task, words in zip(tasks, recipe.tasks, strict=True)
+        task if (given := conditions[task.name]) is None else with_condition(task, known[given.task], seen, given)
+        for task in tasks
     ]
     counted = {} if seen is None else counted_rows(seen, conditional)
     return [

@@ -3,6 +3,7 @@
 Shapes: (...) the rows, in one dimension or more; C classes of one task, P classes of the task that it depends on.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -138,12 +139,17 @@ def may_follow(task: TaskConfig, parent: TaskConfig) -> Tensor:
         parent: The task that it names.
     """
     given: Any = task.given
-    after, labels = parent.labels or [], task.labels or [""]
-    if given.parents is None:
-        rows = [[each in given.labels] * len(labels) for each in after]
-    else:
-        rows = [[given.parents[label] == each for label in labels] for each in after]
-    return torch.tensor(rows)
+    parents = None if given.parents is None else tuple(map(given.parents.get, task.labels or ()))
+    return _may_follow(tuple(parent.labels or ()), frozenset(given.labels or ()), parents, len(task.labels or [""]))
+
+
+@lru_cache(maxsize=64)  # it is asked for with each batch, and each text of a pipeline
+def _may_follow(
+    after: tuple[str, ...], asking: frozenset[str], parents: tuple[str | None, ...] | None, labels: int
+) -> Tensor:
+    if parents is None:
+        return torch.tensor([[each in asking] * labels for each in after])
+    return torch.tensor([[each == parent for parent in parents] for each in after])
 
 
 class _Link(NamedTuple):

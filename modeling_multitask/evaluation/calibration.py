@@ -100,15 +100,18 @@ def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> 
     return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
 
 
-def reliability(task: TaskConfig, decision: Decision, labels: np.ndarray) -> Reliability:
+def reliability(
+    task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None = None
+) -> Reliability:
     """How often the answers are right, by their score; of a multi-label task each label's answer by itself.
 
     Args:
         task: The task; not a regression.
         decision: Of N rows, as arrays.
         labels: As in a batch.
+        unasked: (N,) as for `answer_scores`.
     """
-    scores, right = answer_scores(task, decision, labels)
+    scores, right = answer_scores(task, decision, labels, unasked)
     places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
     counts = np.bincount(places, minlength=BINS)
     with np.errstate(invalid="ignore"):
@@ -117,13 +120,17 @@ def reliability(task: TaskConfig, decision: Decision, labels: np.ndarray) -> Rel
     return Reliability(mean_scores, accuracies, counts)
 
 
-def answer_scores(task: TaskConfig, decision: Decision, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def answer_scores(
+    task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The score of each answer that has a label to be held against, and whether it is right; (M,) each.
 
     Args:
         task: The task; not a regression.
         decision: Of N rows, as arrays.
         labels: As in a batch.
+        unasked: (N,) the rows whose labels say that the question is not asked, where an answer of one label is wrong:
+            its score is the probability that it is asked as well.
     """
     scores, chosen = decision.scores.astype(float), decision.chosen
     present = labelled(torch.from_numpy(labels), task.problem_type).numpy() & (chosen != NOT_ASKED)
@@ -131,6 +138,8 @@ def answer_scores(task: TaskConfig, decision: Decision, labels: np.ndarray) -> t
         of_answers = np.where(chosen == 1, scores, 1 - scores)
     else:
         of_answers = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
+        if unasked is not None:
+            present |= unasked & (chosen != NOT_ASKED)
     return of_answers[present], (chosen == labels)[present]
 
 

@@ -21,6 +21,7 @@ from .judged import Judged
 from .report_page import Page, Picture, Section, render, write_whole
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
+_OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png")
 # What is to be known of a report on validation rows.
 CHOSEN_BY = (
     "these rows chose the checkpoint, and temperature, thresholds and abstention were fitted on them: the figures "
@@ -120,6 +121,8 @@ def make_report(
         resamples: How often rows are drawn anew for the interval of a figure.
         notes: What else there is to know of the rows.
     """
+    if not judged.texts:
+        raise ValueError("there are no rows to report on; give at least one")
     plain = decide_arrays(judged.logits, [replace(task, temperature=1.0, thresholds=None) for task in judged.tasks])
     tasks = [_task(judged, task, plain[task.name], seed, resamples) for task in judged.tasks]
     return Report(name, split, len(judged.texts), tasks, resamples, list(notes or []))
@@ -152,6 +155,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
         What was written, the page first.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in [each for pattern in _OF_TASKS for each in folder.glob(pattern)]:  # perhaps of tasks of another model
+        old.unlink()
     notes = list(report.notes)
     try:
         pictures = {name: each for task in report.tasks for name, each in _pictures(task).items()}
@@ -180,17 +185,21 @@ def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resample
         there = ~np.isnan(labels)
         return TaskReport(figures, errors, numbers=np.stack([labels[there], decision.chosen[there]]))
     plain_task = replace(task, temperature=1.0, thresholds=None)
-    calibration = Calibration(reliability(plain_task, plain, labels), reliability(task, decision, labels))
-    return TaskReport(figures, errors, calibration, _abstention(task, decision, labels, figures.rows))
+    unasked = judged.unasked[task.name]
+    calibration = Calibration(
+        reliability(plain_task, plain, labels, unasked), reliability(task, decision, labels, unasked)
+    )
+    return TaskReport(figures, errors, calibration, _abstention(task, decision, labels, unasked))
 
 
-def _abstention(task: TaskConfig, decision: Decision, labels: np.ndarray, rows: int) -> Abstention | None:
+def _abstention(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray) -> Abstention | None:
     if task.abstain_below is None:
         return None
-    scores, right = answer_scores(task, decision, labels)
+    scores, right = answer_scores(task, decision, labels, unasked)
     answered = scores >= task.abstain_below
     accuracy = float(right[answered].mean()) if answered.any() else math.nan
-    return Abstention(float(task.abstain_below), int(answered.sum()), float(answered.sum() / rows), accuracy)
+    share = float(answered.sum() / ((labels >= 0) | unasked).sum())
+    return Abstention(float(task.abstain_below), int(answered.sum()), share, accuracy)
 
 
 def _pictures(report: TaskReport) -> dict[str, bytes]:

@@ -16,6 +16,8 @@ from ..tasks_multitask import GivenConfig, TaskConfig, task_given_problem
 
 logger = logging.get_logger(__name__)
 
+MOST_NAMED = 10  # labels that one message names
+
 
 def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, given: GivenConfig) -> TaskConfig:
     """The task with its condition; says how many of its labels stand against it.
@@ -90,16 +92,19 @@ def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np
     own, others = task.labels or [], parent.labels or []
     beside = np.zeros((len(own), len(others)), dtype=int)
     np.add.at(beside, (labels, above), 1)
-    where = f"task {task.name!r}: given.parents is left out, and in the training rows the label"
+    problems = []
     for i, row in enumerate(beside):
         if not row.any():
-            raise ValueError(f"{where} {own[i]!r} stands beside no label of {parent.name!r}; write given.parents")
-        if (row > 0).sum() > 1:
+            problems.append(f"{own[i]!r} stands beside no label of {parent.name!r}")
+        elif (row > 0).sum() > 1:
             found = ", ".join(f"{others[j]!r} ({row[j]} rows)" for j in np.flatnonzero(row))
-            raise ValueError(
-                f"{where} {own[i]!r} stands beside several of {parent.name!r}: {found}; mend the rows, or write "
-                "given.parents"
-            )
+            problems.append(f"{own[i]!r} stands beside several of {parent.name!r}: {found}")
+    if problems:
+        more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
+        raise ValueError(
+            f"task {task.name!r}: given.parents is left out, and in the training rows the label "
+            f"{'; the label '.join(problems[:MOST_NAMED])}{more}; mend the rows, or write given.parents"
+        )
     return {own[i]: others[int(row.argmax())] for i, row in enumerate(beside)}
 
 

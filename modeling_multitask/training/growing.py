@@ -5,8 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from transformers.utils import logging
+
 from ..modeling_multitask import MultiTaskModel
-from ..tasks_multitask import HeadConfig, TaskConfig, decided_together, nearest_hint, parse_task
+from ..tasks_multitask import GivenConfig, HeadConfig, TaskConfig, decided_together, nearest_hint, parse_task
+
+logger = logging.get_logger(__name__)
 
 
 def grow(
@@ -88,6 +92,36 @@ def inherited_tasks(
             )
         inherited.append({**task, "labels": labels})
     return inherited
+
+
+def inherited_condition(
+    task: str,
+    given: GivenConfig | None,
+    trained: Sequence[TaskConfig],
+    kept: Sequence[str],
+    rename_labels: Mapping[str, str],
+) -> GivenConfig | None:
+    """The condition of a task: what is given, completed by what the trained model knows of it.
+
+    Args:
+        task: Its name.
+        given: The condition that is wanted, if one is.
+        trained: The trained model's tasks.
+        kept: The names of the new model's tasks.
+        rename_labels: New names by old name.
+    """
+    known = next((each.given for each in trained if each.name == task), None)
+    if known is None or (given is not None and (given.labels or given.parents or given.task != known.task)):
+        return given
+    if known.task not in kept:
+        logger.warning(f"task {task!r} was trained given {known.task!r}, which is no task any more; it is asked always")
+        return given
+
+    def renamed(label: str) -> str:
+        return rename_labels.get(label, label)
+
+    parents = known.parents and {renamed(label): renamed(parent) for label, parent in known.parents.items()}
+    return GivenConfig(known.task, labels=known.labels and [*map(renamed, known.labels)], parents=parents)
 
 
 def _calibration(task: TaskConfig) -> dict[str, Any]:

@@ -216,3 +216,42 @@ def test_a_task_that_depends_on_a_trained_one_is_added(recipe: Callable[..., Rec
     grown = prepare(recipe(f"start_from={run.folder}", f"output_dir={tmp_path}/grown", tasks, data, "calibrate=[]"))
 
     assert grown.trainer.model.config.tasks[1].given.parents == PARENTS
+
+
+@pytest.mark.parametrize(
+    ("words", "parents"), [("", PARENTS), (", given: {task: domain}", PARENTS), (", given: null", None)]
+)
+def test_a_task_that_is_kept_depends_on_what_it_was_trained_to_unless_the_recipe_says_otherwise(
+    recipe: Callable[..., Recipe], run: Run, tmp_path: Path, words: str, parents: dict[str, str] | None
+) -> None:
+    kind = "problem_type: single_label_classification"
+    tasks = f"tasks=[{{name: domain, {kind}}}, {{name: intent, {kind}{words}}}]"
+    data = "data={train: {path: rows.csv, labels: {domain: domain, intent: intent}}}"
+
+    grown = prepare(recipe(f"start_from={run.folder}", f"output_dir={tmp_path}/grown", tasks, data, "calibrate=[]"))
+
+    given = grown.trainer.model.config.tasks[1].given
+    assert (given and given.parents) == parents
+
+
+def test_a_task_whose_other_task_is_dropped_is_asked_always(
+    recipe: Callable[..., Recipe], run: Run, tmp_path: Path
+) -> None:
+    tasks = "tasks=[{name: intent, problem_type: single_label_classification}]"
+    data = "data={train: {path: rows.csv, labels: {intent: intent}}}"
+
+    grown = prepare(recipe(f"start_from={run.folder}", f"output_dir={tmp_path}/grown", tasks, data, "calibrate=[]"))
+
+    assert grown.trainer.model.config.tasks[0].given is None
+
+
+def test_a_condition_follows_its_renamed_labels(recipe: Callable[..., Recipe], run: Run, tmp_path: Path) -> None:
+    label, parent = next(iter(PARENTS.items()))
+    kind = "problem_type: single_label_classification"
+    tasks = f"tasks=[{{name: domain, {kind}}}, {{name: intent, {kind}, aliases: {{{label}: renamed}}}}]"
+    words = [f"rename_labels={{{label}: renamed}}", "calibrate=[]"]
+    data = "data={train: {path: rows.csv, labels: {domain: domain, intent: intent}}}"
+
+    grown = prepare(recipe(f"start_from={run.folder}", f"output_dir={tmp_path}/grown", tasks, data, *words))
+
+    assert grown.trainer.model.config.tasks[1].given.parents["renamed"] == parent

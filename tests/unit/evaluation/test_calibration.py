@@ -21,6 +21,8 @@ from modeling_multitask.evaluation.calibration import (
     fit_thresholds,
     reliability,
 )
+from modeling_multitask.tasks_multitask import GivenConfig
+from modeling_multitask.training.metrics import decide_arrays
 from tests.deciding import answer, decision_of
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -179,3 +181,29 @@ def test_as_many_rows_are_answered_as_wanted_and_no_more_than_must_be(scores: li
 def test_either_precision_or_coverage_must_be_wanted(wanted: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="give either a precision or a coverage"):
         abstention_threshold(np.array([0.5]), np.array([True]), **wanted)
+
+
+def test_an_answer_to_a_question_that_is_not_asked_is_wrong() -> None:
+    decision = decision_of(TOPIC, np.eye(4, dtype=np.float32)[[0, 1, 2]])
+
+    scores, right = answer_scores(TOPIC, decision, np.array([0, -100, -100]), np.array([False, True, False]))
+
+    assert right.tolist() == [True, False]
+    assert scores == pytest.approx(decision.scores.max(axis=1)[:2])
+
+
+def test_the_score_of_a_dependent_answer_is_how_often_it_is_right() -> None:
+    """It is the probability that the question is asked and the label right, and both are drawn from it here."""
+    rng = np.random.default_rng(0)
+    above = TaskConfig("above", "binary_classification", labels=["no", "yes"])
+    below = TaskConfig(
+        "below", "single_label_classification", labels=["a", "b"], given=GivenConfig("above", labels=["yes"])
+    )
+    logits = {"above": rng.normal(size=(20_000, 1)) + 1, "below": 2 * rng.normal(size=(20_000, 2))}
+    asked = rng.random(20_000) < 1 / (1 + np.exp(-logits["above"][:, 0]))
+    first = 1 / (1 + np.exp(logits["below"][:, 1] - logits["below"][:, 0]))
+    labels = np.where(asked, (rng.random(20_000) > first).astype(int), -100)
+    decision = decide_arrays(logits, [above, below])["below"]
+
+    assert reliability(below, decision, labels, ~asked).error < 0.02
+    assert reliability(below, decision, labels).error > 0.1  # of the rows alone in which it is asked

@@ -69,7 +69,7 @@ def test_a_label_beside_several_parents_is_an_error_that_counts_them() -> None:
 def test_a_label_beside_no_parent_is_an_error() -> None:
     table = domains_and_intents((0, 0), (0, 1), (None, 2))
 
-    with pytest.raises(ValueError, match=r"the label 'visa' stands beside no label of 'domain'; write given\.parents"):
+    with pytest.raises(ValueError, match=r"the label 'visa' stands beside no label of 'domain'; mend the rows"):
         with_condition(INTENT, DOMAIN, table, GivenConfig("domain"))
 
 
