@@ -1,5 +1,7 @@
 """The rows that a model is reported on, from a recipe or a table, and the labels of a recipe that may be wrong."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,7 @@ def check_data(data: Path) -> None:
         raise DataError(f"{data}: neither a recipe ({', '.join(RECIPES)}) nor a table ({', '.join(TABLES)})")
 
 
-def check_label_issues(data: Path) -> Recipe:
+def check_label_issues(data: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in whose training rows issues of labels are sought.
 
     Raises:
@@ -61,7 +63,7 @@ def check_label_issues(data: Path) -> Recipe:
     """
     if data.suffix.lower() not in RECIPES:
         raise DataError(f"{data}: issues of labels are sought in the training rows of a recipe, and this is a table")
-    recipe = load_recipe(data)
+    recipe = load_recipe(data, list(overrides))
     if recipe.data.streaming:
         raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
     import_extra("cleanlab.rank", extra="errors")
@@ -69,13 +71,21 @@ def check_label_issues(data: Path) -> Recipe:
 
 
 def rows_to_judge(
-    tasks: list[TaskConfig], data: Path, *, texts: tuple[str, ...] = ("text",), separator: str = ";"
+    tasks: list[TaskConfig],
+    data: Path,
+    *,
+    overrides: Sequence[str] = (),
+    model: str | None = None,
+    texts: tuple[str, ...] = ("text",),
+    separator: str = ";",
 ) -> Rows:
     """The rows of a recipe's test split (of validation, if it has no test), or all of a table.
 
     Args:
         tasks: The model's; their labels are those that count.
         data: A recipe, or a table.
+        overrides: Of the recipe, `key=value` each.
+        model: Where the model is; its rows are split again only as they were when it was trained.
         texts: Of a table the column of the text, or both of a pair.
         separator: What stands between several labels in a cell of a table.
 
@@ -85,7 +95,9 @@ def rows_to_judge(
     """
     check_data(data)
     if data.suffix.lower() in RECIPES:
-        return _of_recipe(tasks, load_recipe(data))
+        recipe = load_recipe(data, list(overrides))
+        _check_split(recipe, model)
+        return _of_recipe(tasks, recipe)
     return _of_table(tasks, data, texts, separator)
 
 
@@ -111,6 +123,29 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
     labels = MultiTaskCollator(tokenizer, model.config).labels_of(rows.select_columns(names).to_list())
     embeddings = encode(model, texts, tokenizer=tokenizer, show_progress=True)
     return [issue for task in tasks for issue in label_issues(task, embeddings, labels[task.name].numpy(), texts)]
+
+
+def _check_split(recipe: Recipe, model: str | None) -> None:
+    """Raises a `RecipeError` if the rows that the model was trained on would be split in another way."""
+    record = Path(model or "").parent / "recipe.json"
+    if model is None or not record.is_file():
+        return
+    before, now = json.loads(record.read_text(encoding="utf-8")), json.loads(recipe.model_dump_json())
+    if before["data"]["train"] != now["data"]["train"] or not any(now["data"]["split"].values()):
+        return
+    words = {
+        "seed": (before["seed"], now["seed"]),
+        "data.split": (before["data"]["split"], now["data"]["split"]),
+        "tasks": ([each["name"] for each in before["tasks"]], [each["name"] for each in now["tasks"]]),
+    }
+    problems = [
+        f"{word}: was {old!r} when the model was trained; given: {new!r}, which splits its rows anew, so that rows it "
+        f"was trained on would be judged; say it as then, such as {word}={json.dumps(old)}"
+        for word, (old, new) in words.items()
+        if old != new
+    ]
+    if problems:
+        raise RecipeError(recipe.path, problems)
 
 
 def _of_table(tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separator: str) -> Rows:

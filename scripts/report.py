@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts.report", description="Where a model fails; how far to trust it.")
     parser.add_argument("model", help="a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_argument("data", type=Path, help="a recipe (its test rows), or a table with columns named like tasks")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="of the recipe, such as seed=1")
     parser.add_argument("--output", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
     parser.add_argument("--text_pair", help="the table's column of the second text, for a model of pairs")
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resamples", type=_positive, default=RESAMPLES, help="behind each interval (%(default)s)")
     parser.add_argument("--label_issues", action="store_true", help="also list the recipe's labels that may be wrong")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     try:
         run(arguments)
     except (RecipeError, DataError, OSError, ImportError) as error:
@@ -59,10 +60,17 @@ def run(arguments: argparse.Namespace) -> None:
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file; name a folder")
     check_data(arguments.data)
-    recipe = check_label_issues(arguments.data) if arguments.label_issues else None
+    recipe = check_label_issues(arguments.data, arguments.overrides) if arguments.label_issues else None
     model, tokenizer = load(arguments.model)
     texts = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
-    rows = rows_to_judge(model.config.tasks, arguments.data, texts=texts, separator=arguments.separator)
+    rows = rows_to_judge(
+        model.config.tasks,
+        arguments.data,
+        overrides=arguments.overrides,
+        model=arguments.model,
+        texts=texts,
+        separator=arguments.separator,
+    )
     judged = judge(model, rows.rows, tokenizer, sources=rows.sources, show_progress=True)
     report = make_report(
         judged, name=arguments.model, split=rows.split, notes=rows.notes, resamples=arguments.resamples

@@ -14,6 +14,7 @@ from sklearn import metrics
 from transformers import PreTrainedTokenizerBase
 
 import scripts.report
+from configuration import load_recipe
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.publishing import save_folder
@@ -332,3 +333,22 @@ def test_a_model_that_is_not_there_is_an_error(
 
     assert code == 1
     assert "modle: no such folder" in capsys.readouterr().err
+
+
+def test_rows_that_were_trained_on_are_not_judged_as_held_out(
+    tmp_path: Path, recipe: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "recipe.json").write_text(load_recipe(recipe, ["seed=1"]).model_dump_json())
+
+    assert command("reviews.yaml") == 1
+    message = capsys.readouterr().err
+    assert "seed: was 1 when the model was trained; given: 0" in message
+    assert "say it as then, such as seed=1" in message
+    assert command("reviews.yaml", "seed=1") == 0
+
+
+def test_a_recipe_of_other_rows_may_be_split_in_any_way(tmp_path: Path, recipe: Path, command: Command) -> None:
+    other = load_recipe(recipe, ["seed=1", "data.train=[{path: one.csv}]"])
+    (tmp_path / "recipe.json").write_text(other.model_dump_json())
+
+    assert command("reviews.yaml") == 0
