@@ -4,14 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from transformers.utils import logging
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
 from modeling_multitask.answers_multitask import Decision, may_follow
 from modeling_multitask.evaluation.calibration import abstention_threshold, answer_scores, calibrated, reliability
-from modeling_multitask.tasks_multitask import decided_together
-from modeling_multitask.training.conditions import unasked_rows
+from modeling_multitask.tasks_multitask import decided_together, parent_task
+from modeling_multitask.training.conditions import unasked_arrays
 from modeling_multitask.training.metrics import decide_arrays
 
 from .recipe import AbstainRecipe, Recipe
@@ -41,7 +40,7 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
     for task in before:
         methods = [each for each in recipe.calibrate if each != "thresholds" or task.name not in together]
         after.append(calibrated(task, _as_decided(task, before, logits, labels), labels[task.name], tuple(methods)))
-    decisions, unasked = decide_arrays(logits, after), _unasked(labels, after)
+    decisions, unasked = decide_arrays(logits, after), unasked_arrays(labels, after)
     config.tasks = [
         _abstaining(task, words.abstain, decisions[task.name], labels[task.name], unasked[task.name])
         for task, words in zip(after, recipe.tasks, strict=True)
@@ -51,7 +50,7 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
         for task in config.tasks
     }
     for split, (logits, labels) in answers.items():
-        old, new, unasked = decide_arrays(logits, before), decide_arrays(logits, after), _unasked(labels, after)
+        old, new, unasked = decide_arrays(logits, before), decide_arrays(logits, after), unasked_arrays(labels, after)
         for task in config.tasks:
             if task.problem_type != "regression":
                 known = labels[task.name], unasked[task.name]
@@ -66,15 +65,10 @@ def _as_decided(
     """The logits (N, C) that a task chooses by: where each label has a parent, those of the true label's siblings."""
     if task.given is None or task.given.parents is None:
         return logits[task.name]
-    parent = next(each for each in tasks if each.name == task.given.task)
+    parent = parent_task(task, tasks)
     siblings = may_follow(task, parent).numpy()  # (P, C)
     parent_of = siblings.argmax(axis=0)  # (C,)
     return np.where(siblings[parent_of[np.maximum(labels[task.name], 0)]], logits[task.name], -np.inf)
-
-
-def _unasked(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
-    rows = unasked_rows({name: torch.from_numpy(each) for name, each in labels.items()}, tasks)
-    return {name: each.numpy() for name, each in rows.items()}
 
 
 def _abstaining(

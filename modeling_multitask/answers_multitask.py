@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from .tasks_multitask import ONE_LABEL, TaskConfig
+from .tasks_multitask import ONE_LABEL, TaskConfig, parent_task
 
 DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
 NOT_ASKED = -1
@@ -190,7 +190,7 @@ def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, _
     for task in reversed(tasks):
         if task.given is None:
             continue
-        parent = next(each for each in tasks if each.name == task.given.task)
+        parent = parent_task(task, tasks)
         allowed = may_follow(task, parent).to(logs[parent.name].device)  # (P, C)
         asked_after = allowed.any(dim=-1)
         if task.problem_type not in ONE_LABEL:

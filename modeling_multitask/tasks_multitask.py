@@ -295,6 +295,12 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+def parent_task(task: TaskConfig, tasks: list[TaskConfig]) -> TaskConfig:
+    """The task that one with a condition depends on."""
+    given: Any = task.given
+    return next(each for each in tasks if each.name == given.task)
+
+
 def decided_together(tasks: list[TaskConfig]) -> set[str]:
     """The names of the tasks of one label whose answers depend on each other."""
     pairs = [(task.name, task.given.task) for task in tasks if task.given and task.problem_type in ONE_LABEL]

@@ -11,6 +11,7 @@ from datasets_builder import DataError
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.predict import load
 from modeling_multitask.inference.tables import add_answers, check_answer_columns, check_ending, read_table, write_table
+from scripts.arguments import positive
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--text", default="text", help="the column that holds the text (%(default)s)")
     parser.add_argument("--text_pair", help="the column of the second text, for a model of pairs")
     parser.add_argument("--prefix", default="", help="put before the name of each added column")
-    parser.add_argument("--batch_size", type=_positive, default=32, help="texts in one forward pass (%(default)s)")
+    parser.add_argument("--batch_size", type=positive, default=32, help="texts in one forward pass (%(default)s)")
     parser.add_argument("--force", action="store_true", help="overwrite the output")
     arguments = parser.parse_args(argv)
     try:
@@ -31,12 +32,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _positive(given: str) -> int:
-    if not given.isdigit() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given} is not a whole number of at least 1")
-    return int(given)
 
 
 def run(arguments: argparse.Namespace) -> None:

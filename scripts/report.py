@@ -19,6 +19,7 @@ from modeling_multitask.evaluation.report import Report, make_report, write_repo
 from modeling_multitask.evaluation.report_page import FILES
 from modeling_multitask.inference.predict import load
 from modeling_multitask.training.metrics import MAIN_METRIC
+from scripts.arguments import positive
 
 ISSUES = "label_issues.csv"
 
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
     parser.add_argument("--text_pair", help="the table's column of the second text, for a model of pairs")
     parser.add_argument("--separator", default=";", help="between several labels in a cell of the table (%(default)s)")
-    parser.add_argument("--resamples", type=_positive, default=RESAMPLES, help="behind each interval (%(default)s)")
+    parser.add_argument("--resamples", type=positive, default=RESAMPLES, help="behind each interval (%(default)s)")
     parser.add_argument("--label_issues", action="store_true", help="also list the recipe's labels that may be wrong")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     arguments = parser.parse_intermixed_args(argv)
@@ -43,12 +44,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _positive(given: str) -> int:
-    if not given.isdigit() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given} is not a whole number of at least 1")
-    return int(given)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from datasets_builder.extras import import_extra
 
 from ..answers_multitask import NOT_ASKED, Decision, probabilities
 from ..losses_multitask import labelled, masked_loss
-from ..tasks_multitask import TaskConfig
+from ..tasks_multitask import LOSSES, TaskConfig
 
 Method = Literal["temperature", "thresholds"]
 
@@ -73,8 +73,7 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
         labels: As in a batch.
     """
     minimize = import_extra("scipy.optimize", extra="train").minimize_scalar
-    loss = None if task.loss == "focal" else task.loss
-    plain = replace(task, loss=loss, class_weights=None, pos_weight=None, label_smoothing=0.0)
+    plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
 
     def mean_loss(log_temperature: float) -> float:
@@ -82,6 +81,12 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
 
     found = minimize(mean_loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
     return float(np.exp(found.x))
+
+
+def plainly_judged(task: TaskConfig) -> TaskConfig:
+    """The task with the plain loss of its problem type: without weights, smoothing and focus."""
+    loss = LOSSES[task.problem_type][0]
+    return replace(task, loss=loss, class_weights=None, pos_weight=None, label_smoothing=0.0)
 
 
 def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> list[float]:

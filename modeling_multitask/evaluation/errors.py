@@ -4,7 +4,7 @@ Shapes: N labelled rows, C classes of one task, M rows or labelled positions of 
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from torch.func import vmap
 from ..answers_multitask import NOT_ASKED, Decision
 from ..inference.predict import Text
 from ..losses_multitask import labelled, masked_loss
-from ..tasks_multitask import LOSSES, TaskConfig
+from ..tasks_multitask import TaskConfig
+from .calibration import plainly_judged
 from .figures import Figure, task_figures
 from .judged import Judged
 
@@ -150,7 +151,7 @@ def entry_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np
         labels: As in a batch.
     """
     kind = task.problem_type
-    plain = replace(task, loss=LOSSES[kind][0], class_weights=None, pos_weight=None, label_smoothing=0.0)
+    plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     if kind != "regression":
         numbers = numbers / task.temperature

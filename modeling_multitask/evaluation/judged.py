@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -18,7 +17,7 @@ from ..inference.predict import Text, run_batches
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..training.collator import MultiTaskCollator
-from ..training.conditions import unasked_rows
+from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays
 
 
@@ -50,8 +49,7 @@ class Judged:
     @cached_property
     def unasked(self) -> dict[str, np.ndarray]:
         """By task name, (N,), the rows whose labels say that its question is not asked."""
-        labels = {name: torch.from_numpy(each) for name, each in self.labels.items()}
-        return {name: rows.numpy() for name, rows in unasked_rows(labels, self.tasks).items()}
+        return unasked_arrays(self.labels, self.tasks)
 
 
 def judge(

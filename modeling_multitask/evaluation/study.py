@@ -15,6 +15,7 @@ from .strategies import EVERYTHING, Strategy, alone, ignored, kept
 
 LEVEL = 0.95
 SCORE = "score"
+MARGIN = 0.01  # of the score, that fewer parameters may cost
 
 
 class Estimate(NamedTuple):
@@ -169,7 +170,6 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-MARGIN = 0.01  # of the score, that fewer parameters may cost
 Values = dict[str, dict[str, dict[int, float]]]  # by split, by task or `score`, by seed
 
 

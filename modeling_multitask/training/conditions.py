@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers.utils import logging
 
 from ..answers_multitask import may_follow
-from ..tasks_multitask import GivenConfig, TaskConfig, task_given_problem
+from ..tasks_multitask import GivenConfig, TaskConfig, parent_task, task_given_problem
 
 logger = logging.get_logger(__name__)
 
@@ -79,13 +79,19 @@ def unasked_rows(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str
         if task.given is None:
             unasked[task.name] = torch.zeros(len(labels[task.name]), dtype=torch.bool)
             continue
-        parent = next(each for each in tasks if each.name == task.given.task)
+        parent = parent_task(task, tasks)
         unasked[task.name] = unasked[parent.name]
         if task.given.labels:
             asked_after = may_follow(task, parent).any(dim=-1)  # (P,)
             above = labels[parent.name]
             unasked[task.name] = unasked[parent.name] | (above >= 0) & ~asked_after[above.clamp(min=0)]
     return unasked
+
+
+def unasked_arrays(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
+    """`unasked_rows` for arrays."""
+    unasked = unasked_rows({name: torch.from_numpy(each) for name, each in labels.items()}, tasks)
+    return {name: each.numpy() for name, each in unasked.items()}
 
 
 def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np.ndarray) -> dict[str, str]:
