@@ -10,8 +10,6 @@ from typing import Any
 
 from datasets import Dataset
 from huggingface_hub import DatasetCardData, HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from huggingface_hub.utils import validate_repo_id
 
 from modeling_multitask.tasks_multitask import TaskConfig
 
@@ -22,13 +20,13 @@ from .features import TABLE_SETTINGS
 from .look import Look, describe
 from .settings import MultiTaskBuilderConfig
 from .sources import LabelColumn, Source
+from .upload import Pushed, Target, check_repo_id, push_folder
 
 SHARD_BYTES = 500_000_000
 SCRIPT = "build_dataset.py"
 BUILDER_SETTINGS = ("tasks", "train", "validation", "test", "split", "hide_labels", "contradictions", "leaks")
+OWNED = ("data/*.parquet",)  # rows that an earlier push brought, and this one has not
 TASK_SETTINGS = ("name", "problem_type", "labels", *TABLE_SETTINGS)
-
-_NETWORK_ERROR: Any = HfHubHTTPError.__mro__[1]  # of the HTTP library, which is another one in older huggingface_hub
 
 
 @dataclass(frozen=True)
@@ -81,58 +79,21 @@ def write_repository(
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def check_repo_id(repo_id: str) -> None:
+def check_dataset_id(repo_id: str) -> None:
     """Raises a `DataError` if no data set on the Hub can be called so, or no owner is named."""
-    try:
-        validate_repo_id(repo_id)
-    except HFValidationError as error:
-        raise DataError(f"{repo_id!r} cannot be the name of a data set on the Hub ({error})") from None
-    if "/" not in repo_id:
-        raise DataError(f"{repo_id!r} names no owner; write OWNER/{repo_id}")
+    check_repo_id(repo_id)
     if repo_id.endswith(f"/{Path(SCRIPT).stem}"):
         # A script named like its repository is taken for a loading script, which datasets refuses to run.
         raise DataError(f"{repo_id!r} is named like the {SCRIPT} in it, and datasets would not load it")
 
 
-def upload(
-    folder: Path,
-    repo_id: str,
-    *,
-    private: bool | None = None,
-    revision: str | None = None,
-    create_pr: bool = False,
-    token: str | None = None,
-) -> str:
-    """Uploads the folder in one commit, and takes away the rows that an earlier one brought; returns the address.
-
-    Args:
-        folder: What `write_repository` wrote.
-        repo_id: The repository, made if it is not there.
-        private: Whether a new repository is private; the owner's default if left out.
-        revision: The branch.
-        create_pr: Whether to open a pull request instead.
-        token: That of the logged-in user if left out.
+def push_dataset(api: HfApi, folder: Path, target: Target) -> Pushed:
+    """Pushes what `write_repository` wrote, and takes away the rows that an earlier push brought.
 
     Raises:
         OSError: If the Hub cannot be reached, or refuses.
     """
-    api = HfApi(token=token)
-    try:
-        api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
-        commit = api.upload_folder(
-            folder_path=folder,
-            repo_id=repo_id,
-            repo_type="dataset",
-            revision=revision,
-            create_pr=create_pr,
-            commit_message="Add the multi-task data set",
-            delete_patterns="data/*.parquet",
-        )
-    except HfHubHTTPError:
-        raise
-    except _NETWORK_ERROR as error:
-        raise ConnectionError(f"{api.endpoint} cannot be reached ({error})") from error
-    return str(commit.pr_url or f"{api.endpoint}/datasets/{repo_id}")
+    return push_folder(api, folder, target, owned=OWNED, message="Add the multi-task data set")
 
 
 def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSettings, *, with_recipe: bool) -> str:
@@ -157,14 +118,14 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
         "each of its labels.",
         "## Tasks",
         _task_table(tasks, look),
-        *(f"Labels of `{task.name}`: {', '.join(map(_code, task.labels))}." for task in tasks if task.labels),
+        *(f"Labels of `{task.name}`: {', '.join(map(code, task.labels))}." for task in tasks if task.labels),
         "## Coverage",
-        _fenced(describe(look)),
+        fenced(describe(look)),
         "## How it was built",
         built + "".join(f"\n- {note}" for note in look.notes),
         "## Licence",
-        _code(card.license) if card.license else "The owner has not stated one.",
-        *(["## Citation", _fenced(card.citation.strip())] if card.citation else []),
+        code(card.license) if card.license else "The owner has not stated one.",
+        *(["## Citation", fenced(card.citation.strip())] if card.citation else []),
     ]
     return f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
 
@@ -232,14 +193,15 @@ def _task_table(tasks: list[TaskConfig], look: Look) -> str:
     return "\n".join(lines)
 
 
-def _code(word: str) -> str:
+def code(word: str) -> str:
     """The word as Markdown shows it unread, on one line, whatever stands in it."""
     word = " ".join(word.split())
     marks = "`" * (_longest_run(word) + 1)
     return f"{marks} {word} {marks}" if word.startswith("`") or word.endswith("`") else f"{marks}{word}{marks}"
 
 
-def _fenced(text: str) -> str:
+def fenced(text: str) -> str:
+    """The text as a block that Markdown shows unread, whatever stands in it."""
     fence = "`" * max(_longest_run(text) + 1, 3)
     return f"{fence}text\n{text}\n{fence}"
 

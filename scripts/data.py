@@ -10,13 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from huggingface_hub import HfApi
+
 from configuration import RecipeError, load_recipe
 from configuration.data import Data, build_data, paths_of_this_machine, write_data_repository
 from configuration.recipe import Recipe
 from datasets_builder import DataError
 from datasets_builder.look import as_json, describe
 from datasets_builder.look_plot import draw_look
-from datasets_builder.publish import check_repo_id, upload
+from datasets_builder.publish import check_dataset_id, push_dataset
+from datasets_builder.upload import Target
 
 FILES = ("data.txt", "data.json", "data.png")
 
@@ -48,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Looks, and pushes if asked to."""
     recipe = load_recipe(arguments.recipe, arguments.overrides)
     if arguments.push:
-        check_repo_id(arguments.push)
+        check_dataset_id(arguments.push)
     output = arguments.output or Path(recipe.output_dir) / "data"
     if not arguments.push and not arguments.force and any((output / name).exists() for name in FILES):
         raise FileExistsError(f"{output} holds a look already; add --force to overwrite it")
@@ -86,14 +89,14 @@ def push(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:
         if not arguments.yes:
             print("Nothing was pushed; add --yes to do so.")
             return
-        address = upload(
-            folder,
+        target = Target(
             arguments.push,
+            "dataset",
             private=arguments.private,
             revision=arguments.revision,
             create_pr=arguments.create_pr,
         )
-        print(f"Pushed to {address}")
+        print(f"Pushed to {push_dataset(HfApi(), folder, target).address}")
 
 
 if __name__ == "__main__":

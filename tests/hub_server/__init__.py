@@ -8,7 +8,7 @@ routes were read from are huggingface_hub 2.4 and datasets 5.2.
 import os
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock, Thread
 from types import TracebackType
@@ -17,12 +17,12 @@ from typing import Self
 import pytest
 from huggingface_hub import HfApi, constants
 
-from . import reading, writing  # noqa: F401  (their routes register themselves)
+from . import collections, reading, writing  # noqa: F401  (their routes register themselves)
 from .repositories import USER, Hub
 from .routing import answer
-from .wire import HubError, Request, Response, Server
+from .wire import DroppedError, HubError, Request, Response, Server
 
-__all__ = ["USER", "HubServer", "hub", "hub_api"]
+__all__ = ["USER", "DroppedError", "HubError", "HubServer", "hub", "hub_api"]
 
 DEPRECATED = "Use 'content="
 
@@ -35,12 +35,17 @@ class HubServer:
         token: The only one that is accepted; it may read and write everything.
         requests: (method, path with query as it was sent) of every request, in order of arrival.
         uploaded: How many bytes of LFS objects arrived, those that were refused among them.
+        before: Called with the number of each request, from 1 on, before anything is done for it; what it raises, a
+            `DroppedError` or `HubError`, comes instead.
+        after: Likewise when it is done, and nothing is answered yet.
     """
 
     def __init__(self) -> None:
         self.token = f"hf_{secrets.token_hex(16)}"
         self.requests: list[tuple[str, str]] = []
         self.uploaded = 0
+        self.before: Callable[[int], None] = lambda number: None
+        self.after: Callable[[int], None] = lambda number: None
         self._failures: list[tuple[str, str, int]] = []
         self._lock = Lock()
         self._server = Server(self._answer)
@@ -80,6 +85,16 @@ class HubServer:
             tree = self._hub.find(repo_type, repo_id, signed_in=True).resolve(revision).tree
         return {path: blob.content for path, blob in sorted(tree.items())}
 
+    def commits(self, repo_id: str, repo_type: str = "model", revision: str = "main") -> list[str]:
+        """The shas of a revision's commits, newest first."""
+        with self._lock:
+            return [each.sha for each in self._hub.find(repo_type, repo_id, signed_in=True).history(revision)]
+
+    def collection(self, slug: str) -> list[tuple[str, str]]:
+        """The kind and the name of each item in a collection."""
+        with self._lock:
+            return list(self._hub.collections[slug].items)
+
     def fail_next(self, method: str, path_substring: str, *, status: int = 500, times: int = 1) -> None:
         """The next `times` requests whose path with query has this part get `status` and change nothing."""
         with self._lock:
@@ -89,6 +104,7 @@ class HubServer:
         """One request at a time, so that a commit is never seen half done."""
         with self._lock:
             self.requests.append((request.method, request.target))
+            number = len(self.requests)
             for failure in self._failures:
                 method, part, status = failure
                 if request.method == method and part in request.target:
@@ -96,7 +112,13 @@ class HubServer:
                     return HubError(status, "This failure was ordered by fail_next").response()
             if request.method == "PUT" and request.path.startswith("/lfs/"):
                 self.uploaded += len(request.body)
-            return answer(self._hub, request)
+            try:
+                self.before(number)
+                response = answer(self._hub, request)
+                self.after(number)
+            except HubError as error:
+                return error.response()
+            return response
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def repository_info(hub: Hub, request: Request, repository: Repository, revision
         "lastModified": _date(commit),
         "createdAt": _date(repository.history("main")[-1]),
         "private": repository.private,
-        "gated": False,
+        "gated": "auto" if repository.gated else False,
         "disabled": False,
         "downloads": 0,
         "likes": 0,
@@ -145,8 +145,11 @@ def list_refs(hub: Hub, request: Request, repository: Repository) -> Response:
 def read_file(hub: Hub, request: Request, repository: Repository, revision: str, path: str) -> Response:
     """`file_download.get_hf_file_metadata` (HEAD) and `http_get`, `HfFileSystemFile._fetch_range`.
 
-    The Hub redirects to another host for an LFS file; here it comes at once.
+    The Hub redirects to another host for an LFS file; here it comes at once. A gated repository is there for anyone to
+    see, but its files are not.
     """
+    if repository.gated and "Authorization" not in request.headers:
+        raise HubError(401, f"Access to {repository.kind} {repository.id} is restricted. Please log in.", "GatedRepo")
     commit = repository.resolve(revision)
     if path not in commit.tree:
         error = HubError(404, "Entry not found", "EntryNotFound")

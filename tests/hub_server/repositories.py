@@ -31,6 +31,7 @@ class Repository:
 
     def __init__(self, kind: str, repo_id: str, *, private: bool = False, sdk: str | None = None) -> None:
         self.kind, self.id, self.private, self.sdk = kind, repo_id, private, sdk
+        self.gated = False
         first = Commit({".gitattributes": Blob(ATTRIBUTES.encode())}, "initial commit")
         self.created = first.date
         self.commits = {first.sha: first}
@@ -116,6 +117,16 @@ class Repository:
         self.objects[oid] = content
 
 
+@dataclass
+class Collection:
+    """Repositories that belong together; `items` are pairs of kind and name."""
+
+    title: str
+    namespace: str
+    private: bool
+    items: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Hub:
     """All repositories, and the upload links that were given out."""
 
@@ -123,6 +134,7 @@ class Hub:
         self.url, self.token = url, token
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.uploads: dict[str, tuple[Repository, str, int]] = {}  # by ticket: where to, sha256, size
+        self.collections: dict[str, Collection] = {}  # by slug
 
     def find(self, kind: str, repo_id: str, *, signed_in: bool) -> Repository:
         """The repository, unless it is missing or private and the client a stranger, who cannot tell which."""

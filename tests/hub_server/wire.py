@@ -74,6 +74,10 @@ class HubError(Exception):
         return json_response({"error": self.message, **self.body}, status=self.status, headers=headers)
 
 
+class DroppedError(Exception):
+    """Ends a connection without an answer."""
+
+
 class Server(ThreadingMixIn, TCPServer):
     """Hands every request to one function, each in a thread of its own, on a free port of this machine."""
 
@@ -93,7 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         request = Request(self.command, self.path, self.headers, self._body())
-        response = self.server.answer(request)
+        try:
+            response = self.server.answer(request)
+        except DroppedError:
+            self.close_connection = True
+            return
         self.send_response(response.status)
         # One request per connection: an idle one would keep the server from closing.
         for name, value in {

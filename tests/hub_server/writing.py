@@ -37,8 +37,10 @@ def _kind_and_id(payload: dict[str, Any]) -> tuple[str, str]:
 
 @route("PUT", f"{REPO}/settings", signed_in=True)
 def change_settings(hub: Hub, request: Request, repository: Repository) -> Response:
-    """`HfApi.update_repo_settings`, of which only the visibility."""
-    repository.private = json.loads(request.body)["visibility"] == "private"
+    """`HfApi.update_repo_settings`, of which only the visibility and whether it is gated."""
+    settings = json.loads(request.body)
+    repository.private = settings.get("visibility", "private" if repository.private else "public") == "private"
+    repository.gated = bool(settings.get("gated", repository.gated))
     return json_response({})
 
 

@@ -22,9 +22,10 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from transformers import BertTokenizer
 
-from datasets_builder import LabelColumn, MultiTaskBuilder, Source, publish
+from datasets_builder import LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.look import look_at
-from datasets_builder.publish import CardSettings, upload, write_repository
+from datasets_builder.publish import CardSettings, push_dataset, write_repository
+from datasets_builder.upload import Target
 from modeling_multitask import MultiTaskCollator, MultiTaskConfig
 from tests.conftest import tiny_bert_config
 from tests.hub_server import HubServer, hub, hub_api
@@ -320,11 +321,11 @@ def test_every_label_survives_build_push_load_and_collate_in_many_tables(case: C
 def test_every_label_survives_the_way_through_the_hub(case: Case, words: BertTokenizer, hub: HubServer) -> None:
     repo_id = f"tester/tables-{len(hub.requests)}"
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publish, "HfApi", lambda token: HfApi(endpoint=hub.url, token=token))
         patch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
         patch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
         patch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", False)  # it counts at Amazon
-        upload(write_data(case, Path(name)), repo_id, token=hub.token)
+        api = HfApi(endpoint=hub.url, token=hub.token)
+        push_dataset(api, write_data(case, Path(name)), Target(repo_id, "dataset"))
 
         loaded = load_dataset(repo_id, cache_dir=f"{name}/loaded", token=hub.token)
 
