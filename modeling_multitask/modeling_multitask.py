@@ -195,7 +195,14 @@ class MultiTaskModel(PreTrainedModel):
 
         The folder is an AutoModel repository, a pipeline repository and a SentenceTransformer at once; only
         the tokenizer is still to be saved beside it.
+
+        Raises:
+            ValueError: If the model's class is defined in a script or notebook, whose code cannot be saved.
         """
+        if type(self).__module__ == "__main__":  # transformers warns, and saves a model that nobody can load
+            raise ValueError(
+                f"{type(self).__name__} is defined in a script or notebook; put it into a module, and import that"
+            )
         self.config.custom_pipelines = CUSTOM_PIPELINES
         super().save_pretrained(save_directory, is_main_process=is_main_process, **kwargs)
         if is_main_process:

@@ -27,7 +27,7 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         model: Hub id, folder, or `package:NAME/FOLDER`.
 
     Raises:
-        OSError: If there is no such model.
+        OSError: If there is no such model, or its weights are not safetensors.
     """
     path = resolve_model_path(model)
     try:
@@ -39,7 +39,9 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
         raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
-    return MultiTaskModel.from_pretrained(path).to(device), AutoTokenizer.from_pretrained(path)
+    # A stranger's folder runs no code: no pickle is read, and no tokenizer of its own.
+    model = MultiTaskModel.from_pretrained(path, use_safetensors=True).to(device)
+    return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
 
 
 def encode(

@@ -297,3 +297,12 @@ def test_the_nested_configuration_is_that_of_the_backbone(backbone: Path) -> Non
 
     assert isinstance(model.config.backbone_config, BertConfig)
     assert model.config.backbone_config is model.backbone.config
+
+
+def test_a_class_of_a_notebook_is_refused(config: MultiTaskConfig, tmp_path: Path) -> None:
+    # P54: transformers warns, and saves no code.
+    ours = type("Ours", (MultiTaskModel,), {"__module__": "__main__"})
+
+    with pytest.raises(ValueError, match="Ours is defined in a script or notebook; put it into a module, and import"):
+        ours(config).save_pretrained(tmp_path / "model")
+    assert not (tmp_path / "model").exists()

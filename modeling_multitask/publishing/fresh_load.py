@@ -1,0 +1,107 @@
+"""A saved model as a stranger finds it: loaded in a new process in which this package cannot be imported."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from ..modeling_multitask import MultiTaskModel
+
+TOLERANCE = 1e-4
+_SCRIPT = """
+import json, sys
+for name in ("modeling_multitask", "datasets_builder"):
+    sys.modules[name] = None
+from transformers import AutoModel, AutoTokenizer, pipeline
+folder, output, *texts = sys.argv[1:]
+model = AutoModel.from_pretrained(folder, trust_remote_code=True).float().eval()
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+found = []
+for text in texts:
+    inputs = tokenizer(text, truncation=True, max_length=model.config.max_length, return_tensors="pt")
+    given = model(**inputs)
+    logits = {name: each[0].tolist() for name, each in given.logits.items()}
+    found.append({"logits": logits, "embedding": given.embeddings[0].tolist()})
+answers = pipeline("multitask-classification", model=folder, trust_remote_code=True)(texts)
+try:
+    from sentence_transformers import SentenceTransformer
+except ImportError:
+    embeddings = None
+else:
+    embeddings = SentenceTransformer(folder, trust_remote_code=True).encode(texts).tolist()
+with open(output, "w", encoding="utf-8") as file:
+    json.dump({"rows": found, "answers": answers, "embeddings": embeddings}, file)
+"""
+
+
+def fresh_load_problem(
+    folder: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]
+) -> str | None:
+    """Why a stranger would not get the model's own logits and embeddings from a folder; `None` if they would.
+
+    The folder's code is run, so it must have been looked at before. `AutoModel`, the pipeline and, where it is
+    installed, `SentenceTransformer` load it, offline and with an empty cache.
+
+    Args:
+        folder: What is to be pushed.
+        model: What was loaded from it in this process.
+        tokenizer: Likewise.
+        texts: Are answered by both.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        output = Path(home) / "found.json"
+        environment = {**os.environ, "HF_HOME": home, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
+        for name in ("HF_HUB_CACHE", "HF_MODULES_CACHE", "TRANSFORMERS_CACHE"):
+            environment.pop(name, None)
+        finished = subprocess.run(
+            [sys.executable, "-c", _SCRIPT, str(folder.resolve()), str(output), *texts],
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if finished.returncode != 0:
+            return f"it does not load without this package: {_last_line(finished.stderr)}"
+        return _difference(json.loads(output.read_text(encoding="utf-8")), _own(model, tokenizer, texts))
+
+
+def _own(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict[str, Any]]:
+    found = []
+    with torch.inference_mode():
+        for text in texts:
+            inputs = tokenizer(text, truncation=True, max_length=model.config.max_length, return_tensors="pt")
+            given = model(**inputs.to(model.device))
+            logits = {name: each[0].float().tolist() for name, each in given.logits.items()}
+            found.append({"logits": logits, "embedding": given.embeddings[0].float().tolist()})
+    return found
+
+
+def _difference(found: dict[str, Any], own: list[dict[str, Any]]) -> str | None:
+    for theirs, ours in zip(found["rows"], own, strict=True):
+        for name, logits in ours["logits"].items():
+            if not _equal(theirs["logits"].get(name), logits):
+                return f"without this package the logits of {name!r} are others; save the model anew by save_folder"
+    embeddings = found["embeddings"] or [each["embedding"] for each in found["rows"]]
+    if not all(_equal(theirs, ours["embedding"]) for theirs, ours in zip(embeddings, own, strict=True)):
+        return "without this package the embeddings are others; save the model anew by save_folder"
+    if any(answer.keys() != each["logits"].keys() for answer, each in zip(found["answers"], own, strict=True)):
+        return "the pipeline does not answer every task; save the model anew by save_folder"
+    return None
+
+
+def _equal(theirs: list[float] | None, ours: list[float]) -> bool:
+    return theirs is not None and len(theirs) == len(ours) and bool(np.allclose(theirs, ours, rtol=0, atol=TOLERANCE))
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else "it ended without a word"

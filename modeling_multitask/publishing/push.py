@@ -1,0 +1,207 @@
+"""A trained model on the Hub: its repository, those of its adapter and its demo, and the collection of them all."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
+from datasets_builder.upload import CARD, Pushed, Target, look, patiently, push_folder
+
+from .adapter_card import make_adapter_card, make_base_card
+from .card import make_card
+from .card_merge import merge_cards
+from .inspection import pushed_files
+from .links import Links
+from .shipment import Shipment, base_repo_id
+from .space import write_space
+
+PICTURES = "pictures"
+# What a push deletes there if it has no such file itself: whatever one of the loaders would read.
+OWNED = (
+    *("*.safetensors", "*.safetensors.index.json", "*.json", "*.py", "*.bin", "*.pt", "*.pkl", "*.onnx", "*.xml"),
+    *("vocab.txt", "merges.txt", "*.model", f"{PICTURES}/*"),
+)
+_LONGEST_TITLE = 59  # letters that the Hub allows a collection's
+
+
+def write_model(shipment: Shipment, folder: Path, links: Links) -> None:
+    """Writes what the model's repository is to hold: the model, its card, its results and their pictures.
+
+    Args:
+        shipment: Which has a model.
+        folder: An empty folder.
+        links: What the card points to.
+    """
+    if shipment.model is None:
+        raise ValueError("there is no model to write; only its adapter is to be pushed")
+    _copy(shipment.model, folder)
+    pictures = {name: path for name, path in shipment.evidence.pictures.items() if path.is_file()}
+    for name, path in pictures.items():
+        _bring(path, folder / PICTURES / name)
+    if shipment.evidence.results:
+        _write(folder / "results.json", json.dumps(shipment.evidence.results, indent=2) + "\n")
+    card = make_card(
+        shipment.template,
+        repo_id=shipment.target.repo_id,
+        config=shipment.config,
+        evidence=shipment.evidence,
+        links=links,
+        settings=shipment.settings,
+    )
+    by_hand = shipment.model / CARD
+    _write(folder / CARD, merge_cards(by_hand.read_text(encoding="utf-8"), card) if by_hand.is_file() else card)
+
+
+def write_adapter(shipment: Shipment, folder: Path, base: Path, revision: str | None = None) -> None:
+    """Writes what the repositories of the adapter, and of the model that it sits on, are to hold.
+
+    Args:
+        shipment: Which has an adapter.
+        folder: An empty folder, for the adapter.
+        base: An empty folder, for what it sits on.
+        revision: The commit of the latter, once it is known; the adapter names it.
+    """
+    if shipment.adapter is None or shipment.adapter_folder is None:
+        raise ValueError("there is no adapter to write")
+    base_id, card = base_repo_id(shipment.adapter), shipment.settings
+    model_id = shipment.target.repo_id if shipment.model else None
+    _copy(shipment.adapter_folder / "base", base)
+    _write(base / CARD, make_base_card(base_id, shipment.adapter, card))
+    _copy(shipment.adapter_folder, folder, leave_out=("base",))
+    _write(folder / CARD, make_adapter_card(shipment.adapter, base_id, model_id, card))
+    config = json.loads((shipment.adapter_folder / "adapter_config.json").read_text(encoding="utf-8"))
+    # It named a folder of this machine.
+    config |= {"base_model_name_or_path": base_id, "revision": revision}
+    _write(folder / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def push(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
+    """Pushes everything, each repository by one commit: what others point to comes first.
+
+    Cut off between two of them, the next push completes it.
+
+    Args:
+        api: Of the Hub, with its token.
+        shipment: What, and where.
+        work: An empty folder for what is written on the way.
+
+    Returns:
+        Where each has gone, in order.
+
+    Raises:
+        OSError: If the Hub cannot be reached or refuses, or the data set is not there.
+    """
+    if shipment.dataset is not None:
+        _check_dataset(api, shipment.dataset)
+    collection = _make_collection(api, shipment)
+    links, pushed = shipment.links(collection), []
+    if shipment.adapter is not None:
+        pushed += _push_adapter(api, shipment, work)
+    if shipment.model is not None:
+        write_model(shipment, _empty(work / "model"), links)
+        pushed.append(_push(api, work / "model", shipment.target))
+    if shipment.space is not None:
+        space = Target(shipment.space, "space", private=shipment.target.private, space_sdk="gradio")
+        _write_space(shipment, _empty(work / "space"), pushed[-1].commit)
+        pushed.append(_push(api, work / "space", space))
+    if collection is not None:
+        _add_items(api, collection, shipment.items)
+    return pushed
+
+
+def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
+    """Writes everything as it would be pushed, for people to look at; returns where each would go, and its folder."""
+    written = []
+    if shipment.adapter is not None:
+        adapter, base = Target(shipment.adapter), Target(base_repo_id(shipment.adapter))
+        write_adapter(shipment, _empty(work / "adapter"), _empty(work / "adapter-base"))
+        written += [(base, work / "adapter-base"), (adapter, work / "adapter")]
+    if shipment.model is not None:
+        write_model(shipment, _empty(work / "model"), shipment.links())
+        written.append((shipment.target, work / "model"))
+    if shipment.space is not None:
+        _write_space(shipment, _empty(work / "space"), "main")
+        written.append((Target(shipment.space, "space", space_sdk="gradio"), work / "space"))
+    return written
+
+
+def _check_dataset(api: HfApi, name: str) -> None:
+    if patiently(lambda: look(api, Target(name, "dataset")), api) is None:
+        raise FileNotFoundError(
+            f"there is no data set {name} on the Hub; push it first: python -m scripts.data RECIPE --push {name} --yes"
+        )
+
+
+def _push_adapter(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
+    target = replace(shipment.target, repo_id=str(shipment.adapter))
+    folder, base = work / "adapter", work / "adapter-base"
+    write_adapter(shipment, _empty(folder), _empty(base))
+    below = _push(api, base, replace(target, repo_id=base_repo_id(target.repo_id)))
+    write_adapter(shipment, _empty(folder), _empty(base), revision=below.commit)
+    return [below, _push(api, folder, target)]
+
+
+def _write_space(shipment: Shipment, folder: Path, revision: str) -> None:
+    write_space(
+        folder,
+        space_id=str(shipment.space),
+        model_id=shipment.target.repo_id,
+        revision=revision,
+        title=shipment.title,
+        license=shipment.settings.license,
+    )
+
+
+def _push(api: HfApi, folder: Path, target: Target) -> Pushed:
+    message = "Add the demo" if target.repo_type == "space" else "Add the multi-task model"
+    return push_folder(api, folder, target, owned=OWNED, message=message, merge_cards=merge_cards)
+
+
+def _make_collection(api: HfApi, shipment: Shipment) -> str | None:
+    """The slug of the collection, made if it is not there; `None` if there is but one repository to put into it."""
+    if len(shipment.items) < 2:
+        return None
+    owner = shipment.items[0][1].partition("/")[0]
+
+    def make() -> str:
+        title = shipment.title[:_LONGEST_TITLE]
+        private = bool(shipment.target.private)
+        return str(api.create_collection(title, namespace=owner, private=private, exists_ok=True).slug)
+
+    return str(patiently(make, api))
+
+
+def _add_items(api: HfApi, collection: str, items: Sequence[tuple[str, str]]) -> None:
+    for kind, name in items:
+        patiently(lambda kind=kind, name=name: api.add_collection_item(collection, name, kind, exists_ok=True), api)
+
+
+def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = ()) -> None:
+    for path in pushed_files(source):
+        name = path.relative_to(source)
+        if name.parts[0] not in (*leave_out, CARD):
+            _bring(path, folder / name)
+
+
+def _bring(path: Path, to: Path) -> None:
+    """The file at another place, without a copy of its content where the disk allows it."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copy2(path, to)
+
+
+def _write(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)  # it may be another name of the model's own file
+    path.write_text(text, encoding="utf-8")
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,156 @@
+"""What is pushed and where: put together, looked at and tried before anything is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from datasets_builder.publish import CardSettings
+from datasets_builder.upload import Target
+
+from ..configuration_multitask import MultiTaskConfig
+from ..inference.predict import load
+from .evidence import Evidence, read_evidence
+from .fresh_load import fresh_load_problem
+from .inspection import folder_problems
+from .links import Links
+
+ADAPTER_CONFIG = "adapter_config.json"
+TEXTS = ("The battery died within a day.", "Great soup, and the waiter was kind!", "x")
+
+
+class ShipmentError(ValueError):
+    """A model that is not to be pushed, with all that speaks against it."""
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What is pushed, and where.
+
+    Args:
+        model: Folder of the model; `None` if only its adapter is pushed.
+        target: Where the model goes.
+        config: The model's.
+        evidence: What lies beside it.
+        template: Of the card.
+        settings: What only its owner knows.
+        dataset: The data set that it was trained on, which is on the Hub already.
+        space: Where the demo goes, if anywhere.
+        adapter: Where the adapter goes, if anywhere; what it sits on goes to a repository of that name with `-base`.
+        adapter_folder: Of the adapter.
+    """
+
+    model: Path | None
+    target: Target
+    config: MultiTaskConfig
+    evidence: Evidence
+    template: str
+    settings: CardSettings = field(default_factory=CardSettings)
+    dataset: str | None = None
+    space: str | None = None
+    adapter: str | None = None
+    adapter_folder: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.settings.title or self.target.repo_id.rpartition("/")[2]
+
+    @property
+    def items(self) -> list[tuple[str, str]]:
+        """The kind and the name of every repository that belongs to it, the data set among them."""
+        named = [
+            ("model", self.target.repo_id if self.model else None),
+            ("model", self.adapter),
+            ("model", base_repo_id(self.adapter) if self.adapter else None),
+            ("dataset", self.dataset),
+            ("space", self.space),
+        ]
+        return [(kind, name) for kind, name in named if name is not None]
+
+    def links(self, collection: str | None = None) -> Links:
+        """What the cards point to."""
+        return Links(
+            dataset=self.dataset,
+            space=self.space,
+            adapter=self.adapter,
+            collection=collection,
+        )
+
+
+def base_repo_id(adapter: str) -> str:
+    """What the repository is called of the model that an adapter sits on."""
+    return f"{adapter}-base"
+
+
+def make_shipment(
+    folder: Path,
+    target: Target,
+    *,
+    template: str,
+    license: str | None = None,  # noqa: A002  (as the Hub calls it)
+    dataset: str | None = None,
+    space: str | None = None,
+    adapter: str | None = None,
+) -> Shipment:
+    """What is to be pushed, looked at, and tried in a process without this package.
+
+    Args:
+        folder: Of a model, or of an adapter, which is then pushed alone.
+        target: Where it goes.
+        template: Of the card.
+        license: As the Hub writes it; left out, the recipe's card says it.
+        dataset: The data set that the model was trained on.
+        space: Where the demo goes, if anywhere.
+        adapter: Where the adapter beside the model goes, if anywhere.
+
+    Raises:
+        ShipmentError: If something speaks against it.
+        ValueError: If what lies beside the model cannot be read.
+    """
+    alone = (folder / ADAPTER_CONFIG).is_file()
+    if alone and (space or adapter):
+        raise ShipmentError(f"{folder} is an adapter; a Space, and an adapter beside it, go with its model")
+    adapter = target.repo_id if alone else adapter
+    adapter_folder = folder if alone else folder.parent / "adapter"
+    if adapter is not None and not (adapter_folder / ADAPTER_CONFIG).is_file():
+        raise ShipmentError(f"{adapter_folder}: there is no adapter; train with lora: {{keep_adapter: true}}")
+    evidence = read_evidence(folder)
+    settings = replace(evidence.settings, license=license) if license else evidence.settings
+    if not settings.license:
+        raise ShipmentError(
+            "no licence is stated; add --license apache-2.0, or another, or let the recipe's card say it"
+        )
+    whole = adapter_folder / "base" if alone else folder
+    check(whole, evidence.recipe.get("examples") or TEXTS)
+    return Shipment(
+        model=None if alone else folder,
+        target=target,
+        config=MultiTaskConfig.from_pretrained(whole),
+        evidence=evidence,
+        template=template,
+        settings=settings,
+        dataset=dataset,
+        space=space,
+        adapter=adapter,
+        adapter_folder=adapter_folder if adapter else None,
+    )
+
+
+def check(folder: Path, texts: Sequence[str]) -> None:
+    """Looks at the files of a model, then loads them as a stranger would.
+
+    Args:
+        folder: Of the model.
+        texts: The first three are answered.
+
+    Raises:
+        ShipmentError: If something speaks against pushing it.
+    """
+    problems = folder_problems(folder)
+    if not problems:
+        model, tokenizer = load(str(folder))
+        problem = fresh_load_problem(folder, model.cpu().float(), tokenizer, list(texts[:3]))
+        problems = [problem] if problem else []
+    if problems:
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ShipmentError("\n  ".join([f"{folder} has {count}:", *problems]))

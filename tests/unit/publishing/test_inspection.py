@@ -1,0 +1,121 @@
+"""What is looked for in a folder before it is pushed."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.publishing import save_folder
+from modeling_multitask.publishing.inspection import folder_problems, pushed_files
+
+TOKEN = "hf_" + "a" * 34
+
+
+@pytest.fixture
+def folder(tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> Path:
+    save_folder(model, tokenizer, tmp_path / "run" / "model")
+    return tmp_path / "run" / "model"
+
+
+def test_a_saved_model_has_no_problems(folder: Path) -> None:
+    assert folder_problems(folder) == []
+
+
+def test_hidden_files_and_pythons_caches_are_not_pushed(folder: Path) -> None:
+    for name in (".git/config", "__pycache__/modeling_multitask.pyc", ".env"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(TOKEN)
+
+    assert not {".git", "__pycache__", ".env"} & {path.relative_to(folder).parts[0] for path in pushed_files(folder)}
+    assert folder_problems(folder) == []
+
+
+def save_pickle(folder: Path) -> None:
+    (folder / "labels.dat").write_bytes(pickle.dumps({"a": 1}))
+
+
+def save_by_torch(folder: Path) -> None:
+    torch.save({"a": torch.zeros(1)}, folder / "weights")
+
+
+def put_link(folder: Path) -> None:
+    (folder / "passwords.txt").symlink_to("/etc/hostname")
+
+
+def alter_config(folder: Path, **settings: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **settings}))
+
+
+def name_a_task_like_a_path(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["tasks"][0]["name"] = "../../etc/cron"
+    alter_config(folder, tasks=config["tasks"])
+
+
+def name_no_labels(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["tasks"][0]["labels"] = ["LABEL_0", "LABEL_1", "LABEL_2"]
+    alter_config(folder, tasks=config["tasks"])
+
+
+def append(name: str, text: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        with (folder / name).open("a") as file:
+            file.write(text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        # P57
+        (append("training_args.bin", "x"), "training_args.bin: is a pickle"),
+        (save_pickle, "labels.dat: is a pickle, which runs code where it is read; take it away"),
+        (save_by_torch, "weights: is a pickle"),
+        (put_link, "passwords.txt: is a link; put the file itself there, or take it away"),
+        (append("notes.md", f"token {TOKEN}"), "notes.md: holds what looks like a secret (hf_aaa...)"),
+        (append("key.txt", "-----BEGIN RSA PRIVATE KEY-----"), "key.txt: holds what looks like a secret"),
+        (append("notes.md", "in /home/ann/models"), "notes.md: names a path of this machine (/home/ann); take it out"),
+        (append("notes.md", r"C:\\Users\\ann\\models"), "names a path of this machine"),
+        (append("modeling_multitask.py", "\nimport os\n"), "modeling_multitask.py: differs from this package's"),
+        (append("evil.py", "import os"), "evil.py: is no code of this package; take it away"),
+        (lambda folder: (folder / "answers_multitask.py").unlink(), "answers_multitask.py: is not there"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json: is not there"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: is not there"),
+        (name_a_task_like_a_path, "config.json: cannot be read"),
+        (name_no_labels, "config.json: the labels of 'topic' have no names but LABEL_0, ...; name them"),
+        (lambda folder: alter_config(folder, tasks=[]), "config.json: cannot be read"),
+    ],
+)
+def test_what_speaks_against_a_push_is_said(folder: Path, spoil: Callable[[Path], None], message: str) -> None:
+    spoil(folder)
+
+    assert any(message in problem for problem in folder_problems(folder))
+
+
+def test_the_folder_of_the_model_on_this_machine_is_found(folder: Path) -> None:
+    append("notes.md", f"see {folder.parent}/results.json")(folder)
+
+    assert folder_problems(folder) == [f"notes.md: names a path of this machine ({folder.parent}); take it out"]
+
+
+def test_all_problems_are_told_at_once(folder: Path) -> None:
+    for spoil in (append("training_args.bin", "x"), append("evil.py", "import os"), name_no_labels):
+        spoil(folder)
+
+    assert len(folder_problems(folder)) == 3
+
+
+def test_nothing_of_the_folder_is_run(folder: Path, tmp_path: Path) -> None:
+    append("modeling_multitask.py", f"\nopen({str(tmp_path / 'ran')!r}, 'w')\n")(folder)
+
+    folder_problems(folder)
+
+    assert not (tmp_path / "ran").exists()
