@@ -20,7 +20,7 @@ from .recipe import Recipe
 logger = logging.get_logger(__name__)
 
 # Words that may change when a run is resumed.
-_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report"}
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "card"}
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
@@ -66,10 +66,15 @@ def start_output(recipe: Recipe) -> None:
     if not recipe.resume:
         for name in ("checkpoints", "model", "adapter", "report"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in ("results.json", "calibration.json", "conflict.png"):
+        for name in ("results.json", "calibration.json", "training.json", "conflict.png"):
             (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "recipe.json", _record(recipe))
+
+
+def save_record(recipe: Recipe, record: dict[str, Any]) -> None:
+    """Writes what the training took."""
+    _write(Path(recipe.output_dir) / "training.json", record)
 
 
 def save_output(

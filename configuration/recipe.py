@@ -206,8 +206,8 @@ class HideRecipe(_Words):
     seed: int | None = None
 
 
-class DataCardRecipe(_Words):
-    """What only its owner can say of a data set that is pushed; see `CardSettings`."""
+class CardRecipe(_Words):
+    """What only its owner can say of a data set or a model that is pushed; see `CardSettings`."""
 
     title: str | None = None
     description: str | None = None
@@ -230,7 +230,7 @@ class DataRecipe(_Words):
     contradictions: Contradictions = "error"
     leaks: Leaks = "report"
     streaming: bool = False
-    card: DataCardRecipe = DataCardRecipe()
+    card: CardRecipe = CardRecipe()
 
 
 class RatesRecipe(_Words):
@@ -299,6 +299,7 @@ class Recipe(_Words):
     resume: bool = False
     output_dir: str
     examples: list[str] = []
+    card: CardRecipe = CardRecipe()
     _path: Path = PrivateAttr(Path("recipe"))
     _overrides: list[str] = PrivateAttr([])
 

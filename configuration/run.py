@@ -24,10 +24,11 @@ from modeling_multitask.training.progress import show_one_line_per_evaluation
 
 from .calibration import Answers, calibrate
 from .consistency import may_validate
-from .output import check_output, check_start, find_checkpoint, save_output, start_output
+from .output import check_output, check_start, find_checkpoint, save_output, save_record, start_output
 from .problems import RecipeError
 from .recipe import Recipe, as_recipe_error
 from .rows import Rows, build_dataset, labelled_rows, tokenize
+from .training_record import TrainingClock, count_parameters, training_record
 
 logger = logging.get_logger(__name__)
 
@@ -99,8 +100,14 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     if trainer.is_world_process_zero():
         start_output(recipe)
     trainer.accelerator.wait_for_everyone()
+    clock, parameters = TrainingClock(), count_parameters(trainer)
+    trainer.add_callback(clock)
     if recipe.freeze != ["everything"]:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    clock.stop()
+    counts = labelled_rows(prepared.rows["train"], prepared.tasks)
+    if trainer.is_world_process_zero():
+        save_record(recipe, training_record(trainer, clock, prepared.rows, counts) | parameters)
     answers = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
     calibration = calibrate(recipe, trainer.model.config, answers)
     results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in answers.items()}
@@ -108,7 +115,6 @@ def train(recipe: Recipe, *, force: bool = False) -> Run:
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
         write_reports(recipe, prepared.rows, answers, model.config.tasks)
-    counts = labelled_rows(prepared.rows["train"], prepared.tasks)
     return Run(output_dir / "model", results, counts, model, tokenizer)
 
 

@@ -147,7 +147,7 @@ def look(api: HfApi, target: Target) -> There | None:
         OSError: If the Hub cannot be reached or refuses.
     """
     try:
-        info = api.repo_info(target.repo_id, repo_type=target.repo_type, revision=target.revision)
+        info: Any = api.repo_info(target.repo_id, repo_type=target.repo_type, revision=target.revision)
     except (RepositoryNotFoundError, RevisionNotFoundError):
         return None
     files = [each.rfilename for each in info.siblings or []]

@@ -18,9 +18,7 @@ from markupsafe import Markup
 from ..training.metrics import LESS_IS_BETTER
 
 FILES = ("report.html", "report.md", "report.json")
-_GAP = 0.005  # between scores and accuracy that is worth no word
-_MAX_TEXT = 280  # letters of a text that the page shows; the JSON has all of it
-_IN_WORDS = {
+IN_WORDS = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
@@ -36,6 +34,8 @@ _IN_WORDS = {
     "ordinal_regression": "one of ordered labels",
     "regression": "a number",
 }
+_GAP = 0.005  # between scores and accuracy that is worth no word
+_MAX_TEXT = 280  # letters of a text that the page shows; the JSON has all of it
 # What Markdown may read as a sign anywhere, at the start of a line, and in an address that it would make a link of.
 _SIGN = re.compile(r"([\\`*_{}\[\]<>|#~&$@]|^[-+=]|(?<=^\d)[.)]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
@@ -143,22 +143,25 @@ def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[st
     return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]))
 
 
-def _number(value: float | None, digits: int = 3) -> Markup:
+def number(value: float | None, digits: int = 3) -> Markup:
+    """Such as `0.912`; a dash if there is none."""
     if value is None:
         return Markup("–")
     return Markup(f"{value:,.{digits}f}" if abs(value) < 1_000 else f"{value:,.0f}")
 
 
-def _interval(figure: dict[str, float | None]) -> Markup:
+def interval(figure: dict[str, float | None]) -> Markup:
     """Such as `0.912 (0.903 to 0.921)`."""
-    return Markup(f"{_number(figure['value'])} ({_number(figure['low'])} to {_number(figure['high'])})")
+    return Markup(f"{number(figure['value'])} ({number(figure['low'])} to {number(figure['high'])})")
 
 
-def _percent(share: float | None, digits: int = 1) -> Markup:
+def percent(share: float | None, digits: int = 1) -> Markup:
+    """Such as `91.2%`; a dash if there is none."""
     return Markup("–") if share is None else Markup(f"{share:.{digits}%}")
 
 
-def _count(value: int) -> Markup:
+def count(value: int) -> Markup:
+    """Such as `1,402`."""
     return Markup(f"{value:,}")
 
 
@@ -173,22 +176,23 @@ def _thresholds(task: dict[str, Any]) -> list[tuple[str, float]]:
     )
 
 
-def _trust(scores: dict[str, float]) -> Markup:
+def trust(scores: dict[str, float]) -> Markup:
     """What the mean score says beside how often answers are right."""
     gap = scores["mean_score"] - scores["right"]
     too = "as they should be" if abs(gap) < _GAP else f"too {'high' if gap > 0 else 'low'} by {abs(gap):.3f}"
     return Markup(
-        f"On average an answer scores {_number(scores['mean_score'])}, and {_percent(scores['right'])} of them are "
+        f"On average an answer scores {number(scores['mean_score'])}, and {percent(scores['right'])} of them are "
         f"right: scores are {too}."
     )
 
 
-def _withheld(task: dict[str, Any]) -> Markup:
+def withheld(task: dict[str, Any]) -> Markup:
+    """How many answers to a task score high enough to be given, and how many of these are right."""
     given = task["abstention"]
-    right = f", and {_percent(given['accuracy'])} of these are right" if given["answered"] else ""
+    right = f", and {percent(given['accuracy'])} of these are right" if given["answered"] else ""
     return Markup(
-        f"Answers that score below {_number(given['below'])} are withheld: {_count(given['answered'])} of "
-        f"{_count(task['rows'])} labelled rows ({_percent(given['share'])}) have one{right}. All other figures count "
+        f"Answers that score below {number(given['below'])} are withheld: {count(given['answered'])} of "
+        f"{count(task['rows'])} labelled rows ({percent(given['share'])}) have one{right}. All other figures count "
         "the withheld answers as well."
     )
 
@@ -207,19 +211,19 @@ def _environment(**settings: Any) -> Environment:
         **settings,
     )
     environment.filters |= {
-        "number": _number,
-        "interval": _interval,
-        "percent": _percent,
-        "count": _count,
+        "number": number,
+        "interval": interval,
+        "percent": percent,
+        "count": count,
         "cut": _cut,
         "bars": bars,
         "weakest_first": weakest_first,
         "data_uri": _data_uri,
         "file": Markup,  # of a picture: a task's name is letters, digits and _
         "thresholds": _thresholds,
-        "trust": _trust,
-        "withheld": _withheld,
-        "in_words": lambda name: Markup(_IN_WORDS[name]),
+        "trust": trust,
+        "withheld": withheld,
+        "in_words": lambda name: Markup(IN_WORDS[name]),
         "less_is_better": lambda name: name in LESS_IS_BETTER,
     }
     return environment

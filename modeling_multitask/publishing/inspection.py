@@ -7,6 +7,7 @@ from pathlib import Path
 from ..configuration_multitask import MultiTaskConfig
 
 _PACKAGE = Path(__file__).parents[1]
+_EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
 # What Python, torch and joblib pickle into; reading one runs whatever it says.
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".npy")
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # the last a zip, as torch writes
@@ -71,8 +72,8 @@ def _content_problems(folder: Path, path: Path) -> Iterator[str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     if found := _SECRETS.search(text):
         yield f"{name}: holds what looks like a secret ({found[0][:6]}...); take it out, and revoke it"
-    if found := _machine_path(text, folder):
-        yield f"{name}: names a path of this machine ({found}); take it out"
+    if path_found := _machine_path(text, folder):
+        yield f"{name}: names a path of this machine ({path_found}); take it out"
 
 
 def _is_pickle(path: Path) -> bool:
@@ -108,8 +109,7 @@ def _code_problems(folder: Path) -> Iterator[str]:
 
 def _is_ours(path: Path) -> bool:
     """Whether it is the script that an export brings along, as it was."""
-    original = Path(__file__).with_name(path.name)
-    return original.is_file() and path.read_bytes() == original.read_bytes()
+    return path.name == _EXPORTED.name and path.read_bytes() == _EXPORTED.read_bytes()
 
 
 def _config_problems(folder: Path) -> Iterator[str]:

@@ -5,19 +5,28 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi
+from transformers.utils import logging
 
 from datasets_builder.upload import CARD, Pushed, Target, look, patiently, push_folder
 
+from ..inference.predict import load
+from ..pipeline_multitask import MultiTaskPipeline
 from .adapter_card import make_adapter_card, make_base_card
-from .card import make_card
+from .answers_plot import draw_answers
+from .card import ANSWERS, make_card
 from .card_merge import merge_cards
+from .demo.task_answers import answer_text
 from .inspection import pushed_files
 from .links import Links
 from .shipment import Shipment, base_repo_id
 from .space import write_space
+
+logger = logging.get_logger(__name__)
 
 PICTURES = "pictures"
 # What a push deletes there if it has no such file itself: whatever one of the loaders would read.
@@ -39,18 +48,20 @@ def write_model(shipment: Shipment, folder: Path, links: Links) -> None:
     if shipment.model is None:
         raise ValueError("there is no model to write; only its adapter is to be pushed")
     _copy(shipment.model, folder)
-    pictures = {name: path for name, path in shipment.evidence.pictures.items() if path.is_file()}
-    for name, path in pictures.items():
+    for name, path in shipment.evidence.pictures.items():
         _bring(path, folder / PICTURES / name)
+    drawn = _draw_answers(shipment, folder / PICTURES / ANSWERS)
+    pictures = {**shipment.evidence.pictures, **({ANSWERS: folder / PICTURES / ANSWERS} if drawn else {})}
     if shipment.evidence.results:
         _write(folder / "results.json", json.dumps(shipment.evidence.results, indent=2) + "\n")
     card = make_card(
         shipment.template,
         repo_id=shipment.target.repo_id,
         config=shipment.config,
-        evidence=shipment.evidence,
+        evidence=replace(shipment.evidence, pictures=pictures),
         links=links,
         settings=shipment.settings,
+        revision=shipment.target.revision or "main",
     )
     by_hand = shipment.model / CARD
     _write(folder / CARD, merge_cards(by_hand.read_text(encoding="utf-8"), card) if by_hand.is_file() else card)
@@ -129,6 +140,22 @@ def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
     return written
 
 
+def _draw_answers(shipment: Shipment, path: Path) -> bool:
+    """Draws the answers to the recipe's first example; whether there is one, and something to draw with."""
+    examples = shipment.evidence.recipe.get("examples")
+    if not examples:
+        return False
+    model, tokenizer = load(str(shipment.model))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    answer = answer_text(MultiTaskPipeline(model=model, tokenizer=tokenizer), examples[0])
+    try:
+        draw_answers(answer.tasks, examples[0], path)
+    except ImportError as error:
+        logger.warning(f"The card has no picture of answers: {error}")
+        return False
+    return True
+
+
 def _check_dataset(api: HfApi, name: str) -> None:
     if patiently(lambda: look(api, Target(name, "dataset")), api) is None:
         raise FileNotFoundError(
@@ -153,6 +180,7 @@ def _write_space(shipment: Shipment, folder: Path, revision: str) -> None:
         revision=revision,
         title=shipment.title,
         license=shipment.settings.license,
+        examples=shipment.evidence.recipe.get("examples"),
     )
 
 
@@ -175,9 +203,9 @@ def _make_collection(api: HfApi, shipment: Shipment) -> str | None:
     return str(patiently(make, api))
 
 
-def _add_items(api: HfApi, collection: str, items: Sequence[tuple[str, str]]) -> None:
+def _add_items(api: HfApi, collection: str, items: Sequence[tuple[Any, str]]) -> None:
     for kind, name in items:
-        patiently(lambda kind=kind, name=name: api.add_collection_item(collection, name, kind, exists_ok=True), api)
+        patiently(partial(api.add_collection_item, collection, name, kind, exists_ok=True), api)
 
 
 def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = ()) -> None:

@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
+from modeling_multitask.inference import predict_onnx
 from modeling_multitask.publishing import save_folder
 from modeling_multitask.publishing.inspection import folder_problems, pushed_files
 
@@ -104,6 +105,13 @@ def test_the_folder_of_the_model_on_this_machine_is_found(folder: Path) -> None:
     append("notes.md", f"see {folder.parent}/results.json")(folder)
 
     assert folder_problems(folder) == [f"notes.md: names a path of this machine ({folder.parent}); take it out"]
+
+
+def test_what_an_export_brings_along_is_ours(folder: Path) -> None:
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "predict_onnx.py").write_bytes(Path(predict_onnx.__file__).read_bytes())
+
+    assert folder_problems(folder) == []
 
 
 def test_all_problems_are_told_at_once(folder: Path) -> None:

@@ -1,0 +1,35 @@
+"""The rows that a trained model was tested on, by what its run has noted."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from modeling_multitask import TaskConfig
+
+from .problems import RecipeError
+from .report import Rows, rows_to_judge
+
+
+def recorded_rows(tasks: list[TaskConfig], model: str) -> Rows | None:
+    """The test rows of the run whose `recipe.json` lies beside a model's folder; `None` if there is none.
+
+    Args:
+        tasks: The model's.
+        model: Where the model is.
+
+    Raises:
+        RecipeError: If its tasks are others than the model's.
+        DataError: If its tables are no longer there.
+    """
+    record = Path(model).parent / "recipe.json"
+    if not (Path(model).is_dir() and record.is_file()):
+        return None
+    content = json.loads(record.read_text(encoding="utf-8"))
+    content.pop("training", None)  # noted in full, with settings that a recipe says otherwise; rows do not need it
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "recipe.yaml"
+        recipe.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML too
+        try:
+            return rows_to_judge(tasks, recipe, model=model)
+        except RecipeError as error:
+            raise RecipeError(record, error.problems) from None

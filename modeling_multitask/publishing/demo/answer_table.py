@@ -1,0 +1,138 @@
+"""A CSV of texts, and the same with the answers beside it."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BATCH = 32
+_DELIMITERS = ",;\t"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet lets a formula begin
+
+
+class TableError(ValueError):
+    """A table that the user has to mend."""
+
+
+@dataclass
+class Table:
+    """A CSV with every cell as it stands.
+
+    Args:
+        columns: Their names.
+        rows: As many cells each as there are columns.
+        delimiter: What stands between two cells.
+        marked: Whether the file begins with a mark that it is UTF-8, as spreadsheets write and want it.
+    """
+
+    columns: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+    delimiter: str = ","
+    marked: bool = False
+
+
+def read_table(path: Path, most_rows: int | None = None) -> Table:
+    """The table in a CSV file; commas, semicolons or tabs, whichever its first line has most of.
+
+    Args:
+        path: The file.
+        most_rows: How many rows it may have.
+
+    Raises:
+        TableError: If it cannot be read, has no rows or too many, or a row has more or fewer cells than the header.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(f"the file is not UTF-8 (byte {error.start + 1}); save it as CSV in UTF-8") from None
+    header = text.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=header.count)
+    table = Table([], delimiter=delimiter, marked=content.startswith(b"\xef\xbb\xbf"))
+    for line, cells in _lines(text, delimiter):
+        if not table.columns:
+            table.columns = _checked_columns(cells)
+        elif len(cells) != len(table.columns):
+            raise TableError(f"line {line}: {len(cells)} cells, but the header has {len(table.columns)}")
+        elif len(table.rows) == most_rows:
+            raise TableError(f"the table has more than {most_rows:,} rows; that is the most here")
+        else:
+            table.rows.append(cells)
+    if not table.columns:
+        raise TableError("the file is empty; its first line must name the columns")
+    if not table.rows:
+        raise TableError("the table has a header, but no rows")
+    return table
+
+
+def likely_text(table: Table) -> str:
+    """The column of the texts, as far as one can guess: one called so, else the one with most letters."""
+    named = [name for name in table.columns if name.strip().lower() in ("text", "sentence")]
+    letters = [sum(len(row[i]) for row in table.rows) for i in range(len(table.columns))]
+    return named[0] if named else table.columns[letters.index(max(letters))]
+
+
+def answer_columns(tasks: Sequence[Any]) -> list[str]:
+    """The columns that are added: each task and its score, of a regression the number alone."""
+    kinds = [(task.name, () if task.problem_type == "regression" else ("_score",)) for task in tasks]
+    return [f"{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
+
+
+def check_columns(table: Table, tasks: Sequence[Any]) -> None:
+    """Raises a `TableError` if the table has a column already that the answers would have."""
+    if taken := [name for name in answer_columns(tasks) if name in table.columns]:
+        raise TableError(f"the table has a column {taken[0]!r} already, as the answers would; rename it")
+
+
+def answer_rows(classify: Any, texts: Sequence[str]) -> Iterator[list[list[str]]]:
+    """The cells that each text gets, a batch of texts at a time."""
+    tasks = classify.model.config.tasks
+    for start in range(0, len(texts), BATCH):
+        answers = classify(list(texts[start : start + BATCH]), batch_size=BATCH)
+        yield [[cell for task in tasks for cell in _cells(task, row[task.name])] for row in answers]
+
+
+def write_table(table: Table, path: Path) -> None:
+    """Writes a table as it was read."""
+    with path.open("w", encoding="utf-8-sig" if table.marked else "utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=table.delimiter)
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)
+
+
+def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each line that holds something, with its number in the file."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise TableError(f"line {reader.line_num}: not CSV ({error})") from None
+
+
+def _checked_columns(names: list[str]) -> list[str]:
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise TableError(f"the header names a column more than once: {', '.join(map(repr, doubled))}")
+    return names
+
+
+def _cells(task: Any, answer: Any) -> list[str]:
+    if task.problem_type == "regression":
+        return [_number(answer["score"])]
+    if isinstance(answer, list):
+        labels, scores = ([each[key] for each in answer] for key in ("label", "score"))
+        return [json.dumps(labels, ensure_ascii=False), json.dumps(scores)]
+    return [_guarded(answer["label"] or ""), _number(answer["score"])]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _guarded(label: str) -> str:
+    """A label that no spreadsheet takes for a formula."""
+    return f"'{label}" if label.startswith(_FORMULA) else label

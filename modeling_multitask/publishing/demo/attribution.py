@@ -1,0 +1,108 @@
+"""Which words an answer rests on: integrated gradients (Sundararajan, Taly and Yan 2017, arXiv:1703.01365).
+
+Shapes: T tokens, D width of the embeddings, S steps of the path.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+STEPS = 16
+_TOKENS_AT_ONCE = 2_048  # of all steps that run together; more would take gigabytes for a long text
+
+
+class Word(NamedTuple):
+    """A word as the tokenizer cuts the text into words.
+
+    Args:
+        start: Its first letter in the text.
+        end: Behind its last letter.
+        score: What it adds to the logit of a label, or to a number.
+    """
+
+    start: int
+    end: int
+    score: float
+
+
+def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | None]) -> dict[str, list[Word]]:
+    """How much each word of a text speaks for a label of each task.
+
+    The gradients of the label's logit by the embeddings are averaged on the straight path from padding, in place of
+    every word, to the text; so the words' scores add up to what the logit gains on the path. Parts of a word are
+    summed. Words behind the model's longest text are missing.
+
+    Args:
+        model: The model, in eval mode.
+        tokenizer: Its tokenizer; one that cannot say where its tokens stand in the text gives no words.
+        text: The text.
+        labels: By task name, the label; of a number, or an order of labels, `None`: what raises it is asked for.
+
+    Returns:
+        By task name, the words in their order.
+    """
+    if not tokenizer.is_fast or not labels:
+        return {name: [] for name in labels}
+    encoded = tokenizer(
+        text, truncation=True, max_length=model.config.max_length, return_offsets_mapping=True, return_tensors="pt"
+    )
+    places, words = encoded.pop("offset_mapping")[0].tolist(), encoded.word_ids(0)
+    tasks = {task.name: task for task in model.config.tasks}
+    targets = {name: _direction(tasks[name], label) for name, label in labels.items()}
+    scores = _integrate(model, encoded.to(model.device), _fillers(tokenizer, words), targets)
+    return {name: _sum_words(places, words, each) for name, each in scores.items()}
+
+
+def _direction(task: Any, label: str | None) -> Tensor:
+    """What a task's logits (C,) are multiplied by to give the number that is explained."""
+    if task.problem_type == "binary_classification":
+        return torch.tensor([1.0 if label == task.labels[1] else -1.0])
+    if task.problem_type == "regression":
+        return torch.ones(1)
+    if task.problem_type == "ordinal_regression":  # each logit is one score less a cut point
+        return torch.full((len(task.labels) - 1,), 1 / (len(task.labels) - 1))
+    return torch.tensor([float(each == label) for each in task.labels])
+
+
+def _fillers(tokenizer: Any, words: list[int | None]) -> Tensor:
+    """(T,) the id that stands for each token where the path begins; -1 where the token itself stays."""
+    padding = tokenizer.pad_token_id or 0
+    return torch.tensor([-1 if word is None else padding for word in words])
+
+
+def _integrate(
+    model: Any, encoded: dict[str, Tensor], fillers: Tensor, directions: dict[str, Tensor]
+) -> dict[str, list[float]]:
+    """The attribution of each token, by task."""
+    inputs = dict(encoded)
+    ids, embed = inputs.pop("input_ids"), model.get_input_embeddings()
+    fillers = fillers.to(ids.device)
+    with torch.no_grad():
+        text = embed(ids)  # (1, T, D)
+        start = embed(ids.where(fillers < 0, fillers.clamp(min=0)))  # (1, T, D)
+    totals = {name: torch.zeros_like(text[0]) for name in directions}
+    for shares in _shares(ids.shape[1], text):
+        path = (start + shares * (text - start)).requires_grad_()  # (S, T, D)
+        rows = {name: each.expand(len(path), -1) for name, each in inputs.items()}
+        logits = model(inputs_embeds=path, **rows).logits
+        for name, direction in directions.items():
+            explained = (logits[name] * direction.to(logits[name])).sum()
+            totals[name] += torch.autograd.grad(explained, path, retain_graph=True)[0].sum(dim=0)
+    return {name: ((text - start)[0] * each / STEPS).sum(dim=-1).tolist() for name, each in totals.items()}
+
+
+def _shares(tokens: int, like: Tensor) -> Iterator[Tensor]:
+    """How far along the path the steps are, in the middle of each; as many together as memory allows: (S, 1, 1)."""
+    shares = (torch.arange(STEPS, device=like.device, dtype=like.dtype) + 0.5) / STEPS
+    return iter(shares.view(-1, 1, 1).split(max(1, _TOKENS_AT_ONCE // tokens)))
+
+
+def _sum_words(places: list[list[int]], words: list[int | None], scores: list[float]) -> list[Word]:
+    found: dict[int, Word] = {}
+    for (start, end), word, score in zip(places, words, scores, strict=True):
+        if word is not None:
+            before = found.get(word, Word(start, end, 0.0))
+            found[word] = Word(min(before.start, start), max(before.end, end), before.score + score)
+    return list(found.values())

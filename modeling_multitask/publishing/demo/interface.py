@@ -1,0 +1,218 @@
+"""The demo's three tabs: one sentence, two sentences, a table."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from torch.nn.functional import cosine_similarity
+from transformers import Pipeline
+
+from . import pages
+from .answer_table import (
+    TableError,
+    answer_columns,
+    answer_rows,
+    check_columns,
+    likely_text,
+    read_table,
+    write_table,
+)
+from .attribution import attribute
+from .task_answers import answer_text
+
+EXAMPLES = ("The battery died within a day.", "Great soup, and friendly people.", "I fell asleep in the cinema.")
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+_MONOSPACED = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+_LONGEST_TEXT = 20_000  # letters; a model reads less
+_KEPT_SECONDS = 3_600  # that tables lie on the server
+_BESIDE: dict[str, Any] = {"scale": 0, "min_width": 200, "size": "md"}  # a button as wide as its words
+_BLUE = {
+    f"button_primary_background_fill{which}": colour
+    for which, colour in {"": "#0072b2", "_hover": "#005f96", "_dark": "#0072b2", "_hover_dark": "#1a86c4"}.items()
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What the demo says of its model.
+
+    Args:
+        title: Stands at the top.
+        model_id: Of the model on the Hub, where it has a card.
+        revision: Which state of it answers.
+        examples: Sentences to choose from.
+        most_rows: That a table may have.
+    """
+
+    title: str
+    model_id: str | None = None
+    revision: str | None = None
+    examples: list[str] = field(default_factory=lambda: list(EXAMPLES))
+    most_rows: int | None = None
+
+
+def build_demo(classify: Pipeline, about: About) -> gr.Blocks:
+    """The demo of a model.
+
+    Args:
+        classify: The pipeline of the model, with its tokenizer. The model's parameters are told to want no gradients.
+        about: What is said of it.
+    """
+    classify.model.eval().requires_grad_(False)
+    with gr.Blocks(title=about.title, analytics_enabled=False, delete_cache=(_KEPT_SECONDS, _KEPT_SECONDS)) as demo:
+        names = [task.name for task in classify.model.config.tasks]
+        _html(pages.head_page(about.title, names, about.model_id))
+        with gr.Tab("One sentence"):
+            _one_sentence(classify, about.examples)
+        with gr.Tab("Two sentences"):
+            _two_sentences(classify)
+        with gr.Tab("A table"):
+            _table(classify, about.most_rows)
+        _html(pages.foot_page(about.model_id, about.revision))
+        _programs(classify)
+    return demo.queue(default_concurrency_limit=1, max_size=64)
+
+
+def launch(demo: gr.Blocks, **settings: Any) -> None:
+    """Serves the demo, without anything from elsewhere, and without telling anyone.
+
+    Args:
+        demo: What `build_demo` made.
+        settings: As for `gradio.Blocks.launch`.
+
+    Raises:
+        OSError: If the port is in use.
+    """
+    # The last of these the browser would keep what was asked.
+    quiet = {"share": False, "enable_monitoring": False, "mcp_server": False, "run_history": False}
+    demo.launch(
+        theme=_theme(),
+        css_paths=Path(__file__).with_name("style.css"),
+        footer_links=["api", "gradio"],
+        ssr_mode=False,
+        max_file_size="20mb",
+        **quiet,
+        **settings,
+    )
+
+
+def _theme() -> gr.themes.Base:
+    """With the fonts of the reader's own machine."""
+    return gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONOSPACED).set(**_BLUE)
+
+
+def _one_sentence(classify: Pipeline, examples: list[str]) -> None:
+    def answer(text: str) -> Iterator[str]:
+        if not text.strip():
+            yield pages.hint_page("Type a sentence first.")
+            return
+        answers = answer_text(classify, text).tasks
+        yield pages.answers_page(answers, text, None)
+        words = attribute(classify.model, classify.tokenizer, text, pages.to_explain(answers))
+        yield pages.answers_page(answers, text, words)
+
+    text = _textbox("Sentence")
+    button = _button("Answer")
+    answered = _html(elem_id="answers", render=False)
+    gr.Examples([[each] for each in examples], text, answered, answer, run_on_click=True, cache_examples=False)
+    answered.render()
+    gr.on([button.click, text.submit], answer, text, answered, show_progress="minimal", api_visibility="private")
+
+
+def _two_sentences(classify: Pipeline) -> None:
+    def compare(text: str, other: str) -> str:
+        if not (text.strip() and other.strip()):
+            return pages.hint_page("Type two sentences first.")
+        one, two = answer_text(classify, text), answer_text(classify, other)
+        cosine = cosine_similarity(one.embedding, two.embedding, dim=0).item()
+        return pages.comparison_page(one.tasks, two.tasks, cosine)
+
+    with gr.Row(equal_height=True):
+        texts = [_textbox("First sentence"), _textbox("Second sentence")]
+    button = _button("Compare")
+    compared = _html(elem_id="compared")
+    events = [button.click, *(text.submit for text in texts)]
+    gr.on(events, compare, texts, compared, show_progress="minimal", api_visibility="private")
+
+
+def _table(classify: Pipeline, most_rows: int | None) -> None:
+    tasks = classify.model.config.tasks
+    waiting = gr.update(interactive=False)
+
+    def look(path: str | None) -> tuple[Any, ...]:
+        """The column to choose, whether one can go on, and what the table looks like."""
+        nothing = gr.update(choices=[], value=None, visible=False), waiting, gr.update(visible=False)
+        if path is None:
+            return *nothing, "", ""
+        try:
+            table = read_table(Path(path), most_rows)
+            check_columns(table, tasks)
+        except TableError as error:
+            return *nothing, "", pages.problem_page(str(error))
+        chosen = gr.update(choices=table.columns, value=likely_text(table), visible=True)
+        shown = pages.table_page(table.columns, table.rows, len(table.rows))
+        return chosen, gr.update(interactive=True), gr.update(visible=False), "", shown
+
+    def answer(path: str, column: str) -> Iterator[tuple[Any, ...]]:
+        """Progress, the table so far, and at the end the file."""
+        table = read_table(Path(path), most_rows)
+        total, place = len(table.rows), table.columns.index(column)
+        table.columns += answer_columns(tasks)
+        done = 0
+        for batch in answer_rows(classify, [row[place] for row in table.rows]):
+            for cells in batch:
+                table.rows[done] += cells
+                done += 1
+            shown = pages.table_page(table.columns, table.rows, total, len(answer_columns(tasks)))
+            yield waiting, pages.progress_page(done, total), shown, gr.update()
+        with tempfile.TemporaryDirectory() as folder:  # gradio takes a copy
+            written = Path(folder) / "answers.csv"
+            write_table(table, written)
+            ready = gr.update(value=written, visible=True)
+            yield gr.update(interactive=True), pages.progress_page(done, total), shown, ready
+
+    limit = f"At most {most_rows:,} rows here. " if most_rows else ""
+    _html(pages.hint_page(f"A CSV in UTF-8 whose first line names the columns. {limit}Every column is kept."))
+    file = gr.File(label="CSV", file_types=[".csv"], height=140, elem_id="file")
+    with gr.Row(equal_height=True):
+        column = gr.Dropdown([], label="Column of the text", visible=False, elem_id="column")
+    with gr.Row():
+        button = _button("Answer every row", interactive=False)
+        download = gr.DownloadButton("Download answers", visible=False, elem_id="download", **_BESIDE)
+    progress = _html(elem_id="progress")
+    shown = _html(elem_id="table")
+    private = {"show_progress": "hidden", "api_visibility": "private"}
+    file.change(look, file, [column, button, download, progress, shown], **private)
+    button.click(answer, [file, column], [button, progress, shown, download], **private)
+
+
+def _programs(classify: Pipeline) -> None:
+    """What programs may ask for."""
+
+    def answer(text: str) -> dict:
+        """Every task's answer to a text, as the pipeline gives it."""
+        return answer_text(classify, text).plain
+
+    def similarity(text: str, other: str) -> float:
+        """The cosine of two texts' embeddings, from -1 to 1."""
+        one, two = (answer_text(classify, each).embedding for each in (text, other))
+        return cosine_similarity(one, two, dim=0).item()
+
+    gr.api(answer, api_name="answer")
+    gr.api(similarity, api_name="similarity")
+
+
+def _textbox(label: str) -> gr.Textbox:
+    return gr.Textbox(label=label, lines=2, max_lines=8, max_length=_LONGEST_TEXT, min_width=280)
+
+
+def _button(label: str, *, interactive: bool = True) -> gr.Button:
+    return gr.Button(label, variant="primary", interactive=interactive, **_BESIDE)
+
+
+def _html(value: str = "", **settings: Any) -> gr.HTML:
+    """Of `pages`, which escapes; with the looks of `style.css` alone."""
+    return gr.HTML(value, apply_default_css=False, **settings)

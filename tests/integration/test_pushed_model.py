@@ -1,0 +1,282 @@
+"""A model that is pushed, as strangers find it on the Hub: by every loader, pinned, private, gated, and offline."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub import HfApi, ModelCard
+from transformers import AutoTokenizer
+
+from datasets_builder.publish import CardSettings
+from datasets_builder.upload import Target
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.inference import predict
+from modeling_multitask.publishing import save_adapter, save_folder
+from modeling_multitask.publishing.push import push
+from modeling_multitask.publishing.shipment import Shipment, ShipmentError, make_shipment
+from tests.conftest import ROOT, tasks_of_each_type
+from tests.fresh_process import run_fresh
+from tests.hub_server import HubServer, hub, hub_api
+from tests.unit.training.test_lora import adapted
+
+__all__ = ["hub", "hub_api"]  # fixtures
+pytestmark = pytest.mark.slow
+
+TEXTS = ["the film was good", "not very tasty soup"]
+TEMPLATE = (ROOT / "model_card.md").read_text()
+LOAD = """
+import os
+from transformers import AutoConfig, AutoModel, AutoTokenizer, pipeline
+repo, revision, *texts = sys.argv[1:]
+pinned = {"revision": revision, "code_revision": revision}
+config = AutoConfig.from_pretrained(repo, trust_remote_code=True, **pinned)
+model = AutoModel.from_pretrained(repo, trust_remote_code=True, **pinned).eval()
+tokenizer = AutoTokenizer.from_pretrained(repo, trust_remote_code=False, revision=revision)
+inputs = tokenizer(texts, padding=True, truncation=True, max_length=config.max_length, return_tensors="pt")
+answer = pipeline("multitask-classification", model=repo, trust_remote_code=True, revision=revision)
+from sentence_transformers import SentenceTransformer
+result = {
+    "logits": {name: each.tolist() for name, each in model(**inputs).logits.items()},
+    "answers": answer(texts),
+    "embeddings": SentenceTransformer(repo, trust_remote_code=True, revision=revision).encode(texts).tolist(),
+}
+"""
+REFUSED = """
+from transformers import AutoModel
+try:
+    AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True)
+    result = "loaded"
+except OSError as error:
+    result = str(error)
+"""
+ADAPTER = """
+from peft import AutoPeftModel
+from transformers import AutoTokenizer
+repo, *texts = sys.argv[1:]
+model = AutoPeftModel.from_pretrained(repo, trust_remote_code=True).eval()
+tokenizer = AutoTokenizer.from_pretrained(repo, trust_remote_code=False)
+inputs = tokenizer(texts, padding=True, return_tensors="pt")
+result = {name: each.tolist() for name, each in model(**inputs).logits.items()}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
+    """What training leaves: a model, an adapter beside it, a recipe."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    torch.manual_seed(0)
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type(), max_length=16).eval()
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    save_folder(model, tokenizer, run / "model")
+    save_adapter(adapted(model), tokenizer, run / "adapter")
+    recipe = {"examples": TEXTS, "card": {"license": "apache-2.0", "language": ["en"]}}
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    return run
+
+
+@pytest.fixture(scope="module")
+def shipment(run: Path) -> Shipment:
+    """The model, looked at and tried."""
+    return make_shipment(run / "model", Target("tester/model"), template=TEMPLATE)
+
+
+def ship(api: HfApi, shipment: Shipment, work: Path, **changes: Any) -> str:
+    """Pushes; returns the model's commit."""
+    changed = replace(shipment, **changes)
+    return next(each.commit for each in push(api, changed, work) if each.address.endswith(changed.target.repo_id))
+
+
+def stranger(hub: HubServer, home: Path, monkeypatch: pytest.MonkeyPatch, **other: str) -> None:
+    for name, value in {**hub.environment(home), **other}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_everyone_gets_the_models_answers_also_offline_later(
+    hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # P48, P51, P55
+    commit = ship(hub_api, shipment, tmp_path / "work")
+    stranger(hub, tmp_path / "stranger", monkeypatch)
+
+    found = run_fresh(LOAD, "tester/model", commit, *TEXTS, folder=tmp_path, online=True)
+    asked = len(hub.requests)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    offline = run_fresh(LOAD, "tester/model", commit, *TEXTS, folder=tmp_path, online=True)
+
+    assert same(found["answers"], predict(str(run / "model"), TEXTS))
+    assert offline == found
+    assert len(hub.requests) == asked
+
+
+def same(given: Any, wanted: Any) -> bool:
+    """Whether answers are equal but for the last digits of scores."""
+    if isinstance(wanted, dict):
+        return given.keys() == wanted.keys() and all(same(given[name], wanted[name]) for name in wanted)
+    if isinstance(wanted, list):
+        return len(given) == len(wanted) and all(map(same, given, wanted))
+    return given == (pytest.approx(wanted, abs=1e-5) if isinstance(wanted, float) else wanted)
+
+
+def test_what_is_pushed_holds_no_pickle_and_its_card_reads_back(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+) -> None:
+    # P56, P57
+    ship(hub_api, shipment, tmp_path / "work")
+
+    files = hub.files("tester/model")
+    card = ModelCard(files["README.md"].decode())
+    assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl"))]
+    assert {"config.json", "model.safetensors", "modules.json", "modeling_multitask.py", "pictures/answers.png"} <= set(
+        files
+    )
+    assert (card.data.license, card.data.library_name) == ("apache-2.0", "transformers")
+    assert str(tmp_path).encode() not in b"".join(files.values())
+
+
+def test_a_private_model_is_for_those_with_a_token_and_a_gated_one_too(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(hub_api, shipment, tmp_path / "work", target=Target("tester/private", private=True))
+    ship(hub_api, shipment, tmp_path / "work", target=Target("tester/gated"))
+    hub_api.update_repo_settings("tester/gated", gated="auto")
+    stranger(hub, tmp_path / "friend", monkeypatch)
+    friend = [run_fresh(REFUSED, f"tester/{name}", folder=tmp_path, online=True) for name in ("private", "gated")]
+    stranger(hub, tmp_path / "stranger", monkeypatch, HF_TOKEN="")
+    refused = [run_fresh(REFUSED, f"tester/{name}", folder=tmp_path, online=True) for name in ("private", "gated")]
+
+    assert friend == ["loaded", "loaded"]
+    assert "tester/private" in refused[0]
+    assert "gated" in refused[1]
+
+
+def test_an_adapter_loads_with_the_model_that_it_sits_on(
+    hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peft import AutoPeftModel
+
+    ship(hub_api, shipment, tmp_path / "work", adapter="tester/model-lora", adapter_folder=run / "adapter")
+    own = AutoPeftModel.from_pretrained(run / "adapter", trust_remote_code=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(run / "adapter")
+    wanted = own(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
+    stranger(hub, tmp_path / "stranger", monkeypatch)
+
+    found = run_fresh(ADAPTER, "tester/model-lora", *TEXTS, folder=tmp_path, online=True)
+
+    config = json.loads(hub.files("tester/model-lora")["adapter_config.json"])
+    assert config["base_model_name_or_path"] == "tester/model-lora-base"
+    assert config["revision"] == hub.commits("tester/model-lora-base")[0]
+    for name, logits in wanted.items():
+        assert torch.allclose(torch.tensor(found[name]), logits, atol=1e-5)
+
+
+def test_all_of_it_is_linked_and_in_one_collection(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+) -> None:
+    hub_api.create_repo("tester/reviews", repo_type="dataset")
+    commit = ship(
+        hub_api,
+        shipment,
+        tmp_path / "work",
+        dataset="tester/reviews",
+        space="tester/demo",
+        adapter="tester/lora",
+        adapter_folder=run / "adapter",
+    )
+
+    card = hub.files("tester/model")["README.md"].decode()
+    slug = re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", card)[1]
+    assert [
+        f"https://huggingface.co/{name}" in card
+        for name in ("datasets/tester/reviews", "spaces/tester/demo", "tester/lora")
+    ] == [True] * 3
+    assert hub.collection(slug) == [
+        ("model", "tester/model"),
+        ("model", "tester/lora"),
+        ("model", "tester/lora-base"),
+        ("dataset", "tester/reviews"),
+        ("space", "tester/demo"),
+    ]
+    assert json.loads(hub.files("tester/demo", "space")["settings.json"])["revision"] == commit
+
+
+def test_what_was_edited_on_the_hub_survives_the_next_push(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+) -> None:
+    # P56
+    ship(hub_api, shipment, tmp_path / "work")
+    card = hub.files("tester/model")["README.md"].decode()
+    edited = card.replace("## Limits", "Mind the gap.\n\n## Limits") + "\n## By hand\n\nThanks to all.\n"
+    hub_api.upload_file(path_or_fileobj=edited.encode(), path_in_repo="README.md", repo_id="tester/model")
+
+    ship(hub_api, shipment, tmp_path / "work", settings=CardSettings(license="mit"))
+
+    now = hub.files("tester/model")["README.md"].decode()
+    assert "Mind the gap." in now
+    assert "## By hand\n\nThanks to all." in now
+    assert ModelCard(now).data.license == "mit"
+
+
+def test_a_data_set_that_is_not_there_stops_the_push_before_it_begins(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no data set tester/reviews on the Hub; push it first"):
+        ship(hub_api, shipment, tmp_path / "work", dataset="tester/reviews")
+
+    assert not [each for each in hub.requests if each[0] == "POST"]
+
+
+def test_the_command_shows_and_then_pushes(hub: HubServer, run: Path, tmp_path: Path) -> None:
+    environment = {**hub.environment(tmp_path / "hf"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    def command(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "scripts.push", str(run / "model"), "tester/model", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    shown = command("--output", "look")
+    asked = [each for each in hub.requests if each[0] != "GET"]
+    pushed = command("--yes")
+
+    assert "Would go to the model tester/model:\n" in shown.stdout
+    assert "Nothing was pushed; add --yes to do so." in shown.stdout
+    assert asked == []
+    assert (tmp_path / "look" / "model" / "README.md").is_file()
+    assert f"Pushed to {hub.url}/tester/model, commit {hub.commits('tester/model')[0]}" in pushed.stdout
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    """The run once more, to be spoilt."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: (run / "recipe.json").unlink(), "no licence is stated; add --license apache-2.0"),
+        (lambda run: (run / "model" / "args.bin").write_text("x"), "has a problem:\n  args.bin: is a pickle"),
+        (lambda run: (run / "adapter" / "adapter_config.json").unlink(), "there is no adapter; train with lora"),
+    ],
+)
+def test_what_cannot_be_pushed_is_refused(copy: Path, change: Any, message: str) -> None:
+    change(copy)
+
+    with pytest.raises(ShipmentError, match=message):
+        make_shipment(copy / "model", Target("tester/model"), template=TEMPLATE, adapter="tester/lora")
+
+
+def test_an_adapter_alone_takes_no_space(run: Path) -> None:
+    with pytest.raises(ShipmentError, match="is an adapter; a Space, and an adapter beside it, go with its model"):
+        make_shipment(run / "adapter", Target("tester/lora"), template=TEMPLATE, space="tester/demo")

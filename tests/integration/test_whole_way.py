@@ -1,0 +1,104 @@
+"""From the quickstart to a stranger's fresh environment, with real weights: everything that the card says is true."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modeling_multitask.inference import predict
+from tests.conftest import ROOT, needs_minilm
+from tests.hub_server import HubServer, hub
+
+__all__ = ["hub"]  # a fixture
+pytestmark = [pytest.mark.slow, needs_minilm]
+
+RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
+ANSWERS = """
+import json
+print(json.dumps(classify({texts})))
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quickstart's folder; where it was not run in this checkout, one of a few steps."""
+    done = ROOT / "runs" / "quickstart"
+    if (done / "report" / "report.json").is_file():
+        return done
+    folder = tmp_path_factory.mktemp("runs") / "quickstart"
+    command(ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20")
+    return folder
+
+
+def command(folder: Path, environment: dict[str, str], *words: str) -> str:
+    """What one of our commands prints."""
+    finished = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env={**os.environ, **environment, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def blocks(card: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", card, flags=re.MULTILINE | re.DOTALL)
+
+
+def fresh_environment(folder: Path, installs: list[str]) -> Path:
+    """The Python of a virtual environment that holds only what these lines install."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    for line in installs:
+        words = line.replace('"', "").removeprefix("pip install ").split()
+        subprocess.run(
+            [str(folder / "bin" / "pip"), "install", "-q", "-c", str(ROOT / "constraints.txt"), *words], check=True
+        )
+    return folder / "bin" / "python"
+
+
+def test_every_snippet_of_the_card_runs_where_only_the_card_was_followed(
+    hub: HubServer, run: Path, tmp_path: Path
+) -> None:
+    ours = hub.environment(tmp_path / "ours")
+    command(tmp_path, ours, "scripts.data", str(RECIPE), "--push", "tester/reviews", "--yes")
+    links = ("--dataset", "tester/reviews", "--space", "tester/demo")
+    model = str(run / "model")
+    command(tmp_path, ours, "scripts.push", model, "tester/quickstart", "--license", "apache-2.0", *links, "--yes")
+    card = hub.files("tester/quickstart")["README.md"].decode()
+    python = fresh_environment(tmp_path / "venv", [line.strip() for line in blocks(card, "bash")])
+    environment = {"PATH": os.environ["PATH"], **hub.environment(tmp_path / "stranger"), "PYTHONPATH": ""}
+    texts = ["The battery died within a day.", "Great soup."]
+    snippets = blocks(card, "python")
+    snippets[0] += ANSWERS.format(texts=texts)
+
+    outputs = []
+    for snippet in snippets:
+        finished = subprocess.run(
+            [str(python), "-W", "error::DeprecationWarning:transformers", "-c", snippet],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stderr
+        outputs.append(finished.stdout)
+
+    assert len(snippets) >= 4
+    answers = json.loads(outputs[0].splitlines()[-1])
+    for found, wanted in zip(answers, predict(model, texts), strict=True):
+        for task, answer in wanted.items():
+            assert found[task]["label"] == answer["label"]
+            assert found[task]["score"] == pytest.approx(answer["score"], abs=1e-4)
+    assert (
+        "modeling-multitask"
+        not in subprocess.run([str(python), "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
+    )
