@@ -163,10 +163,10 @@ def _fill(
 
 
 def _config_text(config: MultiTaskConfig) -> str:
-    content = json.loads(config.to_json_string(use_diff=False))
+    content = json.loads(config.to_json_string())
     for name in _OF_OTHER_FILES:
         content.pop(name, None)
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+    return json.dumps({**content, "dtype": "float32"}, indent=2, sort_keys=True) + "\n"
 
 
 def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -1,12 +1,14 @@
 """Formats that saved models depend on, as text: a change shows in review, and is meant or mended."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from modeling_multitask import LearningRates, MultiTaskModel
 from modeling_multitask.training.parameter_groups import parameter_groups
+from tests.unit.publishing.card_evidence import a_card
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 
@@ -37,3 +39,8 @@ def test_parameter_groups_are_what_they_were(model: MultiTaskModel) -> None:
 
     lines = [f"{group['lr']:.2e} {group['weight_decay']} {name}\n" for group in groups for name, _ in group["params"]]
     check("parameter_groups.txt", "".join(lines))
+
+
+def test_the_card_is_what_it_was() -> None:
+    # What setup.cfg claims, and the digests that follow from it, are nobody's business here.
+    check("model_card.md.txt", re.sub(r">=[\d.]+|(?<=generated: use )\w+", "...", a_card()))

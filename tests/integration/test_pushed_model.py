@@ -177,7 +177,7 @@ def test_an_adapter_loads_with_the_model_that_it_sits_on(
 
 
 def test_all_of_it_is_linked_and_in_one_collection(
-    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+    hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path
 ) -> None:
     hub_api.create_repo("tester/reviews", repo_type="dataset")
     commit = ship(

@@ -304,3 +304,16 @@ def test_a_task_whose_name_is_no_word_is_an_error(tmp_path: Path) -> None:
     assert "tasks[0].name: should be a valid string; given: ['topic']" in problems(
         tmp_path, RECIPE, "tasks.0.name=[topic]"
     )
+
+
+def test_a_card_says_what_only_the_owner_knows(tmp_path: Path) -> None:
+    card = load(tmp_path, RECIPE, "card={title: Reviews, license: mit, language: en, citation: me}").card
+
+    assert (card.title, card.license, card.language, card.citation) == ("Reviews", "mit", ["en"], "me")
+    assert load(tmp_path, RECIPE).card.license is None
+
+
+def test_a_word_that_no_card_has_is_an_error(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, "card={licence: mit}") == [
+        "card.licence: no such setting; did you mean 'license'?"
+    ]

@@ -191,7 +191,9 @@ def test_figures_of_a_table_name_it_without_its_folder() -> None:
 
 
 def test_a_report_on_another_model_is_left_alone() -> None:
-    other = [TaskConfig(task.name, "binary_classification", labels=["a", "b"]) for task in TASKS if task.name != "liked"]
+    other = [
+        TaskConfig(task.name, "binary_classification", labels=["a", "b"]) for task in TASKS if task.name != "liked"
+    ]
 
     assert "was not measured" in section(a_card(config=a_config(other)), "results")
 
@@ -363,22 +365,35 @@ EVIL_LABELS = [*EVIL, r"\(x\)", "$$x$$", "<!-- generated: results 00000000 -->",
 def evil_card() -> str:
     """Labels and texts of strangers wherever a card has room for them."""
     tasks = [replace(TASKS[0], labels=EVIL_LABELS, num_labels=None), DEPENDENT[0]]
-    tasks += [replace(DEPENDENT[1], given=GivenConfig("domain", parents=dict.fromkeys(["pin", "visa", "balance"], "bank")))]
+    tasks += [
+        replace(DEPENDENT[1], given=GivenConfig("domain", parents=dict.fromkeys(["pin", "visa", "balance"], "bank")))
+    ]
     topic = a_report()["tasks"]["topic"]
     classes = dict.fromkeys(EVIL_LABELS, topic["classes"]["film"])
     confusions = [{"label": each, "answer": each, "rows": 1, "share": 0.1, "examples": []} for each in EVIL_LABELS[:3]]
-    topic = {**topic, "labels": EVIL_LABELS, "classes": classes, "errors": {**topic["errors"], "confusions": confusions}}
+    topic = {
+        **topic,
+        "labels": EVIL_LABELS,
+        "classes": classes,
+        "errors": {**topic["errors"], "confusions": confusions},
+    }
     evidence = an_evidence(
         report={**a_report(), "split": EVIL_LABELS[-1], "tasks": {"topic": topic}},
         recipe={
             **RECIPE,
             "examples": EVIL_LABELS,
-            "data": {**RECIPE["data"], "train": [{"path": each} for each in EVIL_LABELS], "contradictions": EVIL_LABELS[0]},
+            "data": {
+                **RECIPE["data"],
+                "train": [{"path": each} for each in EVIL_LABELS],
+                "contradictions": EVIL_LABELS[0],
+            },
             "training": {"optim": EVIL_LABELS[2]},
         },
         pictures={"answers.png": FOLDER},
     )
-    settings = replace(SETTINGS, title=EVIL_LABELS[2], citation="```\n<script>alert(1)</script>", license=EVIL_LABELS[0])
+    settings = replace(
+        SETTINGS, title=EVIL_LABELS[2], citation="```\n<script>alert(1)</script>", license=EVIL_LABELS[0]
+    )
     return a_card(config=a_config(tasks), evidence=evidence, settings=settings)
 
 

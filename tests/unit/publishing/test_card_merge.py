@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling_multitask.publishing.card_merge import lower_headings, merge_cards, signed
@@ -272,6 +272,7 @@ def edited_cards(draw: st.DrawFn) -> tuple[str, str]:
     return card, "\n".join(written)
 
 
+@settings(max_examples=50, deadline=None)
 @given(edited=edited_cards(), new=CARDS)
 def test_what_somebody_wrote_is_always_in_the_card(edited: tuple[str, str], new: str) -> None:
     card, written = edited
@@ -281,6 +282,7 @@ def test_what_somebody_wrote_is_always_in_the_card(edited: tuple[str, str], new:
     assert lines <= Counter(merge_cards(card, new).split("\n"))
 
 
+@settings(max_examples=50, deadline=None)
 @given(edited=edited_cards(), new=CARDS)
 def test_merging_twice_is_merging_once(edited: tuple[str, str], new: str) -> None:
     once = merge_cards(edited[0], new)
@@ -288,6 +290,7 @@ def test_merging_twice_is_merging_once(edited: tuple[str, str], new: str) -> Non
     assert merge_cards(once, new) == once
 
 
+@settings(max_examples=50, deadline=None)
 @given(theirs=st.builds("{}\n{}".format, st.sampled_from(["", "---\nlicense: mit\n---"]), TEXTS), new=CARDS)
 def test_merging_twice_is_merging_once_where_all_is_written_by_hand(theirs: str, new: str) -> None:
     try:

@@ -1,0 +1,30 @@
+"""The card that transformers' Trainer makes of itself does not come between ours and what people wrote."""
+
+from pathlib import Path
+
+from configuration import load_recipe
+from configuration.run import prepare
+from modeling_multitask.publishing.card_merge import merge_cards
+from tests.unit.publishing.card_evidence import a_card
+
+RECIPE = """
+backbone: {backbone}
+tasks:
+  - {{name: topic, problem_type: single_label_classification}}
+data: {{train: rows.csv}}
+"""
+
+
+def test_the_trainers_card_does_not_overwrite_one_that_was_edited(tmp_path: Path, backbone: Path) -> None:
+    # P56: it is written beside the checkpoints.
+    (tmp_path / "rows.csv").write_text("text,topic\nthe film,film\nthe food,food\n")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone=backbone))
+    card = tmp_path / "out" / "model" / "README.md"
+    card.parent.mkdir(parents=True)
+    card.write_text(a_card().replace("## Limits", "Ask me first.\n\n## Limits"))
+    edited = card.read_text()
+
+    prepare(load_recipe(tmp_path / "recipe.yaml", [f"output_dir={tmp_path / 'out'}"])).trainer.create_model_card()
+
+    assert card.read_text() == edited
+    assert "Ask me first." in merge_cards(edited, a_card())
