@@ -30,7 +30,7 @@ RARE = 90  # rows of each rare class
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures, prints and writes each run, and the means."""
+    """Measures and prints each run, and the means; adds them to the results, under what was said besides the recipe."""
     parser = argparse.ArgumentParser(prog="benchmarks.rare_classes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("overrides", nargs="*")
@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> None:
         for weights in ("null", "balanced")
     }
     print(json.dumps(means))
-    content = {"overrides": arguments.overrides, "runs": runs, "mean_macro_f1": means}
+    content = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    content[" ".join(arguments.overrides) or "as the recipe says"] = {"runs": runs, "mean_macro_f1": means}
     RESULTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

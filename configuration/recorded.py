@@ -9,6 +9,9 @@ from modeling_multitask import TaskConfig
 from .problems import RecipeError
 from .report import Rows, rows_to_judge
 
+# Which rows there are, and how they are split. The record has all words, with settings that a recipe says otherwise.
+_WORDS = ("backbone", "start_from", "tasks", "data", "seed")
+
 
 def recorded_rows(tasks: list[TaskConfig], model: str) -> Rows | None:
     """The test rows of the run whose `recipe.json` lies beside a model's folder; `None` if there is none.
@@ -25,10 +28,10 @@ def recorded_rows(tasks: list[TaskConfig], model: str) -> Rows | None:
     if not (Path(model).is_dir() and record.is_file()):
         return None
     content = json.loads(record.read_text(encoding="utf-8"))
-    content.pop("training", None)  # noted in full, with settings that a recipe says otherwise; rows do not need it
+    words = {name: content[name] for name in _WORDS if name in content}
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.yaml"
-        recipe.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML too
+        recipe.write_text(json.dumps(words), encoding="utf-8")  # JSON is YAML too
         try:
             return rows_to_judge(tasks, recipe, model=model)
         except RecipeError as error:

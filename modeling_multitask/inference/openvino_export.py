@@ -41,8 +41,7 @@ def export_openvino(
     answers, names = AnswerGraph(plain(model)), graph_inputs(model, tokenizer)
     with tempfile.TemporaryDirectory() as beside:
         write_graph(answers, names, Path(beside) / ONNX)
-        # Not by `convert_model`, which reports each use over the network.
-        graph = openvino.Core().read_model(Path(beside) / ONNX)
+        graph = read_graph(Path(beside) / ONNX, model.config.backbone_config.model_type)
         openvino.save_model(graph, folder / OPENVINO, compress_to_fp16=False)
         del graph  # else the file cannot be removed where it is still read from
     equality = check_equal(open_graph(folder / OPENVINO), answers, probes(model, names), model.config.tasks)
@@ -56,6 +55,24 @@ def check_openvino(*, int8: bool) -> None:
     check_onnx()
     for module in ("openvino", *(["nncf"] if int8 else [])):
         _import_silent(module)
+
+
+def read_graph(path: Path, encoder: str) -> Any:
+    """An ONNX graph as one of OpenVINO's.
+
+    Args:
+        path: The file.
+        encoder: Its kind, for the error.
+
+    Raises:
+        ValueError: If OpenVINO cannot read it.
+    """
+    try:
+        # Not by `convert_model`, which reports each use over the network.
+        return import_extra("openvino", extra=_EXTRA).Core().read_model(path)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ValueError(f"OpenVINO cannot read the graph of the encoder {encoder!r}: {reason}") from error
 
 
 def _compressed(path: Path) -> Any:

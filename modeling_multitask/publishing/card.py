@@ -123,7 +123,7 @@ def _sections(config: MultiTaskConfig, evidence: Evidence, settings: CardSetting
         "results": results(given, evidence),
         "data": data_facts(evidence),
         "training": training_facts(config, evidence),
-        "limits": limits(config, given, settings),
+        "limits": limits(config, given, evidence, settings),
         "license": Markup(code(settings.license)) if settings.license else None,
         "citation": Markup(fenced(settings.citation.strip())) if settings.citation else None,
     }

@@ -11,20 +11,31 @@ from ..evaluation.report_page import IN_WORDS, count, interval, number, percent,
 from ..training.metrics import LESS_IS_BETTER
 from .card_results import Measured
 from .card_words import listed, plain
+from .evidence import Evidence
 
 MOST = 3  # weak labels, and confusions, that are named
 
 
-def limits(config: MultiTaskConfig, given: Measured | None, settings: CardSettings) -> dict[str, Any]:
+def limits(
+    config: MultiTaskConfig, given: Measured | None, evidence: Evidence, settings: CardSettings
+) -> dict[str, Any]:
     """What the template says of a model's limits."""
     reported = {} if given is None else {name: each for name, each in given.tasks.items() if "errors" in each}
+    unknown = [task.name for task in config.tasks if task.name not in reported]
     return {
         "tasks": [{"name": name, "lines": _of_task(each)} for name, each in reported.items()],
-        "unknown": [task.name for task in config.tasks if task.name not in reported],
+        "unknown": unknown,
+        "calibration": None if given is None else _calibration(unknown, given.split, evidence.calibration),
         "max_length": config.max_length,
         "languages": ", ".join(settings.language),
         "always_answers": not any(task.abstain_below for task in config.tasks),
     }
+
+
+def _calibration(tasks: list[str], split: str, calibration: dict[str, Any]) -> str:
+    """The calibration error of tasks that no report says it of, as it was when training was over."""
+    errors = {name: calibration.get(name, {}).get(split, {}).get("ece_after") for name in tasks}
+    return ", ".join(f"{name} {number(error)}" for name, error in errors.items() if error is not None)
 
 
 def _of_task(task: dict[str, Any]) -> list[Markup]:

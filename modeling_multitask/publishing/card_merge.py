@@ -89,9 +89,9 @@ def merge_cards(existing: str, new: str) -> str:
     """A generated card with everything that people have written into the one that is there.
 
     A section that was edited stays as it is, and one that was added where it is (but a block of code in it that lacks
-    its end gets one); a generated one that was taken out comes back, unless its heading is left. A key of the metadata that was changed, added or taken out stays so; results
-    that somebody added to ours stay beside them. A card that was never generated keeps its text whole, and gets what
-    its metadata lacks. Merging once more changes nothing.
+    its end gets one); a generated one that was taken out comes back, unless its heading is left. A key of the metadata
+    that was changed, added or taken out stays so; results that somebody added to ours stay beside them. A card that was
+    never generated keeps its text whole, and gets what its metadata lacks. Merging once more changes nothing.
 
     Args:
         existing: The card that is there; one that has no text counts for its metadata alone.

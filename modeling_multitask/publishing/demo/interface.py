@@ -105,7 +105,7 @@ def _theme() -> gr.themes.Base:
 
 
 def _one_sentence(classify: Pipeline, examples: list[str]) -> None:
-    def answer(text: str) -> Iterator[str]:
+    def show_answers(text: str) -> Iterator[str]:
         if not text.strip():
             yield pages.hint_page("Type a sentence first.")
             return
@@ -117,13 +117,14 @@ def _one_sentence(classify: Pipeline, examples: list[str]) -> None:
     text = _textbox("Sentence")
     button = _button("Answer")
     answered = _html(elem_id="answers", render=False)
-    gr.Examples([[each] for each in examples], text, answered, answer, run_on_click=True, cache_examples=False)
+    chosen = {"run_on_click": True, "cache_examples": False, "api_visibility": "private"}
+    gr.Examples([[each] for each in examples], text, answered, show_answers, **chosen)
     answered.render()
-    gr.on([button.click, text.submit], answer, text, answered, show_progress="minimal", api_visibility="private")
+    gr.on([button.click, text.submit], show_answers, text, answered, show_progress="minimal", api_visibility="private")
 
 
 def _two_sentences(classify: Pipeline) -> None:
-    def compare(text: str, other: str) -> str:
+    def show_likeness(text: str, other: str) -> str:
         if not (text.strip() and other.strip()):
             return pages.hint_page("Type two sentences first.")
         one, two = answer_text(classify, text), answer_text(classify, other)
@@ -135,14 +136,14 @@ def _two_sentences(classify: Pipeline) -> None:
     button = _button("Compare")
     compared = _html(elem_id="compared")
     events = [button.click, *(text.submit for text in texts)]
-    gr.on(events, compare, texts, compared, show_progress="minimal", api_visibility="private")
+    gr.on(events, show_likeness, texts, compared, show_progress="minimal", api_visibility="private")
 
 
 def _table(classify: Pipeline, most_rows: int | None) -> None:
     tasks = classify.model.config.tasks
     waiting = gr.update(interactive=False)
 
-    def look(path: str | None) -> tuple[Any, ...]:
+    def show_table(path: str | None) -> tuple[Any, ...]:
         """The column to choose, whether one can go on, and what the table looks like."""
         nothing = gr.update(choices=[], value=None, visible=False), waiting, gr.update(visible=False)
         if path is None:
@@ -156,7 +157,7 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
         shown = pages.table_page(table.columns, table.rows, len(table.rows))
         return chosen, gr.update(interactive=True), gr.update(visible=False), "", shown
 
-    def answer(path: str, column: str) -> Iterator[tuple[Any, ...]]:
+    def fill_table(path: str, column: str) -> Iterator[tuple[Any, ...]]:
         """Progress, the table so far, and at the end the file."""
         table = read_table(Path(path), most_rows)
         total, place = len(table.rows), table.columns.index(column)
@@ -185,8 +186,8 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
     progress = _html(elem_id="progress")
     shown = _html(elem_id="table")
     private = {"show_progress": "hidden", "api_visibility": "private"}
-    file.change(look, file, [column, button, download, progress, shown], **private)
-    button.click(answer, [file, column], [button, progress, shown, download], **private)
+    file.change(show_table, file, [column, button, download, progress, shown], **private)
+    button.click(fill_table, [file, column], [button, progress, shown, download], **private)
 
 
 def _programs(classify: Pipeline) -> None:

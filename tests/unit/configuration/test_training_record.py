@@ -32,9 +32,8 @@ report: false
 def run(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Any:
     """The recipe in a folder, to be carried out with overrides; what `training.json` says then."""
     folder = tmp_path_factory.mktemp("record")
-    rows = [
-        f"the {'film' if i % 2 else 'food'} was {i},{'film' if i % 2 else 'food' if i % 3 else ''}" for i in range(16)
-    ]
+    labels = ["film" if i % 2 else "food" if i % 3 else "" for i in range(16)]
+    rows = [f"it was {i},{label}" for i, label in enumerate(labels)]
     (folder / "rows.csv").write_text("\n".join(["text,topic", *rows]) + "\n")
     (folder / "recipe.yaml").write_text(RECIPE.format(backbone=backbone))
 

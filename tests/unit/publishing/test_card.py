@@ -78,6 +78,7 @@ def test_each_task_stands_with_its_kind_of_answer_and_its_labels() -> None:
     assert "| tags | any number of 2 labels | long, loud |" in text
     assert "| grade | one of 3 labels, in this order | poor, fair, fine |" in text
     assert "| rating | a number | – |" in text
+    assert "LABEL" not in text  # P45
 
 
 def test_thresholds_temperatures_and_abstention_are_said() -> None:
@@ -155,7 +156,7 @@ def test_without_an_installed_package_there_are_names_alone(monkeypatch: pytest.
 
     monkeypatch.setattr(card_module, "requires", missing)
 
-    assert 'pip install "torch" "transformers"\n' in a_card()
+    assert 'pip install "torch" "transformers"\n' in a_bare_card()
 
 
 def test_every_figure_stands_with_its_interval_and_rows() -> None:
@@ -321,6 +322,15 @@ def test_where_nothing_was_measured_that_is_said() -> None:
     assert "with how much energy is not recorded" in section(text, "training")
 
 
+def test_without_a_report_the_calibration_error_is_that_of_the_run() -> None:
+    evidence = Evidence(
+        results={"test": {"topic": {"rows": 3, "accuracy": 0.5}}},
+        calibration={"topic": {"temperature": 1.2, "test": {"ece_before": 0.2, "ece_after": 0.0517}}, "rating": {}},
+    )
+
+    assert "- Expected calibration error: topic 0.052." in section(a_card(evidence=evidence), "limits")
+
+
 def test_a_model_that_may_withhold_answers_is_not_said_to_answer_always() -> None:
     assert "It answers every question" not in section(a_card(), "limits")
     assert "It answers every question" in section(a_bare_card(config=a_config(TASKS[2:])), "limits")
@@ -365,28 +375,19 @@ EVIL_LABELS = [*EVIL, r"\(x\)", "$$x$$", "<!-- generated: results 00000000 -->",
 def evil_card() -> str:
     """Labels and texts of strangers wherever a card has room for them."""
     tasks = [replace(TASKS[0], labels=EVIL_LABELS, num_labels=None), DEPENDENT[0]]
-    tasks += [
-        replace(DEPENDENT[1], given=GivenConfig("domain", parents=dict.fromkeys(["pin", "visa", "balance"], "bank")))
-    ]
+    many = [f"{each} {i}" for each in EVIL_LABELS for i in "123"]
+    tasks.append(TaskConfig("many", "multi_label_classification", labels=many))
     topic = a_report()["tasks"]["topic"]
     classes = dict.fromkeys(EVIL_LABELS, topic["classes"]["film"])
     confusions = [{"label": each, "answer": each, "rows": 1, "share": 0.1, "examples": []} for each in EVIL_LABELS[:3]]
-    topic = {
-        **topic,
-        "labels": EVIL_LABELS,
-        "classes": classes,
-        "errors": {**topic["errors"], "confusions": confusions},
-    }
+    topic = {**topic, "classes": classes, "errors": {**topic["errors"], "confusions": confusions}}
+    sources = [{"path": each} for each in EVIL_LABELS]
     evidence = an_evidence(
         report={**a_report(), "split": EVIL_LABELS[-1], "tasks": {"topic": topic}},
         recipe={
             **RECIPE,
             "examples": EVIL_LABELS,
-            "data": {
-                **RECIPE["data"],
-                "train": [{"path": each} for each in EVIL_LABELS],
-                "contradictions": EVIL_LABELS[0],
-            },
+            "data": {**RECIPE["data"], "train": sources, "contradictions": EVIL_LABELS[0]},
             "training": {"optim": EVIL_LABELS[2]},
         },
         pictures={"answers.png": FOLDER},
@@ -399,7 +400,8 @@ def evil_card() -> str:
 
 def test_nothing_that_a_stranger_wrote_becomes_markup() -> None:
     # The only HTML is ours: what folds long lists away, and the marks of the sections.
-    ours = r"<!-- generated: \w+[^>]* -->|</?details>|<summary>Each label of \w+, weakest first</summary>"
+    folded = r"<summary>(Each label of \w+, weakest first|The 30 labels of many)</summary>"
+    ours = rf"<!-- generated: \w+[^>]* -->|</?details>|{folded}"
 
     found = [each for each in tokens(evil_card()) if each.type in ("html_block", "html_inline")]
 

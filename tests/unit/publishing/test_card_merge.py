@@ -26,10 +26,10 @@ def result(value: float, **dataset: str) -> dict[str, Any]:
     }
 
 
-def generated(results: str = "0.8", *, more: str = "", license: str = "mit", value: float = 0.8) -> str:
+def generated(results: str = "0.8", *, more: str = "", licence: str = "mit", value: float = 0.8) -> str:
     """A card of three sections, one of which says the results; and of some more."""
     return signed(
-        f"---\nlicense: {license}\ntags: [multi-task]\nmodel-index:\n- name: m\n  results: [{result(value)}]\n---\n"
+        f"---\nlicense: {licence}\ntags: [multi-task]\nmodel-index:\n- name: m\n  results: [{result(value)}]\n---\n"
         "<!-- generated: summary -->\n# Reviews\n\nA model.\n\n"
         f"<!-- generated: results -->\n## Results\n\n{results}\n\n```python\n# no heading\n```\n\n{more}"
         "<!-- generated: licence -->\n## Licence\n\nFree.\n"
@@ -37,8 +37,8 @@ def generated(results: str = "0.8", *, more: str = "", license: str = "mit", val
 
 
 def test_an_untouched_card_becomes_the_new_one() -> None:
-    assert merge_cards(generated("0.8"), generated("0.9", license="gpl-3.0", value=0.9)) == generated(
-        "0.9", license="gpl-3.0", value=0.9
+    assert merge_cards(generated("0.8"), generated("0.9", licence="gpl-3.0", value=0.9)) == generated(
+        "0.9", licence="gpl-3.0", value=0.9
     )
 
 
@@ -171,7 +171,7 @@ def test_a_card_without_text_gets_all_of_it(theirs: str) -> None:
 def test_metadata_that_was_changed_or_added_stays() -> None:
     edited = generated().replace("license: mit", "license: gpl-3.0\nthumbnail: https://example.com/x.png")
 
-    merged = metadata(merge_cards(edited, generated(license="apache-2.0")))
+    merged = metadata(merge_cards(edited, generated(licence="apache-2.0")))
 
     assert (merged["license"], merged["thumbnail"]) == ("gpl-3.0", "https://example.com/x.png")
     assert merged["tags"] == ["multi-task"]
@@ -185,10 +185,10 @@ def test_tags_that_were_added_stay() -> None:
 
 def test_metadata_that_was_taken_out_stays_out() -> None:
     edited = generated().replace("license: mit\n", "")
-    once = merge_cards(edited, generated(license="apache-2.0"))
+    once = merge_cards(edited, generated(licence="apache-2.0"))
 
     assert "license" not in metadata(once)
-    assert "license" not in metadata(merge_cards(once, generated(license="apache-2.0")))
+    assert "license" not in metadata(merge_cards(once, generated(licence="apache-2.0")))
 
 
 def test_metadata_that_is_no_longer_generated_goes() -> None:
@@ -258,18 +258,17 @@ CARDS = st.builds(card_of, st.dictionaries(st.sampled_from(NAMES), WORDS, min_si
 @st.composite
 def edited_cards(draw: st.DrawFn) -> tuple[str, str]:
     """A generated card into which somebody has written, and all that was written."""
-    parts = draw(CARDS).split("<!-- generated: ")
-    written = []
-    for i in range(2, len(parts)):
-        change = draw(st.sampled_from(["nothing", "append", "replace", "take out"]))
-        text = draw(TEXTS) if change in ("append", "replace") else ""
-        written.append(text)
-        marker, own = parts[i].split("\n", maxsplit=1)
-        parts[i] = {"nothing": parts[i], "append": f"{parts[i]}\n{text}\n\n", "replace": f"{marker}\n{text}\n"}.get(
-            change, ""
-        )
-    card = "<!-- generated: ".join(each for i, each in enumerate(parts) if i < 2 or each)
-    return card, "\n".join(written)
+    head, *parts = draw(CARDS).split("<!-- generated: ")
+    edits = [draw(st.sampled_from(["nothing", "append", "replace", "take out"])) for _ in parts[1:]]
+    texts = [draw(TEXTS) if edit in ("append", "replace") else "" for edit in edits]
+    changed = [_edited(part, edit, text) for part, edit, text in zip(parts[1:], edits, texts, strict=True)]
+    return "<!-- generated: ".join([head, parts[0], *filter(None, changed)]), "\n".join(texts)
+
+
+def _edited(part: str, edit: str, text: str) -> str:
+    marker = part.split("\n", maxsplit=1)[0]
+    edited = {"nothing": part, "append": f"{part}\n{text}\n\n", "replace": f"{marker}\n{text}\n\n"}
+    return edited.get(edit, "")
 
 
 @settings(max_examples=50, deadline=None)
