@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -212,6 +213,11 @@ class MultiTaskTrainer(Trainer):
         if "loss" in logs:
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """As transformers', but a card that is there already stays: people may have written into it."""
+        if not (Path(self.args.output_dir) / "README.md").exists():
+            super().create_model_card(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         rows = self.train_dataset if train_dataset is None else train_dataset

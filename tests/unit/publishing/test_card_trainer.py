@@ -28,3 +28,17 @@ def test_the_trainers_card_does_not_overwrite_one_that_was_edited(tmp_path: Path
 
     assert card.read_text() == edited
     assert "Ask me first." in merge_cards(edited, a_card())
+
+
+def test_a_card_beside_the_checkpoints_stays_as_well(tmp_path: Path, backbone: Path) -> None:
+    # P56
+    (tmp_path / "rows.csv").write_text("text,topic\nthe film,film\nthe food,food\n")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone=backbone))
+    trainer = prepare(load_recipe(tmp_path / "recipe.yaml", [f"output_dir={tmp_path / 'out'}"])).trainer
+    card = Path(trainer.args.output_dir) / "README.md"
+    card.parent.mkdir(parents=True, exist_ok=True)
+    card.write_text("by hand")
+
+    trainer.create_model_card()
+
+    assert card.read_text() == "by hand"
