@@ -14,6 +14,8 @@ from pathlib import Path
 from datasets_builder.extras import import_extra
 from modeling_multitask import MultiTaskPipeline
 from modeling_multitask.inference.predict import load
+from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.publishing.evidence import Evidence, read_evidence
 from scripts.arguments import positive
 
 
@@ -27,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         run(arguments)
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -40,11 +42,13 @@ def run(arguments: argparse.Namespace) -> None:
     _check_port(arguments.port)
     model, tokenizer = load(arguments.model)
     on_hub = not (Path(arguments.model).exists() or arguments.model.startswith("package:"))
+    evidence = Evidence() if on_hub else read_evidence(Path(resolve_model_path(arguments.model)))
+    examples = arguments.example or evidence.recipe.get("examples")
     about = interface.About(
-        title=arguments.model,
+        title=evidence.settings.title or arguments.model,
         model_id=arguments.model if on_hub else None,
         revision=getattr(model.config, "_commit_hash", None),
-        **({"examples": arguments.example} if arguments.example else {}),
+        **({"examples": examples} if examples else {}),
     )
     classify = MultiTaskPipeline(model=model, tokenizer=tokenizer, device=model.device)
     demo = interface.build_demo(classify, about)

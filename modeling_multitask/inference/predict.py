@@ -40,8 +40,8 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
     # A stranger's folder runs no code: no pickle is read, and no tokenizer of its own.
-    model: Any = MultiTaskModel.from_pretrained(path, use_safetensors=True)
-    return model.to(device), AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    loaded: Any = MultiTaskModel.from_pretrained(path, use_safetensors=True)
+    return loaded.to(device), AutoTokenizer.from_pretrained(path, trust_remote_code=False)
 
 
 def encode(
