@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -183,7 +182,6 @@ def _trace(graph: AnswerGraph, batch: dict[str, Tensor], path: Path) -> None:
                 opset_version=OPSET,
                 dynamo=True,
                 dynamic_shapes={name: {0: rows, 1: tokens} for name in batch},
-                custom_translation_table={torch.ops.aten.mul.Scalar: _multiply},
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -191,12 +189,6 @@ def _trace(graph: AnswerGraph, batch: dict[str, Tensor], path: Path) -> None:
         raise ValueError(f"torch cannot export the encoder {kind!r} to ONNX: {reason.splitlines()[0]}") from error
     assert program is not None
     program.save(path)
-
-
-def _multiply(tensor: Any, number: Any) -> Any:
-    """A tensor times a number, which may be one of tokens: torch 2.13 itself wants to know it (pytorch #194382)."""
-    operators = import_extra("onnxscript", extra=_EXTRA).opset18
-    return operators.Mul(tensor, operators.CastLike(number, tensor))
 
 
 def _most_tokens(model: MultiTaskModel) -> int:

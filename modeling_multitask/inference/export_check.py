@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..answers_multitask import decide
 from ..tasks_multitask import TaskConfig
+from .predict_onnx import Arrays
 
 TOLERANCE = 1e-4  # of float32, relative to numbers above 1
 MOST_TOKENS = 512  # in the batch of several rows, whose attention would else need gigabytes
@@ -38,7 +39,7 @@ def probe_shapes(max_length: int) -> list[tuple[int, int]]:
 
 
 def check_equal(
-    graph: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
+    graph: Callable[[Arrays], Arrays],
     expected: Callable[..., dict[str, Tensor]],
     batches: list[dict[str, Tensor]],
     tasks: list[TaskConfig],
@@ -55,11 +56,11 @@ def check_equal(
         tasks: The model's.
 
     Raises:
-        ValueError: If a number differs by more than `TOLERANCE`, or a decision is another.
+        ValueError: If the graph does not run, a number differs by more than `TOLERANCE`, or a decision is another.
     """
     largest = 0.0
     for batch in batches:
-        found = graph({name: each.numpy() for name, each in batch.items()})
+        found = _run(graph, batch)
         with torch.no_grad():
             wanted = expected(**batch)
         own = decide({task.name: torch.from_numpy(found[f"{task.name}.logits"]) for task in tasks}, tasks)
@@ -67,13 +68,26 @@ def check_equal(
         for name, value in wanted.items():
             difference = _difference(found[name], value.numpy())
             if not difference <= TOLERANCE:  # NaN is no number below it
-                shape = " x ".join(map(str, batch["input_ids"].shape))
                 raise ValueError(
-                    f"the exported graph differs from the model: {name} by {difference:.1g} at {shape} tokens, "
+                    f"the exported graph differs from the model: {name} by {difference:.1g} at {_shape(batch)} tokens, "
                     f"where {TOLERANCE:.0e} is allowed; this encoder cannot be exported"
                 )
             largest = max(largest, difference)
     return Equality([tuple(batch["input_ids"].shape) for batch in batches], largest)
+
+
+def _run(graph: Callable[[Arrays], Arrays], batch: dict[str, Tensor]) -> Arrays:
+    try:
+        return graph({name: each.numpy() for name, each in batch.items()})
+    except Exception as error:  # of the runtime, which has kinds of its own
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"the exported graph does not run at {_shape(batch)} tokens ({reason}); this encoder cannot be exported"
+        ) from error
+
+
+def _shape(batch: dict[str, Tensor]) -> str:
+    return " x ".join(map(str, batch["input_ids"].shape))
 
 
 def _difference(found: np.ndarray, wanted: np.ndarray) -> float:

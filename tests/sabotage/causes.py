@@ -27,6 +27,7 @@ OUTPUT = "configuration/output.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
 PUBLISH = "datasets_builder/publish.py"
+UPLOAD = "datasets_builder/upload.py"
 SPLITS = "datasets_builder/splits.py"
 
 
@@ -415,6 +416,41 @@ CAUSES = [
             'return states[:, -1 if pooling == "lasttoken" else 0]',
         ),
         *("tests/unit/test_pooling.py", "behind_left_padding"),
+    ),
+    Cause(
+        "P54 a class of a notebook is saved without its code",
+        *(MODEL, 'if type(self).__module__ == "__main__":', "if False:"),
+        *("tests/unit/test_modeling.py", "class_of_a_notebook"),
+    ),
+    Cause(
+        "P55 config.json names no pipeline",
+        *(MODEL, "self.config.custom_pipelines = CUSTOM_PIPELINES", "pass"),
+        *("tests/contracts/test_snapshots.py", "config_json"),
+    ),
+    Cause(
+        "P56 a push overwrites what people wrote into the card",
+        *(UPLOAD, "if there.card is not None and merge_cards is not None and", "if False and"),
+        *("tests/unit/datasets_builder/test_upload.py", "card_that_is_there"),
+    ),
+    Cause(
+        "P56 a section that was edited is replaced",
+        *("modeling_multitask/publishing/card_merge.py", "if section.edited and", "if False and"),
+        *("tests/unit/publishing/test_card_merge.py", "edited"),
+    ),
+    Cause(
+        "P56 the Trainer overwrites a card that is there",
+        *(TRAINER, 'if not (Path(self.args.output_dir) / "README.md").exists():', "if True:"),
+        *("tests/unit/publishing/test_card_trainer.py", "beside_the_checkpoints"),
+    ),
+    Cause(
+        "P57 a pickle is pushed",
+        *("modeling_multitask/publishing/inspection.py", "if _is_pickle(path):", "if False:"),
+        *("tests/unit/publishing/test_inspection.py", "speaks_against_a_push"),
+    ),
+    Cause(
+        "P57 a pickle is read in the place of the weights",
+        *("modeling_multitask/inference/predict.py", "use_safetensors=True", "use_safetensors=None"),
+        *("tests/unit/inference/test_strangers_folder.py", "pickle_in_the_place"),
     ),
     Cause(
         "P60 a bfloat16 mask is summed in bfloat16",

@@ -199,6 +199,17 @@ def test_a_graph_that_says_something_else_is_an_error(
         check_equal(outputs_of(graph, change), graph, [random_batch()], model.config.tasks)
 
 
+def test_a_graph_that_does_not_run_at_other_shapes_is_an_error(model: MultiTaskModel) -> None:
+    # What is traced at 2 rows may be a graph of 2 rows.
+    def run(inputs: Arrays) -> Arrays:
+        raise RuntimeError("Got: 6\nExpected: 2")
+
+    with pytest.raises(
+        ValueError, match=r"^the exported graph does not run at 6 x 8 tokens \(Got: 6 Expected: 2\); this"
+    ):
+        check_equal(run, AnswerGraph(model), [random_batch()], model.config.tasks)
+
+
 def test_of_large_numbers_the_relative_difference_counts(model: MultiTaskModel) -> None:
     with torch.no_grad():
         model.heads.rating[-1].bias += 10_000
