@@ -367,10 +367,10 @@ def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequenti
 
 
 def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor:
-    positions = torch.arange(states.shape[1], device=states.device)
+    rows, tokens = (torch.arange(size, device=states.device) for size in states.shape[:2])  # len() would fix a trace's
     # The rank of a token is its position, counted from the side it is looked for; padding ranks below all.
-    rank = (positions if last else -positions) - (attention_mask == 0) * states.shape[1] * 2  # (B, T)
-    picked = states[torch.arange(len(states), device=states.device), rank.argmax(dim=1)]  # (B, D)
+    rank = (tokens if last else -tokens).where(attention_mask != 0, torch.iinfo(torch.long).min)  # (B, T)
+    picked = states[rows, rank.argmax(dim=1)]  # (B, D)
     return picked * attention_mask.any(dim=1, keepdim=True)
 
 

@@ -1,0 +1,92 @@
+"""Texts to compare, as they stand in a table or in lines."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from datasets_builder import DataError
+
+from ..tasks_multitask import nearest_hint
+from .tables import check_ending, read_table
+
+TEXT, TEXT_PAIR = "text", "text_pair"
+LINES = ".txt"  # the ending of a file with a text in each line
+
+
+class Texts(NamedTuple):
+    """A table, and its columns of texts: one, or two where each row is a pair."""
+
+    table: pa.Table
+    columns: tuple[str, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Every text, row by row; an empty cell is the empty text."""
+        cells = [self.table[name].to_pylist() for name in self.columns]
+        return [text or "" for row in zip(*cells, strict=True) for text in row]
+
+
+def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pairs: bool = False) -> Texts:
+    """The texts of a .csv, .jsonl or .parquet table, or of a .txt with one in each line, where blank lines are none.
+
+    Args:
+        path: The file.
+        text: Its column of texts.
+        text_pair: Its column of second texts; left out, it is `text_pair` if there is one.
+        pairs: Whether there must be second texts.
+
+    Raises:
+        DataError: If the file cannot be read, has no rows, or lacks a column of texts.
+    """
+    check_ending_or(path, LINES)
+    table = _read_lines(path, text) if _is_lines(path) else read_table(path, text)
+    if not table.num_rows:
+        raise DataError(f"{path}: no rows")
+    second = text_pair or TEXT_PAIR
+    if second in table.column_names:
+        _check_holds_text(path, table, second)
+        return Texts(table, (text, second))
+    if pairs or text_pair:
+        raise DataError(
+            f"{path}: {_what_there_is(path, table, second)}; pairs need a second column, named with --text_pair, and "
+            "texts that are no pairs --matrix, --stats or --nearest"
+        )
+    return Texts(table, (text,))
+
+
+def check_ending_or(path: Path, *others: str) -> None:
+    """Raises a `DataError` unless the file's ending is that of a table or one of the others."""
+    if path.suffix.lower() in others:
+        return
+    try:
+        check_ending(path)
+    except DataError as error:
+        raise DataError(", ".join([str(error), *others])) from None
+
+
+def _is_lines(path: Path) -> bool:
+    return path.suffix.lower() == LINES
+
+
+def _read_lines(path: Path, column: str) -> pa.Table:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, byte {error.start}: not a text in UTF-8 ({error.reason})") from None
+    return pa.table({column: pa.array([line for line in lines if line], pa.string())})
+
+
+def _check_holds_text(path: Path, table: pa.Table, column: str) -> None:
+    # By its cells: a column of texts may also be of categories, or have nothing in it.
+    if not all(isinstance(cell, str | None) for cell in table[column].to_pylist()):
+        raise DataError(f"{path}: the column {column!r} holds {table.schema.field(column).type}, not text")
+
+
+def _what_there_is(path: Path, table: pa.Table, missing: str) -> str:
+    if _is_lines(path):
+        return "one text in each line"
+    columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(missing, table.column_names)
+    return f"no column {missing!r}; its columns are {columns}{hint}"
