@@ -88,7 +88,7 @@ def training_record(
         Seconds, steps, rows, hardware, versions, and an estimate of the energy with what it assumes. Counts of rows
         that were streamed are null. Nothing in it names the machine, or a folder of it.
     """
-    hardware = hardware_of(trainer.args.world_size)
+    hardware = hardware_of(trainer.args)
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "seconds": round(clock.seconds, 1),
@@ -116,14 +116,14 @@ def count_parameters(trainer: MultiTaskTrainer) -> dict[str, int]:
     return {"parameters": sum(sizes.values()), "trained_parameters": sum(sizes[name] for name in trained)}
 
 
-def hardware_of(processes: int) -> dict[str, Any]:
-    """The processor, its cores, the accelerators that PyTorch sees, and the bytes of memory."""
+def hardware_of(arguments: TrainingArguments) -> dict[str, Any]:
+    """The processor, its cores, the accelerators that train, and the bytes of memory."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory": _memory(),
-        "accelerators": _accelerators(),
-        "processes": processes,
+        "accelerators": _accelerators(arguments),
+        "processes": arguments.world_size,
     }
 
 
@@ -168,9 +168,10 @@ def _memory() -> int | None:
         return None
 
 
-def _accelerators() -> list[str]:
-    if not torch.accelerator.is_available():
+def _accelerators(arguments: TrainingArguments) -> list[str]:
+    """One name for each that trains, on all machines; others that are there do not count."""
+    kind = arguments.device.type
+    if kind == "cpu":
         return []
-    kind = torch.accelerator.current_accelerator().type  # type: ignore[union-attr]
-    count = torch.accelerator.device_count()
-    return [torch.cuda.get_device_name(i) if kind == "cuda" else kind for i in range(count)]
+    name = torch.cuda.get_device_name(arguments.device) if kind == "cuda" else kind
+    return [name] * (arguments.world_size * max(arguments.n_gpu, 1))

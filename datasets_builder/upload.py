@@ -1,5 +1,6 @@
 """A folder to a repository on the Hub: all of it in one commit, or nothing."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
     HFValidationError,
+    LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -66,11 +68,12 @@ class Pushed(NamedTuple):
 
 
 class There(NamedTuple):
-    """What a repository holds: the sha of its newest commit, its files, and its card if it has one."""
+    """What a repository holds: the sha of its newest commit, its files, its card if it has one, and who may see it."""
 
     commit: str
     files: list[str]
     card: str | None
+    private: bool
 
 
 def check_repo_id(repo_id: str, kind: str = "data set") -> None:
@@ -108,13 +111,15 @@ def push_folder(
         api: Of the Hub, with its token.
         folder: What is to be there.
         target: Where.
-        owned: Patterns of files that are deleted there if the folder does not have them; others stay.
+        owned: Patterns of files that are deleted there if the folder does not have them; others stay. One without a
+            slash is about files at the root alone.
         message: Title of the commit.
         merge_cards: What makes one card of that which is there and the folder's; left out, the latter.
         first_wait: Seconds before the second attempt; they double with each.
 
     Raises:
-        OSError: If the Hub cannot be reached or refuses, with what to do.
+        OSError: If the Hub cannot be reached or refuses, with what to do, or the repository is public
+            and should not be.
     """
 
     def attempt() -> Pushed:
@@ -126,6 +131,8 @@ def push_folder(
             exist_ok=True,
         )
         there = look(api, target) or _new_branch(api, target)
+        if target.private and not there.private:
+            raise PermissionError(f"{target.repo_id} is public already; make it private first, or leave --private out")
         commit = api.create_commit(
             target.repo_id,
             _operations(folder, there, owned, merge_cards),
@@ -151,14 +158,38 @@ def look(api: HfApi, target: Target) -> There | None:
     except (RepositoryNotFoundError, RevisionNotFoundError):
         return None
     files = [each.rfilename for each in info.siblings or []]
-    card = None
-    if CARD in files:
-        try:
-            path = api.hf_hub_download(target.repo_id, CARD, repo_type=target.repo_type, revision=info.sha)
-            card = Path(path).read_text(encoding="utf-8")
-        except EntryNotFoundError:  # deleted a moment ago
-            card = None
-    return There(str(info.sha), files, card)
+    card = _read_card(api, target, info.sha) if CARD in files else None
+    return There(str(info.sha), files, card, bool(info.private))
+
+
+def _read_card(api: HfApi, target: Target, commit: str) -> str | None:
+    try:
+        path = api.hf_hub_download(target.repo_id, CARD, repo_type=target.repo_type, revision=commit)
+    except LocalEntryNotFoundError as error:  # it is there; the Hub was busy, and nothing must be written over it
+        raise error.__cause__ if isinstance(error.__cause__, _REFUSALS) else ConnectionError(str(error)) from error
+    except EntryNotFoundError:
+        return None
+    return Path(path).read_text(encoding="utf-8")
+
+
+def stale_files(folder: Path, there: There, owned: Sequence[str]) -> list[str]:
+    """Which files of a repository a push of the folder deletes.
+
+    Args:
+        folder: What is to be pushed.
+        there: What the repository holds.
+        owned: Patterns; one without a slash is about files at the root alone.
+    """
+    files = _files(folder)
+    return [name for name in there.files if name not in files and any(_matches(name, each) for each in owned)]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name.count("/") == pattern.count("/") and fnmatch(name, pattern)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {each.relative_to(folder).as_posix(): each for each in sorted(folder.rglob("*")) if each.is_file()}
 
 
 def patiently(act: Callable[[], Any], api: HfApi, *, attempts: int = ATTEMPTS, first_wait: float = 1.0) -> Any:
@@ -188,14 +219,13 @@ def _operations(
     folder: Path, there: There, owned: Sequence[str], merge_cards: Callable[[str, str], str] | None
 ) -> list[CommitOperationAdd | CommitOperationDelete]:
     """Every file of the folder; what is there of ours, and no longer in it, is deleted."""
-    files = {each.relative_to(folder).as_posix(): each for each in sorted(folder.rglob("*")) if each.is_file()}
-    stale = [each for each in there.files if each not in files and any(fnmatch(each, pattern) for pattern in owned)]
+    files = _files(folder)
     contents: dict[str, str | bytes] = {name: str(path) for name, path in files.items()}
     if there.card is not None and merge_cards is not None and CARD in files:
         contents[CARD] = merge_cards(there.card, files[CARD].read_text(encoding="utf-8")).encode()
     return [
         *(CommitOperationAdd(name, content) for name, content in contents.items()),
-        *(CommitOperationDelete(name) for name in stale),
+        *(CommitOperationDelete(name) for name in stale_files(folder, there, owned)),
     ]
 
 
@@ -218,19 +248,28 @@ def _wait(error: Exception) -> float | None:
     """How many seconds the Hub asks to wait; `None` if it is of no use to try again."""
     if isinstance(error, RuntimeError):  # huggingface_hub has tried again itself, where it uploads large files
         return None
-    if not isinstance(error, HfHubHTTPError):
-        return 0.0
-    asked = error.response.headers.get("Retry-After", "0")
-    return (float(asked) if asked.isdigit() else 0.0) if error.response.status_code in _AGAIN else None
+    status = _status(error)
+    if status is not None and status not in _AGAIN:
+        return None
+    asked = error.response.headers.get("Retry-After", "0") if isinstance(error, HfHubHTTPError) else "0"
+    return float(asked) if asked.isdigit() else 0.0
+
+
+def _status(error: Any) -> int | None:
+    """Of HTTP; where Xet uploads, it stands in the message alone."""
+    if isinstance(error, HfHubHTTPError):
+        return int(error.response.status_code)
+    found = re.search(r"\b([45]\d\d) [A-Z][a-z]+", str(error))
+    return int(found[1]) if found else None
 
 
 def _explained(error: Exception, api: HfApi) -> OSError:
     cause = error.__cause__ if isinstance(error, RuntimeError) else error
     if not isinstance(cause, _REFUSALS):
         raise error
-    if not isinstance(cause, HfHubHTTPError):
+    status = _status(cause)
+    if status is None:
         return ConnectionError(f"{api.endpoint} cannot be reached ({cause})")
-    status = cause.response.status_code
-    said = cause.server_message or str(cause).strip().splitlines()[0]
+    said = getattr(cause, "server_message", None) or str(cause).strip().splitlines()[0]
     meaning = _MEANINGS.get(status, "its status page is https://status.huggingface.co" if status >= 500 else "")
     return OSError(f"the Hub refused ({status}): {said}" + (f"; {meaning}" if meaning else ""))

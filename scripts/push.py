@@ -12,9 +12,10 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 
 from datasets_builder import DataError
-from datasets_builder.upload import Target, check_repo_id
+from datasets_builder.upload import Target, check_repo_id, look, stale_files
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing.push import push, write_all
+from modeling_multitask.publishing.card_merge import is_signed
+from modeling_multitask.publishing.push import owned_by, push, write_all
 from modeling_multitask.publishing.shipment import make_shipment
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
@@ -67,6 +68,8 @@ def run(arguments: argparse.Namespace) -> None:
             return
         for pushed in push(HfApi(), shipment, Path(name) / "sent"):
             print(f"Pushed to {pushed.address}, commit {pushed.commit}")
+        if arguments.space and arguments.private:
+            print("The Space needs a token that may read the model: add it to its settings as the secret HF_TOKEN.")
 
 
 def check_words(arguments: argparse.Namespace) -> None:
@@ -89,11 +92,22 @@ def local_folder(model: str, download: Path) -> Path:
 
 
 def show(target: Target, folder: Path, *, sent: bool) -> None:
-    """Prints what goes where."""
+    """Prints what goes where, and what becomes of what is there."""
     kind = {"space": "Space"}.get(target.repo_type, target.repo_type)
     print(f"\n{'To' if sent else 'Would go to'} the {kind} {target.repo_id}:")
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         print(f"  {path.stat().st_size:>13,} bytes  {path.relative_to(folder).as_posix()}")
+    try:
+        there = look(HfApi(), target)
+    except (OSError, RuntimeError) as error:
+        print(f"  What is there already cannot be told: {str(error).splitlines()[0]}")
+        return
+    if there is None:
+        return
+    for name in stale_files(folder, there, owned_by(target)):
+        print(f"  {'deleted':>19}  {name}")
+    if there.card is not None and not is_signed(there.card) and target.repo_type == "model":
+        print("  Its README.md was written by hand: its text stays, and only its metadata get what they lack.")
 
 
 if __name__ == "__main__":

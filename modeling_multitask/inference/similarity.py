@@ -114,14 +114,15 @@ def load_encoder(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         model: Hub id, folder, or `package:NAME/FOLDER`.
 
     Raises:
-        OSError: If there is no such model.
-        ValueError: If it is no encoder of texts.
+        OSError: If there is no such model, or its weights are not safetensors.
+        ValueError: If it is no encoder, or needs remote code.
     """
     path = resolve_model_path(model)
     subfolder = _subfolder_of_plain(path)
     if subfolder is None:
         return load(model)
-    encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False)
+    # As `load`: a stranger's folder runs no code, so no pickle is read, and no tokenizer of its own.
+    encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False, use_safetensors=True)
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(path, subfolder=subfolder, trust_remote_code=False)
     return encoder.to(device), tokenizer

@@ -15,8 +15,9 @@ from datasets_builder.look import on_one_line
 MOST_NUMBERS = 15  # texts up to which every cosine is written into its cell
 MOST_LABELS = 50  # texts up to which each is named
 _MAX_LABEL = 40  # letters of a text
+_LETTERS = 8.5  # their size in points
 _INCHES = 0.42  # of a cell
-_LARGEST = 10.0  # inches, however many cells
+_LARGEST = 9.0  # inches of all cells together
 
 
 def draw_matrix(matrix: np.ndarray, texts: Sequence[str], path: Path) -> None:
@@ -32,17 +33,23 @@ def draw_matrix(matrix: np.ndarray, texts: Sequence[str], path: Path) -> None:
     """
     figure_class = import_extra("matplotlib.figure", extra="plots").Figure
     side = min(_INCHES * max(len(texts), 4), _LARGEST)
-    beside = 3.2 if len(texts) <= MOST_LABELS else 0.6
     with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
-        figure = figure_class(figsize=(side + beside + 0.9, side + 0.9), dpi=180, layout="constrained")
-        axes = figure.add_subplot()
-        # From 0 on, unless some are below: the colours of two pictures can be compared.
+        figure = figure_class(figsize=(side, side), dpi=180)
+        axes = figure.add_axes((0, 0, 1, 1))
+        # From 0 on, unless some are below: so that the colours of two pictures mean the same.
         image = axes.imshow(matrix, cmap="Blues", vmin=min(0, matrix.min()), vmax=1)
-        figure.colorbar(image, ax=axes, label="cosine", shrink=0.8).outline.set_visible(False)
+        _add_scale(axes, image)
         _name(axes, texts)
         if len(texts) <= MOST_NUMBERS:
             _write_numbers(axes, matrix, image.norm)
-        figure.savefig(path)
+        figure.savefig(path, bbox_inches="tight", pad_inches=0.15)
+
+
+def _add_scale(axes: Any, image: Any) -> None:
+    scale = axes.figure.colorbar(image, ax=axes, cax=axes.inset_axes((1.04, 0, 0.03, 1)))
+    scale.set_label("cosine", fontsize=_LETTERS)
+    scale.ax.tick_params(labelsize=_LETTERS)
+    scale.outline.set_visible(False)
 
 
 def _name(axes: Any, texts: Sequence[str]) -> None:
@@ -51,18 +58,18 @@ def _name(axes: Any, texts: Sequence[str]) -> None:
     axes.spines[:].set_visible(False)
     axes.xaxis.tick_top()
     if len(texts) > MOST_LABELS:
-        axes.set_xlabel(f"{len(texts):,} texts, the first on the left and above")
+        axes.set_xlabel(f"{len(texts):,} texts, the first on the left and at the top", fontsize=_LETTERS)
         axes.set_xticks([])
         axes.set_yticks([])
         return
     numbers = range(1, len(texts) + 1)
     names = [f"{on_one_line(text, _MAX_LABEL)}  {number}" for number, text in zip(numbers, texts, strict=True)]
-    size = 8.5 if len(texts) <= MOST_NUMBERS else 6
+    size = _LETTERS if len(texts) <= MOST_NUMBERS else 6
     axes.set_xticks(range(len(texts)), numbers, fontsize=size)
     axes.set_yticks(range(len(texts)), names, fontsize=size)
 
 
 def _write_numbers(axes: Any, matrix: np.ndarray, norm: Any) -> None:
     for (y, x), cosine in np.ndenumerate(matrix):
-        colour = "white" if norm(cosine) > 0.55 else "black"
+        colour = "white" if norm(cosine) > 0.6 else "black"
         axes.text(x, y, f"{cosine:z.2f}", ha="center", va="center", fontsize=8, color=colour)

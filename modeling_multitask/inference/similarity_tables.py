@@ -1,4 +1,4 @@
-"""How alike texts are, as tables.
+"""How alike texts are, as tables to write and to print.
 
 Shapes: N texts, D width of the encoder.
 """
@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from datasets_builder import DataError
+from datasets_builder.look import on_one_line
 
 from .similarity import cosine_matrix, cosines, nearest, scaled, statistics
+
+_MAX_TEXT = 70  # letters of a text that is printed
 
 
 def check_pair_columns(table: pa.Table) -> None:
@@ -47,7 +50,7 @@ def matrix_table(texts: Sequence[str], embeddings: np.ndarray) -> pa.Table:
     """
     numbers = range(1, len(texts) + 1)
     columns = {str(number): column for number, column in zip(numbers, cosine_matrix(embeddings), strict=True)}
-    return pa.table({"row": numbers, "text": list(texts), **columns})
+    return pa.table({"number": numbers, "text": list(texts), **columns})
 
 
 def statistics_table(texts: Sequence[str], embeddings: np.ndarray) -> pa.Table:
@@ -76,8 +79,31 @@ def nearest_table(
         ValueError: If an embedding has no direction.
     """
     rows = [
-        {"query": query, "row": found.row + 1, "cosine": found.cosine, "text": texts[found.row]}
+        {"query": query, "number": found.row + 1, "cosine": found.cosine, "text": texts[found.row]}
         for query, embedding in zip(queries, wanted, strict=True)
         for found in nearest(embedding, embeddings, top_k=top_k)
     ]
     return pa.Table.from_pylist(rows)
+
+
+def as_lines(table: pa.Table) -> list[str]:
+    """A header and each row, in columns: first the numbers, to 4 decimals, then the texts, each on one line and cut."""
+    cells = {name: [name, *map(_shown, table[name].to_pylist())] for name in table.column_names}
+    numbers = [
+        field.name for field in table.schema if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    ]
+    columns = [_aligned(cells[name], ">") for name in numbers]
+    columns += [_aligned(column, "<") for name, column in cells.items() if name not in numbers]
+    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+
+
+def _shown(cell: str | float | None) -> str:
+    if isinstance(cell, float):
+        return f"{cell:z.4f}"  # z: no minus before 0.0000
+    line = on_one_line(str(cell or ""), _MAX_TEXT)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
+def _aligned(cells: list[str], side: str) -> list[str]:
+    width = max(map(len, cells))
+    return [f"{cell:{side}{width}}" for cell in cells]

@@ -49,8 +49,8 @@ def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pa
         return Texts(table, (text, second))
     if pairs or text_pair:
         raise DataError(
-            f"{path}: {_what_there_is(path, table, second)}; pairs need a second column, named with --text_pair, and "
-            "texts that are no pairs --matrix, --stats or --nearest"
+            f"{path}: {_what_there_is(path, table, second)}; pairs need a second column, named with --text_pair; "
+            "--matrix, --stats and --nearest take texts that are no pairs"
         )
     return Texts(table, (text,))
 

@@ -4,6 +4,9 @@ from huggingface_hub import ModelCardData
 
 from datasets_builder.publish import CardSettings
 
+from .card_merge import signed
+
+_MARKER = "<!-- generated: summary -->"
 _TAGS = ["multi-task", "text-classification"]
 
 
@@ -26,10 +29,10 @@ def make_adapter_card(repo_id: str, base_id: str, model_id: str | None, settings
     merged = (
         f"\n\n[{model_id}](https://huggingface.co/{model_id}) has both in one, and needs no peft." if model_id else ""
     )
-    return (
-        f"---\n{metadata.to_yaml()}\n---\n\n# {repo_id.rpartition('/')[2]}\n\n"
+    return signed(
+        f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
         f"Low-rank weights and task heads that sit on {_link(base_id)}.{merged}\n\n"
-        "## Use\n\n"
+        "<!-- generated: use -->\n## Use\n\n"
         "```bash\npip install torch transformers peft\n```\n\n"
         "```python\nfrom peft import AutoPeftModel\nfrom transformers import AutoTokenizer\n\n"
         f'model = AutoPeftModel.from_pretrained("{repo_id}", trust_remote_code=True).eval()\n'
@@ -49,8 +52,8 @@ def make_base_card(repo_id: str, adapter_id: str, settings: CardSettings) -> str
     metadata = ModelCardData(
         library_name="transformers", license=settings.license, language=settings.language or None, tags=_TAGS
     )
-    return (
-        f"---\n{metadata.to_yaml()}\n---\n\n# {repo_id.rpartition('/')[2]}\n\n"
+    return signed(
+        f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
         f"The encoder as it was, and heads that {_link(adapter_id)} replaces. Load that; this alone answers nothing.\n"
     )
 

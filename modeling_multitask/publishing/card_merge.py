@@ -85,6 +85,11 @@ def signed(card: str) -> str:
     return str(_Card(parsed.metadata, _digests(parsed.metadata), sections))
 
 
+def is_signed(card: str) -> bool:
+    """Whether a card was generated, however much of it was edited since."""
+    return _parse(card).record is not None
+
+
 def merge_cards(existing: str, new: str) -> str:
     """A generated card with everything that people have written into the one that is there.
 

@@ -1,5 +1,6 @@
 """What is wrong with a folder that is to be pushed: everything that can be told by looking at its files."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,17 +9,24 @@ from ..configuration_multitask import MultiTaskConfig
 
 _PACKAGE = Path(__file__).parents[1]
 _EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
-# What Python, torch and joblib pickle into; reading one runs whatever it says.
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".npy")
+# Of the kinds of files that a model's repository has. Anything else may be a pickle, which runs code where it is read.
+_KINDS = frozenset(
+    {".json", ".md", ".txt", ".py", ".css", ".yaml", ".yml", ".safetensors", ".onnx", ".data", ".xml", ".bin", ".model"}
+    | {".png", ".jpg", ".svg", ".html", ".pdf", ""}
+)
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".npy", ".npz")
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # the last a zip, as torch writes
-_TEXTS = (".json", ".yaml", ".yml", ".md", ".txt", ".py", ".csv", ".jinja", ".cfg", ".toml")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json")
 _SECRETS = re.compile(
     r"hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{30,}|AKIA[0-9A-Z]{16}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
-_HOMES = re.compile(r"(?:/home|/Users|/root|[A-Za-z]:\\+Users)[/\\]+[\w.-]+")
-_NEEDED = ("config.json", "tokenizer.json", "modules.json")
+# An absolute path of a person or a machine, and no part of an address or of a longer path.
+_HOMES = re.compile(
+    r"(?<![\w.:/\\-])(?:/(?:home|Users|root|mnt|scratch|Volumes|tmp|private)/[\w.-]+|[A-Za-z]:\\+Users\\+[\w.-]+)"
+)
+_NEEDED = ("config.json", "tokenizer_config.json", "modules.json")
 
 
 def folder_problems(folder: Path) -> list[str]:
@@ -26,13 +34,19 @@ def folder_problems(folder: Path) -> list[str]:
 
     Nothing of the folder is run.
     """
-    files = pushed_files(folder)
     return [
         *_missing(folder),
-        *_unsafe(folder),
-        *(problem for path in files for problem in _content_problems(folder, path)),
+        *file_problems(folder),
         *_code_problems(folder),
         *_config_problems(folder),
+    ]
+
+
+def file_problems(folder: Path) -> list[str]:
+    """What speaks against pushing the files of any folder: links, pickles, tables, secrets, paths of this machine."""
+    return [
+        *_unsafe(folder),
+        *(problem for path in pushed_files(folder) for problem in _content_problems(folder, path)),
     ]
 
 
@@ -65,30 +79,48 @@ def _unsafe(folder: Path) -> Iterator[str]:
 
 def _content_problems(folder: Path, path: Path) -> Iterator[str]:
     name = path.relative_to(folder).as_posix()
-    if _is_pickle(path):
-        yield f"{name}: is a pickle, which runs code where it is read; take it away"
-    if path.suffix not in _TEXTS or path.name in _VOCABULARIES:
+    if path.suffix.lower() in _TABLES:
+        yield f"{name}: is a table; push data by scripts.data, and take it away here"
+    elif problem := _kind_problem(path):
+        yield f"{name}: {problem}; take it away"
+    text = _as_text(path)
+    if text is None or path.name in _VOCABULARIES:
         return
-    text = path.read_text(encoding="utf-8", errors="replace")
     if found := _SECRETS.search(text):
         yield f"{name}: holds what looks like a secret ({found[0][:6]}...); take it out, and revoke it"
     if path_found := _machine_path(text, folder):
         yield f"{name}: names a path of this machine ({path_found}); take it out"
 
 
-def _is_pickle(path: Path) -> bool:
-    if path.suffix == ".bin" and path.with_suffix(".xml").is_file():  # OpenVINO's weights, numbers alone
-        return False
+def _kind_problem(path: Path) -> str | None:
+    """Why a file is none that a model has; `None` if it is one."""
+    kind = path.suffix.lower()
     with path.open("rb") as file:
         start = file.read(4)
-    return path.suffix in _PICKLES or start.startswith(_PICKLE_STARTS)
+    # The first bytes of safetensors are a number, which may be any.
+    pickled = kind != ".safetensors" and start.startswith(_PICKLE_STARTS)
+    openvino = kind == ".bin" and path.with_suffix(".xml").is_file()
+    if pickled or kind in _PICKLES or (kind == ".bin" and not openvino):
+        return "is a pickle, which runs code where it is read"
+    return None if kind in _KINDS else "is no kind of file that a model's repository has"
+
+
+def _as_text(path: Path) -> str | None:
+    """The content, if it is text."""
+    if path.suffix.lower() in (".safetensors", ".onnx", ".data", ".bin", ".png", ".jpg", ".pdf", ".model"):
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _machine_path(text: str, folder: Path) -> str | None:
     """A home, or the folder that the model or the present process lies in."""
-    known = [str(each) for each in (folder.resolve().parent, Path.cwd()) if len(each.parts) > 1]
+    places = [each for each in (folder.resolve().parent, Path.cwd()) if len(each.parts) > 1]
+    known = [form for each in places for form in (str(each), each.as_posix(), json.dumps(str(each))[1:-1])]
     found = _HOMES.search(text)
-    return found[0] if found else next((each for each in known if each in text), None)
+    return next((each for each in known if each in text), found and found[0])
 
 
 def _code_problems(folder: Path) -> Iterator[str]:

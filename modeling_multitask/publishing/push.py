@@ -19,37 +19,42 @@ from ..pipeline_multitask import MultiTaskPipeline
 from .adapter_card import make_adapter_card, make_base_card
 from .answers_plot import draw_answers
 from .card import ANSWERS, make_card
-from .card_merge import merge_cards
+from .card_merge import is_signed, merge_cards
 from .demo.task_answers import answer_text
-from .inspection import pushed_files
+from .inspection import file_problems, pushed_files
 from .links import Links
-from .shipment import Shipment, base_repo_id
+from .shipment import Shipment, base_repo_id, refuse
 from .space import write_space
 
 logger = logging.get_logger(__name__)
 
 PICTURES = "pictures"
-# What a push deletes there if it has no such file itself: whatever one of the loaders would read.
+# What a push deletes there if it has no such file itself: whatever one of the loaders would read beside other weights.
 OWNED = (
-    *("*.safetensors", "*.safetensors.index.json", "*.json", "*.py", "*.bin", "*.pt", "*.pkl", "*.onnx", "*.xml"),
-    *("vocab.txt", "merges.txt", "*.model", f"{PICTURES}/*"),
+    *("*_multitask.py", "config.json", "model*.safetensors", "model.safetensors.index.json", "pytorch_model*.bin"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "*.model"),
+    *("modules.json", "*sentence*transformers.json", "sentence_bert_config.json", "*_Pooling/*", "*_Normalize/*"),
+    *("adapter_*", "results.json", f"{PICTURES}/*", "onnx/model*", "onnx/*.json", "onnx/predict_onnx.py"),
+    *("openvino/openvino_model*", "openvino/*.json", "openvino/predict_onnx.py"),
 )
+OWNED_OF_SPACE = ("*.py", "*.css", "settings.json", "requirements.txt")
 _LONGEST_TITLE = 59  # letters that the Hub allows a collection's
 
 
-def write_model(shipment: Shipment, folder: Path, links: Links) -> None:
+def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = True) -> None:
     """Writes what the model's repository is to hold: the model, its card, its results and their pictures.
 
     Args:
         shipment: Which has a model.
         folder: An empty folder.
         links: What the card points to.
+        link: Whether files may be other names of the model's own, which saves their copies.
     """
     if shipment.model is None:
         raise ValueError("there is no model to write; only its adapter is to be pushed")
-    _copy(shipment.model, folder)
+    _copy(shipment.model, folder, link=link)
     for name, path in shipment.evidence.pictures.items():
-        _bring(path, folder / PICTURES / name)
+        _bring(path, folder / PICTURES / name, link=link)
     drawn = _draw_answers(shipment, folder / PICTURES / ANSWERS)
     pictures = {**shipment.evidence.pictures, **({ANSWERS: folder / PICTURES / ANSWERS} if drawn else {})}
     if shipment.evidence.results:
@@ -67,7 +72,9 @@ def write_model(shipment: Shipment, folder: Path, links: Links) -> None:
     _write(folder / CARD, merge_cards(by_hand.read_text(encoding="utf-8"), card) if by_hand.is_file() else card)
 
 
-def write_adapter(shipment: Shipment, folder: Path, base: Path, revision: str | None = None) -> None:
+def write_adapter(
+    shipment: Shipment, folder: Path, base: Path, *, revision: str | None = None, link: bool = True
+) -> None:
     """Writes what the repositories of the adapter, and of the model that it sits on, are to hold.
 
     Args:
@@ -75,14 +82,15 @@ def write_adapter(shipment: Shipment, folder: Path, base: Path, revision: str | 
         folder: An empty folder, for the adapter.
         base: An empty folder, for what it sits on.
         revision: The commit of the latter, once it is known; the adapter names it.
+        link: Whether files may be other names of the adapter's own.
     """
     if shipment.adapter is None or shipment.adapter_folder is None:
         raise ValueError("there is no adapter to write")
     base_id, card = base_repo_id(shipment.adapter), shipment.settings
     model_id = shipment.target.repo_id if shipment.model else None
-    _copy(shipment.adapter_folder / "base", base)
+    _copy(shipment.adapter_folder / "base", base, link=link)
     _write(base / CARD, make_base_card(base_id, shipment.adapter, card))
-    _copy(shipment.adapter_folder, folder, leave_out=("base",))
+    _copy(shipment.adapter_folder, folder, leave_out=("base",), link=link)
     _write(folder / CARD, make_adapter_card(shipment.adapter, base_id, model_id, card))
     config = json.loads((shipment.adapter_folder / "adapter_config.json").read_text(encoding="utf-8"))
     # It named a folder of this machine.
@@ -125,18 +133,24 @@ def push(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
 
 
 def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
-    """Writes everything as it would be pushed, for people to look at; returns where each would go, and its folder."""
+    """Writes everything as it would be pushed, for people to look at; returns where each would go, and its folder.
+
+    Raises:
+        ShipmentError: If what is written holds a secret, or a path of this machine, as a description may.
+    """
     written = []
     if shipment.adapter is not None:
         adapter, base = Target(shipment.adapter), Target(base_repo_id(shipment.adapter))
-        write_adapter(shipment, _empty(work / "adapter"), _empty(work / "adapter-base"))
+        write_adapter(shipment, _empty(work / "adapter"), _empty(work / "adapter-base"), link=False)
         written += [(base, work / "adapter-base"), (adapter, work / "adapter")]
     if shipment.model is not None:
-        write_model(shipment, _empty(work / "model"), shipment.links())
+        write_model(shipment, _empty(work / "model"), shipment.links(), link=False)
         written.append((shipment.target, work / "model"))
     if shipment.space is not None:
         _write_space(shipment, _empty(work / "space"), "main")
         written.append((Target(shipment.space, "space", space_sdk="gradio"), work / "space"))
+    for target, folder in written:
+        refuse(target.repo_id, file_problems(folder))
     return written
 
 
@@ -163,6 +177,11 @@ def _check_dataset(api: HfApi, name: str) -> None:
         )
 
 
+def owned_by(target: Target) -> tuple[str, ...]:
+    """Patterns of the files that a push there deletes if it has no such file itself."""
+    return OWNED_OF_SPACE if target.repo_type == "space" else OWNED
+
+
 def _push_adapter(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
     target = replace(shipment.target, repo_id=str(shipment.adapter))
     folder, base = work / "adapter", work / "adapter-base"
@@ -186,12 +205,21 @@ def _write_space(shipment: Shipment, folder: Path, revision: str) -> None:
 
 def _push(api: HfApi, folder: Path, target: Target) -> Pushed:
     message = "Add the demo" if target.repo_type == "space" else "Add the multi-task model"
-    return push_folder(api, folder, target, owned=OWNED, message=message, merge_cards=merge_cards)
+    merge = _merge_space_cards if target.repo_type == "space" else merge_cards
+    return push_folder(api, folder, target, owned=owned_by(target), message=message, merge_cards=merge)
+
+
+def _merge_space_cards(existing: str, new: str) -> str:
+    """As `merge_cards`; but of a card that is none of ours nothing stays: the Hub itself puts one into a new Space."""
+    return merge_cards(existing, new) if is_signed(existing) else new
 
 
 def _make_collection(api: HfApi, shipment: Shipment) -> str | None:
-    """The slug of the collection, made if it is not there; `None` if there is but one repository to put into it."""
-    if len(shipment.items) < 2:
+    """The slug of the collection, made if it is not there.
+
+    `None` if there is but one repository to put into it, or only a pull request, or the token may not make one.
+    """
+    if len(shipment.items) < 2 or shipment.target.create_pr:
         return None
     owner = shipment.items[0][1].partition("/")[0]
 
@@ -200,24 +228,34 @@ def _make_collection(api: HfApi, shipment: Shipment) -> str | None:
         private = bool(shipment.target.private)
         return str(api.create_collection(title, namespace=owner, private=private, exists_ok=True).slug)
 
-    return str(patiently(make, api))
+    try:
+        return str(patiently(make, api))
+    except OSError as error:
+        logger.warning(f"There is no collection: {error}")
+        return None
 
 
 def _add_items(api: HfApi, collection: str, items: Sequence[tuple[Any, str]]) -> None:
     for kind, name in items:
-        patiently(partial(api.add_collection_item, collection, name, kind, exists_ok=True), api)
+        try:
+            patiently(partial(api.add_collection_item, collection, name, kind, exists_ok=True), api)
+        except OSError as error:
+            logger.warning(f"{name} is not in the collection: {error}")
 
 
-def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = ()) -> None:
+def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = (), *, link: bool) -> None:
     for path in pushed_files(source):
         name = path.relative_to(source)
         if name.parts[0] not in (*leave_out, CARD):
-            _bring(path, folder / name)
+            _bring(path, folder / name, link=link)
 
 
-def _bring(path: Path, to: Path) -> None:
-    """The file at another place, without a copy of its content where the disk allows it."""
+def _bring(path: Path, to: Path, *, link: bool) -> None:
+    """The file at another place; if it may be linked, without a copy of its content where the disk allows it."""
     to.parent.mkdir(parents=True, exist_ok=True)
+    if not link:
+        shutil.copy2(path, to)
+        return
     try:
         os.link(path, to)
     except OSError:

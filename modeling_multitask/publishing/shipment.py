@@ -11,7 +11,7 @@ from ..configuration_multitask import MultiTaskConfig
 from ..inference.predict import load
 from .evidence import Evidence, read_evidence
 from .fresh_load import fresh_load_problem
-from .inspection import folder_problems
+from .inspection import file_problems, folder_problems
 from .links import Links
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -120,8 +120,10 @@ def make_shipment(
         raise ShipmentError(
             "no licence is stated; add --license apache-2.0, or another, or let the recipe's card say it"
         )
+    if adapter is not None:
+        _check_adapter(adapter_folder, target, adapter, alone=alone)
     whole = adapter_folder / "base" if alone else folder
-    check(whole, evidence.recipe.get("examples") or TEXTS)
+    check(whole, [*evidence.recipe.get("examples", ()), *TEXTS])
     return Shipment(
         model=None if alone else folder,
         target=target,
@@ -136,6 +138,17 @@ def make_shipment(
     )
 
 
+def _check_adapter(folder: Path, target: Target, adapter: str, *, alone: bool) -> None:
+    """Looks at an adapter, and at the model that it sits on."""
+    if target.revision or target.create_pr:
+        raise ShipmentError("an adapter goes to main, where its card says that it is; leave the branch out")
+    if not alone and target.repo_id in (adapter, base_repo_id(adapter)):
+        raise ShipmentError(f"{adapter} and {base_repo_id(adapter)} are for the adapter; the model needs another name")
+    # What names the base by a path of this machine is written anew; what lies in the base is looked at as a model.
+    own = [each for each in file_problems(folder) if not each.startswith((f"{ADAPTER_CONFIG}: names a path", "base/"))]
+    refuse(folder, [*own, *(f"base/{each}" for each in folder_problems(folder / "base"))])
+
+
 def check(folder: Path, texts: Sequence[str]) -> None:
     """Looks at the files of a model, then loads them as a stranger would.
 
@@ -146,11 +159,14 @@ def check(folder: Path, texts: Sequence[str]) -> None:
     Raises:
         ShipmentError: If something speaks against pushing it.
     """
-    problems = folder_problems(folder)
-    if not problems:
-        model, tokenizer = load(str(folder))
-        problem = fresh_load_problem(folder, model.cpu().float(), tokenizer, list(texts[:3]))
-        problems = [problem] if problem else []
+    refuse(folder, folder_problems(folder))
+    model, tokenizer = load(str(folder))
+    problem = fresh_load_problem(folder, model.cpu().float(), tokenizer, list(texts[:3]))
+    refuse(folder, [problem] if problem else [])
+
+
+def refuse(what: Path | str, problems: list[str]) -> None:
+    """Raises a `ShipmentError` with all problems, if there are any."""
     if problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ShipmentError("\n  ".join([f"{folder} has {count}:", *problems]))
+        raise ShipmentError("\n  ".join([f"{what} has {count}:", *problems]))

@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import SpaceCard, SpaceCardData
 from huggingface_hub.utils import validate_repo_id
 
+from .card_merge import signed
 from .card_words import HUB, link, plain
 
 APP = Path(__file__).with_name("demo")
@@ -78,9 +79,9 @@ def _card(space_id: str, model_id: str, title: str, license_name: str | None) ->
     home = f"git clone {HUB}/spaces/{space_id} demo && cd demo\npip install -r requirements.txt\npython app.py"
     parts = [
         f"---\n{data.to_yaml()}\n---",
-        f"# {plain(title)}",
+        f"<!-- generated: summary -->\n# {plain(title)}",
         f"{DESCRIPTION}; two sentences compared; a table answered row by row. The model is {link(model_id)}, of the "
         "revision that `settings.json` names.",
         f"At home:\n\n```bash\n{home}\n```",
     ]
-    return str(SpaceCard("\n\n".join(parts) + "\n"))
+    return signed(str(SpaceCard("\n\n".join(parts) + "\n")))

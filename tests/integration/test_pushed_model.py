@@ -19,7 +19,7 @@ from datasets_builder.upload import Target
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.publishing import save_adapter, save_folder
-from modeling_multitask.publishing.push import push
+from modeling_multitask.publishing.push import push, write_all
 from modeling_multitask.publishing.shipment import Shipment, ShipmentError, make_shipment
 from tests.conftest import ROOT, tasks_of_each_type
 from tests.fresh_process import run_fresh
@@ -223,6 +223,56 @@ def test_what_was_edited_on_the_hub_survives_the_next_push(
     assert ModelCard(now).data.license == "mit"
 
 
+def test_a_later_push_renews_the_cards_of_space_and_adapter(
+    hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path
+) -> None:
+    hub_api.create_repo("tester/demo", repo_type="space", space_sdk="gradio")
+    hub_api.upload_file(
+        path_or_fileobj=b"---\ntitle: Demo\nsdk: gradio\nsdk_version: 1.0.0\n---\nThe Hub's own.\n",
+        path_in_repo="README.md",
+        repo_id="tester/demo",
+        repo_type="space",
+    )
+    everything = {"space": "tester/demo", "adapter": "tester/lora", "adapter_folder": run / "adapter"}
+    ship(hub_api, shipment, tmp_path / "work", **everything)
+    renewed = {**everything, "settings": CardSettings(title="Another", license="mit")}
+
+    ship(hub_api, shipment, tmp_path / "work", **renewed)
+
+    space = hub.files("tester/demo", "space")["README.md"].decode()
+    assert "# Another" in space
+    assert "license: mit" in space
+    assert "sdk_version: 1.0.0" not in space
+    assert "license: mit" in hub.files("tester/lora")["README.md"].decode()
+
+
+def test_a_hub_that_makes_no_collection_still_gets_the_rest(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+) -> None:
+    hub.fail_next("POST", "/api/collections", status=403)
+
+    ship(hub_api, shipment, tmp_path / "work", space="tester/demo")
+
+    assert "app.py" in hub.files("tester/demo", "space")
+
+
+def test_a_description_with_a_secret_is_found_in_what_would_be_sent(shipment: Shipment, tmp_path: Path) -> None:
+    settings = CardSettings(license="mit", description=f"with hf_{'a' * 34}, of /home/alice/x")
+
+    with pytest.raises(ShipmentError, match=r"README\.md: holds what looks like a secret"):
+        write_all(replace(shipment, settings=settings), tmp_path / "work")
+
+
+def test_what_is_written_to_be_looked_at_is_no_other_name_of_the_model(
+    run: Path, shipment: Shipment, tmp_path: Path
+) -> None:
+    write_all(shipment, tmp_path / "work")
+
+    (tmp_path / "work" / "model" / "modules.json").write_text("{}")
+
+    assert (run / "model" / "modules.json").read_text() != "{}"
+
+
 def test_a_data_set_that_is_not_there_stops_the_push_before_it_begins(
     hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
 ) -> None:
@@ -268,6 +318,12 @@ def copy(run: Path, tmp_path: Path) -> Path:
         (lambda run: (run / "recipe.json").unlink(), "no licence is stated; add --license apache-2.0"),
         (lambda run: (run / "model" / "args.bin").write_text("x"), "has a problem:\n  args.bin: is a pickle"),
         (lambda run: (run / "adapter" / "adapter_config.json").unlink(), "there is no adapter; train with lora"),
+        (
+            lambda run: (run / "adapter" / "training_args.bin").write_text("x"),
+            "adapter has a problem:\n  training_args.b",
+        ),
+        (lambda run: (run / "adapter" / "key").symlink_to("/etc/hostname"), "key: is a link"),
+        (lambda run: (run / "adapter" / "base" / "evil.py").write_text(""), "base/evil.py: is no code of this package"),
     ],
 )
 def test_what_cannot_be_pushed_is_refused(copy: Path, change: Any, message: str) -> None:
@@ -275,6 +331,17 @@ def test_what_cannot_be_pushed_is_refused(copy: Path, change: Any, message: str)
 
     with pytest.raises(ShipmentError, match=message):
         make_shipment(copy / "model", Target("tester/model"), template=TEMPLATE, adapter="tester/lora")
+
+
+@pytest.mark.parametrize("name", ["tester/lora", "tester/lora-base"])
+def test_a_model_and_its_adapter_have_different_names(run: Path, name: str) -> None:
+    with pytest.raises(ShipmentError, match="are for the adapter; the model needs another name"):
+        make_shipment(run / "model", Target(name), template=TEMPLATE, adapter="tester/lora")
+
+
+def test_an_adapter_goes_to_main_alone(run: Path) -> None:
+    with pytest.raises(ShipmentError, match="an adapter goes to main"):
+        make_shipment(run / "model", Target("tester/m", revision="v2"), template=TEMPLATE, adapter="tester/lora")
 
 
 def test_an_adapter_alone_takes_no_space(run: Path) -> None:

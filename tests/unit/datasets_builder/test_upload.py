@@ -1,5 +1,6 @@
 """A push is one commit: whatever happens on the way, the old files are there or the new ones."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -87,6 +88,39 @@ def test_the_card_that_is_there_has_its_say(hub: HubServer, hub_api: HfApi, old:
     push_folder(hub_api, new, MODEL, owned=OWNED, message="Push", merge_cards=lambda before, now: before + now)
 
     assert there(hub)["README.md"] == OLD["README.md"] + NEW["README.md"]
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+def test_a_card_that_cannot_be_read_just_now_is_not_written_over(
+    hub: HubServer, hub_api: HfApi, old: Path, new: Path, status: int
+) -> None:
+    # P56: huggingface_hub says of it what it says of a file that is not there.
+    push(hub_api, old)
+    hub.fail_next("HEAD", "/README.md", status=status)
+
+    with contextlib.suppress(OSError):
+        push_folder(hub_api, new, MODEL, owned=OWNED, message="Push", merge_cards=lambda a, b: a + b, first_wait=0.0)
+
+    assert there(hub)["README.md"] in (OLD["README.md"], OLD["README.md"] + NEW["README.md"])
+
+
+def test_files_of_others_in_folders_stay(hub: HubServer, hub_api: HfApi, old: Path, new: Path) -> None:
+    push(hub_api, old)
+    hub_api.upload_file(path_or_fileobj=b"theirs", path_in_repo="eval/their.safetensors", repo_id=MODEL.repo_id)
+
+    push(hub_api, new)
+
+    assert "eval/their.safetensors" in there(hub)
+
+
+def test_a_public_repository_is_not_pushed_to_as_a_private_one(
+    hub: HubServer, hub_api: HfApi, old: Path, new: Path
+) -> None:
+    push(hub_api, old)
+
+    with pytest.raises(PermissionError, match="tester/model is public already; make it private first"):
+        push(hub_api, new, Target("tester/model", private=True))
+    assert there(hub) == OLD
 
 
 def test_a_branch_that_is_not_there_is_made(hub: HubServer, hub_api: HfApi, old: Path, new: Path) -> None:

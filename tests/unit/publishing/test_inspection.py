@@ -79,6 +79,9 @@ def append(name: str, text: str) -> Callable[[Path], None]:
         # P57
         (append("training_args.bin", "x"), "training_args.bin: is a pickle"),
         (save_pickle, "labels.dat: is a pickle, which runs code where it is read; take it away"),
+        (append("labels.sav", "cos"), "labels.sav: is no kind of file that a model's repository has; take it away"),
+        (append("rows.csv", "text"), "rows.csv: is a table; push data by scripts.data, and take it away here"),
+        (append("evil.bin", "x"), "evil.bin: is a pickle"),
         (save_by_torch, "weights: is a pickle"),
         (put_link, "passwords.txt: is a link; put the file itself there, or take it away"),
         (append("notes.md", f"token {TOKEN}"), "notes.md: holds what looks like a secret (hf_aaa...)"),
@@ -88,7 +91,7 @@ def append(name: str, text: str) -> Callable[[Path], None]:
         (append("modeling_multitask.py", "\nimport os\n"), "modeling_multitask.py: differs from this package's"),
         (append("evil.py", "import os"), "evil.py: is no code of this package; take it away"),
         (lambda folder: (folder / "answers_multitask.py").unlink(), "answers_multitask.py: is not there"),
-        (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json: is not there"),
+        (lambda folder: (folder / "tokenizer_config.json").unlink(), "tokenizer_config.json: is not there"),
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: is not there"),
         (name_a_task_like_a_path, "config.json: cannot be read"),
         (name_no_labels, "config.json: the labels of 'topic' have no names but LABEL_0, ...; name them"),
@@ -111,6 +114,28 @@ def test_what_an_export_brings_along_is_ours(folder: Path) -> None:
     (folder / "onnx").mkdir()
     (folder / "onnx" / "predict_onnx.py").write_bytes(Path(predict_onnx.__file__).read_bytes())
 
+    assert folder_problems(folder) == []
+
+
+@pytest.mark.parametrize("text", ["https://x.org/home/blog", "see data/home/x", "a/tmp/b", "~/tmp"])
+def test_an_address_is_no_path_of_this_machine(folder: Path, text: str) -> None:
+    append("notes.md", text)(folder)
+
+    assert folder_problems(folder) == []
+
+
+@pytest.mark.parametrize("text", ["/mnt/nfs/alice", "in `/tmp/alice`", "/scratch/alice/run"])
+def test_places_outside_a_home_are_found_too(folder: Path, text: str) -> None:
+    append("notes.md", text)(folder)
+
+    assert "names a path of this machine" in folder_problems(folder)[0]
+
+
+def test_weights_whose_length_looks_like_a_pickle_are_weights(folder: Path) -> None:
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(640)
+    (folder / "model-00002.safetensors").write_bytes((640).to_bytes(8, "little") + header + bytes(4))
+
+    assert (folder / "model-00002.safetensors").read_bytes()[:2] == b"\x80\x02"
     assert folder_problems(folder) == []
 
 
