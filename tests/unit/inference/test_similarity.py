@@ -99,7 +99,9 @@ def test_the_nearest_come_first() -> None:
 
 
 def test_of_equally_near_rows_the_earlier_comes_first() -> None:
-    assert [each.row for each in nearest(np.array(NORTHEAST), COMPASS[:3])] == [0, 1, 2]
+    rows = np.array([NORTH, EAST] * 50)
+
+    assert [each.row for each in nearest(np.array(EAST), rows, top_k=50)] == list(range(1, 100, 2))
 
 
 def test_there_are_no_more_neighbours_than_rows() -> None:
