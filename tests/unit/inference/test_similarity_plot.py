@@ -10,7 +10,7 @@ import pytest
 from modeling_multitask.inference.similarity_plot import MOST_LABELS, MOST_NUMBERS, draw_matrix
 
 MATRIX = np.array([[1.0, 0.25, -0.35], [0.25, 1.0, 0.001], [-0.35, 0.001, 1.0]])
-TEXTS = ["Great soup.", "I like\nsoup for $5 or $6.", "x" * 60]
+TEXTS = ["Great soup.", "I like\nsoup for $5 \\or $6.", "x" * 60]
 
 
 def drawn(matrix: np.ndarray, texts: list[str], folder: Path) -> list[str]:
@@ -28,7 +28,7 @@ def test_a_png_is_written(tmp_path: Path) -> None:
 def test_every_text_is_named_with_its_number(tmp_path: Path) -> None:
     words = drawn(MATRIX, TEXTS, tmp_path)
 
-    assert {"Great soup.  1", "I like soup for $5 or $6.  2", "x" * 39 + "…  3"} <= set(words)
+    assert {"Great soup.  1", "I like soup for $5 \\or $6.  2", "x" * 39 + "…  3"} <= set(words)
 
 
 def test_every_cosine_stands_in_its_cell(tmp_path: Path) -> None:
