@@ -130,7 +130,7 @@ def push_folder(
             space_sdk=target.space_sdk,
             exist_ok=True,
         )
-        there = look(api, target) or _new_branch(api, target)
+        there = look(api, target, with_card=merge_cards is not None) or _new_branch(api, target)
         if target.private and not there.private:
             raise PermissionError(f"{target.repo_id} is public already; make it private first, or leave --private out")
         commit = api.create_commit(
@@ -147,8 +147,13 @@ def push_folder(
     return patiently(attempt, api, attempts=1 if target.create_pr else ATTEMPTS, first_wait=first_wait)
 
 
-def look(api: HfApi, target: Target) -> There | None:
+def look(api: HfApi, target: Target, *, with_card: bool = True) -> There | None:
     """What the repository holds at the target's revision; `None` if there is no such repository or revision.
+
+    Args:
+        api: Of the Hub.
+        target: Where.
+        with_card: Whether to read its card.
 
     Raises:
         OSError: If the Hub cannot be reached or refuses.
@@ -158,7 +163,7 @@ def look(api: HfApi, target: Target) -> There | None:
     except (RepositoryNotFoundError, RevisionNotFoundError):
         return None
     files = [each.rfilename for each in info.siblings or []]
-    card = _read_card(api, target, info.sha) if CARD in files else None
+    card = _read_card(api, target, info.sha) if with_card and CARD in files else None
     return There(str(info.sha), files, card, bool(info.private))
 
 
