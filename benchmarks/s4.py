@@ -31,7 +31,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "s4.json"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures and prints each split; adds what test rows said to the results, under the backbone's name."""
+    """Measures and prints each split; adds what test rows said to the results, under the backbone's name and the overrides."""
     parser = argparse.ArgumentParser(prog="benchmarks.s4")
     parser.add_argument("backbone", help="a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_argument("--splits", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -81,7 +81,8 @@ def accuracy(
 
 def _note(backbone: str, overrides: list[str], splits: list[int], accuracies: list[float]) -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    results[backbone] = {"overrides": overrides, "splits": splits, "accuracies": accuracies, "mean": mean(accuracies)}
+    content = {"splits": splits, "accuracies": accuracies, "mean": mean(accuracies)}
+    results[" ".join([backbone, *overrides])] = content
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
