@@ -31,7 +31,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "s4.json"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures and prints each split; adds what test rows said to the results, under the backbone's name and the overrides."""
+    """Measures and prints each split; adds what test rows said to the results, under the backbone and the overrides."""
     parser = argparse.ArgumentParser(prog="benchmarks.s4")
     parser.add_argument("backbone", help="a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_argument("--splits", type=int, nargs="+", default=[0, 1, 2, 3, 4])
