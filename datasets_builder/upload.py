@@ -130,7 +130,8 @@ def push_folder(
             space_sdk=target.space_sdk,
             exist_ok=True,
         )
-        there = look(api, target, with_card=merge_cards is not None) or _new_branch(api, target)
+        with_card = merge_cards is not None
+        there = look(api, target, with_card=with_card) or _new_branch(api, target, with_card=with_card)
         if target.private and not there.private:
             raise PermissionError(f"{target.repo_id} is public already; make it private first, or leave --private out")
         commit = api.create_commit(
@@ -189,6 +190,11 @@ def stale_files(folder: Path, there: There, owned: Sequence[str]) -> list[str]:
     return [name for name in there.files if name not in files and any(_matches(name, each) for each in owned)]
 
 
+def file_lines(folder: Path) -> list[str]:
+    """The size and the name of each file of a folder that is to be pushed, a line each, in order."""
+    return [f"  {path.stat().st_size:>12,} bytes  {name}" for name, path in _files(folder).items()]
+
+
 def _matches(name: str, pattern: str) -> bool:
     return name.count("/") == pattern.count("/") and fnmatch(name, pattern)
 
@@ -234,10 +240,10 @@ def _operations(
     ]
 
 
-def _new_branch(api: HfApi, target: Target) -> There:
+def _new_branch(api: HfApi, target: Target, *, with_card: bool) -> There:
     """What the branch holds that is made from `main`."""
     api.create_branch(target.repo_id, branch=str(target.revision), repo_type=target.repo_type, exist_ok=True)
-    made = look(api, target)
+    made = look(api, target, with_card=with_card)
     if made is None:
         raise ConnectionError(f"{target.repo_id} was made on {api.endpoint}, and is not there")
     return made

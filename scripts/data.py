@@ -19,7 +19,7 @@ from datasets_builder import DataError
 from datasets_builder.look import as_json, describe
 from datasets_builder.look_plot import draw_look
 from datasets_builder.publish import check_dataset_id, push_dataset
-from datasets_builder.upload import Target
+from datasets_builder.upload import Target, file_lines
 
 FILES = ("data.txt", "data.json", "data.png")
 
@@ -82,8 +82,7 @@ def push(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:
         folder = Path(name)
         write_data_repository(recipe, data, arguments.push, folder)
         print(f"\n{'To' if arguments.yes else 'Would go to'} the data set {arguments.push}:")
-        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
-            print(f"  {file.stat().st_size:>12,} bytes  {file.relative_to(folder).as_posix()}")
+        print(*file_lines(folder), sep="\n")
         if paths := paths_of_this_machine(recipe):
             print(f"Note that recipe.yaml says where {', '.join(paths)} is on this machine.")
         if not arguments.yes:

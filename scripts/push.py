@@ -12,7 +12,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 
 from datasets_builder import DataError
-from datasets_builder.upload import Target, check_repo_id, look, stale_files
+from datasets_builder.upload import Target, check_repo_id, file_lines, look, stale_files
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.publishing.card_merge import is_signed
 from modeling_multitask.publishing.push import owned_by, push, write_all
@@ -95,8 +95,7 @@ def show(target: Target, folder: Path, *, sent: bool) -> None:
     """Prints what goes where, and what becomes of what is there."""
     kind = {"space": "Space"}.get(target.repo_type, target.repo_type)
     print(f"\n{'To' if sent else 'Would go to'} the {kind} {target.repo_id}:")
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        print(f"  {path.stat().st_size:>13,} bytes  {path.relative_to(folder).as_posix()}")
+    print(*file_lines(folder), sep="\n")
     try:
         there = look(HfApi(), target)
     except (OSError, RuntimeError) as error:
@@ -105,7 +104,7 @@ def show(target: Target, folder: Path, *, sent: bool) -> None:
     if there is None:
         return
     for name in stale_files(folder, there, owned_by(target)):
-        print(f"  {'deleted':>19}  {name}")
+        print(f"  {'deleted':>18}  {name}")
     if there.card is not None and not is_signed(there.card) and target.repo_type == "model":
         print("  Its README.md was written by hand: its text stays, and only its metadata get what they lack.")
 

@@ -38,10 +38,14 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
     if kind != MultiTaskConfig.model_type:
         found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
         raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
     # A stranger's folder runs no code: no pickle is read, and no tokenizer of its own.
     loaded: Any = MultiTaskModel.from_pretrained(path, use_safetensors=True)
-    return loaded.to(device), AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    return to_accelerator(loaded), AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+
+
+def to_accelerator(model: Any) -> MultiTaskModel:
+    """The model, on the accelerator if there is one."""
+    return model.to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu")
 
 
 def encode(

@@ -6,13 +6,12 @@ Shapes: N embeddings, M others, D width of the encoder.
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..sentence_transformers_multitask import read_embedding_settings
-from .predict import load
+from .predict import load, to_accelerator
 
 # A model needs a task; of an encoder only the embeddings are looked at.
 _NO_TASK = {"name": "none", "problem_type": "regression", "head": {"hidden_sizes": []}}
@@ -123,9 +122,8 @@ def load_encoder(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         return load(model)
     # As `load`: a stranger's folder runs no code, so no pickle is read, and no tokenizer of its own.
     encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False, use_safetensors=True)
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(path, subfolder=subfolder, trust_remote_code=False)
-    return encoder.to(device), tokenizer
+    return to_accelerator(encoder), tokenizer
 
 
 def _directions(embeddings: np.ndarray) -> np.ndarray:

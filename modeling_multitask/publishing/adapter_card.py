@@ -5,6 +5,7 @@ from huggingface_hub import ModelCardData
 from datasets_builder.publish import CardSettings
 
 from .card_merge import signed
+from .card_words import link
 
 _MARKER = "<!-- generated: summary -->"
 _TAGS = ["multi-task", "text-classification"]
@@ -31,7 +32,7 @@ def make_adapter_card(repo_id: str, base_id: str, model_id: str | None, settings
     )
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
-        f"Low-rank weights and task heads that sit on {_link(base_id)}.{merged}\n\n"
+        f"Low-rank weights and task heads that sit on {link(base_id)}.{merged}\n\n"
         "<!-- generated: use -->\n## Use\n\n"
         "```bash\npip install torch transformers peft\n```\n\n"
         "```python\nfrom peft import AutoPeftModel\nfrom transformers import AutoTokenizer\n\n"
@@ -54,9 +55,5 @@ def make_base_card(repo_id: str, adapter_id: str, settings: CardSettings) -> str
     )
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
-        f"The encoder as it was, and heads that {_link(adapter_id)} replaces. Load that; this alone answers nothing.\n"
+        f"The encoder as it was, and heads that {link(adapter_id)} replaces. Load that; this alone answers nothing.\n"
     )
-
-
-def _link(repo_id: str) -> str:
-    return f"[{repo_id}](https://huggingface.co/{repo_id})"

@@ -23,7 +23,7 @@ from .card_merge import is_signed, merge_cards
 from .demo.task_answers import answer_text
 from .inspection import file_problems, pushed_files
 from .links import Links
-from .shipment import Shipment, base_repo_id, refuse
+from .shipment import ADAPTER_CONFIG, Shipment, base_repo_id, refuse
 from .space import write_space
 
 logger = logging.get_logger(__name__)
@@ -72,30 +72,42 @@ def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = 
     _write(folder / CARD, merge_cards(by_hand.read_text(encoding="utf-8"), card) if by_hand.is_file() else card)
 
 
-def write_adapter(
-    shipment: Shipment, folder: Path, base: Path, *, revision: str | None = None, link: bool = True
-) -> None:
-    """Writes what the repositories of the adapter, and of the model that it sits on, are to hold.
+def write_adapter(shipment: Shipment, folder: Path, *, revision: str | None = None, link: bool = True) -> None:
+    """Writes what the adapter's repository is to hold.
 
     Args:
         shipment: Which has an adapter.
-        folder: An empty folder, for the adapter.
-        base: An empty folder, for what it sits on.
-        revision: The commit of the latter, once it is known; the adapter names it.
+        folder: An empty folder.
+        revision: The commit of the model that it sits on, once that is known; the adapter names it.
         link: Whether files may be other names of the adapter's own.
     """
-    if shipment.adapter is None or shipment.adapter_folder is None:
-        raise ValueError("there is no adapter to write")
-    base_id, card = base_repo_id(shipment.adapter), shipment.settings
+    source, base_id = _adapter_folder(shipment), base_repo_id(str(shipment.adapter))
     model_id = shipment.target.repo_id if shipment.model else None
-    _copy(shipment.adapter_folder / "base", base, link=link)
-    _write(base / CARD, make_base_card(base_id, shipment.adapter, card))
-    _copy(shipment.adapter_folder, folder, leave_out=("base",), link=link)
-    _write(folder / CARD, make_adapter_card(shipment.adapter, base_id, model_id, card))
-    config = json.loads((shipment.adapter_folder / "adapter_config.json").read_text(encoding="utf-8"))
+    _copy(source, folder, leave_out=("base",), link=link)
+    _write(folder / CARD, make_adapter_card(str(shipment.adapter), base_id, model_id, shipment.settings))
+    config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     # It named a folder of this machine.
     config |= {"base_model_name_or_path": base_id, "revision": revision}
-    _write(folder / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
+    _write(folder / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def write_base(shipment: Shipment, folder: Path, *, link: bool = True) -> None:
+    """Writes what the repository is to hold of the model that an adapter sits on.
+
+    Args:
+        shipment: Which has an adapter.
+        folder: An empty folder.
+        link: Whether files may be other names of that model's own.
+    """
+    adapter = str(shipment.adapter)
+    _copy(_adapter_folder(shipment) / "base", folder, link=link)
+    _write(folder / CARD, make_base_card(base_repo_id(adapter), adapter, shipment.settings))
+
+
+def _adapter_folder(shipment: Shipment) -> Path:
+    if shipment.adapter_folder is None:
+        raise ValueError("there is no adapter to write")
+    return shipment.adapter_folder
 
 
 def push(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
@@ -141,7 +153,8 @@ def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
     written = []
     if shipment.adapter is not None:
         adapter, base = Target(shipment.adapter), Target(base_repo_id(shipment.adapter))
-        write_adapter(shipment, _empty(work / "adapter"), _empty(work / "adapter-base"), link=False)
+        write_base(shipment, _empty(work / "adapter-base"), link=False)
+        write_adapter(shipment, _empty(work / "adapter"), link=False)
         written += [(base, work / "adapter-base"), (adapter, work / "adapter")]
     if shipment.model is not None:
         write_model(shipment, _empty(work / "model"), shipment.links(), link=False)
@@ -184,11 +197,10 @@ def owned_by(target: Target) -> tuple[str, ...]:
 
 def _push_adapter(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
     target = replace(shipment.target, repo_id=str(shipment.adapter))
-    folder, base = work / "adapter", work / "adapter-base"
-    write_adapter(shipment, _empty(folder), _empty(base))
-    below = _push(api, base, replace(target, repo_id=base_repo_id(target.repo_id)))
-    write_adapter(shipment, _empty(folder), _empty(base), revision=below.commit)
-    return [below, _push(api, folder, target)]
+    write_base(shipment, _empty(work / "adapter-base"))
+    below = _push(api, work / "adapter-base", replace(target, repo_id=base_repo_id(target.repo_id)))
+    write_adapter(shipment, _empty(work / "adapter"), revision=below.commit)
+    return [below, _push(api, work / "adapter", target)]
 
 
 def _write_space(shipment: Shipment, folder: Path, revision: str) -> None:
