@@ -449,7 +449,7 @@ CAUSES = [
     ),
     Cause(
         "P57 a pickle is pushed",
-        *("modeling_multitask/publishing/inspection.py", "if _is_pickle(path):", "if False:"),
+        *("modeling_multitask/publishing/inspection.py", "if pickled or kind in _PICKLES or", "if False and"),
         *("tests/unit/publishing/test_inspection.py", "speaks_against_a_push"),
     ),
     Cause(
