@@ -1,15 +1,16 @@
 """Refusing what is out of scope of CLINC150 by a threshold: on the score, the energy, or the distance to what was seen.
 
-python -m benchmarks.out_of_scope [--seeds 0 1 2] [--with FOLDER ...] [--without FOLDER ...]
+python -m benchmarks.out_of_scope [--trained with without] [--seeds 0 1 2] [--models FOLDER ...] [key=value ...]
 
 `configuration/recipes/clinc150.yaml` for each seed, with the out-of-scope rows (`oos`) in training and without them; or
 models that were trained so already, in the order of the seeds. The threshold is the one by which most `_val` rows, in
 scope and out of it, are right, as in Larson et al. 2019; then test rows are judged by it. Accuracy is that of intents
 over in-scope rows, where a refused row is wrong; recall is the share of out-of-scope rows that is refused, or answered
-with `oos`.
+with `oos`. Overrides are those of the train command; results of other overrides stay beside the new ones.
 
 Scores, higher where more in scope: `score`, the probability of the answer; `energy`, the log-sum-exp of the logits (Liu
-et al. 2020); `distance`, the mean cosine to the five nearest training sentences in scope (Sun et al. 2022).
+et al. 2020); `distance`, the mean cosine to the five nearest training sentences in scope (Sun et al. 2022). `answer`
+refuses nothing: what is answered with `oos` is all that is found.
 """
 
 import argparse
@@ -40,21 +41,25 @@ WITHOUT = [f"tasks.{i}.missing=[{OUT_OF_SCOPE}]" for i in (0, 1)]  # such rows h
 def main(argv: list[str] | None = None) -> None:
     """Measures, prints and writes the figures of every seed and their means."""
     parser = argparse.ArgumentParser(prog="benchmarks.out_of_scope")
+    parser.add_argument("--trained", nargs="+", choices=("with", "without"), default=["with", "without"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--with", dest="trained_with", nargs="+", default=[], help="models, instead of training them")
-    parser.add_argument("--without", dest="trained_without", nargs="+", default=[], help="likewise")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--models", nargs="+", default=[], help="one for each seed, instead of training them")
+    parser.add_argument("--called", help="what the overrides are called in the results; they themselves if left out")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    arguments = parser.parse_intermixed_args(argv)
+    called = " ".join(arguments.overrides) if arguments.called is None else arguments.called
     rows, _ = build_dataset(load_recipe(RECIPE))
-    runs = []
-    for trained, folders in (("with", arguments.trained_with), ("without", arguments.trained_without)):
+    for trained in arguments.trained:
         for i, seed in enumerate(arguments.seeds):
             with tempfile.TemporaryDirectory() as folder:
-                model = folders[i] if folders else _train(seed, trained == "with", Path(folder))
-                runs += [{"trained": trained, "seed": seed, **each} for each in judged(model, rows)]
-            print(*map(json.dumps, runs[-3:]), sep="\n", flush=True)
-    means = _means(runs)
+                given = [*arguments.overrides, *([] if trained == "with" else WITHOUT)]
+                model = arguments.models[i] if arguments.models else _train([*given, f"seed={seed}"], Path(folder))
+                found = judged(model, rows)
+            runs = [{"recipe": called, "trained": trained, "seed": seed, **each} for each in found]
+            print(*map(json.dumps, runs), sep="\n", flush=True)
+            means = _add(runs, arguments.output)
     print(*map(json.dumps, means), sep="\n")
-    RESULTS.write_text(json.dumps({"runs": runs, "mean": means}, indent=2) + "\n", encoding="utf-8")
 
 
 def judged(folder: str, rows: dict[str, Dataset]) -> list[dict[str, Any]]:
@@ -66,16 +71,17 @@ def judged(folder: str, rows: dict[str, Dataset]) -> list[dict[str, Any]]:
     truth = {split: np.array(rows[split]["intent"]) for split in ("validation", "test")}
     seen = np.flatnonzero(np.array(rows["train"]["intent"]) != out)
     near = _unit(encode(model, rows["train"].select(seen)["text"], tokenizer=tokenizer, batch_size=64))
-    scores: dict[str, dict[str, np.ndarray]] = {"score": {}, "energy": {}, "distance": {}}
+    scores: dict[str, dict[str, np.ndarray]] = {"answer": {}, "score": {}, "energy": {}, "distance": {}}
     answers = {}
     for split in truth:
         texts = list(rows[split]["text"])
         passed = run_batches(
             model, tokenizer, texts, lambda output: zip(output.logits["intent"], output.embeddings, strict=True)
         )
-        logits = torch.stack([each[0] for each in passed]).double() / task.temperature
-        embeddings = _unit(torch.stack([each[1] for each in passed]).numpy())
+        logits = torch.stack([each[0] for each in passed]).cpu().double() / task.temperature
+        embeddings = _unit(torch.stack([each[1] for each in passed]).cpu().numpy())
         answers[split] = ids[logits.argmax(dim=-1).numpy()]
+        scores["answer"][split] = np.ones(len(texts))
         scores["score"][split] = logits.softmax(dim=-1).amax(dim=-1).numpy()
         scores["energy"][split] = logits.logsumexp(dim=-1).numpy()
         scores["distance"][split] = np.sort(embeddings @ near.T, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
@@ -102,21 +108,32 @@ def _figures(scores: np.ndarray, answers: np.ndarray, truth: np.ndarray, out: in
     return {"in_scope": float(right[there].mean()), "oos_recall": float(right[~there].mean())}
 
 
-def _train(seed: int, with_out_of_scope: bool, folder: Path) -> str:
-    given = [f"seed={seed}", f"output_dir={folder}/run", *([] if with_out_of_scope else WITHOUT)]
-    return str(train(load_recipe(RECIPE, given)).folder)
+def _train(overrides: list[str], folder: Path) -> str:
+    return str(train(load_recipe(RECIPE, [*overrides, f"output_dir={folder}/run"])).folder)
 
 
-def _means(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    means = []
-    for trained, kind in dict.fromkeys((run["trained"], run["by"]) for run in runs):
-        alike = [run for run in runs if (run["trained"], run["by"]) == (trained, kind)]
-        figures = {
-            split: {name: mean(run[split][name] for run in alike) for name in ("in_scope", "oos_recall")}
-            for split in ("validation", "test")
-        }
-        means.append({"trained": trained, "by": kind, **figures})
+def _add(runs: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+    """Puts runs in the place of those measured before with the same settings, and gives the means over the seeds."""
+
+    def settings(run: dict[str, Any]) -> tuple[Any, ...]:
+        return run["recipe"], run["trained"], run["seed"], run["by"]
+
+    before = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else []
+    every = list({settings(run): run for run in [*before, *runs]}.values())
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for run in every:
+        groups.setdefault((run["recipe"], run["trained"], run["by"]), []).append(run)
+    means = [_mean(*key, alike) for key, alike in groups.items()]
+    path.write_text(json.dumps({"runs": every, "mean": means}, indent=2) + "\n", encoding="utf-8")
     return means
+
+
+def _mean(recipe: str, trained: str, kind: str, alike: list[dict[str, Any]]) -> dict[str, Any]:
+    figures = {
+        split: {name: mean(run[split][name] for run in alike) for name in ("in_scope", "oos_recall")}
+        for split in ("validation", "test")
+    }
+    return {"recipe": recipe, "trained": trained, "by": kind, "seeds": [run["seed"] for run in alike], **figures}
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
