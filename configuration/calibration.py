@@ -8,7 +8,7 @@ from transformers.utils import logging
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
 from modeling_multitask.answers_multitask import Decision, may_follow
-from modeling_multitask.evaluation.calibration import abstention_threshold, answer_scores, calibrated, reliability
+from modeling_multitask.evaluation.calibration import abstention_threshold, answer_confidences, calibrated, reliability
 from modeling_multitask.tasks_multitask import decided_together, parent_task
 from modeling_multitask.training.conditions import unasked_arrays
 from modeling_multitask.training.metrics import decide_arrays
@@ -37,16 +37,17 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
     before = config.tasks
     together = decided_together(before)  # these are chosen by the probability of all, and have no thresholds
     after = []
-    for task in before:
+    for task, words in zip(before, recipe.tasks, strict=True):
         methods = [each for each in recipe.calibrate if each != "thresholds" or task.name not in together]
-        after.append(calibrated(task, _as_decided(task, before, logits, labels), labels[task.name], tuple(methods)))
+        fitted_task = calibrated(task, _as_decided(task, before, logits, labels), labels[task.name], tuple(methods))
+        after.append(replace(fitted_task, abstain_by=words.abstain.by) if words.abstain else fitted_task)
     decisions, unasked = decide_arrays(logits, after), unasked_arrays(labels, after)
     config.tasks = [
         _abstaining(task, words.abstain, decisions[task.name], labels[task.name], unasked[task.name])
         for task, words in zip(after, recipe.tasks, strict=True)
     ]
     fitted: dict[str, dict[str, Any]] = {
-        task.name: {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below")}
+        task.name: {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below", "abstain_by")}
         for task in config.tasks
     }
     for split, (logits, labels) in answers.items():
@@ -76,12 +77,12 @@ def _abstaining(
 ) -> TaskConfig:
     if wanted is None:
         return task
-    scores, right = answer_scores(task, decision, labels, unasked)
-    if len(scores) == 0:
+    confidences, right = answer_confidences(task, decision, labels, unasked)
+    if len(confidences) == 0:
         logger.warning(f"task {task.name!r} always answers: no validation row has a label for it")
         return task
     try:
-        least = abstention_threshold(scores, right, precision=wanted.precision, coverage=wanted.coverage)
+        least = abstention_threshold(confidences, right, precision=wanted.precision, coverage=wanted.coverage)
     except ValueError as error:  # training is over, and nothing of it must be lost
         logger.warning(f"task {task.name!r} always answers: {error}")
         return task

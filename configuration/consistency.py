@@ -184,6 +184,12 @@ def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
         for i, task in enumerate(tasks)
         if task.get("abstain") and task.get("problem_type") in ("regression", "multi_label_classification")
     ]
+    problems += [
+        f"tasks[{i}].abstain.by: the energy is for single_label_classification; this is {task['problem_type']}"
+        for i, task in enumerate(tasks)
+        if _table(task.get("abstain")).get("by") == "energy"
+        and task.get("problem_type") in ("binary_classification", "ordinal_regression")
+    ]
     if may_validate(data):
         return problems
     asking = ["calibrate"] if content.get("calibrate") else []

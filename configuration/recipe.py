@@ -27,7 +27,7 @@ from datasets_builder.settings import Leaks
 from datasets_builder.sources import is_on_hub
 from modeling_multitask.configuration_multitask import Pooling
 from modeling_multitask.evaluation.calibration import Method
-from modeling_multitask.tasks_multitask import Activation, Normalization, ProblemType, task_name_problem
+from modeling_multitask.tasks_multitask import Activation, Normalization, ProblemType, Refusal, task_name_problem
 from modeling_multitask.training.arguments import Balancing
 from modeling_multitask.training.phases import parse_phase
 from modeling_multitask.training.rates import parse_rates
@@ -130,8 +130,9 @@ class HeadRecipe(_Words):
 
 
 class AbstainRecipe(_Words):
-    """How often answers must be right, or how many rows must have one; scores too low for that are no answers."""
+    """How often answers must be right, or how many rows must have one; what scores too low for that has no answer."""
 
+    by: Refusal = "score"
     precision: Annotated[float, Field(gt=0, le=1)] | None = None
     coverage: Annotated[float, Field(gt=0, le=1)] | None = None
 

@@ -29,11 +29,14 @@ class Decision(NamedTuple):
         chosen: (...) the id of the label, `NOT_ASKED` where the question is not asked; (..., C) zeros and ones of a
             multi-label task; (...) the number of a regression.
         asked: (...) whether the question is asked, by the answer to the task that it depends on.
+        confidence: (...) by what an answer of one label is refused where it is too low: its score, or the energy, the
+            log-sum-exp of the logits. Of several labels and of numbers it is 1.
     """
 
     scores: Any
     chosen: Any
     asked: Any
+    confidence: Any = None
 
 
 def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | None) -> list[dict[str, Answer]]:
@@ -55,7 +58,8 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
     for task, decision in zip(tasks, decide(logits, tasks).values(), strict=True):
         # Where the answer is refused on which a question depends, that question is not answered either.
         refused[task.name] = _refused(task, decision) | (refused[task.given.task] if task.given else False)
-        rows = zip(*(each.tolist() for each in (*decision, refused[task.name])), strict=True)
+        parts = (decision.scores, decision.chosen, decision.asked, refused[task.name])
+        rows = zip(*(each.tolist() for each in parts), strict=True)
         columns.append([_answer(task, scores, chosen, asked, no, top_k) for scores, chosen, asked, no in rows])
     names = [task.name for task in tasks]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
@@ -84,17 +88,18 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
         if task.given is None:
             together = task.name in followers
             chosen = followers[task.name].best(logs[task.name]) if together else choose(own, task)
-            decisions[task.name] = Decision(own, chosen, torch.ones_like(own[..., 0], dtype=torch.bool))
+            asked = torch.ones_like(own[..., 0], dtype=torch.bool)
+            decisions[task.name] = _decision(task, logits[task.name], own, chosen, asked)
             continue
         parent, link = decisions[task.given.task], links[task.name]
         before = parent.chosen.clamp(min=0)  # (...)
         asked = parent.asked & link.asked_after[before]
         if link.conditional is None:
-            decisions[task.name] = Decision(own, choose(own, task), asked)
+            decisions[task.name] = _decision(task, logits[task.name], own, choose(own, task), asked)
             continue
         joint = (parent.scores.unsqueeze(-1) * link.conditional.exp()).sum(dim=-2)  # (..., C)
         chosen = link.best.gather(-1, before.unsqueeze(-1)).squeeze(-1)
-        decisions[task.name] = Decision(joint, chosen.where(asked, NOT_ASKED), asked)
+        decisions[task.name] = _decision(task, logits[task.name], joint, chosen.where(asked, NOT_ASKED), asked)
     return decisions
 
 
@@ -227,12 +232,22 @@ def _log_probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
     return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 
+def _decision(task: TaskConfig, logits: Tensor, scores: Tensor, chosen: Tensor, asked: Tensor) -> Decision:
+    """The decision with how far its answer can be trusted."""
+    if task.problem_type not in ONE_LABEL:
+        confidence = torch.ones_like(scores[..., 0])
+    elif task.abstain_by == "energy":
+        confidence = (logits.float() / task.temperature).logsumexp(dim=-1)
+    else:
+        confidence = scores.gather(-1, chosen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return Decision(scores, chosen, asked, confidence)
+
+
 def _refused(task: TaskConfig, decision: Decision) -> Tensor:
-    """(...) where the score of the answer is too low for one."""
+    """(...) where an answer is not to be trusted enough to be given."""
     if task.abstain_below is None:
         return torch.zeros_like(decision.asked)
-    score = decision.scores.gather(-1, decision.chosen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-    return decision.asked & (score < task.abstain_below)
+    return decision.asked & (decision.confidence < task.abstain_below)
 
 
 def _answer(

@@ -18,6 +18,7 @@ ProblemType = Literal[
 ]
 Normalization = Literal["layer", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
+Refusal = Literal["score", "energy"]
 
 PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
 # Whose answer is one label.
@@ -108,7 +109,10 @@ class TaskConfig:
         temperature: What logits are divided by before they become scores (Guo et al. 2017).
         thresholds: Above which score a label is part of the answer: one number for the second label of a binary task,
             one for each label of a multi-label task; `None` takes 0.5.
-        abstain_below: Below which score there is no answer to a task of one label, only a score; `None` always answers.
+        abstain_below: Below which figure there is no answer to a task of one label, only a score; `None` always
+            answers.
+        abstain_by: That figure: the `score` of the answer, or the `energy`, which tells better what is unlike anything
+            that was trained on (Liu et al. 2020), and is for single-label classification.
 
     Raises:
         ValueError: If the name cannot name a task, or labels and problem type do not fit together.
@@ -130,6 +134,7 @@ class TaskConfig:
     temperature: float | int = 1.0
     thresholds: list[float | int] | None = None
     abstain_below: float | int | None = None
+    abstain_by: Refusal = "score"
 
     def __post_init__(self) -> None:
         if self.loss is None:
@@ -191,6 +196,12 @@ class TaskConfig:
             raise ValueError(
                 f"task {self.name!r}: abstain_below is for tasks of one label; this is {self.problem_type}"
             )
+        if self.abstain_by == "energy":
+            if self.problem_type != "single_label_classification":
+                raise ValueError(
+                    f"task {self.name!r}: the energy is for single_label_classification, not {self.problem_type}"
+                )
+            return
         if not 0 <= self.abstain_below <= 1:
             raise ValueError(f"task {self.name!r}: abstain_below is {self.abstain_below}; it must be from 0 to 1")
 

@@ -138,14 +138,20 @@ def answer_scores(
             its score is the probability that it is asked as well.
     """
     scores, chosen = decision.scores.astype(float), decision.chosen
-    present = labelled(torch.from_numpy(labels), task.problem_type).numpy() & (chosen != NOT_ASKED)
     if task.problem_type == "multi_label_classification":
         of_answers = np.where(chosen == 1, scores, 1 - scores)
     else:
         of_answers = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
-        if unasked is not None:
-            present |= unasked & (chosen != NOT_ASKED)
+    present = _judged(task, decision, labels, unasked)
     return of_answers[present], (chosen == labels)[present]
+
+
+def answer_confidences(
+    task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `answer_scores`, but of a task of one label, and by what its answers are refused: the score, or the energy."""
+    present = _judged(task, decision, labels, unasked)
+    return decision.confidence.astype(float)[present], (decision.chosen == labels)[present]
 
 
 def abstention_threshold(
@@ -154,7 +160,7 @@ def abstention_threshold(
     """The least score that is an answer, so that what is answered is as often right, or as much, as wanted.
 
     Args:
-        scores: (N,) of answers to validation rows.
+        scores: (N,) of answers to validation rows; or energies.
         right: (N,) whether they are right.
         precision: The least share of answers that is right; as many rows as possible are answered.
         coverage: The least share of rows that is answered.
@@ -174,6 +180,15 @@ def abstention_threshold(
             raise ValueError(f"abstain: no score is high enough for a precision of {precision}")
         return float(ranked[good[-1]])
     return float(ranked[np.flatnonzero(last & (answered / len(scores) >= (coverage or 0)))[0]])
+
+
+def _judged(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None) -> np.ndarray:
+    """Which answers have something to be held against; (N,), (N, C) of a multi-label task."""
+    present = labelled(torch.from_numpy(labels), task.problem_type).numpy()
+    if unasked is not None and task.problem_type != "multi_label_classification":
+        present = present | unasked
+    judged: np.ndarray = present & (decision.chosen != NOT_ASKED)
+    return judged
 
 
 def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:

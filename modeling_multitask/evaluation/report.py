@@ -13,7 +13,7 @@ import numpy as np
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import MAIN_METRIC, decide_arrays
-from .calibration import Reliability, answer_scores, reliability
+from .calibration import Reliability, answer_confidences, reliability
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
 from .figures import LEVEL, RESAMPLES, TaskFigures, task_figures
@@ -37,15 +37,17 @@ class Calibration(NamedTuple):
 
 
 class Abstention(NamedTuple):
-    """What becomes of a task whose answers are withheld below a score.
+    """What becomes of a task whose answers are withheld below a score, or an energy.
 
     Args:
-        below: The score.
+        by: `score` or `energy`.
+        below: Its least value that has an answer.
         answered: How many of the labelled rows have an answer.
         share: The same as a share of them.
         accuracy: The share of the answers that is right; NaN if there is none.
     """
 
+    by: str
     below: float
     answered: int
     share: float
@@ -195,11 +197,11 @@ def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resample
 def _abstention(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray) -> Abstention | None:
     if task.abstain_below is None:
         return None
-    scores, right = answer_scores(task, decision, labels, unasked)
-    answered = scores >= task.abstain_below
+    confidences, right = answer_confidences(task, decision, labels, unasked)
+    answered = confidences >= task.abstain_below
     accuracy = float(right[answered].mean()) if answered.any() else math.nan
     share = float(answered.sum() / ((labels >= 0) | unasked).sum())
-    return Abstention(float(task.abstain_below), int(answered.sum()), share, accuracy)
+    return Abstention(task.abstain_by, float(task.abstain_below), int(answered.sum()), share, accuracy)
 
 
 def _pictures(report: TaskReport) -> dict[str, bytes]:

@@ -187,11 +187,11 @@ def trust(scores: dict[str, float]) -> Markup:
 
 
 def withheld(task: dict[str, Any]) -> Markup:
-    """How many answers to a task score high enough to be given, and how many of these are right."""
+    """How many answers to a task can be trusted enough to be given, and how many of these are right."""
     given = task["abstention"]
     right = f", and {percent(given['accuracy'])} of these are right" if given["answered"] else ""
     return Markup(
-        f"Answers that score below {number(given['below'])} are withheld: {count(given['answered'])} of "
+        f"Answers whose {given['by']} is below {number(given['below'])} are withheld: {count(given['answered'])} of "
         f"{count(task['rows'])} labelled rows ({percent(given['share'])}) have one{right}. All other figures count "
         "the withheld answers as well."
     )

@@ -73,7 +73,7 @@ class MultiTaskOnnx:
         for task in self.tasks:
             name, given = task["name"], task.get("given")
             scores, chosen, asked = (outputs[f"{name}.{part}"] for part in ("scores", "chosen", "asked"))
-            refused[name] = _refused(task, scores, chosen, asked)
+            refused[name] = _refused(task, asked, outputs[f"{name}.confidence"])
             if given:  # what depends on an answer that is refused has none either
                 refused[name] |= refused[given["task"]]
             columns = (scores, chosen, asked, asked & ~refused[name])
@@ -95,7 +95,8 @@ class MultiTaskOnnx:
         Returns:
             `sentence_embedding` (N, D), and for each task `TASK.logits`; `TASK.scores` (N, C), of a regression its
             number (N, 1); `TASK.chosen` (N,), the id of the label, -1 where the question is not asked, of a multi-label
-            task zeros and ones (N, C), of a regression its number; and `TASK.asked` (N,).
+            task zeros and ones (N, C), of a regression its number; `TASK.asked` (N,); and `TASK.confidence` (N,), by
+            which an answer is refused.
 
         Raises:
             TypeError: If the texts are a single one.
@@ -164,12 +165,11 @@ def _open_openvino(path: Path) -> Callable[[Arrays], Arrays]:
     return run
 
 
-def _refused(task: dict[str, Any], scores: np.ndarray, chosen: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """(N,) where the score of the answer is too low for one."""
+def _refused(task: dict[str, Any], asked: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """(N,) where an answer is not to be trusted enough to be given."""
     if task.get("abstain_below") is None:
         return np.zeros_like(asked)
-    score = np.take_along_axis(scores, chosen.clip(min=0)[:, None], axis=1)[:, 0]
-    refused: np.ndarray = asked & (score < task["abstain_below"])
+    refused: np.ndarray = asked & (confidence < task["abstain_below"])
     return refused
 
 

@@ -87,5 +87,6 @@ def _abstention(task: TaskConfig) -> Markup | None:
     if task.abstain_below is None:
         return None
     return Markup(
-        f"{plain(task.name)} has no answer, only a score, where that score is below {number(task.abstain_below)}."
+        f"{plain(task.name)} has no answer, only a score, where its {task.abstain_by} is below "
+        f"{number(task.abstain_below)}."
     )

@@ -126,7 +126,7 @@ def inherited_condition(
 
 def _calibration(task: TaskConfig) -> dict[str, Any]:
     """How its scores are read: a head that is kept answers as before."""
-    return {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below")}
+    return {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below", "abstain_by")}
 
 
 def _check_same(task: TaskConfig, old: TaskConfig, head: HeadConfig) -> None:

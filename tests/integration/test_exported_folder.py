@@ -31,7 +31,7 @@ SETTINGS = {
     "topic": {"temperature": 0.5, "abstain_below": 0.6},
     "sentiment": {"temperature": 2.0, "thresholds": [0.45], "abstain_below": 0.5},
     "tags": {"thresholds": [0.4, 0.6]},
-    "genre": {"abstain_below": 0.4},
+    "genre": {"abstain_below": 0.9, "abstain_by": "energy"},
 }
 # What a stranger lacks who has only onnxruntime, tokenizers and numpy.
 ABSENT = ("torch", "transformers", "datasets", "huggingface_hub", "onnx", "onnxscript", "openvino", "pyarrow", *OURS)

@@ -65,6 +65,10 @@ def test_an_unusable_task_name_is_refused_with_a_free_one(name: str) -> None:
         ([task(problem_type="multi_label_classification", thresholds=[0.5])], "multi_label_classification has 2"),
         ([task(problem_type="multi_label_classification", abstain_below=0.5)], "is for tasks of one label"),
         ([task(abstain_below=2.0)], "abstain_below is 2.0; it must be from 0 to 1"),
+        (
+            [task(problem_type="ordinal_regression", abstain_below=2.0, abstain_by="energy")],
+            "the energy is for single_label_classification, not ordinal_regression",
+        ),
         ([task(class_weights=[1.0])], r"class_weights is \[1.0\]; it must be 2 numbers"),
         ([task(class_weights=[1.0, -1.0])], "none negative"),
         (

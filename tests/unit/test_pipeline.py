@@ -97,6 +97,16 @@ def test_a_score_that_is_too_low_is_no_answer(least: float, label: str | None) -
     assert given == {"label": label, "score": pytest.approx(0.75)}
 
 
+@pytest.mark.parametrize(("least", "label"), [(2.6, "film"), (2.8, None)])
+def test_an_energy_that_is_too_low_is_no_answer_and_the_score_stays(least: float, label: str | None) -> None:
+    # log(4 + 2 + 9) = 2.708, though the score of the answer is 9 / 15 with any constant added to the logits
+    logits = torch.tensor([9.0, 4.0, 2.0]).log()
+
+    given = answer(logits, replace(TOPIC, abstain_below=least, abstain_by="energy"))
+
+    assert given == {"label": label, "score": pytest.approx(0.6)}
+
+
 def test_of_equally_probable_ranks_the_lowest_is_the_answer() -> None:
     assert answer(torch.tensor([0.0, -100.0]), GRADE)["label"] == "poor"
 

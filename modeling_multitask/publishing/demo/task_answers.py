@@ -125,6 +125,8 @@ def _silence(task: Any, above: TaskAnswer | None, options: Sequence[Option] = ()
     if above is not None and above.note:
         return _Silence(True, f"no answer: {above.name} has none")
     if options and options[0].label is not None:
+        if task.abstain_by == "energy":  # which the pipeline does not tell
+            return _Silence(True, f"no answer: the energy of its logits is below {task.abstain_below:.2f}")
         return _Silence(True, f"no answer: score {_tell_apart(options[0].score, task.abstain_below)}")
     asking = task.given.labels or []
     after = f"not {asking[0]}" if len(asking) == 1 else above.given[0].label if above else ""

@@ -88,6 +88,16 @@ def test_a_task_abstains_below_the_score_that_leaves_the_wanted_share(recipe: An
     assert config.tasks[0].abstain_below == pytest.approx(1 / (1 + np.exp(-3.0)), abs=1e-6)
 
 
+def test_a_task_abstains_below_the_energy_that_leaves_the_wanted_share(recipe: Any) -> None:
+    config = copy.deepcopy(CONFIG)
+    given = answers([4.0, 3.0, -9.0, 1.0], [0, 1, 0, 1])  # the third is surest of its answer, with the least energy
+
+    calibrate(recipe("tasks.0.abstain={coverage: 0.75, by: energy}", "calibrate=[]"), config, given)
+
+    assert config.tasks[0].abstain_by == "energy"
+    assert config.tasks[0].abstain_below == pytest.approx(np.log(1 + np.exp(1.0)), abs=1e-6)
+
+
 def test_a_precision_that_no_score_reaches_loses_nothing_of_the_run(recipe: Any) -> None:
     config = copy.deepcopy(CONFIG)
 
@@ -110,6 +120,8 @@ def test_a_task_that_abstains_has_no_label_in_its_answer(recipe: Any) -> None:
         ("tasks.0.abstain={precision: 0.9, coverage: 0.5}", r"tasks\[0\].abstain: give either a precision or a cover"),
         ("tasks.0.abstain={}", r"tasks\[0\].abstain: give either a precision or a coverage"),
         ("tasks.2.abstain={coverage: 0.5}", r"tasks\[2\].abstain: is for tasks of one label; this is regression"),
+        ("tasks.1.abstain={coverage: 0.5, by: energy}", r"tasks\[1\].abstain.by: the energy is for single_label"),
+        ("tasks.0.abstain={coverage: 0.5, by: enery}", r"tasks\[0\].abstain.by: should be 'score' or 'energy'"),
         ("calibrate=temperatur", r"calibrate\[0\]: should be 'temperature' or 'thresholds'; given: 'temperatur'; did"),
     ],
 )

@@ -89,7 +89,7 @@ def test_the_graph_gives_logits_decisions_and_the_embedding_of_each_row(model: M
     outputs = AnswerGraph(model)(**batch)
 
     expected = model(**batch)
-    parts = ("logits", "scores", "chosen", "asked")
+    parts = ("logits", "scores", "chosen", "asked", "confidence")
     assert list(outputs) == [
         "sentence_embedding",
         *(f"{task.name}.{part}" for task in model.config.tasks for part in parts),

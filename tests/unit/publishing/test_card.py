@@ -86,7 +86,7 @@ def test_thresholds_temperatures_and_abstention_are_said() -> None:
 
     assert "- tags: a label is given where its score is above its threshold: long 0.300, loud 0.600." in text
     assert "- liked: a label is given where its score is above its threshold: yes 0.400." in text
-    assert "- liked has no answer, only a score, where that score is below 0.700." in text
+    assert "- liked has no answer, only a score, where its score is below 0.700." in text
     assert "fitted on validation rows (topic 0.50, tags 2.00)." in text
 
 
@@ -298,7 +298,7 @@ def test_limits_come_from_the_report() -> None:
     assert "- Most frequent errors, the label and what was answered: " in text
     assert "- Worst on texts of " in text
     assert f"Expected calibration error: {task['calibration']['after']['ece']:.3f}." in text
-    assert "Answers that score below 0.700 are withheld: " in text
+    assert "Answers whose score is below 0.700 are withheld: " in text
     assert "or in another language than en, no" in text
     assert "the first 16 tokens" in text
 

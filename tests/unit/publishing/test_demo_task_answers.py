@@ -114,6 +114,12 @@ def test_a_score_just_below_the_limit_has_the_digits_that_show_it(ask: Ask) -> N
     assert answer.note == "no answer: score 0.8808 is below 0.8810"
 
 
+def test_of_an_answer_refused_by_its_energy_the_least_energy_is_told(ask: Ask) -> None:
+    answer = ask({**TOPIC, "abstain_below": 50.0, "abstain_by": "energy"}, topic=[0.0, 2.0])["topic"]
+
+    assert answer.note == "no answer: the energy of its logits is below 50.00"
+
+
 @pytest.mark.parametrize("task", [BROKEN, TAGS, PRICE])
 def test_a_question_that_is_not_asked_says_what_it_is_asked_of(ask: Ask, task: dict[str, Any]) -> None:
     answer = ask(TOPIC, {**task, "given": PHONE}, topic=[2.0, 0.0])[task["name"]]
