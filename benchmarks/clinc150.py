@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def figures(run: Run, rows: Dataset) -> dict[str, float]:
     """In-scope accuracy of both tasks, and recall of what is out of scope."""
-    answers = predict(run.model, rows["text"], tokenizer=run.tokenizer, batch_size=64)
+    answers = predict(run.model, rows["text"], tokenizer=run.tokenizer)
     right: dict[str, list[bool]] = {"intent": [], "domain": [], OUT_OF_SCOPE: []}
     for task in run.model.config.tasks:
         for answer, label in zip(answers, rows[task.name], strict=True):

@@ -18,7 +18,7 @@ import numpy as np
 from configuration import load_recipe
 from configuration.rows import build_dataset
 from modeling_multitask.evaluation.judged import judge
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.conditions import with_condition
 from modeling_multitask.training.metrics import decide_arrays
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         model, tokenizer = load(folder)
         domain, intent = model.config.tasks
         dependent = with_condition(intent, domain, rows["train"], GivenConfig("domain"))
-        judged = judge(model, rows["test"], tokenizer, batch_size=64)
+        judged = judge(model, rows["test"], tokenizer)
         ways = {"alone": [domain, intent], "together": [domain, dependent]}
         chosen = {
             name: {task: each.chosen for task, each in decide_arrays(judged.logits, tasks).items()}

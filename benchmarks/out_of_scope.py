@@ -28,7 +28,8 @@ from configuration import load_recipe
 from configuration.rows import build_dataset
 from configuration.run import train
 from modeling_multitask.inference import encode
-from modeling_multitask.inference.predict import load, run_batches
+from modeling_multitask.inference.loading import load
+from modeling_multitask.inference.text_encoder import TextEncoder
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "configuration" / "recipes" / "clinc150.yaml"
@@ -70,16 +71,14 @@ def judged(folder: str, rows: dict[str, Dataset]) -> list[dict[str, Any]]:
     ids, out = np.array([names.index(label) for label in task.labels or ()]), names.index(OUT_OF_SCOPE)
     truth = {split: np.array(rows[split]["intent"]) for split in ("validation", "test")}
     seen = np.flatnonzero(np.array(rows["train"]["intent"]) != out)
-    near = _unit(encode(model, rows["train"].select(seen)["text"], tokenizer=tokenizer, batch_size=64))
+    near = _unit(encode(model, rows["train"].select(seen)["text"], tokenizer=tokenizer))
     scores: dict[str, dict[str, np.ndarray]] = {"answer": {}, "score": {}, "energy": {}, "distance": {}}
     answers = {}
     for split in truth:
         texts = list(rows[split]["text"])
-        passed = run_batches(
-            model, tokenizer, texts, lambda output: zip(output.logits["intent"], output.embeddings, strict=True)
-        )
-        logits = torch.stack([each[0] for each in passed]).cpu().double() / task.temperature
-        embeddings = _unit(torch.stack([each[1] for each in passed]).cpu().numpy())
+        outputs = TextEncoder(model, tokenizer, dtype=model.dtype).run(texts)
+        logits = torch.from_numpy(outputs.logits["intent"]).double() / task.temperature
+        embeddings = _unit(outputs.embeddings)
         answers[split] = ids[logits.argmax(dim=-1).numpy()]
         scores["answer"][split] = np.ones(len(texts))
         scores["score"][split] = logits.softmax(dim=-1).amax(dim=-1).numpy()

@@ -13,7 +13,7 @@ from modeling_multitask import MultiTaskTrainer
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.parameter_groups import parameter_depths, parameter_groups
 from modeling_multitask.training.phases import Phase
-from modeling_multitask.training.sampling import row_lengths
+from modeling_multitask.training.tokens import row_lengths
 
 from .recipe import Recipe
 from .rows import labelled_rows
@@ -133,7 +133,7 @@ def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
     depths, top = parameter_depths(trainer.model)
     lowest = min((depths[name] for names in trained for name in names), default=top + 1)
     rows = trainer.train_dataset
-    longest = int(row_lengths(rows, None).max()) if isinstance(rows, Dataset) else trainer.model.config.max_length
+    longest = int(row_lengths(rows).max()) if isinstance(rows, Dataset) else trainer.model.config.max_length
     tokens = arguments.tokens_per_batch or arguments.train_batch_size * longest  # B·T
     width, heads = config.hidden_size, getattr(config, "num_attention_heads", 1)
     layer = tokens * width * (34 + 5 * heads * longest / width)

@@ -25,7 +25,7 @@ from datasets_builder import Source
 from datasets_builder.merging import Contradictions
 from datasets_builder.settings import Leaks
 from datasets_builder.sources import is_on_hub
-from modeling_multitask.configuration_multitask import Pooling
+from modeling_multitask.configuration_multitask import LongTexts, Pooling
 from modeling_multitask.evaluation.calibration import Method
 from modeling_multitask.tasks_multitask import Activation, Normalization, ProblemType, Refusal, task_name_problem
 from modeling_multitask.training.arguments import Balancing
@@ -282,6 +282,7 @@ class Recipe(_Words):
     pooling: Pooling | None = None
     normalize: bool | None = None
     max_length: Annotated[int, Field(ge=2)] | None = None
+    long_texts: LongTexts | None = None
     head: HeadRecipe | None = None
     tasks: list[TaskRecipe]
     data: DataRecipe

@@ -5,17 +5,21 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, IterableDataset
 from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.columns import TEXT, TEXT_PAIR
-from modeling_multitask import MultiTaskModel, TaskConfig
+from modeling_multitask import MultiTaskConfig, MultiTaskModel, TaskConfig
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.class_weights import BALANCED, with_resolved_weights
 from modeling_multitask.training.conditions import counted_rows, with_condition
 from modeling_multitask.training.growing import inherited_condition, inherited_tasks
 from modeling_multitask.training.sampling import Sampling
+from modeling_multitask.training.tokens import IS_LONG, row_tokens
 
 from .recipe import LabelColumnRecipe, Recipe, SourceRecipe, as_recipe_error
+
+logger = logging.get_logger(__name__)
 
 SHUFFLED_ROWS = 10_000  # rows that are streamed are drawn from so many at a time
 
@@ -69,16 +73,23 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
         )
 
 
-def tokenize(dataset: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> Rows:
-    """Adds the token ids of each text, or pair of texts, cut to the length."""
+def tokenize(dataset: Rows, tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig) -> Rows:
+    """Adds the token ids of each text, or pair of texts, and says how many texts are too long for the model."""
 
     def tokens(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        return tokenizer(rows[TEXT], rows.get(TEXT_PAIR), truncation=True, max_length=max_length)
+        return row_tokens(tokenizer, config, rows[TEXT], rows.get(TEXT_PAIR))
 
-    return {
-        name: rows.map(tokens, batched=True, **({"desc": "Tokenising"} if isinstance(rows, Dataset) else {}))
-        for name, rows in dataset.items()
-    }
+    tokenized: Rows = {}
+    for name, rows in dataset.items():
+        if not isinstance(rows, Dataset):
+            tokenized[name] = rows.map(tokens, batched=True)
+            continue
+        found = rows.map(tokens, batched=True, desc="Tokenising")
+        if IS_LONG in found.column_names:
+            _warn_of_long_texts(name, found, config)
+            found = found.remove_columns([IS_LONG])
+        tokenized[name] = found
+    return tokenized
 
 
 def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
@@ -132,6 +143,12 @@ def _with_what_waited(
         )
         for task, words in zip(conditional, recipe.tasks, strict=True)
     ]
+
+
+def _warn_of_long_texts(split: str, rows: Dataset, config: MultiTaskConfig) -> None:
+    if long := sum(rows[IS_LONG]):
+        what = {"truncate": "they are cut", "windows": "they are read in windows"}[config.long_texts]
+        logger.warning(f"{split}: {long:,} of {len(rows):,} texts have more than {config.max_length} tokens; {what}")
 
 
 def _sources(sources: list[SourceRecipe]) -> list[Source]:

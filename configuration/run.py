@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
 from peft import PeftModel
@@ -14,13 +13,14 @@ from transformers.utils import logging
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.evaluation.judged import Judged, row_texts
 from modeling_multitask.evaluation.report import CHOSEN_BY, make_report, write_report
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.sentence_transformers_multitask import read_embedding_settings
 from modeling_multitask.training.growing import grow
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.metrics import multi_task_metrics
 from modeling_multitask.training.progress import show_one_line_per_evaluation
+from modeling_multitask.training.tokens import row_lengths
 
 from .calibration import Answers, calibrate
 from .consistency import may_validate
@@ -124,8 +124,7 @@ def write_reports(recipe: Recipe, rows: Rows, answers: dict[str, Answers], tasks
     if split is None or not recipe.report:
         return
     logits, labels = answers[split]
-    lengths = np.array([len(ids) for ids in rows[split]["input_ids"]])
-    judged = Judged(tasks, row_texts(rows[split]), logits, labels, lengths)
+    judged = Judged(tasks, row_texts(rows[split]), logits, labels, row_lengths(rows[split]))
     folder = Path(recipe.output_dir)
     notes = [CHOSEN_BY] if split == "validation" else []
     try:
@@ -150,7 +149,7 @@ def prepare(recipe: Recipe) -> Prepared:
         arguments = build_arguments(recipe, validated=False)
     model = build_model(recipe, tasks, trained)
     with arguments.main_process_first(desc="tokenise"):
-        rows = tokenize(dataset, tokenizer, model.config.max_length)
+        rows = tokenize(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
         trainer = build_trainer(model, tokenizer, rows, arguments)
     return Prepared(trainer, tokenizer, rows, tasks)
@@ -227,7 +226,7 @@ def build_model(
     head = None if recipe.head is None else recipe.head.model_dump()
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
-            model = grow(trained, tasks, head=head, max_length=recipe.max_length)
+            model = grow(trained, tasks, head=head, max_length=recipe.max_length, long_texts=recipe.long_texts)
     else:
         with as_recipe_error(recipe, "backbone"):
             model = MultiTaskModel.from_backbone(
@@ -237,6 +236,7 @@ def build_model(
                 normalize=recipe.normalize,
                 head=head,
                 max_length=recipe.max_length,
+                long_texts=recipe.long_texts or "truncate",
             )
     if recipe.lora is None:
         return model

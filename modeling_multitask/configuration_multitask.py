@@ -9,6 +9,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from .tasks_multitask import HeadConfig, as_head, decided_together, parse_task, task_given_problem, task_list_problem
 
 Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
+LongTexts = Literal["truncate", "windows"]
 
 DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
 # These number positions from the padding id on, so that the first ones are never a token's.
@@ -26,6 +27,8 @@ class MultiTaskConfig(PreTrainedConfig):
         normalize: Whether the embedding is divided by its Euclidean norm, before the heads.
         head: The head of every task that brings none of its own.
         max_length: Number of tokens beyond which a text is cut; `None` becomes 512 or the encoder's limit.
+        long_texts: What becomes of a longer text: `truncate` leaves the rest out, `windows` reads it in pieces of that
+            length and takes the mean of their embeddings.
 
     Example:
         >>> from transformers import BertConfig
@@ -55,6 +58,7 @@ class MultiTaskConfig(PreTrainedConfig):
     normalize: bool = False
     head: Any = None
     max_length: int | None = None
+    long_texts: LongTexts = "truncate"
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.backbone_config = _as_backbone_config(self.backbone_config)

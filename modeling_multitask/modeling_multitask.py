@@ -22,6 +22,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from .configuration_multitask import MultiTaskConfig, first_position
 from .losses_multitask import IGNORE_INDEX, masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
+from .pooling_multitask import join_windows, pool
 from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
 from .tasks_multitask import HeadConfig, TaskConfig, nearest_hint
 
@@ -91,6 +92,7 @@ class MultiTaskModel(PreTrainedModel):
         normalize: bool | None = None,
         head: HeadConfig | dict[str, Any] | None = None,
         max_length: int | None = None,
+        long_texts: str = "truncate",
         **kwargs: Any,
     ) -> "MultiTaskModel":
         """A pretrained encoder with new heads, in float32 unless `dtype` says otherwise.
@@ -106,6 +108,7 @@ class MultiTaskModel(PreTrainedModel):
             normalize: Whether embeddings have length 1.
             head: Head of every task that brings none of its own.
             max_length: Number of tokens beyond which a text is cut.
+            long_texts: What becomes of a longer text: truncate or windows.
             kwargs: As for `AutoModel.from_pretrained`: `revision`, `token`, `dtype`, ..., and words of the
                 encoder's configuration, such as `hidden_dropout_prob=0.0`.
 
@@ -128,6 +131,7 @@ class MultiTaskModel(PreTrainedModel):
             normalize=bool(settings.normalize) if normalize is None else normalize,
             head=head,
             max_length=settings.max_length if max_length is None else max_length,
+            long_texts=long_texts,
             name_or_path=path,
         )
         model = cls(config)
@@ -138,13 +142,15 @@ class MultiTaskModel(PreTrainedModel):
         return model.to(model.backbone.dtype).eval()
 
     @can_return_tuple
-    def forward(
+    def forward(  # noqa: PLR0913, as encoders of transformers have it
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        embeddings: Tensor | None = None,
+        overflow_to_sample_mapping: Tensor | None = None,
         labels: dict[str, Tensor] | None = None,
         num_items_in_batch: dict[str, Tensor] | None = None,
         **kwargs: Any,
@@ -157,6 +163,9 @@ class MultiTaskModel(PreTrainedModel):
             token_type_ids: (B, T); passed on only to an encoder that has segments.
             position_ids: (B, T), likewise.
             inputs_embeds: (B, T, D), instead of `input_ids`.
+            embeddings: (B, D), what the model gave for these rows before; instead of tokens, and the encoder rests.
+            overflow_to_sample_mapping: (B,), the text that each row is a window of, as the tokenizer says with
+                `return_overflowing_tokens`; outputs then have one row for each text.
             labels: By task name: (B,) class ids, (B, C) zeros and ones for a multi-label task, (B,) numbers
                 for a regression. Missing: -100, NaN for a regression. A task may be left out altogether.
             num_items_in_batch: By task name, (), what its loss is divided by where this batch is only part of
@@ -164,17 +173,12 @@ class MultiTaskModel(PreTrainedModel):
             kwargs: `output_hidden_states` and the like; what the encoder does not know is ignored, since
                 `pipeline()` passes whatever the tokenizer returns.
         """
-        optional = {"token_type_ids": token_type_ids, "position_ids": position_ids, **kwargs}
-        encoded = self.backbone(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            inputs_embeds=inputs_embeds,
-            **{name: value for name, value in optional.items() if name in self._backbone_inputs and value is not None},
-        )
-        states = encoded.last_hidden_state  # (B, T, D)
-        embeddings = pool(states, attention_mask, self.config.pooling)  # (B, D)
-        if self.config.normalize:
-            embeddings = F.normalize(embeddings, dim=-1)
+        encoded = None
+        if embeddings is None:
+            inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "inputs_embeds": inputs_embeds}
+            optional = {"token_type_ids": token_type_ids, "position_ids": position_ids, **kwargs}
+            encoded = self._encode(inputs, optional)
+            embeddings = self._embed(encoded.last_hidden_state, attention_mask, overflow_to_sample_mapping)
         logits = self.heads(embeddings)
         loss, task_losses = None, None
         if labels is not None:
@@ -184,11 +188,20 @@ class MultiTaskModel(PreTrainedModel):
             loss=loss,
             logits=logits,
             embeddings=embeddings,
-            last_hidden_state=states,
             task_losses=task_losses,
-            hidden_states=encoded.get("hidden_states"),
-            attentions=encoded.get("attentions"),
+            **{name: encoded.get(name) for name in ("last_hidden_state", "hidden_states", "attentions") if encoded},
         )
+
+    def embed(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        overflow_to_sample_mapping: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """(B, D), the embeddings alone, as `forward` gives them for the same arguments; no head is asked."""
+        encoded = self._encode({"input_ids": input_ids, "attention_mask": attention_mask}, kwargs)
+        return self._embed(encoded.last_hidden_state, attention_mask, overflow_to_sample_mapping)
 
     def save_pretrained(self, save_directory: str | os.PathLike, is_main_process: bool = True, **kwargs: Any) -> None:
         """Saves weights, configuration and code, so that the folder loads without this package.
@@ -213,6 +226,21 @@ class MultiTaskModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, CumulativeLogits):
             initialization.zeros_(module.cuts)
+
+    def _encode(self, inputs: dict[str, Tensor | None], optional: dict[str, Any]) -> ModelOutput:
+        """The encoder's output; what it does not know of the optional inputs is left out."""
+        known = {name: value for name, value in optional.items() if name in self._backbone_inputs and value is not None}
+        return self.backbone(**inputs, **known)
+
+    def _embed(self, states: Tensor, attention_mask: Tensor | None, window_texts: Tensor | None) -> Tensor:
+        """(B, D) from token states (B, T, D)."""
+        normalize = self.config.normalize
+        embeddings = pool(states, attention_mask, self.config.pooling)
+        embeddings = F.normalize(embeddings, dim=-1) if normalize else embeddings
+        if window_texts is None:
+            return embeddings
+        tokens = states.new_full(states.shape[:1], states.shape[1]) if attention_mask is None else attention_mask.sum(1)
+        return join_windows(embeddings, window_texts, tokens, normalize=normalize)
 
     def _task_losses(
         self, logits: dict[str, Tensor], labels: dict[str, Tensor], divisors: dict[str, Tensor]
@@ -261,38 +289,6 @@ class CumulativeLogits(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, D) to (B, C - 1)."""
         return self.score(hidden) - torch.cat([self.cuts[:1], F.softplus(self.cuts[1:])]).cumsum(dim=0)
-
-
-def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
-    """One vector for each row from its token states, padding on either side left out.
-
-    Equal to sentence-transformers' `Pooling`; a row of padding alone gives zeros where that gives -inf.
-
-    Args:
-        states: (B, T, D).
-        attention_mask: (B, T), or `None` where every position is a token.
-        pooling: cls (the first token), mean, max, lasttoken, weightedmean (the i-th token weighs i) or
-            mean_sqrt_len (the sum over the square root of the number of tokens).
-
-    Returns:
-        (B, D), in the dtype of `states`; sums and counts are in float32 at least, since a bfloat16 sum of
-        257 ones is 256.
-    """
-    if attention_mask is None:
-        attention_mask = states.new_ones(states.shape[:2], dtype=torch.long)
-    if pooling in ("cls", "lasttoken"):
-        return _pick_token(states, attention_mask, last=pooling == "lasttoken")
-    present = attention_mask.bool().unsqueeze(-1)  # (B, T, 1)
-    if pooling == "max":
-        highest = states.masked_fill(~present, float("-inf")).amax(dim=1)  # (B, D)
-        return highest.masked_fill(~present.any(dim=1), 0.0)
-    accumulate = torch.promote_types(states.dtype, torch.float32)
-    weights = present.to(accumulate)
-    if pooling == "weightedmean":
-        weights = weights * weights.cumsum(dim=1)
-    total = (states * weights).sum(dim=1)  # (B, D)
-    count = weights.sum(dim=1).clamp(min=1e-9)  # (B, 1)
-    return (total / (count.sqrt() if pooling == "mean_sqrt_len" else count)).to(states.dtype)
 
 
 def resolve_model_path(model: str | os.PathLike) -> str:
@@ -364,14 +360,6 @@ def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequenti
         width = size
     output = CumulativeLogits if task.problem_type == "ordinal_regression" else nn.Linear
     return nn.Sequential(*layers, output(width, task.num_logits))
-
-
-def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor:
-    rows, tokens = (torch.arange(size, device=states.device) for size in states.shape[:2])  # len() would fix a trace's
-    # The rank of a token is its position, counted from the side it is looked for; padding ranks below all.
-    rank = (tokens if last else -tokens).where(attention_mask != 0, torch.iinfo(torch.long).min)  # (B, T)
-    picked = states[rows, rank.argmax(dim=1)]  # (B, D)
-    return picked * attention_mask.any(dim=1, keepdim=True)
 
 
 def _all_missing(logits: Tensor, task: TaskConfig) -> Tensor:

@@ -33,7 +33,7 @@ LOSSES = {
 }
 # What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
 RESERVED_TASK_NAMES = frozenset(
-    {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values"}
+    {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values", "is_last"}
     | {"input_ids", "attention_mask", "token_type_ids"}
 )
 METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these

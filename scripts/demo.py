@@ -13,7 +13,7 @@ from pathlib import Path
 
 from datasets_builder.extras import import_extra
 from modeling_multitask import MultiTaskPipeline
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.publishing.evidence import Evidence, read_evidence
 from scripts.arguments import positive

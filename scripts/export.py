@@ -12,7 +12,7 @@ from configuration.recorded import recorded_rows
 from configuration.report import Rows, check_data, rows_to_judge
 from datasets_builder import DataError
 from modeling_multitask import TaskConfig
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.publishing.exported import HeldOut, check_export, describe_export, write_export
 
 

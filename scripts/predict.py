@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datasets_builder import DataError
 from modeling_multitask.inference import predict
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.inference.tables import add_answers, check_answer_columns, check_ending, read_table, write_table
 from scripts.arguments import positive
 
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--text", default="text", help="the column that holds the text (%(default)s)")
     parser.add_argument("--text_pair", help="the column of the second text, for a model of pairs")
     parser.add_argument("--prefix", default="", help="put before the name of each added column")
-    parser.add_argument("--batch_size", type=positive, default=32, help="texts in one forward pass (%(default)s)")
+    parser.add_argument("--tokens_per_batch", type=positive, help="most tokens of a forward pass, padding included")
     parser.add_argument("--force", action="store_true", help="overwrite the output")
     arguments = parser.parse_args(argv)
     try:
@@ -45,7 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     check_answer_columns(table, model.config.tasks, arguments.prefix)
     columns = [[text or "" for text in table[name].to_pylist()] for name in names]
     texts = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-    answers = predict(model, texts, tokenizer=tokenizer, batch_size=arguments.batch_size, show_progress=True)
+    answers = predict(
+        model, texts, tokenizer=tokenizer, tokens_per_batch=arguments.tokens_per_batch, show_progress=True
+    )
     write_table(add_answers(table, answers, model.config.tasks, arguments.prefix), arguments.output)
     print(f"{len(texts)} rows answered in {arguments.output}")
 

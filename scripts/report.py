@@ -17,7 +17,7 @@ from modeling_multitask.evaluation.judged import judge
 from modeling_multitask.evaluation.label_issues import write_label_issues
 from modeling_multitask.evaluation.report import Report, make_report, write_report
 from modeling_multitask.evaluation.report_page import FILES
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.training.metrics import MAIN_METRIC
 from scripts.arguments import positive
 

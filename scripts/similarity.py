@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     given = given_texts(arguments, views)
     model, tokenizer = load_encoder(arguments.model)
     queries = arguments.nearest or []
-    embeddings = encode(model, [*given.sentences, *queries], tokenizer=tokenizer, show_progress=True)
+    embeddings = encode(model, [*given.sentences, *queries], tokenizer=tokenizer, dtype=model.dtype, show_progress=True)
     embeddings, wanted = np.split(embeddings, [len(given.sentences)])
     tables = {
         "pairs": lambda: add_cosines(given.table, embeddings),

@@ -49,6 +49,11 @@ def _fixed_seed() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _the_same_arithmetic_on_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modeling_multitask.inference.text_encoder.fast_dtype", lambda device: torch.float32)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Data sets that tests build must not be found again by the next run."""

@@ -13,7 +13,7 @@ import torch
 from torch.func import vmap
 
 from ..answers_multitask import NOT_ASKED, Decision
-from ..inference.predict import Text
+from ..inference.batches import Text
 from ..losses_multitask import labelled, masked_loss
 from ..tasks_multitask import TaskConfig
 from .calibration import plainly_judged

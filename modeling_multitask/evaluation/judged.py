@@ -13,7 +13,8 @@ from transformers import PreTrainedTokenizerBase
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
 from ..answers_multitask import Decision
-from ..inference.predict import Text, run_batches
+from ..inference.batches import Text
+from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..training.collator import MultiTaskCollator
@@ -58,7 +59,6 @@ def judge(
     tokenizer: PreTrainedTokenizerBase,
     *,
     sources: list[str] | None = None,
-    batch_size: int = 32,
     show_progress: bool = False,
 ) -> Judged:
     """Puts rows through a model.
@@ -68,29 +68,20 @@ def judge(
         rows: As `MultiTaskBuilder` gives them: the text, and a column for each task.
         tokenizer: The model's.
         sources: N names of the tables that the rows come from, if they are known.
-        batch_size: Rows in one forward pass.
         show_progress: Whether to show a bar.
     """
     texts = row_texts(rows)
     tasks = model.config.tasks
-    passed = run_batches(
-        model,
-        tokenizer,
-        texts,
-        lambda output: zip(*(output.logits[task.name].float().cpu().numpy() for task in tasks), strict=True),
-        batch_size=batch_size,
-        show_progress=show_progress,
-    )
-    logits = {task.name: np.stack([row[i] for row in passed]) for i, task in enumerate(tasks)}
+    # In the model's own precision: figures are not to depend on what a processor is fast in.
+    outputs = TextEncoder(model, tokenizer, dtype=model.dtype).run(texts, show_progress=show_progress)
     named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
     labels = MultiTaskCollator(tokenizer, model.config).labels_of(named)
-    ids = tokenizer(texts, truncation=True, max_length=model.config.max_length)["input_ids"]
     return Judged(
         tasks=tasks,
         texts=texts,
-        logits=logits,
+        logits=outputs.logits,
         labels={name: each.numpy() for name, each in labels.items()},
-        lengths=np.array([len(each) for each in ids]),
+        lengths=outputs.lengths,
         sources=sources or [],
     )
 

@@ -12,7 +12,7 @@ import torch
 
 from datasets_builder.extras import import_extra
 
-from ..inference.predict import Text
+from ..inference.batches import Text
 from ..inference.tables import write_table
 from ..losses_multitask import labelled
 from ..tasks_multitask import TaskConfig

@@ -95,7 +95,16 @@ def check_onnx() -> None:
 
 
 def plain(model: MultiTaskModel) -> MultiTaskModel:
-    """A copy on the CPU, in float32 and eval mode, with the attention whose graph is the simplest."""
+    """A copy on the CPU, in float32 and eval mode, with the attention whose graph is the simplest.
+
+    Raises:
+        ValueError: If the model reads long texts in windows.
+    """
+    if model.config.long_texts == "windows":
+        raise ValueError(
+            "the model reads long texts in windows, and a graph reads only the first; "
+            "export a model with long_texts: truncate"
+        )
     model = copy.deepcopy(model).cpu().float().eval()
     if model.backbone.config._attn_implementation != "eager":  # encoders that have no other do not like being asked
         model.set_attn_implementation("eager")

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from ..configuration_multitask import MultiTaskConfig
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..sentence_transformers_multitask import read_embedding_settings
-from .predict import load, to_accelerator
+from .loading import load, to_accelerator
 
 # A model needs a task; of an encoder only the embeddings are looked at.
 _NO_TASK = {"name": "none", "problem_type": "regression", "head": {"hidden_sizes": []}}

@@ -27,6 +27,7 @@ def limits(
         "unknown": unknown,
         "calibration": None if given is None else _calibration(unknown, given.split, evidence.calibration),
         "max_length": config.max_length,
+        "long_texts": config.long_texts,
         "languages": ", ".join(settings.language),
         "always_answers": not any(task.abstain_below for task in config.tasks),
     }

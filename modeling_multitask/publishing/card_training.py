@@ -49,6 +49,7 @@ ARGUMENTS = (
 )
 _SPLITS = ("train", "validation", "test")
 _GIB = 2**30
+_BEYOND = {"truncate": "", "windows": "; a longer one is read in windows"}
 
 
 def hub_datasets(recipe: dict[str, Any]) -> list[str]:
@@ -119,7 +120,7 @@ def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple
         *_began_from(recipe),
         ("encoder", kind),
         ("sentence embedding", f"{config.pooling} of the tokens{', normalised' if config.normalize else ''}"),
-        ("longest text", f"{config.max_length} tokens"),
+        ("longest text", f"{config.max_length} tokens{_BEYOND[config.long_texts]}"),
         ("heads", _head(config.head)),
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
@@ -171,7 +172,8 @@ def _config_text(config: MultiTaskConfig) -> str:
 
 def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raises a `ValueError` if texts become other tokens than by the tokenizer itself, which may do more in Python."""
-    difference = np.abs(form.encode(_TEXTS) - encode(model, _TEXTS, tokenizer=tokenizer)).max(axis=1)  # (N,)
+    expected = encode(model, _TEXTS, tokenizer=tokenizer, dtype=torch.float32)
+    difference = np.abs(form.encode(_TEXTS) - expected).max(axis=1)  # (N,)
     if not difference.max() <= TOLERANCE:
         text = _TEXTS[int(difference.argmax())]
         raise ValueError(

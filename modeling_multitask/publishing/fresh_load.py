@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..inference.predict import predict
 from ..modeling_multitask import MultiTaskModel
+from ..texts_multitask import tokenize
 
 TOLERANCE = 1e-4
 _SCRIPT = """
@@ -26,10 +27,11 @@ model = AutoModel.from_pretrained(folder, trust_remote_code=True).float().eval()
 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 found = []
 for text in texts:
-    inputs = tokenizer(text, truncation=True, max_length=model.config.max_length, return_tensors="pt")
-    given = model(**inputs)
+    cut = {"truncation": True, "max_length": model.config.max_length}
+    windows = tokenizer([text], **cut, return_overflowing_tokens=model.config.long_texts == "windows", padding=True)
+    given = model(**windows.convert_to_tensors("pt"))
     logits = {name: each[0].tolist() for name, each in given.logits.items()}
-    found.append({"logits": logits, "embedding": given.embeddings[0].tolist()})
+    found.append({"logits": logits, "embedding": given.embeddings[0].tolist(), "windows": len(windows["input_ids"])})
 answers = pipeline("multitask-classification", model=folder, trust_remote_code=True)(texts)
 try:
     from sentence_transformers import SentenceTransformer
@@ -79,11 +81,11 @@ def _own(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[
     found = []
     with torch.inference_mode():
         for text in texts:
-            inputs = tokenizer(text, truncation=True, max_length=model.config.max_length, return_tensors="pt")
+            inputs = tokenize(tokenizer, model.config, [text], padding=True, return_tensors="pt")
             given = model(**inputs.to(model.device))
             logits = {name: each[0].float().tolist() for name, each in given.logits.items()}
             found.append({"logits": logits, "embedding": given.embeddings[0].float().tolist()})
-    given_answers = predict(model, texts, tokenizer=tokenizer)
+    given_answers = predict(model, texts, tokenizer=tokenizer, dtype=model.dtype)
     return [{**each, "answers": answers} for each, answers in zip(found, given_answers, strict=True)]
 
 
@@ -92,7 +94,11 @@ def _difference(found: dict[str, Any], own: list[dict[str, Any]]) -> str | None:
         for name, logits in ours["logits"].items():
             if not _equal(theirs["logits"].get(name), logits):
                 return f"without this package the logits of {name!r} are others; save the model anew by save_folder"
-    embeddings = found["embeddings"] or [each["embedding"] for each in found["rows"]]
+    # SentenceTransformer reads one window of a text, and may not be there.
+    embeddings = [
+        theirs if theirs is not None and row["windows"] == 1 else row["embedding"]
+        for row, theirs in zip(found["rows"], found["embeddings"] or [None] * len(own), strict=True)
+    ]
     if not all(_equal(theirs, ours["embedding"]) for theirs, ours in zip(embeddings, own, strict=True)):
         return "without this package the embeddings are others; save the model anew by save_folder"
     if not all(_alike(theirs, ours["answers"]) for theirs, ours in zip(found["answers"], own, strict=True)):

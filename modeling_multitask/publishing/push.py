@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from datasets_builder.upload import CARD, Pushed, Target, look, patiently, push_folder
 
-from ..inference.predict import load
+from ..inference.loading import load
 from ..pipeline_multitask import MultiTaskPipeline
 from .adapter_card import make_adapter_card, make_base_card
 from .answers_plot import draw_answers

@@ -8,7 +8,7 @@ from datasets_builder.publish import CardSettings
 from datasets_builder.upload import Target
 
 from ..configuration_multitask import MultiTaskConfig
-from ..inference.predict import load
+from ..inference.loading import load
 from .evidence import Evidence, read_evidence
 from .fresh_load import fresh_load_problem
 from .inspection import file_problems, folder_problems

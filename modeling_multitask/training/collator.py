@@ -15,7 +15,9 @@ from transformers import PreTrainedTokenizerBase
 from ..configuration_multitask import MultiTaskConfig
 from ..losses_multitask import IGNORE_INDEX
 from ..tasks_multitask import TaskConfig, nearest_hint
+from ..texts_multitask import tokenize
 from .conditions import unasked_rows
+from .tokens import padded_rows
 
 
 @dataclass
@@ -55,16 +57,10 @@ class MultiTaskCollator:
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
-            return self.tokenizer(
-                [row["text"] for row in rows],
-                [row["text_pair"] for row in rows] if "text_pair" in rows[0] else None,
-                truncation=True,
-                max_length=self.config.max_length,
-                padding=True,
-                return_tensors="pt",
-            )
-        names = [name for name in self.tokenizer.model_input_names if name in rows[0]]
-        return self.tokenizer.pad([{name: row[name] for name in names} for row in rows], return_tensors="pt")
+            pairs = [row["text_pair"] for row in rows] if "text_pair" in rows[0] else None
+            texts = [row["text"] for row in rows]
+            return tokenize(self.tokenizer, self.config, texts, pairs, padding=True, return_tensors="pt")
+        return padded_rows(self.tokenizer, rows)
 
     def _labels(self, rows: list[dict[str, Any]], task: TaskConfig) -> Tensor:
         dtype = torch.float32 if task.problem_type == "regression" else torch.long

@@ -19,6 +19,7 @@ def grow(
     *,
     head: HeadConfig | dict[str, Any] | None = None,
     max_length: int | None = None,
+    long_texts: str | None = None,
 ) -> MultiTaskModel:
     """A model with these tasks and the trained one's encoder; tasks that it has already keep their heads.
 
@@ -28,6 +29,7 @@ def grow(
             type and number of labels; its labels' names may differ, so that they can be renamed.
         head: The head of every new task that brings none of its own; the trained model's if left out.
         max_length: The trained model's if left out.
+        long_texts: Likewise.
 
     Raises:
         ValueError: If a task of that name was trained with another problem type or number of labels.
@@ -42,7 +44,8 @@ def grow(
     together = decided_together(wanted)  # which have no thresholds
     wanted = [replace(task, thresholds=None) if task.name in together else task for task in wanted]
     config = trained.config.to_dict()
-    config |= {"tasks": wanted, "head": head or config["head"], "max_length": max_length or config["max_length"]}
+    wishes = {"head": head, "max_length": max_length, "long_texts": long_texts}
+    config |= {"tasks": wanted} | {name: wish or config[name] for name, wish in wishes.items()}
     config["backbone_config"] = copy.deepcopy(trained.config.backbone_config)
     config.pop("auto_map", None)
     model = type(trained)(type(trained.config)(**config)).to(trained.dtype)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pyarrow.compute as pc
 from datasets import Dataset
 from torch.utils.data import Sampler
-from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainerState
+from transformers import TrainerCallback, TrainerState
 
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
+from datasets_builder.columns import SOURCE
 
 from ..tasks_multitask import nearest_hint
 
@@ -107,29 +106,6 @@ def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
     if not groups:
         raise ValueError(f"sampling.task: no training row has a label for {name!r}")
     return [np.flatnonzero(values < 0), *groups]
-
-
-def row_lengths(rows: Any, tokenizer: PreTrainedTokenizerBase | None, max_length: int | None = None) -> np.ndarray:
-    """The tokens of each row; (N,).
-
-    Args:
-        rows: With `input_ids`, or a `text`.
-        tokenizer: For rows with a text.
-        max_length: Where the collator cuts a text; left out, the tokenizer's limit.
-
-    Raises:
-        ValueError: If rows with a text come without a tokenizer.
-    """
-    is_table = isinstance(rows, Dataset)
-    if "input_ids" in (rows.column_names if is_table else rows[0]):
-        if not is_table:
-            return np.array([len(row["input_ids"]) for row in rows])
-        return pc.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
-    if tokenizer is None:
-        raise ValueError("rows of similar length are wanted, but the rows have no input_ids, and there is no tokenizer")
-    names = [name for name in (TEXT, TEXT_PAIR) if name in (rows.column_names if is_table else rows[0])]
-    texts = [list(rows[name]) if is_table else [row[name] for row in rows] for name in names]
-    return np.array([len(tokens) for tokens in tokenizer(*texts, truncation=True, max_length=max_length)["input_ids"]])
 
 
 def quotas(parts: np.ndarray, draws: int) -> np.ndarray:

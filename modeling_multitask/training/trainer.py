@@ -28,7 +28,8 @@ from .loss_log import TaskLossLog
 from .metrics import flat_metrics
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
-from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups, row_lengths
+from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups
+from .tokens import row_lengths
 
 
 class MultiTaskTrainer(Trainer):
@@ -124,7 +125,7 @@ class MultiTaskTrainer(Trainer):
         if budget is None:
             return super().get_train_dataloader()
         processes = self.args.world_size
-        lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config.max_length)
+        lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config)
         sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=processes)
         self._follow_epochs(sampler)
         loader = DataLoader(
@@ -229,7 +230,7 @@ class MultiTaskTrainer(Trainer):
             self.args.sampler(),
             seed=self._data_seed,
             epochs=self._epochs(len(rows)),
-            lengths=row_lengths(rows, self.processing_class, self.model.config.max_length) if by_length else None,
+            lengths=row_lengths(rows, self.processing_class, self.model.config) if by_length else None,
             batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
         )
         self._follow_epochs(sampler)

@@ -18,7 +18,7 @@ from huggingface_hub import HfApi
 from transformers import BertTokenizer
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.publishing import save_folder
 from modeling_multitask.publishing.space import write_space
 from tests.browser import Visit, visit

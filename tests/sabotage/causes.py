@@ -7,6 +7,8 @@ CONFIG = "modeling_multitask/configuration_multitask.py"
 TASKS = "modeling_multitask/tasks_multitask.py"
 ANSWERS = "modeling_multitask/answers_multitask.py"
 LOSSES = "modeling_multitask/losses_multitask.py"
+POOLING = "modeling_multitask/pooling_multitask.py"
+TEXTS = "modeling_multitask/texts_multitask.py"
 PIPELINE = "modeling_multitask/pipeline_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
 TRAINER = "modeling_multitask/training/trainer.py"
@@ -405,13 +407,13 @@ CAUSES = [
     ),
     Cause(
         "P58 the tokenizer's limit decides",
-        *(PIPELINE, "truncation=True, max_length=self.model.config.max_length, ", ""),
+        *(TEXTS, "text_pairs, truncation=True, max_length=config.max_length, ", "text_pairs, "),
         *("tests/unit/test_pipeline.py", "cut_to_the_length"),
     ),
     Cause(
         "P59 CLS is the first position, padding or not",
         *(
-            MODEL,
+            POOLING,
             'return _pick_token(states, attention_mask, last=pooling == "lasttoken")',
             'return states[:, -1 if pooling == "lasttoken" else 0]',
         ),
@@ -454,12 +456,12 @@ CAUSES = [
     ),
     Cause(
         "P57 a pickle is read in the place of the weights",
-        *("modeling_multitask/inference/predict.py", "use_safetensors=True", "use_safetensors=None"),
+        *("modeling_multitask/inference/loading.py", "use_safetensors=True", "use_safetensors=None"),
         *("tests/unit/inference/test_strangers_folder.py", "pickle_in_the_place"),
     ),
     Cause(
         "P60 a bfloat16 mask is summed in bfloat16",
-        *(MODEL, "torch.promote_types(states.dtype, torch.float32)", "states.dtype"),
+        *(POOLING, "torch.promote_types(states.dtype, torch.float32)", "states.dtype"),
         *("tests/unit/test_pooling.py", "counted_in_float32"),
     ),
     Cause(

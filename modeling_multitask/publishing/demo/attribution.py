@@ -4,7 +4,8 @@ Taking away the words that they rank first lowers the probability of the intents
 (comprehensiveness at 10, 20 and 50 % of the words, DeYoung et al. 2020, arXiv:1911.03429); gradient times input has
 0.28, chance 0.23, and leaving out each word in turn, which takes a pass for each, 0.68.
 
-Shapes: T tokens, D width of the embeddings, S steps of the path.
+Shapes: W windows of the text (one, unless the model reads long texts in several), T tokens, D width of the embeddings,
+S steps of the path.
 """
 
 from collections.abc import Iterator
@@ -49,10 +50,19 @@ def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | Non
     """
     if not tokenizer.is_fast or not labels:
         return {name: [] for name in labels}
+    windows = model.config.long_texts == "windows"
     encoded = tokenizer(
-        text, truncation=True, max_length=model.config.max_length, return_offsets_mapping=True, return_tensors="pt"
+        [text],
+        truncation=True,
+        max_length=model.config.max_length,
+        return_overflowing_tokens=windows,
+        return_offsets_mapping=True,
+        padding=True,
+        return_tensors="pt",
     )
-    places, words = encoded.pop("offset_mapping")[0].tolist(), encoded.word_ids(0)
+    places = encoded.pop("offset_mapping").tolist()
+    encoded.pop("overflow_to_sample_mapping", None)
+    words = [encoded.word_ids(i) for i in range(len(places))]
     tasks = {task.name: task for task in model.config.tasks}
     targets = {name: _direction(tasks[name], label) for name, label in labels.items()}
     scores = _integrate(model, encoded.to(model.device), _fillers(tokenizer, words), targets)
@@ -70,43 +80,48 @@ def _direction(task: Any, label: str | None) -> Tensor:
     return torch.tensor([float(each == label) for each in task.labels])
 
 
-def _fillers(tokenizer: Any, words: list[int | None]) -> Tensor:
-    """(T,) the id that stands for each token where the path begins; -1 where the token itself stays."""
+def _fillers(tokenizer: Any, words: list[list[int | None]]) -> Tensor:
+    """(W, T) the id that stands for each token where the path begins; -1 where the token itself stays."""
     padding = tokenizer.pad_token_id or 0
-    return torch.tensor([-1 if word is None else padding for word in words])
+    return torch.tensor([[-1 if word is None else padding for word in window] for window in words])
 
 
 def _integrate(
     model: Any, encoded: dict[str, Tensor], fillers: Tensor, directions: dict[str, Tensor]
-) -> dict[str, list[float]]:
-    """The attribution of each token, by task."""
+) -> dict[str, list[list[float]]]:
+    """The attribution of each token of each window, by task."""
     inputs = dict(encoded)
     ids, embed = inputs.pop("input_ids"), model.get_input_embeddings()
     fillers = fillers.to(ids.device)
     with torch.no_grad():
-        text = embed(ids)  # (1, T, D)
-        start = embed(ids.where(fillers < 0, fillers.clamp(min=0)))  # (1, T, D)
-    totals = {name: torch.zeros_like(text[0]) for name in directions}
-    for shares in _shares(ids.shape[1], text):
-        path = (start + shares * (text - start)).requires_grad_()  # (S, T, D)
-        rows = {name: each.expand(len(path), -1) for name, each in inputs.items()}
-        logits = model(inputs_embeds=path, **rows).logits
+        text = embed(ids)  # (W, T, D)
+        start = embed(ids.where(fillers < 0, fillers.clamp(min=0)))  # (W, T, D)
+    totals = {name: torch.zeros_like(text) for name in directions}
+    for shares in _shares(ids.numel(), text):
+        path = (start + shares * (text - start)).requires_grad_()  # (S, W, T, D)
+        steps, windows = path.shape[:2]
+        rows = {name: each.repeat(steps, 1) for name, each in inputs.items()}
+        if windows > 1:  # each step is a text of its own
+            rows["overflow_to_sample_mapping"] = torch.arange(steps, device=ids.device).repeat_interleave(windows)
+        logits = model(inputs_embeds=path.flatten(0, 1), **rows).logits
         for name, direction in directions.items():
             explained = (logits[name] * direction.to(logits[name])).sum()
             totals[name] += torch.autograd.grad(explained, path, retain_graph=True)[0].sum(dim=0)
-    return {name: ((text - start)[0] * each / STEPS).sum(dim=-1).tolist() for name, each in totals.items()}
+    return {name: ((text - start) * each / STEPS).sum(dim=-1).tolist() for name, each in totals.items()}
 
 
 def _shares(tokens: int, like: Tensor) -> Iterator[Tensor]:
-    """How far along the path the steps are, in the middle of each; as many together as memory allows: (S, 1, 1)."""
+    """How far along the path the steps are, in the middle of each; as many together as memory allows: (S, 1, 1, 1)."""
     shares = (torch.arange(STEPS, device=like.device, dtype=like.dtype) + 0.5) / STEPS
-    return iter(shares.view(-1, 1, 1).split(max(1, _TOKENS_AT_ONCE // tokens)))
+    return iter(shares.view(-1, 1, 1, 1).split(max(1, _TOKENS_AT_ONCE // tokens)))
 
 
-def _sum_words(places: list[list[int]], words: list[int | None], scores: list[float]) -> list[Word]:
+def _sum_words(places: list[list[list[int]]], words: list[list[int | None]], scores: list[list[float]]) -> list[Word]:
+    """The words of all windows; a word that two of them share has the sum of both."""
     found: dict[int, Word] = {}
-    for (start, end), word, score in zip(places, words, scores, strict=True):
-        if word is not None:
-            before = found.get(word, Word(start, end, 0.0))
-            found[word] = Word(min(before.start, start), max(before.end, end), before.score + score)
+    for window in zip(places, words, scores, strict=True):
+        for (start, end), word, score in zip(*window, strict=True):
+            if word is not None:
+                before = found.get(word, Word(start, end, 0.0))
+                found[word] = Word(min(before.start, start), max(before.end, end), before.score + score)
     return list(found.values())

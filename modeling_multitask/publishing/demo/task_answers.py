@@ -75,14 +75,15 @@ class TextAnswers:
 def answer_text(classify: Pipeline, text: str) -> TextAnswers:
     """Every task's answer and all its scores, by the pipeline's own reading of one forward pass."""
     with torch.inference_mode():
-        outputs = classify.forward(classify.preprocess(text))
-        plain = classify.postprocess(outputs)
-        ranked = classify.postprocess(outputs, top_k=None)
+        windows = [classify.forward(each) for each in classify.preprocess(text)]
+        plain = classify.postprocess(windows, return_embedding=True)
+        ranked = classify.postprocess(windows, top_k=None)
+    embedding = torch.tensor(plain.pop("embedding"))
     answers: dict[str, TaskAnswer] = {}
     for task in classify.model.config.tasks:
         above = answers[task.given.task] if task.given else None
         answers[task.name] = task_answer(task, plain[task.name], ranked[task.name], above)
-    return TextAnswers(list(answers.values()), outputs["embedding"][0].float(), plain)
+    return TextAnswers(list(answers.values()), embedding, plain)
 
 
 def task_answer(task: Any, plain: Any, ranked: Any, above: TaskAnswer | None = None) -> TaskAnswer:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
-from modeling_multitask.inference.predict import load
+from modeling_multitask.inference.loading import load
 from modeling_multitask.publishing import save_folder
 
 

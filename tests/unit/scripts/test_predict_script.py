@@ -98,9 +98,9 @@ def test_answers_are_those_of_the_model_row_by_row(
     )
 
 
-def test_answers_do_not_depend_on_the_batch_size(tmp_path: Path, folder: str, table: Path) -> None:
-    main([folder, str(table), str(tmp_path / "one.jsonl"), "--batch_size", "1"])
-    main([folder, str(table), str(tmp_path / "all.jsonl"), "--batch_size", "8"])
+def test_answers_do_not_depend_on_the_size_of_batches(tmp_path: Path, folder: str, table: Path) -> None:
+    main([folder, str(table), str(tmp_path / "one.jsonl"), "--tokens_per_batch", "1"])
+    main([folder, str(table), str(tmp_path / "all.jsonl"), "--tokens_per_batch", "100"])
 
     one, together = ([row["rating"] for row in read(tmp_path / f"{name}.jsonl")] for name in ("one", "all"))
     assert one == pytest.approx(together, abs=1e-5)  # padding moves float32 sums by about 1e-7
@@ -300,10 +300,10 @@ def test_a_folder_that_holds_another_kind_of_model_is_an_error(
     assert "not a multi-task model (its config.json says model_type 'bert')" in capsys.readouterr().err
 
 
-def test_a_batch_size_below_1_is_an_error(
+def test_a_batch_of_no_tokens_is_an_error(
     tmp_path: Path, folder: str, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([folder, str(table), str(tmp_path / "answers.csv"), "--batch_size", "0"])
+        main([folder, str(table), str(tmp_path / "answers.csv"), "--tokens_per_batch", "0"])
 
-    assert "--batch_size: 0 is not a whole number of at least 1" in capsys.readouterr().err
+    assert "--tokens_per_batch: 0 is not a whole number of at least 1" in capsys.readouterr().err

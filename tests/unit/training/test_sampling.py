@@ -7,7 +7,6 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask.training import Sampling
 from modeling_multitask.training.sampling import (
@@ -18,7 +17,6 @@ from modeling_multitask.training.sampling import (
     group_by_length,
     quotas,
     row_groups,
-    row_lengths,
     shares,
     token_batches,
 )
@@ -389,47 +387,3 @@ def test_rows_that_do_not_say_what_a_strategy_asks_for_are_refused(
 def test_sampling_that_cannot_be_is_refused(words: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Sampling(**words)
-
-
-def test_a_text_is_as_long_as_its_tokens(tokenizer: PreTrainedTokenizerBase) -> None:
-    # Two more than words: the first and the last token of a sentence.
-    assert row_lengths(table(text=["good film", "bad"]), tokenizer).tolist() == [4, 3]
-
-
-def test_a_text_is_no_longer_than_the_collator_lets_it_be(tokenizer: PreTrainedTokenizerBase) -> None:
-    tokenizer.model_max_length = 8
-
-    assert row_lengths(table(text=["good " * 50, "bad"]), tokenizer, max_length=16).tolist() == [16, 3]
-
-
-def test_texts_in_a_list_have_the_same_lengths_as_in_a_table(tokenizer: PreTrainedTokenizerBase) -> None:
-    assert row_lengths([{"text": "good film"}, {"text": "bad"}], tokenizer).tolist() == [4, 3]
-
-
-def test_a_pair_is_as_long_as_both_its_texts(tokenizer: PreTrainedTokenizerBase) -> None:
-    rows = {"text": ["good film", "bad"], "text_pair": ["bad soup", ""]}
-
-    assert row_lengths(table(**rows), tokenizer).tolist() == [7, 4]  # three tokens besides the words
-
-
-def test_pairs_in_a_list_have_the_same_lengths_as_in_a_table(tokenizer: PreTrainedTokenizerBase) -> None:
-    assert row_lengths([{"text": "good film", "text_pair": "bad soup"}], tokenizer, max_length=6).tolist() == [6]
-
-
-def test_tokens_that_are_there_are_counted() -> None:
-    assert row_lengths(table(input_ids=[[1, 2, 3], [1]]), None).tolist() == [3, 1]
-
-
-def test_tokens_in_a_list_of_rows_are_counted() -> None:
-    assert row_lengths([{"input_ids": [1, 2, 3]}, {"input_ids": [1]}], None).tolist() == [3, 1]
-
-
-def test_the_lengths_of_a_shuffled_table_are_in_its_order() -> None:
-    rows = table(input_ids=[[1, 2, 3], [1], [1, 2]]).select([2, 0, 1])
-
-    assert row_lengths(rows, None).tolist() == [2, 3, 1]
-
-
-def test_lengths_without_tokens_and_without_a_tokenizer_are_refused() -> None:
-    with pytest.raises(ValueError, match="the rows have no input_ids, and there is no tokenizer"):
-        row_lengths(table(text=["good"]), None)

@@ -1,0 +1,105 @@
+"""The tokens of training rows: of a whole table at once, their number, and their padded batches.
+
+A row that is read in several windows has a list of lists of tokens, one for each window.
+
+Shapes: N rows of a table; B rows of a batch, W windows of these (B, unless long texts have several), T tokens.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from datasets_builder.columns import TEXT, TEXT_PAIR
+
+from ..configuration_multitask import MultiTaskConfig
+from ..texts_multitask import WINDOW_TEXTS, tokenize
+
+IS_LONG = "longer than the model reads at once"  # a column that no task can be called
+
+
+def row_tokens(
+    tokenizer: PreTrainedTokenizerBase,
+    config: MultiTaskConfig,
+    texts: Sequence[str],
+    text_pairs: Sequence[str] | None = None,
+) -> dict[str, list[Any]]:
+    """The columns that tokenised rows have: what the tokenizer gives, and whether the text is a long one.
+
+    Args:
+        tokenizer: The model's.
+        config: The model's; says how long a text may be, and what becomes of a longer one.
+        texts: N texts.
+        text_pairs: The second text of each, for a model of pairs.
+    """
+    encoded = tokenize(tokenizer, config, texts, text_pairs)
+    if config.long_texts == "truncate":
+        if not encoded.encodings:  # a tokenizer written in Python does not say what it has cut
+            return dict(encoded)
+        return {**encoded, IS_LONG: [bool(each.overflowing) for each in encoded.encodings]}
+    starts = np.flatnonzero(np.diff(encoded.pop(WINDOW_TEXTS), prepend=-1))
+    spans = list(zip(starts, [*starts[1:], None], strict=True))
+    rows = {name: [values[start:stop] for start, stop in spans] for name, values in encoded.items()}
+    return {**rows, IS_LONG: [len(windows) > 1 for windows in rows["input_ids"]]}
+
+
+def row_lengths(
+    rows: Any, tokenizer: PreTrainedTokenizerBase | None = None, config: MultiTaskConfig | None = None
+) -> np.ndarray:
+    """The tokens of each row, those of all its windows; (N,).
+
+    Args:
+        rows: With `input_ids`, or a `text`.
+        tokenizer: For rows with a text.
+        config: Likewise; the model's.
+
+    Raises:
+        ValueError: If rows with a text come without a tokenizer.
+    """
+    is_table = isinstance(rows, Dataset)
+    columns = rows.column_names if is_table else rows[0]
+    if "input_ids" in columns:
+        if is_table:
+            return _list_sizes(rows.with_format("arrow")[:]["input_ids"])
+        return np.array([sum(map(len, _windows(row))) for row in rows])
+    if tokenizer is None or config is None:
+        raise ValueError("rows of similar length are wanted, but the rows have no input_ids, and there is no tokenizer")
+    names = [name for name in (TEXT, TEXT_PAIR) if name in columns]
+    texts = [list(rows[name]) if is_table else [row[name] for row in rows] for name in names]
+    tokens = row_tokens(tokenizer, config, *texts)["input_ids"]
+    return np.array([sum(map(len, _windows({"input_ids": each}))) for each in tokens])
+
+
+def padded_rows(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Tensor]:
+    """The batch of tokenised rows, (W, T) by name; of windows also which row each is of, (W,)."""
+    names = [name for name in tokenizer.model_input_names if name in rows[0]]
+    windows = [_windows(row) for row in rows]
+    if not _has_windows(rows[0]["input_ids"]):
+        return tokenizer.pad([{name: row[name] for name in names} for row in rows], return_tensors="pt")
+    flat = {name: [window for row in rows for window in row[name]] for name in names}
+    numbers = torch.arange(len(rows)).repeat_interleave(torch.tensor([len(each) for each in windows]))
+    return {**tokenizer.pad(flat, return_tensors="pt"), WINDOW_TEXTS: numbers}
+
+
+def _windows(row: Mapping[str, Any]) -> list[list[int]]:
+    ids = row["input_ids"]
+    return ids if _has_windows(ids) else [ids]
+
+
+def _has_windows(ids: Sequence[Any]) -> bool:
+    return len(ids) > 0 and not isinstance(ids[0], int) and np.ndim(ids[0]) > 0
+
+
+def _list_sizes(column: pa.ChunkedArray) -> np.ndarray:
+    """How many numbers each list of a column holds, those in lists of its lists counted alike; (N,)."""
+    sizes = pc.list_value_length(column).to_numpy()
+    if not pa.types.is_nested(column.type.value_type):
+        return sizes
+    inner = pc.list_value_length(pc.list_flatten(column)).to_numpy()
+    return np.add.reduceat(inner, np.cumsum(sizes) - sizes)
