@@ -251,7 +251,7 @@ def test_a_part_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
         (
             "freeze=backbon",
             "freeze: 'backbon' names no part of a model; these are everything, backbone, embeddings, layers.K, "
-            "layers.A-B, heads, heads.TASK; did you mean 'backbone'?",
+            "layers.A-B, last_layers.N, heads, heads.TASK; did you mean 'backbone'?",
         ),
     ],
 )

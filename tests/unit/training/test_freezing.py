@@ -90,6 +90,13 @@ def test_a_range_of_layers_includes_both_ends() -> None:
     assert names == set().union(*(parameters_of(model, f"layers.{i}") for i in (1, 2, 3)))
 
 
+def test_the_last_layers_are_counted_from_the_top_of_any_encoder() -> None:
+    for family, layers in (("minilm", "layers.4-5"), ("bert", "layers.0-1")):
+        model = of_family(family)
+
+        assert parameters_of(model, "last_layers.2") == parameters_of(model, layers)
+
+
 def test_a_head_is_not_one_whose_name_merely_begins_alike() -> None:
     tasks = [{"name": name, "problem_type": "regression", "head": {"hidden_sizes": []}} for name in ("tone", "tone2")]
     model = MultiTaskModel(MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks))
@@ -107,6 +114,12 @@ def test_a_head_is_not_one_whose_name_merely_begins_alike() -> None:
         ("heads.topic", None),
         ("layers.5", None),
         ("layers.0-5", None),
+        ("last_layers.6", None),
+        ("last_layers.7", "'last_layers.7': there are no such layers; this encoder has the layers 0 to 5"),
+        (
+            "last_layers.0",
+            f"'last_layers.0' names no part of a model; these are {', '.join(PARTS)}; did you mean 'last_layers.N'?",
+        ),
         ("heads.topics", "'heads.topics': no such task; did you mean 'topic'?"),
         ("heads.", "'heads.': no such task"),
         ("layers.6", "'layers.6': there are no such layers; this encoder has the layers 0 to 5"),
