@@ -20,7 +20,7 @@ from .recipe import Recipe
 logger = logging.get_logger(__name__)
 
 # Words that may change when a run is resumed.
-_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "card"}
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "card", "prefix_cache"}
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:

@@ -207,6 +207,13 @@ class HideRecipe(_Words):
     seed: int | None = None
 
 
+class PrefixCacheRecipe(_Words):
+    """Where, and how much of, what leaves frozen layers is kept on disk; see `PrefixCaching`."""
+
+    folder: str | None = None
+    gigabytes: Annotated[float, Field(gt=0)] = 8.0
+
+
 class CardRecipe(_Words):
     """What only its owner can say of a data set or a model that is pushed; see `CardSettings`."""
 
@@ -296,6 +303,7 @@ class Recipe(_Words):
     phases: list[Annotated[PhaseRecipe, _buildable(parse_phase)]] | None = None
     lora: dict[str, Any] | None = None
     tokens_per_batch: Annotated[int, Field(ge=1)] | None = None
+    prefix_cache: bool | PrefixCacheRecipe = True
     training: TrainingRecipe = TrainingRecipe()
     seed: int = 0
     resume: bool = False

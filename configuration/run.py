@@ -263,7 +263,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
     settings.setdefault("save_strategy", settings["eval_strategy"] if evaluated else "epoch")
     settings.setdefault("logging_strategy", "epoch")
     settings.setdefault("load_best_model_at_end", evaluated and settings["save_strategy"] != "no")
-    rates = recipe.learning_rates
+    rates, cache = recipe.learning_rates, recipe.prefix_cache
     with as_recipe_error(recipe, "training"):
         return MultiTaskTrainingArguments(
             output_dir=f"{recipe.output_dir}/checkpoints",
@@ -275,6 +275,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
             balancing=recipe.balancing,
             conflict=recipe.conflict,
             tokens_per_batch=recipe.tokens_per_batch,
+            prefix_cache=cache if isinstance(cache, bool) else cache.model_dump(),
             **settings,
         )
 

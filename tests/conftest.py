@@ -56,21 +56,33 @@ def _the_same_arithmetic_on_every_processor(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Data sets that tests build must not be found again by the next run."""
+    """Data sets that tests build, and states of their frozen layers, must not be found again by the next run."""
     import datasets.config
+    from huggingface_hub import constants
 
     datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets")
+    constants.HF_HOME = str(tmp_path_factory.mktemp("huggingface"))
 
 
 @pytest.fixture(scope="session")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random BERT of two layers, width 32, and a tokenizer that knows `WORDS`."""
-    folder = tmp_path_factory.mktemp("backbone")
+    return save_backbone(tmp_path_factory.mktemp("backbone"))
+
+
+@pytest.fixture(scope="session")
+def deep_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `backbone`, with the twelve layers of BERT, for recipes that name layers by number."""
+    return save_backbone(tmp_path_factory.mktemp("deep_backbone"), num_hidden_layers=12)
+
+
+def save_backbone(folder: Path, **settings: int) -> Path:
+    """Writes a random BERT of width 32, and a tokenizer that knows `WORDS`, into the folder."""
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     (folder / "vocab.txt").write_text("\n".join(tokens))
     BertTokenizer(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
     torch.manual_seed(0)
-    BertModel(tiny_bert_config(vocab_size=len(tokens))).save_pretrained(folder)
+    BertModel(tiny_bert_config(vocab_size=len(tokens), **settings)).save_pretrained(folder)
     return folder
 
 

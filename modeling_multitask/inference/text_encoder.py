@@ -69,8 +69,7 @@ class TextEncoder:
         if dtype == "auto":
             dtype = fast_dtype(model.device) if model.dtype == torch.float32 else model.dtype
         self.model, self.tokenizer = model, tokenizer
-        default = TOKENS_ON_CPU if model.device.type == "cpu" else TOKENS_ON_ACCELERATOR
-        self.tokens_per_batch = default if tokens_per_batch is None else tokens_per_batch
+        self.tokens_per_batch = tokens_per_pass(model.device) if tokens_per_batch is None else tokens_per_batch
         is_ready = model.dtype == dtype and not model.training
         self._encoder = model if is_ready else copy.deepcopy(model).to(dtype).eval()
         # The heads are small, and read in full precision what comes out of the encoder.
@@ -126,6 +125,11 @@ class TextEncoder:
 
     def _on_device(self, embeddings: np.ndarray) -> Tensor:
         return torch.from_numpy(embeddings).to(self.model.device, self.model.dtype)
+
+
+def tokens_per_pass(device: torch.device) -> int:
+    """The tokens of a forward pass that suit a device."""
+    return TOKENS_ON_CPU if device.type == "cpu" else TOKENS_ON_ACCELERATOR
 
 
 def _advance(bar: tqdm, repeats: np.ndarray, done: np.ndarray) -> None:

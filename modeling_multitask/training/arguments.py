@@ -8,6 +8,7 @@ from transformers import TrainingArguments
 from ..tasks_multitask import nearest_hint
 from .metrics import LESS_IS_BETTER
 from .phases import Phase, parse_phase
+from .prefix_cache import PrefixCaching
 from .rates import LearningRates, parse_rates
 from .sampling import Sampling
 
@@ -34,6 +35,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
         tokens_per_batch: Makes batches of similar length with at most so many tokens, padding included, instead
             of `per_device_train_batch_size` rows.
         early_stopping_patience: Evaluations without a better `metric_for_best_model` after which training stops.
+        prefix_cache: Whether what leaves frozen layers is computed once for each text and kept on disk: true, false, or
+            a [`PrefixCaching`] or a dict of its fields.
     """
 
     learning_rates: Any = field(default=None, metadata={"help": "Rates by depth, in bands, or by pattern."})
@@ -45,6 +48,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     sampling: Any = field(default=None, metadata={"help": "strategy, temperature and task."})
     tokens_per_batch: int | None = field(default=None, metadata={"help": "Token budget of a batch."})
     early_stopping_patience: int | None = field(default=None, metadata={"help": "Evaluations without a better one."})
+    prefix_cache: Any = field(default=True, metadata={"help": "true, false, or folder and gigabytes."})
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
     greater_is_better: bool | None = field(default=None, metadata={"help": "By default false of a loss or an error."})
     lr_scheduler_kwargs: Any = field(default=None, metadata={"help": "The scheduler's own."})
@@ -70,6 +74,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         if self.mixed_precision == "fp16" and self.balancing in GRADIENT_BALANCING:
             raise ValueError(f"balancing: {self.balancing} does not go with fp16, whose loss is scaled; use bf16")
         self.schedule()
+        self.prefix_caching()
 
     def rates(self) -> LearningRates:
         """`learning_rates`, checked; `learning_rate` for all where they are left out.
@@ -113,6 +118,24 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         return self.sampling if isinstance(self.sampling, Sampling) else Sampling(**(self.sampling or {}))
 
+    def prefix_caching(self) -> PrefixCaching | None:
+        """`prefix_cache`, checked; `None` if nothing is to be kept.
+
+        Raises:
+            ValueError: If a word is unknown or cannot be.
+        """
+        if isinstance(self.prefix_cache, PrefixCaching):
+            return self.prefix_cache
+        if isinstance(self.prefix_cache, bool):
+            return PrefixCaching() if self.prefix_cache else None
+        try:
+            return PrefixCaching(**self.prefix_cache)
+        except TypeError:
+            names = ", ".join(PrefixCaching.__dataclass_fields__)
+            raise ValueError(
+                f"prefix_cache is {self.prefix_cache!r}; it must be true, false, or have the fields {names}"
+            ) from None
+
     def _check_choices(self) -> None:
         if self.balancing not in get_args(Balancing):
             allowed = get_args(Balancing)
@@ -139,5 +162,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
             self.learning_rates = asdict(self.learning_rates)
         if isinstance(self.sampling, Sampling):
             self.sampling = asdict(self.sampling)
+        if isinstance(self.prefix_cache, PrefixCaching):
+            self.prefix_cache = asdict(self.prefix_cache)
         if self.phases:
             self.phases = [asdict(phase) if isinstance(phase, Phase) else phase for phase in self.phases]

@@ -12,7 +12,9 @@ from torch import nn
 from ..modeling_multitask import MultiTaskModel
 from .rates import LearningRates
 
-_FIRST_NUMBER = re.compile(r"(?:^|\.)(\d+)(?:\.|$)")
+FIRST_NUMBER = re.compile(r"(?:^|\.)(\d+)(?:\.|$)")
+# Of MPNet; of DeBERTa, whose norm is that of its relative positions.
+SHARED_POSITIONS = re.compile(r"^encoder\.(relative_attention_bias|rel_embeddings|LayerNorm)\.")
 # What peft puts before, after and into the names of parameters.
 _WRAPPING = re.compile(r"^base_model\.model\.|(?<=\.)(?:base_layer|original_module|modules_to_save\.default)\.")
 
@@ -30,13 +32,14 @@ def layer_depths(backbone: nn.Module) -> dict[str, int]:
 
     A parameter's depth is that of the deepest numbered layer registered so far. That holds for every encoder
     family without naming any: a final norm or a pooler comes out at the top, where a rule of "no number, so
-    depth 0" would give it the smallest rate. Layers that ALBERT shares are one depth.
+    depth 0" would give it the smallest rate. Layers that ALBERT shares are one depth. The exception are relative
+    positions that all layers share: they are registered last, but the first layer depends on them already.
     """
     depths, deepest = {}, 0
     for name, _ in backbone.named_parameters():
-        if number := _FIRST_NUMBER.search(name):
+        if number := FIRST_NUMBER.search(name):
             deepest = max(deepest, int(number[1]) + 1)
-        depths[name] = deepest
+        depths[name] = 0 if SHARED_POSITIONS.search(name) else deepest
     return depths
 
 

@@ -80,7 +80,7 @@ def padded_rows(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, 
     """The batch of tokenised rows, (W, T) by name; of windows also which row each is of, (W,)."""
     names = [name for name in tokenizer.model_input_names if name in rows[0]]
     windows = [_windows(row) for row in rows]
-    if not _has_windows(rows[0]["input_ids"]):
+    if not has_windows(rows[0]["input_ids"]):
         return tokenizer.pad([{name: row[name] for name in names} for row in rows], return_tensors="pt")
     flat = {name: [window for row in rows for window in row[name]] for name in names}
     numbers = torch.arange(len(rows)).repeat_interleave(torch.tensor([len(each) for each in windows]))
@@ -89,10 +89,11 @@ def padded_rows(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, 
 
 def _windows(row: Mapping[str, Any]) -> list[list[int]]:
     ids = row["input_ids"]
-    return ids if _has_windows(ids) else [ids]
+    return ids if has_windows(ids) else [ids]
 
 
-def _has_windows(ids: Sequence[Any]) -> bool:
+def has_windows(ids: Sequence[Any]) -> bool:
+    """Whether these are lists of numbers, one for each window, and not numbers."""
     return len(ids) > 0 and not isinstance(ids[0], int) and np.ndim(ids[0]) > 0
 
 

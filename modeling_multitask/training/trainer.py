@@ -28,6 +28,8 @@ from .loss_log import TaskLossLog
 from .metrics import flat_metrics
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
+from .prefix_callback import PrefixCallback, make_prefix_cache
+from .prefix_rows import ORIGIN, STATES, PrefixRows, entering, first
 from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups
 from .tokens import row_lengths
 
@@ -62,6 +64,7 @@ class MultiTaskTrainer(Trainer):
     """
 
     args: MultiTaskTrainingArguments
+    data_collator: Any
     optimizer: torch.optim.Optimizer | None
     _signature_columns: list[str] | None
 
@@ -101,6 +104,9 @@ class MultiTaskTrainer(Trainer):
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
         for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
             self.add_callback(callback)
+        self.prefix_cache, tables = make_prefix_cache(self, args.prefix_caching())
+        if self.prefix_cache is not None:  # after the phases, which say what is frozen
+            self.add_callback(PrefixCallback(self.prefix_cache, self.phases, tables))
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
         """An optimizer over the groups of `parameter_groups`, and over what the balancing learns."""
@@ -128,10 +134,14 @@ class MultiTaskTrainer(Trainer):
         lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config)
         sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=processes)
         self._follow_epochs(sampler)
+        rows: Any = self._remove_unused_columns(self.train_dataset, description="training")
+        collate = self.data_collator
+        if self.prefix_cache is not None:
+            rows, collate = PrefixRows(rows, collate, self.prefix_cache), first
         loader = DataLoader(
-            self._remove_unused_columns(self.train_dataset, description="training"),
+            rows,
             batch_sampler=sampler,
-            collate_fn=self.data_collator,
+            collate_fn=collate,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
             persistent_workers=self.args.dataloader_persistent_workers,
@@ -182,10 +192,13 @@ class MultiTaskTrainer(Trainer):
         num_items_in_batch: dict[str, Tensor] | None = None,
     ) -> Any:
         """The task losses as the balancing combines them; frozen parts run in eval mode."""
+        arguments, entered = entering(inputs, self.prefix_cache)
         if not model.training:
-            return super().compute_loss(model, inputs, return_outputs, None)
+            with entered:
+                return super().compute_loss(model, arguments, return_outputs, None)
         put_frozen_in_eval_mode(model)
-        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
+        with entered:
+            outputs = model(**arguments, num_items_in_batch=num_items_in_batch)
         losses = {name: loss.mean() for name, loss in outputs["task_losses"].items()}
         self.task_losses.add(losses)
         tasks = self.model.config.tasks
@@ -215,6 +228,10 @@ class MultiTaskTrainer(Trainer):
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
 
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """As the Trainer's; none where the encoder does not run."""
+        return 0 if "embeddings" in inputs else super().floating_point_ops(inputs)
+
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """As transformers', but a card that is there already stays: people may have written into it."""
         if not (Path(self.args.output_dir) / "README.md").exists():
@@ -222,6 +239,7 @@ class MultiTaskTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         rows = self.train_dataset if train_dataset is None else train_dataset
+        rows = rows.rows if isinstance(rows, PrefixRows) else rows
         if self.args.train_sampling_strategy not in ("random", "group_by_length") or not hasattr(rows, "__len__"):
             return super()._get_train_sampler(train_dataset)
         by_length = self.args.train_sampling_strategy == "group_by_length"
@@ -266,10 +284,20 @@ class MultiTaskTrainer(Trainer):
         """What the tasks share and what trains."""
         return [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
 
+    def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
+        if self.prefix_cache is None or not isinstance(dataset, Dataset):
+            return super()._get_dataloader(dataset, *args, **kwargs)
+        collate = self.data_collator
+        try:
+            self.data_collator = first
+            return super()._get_dataloader(PrefixRows(dataset, collate, self.prefix_cache), *args, **kwargs)
+        finally:
+            self.data_collator = collate
+
     def _set_signature_columns_if_needed(self) -> None:
         if self._signature_columns:
             return
         super()._set_signature_columns_if_needed()
         # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
-        self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
+        self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels, STATES, ORIGIN]

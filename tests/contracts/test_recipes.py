@@ -17,10 +17,10 @@ def test_there_are_recipes() -> None:
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_takes_one_step_and_leaves_a_model(path: Path, backbone: Path, tmp_path: Path) -> None:
+def test_a_recipe_takes_one_step_and_leaves_a_model(path: Path, deep_backbone: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     recipe = load_recipe(
-        path, [f"backbone={backbone}", f"output_dir={output}", "training.max_steps=1", "max_length=32"]
+        path, [f"backbone={deep_backbone}", f"output_dir={output}", "training.max_steps=1", "max_length=32"]
     )
 
     run = train(recipe)
