@@ -70,14 +70,15 @@ def train_only(model: MultiTaskModel, names: set[str]) -> None:
         parameter.requires_grad_(name in names)
 
 
-def put_frozen_in_eval_mode(module: nn.Module) -> None:
-    """Switches off dropout wherever every parameter is frozen, so that what is frozen always gives the same."""
+def frozen_modules(module: nn.Module) -> list[nn.Module]:
+    """The modules within one all of whose parameters are frozen, with what lies within these, such as dropout.
+
+    They are to run in eval mode, so that what is frozen always gives the same.
+    """
     trainable = [parameter.requires_grad for parameter in module.parameters()]
     if trainable and not any(trainable):
-        module.eval()
-    else:
-        for child in module.children():
-            put_frozen_in_eval_mode(child)
+        return list(module.modules())
+    return [each for child in module.children() for each in frozen_modules(child)]
 
 
 def _holds(part: str, name: str, depth: int, top: int) -> bool:

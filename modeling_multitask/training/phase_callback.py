@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..modeling_multitask import MultiTaskModel
-from .freezing import train_only, trained_parameters
+from .freezing import frozen_modules, train_only, trained_parameters
 from .metrics import LESS_IS_BETTER
 from .phases import Phase, Reached, Stalled
 from .resuming import ResumingCallback
@@ -34,6 +35,8 @@ class PhaseCallback(ResumingCallback):
         self.metrics: dict[str, float] = {}
         self.best: float | None = None
         self.waited = 0
+        self.frozen_encoder: list[nn.Module] = []  # the modules that are to run in eval mode
+        self.frozen_heads: list[nn.Module] = []
         self._training = False
 
     @property
@@ -139,6 +142,8 @@ class PhaseCallback(ResumingCallback):
     def _freeze(self, model: MultiTaskModel) -> None:
         names = trained_parameters(model, self.current.train, self.current.freeze) & self.trainable
         train_only(model, names)
+        # Asked once for each phase and not for each step, which a frozen encoder makes short.
+        self.frozen_encoder, self.frozen_heads = frozen_modules(model.backbone), frozen_modules(model.heads)
         if not names:
             raise ValueError(f"training {self.current.describe()} leaves nothing to train; call evaluate() alone")
 

@@ -21,7 +21,6 @@ from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
-from .freezing import put_frozen_in_eval_mode
 from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
 from .label_counts import count_labels, label_parts
 from .loss_log import TaskLossLog
@@ -196,7 +195,9 @@ class MultiTaskTrainer(Trainer):
         if not model.training:
             with entered:
                 return super().compute_loss(model, arguments, return_outputs, None)
-        put_frozen_in_eval_mode(model)
+        encoder = () if "embeddings" in arguments else self.phases.frozen_encoder
+        for module in (*encoder, *self.phases.frozen_heads):
+            module.training = False
         with entered:
             outputs = model(**arguments, num_items_in_batch=num_items_in_batch)
         losses = {name: loss.mean() for name, loss in outputs["task_losses"].items()}

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from torch import nn
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_callback import TrainerState
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
-from modeling_multitask.training.freezing import put_frozen_in_eval_mode
+from modeling_multitask.training.freezing import frozen_modules
 from modeling_multitask.training.progress import describe_evaluation
 from tests.conftest import rows_with_gaps, tasks_of_each_type, tiny_bert_config
 from tests.properties import whole_gradient
@@ -185,13 +186,14 @@ def test_what_a_person_froze_stays_frozen(build: Any) -> None:
 
 
 def test_a_module_with_one_trainable_parameter_keeps_its_dropout(model: MultiTaskModel) -> None:
-    model.train().requires_grad_(False)
+    model.requires_grad_(False)
     model.heads.topic[0].bias.requires_grad_(True)
 
-    put_frozen_in_eval_mode(model)
+    frozen = frozen_modules(model)
 
-    assert not model.backbone.training
-    assert model.heads.topic.training
+    assert set(model.backbone.modules()) <= set(frozen)
+    assert model.heads.topic not in frozen
+    assert not set(frozen) & {each for each in model.heads.topic if isinstance(each, nn.Dropout)}
 
 
 def test_smoothing_by_the_trainers_own_argument_is_refused(build: Any) -> None:
