@@ -73,15 +73,16 @@ def judge(
     texts = row_texts(rows)
     tasks = model.config.tasks
     # In the model's own precision: figures are not to depend on what a processor is fast in.
-    outputs = TextEncoder(model, tokenizer, dtype=model.dtype).run(texts, show_progress=show_progress)
+    encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
+    embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
     named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
     labels = MultiTaskCollator(tokenizer, model.config).labels_of(named)
     return Judged(
         tasks=tasks,
         texts=texts,
-        logits=outputs.logits,
+        logits=encoder.logits(embeddings),
         labels={name: each.numpy() for name, each in labels.items()},
-        lengths=outputs.lengths,
+        lengths=lengths,
         sources=sources or [],
     )
 

@@ -29,12 +29,14 @@ class Block:
         tokens: By name, the W lists of `input_ids` and what else the tokenizer gives, without padding.
         window_texts: (W,), the text of the block that each is of.
         lengths: (W,), how many tokens each has.
+        cut: How many of the texts are longer than the model reads.
     """
 
     start: int
     tokens: dict[str, list[list[int]]]
     window_texts: np.ndarray
     lengths: np.ndarray
+    cut: int = 0
 
     @property
     def texts(self) -> int:
@@ -95,5 +97,6 @@ def _block(tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig, texts: S
     columns = [list(column) for column in zip(*chosen, strict=True)] if pairs else [list(chosen)]
     encoded = tokenize(tokenizer, config, *columns, return_attention_mask=False)
     window_texts = encoded.pop(WINDOW_TEXTS, range(len(chosen)))
+    is_cut = [bool(each.overflowing) for each in encoded.encodings or ()] if config.long_texts == "truncate" else []
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-    return Block(start, dict(encoded), np.array(window_texts), lengths)
+    return Block(start, dict(encoded), np.array(window_texts), lengths, sum(is_cut))

@@ -4,7 +4,7 @@ Shapes: N texts, D width of the encoder.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,9 +12,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..answers_multitask import answers
 from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import TaskConfig
 from .batches import Text
+from .graphs import GRAPHS, GraphEncoder
 from .loading import load
 from .text_encoder import ROWS_AT_ONCE, Outputs, TextEncoder
+
+Backend = Literal["torch", "onnx", "openvino"]
 
 
 def encode(
@@ -32,13 +36,15 @@ def encode(
         texts: The texts, in any order of length; or pairs of texts, each a tuple.
         tokenizer: The model's own if left out.
         show_progress: Whether to show a bar.
-        settings: `dtype` and `tokens_per_batch`, as for [`TextEncoder`].
+        settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
 
     Returns:
         (N, D), float32.
     """
-    model, tokenizer = _loaded(model, tokenizer)
-    return TextEncoder(model, tokenizer, **settings).encode(list(texts), show_progress=show_progress)[0]
+    encoder = text_encoder(model, tokenizer, **settings)
+    if isinstance(encoder, TextEncoder):
+        return encoder.encode(list(texts), show_progress=show_progress)[0]
+    return encoder.run(list(texts)).embeddings
 
 
 def predict(
@@ -47,9 +53,8 @@ def predict(
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     show_progress: bool = False,
-    dtype: torch.dtype | str = "auto",
-    tokens_per_batch: int | None = None,
-    **top_k: int | None,
+    top_k: int | Literal["answer"] | None = "answer",
+    **settings: Any,
 ) -> list[dict[str, Any]]:
     """Every task's answer to each text, as the pipeline gives them.
 
@@ -58,28 +63,65 @@ def predict(
         texts: The texts, in any order of length; or pairs of texts, each a tuple.
         tokenizer: The model's own if left out.
         show_progress: Whether to show a bar.
-        dtype: As for [`TextEncoder`].
-        tokens_per_batch: Likewise.
-        top_k: `top_k=n` or `top_k=None`, as for the pipeline.
+        top_k: As for the pipeline, that many labels of each task, `None` for all; left out, the answer alone.
+        settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
     """
-    model, tokenizer = _loaded(model, tokenizer)
-    encoder = TextEncoder(model, tokenizer, dtype=dtype, tokens_per_batch=tokens_per_batch)
-    return answers_of(encoder.run(list(texts), show_progress=show_progress), model, **top_k)
+    encoder = text_encoder(model, tokenizer, **settings)
+    outputs = encoder.run(list(texts), show_progress=show_progress)
+    return answers_of(outputs, encoder.tasks, **({} if top_k == "answer" else {"top_k": top_k}))
 
 
-def answers_of(outputs: Outputs, model: MultiTaskModel, **top_k: int | None) -> list[dict[str, Any]]:
-    """The labelled answers to all tasks, a dict by task name for each row."""
-    tasks, found = model.config.tasks, []
+def text_encoder(
+    model: MultiTaskModel | str,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    backend: Backend = "torch",
+    dtype: torch.dtype | str = "auto",
+    tokens_per_batch: int | None = None,
+) -> TextEncoder | GraphEncoder:
+    """A model that is ready for many texts.
+
+    Args:
+        model: A model, or where to load one from.
+        tokenizer: The model's own if left out.
+        backend: What runs it: torch, or a graph that `scripts.export` has written into the model's folder.
+        dtype: What the encoder computes in, by torch; see [`TextEncoder`].
+        tokens_per_batch: Most tokens of a forward pass by torch.
+
+    Raises:
+        ValueError: If there is no such backend, or it cannot do what is asked of it.
+        OSError: If there is no such model, or no graph of it.
+        ImportError: If the backend is not installed.
+    """
+    if backend == "torch":
+        if isinstance(model, str):
+            model, own = load(model)
+            tokenizer = own if tokenizer is None else tokenizer
+        elif tokenizer is None:
+            tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
+        return TextEncoder(model, tokenizer, dtype=dtype, tokens_per_batch=tokens_per_batch)
+    if backend not in GRAPHS:
+        raise ValueError(f"backend is {backend!r}; it must be torch, {' or '.join(GRAPHS)}")
+    if not isinstance(model, str):
+        raise ValueError(
+            f"backend is {backend!r}, whose graph lies in a folder; name the folder and not a loaded model"
+        )
+    if dtype != "auto" or tokens_per_batch is not None or tokenizer is not None:
+        raise ValueError(f"backend is {backend!r}: dtype, tokens_per_batch and tokenizer are the graph's own")
+    return GraphEncoder(model, backend)
+
+
+def answers_of(outputs: Outputs, tasks: list[TaskConfig], **top_k: int | None) -> list[dict[str, Any]]:
+    """The labelled answers to all tasks, a dict by task name for each row.
+
+    Args:
+        outputs: Of N texts.
+        tasks: The model's, in order.
+        top_k: As for `answers`.
+    """
+    found: list[dict[str, Any]] = []
     # A label that depends on another has a score for each pair of the two: of many rows, many gigabytes.
-    for start in range(0, len(outputs.lengths), ROWS_AT_ONCE):
+    for start in range(0, len(outputs.embeddings), ROWS_AT_ONCE):
         part = {name: torch.from_numpy(each[start : start + ROWS_AT_ONCE]) for name, each in outputs.logits.items()}
         found += answers(part, tasks, **top_k)
     return found
-
-
-def _loaded(
-    model: MultiTaskModel | str, tokenizer: PreTrainedTokenizerBase | None
-) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
-    if isinstance(model, str):
-        return load(model)
-    return model, AutoTokenizer.from_pretrained(model.name_or_path) if tokenizer is None else tokenizer

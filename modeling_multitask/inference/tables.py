@@ -1,7 +1,9 @@
 """Tables of texts: read with every cell as it stands, and written with the answers beside it."""
 
+import contextlib
 import csv
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +31,33 @@ def read_table(path: Path, *texts: str) -> pa.Table:
         if text not in table.column_names:
             columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
             raise DataError(f"{path}: no column {text!r}; its columns are {columns}{hint}")
-        if not _holds_text(table.schema.field(text).type):
-            raise DataError(f"{path}: the column {text!r} holds {table.schema.field(text).type}, not text")
+        check_holds_text(str(path), text, table.schema.field(text).type)
     return table
+
+
+def check_holds_text(table: str, column: str, kind: pa.DataType) -> None:
+    """Raises a `DataError` unless a column of a table holds texts, or nothing."""
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind  # as pandas writes a category
+    if not (is_text(values) or pa.types.is_null(values)):
+        raise DataError(f"{table}: the column {column!r} holds {kind}, not text")
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Writes CSV (a list as JSON), JSON lines or Parquet by the path's ending, whole or not at all."""
+    write_tables([table], path)
+
+
+def write_tables(tables: Iterable[pa.Table], path: Path) -> int:
+    """Writes tables one after the other as one, as `write_table` does; the number of their rows."""
     check_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     try:
-        _WRITERS[path.suffix.lower()](table, part)
+        rows = _WRITERS[path.suffix.lower()](tables, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+    return rows
 
 
 def check_ending(path: Path) -> None:
@@ -58,9 +72,9 @@ def answer_names(tasks: list[TaskConfig], prefix: str = "") -> list[str]:
     return [f"{prefix}{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
 
 
-def check_answer_columns(table: pa.Table, tasks: list[TaskConfig], prefix: str = "") -> None:
-    """Raises a `DataError` if the table has a column already that `add_answers` would add."""
-    if taken := [name for name in answer_names(tasks, prefix) if name in table.column_names]:
+def check_answer_columns(columns: Sequence[str], tasks: list[TaskConfig], prefix: str = "") -> None:
+    """Raises a `DataError` if a table has a column already that `add_answers` would add."""
+    if taken := [name for name in answer_names(tasks, prefix) if name in columns]:
         raise DataError(f"the input has a column {taken[0]!r} already; name the answers otherwise with --prefix")
 
 
@@ -98,12 +112,6 @@ def _read_jsonl(path: Path) -> pa.Table:
         raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
 
 
-def _holds_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):  # as pandas writes a category
-        kind = kind.value_type
-    return is_text(kind) or pa.types.is_null(kind)
-
-
 def _read_parquet(path: Path) -> pa.Table:
     try:
         return pq.read_table(path)
@@ -111,21 +119,42 @@ def _read_parquet(path: Path) -> pa.Table:
         raise DataError(f"{path}: not a Parquet file ({error})") from None
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
+def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
+    rows = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(table.column_names)
-        for row in table.to_pylist():
-            writer.writerow(
-                [json.dumps(cell, default=str) if isinstance(cell, list | dict) else cell for cell in row.values()]
-            )
+        for number, table in enumerate(tables):
+            if number == 0:
+                writer.writerow(table.column_names)
+            for row in table.to_pylist():
+                writer.writerow(map(_csv_cell, row.values()))
+            rows += len(table)
+    return rows
 
 
-def _write_jsonl(table: pa.Table, path: Path) -> None:
+def _csv_cell(cell: Any) -> Any:
+    return json.dumps(cell, default=str) if isinstance(cell, list | dict) else cell
+
+
+def _write_jsonl(tables: Iterable[pa.Table], path: Path) -> int:
+    rows = 0
     with path.open("w", encoding="utf-8") as file:
-        for row in table.to_pylist():
-            file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        for table in tables:
+            for row in table.to_pylist():
+                file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            rows += len(table)
+    return rows
+
+
+def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:
+    rows, writer = 0, None
+    with contextlib.ExitStack() as stack:
+        for table in tables:
+            writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema))
+            writer.write_table(table)
+            rows += len(table)
+    return rows
 
 
 _READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-_WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": pq.write_table}
+_WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}

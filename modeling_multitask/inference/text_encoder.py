@@ -7,6 +7,7 @@ classes of one task.
 """
 
 import copy
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..modeling_multitask import MultiTaskModel
 from ..pooling_multitask import join_windows
+from ..tasks_multitask import TaskConfig
 from .batches import Block, Text, batches_of, padded, tokenized_blocks
 from .loading import fast_dtype
 
@@ -34,12 +36,12 @@ class Outputs(NamedTuple):
     Args:
         embeddings: (N, D), float32.
         logits: By task name, (N, C), float32.
-        lengths: (N,) the tokens of each text, as the model reads it.
+        lengths: (N,) the tokens of each text, as the model reads it, where that is known.
     """
 
     embeddings: np.ndarray
     logits: dict[str, np.ndarray]
-    lengths: np.ndarray
+    lengths: np.ndarray | None = None
 
 
 class TextEncoder:
@@ -73,7 +75,21 @@ class TextEncoder:
         is_ready = model.dtype == dtype and not model.training
         self._encoder = model if is_ready else copy.deepcopy(model).to(dtype).eval()
         # The heads are small, and read in full precision what comes out of the encoder.
+        self.cut = 0  # texts so far that were longer than the model reads
         self._heads = copy.deepcopy(model.heads).eval() if model.training else model.heads
+
+    @property
+    def tasks(self) -> list[TaskConfig]:
+        """The model's tasks, in order."""
+        return self.model.config.tasks
+
+    def digest(self) -> str:
+        """A hash of all that answers depend on."""
+        digest = hashlib.blake2b(self.model.config.to_json_string(use_diff=False).encode(), digest_size=16)
+        digest.update(str(self._encoder.dtype).encode())
+        for parameter in self.model.state_dict().values():
+            digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
 
     def run(self, texts: Sequence[Text], *, show_progress: bool = False) -> Outputs:
         """The embeddings and every task's logits."""
@@ -90,6 +106,7 @@ class TextEncoder:
             for block in tokenized_blocks(self.tokenizer, self.model.config, unique):
                 there = slice(block.start, block.start + block.texts)
                 repeats = np.array([counts[text] for text in unique[there]])
+                self.cut += block.cut
                 embeddings[there] = self._embed(block, partial(_advance, bar, repeats))
                 lengths[there] = np.bincount(block.window_texts, weights=block.lengths)
         if len(unique) == len(texts):
@@ -103,7 +120,7 @@ class TextEncoder:
         parts = [embeddings[start : start + ROWS_AT_ONCE] for start in range(0, len(embeddings), ROWS_AT_ONCE)]
         with torch.inference_mode():
             found = [self._heads(self._on_device(part)) for part in parts or [embeddings]]
-        names = [task.name for task in self.model.config.tasks]
+        names = [task.name for task in self.tasks]
         return {name: np.concatenate([each[name].float().cpu().numpy() for each in found]) for name in names}
 
     def _embed(self, block: Block, report: Callable[[np.ndarray], Any]) -> np.ndarray:

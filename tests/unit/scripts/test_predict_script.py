@@ -205,9 +205,9 @@ def test_an_output_that_is_there_is_overwritten_if_forced(tmp_path: Path, folder
         ("texts.csv", "text\n", "a header, but no rows"),
         ("texts.csv", "review\na\n", "no column 'text'; its columns are 'review'"),
         ("texts.csv", "text,id\na\n", "line 2: 1 cells, but the header has 2"),
-        ("texts.txt", "text\na\n", "the ending '.txt' names no format; give one of .csv, .jsonl, .parquet"),
+        ("texts.txt", "text\na\n", "the ending '.txt' names no format; it must be one of .csv, .tsv, .jsonl"),
         ("texts.jsonl", "{text\n", "line 1: not JSON"),
-        ("texts.parquet", "hello", "not a Parquet file"),
+        ("texts.parquet", "hello", "not a whole Parquet file"),
     ],
 )
 def test_an_input_that_cannot_be_read_is_said_without_loading_the_model(
@@ -307,3 +307,11 @@ def test_a_batch_of_no_tokens_is_an_error(
         main([folder, str(table), str(tmp_path / "answers.csv"), "--tokens_per_batch", "0"])
 
     assert "--tokens_per_batch: 0 is not a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_texts_that_are_cut_are_counted(tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "texts.csv", [{"text": text} for text in ("good " * 14, "good " * 15, "bad " * 99)])
+
+    main([folder, str(path), str(tmp_path / "answers.csv")])
+
+    assert "2 texts have more than 16 tokens and were cut (long_texts: truncate)" in capsys.readouterr().out

@@ -1,0 +1,163 @@
+"""Tables of any size answered in shards, by one process or several, so that a run that breaks off loses little.
+
+A shard holds the answers to one chunk of the table. It is written whole or not at all, into a folder beside the output;
+a run that is started again computes only the shards that are not there. When all are, they are put together in order.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+from transformers.utils import logging
+
+from datasets_builder import DataError
+from datasets_builder.tables import Table
+
+from .graphs import GraphEncoder
+from .predict import answers_of
+from .tables import add_answers, check_holds_text, write_tables
+from .text_encoder import TextEncoder
+
+logger = logging.get_logger(__name__)
+
+_JOB = "job.json"
+_WAIT = 0.2  # seconds between two looks for the shards of others
+
+
+@dataclass(frozen=True)
+class Process:
+    """Which of how many processes this is."""
+
+    index: int = 0
+    count: int = 1
+
+
+class Input(NamedTuple):
+    """The tables to answer, one after the other.
+
+    Args:
+        tables: With the same columns.
+        texts: Their column of texts, or two of them for pairs.
+    """
+
+    tables: Sequence[Table]
+    texts: tuple[str, ...]
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """All columns, so many rows at a time.
+
+        Raises:
+            DataError: If a table cannot be read, or lacks a column of texts.
+        """
+        for table in self.tables:
+            table.check_columns(self.texts)
+            for chunk in table.read(table.columns):
+                for name in self.texts:
+                    check_holds_text(table.name, name, chunk.schema.field(name).type)
+                yield chunk
+
+
+def count_rows(given: Input) -> int:
+    """How many rows there are; reads all of them, so that what is wrong with a table is said before long work.
+
+    Raises:
+        DataError: If there is something wrong.
+    """
+    return sum(len(chunk) for chunk in given.chunks())
+
+
+def answer_table(
+    encoder: TextEncoder | GraphEncoder,
+    given: Input,
+    output: Path,
+    *,
+    prefix: str = "",
+    rows: int | None = None,
+    process: Process = Process(),
+) -> int:
+    """Writes the table with every task's answers; the number of its rows.
+
+    Args:
+        encoder: Answers.
+        given: What to answer.
+        output: A .csv, .jsonl or .parquet file.
+        prefix: Put before the names of the added columns.
+        rows: How many there are, if that is known; for the progress bar.
+        process: With several, each calls this; the first puts the shards together.
+
+    Raises:
+        DataError: If a table cannot be read.
+        OSError: If something cannot be written; the shards that are there stay.
+    """
+    parts = output.with_name(f"{output.name}.parts")
+    _begin(parts, _job(encoder, given, prefix), process)
+    shards: list[Path] = []
+    with tqdm(total=rows, unit=" rows", disable=process.index > 0) as bar:
+        for number, chunk in enumerate(given.chunks()):
+            shards.append(parts / f"{number:06d}.parquet")
+            if number % process.count == process.index and not shards[-1].is_file():
+                _write(_answered(encoder, chunk, given.texts, prefix), shards[-1])
+            bar.update(len(chunk))
+    if process.index > 0:
+        return 0
+    while not all(path.is_file() for path in shards):  # those of the other processes
+        time.sleep(_WAIT)
+    total = write_tables(_of_one_kind(shards), output)
+    shutil.rmtree(parts)
+    return total
+
+
+def _answered(encoder: TextEncoder | GraphEncoder, chunk: pa.Table, names: tuple[str, ...], prefix: str) -> pa.Table:
+    columns = [[text or "" for text in chunk[name].to_pylist()] for name in names]
+    texts: Any = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+    return add_answers(chunk, answers_of(encoder.run(texts), encoder.tasks), encoder.tasks, prefix)
+
+
+def _of_one_kind(shards: list[Path]) -> Iterator[pa.Table]:
+    """The shards in types that hold what all of them have: in one alone a column may be empty, or of whole numbers."""
+    try:
+        schema = pa.unify_schemas([pq.read_schema(path) for path in shards], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"a column mixes kinds of values ({error})") from None
+    return (pq.read_table(path).cast(schema) for path in shards)
+
+
+def _job(encoder: TextEncoder | GraphEncoder, given: Input, prefix: str) -> dict[str, Any]:
+    """What the shards depend on."""
+    tables = hashlib.sha256("".join(table.digest() for table in given.tables).encode()).hexdigest()
+    return {"model": encoder.digest(), "tables": tables, "texts": list(given.texts), "prefix": prefix}
+
+
+def _begin(parts: Path, job: dict[str, Any], process: Process) -> None:
+    """Makes the folder of shards, or goes on with those that are there; they must be of the same job."""
+    record = parts / _JOB
+    if process.index == 0:
+        before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
+        if before == job:
+            done = len(list(parts.glob("*.parquet")))
+            logger.warning(f"{parts} holds {done} shards of this job; only what is missing is computed")
+            return
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir(parents=True)
+        partial = record.with_suffix(".partial")
+        partial.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+        partial.replace(record)
+    while not (record.is_file() and json.loads(record.read_text(encoding="utf-8")) == job):
+        time.sleep(_WAIT)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    try:
+        pq.write_table(table, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""What runs a model: torch, or a graph that was exported."""
+
+from pathlib import Path
+
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.inference import encode, predict
+from modeling_multitask.publishing import save_folder
+from modeling_multitask.publishing.exported import write_export
+from tests.unit.inference.test_predict import TEXTS
+
+
+@pytest.fixture
+def folder(tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    save_folder(model, tokenizer, tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+@pytest.mark.slow  # an export takes many seconds
+@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+def test_a_graph_gives_the_answers_and_embeddings_of_the_model(
+    folder: str, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, backend: str
+) -> None:
+    write_export(model, tokenizer, Path(folder) / backend, backend)
+
+    given, embeddings = predict(folder, TEXTS, backend=backend), encode(folder, TEXTS, backend=backend)
+
+    expected = predict(folder, TEXTS)
+    assert embeddings == pytest.approx(encode(folder, TEXTS), abs=1e-4)
+    for one, other in zip(given, expected, strict=True):
+        assert one["topic"]["label"] == other["topic"]["label"]
+        assert one["rating"]["score"] == pytest.approx(other["rating"]["score"], abs=1e-4)
+    assert predict(folder, [], backend=backend) == []
+
+
+@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+def test_a_model_without_a_graph_says_how_to_write_one(folder: str, backend: str) -> None:
+    with pytest.raises(FileNotFoundError, match=rf"scripts.export {folder} {folder}/{backend} --format {backend}"):
+        predict(folder, TEXTS, backend=backend)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such folder, nor a model that the Hub gives"):
+        predict(str(tmp_path / "none"), TEXTS, backend="onnx")
+
+
+def test_a_backend_that_there_is_not_is_refused(folder: str) -> None:
+    with pytest.raises(ValueError, match="backend is 'jax'; it must be torch, onnx or openvino"):
+        predict(folder, TEXTS, backend="jax")
+
+
+def test_a_graph_is_named_by_its_folder(model: MultiTaskModel) -> None:
+    with pytest.raises(ValueError, match="whose graph lies in a folder; name the folder and not a loaded model"):
+        encode(model, TEXTS, backend="onnx")
+
+
+def test_a_graph_has_its_own_precision(folder: str) -> None:
+    with pytest.raises(ValueError, match="dtype, tokens_per_batch and tokenizer are the graph's own"):
+        encode(folder, TEXTS, backend="onnx", tokens_per_batch=100)

@@ -1,0 +1,165 @@
+"""Tables answered in shards: whatever breaks off, each row comes out once, in its place."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from datasets_builder import DataError, Source
+from datasets_builder.sources import open_tables
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.inference import predict
+from modeling_multitask.inference.shards import Input, Process, answer_table, count_rows
+from modeling_multitask.inference.text_encoder import TextEncoder
+from tests.conftest import WORDS
+
+ROWS, IN_SHARD = 23, 5
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("text_tables", "arrow_tables"):
+        monkeypatch.setattr(f"datasets_builder.{module}.CHUNK_ROWS", IN_SHARD)
+
+
+@pytest.fixture
+def encoder(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> TextEncoder:
+    return TextEncoder(model, tokenizer)
+
+
+def texts() -> list[str]:
+    return [f"the {WORDS[i % len(WORDS)]} was {WORDS[(i * 5 + 2) % len(WORDS)]}" for i in range(ROWS)]
+
+
+def table_of(path: Path, name: str = "texts.parquet") -> Input:
+    columns = {"id": list(range(ROWS)), "text": texts()}
+    if name.endswith(".csv"):
+        (path / name).write_text("id,text\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts())))
+    else:
+        pq.write_table(pa.table(columns), path / name)
+    return Input(open_tables(Source(str(path / name))), ("text",))
+
+
+class Breaking:
+    """An encoder that breaks off after so many shards, and counts them."""
+
+    def __init__(self, encoder: TextEncoder, after: int) -> None:
+        self.encoder, self.after, self.done = encoder, after, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.encoder, name)
+
+    def run(self, texts: Sequence[Any], **settings: Any) -> Any:
+        """As the encoder's."""
+        if self.done == self.after:
+            raise KeyboardInterrupt
+        self.done += 1
+        return self.encoder.run(texts, **settings)
+
+
+@pytest.mark.parametrize("name", ["texts.parquet", "texts.csv"])
+def test_rows_of_many_shards_come_out_once_and_in_order(tmp_path: Path, encoder: TextEncoder, name: str) -> None:
+    given = table_of(tmp_path, name)
+
+    count = answer_table(encoder, given, tmp_path / "answers.parquet")
+
+    found = pq.read_table(tmp_path / "answers.parquet")
+    expected = predict(encoder.model, texts(), tokenizer=encoder.tokenizer)
+    assert (count, count_rows(given)) == (ROWS, ROWS)
+    assert [int(i) for i in found["id"].to_pylist()] == list(range(ROWS))
+    assert found["topic"].to_pylist() == [each["topic"]["label"] for each in expected]
+    assert {path.name for path in tmp_path.iterdir()} == {name, "answers.parquet"}
+
+
+def test_a_run_that_broke_off_computes_only_what_is_missing(tmp_path: Path, encoder: TextEncoder) -> None:
+    answer_table(encoder, table_of(tmp_path), tmp_path / "whole.parquet")
+    with pytest.raises(KeyboardInterrupt):
+        answer_table(Breaking(encoder, after=2), table_of(tmp_path), tmp_path / "answers.parquet")
+    assert not (tmp_path / "answers.parquet").exists()
+
+    again = Breaking(encoder, after=99)
+    answer_table(again, table_of(tmp_path), tmp_path / "answers.parquet")
+
+    assert again.done == 3  # of five
+    assert pq.read_table(tmp_path / "answers.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
+
+
+@pytest.mark.parametrize("change", ["table", "model", "prefix"])
+def test_shards_of_another_job_are_not_taken_for_ones_own(
+    tmp_path: Path, encoder: TextEncoder, tokenizer: PreTrainedTokenizerBase, change: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        answer_table(Breaking(encoder, after=2), table_of(tmp_path), tmp_path / "answers.parquet")
+    given, settings = table_of(tmp_path), {}
+    if change == "table":
+        pq.write_table(pa.table({"id": [7], "text": ["bad"]}), tmp_path / "texts.parquet")
+        given = Input(open_tables(Source(str(tmp_path / "texts.parquet"))), ("text",))
+    elif change == "model":
+        encoder.model.heads.topic[-1].bias.data += 1
+    else:
+        settings = {"prefix": "my_"}
+
+    again = Breaking(encoder, after=99)
+    answer_table(again, given, tmp_path / "answers.parquet", **settings)
+
+    assert again.done == (1 if change == "table" else 5)
+
+
+def test_processes_share_the_shards(tmp_path: Path, encoder: TextEncoder) -> None:
+    answer_table(encoder, table_of(tmp_path), tmp_path / "whole.parquet")
+    output, encoders = tmp_path / "answers.parquet", [Breaking(encoder, after=99) for _ in range(2)]
+    given = [table_of(tmp_path) for _ in range(2)]
+    threads = [
+        threading.Thread(target=answer_table, args=(each, own, output), kwargs={"process": Process(i, 2)})
+        for i, (each, own) in enumerate(zip(encoders, given, strict=True))
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert [each.done for each in encoders] == [3, 2]
+    assert pq.read_table(output).equals(pq.read_table(tmp_path / "whole.parquet"))
+
+
+def test_a_column_that_is_empty_in_one_shard_has_the_type_of_the_others(tmp_path: Path, encoder: TextEncoder) -> None:
+    notes = [None] * IN_SHARD + ["x"] * IN_SHARD + [None] * 3
+    lines = [f'{{"text": "bad", "note": {"null" if note is None else chr(34) + note + chr(34)}}}\n' for note in notes]
+    (tmp_path / "texts.jsonl").write_text("".join(lines))
+
+    answer_table(encoder, Input(open_tables(Source(str(tmp_path / "texts.jsonl"))), ("text",)), tmp_path / "a.parquet")
+
+    assert pq.read_table(tmp_path / "a.parquet")["note"].to_pylist() == notes
+
+
+def test_a_folder_of_tables_is_answered_as_one(tmp_path: Path, encoder: TextEncoder) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for i in range(2):
+        pq.write_table(pa.table({"text": texts()[i::2]}), folder / f"{i}.parquet")
+
+    answer_table(encoder, Input(open_tables(Source(str(folder))), ("text",)), tmp_path / "answers.parquet")
+
+    assert pq.read_table(tmp_path / "answers.parquet")["text"].to_pylist() == [*texts()[::2], *texts()[1::2]]
+
+
+def test_what_is_wrong_with_the_last_row_is_said_before_the_first_is_answered(tmp_path: Path) -> None:
+    given = table_of(tmp_path, "texts.csv")
+    with (tmp_path / "texts.csv").open("a") as file:
+        file.write("short\n")
+
+    with pytest.raises(DataError, match="line 25: 1 cells, but the header has 2"):
+        count_rows(given)
+
+
+def test_a_column_without_texts_is_refused(tmp_path: Path) -> None:
+    table_of(tmp_path)
+
+    with pytest.raises(DataError, match="the column 'id' holds int64, not text"):
+        count_rows(Input(open_tables(Source(str(tmp_path / "texts.parquet"))), ("id",)))
