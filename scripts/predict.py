@@ -15,6 +15,7 @@ from datasets_builder.sources import open_tables
 from modeling_multitask.inference.predict import text_encoder
 from modeling_multitask.inference.shards import Input, Process, answer_table, count_rows
 from modeling_multitask.inference.tables import check_answer_columns, check_ending
+from modeling_multitask.inference.text_encoder import TextEncoder
 from scripts.arguments import positive
 
 
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     state = PartialState()
     process = Process(state.process_index, state.num_processes)
     answer_table(encoder, given, arguments.output, prefix=arguments.prefix, rows=rows, process=process)
-    if getattr(encoder, "cut", 0):
+    if isinstance(encoder, TextEncoder) and encoder.cut:
         length = encoder.model.config.max_length
         print(f"{encoder.cut} texts have more than {length} tokens and were cut (long_texts: truncate)")
     if state.is_main_process:
