@@ -1,0 +1,81 @@
+"""Times kinds of work beside what people use instead, and draws how many times as fast ours is.
+
+python -m benchmarks.run [NAME ...] [--pairs 5] [--threads N]
+
+Writes `benchmarks/results/NAME.json` for each, with a row for each work and machine, and prints them all as one table;
+`benchmarks/results/speed.png` is the picture of all that lie there.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from matplotlib import pyplot
+
+from benchmarks.speed import encode, gpu, large, share, start, tasks, training
+from benchmarks.speed.measuring import PAIRS, RESULTS, Row, write
+
+WORKS: dict[str, Callable[[int], list[Row]]] = {
+    "encode": encode.measure,
+    "answers": tasks.measure,
+    **{name: partial(training.measure, name) for name in training.WORKS},
+    "start": start.measure,
+    "share": share.measure,
+    "large": large.measure,
+    "gpu": gpu.measure,
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures, writes, prints and draws."""
+    parser = argparse.ArgumentParser(prog="benchmarks.run")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(WORKS)}; all if left out")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="turns of each (%(default)s)")
+    parser.add_argument("--threads", type=int, help="of torch")
+    arguments = parser.parse_args(argv)
+    if unknown := [name for name in arguments.names if name not in WORKS]:
+        parser.error(f"no such benchmark: {unknown[0]}; there are {', '.join(WORKS)}")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    for name in arguments.names or WORKS:
+        rows = WORKS[name](arguments.pairs)
+        write(name, rows)
+        print(*map(_line, rows), sep="\n", flush=True)
+    draw()
+
+
+def _line(row: Row) -> str:
+    met = {True: "met", False: "missed", None: ""}[row.met]
+    ratio = f"{row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
+    return " | ".join([row.work, row.against, ratio, row.goal, met, json.dumps(row.same)])
+
+
+def draw() -> None:
+    """The rows that have a goal of so many times, on a logarithmic scale, each with its goal."""
+    rows = [row for path in sorted(RESULTS.glob("*.json")) for row in json.loads(path.read_text()).get("rows", [])]
+    shown = [row for row in rows if row.get("goal", "").startswith(">=") and float(row["goal"][2:]) > 1]
+    if not shown:
+        return
+    figure, axis = pyplot.subplots(figsize=(9, 0.7 + 0.55 * len(shown)), layout="constrained")
+    places = range(len(shown))[::-1]
+    ratios = [row["ratio"] for row in shown]
+    spread = [[row["ratio"] - row["low"] for row in shown], [row["high"] - row["ratio"] for row in shown]]
+    colours = ["#2a7f62" if row["met"] else "#c26a2d" for row in shown]
+    axis.barh(places, ratios, xerr=spread, color=colours, height=0.55, ecolor="#555555", capsize=2)
+    for place, row in zip(places, shown, strict=True):
+        goal = float(row["goal"][2:])
+        axis.plot([goal, goal], [place - 0.38, place + 0.38], color="black", linewidth=1.5)
+        axis.text(row["high"] * 1.06, place, f"{row['ratio']:.1f} ×", va="center", fontsize=9)
+    axis.set_yticks(places, [f"{row['work']}\n{row['machine']}" for row in shown], fontsize=7.5)
+    axis.set_xscale("log")
+    axis.set_xlim(0.8, max(row["high"] for row in shown) * 2)
+    axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+    axis.set_xlabel("times as fast as what it is beside; the line is what was wanted")
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "speed.png", dpi=120)
+
+
+if __name__ == "__main__":
+    main()

