@@ -54,7 +54,8 @@ def _line(row: Row) -> str:
 
 def draw() -> None:
     """The rows that have a goal of so many times, on a logarithmic scale, each with its goal."""
-    rows = [row for path in sorted(RESULTS.glob("*.json")) for row in json.loads(path.read_text()).get("rows", [])]
+    paths = [RESULTS / f"{name}.json" for name in WORKS]
+    rows = [row for path in paths if path.is_file() for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
     shown = [row for row in rows if row.get("goal", "").startswith(">=") and float(row["goal"][2:]) > 1]
     if not shown:
         return

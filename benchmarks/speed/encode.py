@@ -15,7 +15,7 @@ def measure(pairs: int) -> list[Row]:
     """In float32, and in bfloat16 where the processor has units for it."""
     texts = sentences()
     other = SentenceTransformer(resolve_model_path(MINILM), device="cpu")
-    model, tokenizer = minilm([{"name": "score", "problem_type": "regression"}])
+    model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])
     expected = other.encode(texts)
     rows = []
     for dtype in (torch.float32, torch.bfloat16) if has_bf16() else (torch.float32,):

@@ -29,7 +29,7 @@ def _encoding(pairs: int) -> list[Row]:
     texts = sentences(TEXTS)
     settings = {"dtype": torch.bfloat16}
     other = SentenceTransformer(resolve_model_path(MINILM), device="cuda", model_kwargs=settings)
-    model, tokenizer = minilm([{"name": "score", "problem_type": "regression"}])
+    model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])
     encoder = TextEncoder(model.to("cuda"), tokenizer)
     found, lengths = encoder.encode(texts)
     same = {"mean cosine": float(cosines(found, other.encode(texts)).mean())}
@@ -57,7 +57,7 @@ def _fine_tuning(pairs: int) -> list[Row]:
                 seconds[side].append(training.run(make, seed, [], epochs=2, bf16=True)["later"])
     row = compared("an epoch of full fine-tuning on a GPU", "Trainer with bf16", seconds["theirs"], seconds["ours"])
     texts = sentences()
-    model, tokenizer = minilm([{"name": "score", "problem_type": "regression"}])
+    model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])
     lengths = TextEncoder(model.to("cuda"), tokenizer).encode(texts)[1]
     trained = 0.7 * statistics.median(1 / each for each in seconds["ours"])  # of the rows; forward and twice backward
     row.notes = {

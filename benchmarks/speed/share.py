@@ -16,7 +16,7 @@ def measure(pairs: int) -> list[Row]:
     """In bfloat16 where the processor has units for it, else in float32."""
     dtype = torch.bfloat16 if has_bf16() else torch.float32
     texts = sentences()
-    model, tokenizer = minilm([{"name": "score", "problem_type": "regression"}])
+    model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])
     encoder = TextEncoder(model, tokenizer, dtype=dtype)
     lengths = encoder.encode(texts)[1]
     needed = operations(model, lengths)

@@ -87,7 +87,8 @@ def make_prefix_cache(trainer: Trainer, caching: PrefixCaching | None) -> tuple[
     It cannot be where the model is spread over processes or compiled, where rows are streamed, or where somebody else's
     collator makes batches.
     """
-    judged = trainer.eval_dataset.values() if isinstance(trainer.eval_dataset, dict) else [trainer.eval_dataset]
+    judged = trainer.eval_dataset if trainer.args.eval_strategy != "no" else None
+    judged = list(judged.values()) if isinstance(judged, dict) else [judged]
     tables = [rows for rows in (trainer.train_dataset, *judged) if isinstance(rows, Dataset)]
     spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or trainer.args.n_gpu > 1
     collator = trainer.data_collator

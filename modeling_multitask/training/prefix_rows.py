@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate.utils import send_to_device
 from datasets import Dataset
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import get_worker_info
 
@@ -85,6 +85,25 @@ class PrefixRows(TorchDataset):
             labels = self.collate.labels_of(list(self.rows.select_columns(names)) if names else [{}] * len(self.rows))
             self._embedded = store, torch.cat([store.states(key) for key in keys]), labels
         return self._embedded[1], self._embedded[2]
+
+
+class HeadsAlone(nn.Module):
+    """A model whose encoder rests, with its heads alone to walk through.
+
+    The Trainer walks through all modules and parameters several times at every step, which takes longer than the heads.
+
+    Args:
+        model: The model, which peft may have wrapped.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.heads = model.heads
+        self._whole = (model,)  # no module of this one
+
+    def forward(self, **inputs: Any) -> Any:
+        """As the model's."""
+        return self._whole[0](**inputs)
 
 
 def entering(batch: dict[str, Any], cache: PrefixCache | None) -> tuple[dict[str, Any], AbstractContextManager[None]]:

@@ -28,7 +28,7 @@ from .metrics import flat_metrics
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix_callback import PrefixCallback, make_prefix_cache
-from .prefix_rows import ORIGIN, STATES, PrefixRows, entering, first
+from .prefix_rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
 from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups
 from .tokens import row_lengths
 
@@ -174,7 +174,7 @@ class MultiTaskTrainer(Trainer):
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """As the Trainer's; at the end of an optimizer step the tasks' gradients are compared or combined."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
+        loss = super().training_step(self._awake(model), inputs, num_items_in_batch)
         if self.task_gradients and self.accelerator.sync_gradients:
             matrix = self.task_gradients.take()
             if self._records_conflict() and (found := cosines(matrix, self.task_gradients.tasks)):
@@ -284,6 +284,14 @@ class MultiTaskTrainer(Trainer):
     def _shared(self) -> list[nn.Parameter]:
         """What the tasks share and what trains."""
         return [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
+
+    def _awake(self, model: nn.Module) -> nn.Module:
+        """The part of the model that has to be walked through."""
+        rests = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
+        return HeadsAlone(self.model) if rests else model
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        return super()._clip_grad_norm(self._awake(model))
 
     def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
         if self.prefix_cache is None or not isinstance(dataset, Dataset):
