@@ -26,7 +26,7 @@ from .batches import Block, Text, batches_of, padded, tokenized_blocks
 from .loading import fast_dtype
 
 # Tokens of one forward pass. What a layer computes must fit into a processor's cache, or fill a GPU.
-TOKENS_ON_CPU, TOKENS_ON_ACCELERATOR = 1_024, 32_768
+TOKENS_ON_CPU, TOKENS_ON_ACCELERATOR = 512, 32_768
 ROWS_AT_ONCE = 8_192  # whose heads are asked together
 
 
