@@ -229,6 +229,8 @@ class MultiTaskModel(PreTrainedModel):
 
     def _encode(self, inputs: dict[str, Tensor | None], optional: dict[str, Any]) -> ModelOutput:
         """The encoder's output; what it does not know of the optional inputs is left out."""
+        # A decoder would keep its keys and values for a next token, which nobody asks for.
+        optional = {"use_cache": False, **optional}
         known = {name: value for name, value in optional.items() if name in self._backbone_inputs and value is not None}
         return self.backbone(**inputs, **known)
 

@@ -91,9 +91,10 @@ def test_s4_sentences_that_are_misread_are_in_the_report(recipe: Callable[..., R
 
     report = json.loads((run.folder.parent / "report" / "report.json").read_text())["tasks"]["category"]["errors"]
 
-    worst = report["largest_losses"][0]
-    assert set(CATEGORIES) >= {worst["label"]}
-    assert report["confusions"][0]["count"] >= 1
+    worst, most = report["worst"][0], report["confusions"][0]
+    assert {worst["label"], worst["answer"], most["label"], most["answer"]} <= set(CATEGORIES)
+    assert most["rows"] >= 1
+    assert most["examples"]
 
 
 def test_s4_the_study_answers_what_every_system_asks() -> None:

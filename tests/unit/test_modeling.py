@@ -28,6 +28,7 @@ FAMILIES: dict[str, PreTrainedConfig] = {
     "deberta-v2": transformers.DebertaV2Config(**SMALL, relative_attention=True, pos_att_type=["p2c", "c2p"]),
     "modernbert": transformers.ModernBertConfig(**SMALL, **SPECIAL, cls_token_id=1, sep_token_id=2),
     "albert": transformers.AlbertConfig(**SMALL, embedding_size=16),
+    "qwen3": transformers.Qwen3Config(**SMALL, num_key_value_heads=2, head_dim=16, pad_token_id=0),  # a decoder
 }
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
