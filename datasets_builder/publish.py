@@ -9,22 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from huggingface_hub import DatasetCardData, HfApi
+from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 
 from modeling_multitask.tasks_multitask import TaskConfig
 
 from .builder import MultiTaskBuilder
+from .card_merge import lower_headings, merge_cards, signed
 from .columns import SOURCE
 from .errors import DataError
 from .features import TABLE_SETTINGS
 from .look import Look, describe
 from .settings import MultiTaskBuilderConfig
 from .sources import LabelColumn, Source
-from .upload import Pushed, Target, check_repo_id, push_folder
+from .upload import CARD, Pushed, Target, check_repo_id, look, patiently, push_folder
 
 SHARD_BYTES = 500_000_000
 SCRIPT = "build_dataset.py"
 BUILDER_SETTINGS = ("tasks", "train", "validation", "test", "split", "hide_labels", "contradictions", "leaks")
+_MODELS = "## Models trained on it"
 OWNED = ("data/*.parquet",)  # rows that an earlier push brought, and this one has not
 TASK_SETTINGS = ("name", "problem_type", "labels", *TABLE_SETTINGS)
 
@@ -93,7 +95,42 @@ def push_dataset(api: HfApi, folder: Path, target: Target) -> Pushed:
     Raises:
         OSError: If the Hub cannot be reached, or refuses.
     """
-    return push_folder(api, folder, target, owned=OWNED, message="Add the multi-task data set")
+    return push_folder(api, folder, target, owned=OWNED, message="Add the multi-task data set", merge_cards=merge_cards)
+
+
+def link_model(api: HfApi, dataset: str, model: str) -> bool:
+    """Names a model that was trained on a data set in the data set's card, by a commit; whether it was not there yet.
+
+    Raises:
+        OSError: If the Hub cannot be reached, or refuses.
+    """
+
+    def attempt() -> bool:
+        there = look(api, Target(dataset, "dataset"))
+        card = there and with_model(there.card or "", model)
+        if there is None or card == there.card:
+            return False
+        api.create_commit(
+            dataset,
+            [CommitOperationAdd(CARD, str(card).encode())],
+            repo_type="dataset",
+            parent_commit=there.commit,
+            commit_message=f"Link {model}",
+        )
+        return True
+
+    return bool(patiently(attempt, api))
+
+
+def with_model(card: str, model: str) -> str:
+    """A data set's card with a link to a model, under a heading that people may change as they like."""
+    line = f"- [{model}](https://huggingface.co/{model})"
+    if line in card:
+        return card
+    if f"\n{_MODELS}\n" not in card:
+        return f"{card.rstrip()}\n\n{_MODELS}\n\n{line}\n"
+    before, after = card.split(f"\n{_MODELS}\n", maxsplit=1)
+    return f"{before}\n{_MODELS}\n\n{line}\n{after.lstrip(chr(10))}"
 
 
 def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSettings, *, with_recipe: bool) -> str:
@@ -110,24 +147,29 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
     )
     built = f"It was built by [`{SCRIPT}`]({SCRIPT})" + (" from [`recipe.yaml`](recipe.yaml)." if with_recipe else ".")
     parts = [
-        f"# {card.title or 'Multi-task data set'}",
-        card.description or "Texts with labels for several tasks; most rows may lack some of them.",
-        "## Use",
+        f"{_generated('summary')}# {card.title or 'Multi-task data set'}",
+        lower_headings(card.description or "Texts with labels for several tasks; most rows may lack some of them."),
+        f"{_generated('use')}## Use",
         f'```python\nfrom datasets import load_dataset\n\ndataset = load_dataset("{repo_id}")\n```',
         "A missing label is null. Ids are those of each column's `ClassLabel`; a multi-label task has 0, 1 or null for "
         "each of its labels.",
-        "## Tasks",
+        f"{_generated('tasks')}## Tasks",
         _task_table(tasks, look),
         *(f"Labels of `{task.name}`: {', '.join(map(code, task.labels))}." for task in tasks if task.labels),
-        "## Coverage",
+        f"{_generated('coverage')}## Coverage",
         fenced(describe(look)),
-        "## How it was built",
+        f"{_generated('built')}## How it was built",
         built + "".join(f"\n- {note}" for note in look.notes),
-        "## Licence",
+        f"{_generated('licence')}## Licence",
         code(card.license) if card.license else "The owner has not stated one.",
-        *(["## Citation", fenced(card.citation.strip())] if card.citation else []),
+        *([f"{_generated('citation')}## Citation", fenced(card.citation.strip())] if card.citation else []),
     ]
-    return f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
+    return signed(f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n")
+
+
+def _generated(section: str) -> str:
+    """What stands before a section, so that a later push finds out whether somebody has edited it."""
+    return f"<!-- generated: {section} -->\n"
 
 
 def render_script(builder: MultiTaskBuilder, folder: Path) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 
 from datasets_builder import DataError
-from datasets_builder.upload import Target, check_repo_id, file_lines, look, stale_files
+from datasets_builder.card_merge import is_signed
+from datasets_builder.upload import Target, check_repo_id, file_lines, look, patiently, stale_files
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing.card_merge import is_signed
 from modeling_multitask.publishing.push import owned_by, push, write_all
 from modeling_multitask.publishing.shipment import make_shipment
 
@@ -88,7 +88,7 @@ def check_words(arguments: argparse.Namespace) -> None:
 def local_folder(model: str, download: Path) -> Path:
     """The folder of a model; that of the Hub is downloaded."""
     path = Path(resolve_model_path(model))
-    return path if path.is_dir() else Path(snapshot_download(model, local_dir=download))
+    return path if path.is_dir() else Path(patiently(lambda: snapshot_download(model, local_dir=download), HfApi()))
 
 
 def show(target: Target, folder: Path, *, sent: bool) -> None:
@@ -97,8 +97,8 @@ def show(target: Target, folder: Path, *, sent: bool) -> None:
     print(f"\n{'To' if sent else 'Would go to'} the {kind} {target.repo_id}:")
     print(*file_lines(folder), sep="\n")
     try:
-        there = look(HfApi(), target)
-    except (OSError, RuntimeError) as error:
+        there = patiently(lambda: look(HfApi(), target), HfApi())
+    except OSError as error:
         print(f"  What is there already cannot be told: {str(error).splitlines()[0]}")
         return
     if there is None:

@@ -150,7 +150,10 @@ def write(name: str, rows: list[Row]) -> None:
     """Writes the rows in the place of those of the same comparison on the same machine."""
     path = RESULTS / f"{name}.json"
     before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
-    kept = {(row["work"], row["against"], row["machine"]): row for row in [*before, *(_rounded(asdict(row)) for row in rows)]}
+    kept = {
+        (row["work"], row["against"], row["machine"]): row
+        for row in [*before, *(_rounded(asdict(row)) for row in rows)]
+    }
     versions = {package: importlib.metadata.version(package) for package in VERSIONS}
     content = {"rows": list(kept.values()), "versions": versions}
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -197,7 +198,15 @@ def _trace(graph: AnswerGraph, batch: dict[str, Tensor], path: Path) -> None:
         kind, reason = graph.model.config.backbone_config.model_type, str(error.__cause__ or error).strip()
         raise ValueError(f"torch cannot export the encoder {kind!r} to ONNX: {reason.splitlines()[0]}") from error
     assert program is not None
+    _forget_where(program.model)
     program.save(path)
+
+
+def _forget_where(model: Any) -> None:
+    """Takes out what the exporter notes of each node: the lines of code that it came from, with their folders."""
+    parts = [model.graph, *model.functions.values()]
+    for each in (model, *parts, *(node for part in parts for node in part.all_nodes())):
+        each.metadata_props.clear()
 
 
 def _most_tokens(model: MultiTaskModel) -> int:

@@ -2,22 +2,23 @@
 
 from huggingface_hub import ModelCardData
 
+from datasets_builder.card_merge import signed
 from datasets_builder.publish import CardSettings
 
-from .card_merge import signed
-from .card_words import link
+from .card_words import link, requirement
+from .links import Links
 
 _MARKER = "<!-- generated: summary -->"
 _TAGS = ["multi-task", "text-classification"]
 
 
-def make_adapter_card(repo_id: str, base_id: str, model_id: str | None, settings: CardSettings) -> str:
+def make_adapter_card(repo_id: str, base_id: str, links: Links, settings: CardSettings) -> str:
     """The README of an adapter's repository.
 
     Args:
         repo_id: Of the adapter.
         base_id: Of the model that it sits on.
-        model_id: Of the model in which both are merged, if it is pushed.
+        links: What the card points to, the model in which both are merged among it.
         settings: What only its owner knows.
     """
     metadata = ModelCardData(
@@ -27,27 +28,28 @@ def make_adapter_card(repo_id: str, base_id: str, model_id: str | None, settings
         language=settings.language or None,
         tags=["lora", *_TAGS],
     )
-    merged = (
-        f"\n\n[{model_id}](https://huggingface.co/{model_id}) has both in one, and needs no peft." if model_id else ""
-    )
+    merged = " The model below has both in one, and needs no peft." if links.model else ""
+    packages = " ".join(f'"{requirement(name)}"' for name in ("torch", "transformers", "peft"))
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
-        f"Low-rank weights and task heads that sit on {link(base_id)}.{merged}\n\n"
+        f"Low-rank weights and task heads that sit on {link(base_id)}; `adapter_config.json` pins its commit, so that "
+        f"a `revision` is the adapter's own.{merged}\n\n{_list(links, 'adapter')}\n\n"
         "<!-- generated: use -->\n## Use\n\n"
-        "```bash\npip install torch transformers peft\n```\n\n"
+        f"```bash\npip install {packages}\n```\n\n"
         "```python\nfrom peft import AutoPeftModel\nfrom transformers import AutoTokenizer\n\n"
-        f'model = AutoPeftModel.from_pretrained("{repo_id}", trust_remote_code=True).eval()\n'
+        f'model = AutoPeftModel.from_pretrained("{repo_id}", revision="main", trust_remote_code=True).eval()\n'
         f'tokenizer = AutoTokenizer.from_pretrained("{repo_id}", trust_remote_code=False)\n'
         'model(**tokenizer(["Any text."], return_tensors="pt")).logits\n```\n'
     )
 
 
-def make_base_card(repo_id: str, adapter_id: str, settings: CardSettings) -> str:
+def make_base_card(repo_id: str, adapter_id: str, links: Links, settings: CardSettings) -> str:
     """The README of the repository of a model that an adapter sits on.
 
     Args:
         repo_id: Of that model.
         adapter_id: Of the adapter.
+        links: What the card points to.
         settings: What only its owner knows.
     """
     metadata = ModelCardData(
@@ -55,5 +57,10 @@ def make_base_card(repo_id: str, adapter_id: str, settings: CardSettings) -> str
     )
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
-        f"The encoder as it was, and heads that {link(adapter_id)} replaces. Load that; this alone answers nothing.\n"
+        f"The encoder as it was, and heads that {link(adapter_id)} replaces. Load that; this alone answers nothing.\n\n"
+        f"{_list(links, 'below')}\n"
     )
+
+
+def _list(links: Links, besides: str) -> str:
+    return "\n".join(f"- {each['name']}: {each['link']}" for each in links.lines(besides=besides))

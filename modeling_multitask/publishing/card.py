@@ -1,13 +1,13 @@
 """A model's card: what is known of it, in the words of a template, so that a later card leaves what people edit."""
 
 import json
-from importlib.metadata import PackageNotFoundError, requires
+import shlex
 from typing import Any
 
 from huggingface_hub import ModelCard
 from markupsafe import Markup
-from packaging.requirements import Requirement
 
+from datasets_builder.card_merge import lower_headings, signed
 from datasets_builder.publish import CardSettings, code, fenced
 from datasets_builder.upload import check_repo_id
 
@@ -15,18 +15,17 @@ from ..configuration_multitask import MultiTaskConfig
 from ..pipeline_multitask import PIPELINE_TASK
 from .card_answers import conditions, folded_labels, task_lines
 from .card_limits import limits
-from .card_merge import lower_headings, signed
-from .card_metadata import card_metadata
+from .card_metadata import EXAMPLES, card_metadata
 from .card_results import measured, picture, results
 from .card_training import data_facts, training_facts
-from .card_words import link, plain
+from .card_words import HUB, plain, requirement
 from .evidence import Evidence
 from .links import Links
 
 __all__ = ["Links", "make_card"]
 
 ANSWERS = "answers.png"  # a picture of the answers to the first example
-_ANY_TEXT = "Any text."
+FROM_EVIDENCE = ("results", "data", "training", "limits")  # sections that are told from what lies beside a model
 
 
 def make_card(
@@ -72,46 +71,32 @@ def make_card(
 def _introduction(
     repo_id: str, config: MultiTaskConfig, evidence: Evidence, links: Links, settings: CardSettings
 ) -> dict[str, Any]:
-    pointers = {
-        "Data set": links.dataset and link(links.dataset, "datasets/"),
-        "Demo": links.space and link(links.space, "spaces/"),
-        "Adapter": links.adapter and link(links.adapter),
-        "Began from": links.base and link(links.base),
-        "Collection": links.collection and link(links.collection, "collections/"),
-    }
     return {
         "title": settings.title or repo_id.split("/")[1],
         "description": Markup(lower_headings(settings.description.strip())) if settings.description else None,
         "width": config.hidden_size,
-        "links": [{"name": name, "link": each} for name, each in pointers.items() if each],
+        "links": links.lines(besides="model"),
+        "demo": links.space and Markup(f"{HUB}/spaces/{links.space}"),
         "answers_picture": picture(ANSWERS) if ANSWERS in evidence.pictures else None,
     }
 
 
 def _use(repo_id: str, evidence: Evidence, links: Links, revision: str) -> dict[str, Any]:
-    examples = evidence.recipe.get("examples") or [_ANY_TEXT]
+    examples = evidence.recipe.get("examples") or EXAMPLES
     return {
         "repo_id": Markup(repo_id),
         "revision": Markup(json.dumps(revision)),
         "pipeline_task": Markup(PIPELINE_TASK),
         "adapter": links.adapter and Markup(links.adapter),
+        "exports": evidence.exports,
         "example": examples[0],
         "example_code": Markup(json.dumps(examples[0], ensure_ascii=False)),
-        "requirements": {name.replace("-", "_"): Markup(_requirement(name)) for name in _NEEDED},
+        "example_shell": Markup(shlex.quote(examples[0])),
+        "requirements": {name.replace("-", "_"): Markup(requirement(name)) for name in _NEEDED},
     }
 
 
 _NEEDED = ("torch", "transformers", "sentence-transformers", "peft")
-
-
-def _requirement(name: str) -> str:
-    """Such as `torch>=2.13`, the lowest version that this package is tested with; the name alone if it does not say."""
-    try:
-        lines = requires("modeling-multitask") or []
-    except PackageNotFoundError:  # found by its path, and not installed
-        lines = []
-    found = (Requirement(line) for line in lines)
-    return next((f"{each.name}{each.specifier}" for each in found if each.name == name), name)
 
 
 def _sections(config: MultiTaskConfig, evidence: Evidence, settings: CardSettings) -> dict[str, Any]:

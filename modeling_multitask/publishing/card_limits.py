@@ -14,6 +14,8 @@ from .card_words import listed, plain
 from .evidence import Evidence
 
 MOST = 3  # weak labels, and confusions, that are named
+# What a report cuts the rows by, and how a card says it.
+_SLICES = {"by_length": "texts of", "by_source": "texts from", "by_pattern": "rows that have"}
 
 
 def limits(
@@ -40,7 +42,8 @@ def _calibration(tasks: list[str], split: str, calibration: dict[str, Any]) -> s
 
 
 def _of_task(task: dict[str, Any]) -> list[Markup]:
-    lines = [*_labels(task), *_confusions(task), *_lengths(task)]
+    lines = [*_labels(task), *_confusions(task)]
+    lines += [line for kind, on in _SLICES.items() for line in _worst(task["errors"], kind, on)]
     if task["calibration"]:
         after = task["calibration"]["after"]
         lines.append(Markup(f"{trust(after)} Expected calibration error: {number(after['ece'])}."))
@@ -75,17 +78,16 @@ def _confusion(label: str, answer: str, rows: int, share: float, **_examples: An
     return f"{plain(label)} → {plain(answer)} ({count(rows)} rows, {percent(share)} of the label's)"
 
 
-def _lengths(task: dict[str, Any]) -> list[Markup]:
-    """The lengths of text at which it is worst, if there are several."""
-    errors = task["errors"]
-    slices = [each for each in errors["by_length"] if each["value"] is not None]
+def _worst(errors: dict[str, Any], kind: str, on: str) -> list[Markup]:
+    """The length, source or pattern of labels on which it is worst, if there are several."""
+    slices = [each for each in errors[kind] if each["value"] is not None]
     if len(slices) < 2:
         return []
     less = errors["main_figure"] in LESS_IS_BETTER
     worst = (max if less else min)(slices, key=lambda each: each["value"])
     return [
         Markup(
-            f"Worst on texts of {plain(worst['name'])}: {plain(IN_WORDS[errors['main_figure']])} {interval(worst)} on "
+            f"Worst on {on} {plain(worst['name'])}: {plain(IN_WORDS[errors['main_figure']])} {interval(worst)} on "
             f"{count(worst['rows'])} rows."
         )
     ]

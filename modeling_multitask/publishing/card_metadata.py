@@ -16,6 +16,7 @@ from .links import Links
 
 TAGS = ("multi-task", "sentence-transformers", "sentence-similarity", "feature-extraction")
 MOST_EXAMPLES = 10  # for people to try
+EXAMPLES = ("The battery died within a day.", "Great soup, and the waiter was kind!")  # where a recipe has none
 # What https://hf.co/metrics calls our figures, and with which arguments.
 METRICS: dict[str, tuple[str, dict[str, Any]]] = {
     "accuracy": ("accuracy", {}),
@@ -52,7 +53,8 @@ def card_metadata(
         base_model=base,
         datasets=datasets or None,
         metrics=list(dict.fromkeys(each.metric_type for each in results)) or None,
-        widget=[{"text": text} for text in evidence.recipe.get("examples", [])[:MOST_EXAMPLES]] or None,
+        # Each is answered by every task.
+        widget=[{"text": text} for text in (evidence.recipe.get("examples") or EXAMPLES)[:MOST_EXAMPLES]],
         model_name=repo_id.rsplit("/", maxsplit=1)[-1] if results else None,
         eval_results=results or None,
     )

@@ -1,6 +1,7 @@
 """The words of a card: Markdown that says what was meant, whatever names and texts hold."""
 
 from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -8,6 +9,7 @@ from urllib.parse import quote
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from markupsafe import Markup
+from packaging.requirements import Requirement
 
 from ..evaluation.report_page import escape_markdown
 
@@ -37,6 +39,16 @@ def link(repo_id: str, kind: str = "") -> Markup:
         kind: What stands before it in the address, such as `datasets/`; nothing for a model.
     """
     return Markup(f"[{plain(repo_id)}]({HUB}/{kind}{quote(repo_id)})")
+
+
+def requirement(name: str) -> str:
+    """Such as `torch>=2.13`, the lowest version that this package is tested with; the name alone if it does not say."""
+    try:
+        lines = requires("modeling-multitask") or []
+    except PackageNotFoundError:  # found by its path, and not installed
+        lines = []
+    found = (Requirement(line) for line in lines)
+    return next((f"{each.name}{each.specifier}" for each in found if each.name == name), name)
 
 
 def in_words(given: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from datasets_builder.publish import CardSettings
 
+from ..inference.graphs import GRAPHS
+
 _PICTURES = ("confusion_*.png", "scatter_*.png", "reliability_*.png")
 
 
@@ -21,6 +23,7 @@ class Evidence:
         training: What its training took; see `configuration.training_record`.
         report: What `report.json` says; see `evaluation.report.as_json`.
         pictures: Where each picture lies, by the name that it has in the repository's folder `pictures`.
+        exports: The folders within the model's that hold it as a graph: `onnx`, `openvino`.
     """
 
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -29,6 +32,7 @@ class Evidence:
     training: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
+    exports: tuple[str, ...] = ()
 
     @property
     def settings(self) -> CardSettings:
@@ -54,6 +58,7 @@ def read_evidence(model_folder: Path) -> Evidence:
         training=_read(run / "training.json"),
         report=_read(report / "report.json"),
         pictures={path.name: path for pattern in _PICTURES for path in sorted(report.glob(pattern))},
+        exports=tuple(name for name, graph in GRAPHS.items() if (model_folder / name / graph).is_file()),
     )
 
 

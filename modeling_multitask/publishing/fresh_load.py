@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
+from ..inference.loading import load
 from ..inference.predict import predict
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import tokenize
@@ -43,6 +46,23 @@ with open(output, "w", encoding="utf-8") as file:
     json.dump({"rows": found, "answers": answers, "embeddings": embeddings}, file)
 """
 
+_ADAPTER_SCRIPT = """
+import json, sys
+for name in ("modeling_multitask", "datasets_builder"):
+    sys.modules[name] = None
+from peft import AutoPeftModel
+from transformers import AutoTokenizer
+folder, output, *texts = sys.argv[1:]
+model = AutoPeftModel.from_pretrained(folder, trust_remote_code=True).float().eval()
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+found = []
+for text in texts:
+    given = model(**tokenizer(text, truncation=True, return_tensors="pt"))
+    found.append({"logits": {name: each[0].tolist() for name, each in given.logits.items()}})
+with open(output, "w", encoding="utf-8") as file:
+    json.dump({"rows": found}, file)
+"""
+
 
 def fresh_load_problem(
     folder: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]
@@ -58,13 +78,50 @@ def fresh_load_problem(
         tokenizer: Likewise.
         texts: Are answered by both.
     """
+    found = _in_a_fresh_process(_SCRIPT, folder, texts)
+    return found if isinstance(found, str) else _difference(found, _own(model, tokenizer, texts))
+
+
+def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
+    """Why a stranger would not get an adapter's logits by `AutoPeftModel`; `None` if they would.
+
+    The code of the model that it sits on is run, so it must have been looked at before.
+
+    Args:
+        folder: Of the adapter, with that model in `base`.
+        texts: Are answered by both.
+    """
+    base, tokenizer = load(str(folder / "base"))
+    adapted: Any = PeftModel.from_pretrained(base, folder).float().eval()
+    with tempfile.TemporaryDirectory() as copy:
+        for path in folder.glob("*"):
+            if path.is_file():
+                shutil.copy2(path, copy)
+        config = Path(copy) / "adapter_config.json"
+        words = json.loads(config.read_text(encoding="utf-8"))
+        # Where the base lay when it was saved may be elsewhere.
+        config.write_text(json.dumps({**words, "base_model_name_or_path": str((folder / "base").resolve())}))
+        found = _in_a_fresh_process(_ADAPTER_SCRIPT, Path(copy), texts)
+    if isinstance(found, str):
+        return found
+    for text, theirs in zip(texts, found["rows"], strict=True):
+        with torch.inference_mode():
+            given = adapted(**tokenizer(text, truncation=True, return_tensors="pt").to(base.device))
+        for name, logits in given.logits.items():
+            if not _equal(theirs["logits"].get(name), logits[0].float().tolist()):
+                return f"without this package the adapter's logits of {name!r} are others; train it anew"
+    return None
+
+
+def _in_a_fresh_process(script: str, folder: Path, texts: list[str]) -> dict[str, Any] | str:
+    """What the script finds, offline and with an empty cache; or why it cannot."""
     with tempfile.TemporaryDirectory() as home:
         output = Path(home) / "found.json"
         environment = {**os.environ, "HF_HOME": home, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
         for name in ("HF_HUB_CACHE", "HF_MODULES_CACHE", "TRANSFORMERS_CACHE"):
             environment.pop(name, None)
         finished = subprocess.run(
-            [sys.executable, "-c", _SCRIPT, str(folder.resolve()), str(output), *texts],
+            [sys.executable, "-c", script, str(folder.resolve()), str(output), *texts],
             cwd=home,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -74,7 +131,8 @@ def fresh_load_problem(
         )
         if finished.returncode != 0:
             return f"it does not load without this package: {_last_line(finished.stderr)}"
-        return _difference(json.loads(output.read_text(encoding="utf-8")), _own(model, tokenizer, texts))
+        found: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+        return found
 
 
 def _own(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[dict[str, Any]]:

@@ -2,8 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
 
 from ..configuration_multitask import MultiTaskConfig
 
@@ -18,14 +22,20 @@ _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".npy", ".npz"
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # the last a zip, as torch writes
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json")
+# None of them within a longer word: `multi-task-...` holds an sk-.
 _SECRETS = re.compile(
-    r"hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{30,}|AKIA[0-9A-Z]{16}"
+    r"(?<![\w-])(?:hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{30,}|AKIA[0-9A-Z]{16})"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 # An absolute path of a person or a machine, and no part of an address or of a longer path.
+_ABSOLUTE = r"(?<![\w.:/\\-])"
 _HOMES = re.compile(
-    r"(?<![\w.:/\\-])(?:/(?:home|Users|root|mnt|scratch|Volumes|tmp|private)/[\w.-]+|[A-Za-z]:\\+Users\\+[\w.-]+)"
+    _ABSOLUTE + r"(?:/(?:home|Users|root|mnt|scratch|Volumes|tmp|private)/[\w.-]+|[A-Za-z]:\\+Users\\+[\w.-]+)"
 )
+# Of a graph, which is no text, but may hold where its code lay.
+_HOMES_IN_BYTES = re.compile(rb"/(?:home|Users|root|mnt|scratch|tmp)/[\w.-]+/[\w./-]+")
+# What sentence-transformers may be told to import by a folder of ours.
+_MODULES = {f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Normalize")}
 _NEEDED = ("config.json", "tokenizer_config.json", "modules.json")
 
 
@@ -39,7 +49,24 @@ def folder_problems(folder: Path) -> list[str]:
         *file_problems(folder),
         *_code_problems(folder),
         *_config_problems(folder),
+        *_module_problems(folder),
     ]
+
+
+def adapter_problems(folder: Path) -> list[str]:
+    """What speaks against pushing an adapter, without the model that it sits on, which lies in `base`."""
+    problems = [each for each in file_problems(folder) if not each.startswith("base/")]
+    problems += [
+        f"{path.relative_to(folder).as_posix()}: an adapter has no code; take it away"
+        for path in sorted(folder.rglob("*.py"))
+        if path.relative_to(folder).parts[0] != "base"
+    ]
+    tokenizer = folder / "tokenizer_config.json"
+    if tokenizer.is_file() and "auto_map" in tokenizer.read_text(encoding="utf-8", errors="replace"):
+        problems.append(
+            "tokenizer_config.json: names code (auto_map), which a tokenizer of ours has none of; take it out"
+        )
+    return problems
 
 
 def file_problems(folder: Path) -> list[str]:
@@ -83,6 +110,8 @@ def _content_problems(folder: Path, path: Path) -> Iterator[str]:
         yield f"{name}: is a table; push data by scripts.data, and take it away here"
     elif problem := _kind_problem(path):
         yield f"{name}: {problem}; take it away"
+    if path.suffix.lower() == ".onnx" and (place := _path_in_bytes(path, folder)):
+        yield f"{name}: names a path of this machine ({place}); export the model anew"
     text = _as_text(path)
     if text is None or path.name in _VOCABULARIES:
         return
@@ -102,7 +131,28 @@ def _kind_problem(path: Path) -> str | None:
     openvino = kind == ".bin" and path.with_suffix(".xml").is_file()
     if pickled or kind in _PICKLES or (kind == ".bin" and not openvino):
         return "is a pickle, which runs code where it is read"
+    if kind in _READERS and not _can_be_read(path):
+        return f"is no {kind} file, whatever its ending says"
     return None if kind in _KINDS else "is no kind of file that a model's repository has"
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        _READERS[path.suffix.lower()](path)
+    except Exception:  # whatever a stranger's file makes a parser raise
+        return False
+    return True
+
+
+def _read_weights(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        file.keys()
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".safetensors": _read_weights,
+    ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+}
 
 
 def _as_text(path: Path) -> str | None:
@@ -117,10 +167,24 @@ def _as_text(path: Path) -> str | None:
 
 def _machine_path(text: str, folder: Path) -> str | None:
     """A home, or the folder that the model or the present process lies in."""
-    places = [each for each in (folder.resolve().parent, Path.cwd()) if len(each.parts) > 1]
-    known = [form for each in places for form in (str(each), each.as_posix(), json.dumps(str(each))[1:-1])]
-    found = _HOMES.search(text)
-    return next((each for each in known if each in text), found and found[0])
+    known = [form for each in _places(folder) for form in (str(each), each.as_posix(), json.dumps(str(each))[1:-1])]
+    # A whole path: a working folder such as `/data` stands in many an address.
+    here = (re.search(rf"{_ABSOLUTE}{re.escape(each)}(?![\w.-])", text) for each in known)
+    found = next(filter(None, here), None) or _HOMES.search(text)
+    return found and found[0]
+
+
+def _path_in_bytes(path: Path, folder: Path) -> str | None:
+    content = path.read_bytes()
+    known = [f"{each.as_posix()}/".encode() for each in (*_places(folder), _PACKAGE, Path(sys.prefix))]
+    if here := next((each for each in known if each in content), None):
+        return here.decode()
+    found = _HOMES_IN_BYTES.search(content)
+    return found[0].decode(errors="replace") if found else None
+
+
+def _places(folder: Path) -> list[Path]:
+    return [each for each in (folder.resolve().parent, Path.cwd()) if len(each.parts) > 1]
 
 
 def _code_problems(folder: Path) -> Iterator[str]:
@@ -142,6 +206,16 @@ def _code_problems(folder: Path) -> Iterator[str]:
 def _is_ours(path: Path) -> bool:
     """Whether it is the script that an export brings along, as it was."""
     return path.name == _EXPORTED.name and path.read_bytes() == _EXPORTED.read_bytes()
+
+
+def _module_problems(folder: Path) -> Iterator[str]:
+    path = folder / "modules.json"
+    if not path.is_file() or not _can_be_read(path):
+        return  # told already
+    listing = json.loads(path.read_text(encoding="utf-8"))
+    kinds = [each.get("type") if isinstance(each, dict) else each for each in listing] if listing else [None]
+    if strange := [kind for kind in kinds if kind not in _MODULES]:
+        yield f"modules.json: names {strange[0]!r}, which is no module of ours; save the model anew by save_folder"
 
 
 def _config_problems(folder: Path) -> Iterator[str]:

@@ -12,14 +12,15 @@ from typing import Any
 from huggingface_hub import HfApi
 from transformers.utils import logging
 
+from datasets_builder.card_merge import is_signed, merge_cards
+from datasets_builder.publish import link_model
 from datasets_builder.upload import CARD, Pushed, Target, look, patiently, push_folder
 
 from ..inference.loading import load
 from ..pipeline_multitask import MultiTaskPipeline
 from .adapter_card import make_adapter_card, make_base_card
 from .answers_plot import draw_answers
-from .card import ANSWERS, make_card
-from .card_merge import is_signed, merge_cards
+from .card import ANSWERS, EXAMPLES, FROM_EVIDENCE, make_card
 from .demo.task_answers import answer_text
 from .inspection import file_problems, pushed_files
 from .links import Links
@@ -34,6 +35,8 @@ OWNED = (
     *("*_multitask.py", "config.json", "model*.safetensors", "model.safetensors.index.json", "pytorch_model*.bin"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "*.model"),
     *("modules.json", "*sentence*transformers.json", "sentence_bert_config.json", "*_Pooling/*", "*_Normalize/*"),
+    # What transformers' own push of a training leaves there.
+    *("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json"),
     *("adapter_*", "results.json", f"{PICTURES}/*", "onnx/model*", "onnx/*.json", "onnx/predict_onnx.py"),
     *("openvino/openvino_model*", "openvino/*.json", "openvino/predict_onnx.py"),
 )
@@ -69,39 +72,51 @@ def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = 
         revision=shipment.target.revision or "main",
     )
     by_hand = shipment.model / CARD
-    _write(folder / CARD, merge_cards(by_hand.read_text(encoding="utf-8"), card) if by_hand.is_file() else card)
+    if by_hand.is_file():
+        card = merge_cards(by_hand.read_text(encoding="utf-8"), card, keep=_unknown(shipment))
+    _write(folder / CARD, card)
 
 
-def write_adapter(shipment: Shipment, folder: Path, *, revision: str | None = None, link: bool = True) -> None:
+def _unknown(shipment: Shipment) -> tuple[str, ...]:
+    """The sections of a card that nothing beside the model can fill, as of one that comes from the Hub."""
+    return () if shipment.evidence.report or shipment.evidence.results else FROM_EVIDENCE
+
+
+def write_adapter(
+    shipment: Shipment, folder: Path, *, links: Links | None = None, revision: str | None = None, link: bool = True
+) -> None:
     """Writes what the adapter's repository is to hold.
 
     Args:
         shipment: Which has an adapter.
         folder: An empty folder.
+        links: What its card points to; what belongs to the shipment if left out.
         revision: The commit of the model that it sits on, once that is known; the adapter names it.
         link: Whether files may be other names of the adapter's own.
     """
     source, base_id = _adapter_folder(shipment), base_repo_id(str(shipment.adapter))
-    model_id = shipment.target.repo_id if shipment.model else None
     _copy(source, folder, leave_out=("base",), link=link)
-    _write(folder / CARD, make_adapter_card(str(shipment.adapter), base_id, model_id, shipment.settings))
+    card = make_adapter_card(str(shipment.adapter), base_id, links or shipment.links(), shipment.settings)
+    _write(folder / CARD, card)
     config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     # It named a folder of this machine.
     config |= {"base_model_name_or_path": base_id, "revision": revision}
     _write(folder / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def write_base(shipment: Shipment, folder: Path, *, link: bool = True) -> None:
+def write_base(shipment: Shipment, folder: Path, *, links: Links | None = None, link: bool = True) -> None:
     """Writes what the repository is to hold of the model that an adapter sits on.
 
     Args:
         shipment: Which has an adapter.
         folder: An empty folder.
+        links: What its card points to; what belongs to the shipment if left out.
         link: Whether files may be other names of that model's own.
     """
     adapter = str(shipment.adapter)
     _copy(_adapter_folder(shipment) / "base", folder, link=link)
-    _write(folder / CARD, make_base_card(base_repo_id(adapter), adapter, shipment.settings))
+    links = links or shipment.links()
+    _write(folder / CARD, make_base_card(base_repo_id(adapter), adapter, links, shipment.settings))
 
 
 def _adapter_folder(shipment: Shipment) -> Path:
@@ -129,19 +144,30 @@ def push(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
     if shipment.dataset is not None:
         _check_dataset(api, shipment.dataset)
     collection = _make_collection(api, shipment)
-    links, pushed = shipment.links(collection), []
+    there = patiently(lambda: look(api, shipment.target), api)
+    # What an earlier push has linked, and this one does not name, stays linked.
+    links, pushed = shipment.links(collection).or_those_of(there and there.card), []
     if shipment.adapter is not None:
-        pushed += _push_adapter(api, shipment, work)
+        pushed += _push_adapter(api, shipment, links, work)
     if shipment.model is not None:
         write_model(shipment, _empty(work / "model"), links)
-        pushed.append(_push(api, work / "model", shipment.target))
+        pushed.append(_push(api, work / "model", shipment.target, keep=_unknown(shipment)))
     if shipment.space is not None:
         space = Target(shipment.space, "space", private=shipment.target.private, space_sdk="gradio")
-        _write_space(shipment, _empty(work / "space"), pushed[-1].commit)
+        _write_space(shipment, _empty(work / "space"), links, pushed[-1].commit)
         pushed.append(_push(api, work / "space", space))
     if collection is not None:
         _add_items(api, collection, shipment.items)
+    if shipment.dataset is not None and shipment.model is not None and not shipment.target.create_pr:
+        _link_from_dataset(api, shipment.dataset, shipment.target.repo_id)
     return pushed
+
+
+def _link_from_dataset(api: HfApi, dataset: str, model: str) -> None:
+    try:
+        link_model(api, dataset, model)
+    except OSError as error:  # it may be somebody else's
+        logger.warning(f"The card of {dataset} does not name {model}: {error}")
 
 
 def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
@@ -160,7 +186,7 @@ def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
         write_model(shipment, _empty(work / "model"), shipment.links(), link=False)
         written.append((shipment.target, work / "model"))
     if shipment.space is not None:
-        _write_space(shipment, _empty(work / "space"), "main")
+        _write_space(shipment, _empty(work / "space"), shipment.links(), "main")
         written.append((Target(shipment.space, "space", space_sdk="gradio"), work / "space"))
     for target, folder in written:
         refuse(target.repo_id, file_problems(folder))
@@ -168,12 +194,11 @@ def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
 
 
 def _draw_answers(shipment: Shipment, path: Path) -> bool:
-    """Draws the answers to the recipe's first example; whether there is one, and something to draw with."""
-    examples = shipment.evidence.recipe.get("examples")
-    if not examples:
-        return False
+    """Draws the answers to the recipe's first example, or to one of ours; whether there is something to draw with."""
+    examples = shipment.evidence.recipe.get("examples") or EXAMPLES
     model, tokenizer = load(str(shipment.model))
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be another name of the model's own file
     answer = answer_text(MultiTaskPipeline(model=model, tokenizer=tokenizer), examples[0])
     try:
         draw_answers(answer.tasks, examples[0], path)
@@ -195,19 +220,18 @@ def owned_by(target: Target) -> tuple[str, ...]:
     return OWNED_OF_SPACE if target.repo_type == "space" else OWNED
 
 
-def _push_adapter(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
+def _push_adapter(api: HfApi, shipment: Shipment, links: Links, work: Path) -> list[Pushed]:
     target = replace(shipment.target, repo_id=str(shipment.adapter))
-    write_base(shipment, _empty(work / "adapter-base"))
+    write_base(shipment, _empty(work / "adapter-base"), links=links)
     below = _push(api, work / "adapter-base", replace(target, repo_id=base_repo_id(target.repo_id)))
-    write_adapter(shipment, _empty(work / "adapter"), revision=below.commit)
+    write_adapter(shipment, _empty(work / "adapter"), links=links, revision=below.commit)
     return [below, _push(api, work / "adapter", target)]
 
 
-def _write_space(shipment: Shipment, folder: Path, revision: str) -> None:
+def _write_space(shipment: Shipment, folder: Path, links: Links, revision: str) -> None:
     write_space(
         folder,
-        space_id=str(shipment.space),
-        model_id=shipment.target.repo_id,
+        links=links,
         revision=revision,
         title=shipment.title,
         license=shipment.settings.license,
@@ -215,9 +239,9 @@ def _write_space(shipment: Shipment, folder: Path, revision: str) -> None:
     )
 
 
-def _push(api: HfApi, folder: Path, target: Target) -> Pushed:
+def _push(api: HfApi, folder: Path, target: Target, keep: tuple[str, ...] = ()) -> Pushed:
     message = "Add the demo" if target.repo_type == "space" else "Add the multi-task model"
-    merge = _merge_space_cards if target.repo_type == "space" else merge_cards
+    merge = _merge_space_cards if target.repo_type == "space" else partial(merge_cards, keep=keep)
     return push_folder(api, folder, target, owned=owned_by(target), message=message, merge_cards=merge)
 
 
@@ -265,6 +289,7 @@ def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = (), *, link: 
 def _bring(path: Path, to: Path, *, link: bool) -> None:
     """The file at another place; if it may be linked, without a copy of its content where the disk allows it."""
     to.parent.mkdir(parents=True, exist_ok=True)
+    to.unlink(missing_ok=True)  # it may be another name of a file that must not be written to
     if not link:
         shutil.copy2(path, to)
         return

@@ -9,13 +9,14 @@ from datasets_builder.upload import Target
 
 from ..configuration_multitask import MultiTaskConfig
 from ..inference.loading import load
+from .card import EXAMPLES
 from .evidence import Evidence, read_evidence
-from .fresh_load import fresh_load_problem
-from .inspection import file_problems, folder_problems
-from .links import Links
+from .fresh_load import fresh_adapter_problem, fresh_load_problem
+from .inspection import adapter_problems, folder_problems
+from .links import Links, base_repo_id
 
 ADAPTER_CONFIG = "adapter_config.json"
-TEXTS = ("The battery died within a day.", "Great soup, and the waiter was kind!", "x")
+TEXTS = (*EXAMPLES, "x")
 
 
 class ShipmentError(ValueError):
@@ -70,16 +71,12 @@ class Shipment:
     def links(self, collection: str | None = None) -> Links:
         """What the cards point to."""
         return Links(
+            model=self.target.repo_id if self.model else None,
             dataset=self.dataset,
             space=self.space,
             adapter=self.adapter,
             collection=collection,
         )
-
-
-def base_repo_id(adapter: str) -> str:
-    """What the repository is called of the model that an adapter sits on."""
-    return f"{adapter}-base"
 
 
 def make_shipment(
@@ -145,8 +142,10 @@ def _check_adapter(folder: Path, target: Target, adapter: str, *, alone: bool) -
     if not alone and target.repo_id in (adapter, base_repo_id(adapter)):
         raise ShipmentError(f"{adapter} and {base_repo_id(adapter)} are for the adapter; the model needs another name")
     # What names the base by a path of this machine is written anew; what lies in the base is looked at as a model.
-    own = [each for each in file_problems(folder) if not each.startswith((f"{ADAPTER_CONFIG}: names a path", "base/"))]
+    own = [each for each in adapter_problems(folder) if not each.startswith(f"{ADAPTER_CONFIG}: names a path")]
     refuse(folder, [*own, *(f"base/{each}" for each in folder_problems(folder / "base"))])
+    if problem := fresh_adapter_problem(folder, list(TEXTS)):
+        refuse(folder, [problem])
 
 
 def check(folder: Path, texts: Sequence[str]) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import SpaceCard, SpaceCardData
-from huggingface_hub.utils import validate_repo_id
 
-from .card_merge import signed
-from .card_words import HUB, link, plain
+from datasets_builder.card_merge import signed
+
+from .card_words import HUB, plain
+from .links import Links
 
 APP = Path(__file__).with_name("demo")
 SDK_VERSION = "6.31.0"  # of Gradio
@@ -22,8 +23,7 @@ DESCRIPTION = "Every task's answer, and the words that mattered"  # the Hub take
 def write_space(
     folder: str | Path,
     *,
-    space_id: str,
-    model_id: str,
+    links: Links,
     revision: str,
     title: str,
     license: str | None = None,  # noqa: A002
@@ -33,35 +33,34 @@ def write_space(
 
     Args:
         folder: Made if it is not there.
-        space_id: What the Space will be called, such as `me/reviews-demo`.
-        model_id: Of the model on the Hub.
+        links: What the Space will be called, which model it shows, and what else its card points to.
         revision: Of the model; a commit, whose code is what was tried.
         title: Of the model, for people.
         license: As the Hub writes it, such as `apache-2.0`.
         examples: Sentences to choose from; the demo's own if left out.
 
     Raises:
-        HFValidationError: If no repository can be called so.
+        ValueError: If the links name no Space, or no model.
     """
-    for repo_id in (space_id, model_id):
-        validate_repo_id(repo_id)
+    if links.space is None or links.model is None:
+        raise ValueError("a Space needs a name, and a model to show")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in [*APP.glob("*.py"), *APP.glob("*.css")]:
         shutil.copyfile(path, folder / path.name)
-    settings = {"title": title, "model_id": model_id, "revision": revision, "most_rows": MOST_ROWS}
+    settings = {"title": title, "model_id": links.model, "revision": revision, "most_rows": MOST_ROWS}
     if examples:
         settings["examples"] = list(examples)
     files = {
         "settings.json": json.dumps(settings, indent=2, ensure_ascii=False) + "\n",
         "requirements.txt": "".join(f"{each}\n" for each in REQUIREMENTS),
-        "README.md": _card(space_id, model_id, title, license),
+        "README.md": _card(links.space, links.model, title, license, links),
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _card(space_id: str, model_id: str, title: str, license_name: str | None) -> str:
+def _card(space_id: str, model_id: str, title: str, license_name: str | None, links: Links) -> str:
     data = SpaceCardData(
         title=title,
         emoji="🔎",
@@ -72,6 +71,7 @@ def _card(space_id: str, model_id: str, title: str, license_name: str | None) ->
         python_version=PYTHON_VERSION,
         app_file="app.py",
         models=[model_id],
+        datasets=[links.dataset] if links.dataset else None,
         license=license_name,
         short_description=DESCRIPTION,
         pinned=False,
@@ -80,8 +80,9 @@ def _card(space_id: str, model_id: str, title: str, license_name: str | None) ->
     parts = [
         f"---\n{data.to_yaml()}\n---",
         f"<!-- generated: summary -->\n# {plain(title)}",
-        f"{DESCRIPTION}; two sentences compared; a table answered row by row. The model is {link(model_id)}, of the "
-        "revision that `settings.json` names.",
+        f"{DESCRIPTION}; two sentences compared; a table answered row by row. The model is of the revision that "
+        "`settings.json` names.",
+        "\n".join(f"- {each['name']}: {each['link']}" for each in links.lines(besides="space")),
         f"At home:\n\n```bash\n{home}\n```",
     ]
     return signed(str(SpaceCard("\n\n".join(parts) + "\n")))

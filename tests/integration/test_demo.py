@@ -20,6 +20,7 @@ from transformers import BertTokenizer
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline
 from modeling_multitask.inference.loading import load
 from modeling_multitask.publishing import save_folder
+from modeling_multitask.publishing.links import Links
 from modeling_multitask.publishing.space import write_space
 from tests.browser import Visit, visit
 from tests.conftest import ROOT, tasks_of_each_type, tiny_bert_config
@@ -303,7 +304,7 @@ def test_a_space_loads_the_revision_that_its_settings_name(
     pinned = hub_api.upload_folder(repo_id="me/reviews", folder_path=folder).oid
     hub_api.upload_file(repo_id="me/reviews", path_or_fileobj=b"raise SystemExit", path_in_repo="pipeline_multitask.py")
     space = tmp_path / "space"
-    write_space(space, space_id="me/demo", model_id="me/reviews", revision=pinned, title="Reviews")
+    write_space(space, links=Links("me/reviews", space="me/demo"), revision=pinned, title="Reviews")
     (space / "sitecustomize.py").write_text(BLOCK)  # imported by Python before anything else
     port = free_port()
     environment = {**hub.environment(tmp_path / "home"), "PYTHONPATH": str(space), "GRADIO_SERVER_PORT": str(port)}

@@ -440,8 +440,8 @@ CAUSES = [
     ),
     Cause(
         "P56 a section that was edited is replaced",
-        *("modeling_multitask/publishing/card_merge.py", "if section.edited and", "if False and"),
-        *("tests/unit/publishing/test_card_merge.py", "edited"),
+        *("datasets_builder/card_merge.py", "if section.edited and", "if False and"),
+        *("tests/unit/datasets_builder/test_card_merge.py", "edited"),
     ),
     Cause(
         "P56 the Trainer overwrites a card that is there",

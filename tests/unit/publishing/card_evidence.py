@@ -25,7 +25,7 @@ EXAMPLE = "The battery died within a day."
 SETTINGS = CardSettings(
     "Reviews", "What people *think*.", "apache-2.0", "@misc{reviews, title={Reviews}}", language=["en", "no"]
 )
-LINKS = Links("me/data", "me/demo", "me/adapter", "me/base", "me/reviews-0123456789abcdef01234567")
+LINKS = Links("me/reviews", "me/data", "me/demo", "me/adapter", "me/base", "me/reviews-0123456789abcdef01234567")
 RECIPE: dict[str, Any] = {
     "backbone": f"{FOLDER}/encoder",
     "start_from": None,

@@ -10,11 +10,11 @@ from jinja2 import Environment, meta
 from markdown_it import MarkdownIt
 
 from datasets_builder import DataError
+from datasets_builder.card_merge import merge_cards
 from datasets_builder.publish import CardSettings
 from modeling_multitask import TaskConfig
 from modeling_multitask.publishing import card as card_module
 from modeling_multitask.publishing.card import Links, make_card
-from modeling_multitask.publishing.card_merge import merge_cards
 from modeling_multitask.publishing.evidence import Evidence
 from modeling_multitask.tasks_multitask import GivenConfig
 from tests.unit.evaluation.test_report import EVIL, TASKS
@@ -337,15 +337,20 @@ def test_a_model_that_may_withhold_answers_is_not_said_to_answer_always() -> Non
 
 
 def test_everything_that_belongs_together_is_linked() -> None:
-    found = re.findall(r"\((https://huggingface.co/\S+)\)", section(a_card(), "summary"))
+    found = re.findall(r"^- (.*): \[.*\]\((https://huggingface.co/\S+)\)$", section(a_card(), "summary"), re.MULTILINE)
 
     assert found == [
-        "https://huggingface.co/datasets/me/data",
-        "https://huggingface.co/spaces/me/demo",
-        "https://huggingface.co/me/adapter",
-        "https://huggingface.co/me/base",
-        "https://huggingface.co/collections/me/reviews-0123456789abcdef01234567",
+        ("Data set", "https://huggingface.co/datasets/me/data"),
+        ("Demo", "https://huggingface.co/spaces/me/demo"),
+        ("Adapter", "https://huggingface.co/me/adapter"),
+        ("What the adapter sits on", "https://huggingface.co/me/adapter-base"),
+        ("Began from", "https://huggingface.co/me/base"),
+        ("Collection", "https://huggingface.co/collections/me/reviews-0123456789abcdef01234567"),
     ]
+
+
+def test_a_data_set_that_is_called_like_the_model_is_linked() -> None:
+    assert "- Data set: [me/reviews]" in a_card(links=Links("me/reviews", dataset="me/reviews"))
 
 
 def test_licence_and_citation_are_the_owners() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from configuration import load_recipe
 from configuration.run import prepare
-from modeling_multitask.publishing.card_merge import merge_cards
+from datasets_builder.card_merge import merge_cards
 from tests.unit.publishing.card_evidence import a_card
 
 RECIPE = """

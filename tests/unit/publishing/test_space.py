@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import SpaceCard
-from huggingface_hub.errors import HFValidationError
 
+from modeling_multitask.publishing.links import Links
 from modeling_multitask.publishing.space import APP, DESCRIPTION, MOST_ROWS, REQUIREMENTS, SDK_VERSION, write_space
 from tests.conftest import ROOT
 from tests.fresh_process import run_fresh
 
 OTHERS = {"gradio", "torch", "transformers"}
+LINKS = Links("me/reviews", space="me/demo")
 EVIL = "<img src=x onerror=alert(1)> [x](javascript:alert(1)): 'a' # b"
 
 
 @pytest.fixture
 def space(tmp_path: Path) -> Path:
     folder = tmp_path / "space"
-    arguments = {"space_id": "me/reviews-demo", "model_id": "me/reviews", "revision": "abc123", "title": "Reviews"}
-    write_space(folder, **arguments, license="apache-2.0")
+    links = Links("me/reviews", dataset="me/data", space="me/reviews-demo")
+    write_space(folder, links=links, revision="abc123", title="Reviews", license="apache-2.0")
     return folder
 
 
@@ -45,9 +46,7 @@ def test_the_settings_name_the_model_and_its_revision(space: Path) -> None:
 
 
 def test_examples_go_along(tmp_path: Path) -> None:
-    write_space(
-        tmp_path, space_id="me/demo", model_id="me/reviews", revision="main", title="Reviews", examples=["Köstlich!"]
-    )
+    write_space(tmp_path, links=LINKS, revision="main", title="Reviews", examples=["Köstlich!"])
 
     assert json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))["examples"] == ["Köstlich!"]
 
@@ -63,6 +62,7 @@ def test_the_card_says_what_the_hub_needs_to_run_it(space: Path) -> None:
         "python_version": "3.11",
         "app_file": "app.py",
         "models": ["me/reviews"],
+        "datasets": ["me/data"],
         "license": "apache-2.0",
         "short_description": DESCRIPTION,
         "pinned": False,
@@ -74,7 +74,7 @@ def test_the_short_description_is_no_longer_than_the_hub_takes() -> None:
 
 
 def test_a_title_is_a_title_whatever_it_holds(tmp_path: Path) -> None:
-    write_space(tmp_path, space_id="me/demo", model_id="me/reviews", revision="main", title=EVIL)
+    write_space(tmp_path, links=LINKS, revision="main", title=EVIL)
 
     card = SpaceCard.load(tmp_path / "README.md")
     assert card.data.title == EVIL
@@ -82,17 +82,23 @@ def test_a_title_is_a_title_whatever_it_holds(tmp_path: Path) -> None:
 
 
 def test_without_a_licence_none_is_said(tmp_path: Path) -> None:
-    write_space(tmp_path, space_id="me/demo", model_id="me/reviews", revision="main", title="Reviews")
+    write_space(tmp_path, links=LINKS, revision="main", title="Reviews")
 
     assert "license" not in SpaceCard.load(tmp_path / "README.md").data.to_dict()
 
 
-@pytest.mark.parametrize("word", ["space_id", "model_id"])
-def test_what_cannot_be_a_repository_is_refused_before_anything_is_written(tmp_path: Path, word: str) -> None:
-    arguments = {"space_id": "me/demo", "model_id": "me/reviews", "revision": "main", "title": "Reviews"}
+def test_the_card_points_to_what_belongs_to_it(space: Path) -> None:
+    text = (space / "README.md").read_text()
 
-    with pytest.raises(HFValidationError, match=r"\.\./evil"):
-        write_space(tmp_path / "space", **{**arguments, word: "../evil"})
+    assert "- Model: [me/reviews](https://huggingface.co/me/reviews)\n" in text
+    assert "- Data set: [me/data](https://huggingface.co/datasets/me/data)\n" in text
+    assert "- Demo:" not in text  # which it is itself
+
+
+@pytest.mark.parametrize("links", [Links("me/reviews"), Links(space="me/demo")])
+def test_a_space_without_a_name_or_a_model_is_refused_before_anything_is_written(tmp_path: Path, links: Links) -> None:
+    with pytest.raises(ValueError, match="a Space needs a name, and a model to show"):
+        write_space(tmp_path / "space", links=links, revision="main", title="Reviews")
     assert not (tmp_path / "space").exists()
 
 

@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_multitask.publishing.card_merge import lower_headings, merge_cards, signed
+from datasets_builder.card_merge import lower_headings, merge_cards, signed
 from tests.hub_server.cards import metadata, problems
 
 RESULT = {

@@ -8,7 +8,7 @@ the first or second level, begins. The first line of the text has such digests o
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,7 +90,7 @@ def is_signed(card: str) -> bool:
     return _parse(card).record is not None
 
 
-def merge_cards(existing: str, new: str) -> str:
+def merge_cards(existing: str, new: str, keep: Collection[str] = ()) -> str:
     """A generated card with everything that people have written into the one that is there.
 
     A section that was edited stays as it is, and one that was added where it is (but a block of code in it that lacks
@@ -101,15 +101,27 @@ def merge_cards(existing: str, new: str) -> str:
     Args:
         existing: The card that is there; one that has no text counts for its metadata alone.
         new: What `make_card` gives.
+        keep: The names of generated sections of which the new card knows nothing: they stay as they are there, and so
+            does what was generated of the metadata and is not in the new ones.
 
     Raises:
         ValueError: If the metadata of the existing card cannot be read.
     """
     theirs, ours = _parse(existing), _parse(new)
+    if keep:
+        ours = _with_kept(theirs, ours, keep)
     metadata, record = _merged_metadata(theirs, ours)
     if theirs.record is None and not any(each.name for each in theirs.sections) and theirs.sections:
         return str(_Card(metadata, None, theirs.sections))
     return str(_Card(metadata, record, _merged_sections(theirs.sections, ours.sections)))
+
+
+def _with_kept(theirs: _Card, ours: _Card, keep: Collection[str]) -> _Card:
+    """Our card with what theirs has of the sections to keep, and of metadata that we have none of."""
+    known = {each.name: each for each in theirs.sections if each.name in keep}
+    metadata = {name: value for name, value in theirs.metadata.items() if name in (theirs.record or {})}
+    sections = [known.get(each.name, each) for each in ours.sections]
+    return replace(ours, metadata=metadata | ours.metadata, sections=sections)
 
 
 def lower_headings(text: str) -> str:
