@@ -27,6 +27,7 @@ SHARD_BYTES = 500_000_000
 SCRIPT = "build_dataset.py"
 BUILDER_SETTINGS = ("tasks", "train", "validation", "test", "split", "hide_labels", "contradictions", "leaks")
 _MODELS = "## Models trained on it"
+_BARE = "---\ntags:\n- multi-task\n---\n"  # of a repository without a card: one without metadata is warned of
 OWNED = ("data/*.parquet",)  # rows that an earlier push brought, and this one has not
 TASK_SETTINGS = ("name", "problem_type", "labels", *TABLE_SETTINGS)
 
@@ -107,7 +108,7 @@ def link_model(api: HfApi, dataset: str, model: str) -> bool:
 
     def attempt() -> bool:
         there = look(api, Target(dataset, "dataset"))
-        card = there and with_model(there.card or "", model)
+        card = there and with_model(there.card or _BARE, model)
         if there is None or card == there.card:
             return False
         api.create_commit(

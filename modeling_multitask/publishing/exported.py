@@ -18,11 +18,12 @@ from ..answers_multitask import Decision
 from ..configuration_multitask import MultiTaskConfig
 from ..evaluation.agreement import agreement, answer_figures
 from ..evaluation.judged import judge
-from ..inference import encode, predict_onnx
-from ..inference.export import ONNX, ONNX_INT8, OPSET, check_onnx, export_onnx, plain
+from ..inference import predict_onnx
+from ..inference.export import EMBEDDING, ONNX, ONNX_INT8, OPSET, check_onnx, export_onnx, plain
 from ..inference.export_check import TOLERANCE, Equality
 from ..inference.openvino_export import OPENVINO, OPENVINO_INT8, check_openvino, export_openvino
 from ..inference.predict_onnx import MultiTaskOnnx
+from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from .folder import save_tokenizer
@@ -172,14 +173,17 @@ def _config_text(config: MultiTaskConfig) -> str:
 
 def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raises a `ValueError` if texts become other tokens than by the tokenizer itself, which may do more in Python."""
-    expected = encode(model, _TEXTS, tokenizer=tokenizer, dtype=torch.float32)
-    difference = np.abs(form.encode(_TEXTS) - expected).max(axis=1)  # (N,)
-    if not difference.max() <= TOLERANCE:
-        text = _TEXTS[int(difference.argmax())]
-        raise ValueError(
-            f"{type(tokenizer).__name__} reads {text[:40]!r} otherwise than its tokenizer.json does (the embedding "
-            f"differs by {difference.max():.1g}); only models whose tokenizer.json says all can be exported"
-        )
+    expected, given = TextEncoder(model, tokenizer, dtype=torch.float32).run(_TEXTS), form.run(_TEXTS)
+    pairs = {"embedding": (given[EMBEDDING], expected.embeddings)}
+    pairs |= {f"logits of {name}": (given[f"{name}.logits"], logits) for name, logits in expected.logits.items()}
+    for name, (ours, wanted) in pairs.items():
+        difference = np.abs(ours - wanted).max(axis=1)  # (N,)
+        if not difference.max() <= TOLERANCE:
+            text = _TEXTS[int(difference.argmax())]
+            raise ValueError(
+                f"{type(tokenizer).__name__} reads {text[:40]!r} otherwise than its tokenizer.json does ({name}: "
+                f"{difference.max():.1g} apart); only models whose tokenizer.json says all can be exported"
+            )
 
 
 def _describe(folder: Path, names: tuple[str, ...], equality: Equality) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Links:
             "dataset": re.search(rf"^- Data set: \[.*\]\({HUB}/datasets/(\S+)\)$", card, re.MULTILINE),
             "space": re.search(rf"^- Demo: \[.*\]\({HUB}/spaces/(\S+)\)$", card, re.MULTILINE),
             "adapter": re.search(rf"^- Adapter: \[.*\]\({HUB}/(\S+)\)$", card, re.MULTILINE),
+            "collection": re.search(rf"^- Collection: \[.*\]\({HUB}/collections/(\S+)\)$", card, re.MULTILINE),
         }
         kept = {name: each[1] for name, each in found.items() if each and getattr(self, name) is None}
         return replace(self, **kept)

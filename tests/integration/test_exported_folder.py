@@ -17,7 +17,7 @@ from modeling_multitask.inference import encode, predict
 from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
 from modeling_multitask.modeling_multitask import CumulativeLogits, resolve_model_path
 from modeling_multitask.publishing.exported import describe_export, write_export
-from tests.conftest import MINILM, WORDS, needs_minilm, tasks_of_each_type
+from tests.conftest import MINILM, ROOT, WORDS, needs_minilm, tasks_of_each_type
 from tests.contracts.test_hub_bundle import DEPENDENT
 from tests.fresh_process import OURS, run_fresh
 
@@ -199,6 +199,10 @@ def test_the_folder_names_no_path_of_this_machine(exported: Exported, backbone: 
     assert str(backbone) not in text
     assert str(exported.folder.parent) not in text
     assert "multitask.py" not in text  # nor the code of a folder that has some
+    # torch's exporter notes of each node which line of code it came from.
+    for graph in exported.folder.glob("*.onnx"):
+        content = graph.read_bytes()
+        assert [each for each in (str(ROOT), torch.__path__[0], str(Path.home())) if each.encode() in content] == []
 
 
 def test_rows_and_tokens_may_be_any_number_of(exported: Exported) -> None:
@@ -214,10 +218,10 @@ def test_rows_and_tokens_may_be_any_number_of(exported: Exported) -> None:
     for name in ("input_ids", "attention_mask", "token_type_ids"):
         assert shapes[name] == ["batch", "sequence"]
     assert shapes["sentence_embedding"] == ["batch", 32]
-    assert [shapes[f"price.{part}"] for part in ("logits", "scores", "chosen", "asked")] == [
-        *(["batch", 1], ["batch", 2], ["batch"], ["batch"])
+    assert [shapes[f"price.{part}"] for part in ("logits", "scores", "chosen", "asked", "confidence")] == [
+        *(["batch", 1], ["batch", 2], ["batch"], ["batch"], ["batch"])
     ]
-    assert len(shapes) == 3 + 1 + 4 * 9
+    assert len(shapes) == 3 + 1 + 5 * 9
 
 
 def test_how_far_the_graph_is_from_the_model_is_said(exported: Exported) -> None:

@@ -190,12 +190,23 @@ def test_all_of_it_is_linked_and_in_one_collection(
         adapter_folder=run / "adapter",
     )
 
-    card = hub.files("tester/model")["README.md"].decode()
-    slug = re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", card)[1]
-    assert [
-        f"https://huggingface.co/{name}" in card
-        for name in ("datasets/tester/reviews", "spaces/tester/demo", "tester/lora")
-    ] == [True] * 3
+    cards = {
+        kind: hub.files(*repository)["README.md"].decode()
+        for kind, repository in {
+            "Model": ("tester/model",),
+            "Data set": ("tester/reviews", "dataset"),
+            "Demo": ("tester/demo", "space"),
+            "Adapter": ("tester/lora",),
+            "What the adapter sits on": ("tester/lora-base",),
+        }.items()
+    }
+    slug = re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", cards["Model"])[1]
+    for kind, card in cards.items():
+        linked = re.findall(r"^- ([\w ]+): \[", card, re.MULTILINE)
+        if kind == "Data set":
+            assert "## Models trained on it\n\n- [tester/model](https://huggingface.co/tester/model)\n" in card
+        else:
+            assert linked == [each for each in [*cards, "Collection"] if each != kind]
     assert hub.collection(slug) == [
         ("model", "tester/model"),
         ("model", "tester/lora"),
@@ -221,6 +232,44 @@ def test_what_was_edited_on_the_hub_survives_the_next_push(
     assert "Mind the gap." in now
     assert "## By hand\n\nThanks to all." in now
     assert ModelCard(now).data.license == "mit"
+
+
+def test_what_an_earlier_push_has_linked_stays_linked(
+    hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
+) -> None:
+    hub_api.create_repo("tester/reviews", repo_type="dataset")
+    ship(hub_api, shipment, tmp_path / "work", dataset="tester/reviews", space="tester/demo")
+    before = hub.files("tester/model")["README.md"]
+
+    ship(hub_api, shipment, tmp_path / "work")
+
+    assert b"- Demo: [tester/demo]" in before
+    assert links_of(hub.files("tester/model")["README.md"]) == links_of(before)
+
+
+def links_of(card: bytes) -> set[bytes]:
+    """What a card has links for."""
+    return set(re.findall(rb"^- ([\w ]+): \[", card, re.MULTILINE))
+
+
+def test_what_comes_from_the_hub_keeps_what_its_card_says_of_its_training(
+    hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path
+) -> None:
+    results = {"test": {"topic": {"rows": 3, "accuracy": 0.5}}}
+    evidence = replace(shipment.evidence, results=results)
+    ship(hub_api, shipment, tmp_path / "work", evidence=evidence)
+    first = hub.files("tester/model")["README.md"].decode()
+    downloaded = hub_api.snapshot_download("tester/model", local_dir=tmp_path / "downloaded")
+    again = make_shipment(Path(downloaded), Target("tester/model"), template=TEMPLATE, license="mit")
+
+    ship(hub_api, again, tmp_path / "work")
+
+    now = hub.files("tester/model")["README.md"].decode()
+    assert "| topic | accuracy | 0.500 | 3 |" in first
+    assert "| topic | accuracy | 0.500 | 3 |" in now
+    assert ModelCard(now).data.eval_results[0].metric_value == 0.5
+    assert ModelCard(now).data.license == "mit"
+    assert json.loads(hub.files("tester/model")["results.json"]) == results
 
 
 def test_a_later_push_renews_the_cards_of_space_and_adapter(
@@ -312,6 +361,12 @@ def copy(run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(run, tmp_path / "copy"))
 
 
+def import_ours(run: Path) -> None:
+    path = run / "adapter" / "adapter_config.json"
+    named = {"base_model_class": "MultiTaskModel", "parent_library": "modeling_multitask.modeling_multitask"}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "auto_mapping": named}))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -323,6 +378,7 @@ def copy(run: Path, tmp_path: Path) -> Path:
             "adapter has a problem:\n  training_args.b",
         ),
         (lambda run: (run / "adapter" / "key").symlink_to("/etc/hostname"), "key: is a link"),
+        (import_ours, "adapter has a problem:\n  it does not load without this package: .*modeling_multitask"),
         (lambda run: (run / "adapter" / "base" / "evil.py").write_text(""), "base/evil.py: is no code of this package"),
     ],
 )

@@ -14,7 +14,14 @@ from markdown_it import MarkdownIt
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source, publish
 from datasets_builder.look import look_at
-from datasets_builder.publish import CardSettings, check_dataset_id, push_dataset, render_script, write_repository
+from datasets_builder.publish import (
+    CardSettings,
+    check_dataset_id,
+    link_model,
+    push_dataset,
+    render_script,
+    write_repository,
+)
 from datasets_builder.upload import Target
 from tests.hub_server import HubServer, hub, hub_api
 
@@ -320,6 +327,41 @@ def test_a_second_push_takes_away_the_rows_of_the_first(tmp_path: Path, hub: Hub
     expected = {each.relative_to(second).as_posix(): each.read_bytes() for each in second.rglob("*") if each.is_file()}
     found = hub.files("tester/reviews", "dataset")
     assert {name: content for name, content in found.items() if name != ".gitattributes"} == expected
+
+
+def test_what_people_wrote_into_the_card_survives_the_next_push(tmp_path: Path, hub: HubServer, hub_api: HfApi) -> None:
+    # P56
+    target = Target("tester/reviews", "dataset")
+    push_dataset(hub_api, write(tmp_path / "first", build(ROWS, TOPIC)), target)
+    card = hub.files("tester/reviews", "dataset")["README.md"].decode()
+    edited = card.replace("## Licence\n", "## Licence\n\nAsk me.\n") + "\n## By hand\n\nThanks to all.\n"
+    hub_api.upload_file(
+        path_or_fileobj=edited.encode(), path_in_repo="README.md", repo_id="tester/reviews", repo_type="dataset"
+    )
+
+    push_dataset(hub_api, write(tmp_path / "second", build(ROWS, TOPIC, RATING)), target)
+
+    now = hub.files("tester/reviews", "dataset")["README.md"].decode()
+    assert "Ask me." in now
+    assert "## By hand\n\nThanks to all." in now
+    assert "| `rating` |" in now
+
+
+def test_models_that_were_trained_on_it_are_linked_once_and_stay(
+    tmp_path: Path, hub: HubServer, hub_api: HfApi
+) -> None:
+    target = Target("tester/reviews", "dataset")
+    push_dataset(hub_api, write(tmp_path / "first", build(ROWS, TOPIC)), target)
+
+    linked = [link_model(hub_api, "tester/reviews", f"me/{name}") for name in ("one", "two", "one")]
+    push_dataset(hub_api, write(tmp_path / "second", build(ROWS, TOPIC, RATING)), target)
+
+    card = hub.files("tester/reviews", "dataset")["README.md"].decode()
+    assert linked == [True, True, False]
+    assert card.endswith(
+        "## Models trained on it\n\n- [me/two](https://huggingface.co/me/two)\n- [me/one](https://huggingface.co/me/one)\n"
+    )
+    assert "| `rating` |" in card
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import ast
 import re
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from datasets_builder import DataError
 from datasets_builder.card_merge import merge_cards
 from datasets_builder.publish import CardSettings
 from modeling_multitask import TaskConfig
-from modeling_multitask.publishing import card as card_module
+from modeling_multitask.publishing import card_words
 from modeling_multitask.publishing.card import Links, make_card
 from modeling_multitask.publishing.evidence import Evidence
 from modeling_multitask.tasks_multitask import GivenConfig
@@ -152,9 +153,9 @@ def test_what_is_to_be_installed_has_the_lowest_versions_that_are_tested() -> No
 
 def test_without_an_installed_package_there_are_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
-        raise card_module.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(card_module, "requires", missing)
+    monkeypatch.setattr(card_words, "requires", missing)
 
     assert 'pip install "torch" "transformers"\n' in a_bare_card()
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict_onnx
 from modeling_multitask.publishing import save_folder
-from modeling_multitask.publishing.inspection import folder_problems, pushed_files
+from modeling_multitask.publishing.inspection import adapter_problems, folder_problems, pushed_files
 
 TOKEN = "hf_" + "a" * 34
 
@@ -42,6 +42,14 @@ def save_pickle(folder: Path) -> None:
 
 def save_by_torch(folder: Path) -> None:
     torch.save({"a": torch.zeros(1)}, folder / "weights")
+
+
+def name_a_pickle_like_weights(folder: Path) -> None:
+    (folder / "model-2.safetensors").write_bytes(pickle.dumps({"a": 1}))
+
+
+def name_anothers_module(folder: Path) -> None:
+    (folder / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "os.system"}]')
 
 
 def put_link(folder: Path) -> None:
@@ -83,6 +91,9 @@ def append(name: str, text: str) -> Callable[[Path], None]:
         (append("rows.csv", "text"), "rows.csv: is a table; push data by scripts.data, and take it away here"),
         (append("evil.bin", "x"), "evil.bin: is a pickle"),
         (save_by_torch, "weights: is a pickle"),
+        (name_a_pickle_like_weights, "model-2.safetensors: is no .safetensors file, whatever its ending says"),
+        (append("modules.json", "x"), "modules.json: is no .json file, whatever its ending says"),
+        (name_anothers_module, "modules.json: names 'os.system', which is no module of ours; save the model anew"),
         (put_link, "passwords.txt: is a link; put the file itself there, or take it away"),
         (append("notes.md", f"token {TOKEN}"), "notes.md: holds what looks like a secret (hf_aaa...)"),
         (append("key.txt", "-----BEGIN RSA PRIVATE KEY-----"), "key.txt: holds what looks like a secret"),
@@ -122,6 +133,54 @@ def test_an_address_is_no_path_of_this_machine(folder: Path, text: str) -> None:
     append("notes.md", text)(folder)
 
     assert folder_problems(folder) == []
+
+
+def test_a_word_that_holds_the_beginning_of_a_secret_is_none(folder: Path) -> None:
+    append("notes.md", "https://huggingface.co/me/multi-task-classification-model-for-everyone")(folder)
+
+    assert folder_problems(folder) == []
+
+
+def test_a_working_folder_that_stands_in_an_address_is_no_path_of_this_machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/data"))
+    append("notes.md", "https://x.org/data/rows, /database and their/data")(folder)
+    before = folder_problems(folder)
+    append("notes.md", " in /data")(folder)
+
+    assert (before, folder_problems(folder)) == ([], ["notes.md: names a path of this machine (/data); take it out"])
+
+
+@pytest.mark.parametrize("place", ["/home/ann/model.py", str(Path(torch.__file__))])
+def test_a_graph_that_notes_where_its_code_lay_is_found(folder: Path, place: str) -> None:
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").write_bytes(b"\x08\x07" + place.encode() + b"\x00")
+
+    (problem,) = folder_problems(folder)
+    assert problem.startswith("onnx/model.onnx: names a path of this machine (")
+    assert problem.endswith("); export the model anew")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (append("adapter.py", "import os"), "adapter.py: an adapter has no code; take it away"),
+        (append("tokenizer_config.json", '{"auto_map": {}}'), "tokenizer_config.json: names code (auto_map)"),
+        (append("args.pkl", ""), "args.pkl: is a pickle"),
+    ],
+)
+def test_what_speaks_against_an_adapter_is_said(tmp_path: Path, spoil: Callable[[Path], None], message: str) -> None:
+    # P57: peft and transformers would run it.
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "modeling_multitask.py").write_text("")
+    before = adapter_problems(tmp_path)
+
+    spoil(tmp_path)
+
+    (problem,) = adapter_problems(tmp_path)
+    assert before == []
+    assert problem.startswith(message)
 
 
 @pytest.mark.parametrize("text", ["/mnt/nfs/alice", "in `/tmp/alice`", "/scratch/alice/run"])

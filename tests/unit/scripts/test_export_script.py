@@ -28,9 +28,9 @@ ROWS = [
 class Shouting(BertTokenizer):
     """Puts a word before each text, in Python."""
 
-    def __call__(self, text: Any, **settings: Any) -> Any:
+    def __call__(self, text: Any, *others: Any, **settings: Any) -> Any:
         """Reads other texts."""
-        return super().__call__([f"good {each}" for each in text], **settings)
+        return super().__call__([f"good {each}" for each in text], *others, **settings)
 
 
 @pytest.fixture
