@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,12 +26,14 @@ print(json.dumps(classify({texts})))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The quickstart's folder; where it was not run in this checkout, one of a few steps."""
+    """The quickstart's folder, with its ONNX; where it was not run in this checkout, one of a few steps."""
+    folder = tmp_path_factory.mktemp("runs") / "quickstart"
     done = ROOT / "runs" / "quickstart"
     if (done / "report" / "report.json").is_file():
-        return done
-    folder = tmp_path_factory.mktemp("runs") / "quickstart"
-    command(ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20")
+        shutil.copytree(done, folder, ignore=shutil.ignore_patterns("checkpoint-*", "onnx"))
+    else:
+        command(ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20")
+    command(ROOT, {}, "scripts.export", str(folder / "model"), str(folder / "model" / "onnx"), "--format", "onnx")
     return folder
 
 
@@ -73,26 +76,29 @@ def test_every_snippet_of_the_card_runs_where_only_the_card_was_followed(
     model = str(run / "model")
     command(tmp_path, ours, "scripts.push", model, "tester/quickstart", "--license", "apache-2.0", *links, "--yes")
     card = hub.files("tester/quickstart")["README.md"].decode()
-    python = fresh_environment(tmp_path / "venv", [line.strip() for line in blocks(card, "bash")])
-    environment = {"PATH": os.environ["PATH"], **hub.environment(tmp_path / "stranger"), "PYTHONPATH": ""}
+    lines = "".join(blocks(card, "bash")).splitlines()
+    python = fresh_environment(tmp_path / "venv", [line for line in lines if line.startswith("pip install ")])
+    paths = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": paths, **hub.environment(tmp_path / "stranger"), "PYTHONPATH": ""}
     texts = ["The battery died within a day.", "Great soup."]
     snippets = blocks(card, "python")
     snippets[0] += ANSWERS.format(texts=texts)
 
-    outputs = []
-    for snippet in snippets:
-        finished = subprocess.run(
-            [str(python), "-W", "error::DeprecationWarning:transformers", "-c", snippet],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def follow(*words: str) -> str:
+        finished = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert finished.returncode == 0, finished.stderr
-        outputs.append(finished.stdout)
+        return finished.stdout
+
+    outputs = [follow(str(python), "-W", "error::DeprecationWarning:transformers", "-c", each) for each in snippets]
+    others = [follow("bash", "-c", line) for line in lines if not line.startswith("pip install ")]
 
     assert len(snippets) >= 4
+    assert len(others) == 2
+    example = json.loads((run / "recipe.json").read_text())["examples"][0]
+    by_onnx, by_torch = json.loads(others[-1].splitlines()[-1]), predict(model, [example])[0]
+    assert {task: answer["label"] for task, answer in by_onnx.items()} == {
+        task: answer["label"] for task, answer in by_torch.items()
+    }
     answers = json.loads(outputs[0].splitlines()[-1])
     for found, wanted in zip(answers, predict(model, texts), strict=True):
         for task, answer in wanted.items():
