@@ -32,7 +32,7 @@ def consistency_problems(content: Content) -> list[str]:
         *_model_problems(content),
         *_task_problems(tasks, content),
         *_given_problems(tasks, content),
-        *_source_problems(tasks, data),
+        *_source_problems(tasks, data, afresh=not content.get("start_from")),
         *_split_problems(data),
         *_streaming_problems(tasks, content),
         *_training_problems(tasks, content),
@@ -106,7 +106,8 @@ def _given_problems(tasks: list[Content], content: Content) -> list[str]:
     return problems
 
 
-def _source_problems(tasks: list[Content], data: Content) -> list[str]:
+def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> list[str]:
+    """What is wrong with what the tables are said to hold; where nothing is trained yet, they must serve every task."""
     kinds = {task["name"]: task.get("problem_type") for task in tasks if isinstance(task.get("name"), str)}
     problems = []
     for split in ("train", "validation", "test"):
@@ -119,7 +120,7 @@ def _source_problems(tasks: list[Content], data: Content) -> list[str]:
                     problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
     # A source that names no labels brings those of every task whose name is a column of it.
     train = _tables(data.get("train"))
-    if train and all(isinstance(source.get("labels"), dict) for source in train):
+    if afresh and train and all(isinstance(source.get("labels"), dict) for source in train):
         trained = {name for source in train for name in source["labels"]}
         problems += [f"data.train: no source has labels for the task {name!r}" for name in kinds if name not in trained]
     return problems

@@ -36,6 +36,8 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
+        there = {task.name for task in trained.config.tasks}
+        settings = [{**task, "trained": True} if task["name"] in there else task for task in settings]
     builder = build_builder(recipe, settings)
     builder.download_and_prepare()
     dataset: Rows = dict(builder.as_dataset()) if builder.prepared_splits else {}

@@ -168,8 +168,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
 
     def _check_labelled(self, labels: pa.Table) -> None:
         for task in self.tasks:
-            if labels[task.name].null_count == len(labels):
-                named = [each.source for each in self.sources["train"] if task.name in each.source.label_columns]
+            named = [each.source for each in self.sources["train"] if task.name in each.source.label_columns]
+            if named and labels[task.name].null_count == len(labels):
                 where = ", ".join(
                     f"{each.name}, {' and '.join(map(repr, each.label_columns[task.name].names))}" for each in named
                 )

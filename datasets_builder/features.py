@@ -32,8 +32,8 @@ from .labels import NUMBER, Place, is_text, occurring_words, read_labels
 from .sources import LabelColumn, Source
 from .tables import Table
 
-# What a task says of the tables and a model needs not know.
-TABLE_SETTINGS = ("aliases", "missing")
+# What a task says of the tables and a model needs not know; one that is `trained` needs labels in none of them.
+TABLE_SETTINGS = ("aliases", "missing", "trained")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> lis
     """The tasks with their labels: those given, else those that the sources name, else those that occur, sorted.
 
     Args:
-        tasks: Dicts of settings; besides those of a `TaskConfig`, `aliases` and `missing` of all sources.
+        tasks: Dicts of settings; besides those of a `TaskConfig`, `aliases` and `missing` of all sources, and whether
+            it is `trained` already, with the labels that are given, so that no source has to have any.
         sources: Those of the training rows.
 
     Raises:
@@ -92,8 +93,9 @@ def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> lis
     resolved, problems = [], []
     for task in tasks:
         settings = {name: value for name, value in task.items() if name not in TABLE_SETTINGS}
+        named_by = [each for each in sources if task["name"] in each.source.label_columns]
         try:
-            labels = _labels(settings, [each for each in sources if task["name"] in each.source.label_columns])
+            labels = _labels(settings, named_by) if named_by or not task.get("trained") else None
         except DataError as error:
             problems.append(str(error))
         else:

@@ -1,6 +1,7 @@
 """What travels: the files at the package's root, and that they are all a stranger needs."""
 
 import ast
+import copy
 import hashlib
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
@@ -93,6 +95,27 @@ def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[P
 def loaded(trained: tuple[Path, Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a stranger sees who loads that folder in every way there is."""
     return run_fresh(LOAD, trained[0], *TEXTS, folder=tmp_path_factory.mktemp("stranger"))
+
+
+def test_long_texts_are_read_in_windows_without_this_package(
+    trained: tuple[Path, MultiTaskModel, Any], tmp_path: Path
+) -> None:
+    _, model, tokenizer = trained
+    windows = copy.deepcopy(model)
+    windows.config.long_texts = "windows"
+    save_folder(windows, tokenizer, tmp_path / "windows")
+    texts = [*TEXTS[:3], "the film was good " * 9 + "the soup was bad " * 30]
+
+    there = run_fresh(LOAD, tmp_path / "windows", *texts, folder=tmp_path)
+
+    scores = [answer["topic"]["score"] for answer in there["answers"]]
+    whole, cut = (
+        [answer["topic"]["score"] for answer in predict(each, texts, tokenizer=tokenizer)] for each in (windows, model)
+    )
+    assert scores == pytest.approx(whole, abs=1e-5)
+    assert scores[-1] != pytest.approx(cut[-1], abs=1e-4)
+    # SentenceTransformer knows no windows: it reads the first.
+    assert np.array(there["embeddings"]) == pytest.approx(encode(model, texts, tokenizer=tokenizer), abs=1e-5)
 
 
 def test_only_travelling_files_lie_at_the_root() -> None:
