@@ -1,0 +1,52 @@
+"""The pages of the five systems say what their recipes say, and their commands are ones that there are."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from configuration import load_recipe
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+SYSTEMS = ("s0", "s1", "s2", "s3", "s4")
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in SYSTEMS}
+COMMANDS = [
+    pytest.param(line.strip(), id=f"{name} {i}")
+    for name, page in PAGES.items()
+    for i, line in enumerate(re.findall(r"^ *python -m .*$", page, flags=re.MULTILINE))
+]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_page_shows_its_recipe_word_for_word(name: str) -> None:
+    recipe = (ROOT / "configuration" / "recipes" / f"{name}.yaml").read_text()
+
+    assert f"```yaml\n{recipe}```\n" in PAGES[name]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_a_page_is_one(command: str) -> None:
+    _, _, module, *words = shlex.split(command)
+
+    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+    if module == "scripts.train":
+        recipe, *overrides = words
+        assert load_recipe(ROOT / recipe, overrides).tasks
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_readme_leads_from_a_system_to_its_recipe_its_page_and_its_test(name: str) -> None:
+    (row,) = [line for line in README.splitlines() if line.startswith(f"| {name.upper()} ")]
+
+    links = re.findall(r"\]\(([^)]+)\)", row)
+    assert {f"configuration/recipes/{name}.yaml", f"docs/{name}.md", f"tests/systems/test_{name}.py"} <= set(links)
+    assert all((ROOT / link).is_file() for link in links)
+
+
+@pytest.mark.parametrize("page", [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"], ids=lambda path: path.stem)
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
