@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_builder.sources import FORMATS
-from modeling_multitask.tasks_multitask import (
+from modeling_multitask.task_problems_multitask import (
     PROBLEM_TYPES,
     nearest_hint,
     task_given_problem,

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from modeling_multitask.tasks_multitask import nearest_hint
+from modeling_multitask.task_problems_multitask import nearest_hint
 
 
 class RecipeError(ValueError):

@@ -27,7 +27,8 @@ from datasets_builder.settings import Leaks
 from datasets_builder.sources import is_on_hub
 from modeling_multitask.configuration_multitask import LongTexts, Pooling
 from modeling_multitask.evaluation.calibration import Method
-from modeling_multitask.tasks_multitask import Activation, Normalization, ProblemType, Refusal, task_name_problem
+from modeling_multitask.task_problems_multitask import ProblemType, task_name_problem
+from modeling_multitask.tasks_multitask import Activation, Normalization, Refusal
 from modeling_multitask.training.arguments import Balancing
 from modeling_multitask.training.phases import parse_phase
 from modeling_multitask.training.rates import parse_rates

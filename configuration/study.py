@@ -18,7 +18,7 @@ from modeling_multitask.evaluation.strategies import Strategy, StudyRates, strat
 from modeling_multitask.evaluation.study import SCORE, Outcome, Study, summarise
 from modeling_multitask.evaluation.study_plot import draw_study
 from modeling_multitask.evaluation.study_words import as_csv, as_json, as_markdown
-from modeling_multitask.tasks_multitask import nearest_hint
+from modeling_multitask.task_problems_multitask import nearest_hint
 from modeling_multitask.training.metrics import MAIN_METRIC
 
 from .plan import plan

@@ -17,14 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Value
 
-from modeling_multitask.tasks_multitask import (
+from modeling_multitask.task_problems_multitask import (
     PROBLEM_TYPES,
-    TaskConfig,
     nearest_hint,
-    parse_task,
     task_labels_problem,
     task_list_problem,
 )
+from modeling_multitask.tasks_multitask import TaskConfig, parse_task
 
 from .columns import SOURCE, TEXT, TEXT_PAIR
 from .errors import DataError, Findings

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modeling_multitask.tasks_multitask import TaskConfig, nearest_hint
+from modeling_multitask.task_problems_multitask import nearest_hint
+from modeling_multitask.tasks_multitask import TaskConfig
 
 from .chunks import relisted
 from .errors import MAX_SHOWN, DataError, Findings

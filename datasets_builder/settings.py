@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import datasets
 
-from modeling_multitask.tasks_multitask import nearest_hint
+from modeling_multitask.task_problems_multitask import nearest_hint
 
 from .errors import DataError
 from .merging import Contradictions

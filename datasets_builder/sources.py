@@ -11,7 +11,7 @@ import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from modeling_multitask.tasks_multitask import nearest_hint
+from modeling_multitask.task_problems_multitask import nearest_hint
 
 from .arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from .chunks import UNFIT, first_unfit, fit

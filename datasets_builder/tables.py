@@ -11,7 +11,7 @@ from typing import ClassVar
 import pyarrow as pa
 from datasets import ClassLabel, Features, LargeList, List
 
-from modeling_multitask.tasks_multitask import nearest_hint
+from modeling_multitask.task_problems_multitask import nearest_hint
 
 from .chunks import with_names
 from .errors import DataError

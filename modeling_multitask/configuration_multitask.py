@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
-from .tasks_multitask import HeadConfig, as_head, decided_together, parse_task, task_given_problem, task_list_problem
+from .task_problems_multitask import task_given_problem, task_list_problem
+from .tasks_multitask import HeadConfig, as_head, decided_together, parse_task
 
 Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
 LongTexts = Literal["truncate", "windows"]

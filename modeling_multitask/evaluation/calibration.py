@@ -13,7 +13,8 @@ from datasets_builder.extras import import_extra
 
 from ..answers_multitask import NOT_ASKED, Decision, probabilities
 from ..losses_multitask import labelled, masked_loss
-from ..tasks_multitask import LOSSES, TaskConfig
+from ..task_problems_multitask import LOSSES
+from ..tasks_multitask import TaskConfig
 
 Method = Literal["temperature", "thresholds"]
 

@@ -12,7 +12,8 @@ import torch
 
 from ..answers_multitask import NOT_ASKED, Decision
 from ..losses_multitask import labelled
-from ..tasks_multitask import ONE_LABEL, TaskConfig
+from ..task_problems_multitask import ONE_LABEL
+from ..tasks_multitask import TaskConfig
 from ..training.metrics import spearman
 
 OfRows = Callable[[np.ndarray], float]  # a figure of the rows of these numbers

@@ -14,7 +14,8 @@ from datasets_builder import DataError
 from datasets_builder.labels import is_text
 from datasets_builder.text_tables import CsvTable, JsonLinesTable
 
-from ..tasks_multitask import TaskConfig, nearest_hint
+from ..task_problems_multitask import nearest_hint
+from ..tasks_multitask import TaskConfig
 
 
 def read_table(path: Path, *texts: str) -> pa.Table:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from datasets_builder import DataError
 
-from ..tasks_multitask import nearest_hint
+from ..task_problems_multitask import nearest_hint
 from .tables import check_ending, read_table
 
 TEXT, TEXT_PAIR = "text", "text_pair"

@@ -15,6 +15,7 @@ from .evidence import Evidence
 
 MOST = 3  # weak labels, and confusions, that are named
 # What a report cuts the rows by, and how a card says it.
+_FEWEST_ROWS = 10
 _SLICES = {"by_length": "texts of", "by_source": "texts from", "by_pattern": "rows that have"}
 
 
@@ -79,8 +80,8 @@ def _confusion(label: str, answer: str, rows: int, share: float, **_examples: An
 
 
 def _worst(errors: dict[str, Any], kind: str, on: str) -> list[Markup]:
-    """The length, source or pattern of labels on which it is worst, if there are several."""
-    slices = [each for each in errors[kind] if each["value"] is not None]
+    """The length, source or pattern of labels on which it is worst, if there are several with rows enough to tell."""
+    slices = [each for each in errors[kind] if each["value"] is not None and each["rows"] >= _FEWEST_ROWS]
     if len(slices) < 2:
         return []
     less = errors["main_figure"] in LESS_IS_BETTER

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from transformers import TrainingArguments
 
-from ..tasks_multitask import nearest_hint
+from ..task_problems_multitask import nearest_hint
 from .metrics import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix_cache import PrefixCaching

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..tasks_multitask import TaskConfig, nearest_hint
+from ..task_problems_multitask import nearest_hint
+from ..tasks_multitask import TaskConfig
 
 BALANCED = "balanced"
 

@@ -14,7 +14,8 @@ from transformers import PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
 from ..losses_multitask import IGNORE_INDEX
-from ..tasks_multitask import TaskConfig, nearest_hint
+from ..task_problems_multitask import nearest_hint
+from ..tasks_multitask import TaskConfig
 from ..texts_multitask import tokenize
 from .conditions import unasked_rows
 from .tokens import padded_rows

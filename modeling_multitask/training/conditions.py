@@ -12,7 +12,8 @@ from torch import Tensor
 from transformers.utils import logging
 
 from ..answers_multitask import may_follow
-from ..tasks_multitask import GivenConfig, TaskConfig, parent_task, task_given_problem
+from ..task_problems_multitask import task_given_problem
+from ..tasks_multitask import GivenConfig, TaskConfig, parent_task
 
 logger = logging.get_logger(__name__)
 

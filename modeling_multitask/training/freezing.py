@@ -6,7 +6,7 @@ import sys
 from torch import nn
 
 from ..modeling_multitask import MultiTaskModel
-from ..tasks_multitask import nearest_hint
+from ..task_problems_multitask import nearest_hint
 from .parameter_groups import parameter_depths, plain_name
 
 PARTS = ("everything", "backbone", "embeddings", "layers.K", "layers.A-B", "last_layers.N", "heads", "heads.TASK")

@@ -8,7 +8,8 @@ from typing import Any
 from transformers.utils import logging
 
 from ..modeling_multitask import MultiTaskModel
-from ..tasks_multitask import GivenConfig, HeadConfig, TaskConfig, decided_together, nearest_hint, parse_task
+from ..task_problems_multitask import nearest_hint
+from ..tasks_multitask import GivenConfig, HeadConfig, TaskConfig, decided_together, parse_task
 
 logger = logging.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..tasks_multitask import nearest_hint
+from ..task_problems_multitask import nearest_hint
 from .freezing import part_problem
 from .rates import LearningRates, parse_rates
 

@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainerState
 
 from datasets_builder.columns import SOURCE
 
-from ..tasks_multitask import nearest_hint
+from ..task_problems_multitask import nearest_hint
 
 Strategy = Literal["concatenated", "proportional", "temperature", "round_robin", "annealed", "balanced"]
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 MODEL = "modeling_multitask/modeling_multitask.py"
 CONFIG = "modeling_multitask/configuration_multitask.py"
-TASKS = "modeling_multitask/tasks_multitask.py"
+TASK_PROBLEMS = "modeling_multitask/task_problems_multitask.py"
 ANSWERS = "modeling_multitask/answers_multitask.py"
 LOSSES = "modeling_multitask/losses_multitask.py"
 POOLING = "modeling_multitask/pooling_multitask.py"
@@ -113,7 +113,7 @@ CAUSES = [
     ),
     Cause(
         "P11 label columns are removed as unused",
-        *(TRAINER, '"text", SOURCE, *labels]', '"text", SOURCE]'),
+        *(TRAINER, '"text", SOURCE, *labels, STATES', '"text", SOURCE, STATES'),
         *("tests/unit/training/test_trainer.py", "survive_the_removal"),
     ),
     Cause(
@@ -150,7 +150,7 @@ CAUSES = [
     ),
     Cause(
         "P17 a task's name hides an attribute",
-        *(TASKS, "elif hasattr(nn.ModuleDict(), name):", "elif False:"),
+        *(TASK_PROBLEMS, "elif hasattr(nn.ModuleDict(), name):", "elif False:"),
         *("tests/unit/test_configuration.py", "unusable_task_name"),
     ),
     Cause(

@@ -8,7 +8,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import BertConfig, T5Config
 
 from modeling_multitask import HeadConfig, MultiTaskConfig, TaskConfig
-from modeling_multitask.tasks_multitask import RESERVED_TASK_NAMES, task_loss_problem
+from modeling_multitask.task_problems_multitask import RESERVED_TASK_NAMES, task_loss_problem
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
 UNUSABLE = ["type", "keys", "items", "values", "train", "float", "half", "pop", "update", "clear", "forward"]

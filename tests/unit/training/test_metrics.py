@@ -12,7 +12,8 @@ from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import NOT_ASKED, decide
-from modeling_multitask.tasks_multitask import PROBLEM_TYPES, GivenConfig
+from modeling_multitask.task_problems_multitask import PROBLEM_TYPES
+from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training import metrics as metrics_module
 from modeling_multitask.training.metrics import (
     LESS_IS_BETTER,
