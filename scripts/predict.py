@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import torch
 from accelerate import PartialState
 
 from datasets_builder import DataError, Source
@@ -49,10 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
     names = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
     given = Input(open_tables(Source(arguments.input, split=arguments.split)), names)
     rows = count_rows(given)
+    # Before the model is loaded, for it says which accelerator is this process's own; without one it must be told.
+    state = PartialState(cpu=not torch.accelerator.is_available())
     encoder = text_encoder(arguments.model, backend=arguments.backend, tokens_per_batch=arguments.tokens_per_batch)
     check_answer_columns(given.tables[0].columns, encoder.tasks, arguments.prefix)
-    state = PartialState()
-    process = Process(state.process_index, state.num_processes)
+    process = Process(state.process_index, state.num_processes, state.wait_for_everyone)
     answer_table(encoder, given, arguments.output, prefix=arguments.prefix, rows=rows, process=process)
     if isinstance(encoder, TextEncoder) and encoder.cut:
         length = encoder.model.config.max_length

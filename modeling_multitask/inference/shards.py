@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,12 +32,23 @@ _JOB = "job.json"
 _WAIT = 0.2  # seconds between two looks for the shards of others
 
 
+def _alone() -> None:
+    """There is nobody to wait for."""
+
+
 @dataclass(frozen=True)
 class Process:
-    """Which of how many processes this is."""
+    """Which of how many processes this is.
+
+    Args:
+        index: From 0 on.
+        count: Of all.
+        meet: Returns when all of them have called it.
+    """
 
     index: int = 0
     count: int = 1
+    meet: Callable[[], None] = _alone
 
 
 class Input(NamedTuple):
@@ -98,12 +109,12 @@ def answer_table(
         OSError: If something cannot be written; the shards that are there stay.
     """
     parts = output.with_name(f"{output.name}.parts")
-    _begin(parts, _job(encoder, given, prefix), process)
+    there = _begin(parts, _job(encoder, given, prefix), process)
     shards: list[Path] = []
     with tqdm(total=rows, unit=" rows", disable=process.index > 0) as bar:
         for number, chunk in enumerate(given.chunks()):
             shards.append(parts / f"{number:06d}.parquet")
-            if number % process.count == process.index and not shards[-1].is_file():
+            if number % process.count == process.index and shards[-1] not in there:
                 _write(_answered(encoder, chunk, given.texts, prefix), shards[-1])
             bar.update(len(chunk))
     if process.index > 0:
@@ -136,22 +147,28 @@ def _job(encoder: TextEncoder | GraphEncoder, given: Input, prefix: str) -> dict
     return {"model": encoder.digest(), "tables": tables, "texts": list(given.texts), "prefix": prefix}
 
 
-def _begin(parts: Path, job: dict[str, Any], process: Process) -> None:
-    """Makes the folder of shards, or goes on with those that are there; they must be of the same job."""
-    record = parts / _JOB
+def _begin(parts: Path, job: dict[str, Any], process: Process) -> set[Path]:
+    """Makes the folder of shards, or goes on with those of the same job that are there already, which it gives."""
     if process.index == 0:
-        before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
-        if before == job:
-            done = len(list(parts.glob("*.parquet")))
-            logger.warning(f"{parts} holds {done} shards of this job; only what is missing is computed")
-            return
-        shutil.rmtree(parts, ignore_errors=True)
-        parts.mkdir(parents=True)
-        partial = record.with_suffix(".partial")
-        partial.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
-        partial.replace(record)
-    while not (record.is_file() and json.loads(record.read_text(encoding="utf-8")) == job):
-        time.sleep(_WAIT)
+        _open(parts, job)
+    process.meet()
+    there = set(parts.glob("*.parquet"))
+    process.meet()  # the first may have nothing to do, and would remove the folder while others look into it
+    return there
+
+
+def _open(parts: Path, job: dict[str, Any]) -> None:
+    record = parts / _JOB
+    before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
+    if before == job:
+        done = len(list(parts.glob("*.parquet")))
+        logger.warning(f"{parts} holds {done} shards of this job; only what is missing is computed")
+        return
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    partial = record.with_suffix(".partial")
+    partial.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+    partial.replace(record)
 
 
 def _write(table: pa.Table, path: Path) -> None:

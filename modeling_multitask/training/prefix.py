@@ -118,10 +118,12 @@ class FrozenPrefix:
     def _check_frozen(self, states: Tensor) -> None:
         if not states.requires_grad:
             return
+        # With checkpointing they require a gradient even where nothing below them trains.
         named = [(name, each) for name, each in self.model.backbone.named_parameters() if each.requires_grad]
         gradients = torch.autograd.grad(states.sum(), [each for _, each in named], allow_unused=True)
         used = [name for (name, _), gradient in zip(named, gradients, strict=True) if gradient is not None]
-        raise ValueError(f"what leaves its frozen layers depends on {used[0]!r}, which trains")
+        if used:
+            raise ValueError(f"what leaves its frozen layers depends on {used[0]!r}, which trains")
 
 
 class _Reached(Exception):  # noqa: N818, it is no error

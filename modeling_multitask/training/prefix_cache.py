@@ -27,7 +27,7 @@ from .tokens import row_lengths
 
 logger = logging.get_logger(__name__)
 
-_FORMAT = 1  # of keys and segments; another number makes what is on disk stale
+_FORMAT = 2  # of keys and segments; another number makes what is on disk stale
 
 
 @dataclass(frozen=True)
@@ -155,19 +155,27 @@ class PrefixCache:
         """Each process computes its share; then all of them what is missing still, where disks are not shared."""
         store.refresh()
         keys = {key for rows in tables for key in self.keys_of(rows)}
-        if not store.missing(keys):
+        if not self._anywhere(bool(store.missing(keys))):
             return
         if self.accelerator.is_main_process:
             needed = sum(store.bytes_of(self._vectors(rows, prefix)) for rows in tables)
             make_room(self.caching.root, needed, self.caching.limit, keep=store.folder)
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         for share in (slice(own, None, processes), slice(None))[: min(processes, 2)]:
+            failure: OSError | None = None
             try:
                 for rows in tables:
                     self._add(prefix, store, rows, share, bar)
-            finally:
-                self.accelerator.wait_for_everyone()
+            except OSError as error:
+                failure = error
+            if self._anywhere(failure is not None):
+                raise failure or OSError("another process could not keep what leaves them")
             store.refresh()
+
+    def _anywhere(self, found: bool) -> bool:
+        """Whether any process has found it so: they go on together, or the one would wait for the other."""
+        number = torch.tensor(int(found), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(number, reduction="sum") > 0)
 
     def _add(self, prefix: FrozenPrefix | None, store: PrefixStore, rows: Dataset, share: slice, bar: tqdm) -> None:
         for texts in table_windows(rows, self.tokenizer, self.model.config):

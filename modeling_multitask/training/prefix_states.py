@@ -56,7 +56,7 @@ def text_key(text: Windows) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, windows in text.items():
         for window in windows:
-            digest.update(np.array([len(name), *window], dtype=np.int64).data)
+            digest.update(np.array([len(name), len(window), *window], dtype=np.int64).data)
     return digest.hexdigest()
 
 

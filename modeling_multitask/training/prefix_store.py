@@ -6,6 +6,7 @@ or not at all, for its index comes last, by a rename; runs at the same time writ
 Shapes: T tokens of a text (1 where its tokens were pooled), D width of the encoder.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -50,6 +51,8 @@ class PrefixStore:
 
     def refresh(self) -> None:
         """Looks for segments that are new; one that is damaged is removed, with a warning, and made anew."""
+        with contextlib.suppress(OSError):  # not made yet, or not ours to write to
+            os.utime(self.folder)  # used now, so that others make room before
         for index in sorted(self.folder.glob(f"*{_INDEX}")):
             if index in self._read:
                 continue
@@ -130,13 +133,22 @@ def make_room(root: Path, needed: int, limit: int, keep: Path) -> None:
         limit: Bytes that all stores together may take.
         keep: The store that is in use.
     """
-    sizes = {path: sum(file.stat().st_size for file in path.glob("*")) for path in root.glob("*") if path.is_dir()}
-    for path in sorted(sizes, key=lambda each: each.stat().st_mtime):
+    stores = [path for path in root.glob("*") if path.is_dir()]
+    sizes = {path: sum(_noted(file, "st_size") for file in path.glob("*")) for path in stores}
+    for path in sorted(sizes, key=lambda each: _noted(each, "st_mtime")):
         if sum(sizes.values()) + needed <= limit:
             break
         if path != keep:
             shutil.rmtree(path, ignore_errors=True)  # who reads it still has the file
             del sizes[path]
+
+
+def _noted(path: Path, what: str) -> float:
+    """What the disk has noted of a path; 0 of one that another run has renamed or removed meanwhile."""
+    try:
+        return getattr(path.stat(), what)
+    except FileNotFoundError:
+        return 0
 
 
 def _remove(index: Path) -> None:

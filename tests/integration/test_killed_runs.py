@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import ROOT
+from tests.launched import kill_all
 
 PHASES = """
 learning_rates: {heads: 1e-3, backbone: 1e-4, layer_decay: 0.5}
@@ -24,11 +25,16 @@ phases:
 balancing: uncertainty
 """
 ADAPTERS = "lora: {r: 2, lora_dropout: 0.1}\n"
+BEHIND_FROZEN = """
+learning_rates: {heads: 1e-3, backbone: 1e-3}
+lora: {r: 2, target_modules: '.*layer\\.1\\..*(query|value)'}
+"""
 KINDS = {
     "plain": "learning_rates: {heads: 1e-3, backbone: 1e-4}\nsampling: {strategy: balanced, task: topic}\n",
     "phases": PHASES,
     "adapters": f"learning_rates: {{heads: 1e-3, backbone: 1e-3}}\n{ADAPTERS}",
     "adapters in phases": PHASES + ADAPTERS,
+    "adapters behind frozen layers": BEHIND_FROZEN,
 }
 RECIPE = """
 backbone: {backbone}
@@ -72,10 +78,11 @@ def write(folder: Path, backbone: Path, kind: str) -> Path:
     return folder
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+def start(folder: Path, *words: str, processes: int = 1) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1"}
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.train", "recipe.yaml", *words],
+        [sys.executable, *launch, "-m", "scripts.train", "recipe.yaml", *words],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -84,8 +91,8 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(folder: Path, *words: str) -> str:
-    process = start(folder, *words)
+def finish(folder: Path, *words: str, processes: int = 1) -> str:
+    process = start(folder, *words, processes=processes)
     output, _ = process.communicate()
     assert process.returncode == 0, output[-4000:]
     return output
@@ -103,13 +110,12 @@ def kill_after(folder: Path, seconds: float, *words: str) -> bool:
     return False
 
 
-def kill_once(folder: Path, pattern: str) -> None:
-    """Kills a run as soon as a file of this name is seen."""
-    process = start(folder)
+def kill_once(folder: Path, pattern: str, *, processes: int = 1) -> None:
+    """Kills a run, with the processes that it has started, as soon as a file of this name is seen."""
+    process = start(folder, processes=processes)
     while process.poll() is None and not any(re.search(pattern, str(path)) for path in folder.rglob("*")):
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_all(process)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -136,6 +142,22 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Pa
 
     assert re.search(r"Training goes on from .*checkpoint-\d+", output)
     assert_same(tmp_path / "whole", killed)
+
+
+@pytest.mark.slow
+def test_two_killed_processes_go_on_behind_what_is_frozen_as_without_the_cache(tmp_path: Path, backbone: Path) -> None:
+    kind = "adapters behind frozen layers"
+    whole, killed = (write(tmp_path / name, backbone, kind) for name in ("whole", "killed"))
+    finish(whole, "prefix_cache=false", processes=2)
+    kill_once(killed, r"checkpoint-9/trainer_state\.json$", processes=2)
+    assert len(list((killed / "hf" / "multitask_prefixes").glob("*/*.json"))) >= 2
+
+    output = finish(killed, "resume=true", processes=2)
+
+    assert re.search(r"Training goes on from .*checkpoint-\d+", output)
+    expected, given = weights(whole), weights(killed)
+    # A text's states are rounded as the batch asks in which they were computed, and that is another.
+    assert max((given[name] - expected[name]).abs().max().item() for name in expected) <= 1e-5
 
 
 @pytest.mark.long

@@ -23,6 +23,9 @@ PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLING = "modeling_multitask/training/sampling.py"
 LORA = "modeling_multitask/training/lora.py"
 GROWING = "modeling_multitask/training/growing.py"
+PREFIX = "modeling_multitask/training/prefix.py"
+PREFIX_CACHE = "modeling_multitask/training/prefix_cache.py"
+SHARDS = "modeling_multitask/inference/shards.py"
 ADAPTER = "modeling_multitask/publishing/adapter.py"
 OUTPUT = "configuration/output.py"
 CHUNKS = "datasets_builder/chunks.py"
@@ -544,5 +547,45 @@ CAUSES = [
         "P73 evaluation rows are shuffled",
         *(TRAINER, "def _get_eval_sampler(", "def _another_sampler("),
         *("tests/unit/training/test_trainer.py", "in_the_order_of_the_rows"),
+    ),
+    Cause(
+        "P77 a batch is used that was fetched before the frozen part became another",
+        *("modeling_multitask/training/prefix_rows.py", "if origin.store is not cache.store:", "if False:"),
+        *("tests/unit/training/test_prefix_cache.py", "weights_and_metrics and within"),
+    ),
+    Cause(
+        "P78 frozen layers that depend on what trains are entered in the middle",
+        *(PREFIX, "self._check_frozen(states)", "pass"),
+        *("tests/unit/training/test_prefix.py", "depend_on_something_that_trains"),
+    ),
+    Cause(
+        "P79 what requires a gradient is taken for what depends on something that trains",
+        *(PREFIX, "if used:", "if True:"),
+        *("tests/unit/training/test_prefix_cache.py", "weights_and_metrics and checkpointing"),
+    ),
+    Cause(
+        "P80 each process decides for itself whether there is a cache",
+        *(PREFIX_CACHE, "if self._anywhere(failure is not None):", "if failure is not None:"),
+        *("tests/integration/test_prefix_processes.py", "neither_has_a_cache"),
+    ),
+    Cause(
+        "P81 a key does not tell where a window ends",
+        *("modeling_multitask/training/prefix_states.py", "len(window), *window", "*window"),
+        *("tests/unit/training/test_prefix_states.py", "two_windows"),
+    ),
+    Cause(
+        "P82 shards are looked for when they may have gone",
+        *(SHARDS, "shards[-1] not in there", "not shards[-1].is_file()"),
+        *("tests/unit/inference/test_shards.py", "does_not_look_for_them_again"),
+    ),
+    Cause(
+        "P83 every process takes itself for the only one",
+        *("scripts/predict.py", "PartialState(cpu=not torch.accelerator.is_available())", "PartialState()"),
+        *("tests/integration/test_predict_processes.py", "two_processes"),
+    ),
+    Cause(
+        "P84 a shard is there before it is whole",
+        *(SHARDS, "pq.write_table(table, partial)\n        partial.replace(path)", "pq.write_table(table, path)"),
+        *("tests/unit/inference/test_shards.py", "killed_while_it_writes"),
     ),
 ]

@@ -1,5 +1,10 @@
 """Tables answered in shards: whatever breaks off, each row comes out once, in its place."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +21,7 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.shards import Input, Process, answer_table, count_rows
 from modeling_multitask.inference.text_encoder import TextEncoder
-from tests.conftest import WORDS
+from tests.conftest import ROOT, WORDS
 
 ROWS, IN_SHARD = 23, 5
 
@@ -110,12 +115,14 @@ def test_shards_of_another_job_are_not_taken_for_ones_own(
     assert again.done == (1 if change == "table" else 5)
 
 
-def test_processes_share_the_shards(tmp_path: Path, encoder: TextEncoder) -> None:
+# With seven the last two have nothing to do.
+@pytest.mark.parametrize(("processes", "shares"), [(2, [3, 2]), (7, [1, 1, 1, 1, 1, 0, 0])])
+def test_processes_share_the_shards(tmp_path: Path, encoder: TextEncoder, processes: int, shares: list[int]) -> None:
     answer_table(encoder, table_of(tmp_path), tmp_path / "whole.parquet")
-    output, encoders = tmp_path / "answers.parquet", [Breaking(encoder, after=99) for _ in range(2)]
-    given = [table_of(tmp_path) for _ in range(2)]
+    output, encoders = tmp_path / "answers.parquet", [Breaking(encoder, after=99) for _ in shares]
+    given, meet = [table_of(tmp_path) for _ in shares], threading.Barrier(processes).wait
     threads = [
-        threading.Thread(target=answer_table, args=(each, own, output), kwargs={"process": Process(i, 2)})
+        threading.Thread(target=answer_table, args=(each, own, output), kwargs={"process": Process(i, processes, meet)})
         for i, (each, own) in enumerate(zip(encoders, given, strict=True))
     ]
 
@@ -124,8 +131,53 @@ def test_processes_share_the_shards(tmp_path: Path, encoder: TextEncoder) -> Non
     for thread in threads:
         thread.join(timeout=60)
 
-    assert [each.done for each in encoders] == [3, 2]
+    assert [each.done for each in encoders] == shares
     assert pq.read_table(output).equals(pq.read_table(tmp_path / "whole.parquet"))
+
+
+def test_a_process_whose_shards_are_there_does_not_look_for_them_again(tmp_path: Path, encoder: TextEncoder) -> None:
+    # P82
+    with pytest.raises(KeyboardInterrupt):
+        answer_table(Breaking(encoder, after=4), table_of(tmp_path), tmp_path / "answers.parquet")
+    meetings: list[str] = []
+
+    def meet() -> None:
+        meetings.append("met")
+        if len(meetings) == 2:  # the first process does the last shard, and puts all together
+            shutil.rmtree(tmp_path / "answers.parquet.parts")
+
+    idle = Breaking(encoder, after=99)
+    answer_table(idle, table_of(tmp_path), tmp_path / "answers.parquet", process=Process(1, 2, meet))
+
+    assert idle.done == 0
+
+
+WRITING = """
+import resource, signal, sys
+from pathlib import Path
+import pyarrow as pa
+from modeling_multitask.inference.shards import _write
+
+table = pa.table({"text": [str(i) for i in range(9_999)]})
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python does not heed it
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, 1_500))
+_write(table, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_it_writes_leaves_no_shard(tmp_path: Path) -> None:
+    # P84: the system kills it at the byte that goes beyond its limit.
+    finished = subprocess.run(
+        [sys.executable, "-c", WRITING, str(tmp_path / "000000.parquet")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+
+    assert finished.returncode == -signal.SIGXFSZ
+    assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [("000000.partial", 1_500)]
 
 
 def test_a_column_that_is_empty_in_one_shard_has_the_type_of_the_others(tmp_path: Path, encoder: TextEncoder) -> None:

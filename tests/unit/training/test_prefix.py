@@ -133,6 +133,7 @@ def test_positions_that_all_layers_share_belong_to_the_lowest_part() -> None:
 
 
 def test_frozen_layers_that_depend_on_something_that_trains_are_refused() -> None:
+    # P78
     model = of_family_training("mpnet", "last_layers.1")
     model.backbone.encoder.relative_attention_bias.requires_grad_(True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from transformers import BertTokenizer
+from transformers import BertTokenizer, TrainingArguments
 
 from modeling_multitask import (
     MultiTaskCollator,
@@ -25,11 +25,20 @@ from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
 prefix_states = importlib.import_module("modeling_multitask.training.prefix_states")
 
 TASKS = tasks_of_each_type()
+ABOVE = {"r": 2, "target_modules": r".*layer\.2\..*query"}
+# As transformers calls it since 5.23, and before.
+CHECKPOINTING = (
+    f"{'activation' if hasattr(TrainingArguments, 'activation_checkpointing') else 'gradient'}_checkpointing"
+)
 LOWEST = ["embeddings", "layers.0-1"]
 PHASES = [
     {"train": ["heads"], "until": "epoch 2"},
     {"train": ["heads", "layers.2"], "until": "epoch 4"},
     {"train": ["everything"]},
+]
+SHORT_PHASES = [
+    {"train": ["heads"], "until": "step 8"},  # of five in an epoch
+    {"train": ["heads", "layers.2"]},
 ]
 
 
@@ -129,13 +138,17 @@ def check_the_same(one: MultiTaskTrainer, other: MultiTaskTrainer) -> None:
         pytest.param({"freeze": ["backbone", "heads.topic"]}, id="a frozen head"),
         pytest.param({"phases": PHASES, "num_train_epochs": 6}, id="phases"),
         pytest.param({"phases": PHASES, "num_train_epochs": 6, "eval_strategy": "steps", "eval_steps": 3}, id="steps"),
+        pytest.param({"phases": SHORT_PHASES}, id="phases that end within an epoch"),
         pytest.param({"freeze": "backbone", "long_texts": "windows"}, id="windows"),
-        pytest.param({"lora": {"r": 2, "target_modules": r".*layer\.2\..*query"}}, id="adapters above"),
+        pytest.param({"lora": ABOVE}, id="adapters above"),
+        pytest.param({"freeze": LOWEST, CHECKPOINTING: True}, id="checkpointing"),
+        pytest.param({"lora": ABOVE, CHECKPOINTING: True}, id="adapters above, checkpointing"),
     ],
 )
 def test_weights_and_metrics_are_those_without_the_cache(
     run: Callable[..., MultiTaskTrainer], settings: dict[str, Any]
 ) -> None:
+    # P77 where phases move the place, P79 where layers are checkpointed.
     with_cache, without = run(**settings), run(**settings, prefix_cache=False)
 
     assert with_cache.prefix_cache is not None

@@ -93,6 +93,17 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"own", "new"}
 
 
+def test_what_was_read_last_stays(tmp_path: Path) -> None:
+    for i, name in enumerate(["read", "written", "own"]):
+        store_in(tmp_path / name).add(["a"], states(10))
+        os.utime(tmp_path / name, (i, i))
+    store_in(tmp_path / "read")
+
+    make_room(tmp_path, needed=120, limit=600, keep=tmp_path / "own")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"own", "read"}
+
+
 def test_where_there_is_room_nothing_goes(tmp_path: Path) -> None:
     store_in(tmp_path / "old").add(["a"], states(10))
 

@@ -1,0 +1,95 @@
+"""Answers to large tables: by two processes, and by one that is killed, each row comes out once and in its place."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from transformers import BertTokenizer
+
+from modeling_multitask import MultiTaskConfig, MultiTaskModel
+from modeling_multitask.publishing import save_folder
+from tests.conftest import ROOT, WORDS, tasks_of_each_type, tiny_bert_config
+from tests.launched import kill_all, said_by
+
+pytestmark = pytest.mark.slow
+
+TABLES, ROWS = 12, 400  # a shard for each table
+SCORES = ["topic_score", "sentiment_score", "rating", "grade_score"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
+    """Holds a model, tables of texts, some of which come again, and `whole.parquet`, the answers of one process."""
+    folder = tmp_path_factory.mktemp("predict")
+    config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type(), max_length=16)
+    save_folder(MultiTaskModel(config), BertTokenizer.from_pretrained(backbone), folder / "model")
+    (folder / "tables").mkdir()
+    chosen = random.Random(0)
+    for i in range(TABLES):
+        texts = [" ".join(chosen.choices(WORDS, k=chosen.randint(1, 9))) for _ in range(ROWS)]
+        ids = list(range(i * ROWS, (i + 1) * ROWS))
+        pq.write_table(pa.table({"id": ids, "text": texts}), folder / "tables" / f"{i:02d}.parquet")
+    finish(folder, "tables", "whole.parquet")
+    return folder
+
+
+def start(folder: Path, given: str, output: str, *, processes: int = 1) -> subprocess.Popen[str]:
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
+    return subprocess.Popen(
+        [sys.executable, *launch, "-m", "scripts.predict", "model", given, output],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(folder: Path, given: str, output: str, *, processes: int = 1) -> str:
+    return said_by(start(folder, given, output, processes=processes), 90)
+
+
+def check_the_same(one: Path, other: Path) -> None:
+    found, expected = pq.read_table(one), pq.read_table(other)
+    assert found["id"].to_pylist() == list(range(len(expected)))
+    assert found.drop(SCORES).drop(["tags_score"]).equals(expected.drop(SCORES).drop(["tags_score"]))
+    for name in SCORES:
+        assert found[name].to_pylist() == pytest.approx(expected[name].to_pylist(), abs=1e-6)
+
+
+def test_two_processes_answer_each_row_once_and_in_order(folder: Path) -> None:
+    # P83
+    said = finish(folder, "tables", "two.parquet", processes=2)
+
+    check_the_same(folder / "two.parquet", folder / "whole.parquet")
+    assert said.count(f"{TABLES * ROWS} rows answered in two.parquet") == 1
+    assert not (folder / "two.parquet.parts").exists()
+
+
+@pytest.mark.parametrize(("processes", "kills"), [(1, 3), (2, 1)])
+def test_a_run_that_is_killed_goes_on_with_what_is_missing(folder: Path, processes: int, kills: int) -> None:
+    output, moments = folder / f"killed{processes}.parquet", random.Random(processes)
+    parts, before = folder / f"{output.name}.parts", {}
+    for kill in range(kills):
+        process = start(folder, "tables", output.name, processes=processes)
+        while process.poll() is None and len(list(parts.glob("*.parquet"))) <= 3 * kill:
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.05))
+        kill_all(process)
+        assert process.returncode == -signal.SIGKILL
+        after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
+        assert before.items() <= after.items()  # none was written again
+        before = after
+
+    said = finish(folder, "tables", output.name, processes=processes)
+
+    assert f"{parts.name} holds {len(before)} shards of this job; only what is missing is computed" in said
+    check_the_same(output, folder / "whole.parquet")
+    assert not parts.exists()

@@ -1,0 +1,153 @@
+"""Two processes that share one cache of frozen layers train to the weights of two that have none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from modeling_multitask.training.prefix_store import PrefixStore
+from tests.conftest import ROOT
+from tests.launched import said_by
+
+pytestmark = pytest.mark.slow
+
+# Every case in one launch: a process takes longer to start than to train.
+TRAIN = """
+import errno, os, sys
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import AutoTokenizer
+from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+from modeling_multitask.training import prefix_store
+from modeling_multitask.training.lora import add_lora
+
+backbone, output = sys.argv[1:]
+words = "the a good bad film phone food was is very not plot screen soup".split()
+tasks = [
+    {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y", "z"]},
+    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["no", "yes"]},
+]
+
+def rows(count):
+    return Dataset.from_dict({
+        "text": [" ".join(words[(i * k + k) % len(words)] for k in range(1, 3 + i % 8)) for i in range(count)],
+        "topic": [None if i % 3 == 1 else i % 3 for i in range(count)],
+        "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
+    })
+
+def train(cache, count=26, lora=None, **settings):
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    model = MultiTaskModel.from_backbone(backbone, tasks, head={"hidden_sizes": [16]}, max_length=16)
+    trainer = MultiTaskTrainer(
+        model=model if lora is None else add_lora(model, lora),
+        args=MultiTaskTrainingArguments(
+            output, learning_rate=5e-3, num_train_epochs=3, per_device_train_batch_size=4, eval_strategy="epoch",
+            save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True, dataloader_pin_memory=False,
+            prefix_cache=cache and {"folder": f"{output}/{cache}"}, **settings,
+        ),
+        train_dataset=rows(count),
+        eval_dataset=rows(7),
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    history = trainer.state.log_history
+    return {
+        "weights": {name: each.detach().clone() for name, each in trainer.model.state_dict().items()},
+        "metrics": [line[name] for line in history for name in line if name.endswith(("_loss", "_score", "_accuracy"))],
+    }
+
+def full(*given):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+LOWEST = {"freeze": ["embeddings", "layers.0"]}
+ADAPTERS = {"lora": {"r": 2, "target_modules": r".*layer\\.1\\..*(query|value)"}}
+runs = {
+    "lowest": train("lowest", **LOWEST),
+    "lowest without": train(False, **LOWEST),
+    "all": train("all", freeze="backbone"),
+    "all without": train(False, freeze="backbone"),
+    "adapters": train("adapters", **ADAPTERS),
+    "adapters without": train(False, **ADAPTERS),
+    "one text more": train("lowest", count=27, **LOWEST),
+    "one text more without": train(False, count=27, **LOWEST),
+}
+if PartialState().process_index == 1:
+    prefix_store.os.fsync = full
+runs["one full disk"] = train("full", **LOWEST)
+runs["one full disk without"] = runs["lowest without"]
+torch.save(runs, f"{output}/{PartialState().process_index}.pt")
+PartialState().wait_for_everyone()
+PartialState().destroy_process_group()
+"""
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+CASES = ["lowest", "all", "adapters", "one text more", "one full disk"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
+    """With the caches, and by process what became of every case; given up after two minutes."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "train.py").write_text(TRAIN)
+    process = subprocess.Popen(
+        [*LAUNCH, str(folder / "train.py"), str(backbone), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    (folder / "said.txt").write_text(said_by(process, 120))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(folder: Path) -> list[dict[str, Any]]:
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """How far two weights are apart at most.
+
+    The gradient of a key's bias is 0 but for rounding, since softmax takes no notice of it; Adam makes steps of that.
+    """
+    assert one.keys() == other.keys()
+    return max((one[name] - other[name]).abs().max().item() for name in one if "key.bias" not in name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_end_with_the_weights_of_two_without_the_cache(two: list[dict[str, Any]], case: str) -> None:
+    assert apart(two[0][case]["weights"], two[0][f"{case} without"]["weights"]) <= 1e-5
+    assert two[0][case]["metrics"] == pytest.approx(two[0][f"{case} without"]["metrics"], abs=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_processes_end_with_the_same_weights(two: list[dict[str, Any]], case: str) -> None:
+    assert apart(two[0][case]["weights"], two[1][case]["weights"]) == 0
+
+
+@pytest.mark.parametrize("case", ["lowest", "all", "adapters"])
+def test_each_process_writes_its_share_and_both_are_whole(
+    folder: Path, case: str, two: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    (kept,) = (folder / case).iterdir()
+    before = {path.name for path in kept.iterdir()}
+
+    store = PrefixStore(kept, 32, torch.float32)
+    store.refresh()
+
+    assert len(list(kept.glob("*.json"))) >= 2
+    assert caplog.text == ""
+    assert {path.name for path in kept.iterdir()} == before
+
+
+def test_where_one_process_cannot_write_neither_has_a_cache(folder: Path) -> None:
+    # P80: else one goes on to train while the other waits for it.
+    said = (folder / "said.txt").read_text()
+
+    assert "Frozen layers are computed in every epoch: [Errno 28] No space left on device" in said
+    assert "Frozen layers are computed in every epoch: another process could not keep what leaves them" in said
