@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -257,7 +258,8 @@ def _address(api: HfApi, target: Target) -> str:
 
 def _wait(error: Exception) -> float | None:
     """How many seconds the Hub asks to wait; `None` if it is of no use to try again."""
-    if isinstance(error, RuntimeError):  # huggingface_hub has tried again itself, where it uploads large files
+    # Of a RuntimeError, huggingface_hub has tried again itself, where it uploads large files.
+    if isinstance(error, RuntimeError | OfflineModeIsEnabled):
         return None
     status = _status(error)
     if status is not None and status not in _AGAIN:
@@ -283,4 +285,6 @@ def _explained(error: Exception, api: HfApi) -> OSError:
         return ConnectionError(f"{api.endpoint} cannot be reached ({cause})")
     said = getattr(cause, "server_message", None) or str(cause).strip().splitlines()[0]
     meaning = _MEANINGS.get(status, "its status page is https://status.huggingface.co" if status >= 500 else "")
+    if status == 404 and "/xet-" in said:
+        meaning = "it knows no Xet; set HF_HUB_DISABLE_XET=1 to upload without it"
     return OSError(f"the Hub refused ({status}): {said}" + (f"; {meaning}" if meaning else ""))

@@ -97,7 +97,7 @@ def show(target: Target, folder: Path, *, sent: bool) -> None:
     print(f"\n{'To' if sent else 'Would go to'} the {kind} {target.repo_id}:")
     print(*file_lines(folder), sep="\n")
     try:
-        there = patiently(lambda: look(HfApi(), target), HfApi())
+        there = patiently(lambda: look(HfApi(), target), HfApi(), attempts=2)
     except OSError as error:
         print(f"  What is there already cannot be told: {str(error).splitlines()[0]}")
         return

@@ -22,7 +22,7 @@ from .repositories import USER, Hub
 from .routing import answer
 from .wire import DroppedError, HubError, Request, Response, Server
 
-__all__ = ["USER", "DroppedError", "HubError", "HubServer", "hub", "hub_api"]
+__all__ = ["USER", "DroppedError", "HubError", "HubServer", "connect", "hub", "hub_api"]
 
 DEPRECATED = "Use 'content="
 
@@ -131,12 +131,17 @@ def hub() -> Iterator[HubServer]:
 @pytest.fixture
 def hub_api(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> HfApi:
     """The client of this process, made to talk to `hub` by LFS, with a cache of its own."""
-    # Read when huggingface_hub is imported, so variables of the environment come too late.
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # huggingface_hub 2.4 uploads by what httpx2 calls deprecated; once for the other fixtures, once for the test.
-    warnings.filterwarnings("ignore", DEPRECATED, DeprecationWarning)
     request.node.add_marker(pytest.mark.filterwarnings(f"ignore:{DEPRECATED}:DeprecationWarning"))
+    return connect(hub, tmp_path / "hub_cache", monkeypatch)
+
+
+def connect(hub: HubServer, cache: Path, patch: pytest.MonkeyPatch) -> HfApi:
+    """As `hub_api`, for fixtures that live longer than a test."""
+    # Read when huggingface_hub is imported, so variables of the environment come too late.
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    patch.setenv("NO_PROXY", "127.0.0.1")
+    # huggingface_hub 2.4 uploads by what httpx2 calls deprecated; the mark of `hub_api` does not reach fixtures.
+    warnings.filterwarnings("ignore", DEPRECATED, DeprecationWarning)
     return HfApi(endpoint=hub.url, token=hub.token)

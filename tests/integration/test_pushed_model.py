@@ -70,8 +70,12 @@ result = {name: each.tolist() for name, each in model(**inputs).logits.items()}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
     """What training leaves: a model, an adapter beside it, a recipe."""
-    run = tmp_path_factory.mktemp("runs") / "run"
-    torch.manual_seed(0)
+    return write_run(tmp_path_factory.mktemp("runs") / "run", backbone)
+
+
+def write_run(run: Path, backbone: Path, *, seed: int = 0) -> Path:
+    """As `run`, in that folder, with weights of its own for every seed."""
+    torch.manual_seed(seed)
     model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type(), max_length=16).eval()
     tokenizer = AutoTokenizer.from_pretrained(backbone)
     save_folder(model, tokenizer, run / "model")
@@ -115,6 +119,32 @@ def test_everyone_gets_the_models_answers_also_offline_later(
     assert len(hub.requests) == asked
 
 
+def test_an_older_commit_still_gives_the_older_models_answers(
+    hub: HubServer,
+    hub_api: HfApi,
+    run: Path,
+    backbone: Path,
+    shipment: Shipment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    newer = write_run(tmp_path / "newer", backbone, seed=1)
+    first = ship(hub_api, shipment, tmp_path / "work")
+    second = ship(hub_api, shipment, tmp_path / "work", model=newer / "model")
+    stranger(hub, tmp_path / "stranger", monkeypatch)
+
+    found = {
+        commit: run_fresh(LOAD, "tester/model", commit, *TEXTS, folder=tmp_path, online=True)
+        for commit in (second, first)
+    }
+
+    old, new = (predict(str(each / "model"), TEXTS) for each in (run, newer))
+    assert same(found[first]["answers"], old)
+    assert same(found[second]["answers"], new)
+    assert not same(old, new)
+    assert found[first]["logits"] != found[second]["logits"]
+
+
 def same(given: Any, wanted: Any) -> bool:
     """Whether answers are equal but for the last digits of scores."""
     if isinstance(wanted, dict):
@@ -156,7 +186,7 @@ def test_a_private_model_is_for_those_with_a_token_and_a_gated_one_too(
     assert "gated" in refused[1]
 
 
-def test_an_adapter_loads_with_the_model_that_it_sits_on(
+def test_an_adapter_loads_with_the_model_that_it_sits_on_also_offline_later(
     hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from peft import AutoPeftModel
@@ -168,12 +198,17 @@ def test_an_adapter_loads_with_the_model_that_it_sits_on(
     stranger(hub, tmp_path / "stranger", monkeypatch)
 
     found = run_fresh(ADAPTER, "tester/model-lora", *TEXTS, folder=tmp_path, online=True)
+    asked = len(hub.requests)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    offline = run_fresh(ADAPTER, "tester/model-lora", *TEXTS, folder=tmp_path, online=True)
 
     config = json.loads(hub.files("tester/model-lora")["adapter_config.json"])
     assert config["base_model_name_or_path"] == "tester/model-lora-base"
     assert config["revision"] == hub.commits("tester/model-lora-base")[0]
     for name, logits in wanted.items():
         assert torch.allclose(torch.tensor(found[name]), logits, atol=1e-5)
+    assert offline == found
+    assert len(hub.requests) == asked
 
 
 def test_all_of_it_is_linked_and_in_one_collection(

@@ -5,11 +5,12 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 
 from datasets_builder import DataError
 from datasets_builder.upload import Target, check_repo_id, look, push_folder
@@ -191,6 +192,35 @@ def test_what_the_hub_refuses_is_said_with_what_to_do(
 def test_a_hub_that_cannot_be_reached_is_said(hub_api: HfApi, new: Path) -> None:
     with pytest.raises(ConnectionError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
         push(HfApi(endpoint="http://127.0.0.1:9", token="x"), new)
+
+
+def test_offline_nothing_is_tried_again(hub_api: HfApi, new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waits for what cannot change"))
+
+    with pytest.raises(ConnectionError, match=r"cannot be reached .*unset the `HF_HUB_OFFLINE` environment variable"):
+        push(hub_api, new)
+
+
+def test_a_push_without_xet_goes_by_lfs(hub: HubServer, hub_api: HfApi, new: Path) -> None:
+    # `hub_api` is as HF_HUB_DISABLE_XET=1 makes it.
+    push(hub_api, new)
+
+    assert hub.uploaded == len(NEW["model.safetensors"])
+    assert not [target for _, target in hub.requests if "xet" in target]
+
+
+def test_a_hub_without_xet_is_said_with_what_to_do(
+    hub: HubServer, hub_api: HfApi, old: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("hf_xet")
+    push(hub_api, old)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+
+    with pytest.raises(OSError, match=r"the Hub refused \(404\): .*/xet-write-token/.*; .*set HF_HUB_DISABLE_XET=1"):
+        push(hub_api, new)
+
+    assert there(hub) == OLD
 
 
 def test_a_push_that_somebody_else_comes_before_does_not_mix(

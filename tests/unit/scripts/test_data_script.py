@@ -41,6 +41,10 @@ def command(tmp_path: Path, backbone: Path) -> Command:
 def online(hub: HubServer, hub_api: HfApi, monkeypatch: pytest.MonkeyPatch) -> HubServer:
     """The Hub, as the one that this process pushes to."""
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    # It is made of the endpoint when huggingface_hub is imported; without it files are looked for at huggingface.co.
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    )
     monkeypatch.setenv("HF_TOKEN", hub.token)
     return hub
 

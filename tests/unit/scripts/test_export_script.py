@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from sklearn import metrics
 from transformers import AutoTokenizer, BertTokenizer, CanineTokenizer
 
@@ -51,6 +53,19 @@ def table(tmp_path: Path) -> Path:
         writer.writeheader()
         writer.writerows(ROWS)
     return tmp_path / "rows.csv"
+
+
+@torch.no_grad()
+def save_coarse(folder: Path, backbone: Path) -> None:
+    """A topic that has several answers to `ROWS`, and in 8 bits one alone: one number dwarfs the others."""
+    settings = {"max_length": 16, "num_hidden_layers": 1, "head": {"hidden_sizes": []}}
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type()[:1], **settings).eval()
+    tokenizer, head = AutoTokenizer.from_pretrained(backbone), model.heads.topic[-1]
+    norm = model.backbone.encoder.layer[0].output.LayerNorm
+    norm.weight[0], norm.bias[0], head.weight[:, 0] = 0, 1000, 0
+    batch = tokenizer([row["text"] for row in ROWS], padding=True, return_tensors="pt")
+    head.bias -= model(**batch).logits["topic"].mean(dim=0)
+    save_folder(model, tokenizer, folder)
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -161,6 +176,30 @@ def test_the_folder_is_written_into_the_models_own_and_judged_on_the_rows(
     assert "On 12 rows (rows.csv):\n" in printed
     assert printed.endswith(f"The export is in {output}\n")
     assert [path.name for path in Path(folder).iterdir() if path.is_dir()] == ["1_Pooling", "onnx"]
+
+
+@pytest.mark.slow
+def test_weights_of_8_bits_are_judged_by_their_own_answers(
+    tmp_path: Path, backbone: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_coarse(tmp_path / "model", backbone)
+
+    assert main([f"{tmp_path}/model", f"{tmp_path}/out", "--int8", "--data", str(table)]) == 0
+
+    texts, record = [row["text"] for row in ROWS], json.loads((tmp_path / "out" / "export.json").read_text())
+    exact = [row["topic"]["label"] for row in predict(f"{tmp_path}/model", texts)]
+    small = [row["topic"]["label"] for row in MultiTaskOnnx(tmp_path / "out", file="model_int8.onnx").predict(texts)]
+    same = sum(one == other for one, other in zip(small, exact, strict=True)) / len(ROWS)
+    there = [i for i, row in enumerate(ROWS) if row["topic"]]
+    printed = capsys.readouterr().out
+    assert 0 < same < 1
+    assert record["agreement"]["model_int8.onnx"]["topic"]["same_answer"] == same
+    for form, answers in {"PyTorch": exact, "model_int8.onnx": small}.items():
+        labels = [ROWS[i]["topic"] for i in there], [answers[i] for i in there]
+        macro_f1 = metrics.f1_score(*labels, average="macro")
+        assert record["figures"][form]["topic"]["macro_f1"] == pytest.approx(macro_f1)
+        assert re.search(rf"^  topic  {form} .*  macro_f1 {macro_f1:.4f}", printed, re.MULTILINE)
+    assert f"same_answer {same:.4f}" in printed.splitlines()[-2]
 
 
 @pytest.mark.slow

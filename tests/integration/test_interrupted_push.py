@@ -1,0 +1,151 @@
+"""A push of everything that breaks off at any request: no repository is a mixture, and the next completes it."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+
+from datasets_builder.publish import CardSettings
+from datasets_builder.upload import Target
+from modeling_multitask.publishing.push import push
+from modeling_multitask.publishing.shipment import Shipment, make_shipment
+from tests.hub_server import HubServer, connect, hub, hub_api
+from tests.integration.test_pushed_model import TEMPLATE, run, write_run
+from tests.unit.datasets_builder.test_upload import drop, fail
+
+__all__ = ["hub", "hub_api", "run"]  # fixtures
+pytestmark = pytest.mark.slow
+
+MODEL, LORA, BASE = ("tester/model", "model"), ("tester/lora", "model"), ("tester/lora-base", "model")
+SPACE, REVIEWS = ("tester/demo", "space"), ("tester/reviews", "dataset")
+COUNT = 54  # requests of the second push
+# The collection, what is there already, and the link from the data set; the others are those of four folders.
+BESIDE_THE_FOLDERS = [*range(1, 7), *range(42, COUNT + 1)]
+BREAKS = [("before", drop), ("after", fail), ("after", drop), ("before", fail)]
+
+State = dict[tuple[str, str], dict[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def old(run: Path) -> Shipment:
+    """A model with an adapter and a demo."""
+    places = {"space": "tester/demo", "adapter": "tester/lora"}
+    return make_shipment(run / "model", Target("tester/model"), template=TEMPLATE, **places)
+
+
+@pytest.fixture(scope="module")
+def new(old: Shipment, backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Shipment:
+    """The same with other weights, another licence, and a data set to be linked: every repository changes."""
+    newer = write_run(tmp_path_factory.mktemp("runs") / "newer", backbone, seed=1)
+    return replace(
+        old,
+        model=newer / "model",
+        adapter_folder=newer / "adapter",
+        settings=CardSettings(license="mit"),
+        dataset="tester/reviews",
+    )
+
+
+@pytest.fixture(scope="module")
+def wanted(old: Shipment, new: Shipment, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
+    """What is there after the first and after the second of two pushes that nothing disturbs."""
+    work = tmp_path_factory.mktemp("undisturbed")
+    with HubServer() as hub, pytest.MonkeyPatch.context() as patch:
+        api = connect(hub, work / "cache", patch)
+        push_first(api, old, work / "work")
+        first = state(hub)
+        begin = len(hub.requests)
+        push(api, new, work / "work")
+        assert len(hub.requests) - begin == COUNT
+        return first, state(hub)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits(monkeypatch: pytest.MonkeyPatch, wanted: tuple[State, State]) -> None:
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+
+
+def push_first(api: HfApi, old: Shipment, work: Path) -> None:
+    api.create_repo("tester/reviews", repo_type="dataset")
+    push(api, old, work)
+
+
+def state(hub: HubServer) -> State:
+    """The files of every repository, with commits, which differ from push to push, cut out."""
+    return {each: without_commits(hub.files(*each)) for each in (MODEL, LORA, BASE, SPACE, REVIEWS)}
+
+
+def without_commits(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: re.sub(rb"\b[0-9a-f]{40}\b", b"", content) for name, content in files.items()}
+
+
+def versions(found: State, wanted: tuple[State, State]) -> dict[tuple[str, str], int]:
+    """Of each repository 0 if it is the old one, 1 if it is the new one; a mixture raises a `ValueError`."""
+    return {each: [version[each] for version in wanted].index(files) for each, files in found.items()}
+
+
+def pins(hub: HubServer) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[str, bytes]]]:
+    """What names a commit of what: the pointing repository, the one pointed to, and its files at that commit."""
+    for pointing, name, to in ((LORA, "adapter_config.json", BASE), (SPACE, "settings.json", MODEL)):
+        commit = json.loads(hub.files(*pointing)[name])["revision"]
+        yield pointing, to, without_commits(hub.files(*to, revision=commit))
+
+
+def collected(hub: HubServer) -> list[tuple[str, str]]:
+    card = hub.files("tester/model")["README.md"].decode()
+    return hub.collection(re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", card)[1])
+
+
+def test_every_repository_changes(wanted: tuple[State, State]) -> None:
+    assert [each for each, files in wanted[0].items() if files == wanted[1][each]] == []
+
+
+@pytest.mark.parametrize("number", range(1, COUNT + 1))
+def test_nothing_is_a_mixture_and_the_next_push_completes_it(
+    hub: HubServer,
+    hub_api: HfApi,
+    old: Shipment,
+    new: Shipment,
+    wanted: tuple[State, State],
+    tmp_path: Path,
+    number: int,
+) -> None:
+    push_first(hub_api, old, tmp_path / "work")
+    first, (moment, act) = len(hub.requests), BREAKS[number % len(BREAKS)]
+    setattr(hub, moment, lambda each: act() if each >= first + number else None)
+
+    with contextlib.suppress(OSError):  # that the collection or a link is missing is only logged
+        push(hub_api, new, tmp_path / "work")
+
+    hub.before = hub.after = lambda each: None
+    found = versions(state(hub), wanted)
+    for pointing, to, files in pins(hub):
+        assert files == wanted[found[pointing]][to]
+    push(hub_api, new, tmp_path / "work")
+    assert state(hub) == wanted[1]
+    assert {(each[1], each[0]) for each in wanted[1]} == set(collected(hub))
+
+
+@pytest.mark.parametrize("number", BESIDE_THE_FOLDERS)
+def test_a_connection_that_breaks_once_costs_neither_the_collection_nor_a_link(
+    hub: HubServer,
+    hub_api: HfApi,
+    old: Shipment,
+    new: Shipment,
+    wanted: tuple[State, State],
+    tmp_path: Path,
+    number: int,
+) -> None:
+    push_first(hub_api, old, tmp_path / "work")
+    first, (moment, act) = len(hub.requests), BREAKS[number % len(BREAKS)]
+    setattr(hub, moment, lambda each: act() if each == first + number else None)
+
+    push(hub_api, new, tmp_path / "work")
+
+    assert state(hub) == wanted[1]
+    assert {(each[1], each[0]) for each in wanted[1]} == set(collected(hub))
