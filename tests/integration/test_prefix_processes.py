@@ -101,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    (folder / "said.txt").write_text(said_by(process, 120))
+    (folder / "said.txt").write_text(said_by(process, 200))
     return folder
 
 
