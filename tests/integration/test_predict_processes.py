@@ -53,7 +53,7 @@ def start(folder: Path, given: str, output: str, *, processes: int = 1) -> subpr
 
 
 def finish(folder: Path, given: str, output: str, *, processes: int = 1) -> str:
-    return said_by(start(folder, given, output, processes=processes), 90)
+    return said_by(start(folder, given, output, processes=processes), 200)
 
 
 def check_the_same(one: Path, other: Path) -> None:
