@@ -78,7 +78,7 @@ def test_s2_each_batch_holds_rows_of_both_tables(build: Build) -> None:
 
     sources = [{of[i] for i in batch} for batch in batches]
     mixed = sum(each == {0, 1} for each in sources) / len(sources)
-    assert mixed > 0.95  # an eighth of the rows are intents: of 16 rows two, and seldom none
+    assert mixed > 0.95  # a sixth of the rows are intents: of 16 rows three, and seldom none
 
 
 def test_s2_ten_epochs_of_batches_of_16_by_adamw(build: Build) -> None:
