@@ -31,6 +31,6 @@ def build(recipe: Callable[..., Recipe]) -> Build:
     return lambda name, *overrides: prepare(recipe(name, *overrides))
 
 
-def said(name: str) -> Recipe:
-    """A system's recipe as it stands in the file."""
-    return load_recipe(RECIPES / f"{name}.yaml")
+def said(name: str, *overrides: str) -> Recipe:
+    """A system's recipe as it stands in the file, or with other words."""
+    return load_recipe(RECIPES / f"{name}.yaml", list(overrides))

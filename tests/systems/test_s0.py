@@ -108,10 +108,8 @@ def test_s0_transfer_opens_as_much_of_the_encoder_as_the_task_is_far(
 @pytest.mark.slow
 def test_s0_one_command_leaves_a_model_that_answers_both(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("s0")
-    recipe = said("s0").model_copy(update={"output_dir": str(folder), "report": False})
-    recipe.training.num_train_epochs, recipe.freeze = 3, ["backbone"]
 
-    run = train(recipe)
+    run = train(said("s0", f"output_dir={folder}", "report=false", "training.num_train_epochs=3", "freeze=backbone"))
 
     # Three epochs of the heads alone; one in five, and one in three, would be right by chance.
     assert run.results["test"]["topic"]["accuracy"] > 0.7

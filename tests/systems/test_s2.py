@@ -117,9 +117,8 @@ def test_s2_the_encoder_stays_frozen_where_the_score_is_good(recipe: Callable[..
 @pytest.mark.long
 def test_s2_it_learns_and_its_sentences_are_right_after_training(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("s2")
-    recipe = said("s2").model_copy(update={"output_dir": str(folder), "report": False})
 
-    run = train(recipe)
+    run = train(said("s2", f"output_dir={folder}", "report=false"))
 
     answers = predict(run.model, list(SENTENCES), tokenizer=run.tokenizer)
     given = {text: answer[SENTENCES[text][0]]["label"] for text, answer in zip(SENTENCES, answers, strict=True)}
