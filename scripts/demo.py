@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     classify = MultiTaskPipeline(model=model, tokenizer=tokenizer, device=model.device)
     demo = interface.build_demo(classify, about)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGTERM, signal.SIGINT):  # a shell has its background commands ignore the latter
+        signal.signal(each, signal.default_int_handler)
     try:
         browser = not arguments.no_browser
         interface.launch(demo, server_port=arguments.port, inbrowser=browser, prevent_thread_lock=True, quiet=True)
