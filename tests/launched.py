@@ -1,9 +1,27 @@
 """Commands that start processes of their own, as torchrun does, and how to end them with these."""
 
+import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import psutil
+
+from tests.conftest import ROOT
+
+
+def start(*words: object, folder: Path, processes: int = 1, **environment: str) -> subprocess.Popen[str]:
+    """Python with these words, a script or `-m` and a module, in so many processes, which find this checkout."""
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
+    return subprocess.Popen(
+        [sys.executable, *launch, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:

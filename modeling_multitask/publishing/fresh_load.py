@@ -20,12 +20,14 @@ from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import tokenize
 
 TOLERANCE = 1e-4
-_SCRIPT = """
+_WITHOUT_US = """
 import json, sys
 for name in ("modeling_multitask", "datasets_builder"):
     sys.modules[name] = None
-from transformers import AutoModel, AutoTokenizer, pipeline
 folder, output, *texts = sys.argv[1:]
+"""
+_SCRIPT = """
+from transformers import AutoModel, AutoTokenizer, pipeline
 model = AutoModel.from_pretrained(folder, trust_remote_code=True).float().eval()
 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 found = []
@@ -47,12 +49,8 @@ with open(output, "w", encoding="utf-8") as file:
 """
 
 _ADAPTER_SCRIPT = """
-import json, sys
-for name in ("modeling_multitask", "datasets_builder"):
-    sys.modules[name] = None
 from peft import AutoPeftModel
 from transformers import AutoTokenizer
-folder, output, *texts = sys.argv[1:]
 model = AutoPeftModel.from_pretrained(folder, trust_remote_code=True).float().eval()
 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 found = []
@@ -121,7 +119,7 @@ def _in_a_fresh_process(script: str, folder: Path, texts: list[str]) -> dict[str
         for name in ("HF_HUB_CACHE", "HF_MODULES_CACHE", "TRANSFORMERS_CACHE"):
             environment.pop(name, None)
         finished = subprocess.run(
-            [sys.executable, "-c", script, str(folder.resolve()), str(output), *texts],
+            [sys.executable, "-c", _WITHOUT_US + script, str(folder.resolve()), str(output), *texts],
             cwd=home,
             env=environment,
             stdin=subprocess.DEVNULL,

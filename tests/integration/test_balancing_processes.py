@@ -1,8 +1,5 @@
 """What balances the tasks gives the same over two processes as over one, and leaves them the same."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.conftest import ROOT
+from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow
 
@@ -90,15 +87,7 @@ PartialState().destroy_process_group()
 def launch(folder: Path, backbone: Path, *, processes: int) -> list[dict[str, Any]]:
     """By process, what every balancing made of 16 rows in each of three steps."""
     (folder / "train.py").write_text(TRAIN)
-    start = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
-    finished = subprocess.run(
-        [sys.executable, *start, str(folder / "train.py"), str(backbone), str(folder), str(16 // processes)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-4000:]
+    said_by(start("train.py", backbone, folder, 16 // processes, folder=folder, processes=processes), 600)
     return [torch.load(folder / f"{rank}.pt") for rank in range(processes)]
 
 

@@ -101,6 +101,12 @@ def collected(hub: HubServer) -> list[tuple[str, str]]:
     return hub.collection(re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", card)[1])
 
 
+def break_off(hub: HubServer, number: int, *, for_good: bool) -> None:
+    """Breaks at the request of that number from now on, and at those that follow if for good."""
+    at, (moment, act) = len(hub.requests) + number, BREAKS[number % len(BREAKS)]
+    setattr(hub, moment, lambda each: act() if each == at or (for_good and each > at) else None)
+
+
 def test_every_repository_changes(wanted: tuple[State, State]) -> None:
     assert [each for each, files in wanted[0].items() if files == wanted[1][each]] == []
 
@@ -116,8 +122,7 @@ def test_nothing_is_a_mixture_and_the_next_push_completes_it(
     number: int,
 ) -> None:
     push_first(hub_api, old, tmp_path / "work")
-    first, (moment, act) = len(hub.requests), BREAKS[number % len(BREAKS)]
-    setattr(hub, moment, lambda each: act() if each >= first + number else None)
+    break_off(hub, number, for_good=True)
 
     with contextlib.suppress(OSError):  # that the collection or a link is missing is only logged
         push(hub_api, new, tmp_path / "work")
@@ -142,8 +147,7 @@ def test_a_connection_that_breaks_once_costs_neither_the_collection_nor_a_link(
     number: int,
 ) -> None:
     push_first(hub_api, old, tmp_path / "work")
-    first, (moment, act) = len(hub.requests), BREAKS[number % len(BREAKS)]
-    setattr(hub, moment, lambda each: act() if each == first + number else None)
+    break_off(hub, number, for_good=False)
 
     push(hub_api, new, tmp_path / "work")
 

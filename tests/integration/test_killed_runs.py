@@ -1,11 +1,9 @@
 """A run that is killed at any moment goes on from its last whole checkpoint, to the very same weights."""
 
-import os
 import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.conftest import ROOT
+from tests import launched
 from tests.launched import kill_all
 
 PHASES = """
@@ -79,16 +77,8 @@ def write(folder: Path, backbone: Path, kind: str) -> Path:
 
 
 def start(folder: Path, *words: str, processes: int = 1) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1"}
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
-    return subprocess.Popen(
-        [sys.executable, *launch, "-m", "scripts.train", "recipe.yaml", *words],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    words = ("-m", "scripts.train", "recipe.yaml", *words)
+    return launched.start(*words, folder=folder, processes=processes, HF_HOME=str(folder / "hf"))
 
 
 def finish(folder: Path, *words: str, processes: int = 1) -> str:

@@ -1,10 +1,8 @@
 """Answers to large tables: by two processes, and by one that is killed, each row comes out once and in its place."""
 
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from transformers import BertTokenizer
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
 from modeling_multitask.publishing import save_folder
-from tests.conftest import ROOT, WORDS, tasks_of_each_type, tiny_bert_config
+from tests import launched
+from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
 from tests.launched import kill_all, said_by
 
 pytestmark = pytest.mark.slow
@@ -41,15 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
 
 
 def start(folder: Path, given: str, output: str, *, processes: int = 1) -> subprocess.Popen[str]:
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
-    return subprocess.Popen(
-        [sys.executable, *launch, "-m", "scripts.predict", "model", given, output],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    words = ("-m", "scripts.predict", "model", given, output)
+    return launched.start(*words, folder=folder, processes=processes, HF_HOME=str(folder / "hf"))
 
 
 def finish(folder: Path, given: str, output: str, *, processes: int = 1) -> str:

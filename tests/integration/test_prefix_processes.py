@@ -1,8 +1,5 @@
 """Two processes that share one cache of frozen layers train to the weights of two that have none."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +7,7 @@ import pytest
 import torch
 
 from modeling_multitask.training.prefix_store import PrefixStore
-from tests.conftest import ROOT
-from tests.launched import said_by
+from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow
 
@@ -85,22 +81,15 @@ torch.save(runs, f"{output}/{PartialState().process_index}.pt")
 PartialState().wait_for_everyone()
 PartialState().destroy_process_group()
 """
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
 CASES = ["lowest", "all", "adapters", "one text more", "one full disk"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
-    """With the caches, and by process what became of every case; given up after two minutes."""
+    """With the caches, and by process what became of every case; given up after 200 seconds."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "train.py").write_text(TRAIN)
-    process = subprocess.Popen(
-        [*LAUNCH, str(folder / "train.py"), str(backbone), str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = start("train.py", backbone, folder, folder=folder, processes=2)
     (folder / "said.txt").write_text(said_by(process, 200))
     return folder
 

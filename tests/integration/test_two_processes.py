@@ -1,15 +1,12 @@
 """Gradients and logged losses do not depend on how an optimizer step is spread over processes and micro-batches."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.conftest import ROOT
+from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow
 
@@ -76,16 +73,8 @@ PartialState().destroy_process_group()
 def step(folder: Path, backbone: Path, *, processes: int, batch_size: int, accumulation: int) -> Path:
     """The folder with the whole gradient and the first line of the log, by dtype, of one step over 32 rows."""
     (folder / "step.py").write_text(STEP)
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
-    sizes = [str(batch_size), str(accumulation)]
-    finished = subprocess.run(
-        [sys.executable, *launch, str(folder / "step.py"), str(backbone), str(folder), *sizes],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-4000:]
+    words = ("step.py", backbone, folder, batch_size, accumulation)
+    said_by(start(*words, folder=folder, processes=processes), 600)
     return folder
 
 

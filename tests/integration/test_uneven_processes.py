@@ -1,15 +1,12 @@
 """Two processes end together, count every row once and stay the same, whatever is uneven, missing or frozen."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.conftest import ROOT
+from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow
 
@@ -114,16 +111,7 @@ def two(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> list[dict[s
     """By process, what became of every case; a process that waits for the other is given up after ten minutes."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "train.py").write_text(TRAIN)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    finished = subprocess.run(
-        [*launch, str(folder / "train.py"), str(backbone), str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert finished.returncode == 0, finished.stderr[-4000:]
+    said_by(start("train.py", backbone, folder, folder=folder, processes=2), 600)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
