@@ -12,7 +12,9 @@ _MARKER = "<!-- generated: summary -->"
 _TAGS = ["multi-task", "text-classification"]
 
 
-def make_adapter_card(repo_id: str, base_id: str, links: Links, settings: CardSettings) -> str:
+def make_adapter_card(
+    repo_id: str, base_id: str, links: Links, settings: CardSettings, *, base_revision: str | None = None
+) -> str:
     """The README of an adapter's repository.
 
     Args:
@@ -20,6 +22,7 @@ def make_adapter_card(repo_id: str, base_id: str, links: Links, settings: CardSe
         base_id: Of the model that it sits on.
         links: What the card points to, the model in which both are merged among it.
         settings: What only its owner knows.
+        base_revision: The commit of that model, once that is known.
     """
     metadata = ModelCardData(
         library_name="peft",
@@ -30,6 +33,8 @@ def make_adapter_card(repo_id: str, base_id: str, links: Links, settings: CardSe
     )
     merged = " The model below has both in one, and needs no peft." if links.model else ""
     packages = " ".join(f'"{requirement(name)}"' for name in ("torch", "transformers", "peft"))
+    # Offline, transformers 5.17 finds no tokenizer in a repository that has no config.json, as the adapter's.
+    tokenizer = f'"{base_id}", revision="{base_revision or "main"}", trust_remote_code=False'
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
         f"Low-rank weights and task heads that sit on {link(base_id)}; `adapter_config.json` pins its commit, so that "
@@ -38,7 +43,7 @@ def make_adapter_card(repo_id: str, base_id: str, links: Links, settings: CardSe
         f"```bash\npip install {packages}\n```\n\n"
         "```python\nfrom peft import AutoPeftModel\nfrom transformers import AutoTokenizer\n\n"
         f'model = AutoPeftModel.from_pretrained("{repo_id}", revision="main", trust_remote_code=True).eval()\n'
-        f'tokenizer = AutoTokenizer.from_pretrained("{repo_id}", trust_remote_code=False)\n'
+        f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})\n"
         'model(**tokenizer(["Any text."], return_tensors="pt")).logits\n```\n'
     )
 

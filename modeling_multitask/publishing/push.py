@@ -96,7 +96,8 @@ def write_adapter(
     """
     source, base_id = _adapter_folder(shipment), base_repo_id(str(shipment.adapter))
     _copy(source, folder, leave_out=("base",), link=link)
-    card = make_adapter_card(str(shipment.adapter), base_id, links or shipment.links(), shipment.settings)
+    links = links or shipment.links()
+    card = make_adapter_card(str(shipment.adapter), base_id, links, shipment.settings, base_revision=revision)
     _write(folder / CARD, card)
     config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     # It named a folder of this machine.

@@ -57,12 +57,7 @@ except OSError as error:
     result = str(error)
 """
 ADAPTER = """
-from peft import AutoPeftModel
-from transformers import AutoTokenizer
-repo, *texts = sys.argv[1:]
-model = AutoPeftModel.from_pretrained(repo, trust_remote_code=True).eval()
-tokenizer = AutoTokenizer.from_pretrained(repo, trust_remote_code=False)
-inputs = tokenizer(texts, padding=True, return_tensors="pt")
+inputs = tokenizer(sys.argv[1:], padding=True, return_tensors="pt")
 result = {name: each.tolist() for name, each in model(**inputs).logits.items()}
 """
 
@@ -197,10 +192,12 @@ def test_an_adapter_loads_with_the_model_that_it_sits_on_also_offline_later(
     wanted = own(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
     stranger(hub, tmp_path / "stranger", monkeypatch)
 
-    found = run_fresh(ADAPTER, "tester/model-lora", *TEXTS, folder=tmp_path, online=True)
+    card = hub.files("tester/model-lora")["README.md"].decode()
+    lines = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
+    found = run_fresh(lines + ADAPTER, *TEXTS, folder=tmp_path, online=True)
     asked = len(hub.requests)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    offline = run_fresh(ADAPTER, "tester/model-lora", *TEXTS, folder=tmp_path, online=True)
+    offline = run_fresh(lines + ADAPTER, *TEXTS, folder=tmp_path, online=True)
 
     config = json.loads(hub.files("tester/model-lora")["adapter_config.json"])
     assert config["base_model_name_or_path"] == "tester/model-lora-base"
