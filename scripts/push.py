@@ -15,8 +15,9 @@ from datasets_builder import DataError
 from datasets_builder.card_merge import is_signed
 from datasets_builder.upload import Target, check_repo_id, file_lines, look, patiently, stale_files
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing.push import owned_by, push, write_all
+from modeling_multitask.publishing.push import owned_by, push
 from modeling_multitask.publishing.shipment import make_shipment
+from modeling_multitask.publishing.staging import write_all
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
 

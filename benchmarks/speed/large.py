@@ -17,7 +17,7 @@ from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.publishing import save_folder
 
 TASKS = [{"name": f"task{i}", "problem_type": "binary_classification", "labels": ["no", "yes"]} for i in range(4)]
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIZES = (1, 1_000, 10_000, 100_000, 1_000_000)  # one row: what starting takes
 IN_MEMORY = 20_000
 CHILD = """
 import json, resource, sys, time
@@ -46,8 +46,8 @@ def measure(_pairs: int) -> list[Row]:
             rates.append(_rate_in_memory(f"{home}/model", texts))
             rows = pq.read_metadata(f"{home}/answers{size}.parquet").num_rows
             assert rows == size, rows
-    per_row = {size: each["seconds"] / size for size, each in found.items()}
-    most = SIZES[-1]
+    most, starting = SIZES[-1], found[1]["seconds"]
+    per_row = {size: (found[size]["seconds"] - starting) / size for size in SIZES[1:]}
     gib = found[most]["peak"] / 2**30
     notes = {"seconds": {str(size): each["seconds"] for size, each in found.items()}, "rows a second in memory": rates}
     return [
@@ -60,9 +60,9 @@ def measure(_pairs: int) -> list[Row]:
             notes=notes,
         ),
         rated(
-            f"seconds per row of {most:,} rows",
-            f"{SIZES[1]:,} rows; loading the model is part of both",
-            [per_row[most] / per_row[SIZES[1]]],
+            f"seconds per row of {most:,} rows, less the start",
+            f"{', '.join(f'{size:,}' for size in SIZES[1:-1])} rows",
+            [per_row[most] / per_row[size] for size in SIZES[1:-1]],
             "<= 1.1",
             notes=notes,
         ),

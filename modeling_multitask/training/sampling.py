@@ -7,14 +7,15 @@ Shapes: N rows of the training set, S sources.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
-from torch.utils.data import Sampler
-from transformers import TrainerCallback, TrainerState
+from torch.utils.data import DataLoader, Sampler
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from datasets_builder.columns import SOURCE
 
@@ -249,6 +250,35 @@ class TokenBatchSampler(Sampler[list[int]]):
         # The first batches again where the last round would leave a process without one.
         batches += [batches[i % len(batches)] for i in range(len(self) - len(batches))]
         return iter([batch.tolist() for batch in batches])
+
+
+def load_token_batches(rows: Any, sampler: TokenBatchSampler, collate: Callable, args: TrainingArguments) -> DataLoader:
+    """The sampler's batches, each process its own, on its device.
+
+    Args:
+        rows: N rows, by index.
+        sampler: Their batches.
+        collate: Makes a batch of rows.
+        args: How they are loaded, and for which process.
+    """
+    loader = DataLoader(
+        rows,
+        batch_sampler=sampler,
+        collate_fn=collate,
+        num_workers=args.dataloader_num_workers,
+        pin_memory=args.dataloader_pin_memory,
+        persistent_workers=args.dataloader_persistent_workers,
+        prefetch_factor=args.dataloader_prefetch_factor,
+    )
+    # Not by the accelerator, which wants batches of one size: the sampler sees to it that none is left over.
+    return prepare_data_loader(
+        loader,
+        args.device,
+        num_processes=args.world_size,
+        process_index=args.process_index,
+        put_on_device=True,
+        even_batches=False,
+    )
 
 
 class EpochCallback(TrainerCallback):

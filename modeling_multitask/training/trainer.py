@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
@@ -29,7 +28,7 @@ from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix_callback import PrefixCallback, make_prefix_cache
 from .prefix_rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
-from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, row_groups
+from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
 from .tokens import row_lengths
 
 
@@ -129,32 +128,14 @@ class MultiTaskTrainer(Trainer):
         budget = self.args.tokens_per_batch
         if budget is None:
             return super().get_train_dataloader()
-        processes = self.args.world_size
         lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config)
-        sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=processes)
+        sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=self.args.world_size)
         self._follow_epochs(sampler)
         rows: Any = self._remove_unused_columns(self.train_dataset, description="training")
         collate = self.data_collator
         if self.prefix_cache is not None:
             rows, collate = PrefixRows(rows, collate, self.prefix_cache), first
-        loader = DataLoader(
-            rows,
-            batch_sampler=sampler,
-            collate_fn=collate,
-            num_workers=self.args.dataloader_num_workers,
-            pin_memory=self.args.dataloader_pin_memory,
-            persistent_workers=self.args.dataloader_persistent_workers,
-            prefetch_factor=self.args.dataloader_prefetch_factor,
-        )
-        # Not by the accelerator, which wants batches of one size: the sampler sees to it that none is left over.
-        return prepare_data_loader(
-            loader,
-            self.args.device,
-            num_processes=processes,
-            process_index=self.args.process_index,
-            put_on_device=True,
-            even_batches=False,
-        )
+        return load_token_batches(rows, sampler, collate, self.args)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device

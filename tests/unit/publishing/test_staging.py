@@ -12,8 +12,8 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.publishing import save_adapter, save_folder
 from modeling_multitask.publishing.evidence import read_evidence
 from modeling_multitask.publishing.links import Links
-from modeling_multitask.publishing.push import write_adapter, write_base, write_model
 from modeling_multitask.publishing.shipment import Shipment
+from modeling_multitask.publishing.staging import write_adapter, write_base, write_model
 from tests.conftest import ROOT
 from tests.unit.training.test_lora import adapted
 

@@ -1,0 +1,198 @@
+"""The folders of a push: what the repositories of the model, its adapter, what that sits on, and the demo are to hold."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from transformers.utils import logging
+
+from datasets_builder.card_merge import merge_cards
+from datasets_builder.upload import CARD, Target
+
+from ..inference.loading import load
+from ..pipeline_multitask import MultiTaskPipeline
+from .adapter_card import make_adapter_card, make_base_card
+from .answers_plot import draw_answers
+from .card import ANSWERS, EXAMPLES, FROM_EVIDENCE, make_card
+from .demo.task_answers import answer_text
+from .inspection import file_problems, pushed_files
+from .links import Links
+from .shipment import ADAPTER_CONFIG, Shipment, base_repo_id, refuse
+from .space import write_space
+
+logger = logging.get_logger(__name__)
+
+PICTURES = "pictures"
+
+
+def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = True) -> None:
+    """Writes what the model's repository is to hold: the model, its card, its results and their pictures.
+
+    Args:
+        shipment: Which has a model.
+        folder: An empty folder.
+        links: What the card points to.
+        link: Whether files may be other names of the model's own, which saves their copies.
+    """
+    if shipment.model is None:
+        raise ValueError("there is no model to write; only its adapter is to be pushed")
+    _copy(shipment.model, folder, link=link)
+    for name, path in shipment.evidence.pictures.items():
+        _bring(path, folder / PICTURES / name, link=link)
+    drawn = _draw_answers(shipment, folder / PICTURES / ANSWERS)
+    pictures = {**shipment.evidence.pictures, **({ANSWERS: folder / PICTURES / ANSWERS} if drawn else {})}
+    if shipment.evidence.results:
+        _write(folder / "results.json", json.dumps(shipment.evidence.results, indent=2) + "\n")
+    card = make_card(
+        shipment.template,
+        repo_id=shipment.target.repo_id,
+        config=shipment.config,
+        evidence=replace(shipment.evidence, pictures=pictures),
+        links=links,
+        settings=shipment.settings,
+        revision=shipment.target.revision or "main",
+    )
+    by_hand = shipment.model / CARD
+    if by_hand.is_file():
+        card = merge_cards(by_hand.read_text(encoding="utf-8"), card, keep=unknown_sections(shipment))
+    _write(folder / CARD, card)
+
+
+def write_adapter(
+    shipment: Shipment, folder: Path, *, links: Links | None = None, revision: str | None = None, link: bool = True
+) -> None:
+    """Writes what the adapter's repository is to hold.
+
+    Args:
+        shipment: Which has an adapter.
+        folder: An empty folder.
+        links: What its card points to; what belongs to the shipment if left out.
+        revision: The commit of the model that it sits on, once that is known; the adapter names it.
+        link: Whether files may be other names of the adapter's own.
+    """
+    source, base_id = _adapter_folder(shipment), base_repo_id(str(shipment.adapter))
+    _copy(source, folder, leave_out=("base",), link=link)
+    links = links or shipment.links()
+    card = make_adapter_card(str(shipment.adapter), base_id, links, shipment.settings, base_revision=revision)
+    _write(folder / CARD, card)
+    config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    # It named a folder of this machine.
+    config |= {"base_model_name_or_path": base_id, "revision": revision}
+    _write(folder / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def write_base(shipment: Shipment, folder: Path, *, links: Links | None = None, link: bool = True) -> None:
+    """Writes what the repository is to hold of the model that an adapter sits on.
+
+    Args:
+        shipment: Which has an adapter.
+        folder: An empty folder.
+        links: What its card points to; what belongs to the shipment if left out.
+        link: Whether files may be other names of that model's own.
+    """
+    adapter = str(shipment.adapter)
+    _copy(_adapter_folder(shipment) / "base", folder, link=link)
+    links = links or shipment.links()
+    _write(folder / CARD, make_base_card(base_repo_id(adapter), adapter, links, shipment.settings))
+
+
+def write_demo(shipment: Shipment, folder: Path, links: Links, revision: str) -> None:
+    """Writes what the demo's repository, a Space, is to hold.
+
+    Args:
+        shipment: Which has a demo.
+        folder: An empty folder.
+        links: What its card points to.
+        revision: The commit of the model that it loads.
+    """
+    write_space(
+        folder,
+        links=links,
+        revision=revision,
+        title=shipment.title,
+        license=shipment.settings.license,
+        examples=shipment.evidence.recipe.get("examples"),
+    )
+
+
+def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
+    """Writes everything as it would be pushed, for people to look at; returns where each would go, and its folder.
+
+    Raises:
+        ShipmentError: If what is written holds a secret, or a path of this machine, as a description may.
+    """
+    written = []
+    if shipment.adapter is not None:
+        adapter, base = Target(shipment.adapter), Target(base_repo_id(shipment.adapter))
+        write_base(shipment, empty(work / "adapter-base"), link=False)
+        write_adapter(shipment, empty(work / "adapter"), link=False)
+        written += [(base, work / "adapter-base"), (adapter, work / "adapter")]
+    if shipment.model is not None:
+        write_model(shipment, empty(work / "model"), shipment.links(), link=False)
+        written.append((shipment.target, work / "model"))
+    if shipment.space is not None:
+        write_demo(shipment, empty(work / "space"), shipment.links(), "main")
+        written.append((Target(shipment.space, "space", space_sdk="gradio"), work / "space"))
+    for target, folder in written:
+        refuse(target.repo_id, file_problems(folder))
+    return written
+
+
+def unknown_sections(shipment: Shipment) -> tuple[str, ...]:
+    """The sections of a card that nothing beside the model can fill, as of one that comes from the Hub."""
+    return () if shipment.evidence.report or shipment.evidence.results else FROM_EVIDENCE
+
+
+def empty(folder: Path) -> Path:
+    """The folder, with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _draw_answers(shipment: Shipment, path: Path) -> bool:
+    """Draws the answers to the recipe's first example, or to one of ours; whether there is something to draw with."""
+    examples = shipment.evidence.recipe.get("examples") or EXAMPLES
+    model, tokenizer = load(str(shipment.model))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be another name of the model's own file
+    answer = answer_text(MultiTaskPipeline(model=model, tokenizer=tokenizer), examples[0])
+    try:
+        draw_answers(answer.tasks, examples[0], path)
+    except ImportError as error:
+        logger.warning(f"The card has no picture of answers: {error}")
+        return False
+    return True
+
+
+def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = (), *, link: bool) -> None:
+    for path in pushed_files(source):
+        name = path.relative_to(source)
+        if name.parts[0] not in (*leave_out, CARD):
+            _bring(path, folder / name, link=link)
+
+
+def _bring(path: Path, to: Path, *, link: bool) -> None:
+    """The file at another place; if it may be linked, without a copy of its content where the disk allows it."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.unlink(missing_ok=True)  # it may be another name of a file that must not be written to
+    if not link:
+        shutil.copy2(path, to)
+        return
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copy2(path, to)
+
+
+def _write(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)  # it may be another name of the model's own file
+    path.write_text(text, encoding="utf-8")
+
+
+def _adapter_folder(shipment: Shipment) -> Path:
+    if shipment.adapter_folder is None:
+        raise ValueError("there is no adapter to write")
+    return shipment.adapter_folder
