@@ -1,4 +1,4 @@
-"""The folders of a push: what the repositories of the model, its adapter, what that sits on, and the demo are to hold."""
+"""The folders of a push: what the repositories of the model, its adapter, what that sits on, and the demo will hold."""
 
 import json
 import os
