@@ -151,15 +151,25 @@ class PrefixCache:
         """How many vectors of width D the rows have."""
         return len(rows) if prefix is None else int(row_lengths(rows, self.tokenizer, self.model.config).sum())
 
+    def _vectors_of(self, keys: Sequence[str], prefix: FrozenPrefix | None, tables: Sequence[Dataset]) -> int:
+        """How many vectors of width D these keys have, each of a row of the tables."""
+        if prefix is None:
+            return len(keys)
+        length: dict[str, int] = {}
+        for rows in tables:
+            lengths = row_lengths(rows, self.tokenizer, self.model.config)
+            length.update(zip(self.keys_of(rows), lengths.tolist(), strict=True))
+        return sum(length[key] for key in keys)
+
     def _complete(self, prefix: FrozenPrefix | None, store: PrefixStore, tables: Sequence[Dataset], bar: tqdm) -> None:
         """Each process computes its share; then all of them what is missing still, where disks are not shared."""
         store.refresh()
-        keys = {key for rows in tables for key in self.keys_of(rows)}
-        if not self._anywhere(bool(store.missing(keys))):
+        missing = store.missing({key for rows in tables for key in self.keys_of(rows)})
+        if not self._anywhere(bool(missing)):
             return
         if self.accelerator.is_main_process:
-            needed = sum(store.bytes_of(self._vectors(rows, prefix)) for rows in tables)
-            make_room(self.caching.root, needed, self.caching.limit, keep=store.folder)
+            needed = store.bytes_of(self._vectors_of(missing, prefix, tables))
+            make_room(self.caching.root, needed, self.caching.limit, own=store.folder)
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         for share in (slice(own, None, processes), slice(None))[: min(processes, 2)]:
             failure: OSError | None = None

@@ -124,23 +124,22 @@ class PrefixStore:
         return states if self.dtype == torch.float32 else states.view(self.dtype)
 
 
-def make_room(root: Path, needed: int, limit: int, keep: Path) -> None:
-    """Removes the stores that were used longest ago until so many bytes more go into the limit.
+def make_room(root: Path, needed: int, limit: int, own: Path) -> None:
+    """Removes the stores that were used longest ago, that in use last, until so many bytes more go into the limit.
 
     Args:
         root: Holds a folder for each store.
         needed: Bytes.
         limit: Bytes that all stores together may take.
-        keep: The store that is in use.
+        own: The store that is in use; who has read it keeps what it held.
     """
     stores = [path for path in root.glob("*") if path.is_dir()]
     sizes = {path: sum(_noted(file, "st_size") for file in path.glob("*")) for path in stores}
-    for path in sorted(sizes, key=lambda each: _noted(each, "st_mtime")):
+    for path in sorted(sizes, key=lambda each: (each == own, _noted(each, "st_mtime"))):
         if sum(sizes.values()) + needed <= limit:
             break
-        if path != keep:
-            shutil.rmtree(path, ignore_errors=True)  # who reads it still has the file
-            del sizes[path]
+        shutil.rmtree(path, ignore_errors=True)  # who reads it still has the file
+        del sizes[path]
 
 
 def _noted(path: Path, what: str) -> float:

@@ -11,9 +11,9 @@ from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow
 
-# Every case in one launch: a process takes longer to start than to train.
-TRAIN = """
-import errno, os, sys
+SETUP = """
+import errno, os, sys, time
+from pathlib import Path
 import torch
 from accelerate import PartialState
 from datasets import Dataset
@@ -58,12 +58,15 @@ def train(cache, count=26, lora=None, **settings):
         "metrics": [line[name] for line in history for name in line if name.endswith(("_loss", "_score", "_accuracy"))],
     }
 
+LOWEST = {"freeze": ["embeddings", "layers.0"]}
+"""
+# Every case in one launch: a process takes longer to start than to train.
+TRAIN = f"""{SETUP}
 def full(*given):
     raise OSError(errno.ENOSPC, "No space left on device")
 
-LOWEST = {"freeze": ["embeddings", "layers.0"]}
-ADAPTERS = {"lora": {"r": 2, "target_modules": r".*layer\\.1\\..*(query|value)"}}
-runs = {
+ADAPTERS = {{"lora": {{"r": 2, "target_modules": r".*layer\\.1\\..*(query|value)"}}}}
+runs = {{
     "lowest": train("lowest", **LOWEST),
     "lowest without": train(False, **LOWEST),
     "all": train("all", freeze="backbone"),
@@ -72,14 +75,24 @@ runs = {
     "adapters without": train(False, **ADAPTERS),
     "one text more": train("lowest", count=27, **LOWEST),
     "one text more without": train(False, count=27, **LOWEST),
-}
+}}
 if PartialState().process_index == 1:
     prefix_store.os.fsync = full
 runs["one full disk"] = train("full", **LOWEST)
 runs["one full disk without"] = runs["lowest without"]
-torch.save(runs, f"{output}/{PartialState().process_index}.pt")
+torch.save(runs, f"{{output}}/{{PartialState().process_index}}.pt")
 PartialState().wait_for_everyone()
 PartialState().destroy_process_group()
+"""
+# A run of its own, which begins when the other one does.
+AT_ONCE = f"""{SETUP}
+own, other = (Path(output) / os.environ[name] for name in ("OWN", "OTHER"))
+own.touch()
+while not other.exists():
+    time.sleep(0.01)
+torch.save(train("shared", count=200, **LOWEST), f"{{own}}.pt")
+if own.name == "one":
+    torch.save(train(False, count=200, **LOWEST), f"{{output}}/without.pt")
 """
 CASES = ["lowest", "all", "adapters", "one text more", "one full disk"]
 
@@ -140,3 +153,22 @@ def test_where_one_process_cannot_write_neither_has_a_cache(folder: Path) -> Non
 
     assert "Frozen layers are computed in every epoch: [Errno 28] No space left on device" in said
     assert "Frozen layers are computed in every epoch: another process could not keep what leaves them" in said
+
+
+def test_two_runs_at_once_share_a_cache(tmp_path: Path, backbone: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "train.py").write_text(AT_ONCE)
+
+    processes = [
+        start("train.py", backbone, tmp_path, folder=tmp_path, OWN=own, OTHER=other)
+        for own, other in (("one", "two"), ("two", "one"))
+    ]
+    said = [said_by(process, 200) for process in processes]
+
+    one, two, without = (torch.load(tmp_path / f"{name}.pt") for name in ("one", "two", "without"))
+    assert apart(one["weights"], without["weights"]) <= 1e-5
+    assert apart(two["weights"], without["weights"]) <= 1e-5
+    (kept,) = (tmp_path / "shared").iterdir()
+    store = PrefixStore(kept, 32, torch.float32)
+    store.refresh()
+    assert "Frozen layers are computed in every epoch" not in "".join(said)
+    assert "is damaged" not in "".join(said) + caplog.text

@@ -2,7 +2,7 @@
 
 import errno
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +59,24 @@ def rows(count: int = 24) -> Dataset:
 @pytest.fixture
 def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
     """Trains a model of three layers and gives its trainer; the cache is in a folder of the test's own."""
-    tokenizer = BertTokenizer.from_pretrained(backbone)
 
     def trained(
-        *, long_texts: str = "truncate", lora: dict[str, Any] | None = None, tokens: bool = False, **settings: Any
+        *,
+        long_texts: str = "truncate",
+        lora: dict[str, Any] | None = None,
+        tokens: bool = False,
+        max_length: int = 16,
+        weights: int = 0,
+        words: Sequence[str] | None = None,
+        **settings: Any,
     ) -> MultiTaskTrainer:
-        torch.manual_seed(0)
+        tokenizer = BertTokenizer.from_pretrained(backbone) if words is None else tokenizer_of(words, tmp_path)
+        torch.manual_seed(weights)
         config = MultiTaskConfig(
             backbone_config=tiny_bert_config(num_hidden_layers=3),
             tasks=TASKS,
             head={"hidden_sizes": [8, 8], "dropout": 0.2},
-            max_length=6 if long_texts == "windows" else 16,
+            max_length=6 if long_texts == "windows" else max_length,
             long_texts=long_texts,
         )
         model: Any = MultiTaskModel(config)
@@ -100,6 +107,13 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
         return trainer
 
     return trained
+
+
+def tokenizer_of(words: Sequence[str], folder: Path) -> BertTokenizer:
+    """With other numbers for the words."""
+    path = folder / "vocab.txt"
+    path.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]), encoding="utf-8")
+    return BertTokenizer(str(path))
 
 
 def weights(trainer: MultiTaskTrainer) -> dict[str, torch.Tensor]:
@@ -191,6 +205,25 @@ def test_where_the_frozen_part_is_another_it_is_computed_anew(
     run(freeze=["embeddings", "layers.0"])
 
     assert computed == [texts] * 3
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"weights": 1}, id="weights"),
+        pytest.param({"words": WORDS[::-1]}, id="tokenizer"),
+        pytest.param({"max_length": 3}, id="length"),
+    ],
+)
+def test_what_another_model_has_left_there_is_not_taken_for_ours(
+    run: Callable[..., MultiTaskTrainer], computed: list[int], changed: dict[str, Any]
+) -> None:
+    run(freeze=LOWEST)
+
+    given = run(freeze=LOWEST, **changed)
+
+    assert len(computed) == 2
+    check_the_same(given, run(freeze=LOWEST, prefix_cache=False, **changed))
 
 
 def test_a_run_too_short_to_gain_by_it_computes_nothing_beforehand(

@@ -88,9 +88,23 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
         store_in(tmp_path / name).add(["a"], states(10))  # 120 bytes and an index
         os.utime(tmp_path / name, (i, i))
 
-    make_room(tmp_path, needed=120, limit=600, keep=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=600, own=tmp_path / "own")
 
     assert {path.name for path in tmp_path.iterdir()} == {"own", "new"}
+
+
+def test_the_store_in_use_goes_last_and_who_has_read_it_keeps_what_it_held(tmp_path: Path) -> None:
+    given = states(10)
+    for name in ("own", "other"):
+        store_in(tmp_path / name).add(["a"], given)
+    os.utime(tmp_path / "own", (0, 0))
+    store = store_in(tmp_path / "own")
+
+    make_room(tmp_path, needed=120, limit=150, own=tmp_path / "own")
+
+    assert list(tmp_path.iterdir()) == []
+    assert store.missing(["a"]) == []
+    assert torch.equal(store.states("a"), given[0])
 
 
 def test_what_was_read_last_stays(tmp_path: Path) -> None:
@@ -99,7 +113,7 @@ def test_what_was_read_last_stays(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (i, i))
     store_in(tmp_path / "read")
 
-    make_room(tmp_path, needed=120, limit=600, keep=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=600, own=tmp_path / "own")
 
     assert {path.name for path in tmp_path.iterdir()} == {"own", "read"}
 
@@ -107,6 +121,6 @@ def test_what_was_read_last_stays(tmp_path: Path) -> None:
 def test_where_there_is_room_nothing_goes(tmp_path: Path) -> None:
     store_in(tmp_path / "old").add(["a"], states(10))
 
-    make_room(tmp_path, needed=120, limit=10_000, keep=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=10_000, own=tmp_path / "own")
 
     assert (tmp_path / "old").is_dir()
