@@ -1,11 +1,15 @@
-"""A push of everything that breaks off at any request: no repository is a mixture, and the next completes it."""
+"""A push of everything that breaks off at any request: no repository is a mixture, and the next completes it.
+
+The slow tests break it at every fifth request, the long ones at the others.
+"""
 
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import HfApi
@@ -19,7 +23,6 @@ from tests.integration.test_pushed_model import TEMPLATE, run, write_run
 from tests.unit.datasets_builder.test_upload import drop, fail
 
 __all__ = ["hub", "hub_api", "run"]  # fixtures
-pytestmark = pytest.mark.slow
 
 MODEL, LORA, BASE = ("tester/model", "model"), ("tester/lora", "model"), ("tester/lora-base", "model")
 SPACE, REVIEWS = ("tester/demo", "space"), ("tester/reviews", "dataset")
@@ -107,11 +110,18 @@ def break_off(hub: HubServer, number: int, *, for_good: bool) -> None:
     setattr(hub, moment, lambda each: act() if each == at or (for_good and each > at) else None)
 
 
+def every_fifth_slow(numbers: Iterable[int]) -> list[Any]:
+    """The numbers of requests as cases; most are left to the long tests."""
+    marks = {True: pytest.mark.slow, False: pytest.mark.long}
+    return [pytest.param(number, marks=marks[number % 5 == 1]) for number in numbers]
+
+
+@pytest.mark.slow
 def test_every_repository_changes(wanted: tuple[State, State]) -> None:
     assert [each for each, files in wanted[0].items() if files == wanted[1][each]] == []
 
 
-@pytest.mark.parametrize("number", range(1, COUNT + 1))
+@pytest.mark.parametrize("number", every_fifth_slow(range(1, COUNT + 1)))
 def test_nothing_is_a_mixture_and_the_next_push_completes_it(
     hub: HubServer,
     hub_api: HfApi,
@@ -136,7 +146,7 @@ def test_nothing_is_a_mixture_and_the_next_push_completes_it(
     assert {(each[1], each[0]) for each in wanted[1]} == set(collected(hub))
 
 
-@pytest.mark.parametrize("number", BESIDE_THE_FOLDERS)
+@pytest.mark.parametrize("number", every_fifth_slow(BESIDE_THE_FOLDERS))
 def test_a_connection_that_breaks_once_costs_neither_the_collection_nor_a_link(
     hub: HubServer,
     hub_api: HfApi,
