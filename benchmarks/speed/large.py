@@ -19,7 +19,7 @@ from modeling_multitask.publishing import save_folder
 TASKS = [{"name": f"task{i}", "problem_type": "binary_classification", "labels": ["no", "yes"]} for i in range(4)]
 SIZES = (1, 1_000, 10_000, 100_000, 1_000_000)  # one row: what starting takes
 IN_MEMORY = 20_000
-WORDS = 6  # of a text: whole sentences would take an hour, and short ones show more of what a row costs beside them
+WORDS = 3  # of a text: whole sentences would take an hour, and short ones show more of what a row costs beside them
 CHILD = """
 import json, resource, sys, time
 from modeling_multitask.inference.shards import answer_table  # so that imports are not counted
