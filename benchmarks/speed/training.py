@@ -2,7 +2,7 @@
 
 The same model, rows and batch size of 32; the Trainer with its other defaults, ours as a recipe sets it up, with
 batches of similar length, and bf16 where the processor has units for it. Both see the review sentences with the two
-heads of S0; where ten epochs are trained, 1,024 of them. What leaves frozen layers is computed anew in each of our runs.
+heads of S0; 1,024 of them where ten epochs are trained. What leaves frozen layers is computed anew in each of ours.
 """
 
 import statistics
