@@ -74,8 +74,8 @@ class TextEncoder:
         self.tokens_per_batch = tokens_per_pass(model.device) if tokens_per_batch is None else tokens_per_batch
         is_ready = model.dtype == dtype and not model.training
         self._encoder = model if is_ready else copy.deepcopy(model).to(dtype).eval()
-        # The heads are small, and read in full precision what comes out of the encoder.
         self.cut = 0  # texts so far that were longer than the model reads
+        # The heads are small, and read in full precision what comes out of the encoder.
         self._heads = copy.deepcopy(model.heads).eval() if model.training else model.heads
 
     @property

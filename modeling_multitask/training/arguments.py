@@ -20,7 +20,9 @@ GRADIENT_BALANCING = get_args(Balancing)[3:]  # these combine the gradients of t
 class MultiTaskTrainingArguments(TrainingArguments):
     """`TrainingArguments` with learning rates by depth, frozen parts, phases, balancing of the tasks and sampling.
 
-    Where the best checkpoint is wanted and no metric is named, it is `score`, which exists at every evaluation.
+    Where the best checkpoint is wanted and no metric is named, it is `score`, which exists at every evaluation. A loss
+    that is NaN is logged as that, `logging_nan_inf_filter` being false: looking for it would make the host wait for the
+    device at every step.
 
     Args:
         learning_rates: A [`LearningRates`] or a dict of its fields; left out, `learning_rate` is everyone's.
@@ -51,6 +53,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     prefix_cache: Any = field(default=True, metadata={"help": "true, false, or folder and gigabytes."})
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
     greater_is_better: bool | None = field(default=None, metadata={"help": "By default false of a loss or an error."})
+    logging_nan_inf_filter: bool = field(default=False, metadata={"help": "True: a loss that is NaN is not logged."})
     lr_scheduler_kwargs: Any = field(default=None, metadata={"help": "The scheduler's own."})
     ddp_find_unused_parameters: bool | None = field(default=None, metadata={"help": "True if parts are frozen."})
 

@@ -185,6 +185,7 @@ def test_a_private_model_is_for_those_with_a_token_and_a_gated_one_too(
 def test_an_adapter_loads_with_the_model_that_it_sits_on_also_offline_later(
     hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # P86
     from peft import AutoPeftModel
 
     ship(hub_api, shipment, tmp_path / "work", adapter="tester/model-lora", adapter_folder=run / "adapter")

@@ -588,4 +588,13 @@ CAUSES = [
         *(SHARDS, "pq.write_table(table, partial)\n        partial.replace(path)", "pq.write_table(table, path)"),
         *("tests/unit/inference/test_shards.py", "killed_while_it_writes"),
     ),
+    Cause(
+        "P85 the host waits for the device at every step",
+        *(
+            ARGUMENTS,
+            "logging_nan_inf_filter: bool = field(default=False",
+            "logging_nan_inf_filter: bool = field(default=True",
+        ),
+        *("tests/unit/training/test_waiting.py", "plain"),
+    ),
 ]
