@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -95,11 +96,8 @@ def watch_training() -> Iterator[Cost]:
             cost.seconds += time.perf_counter() - start
             cost.cpu_seconds += time.process_time() - busy
 
-    MultiTaskTrainer.train = watched
-    try:
+    with patch.object(MultiTaskTrainer, "train", watched):
         yield cost
-    finally:
-        MultiTaskTrainer.train = original
 
 
 def most_trained(trainer: MultiTaskTrainer) -> int:

@@ -63,14 +63,17 @@ class Input(NamedTuple):
     texts: tuple[str, ...]
 
     def chunks(self) -> Iterator[pa.Table]:
-        """All columns, so many rows at a time.
+        """All columns, in the order of the first table, so many rows at a time.
 
         Raises:
-            DataError: If a table cannot be read, or lacks a column of texts.
+            DataError: If a table cannot be read, lacks a column of texts, or has other columns than the first.
         """
+        first = self.tables[0]
         for table in self.tables:
             table.check_columns(self.texts)
-            for chunk in table.read(table.columns):
+            if others := set(table.columns) ^ set(first.columns):
+                raise DataError(f"{table.name} and {first.name} must have the same columns; one lacks {min(others)!r}")
+            for chunk in table.read(first.columns):
                 for name in self.texts:
                     check_holds_text(table.name, name, chunk.schema.field(name).type)
                 yield chunk
@@ -82,7 +85,12 @@ def count_rows(given: Input) -> int:
     Raises:
         DataError: If there is something wrong.
     """
-    return sum(len(chunk) for chunk in given.chunks())
+    rows, schemas = 0, set()
+    for chunk in given.chunks():
+        rows += len(chunk)
+        schemas.add(chunk.schema.remove_metadata())
+    _unified(list(schemas))
+    return rows
 
 
 def answer_table(
@@ -134,11 +142,15 @@ def _answered(encoder: TextEncoder | GraphEncoder, chunk: pa.Table, names: tuple
 
 def _of_one_kind(shards: list[Path]) -> Iterator[pa.Table]:
     """The shards in types that hold what all of them have: in one alone a column may be empty, or of whole numbers."""
+    schema = _unified([pq.read_schema(path) for path in shards])
+    return (pq.read_table(path).cast(schema) for path in shards)
+
+
+def _unified(schemas: list[pa.Schema]) -> pa.Schema:
     try:
-        schema = pa.unify_schemas([pq.read_schema(path) for path in shards], promote_options="permissive")
+        return pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException as error:
         raise DataError(f"a column mixes kinds of values ({error})") from None
-    return (pq.read_table(path).cast(schema) for path in shards)
 
 
 def _job(encoder: TextEncoder | GraphEncoder, given: Input, prefix: str) -> dict[str, Any]:

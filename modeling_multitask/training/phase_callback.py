@@ -87,7 +87,6 @@ class PhaseCallback(ResumingCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._training = False
-        train_only(kwargs["model"], self.trainable)  # else who trains it again would find parts frozen
 
     def _watch(self) -> None:
         """Counts the evaluations since the metric that the phase waits for was last improved."""

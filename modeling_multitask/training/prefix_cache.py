@@ -6,8 +6,10 @@ Shapes: N rows of a table, T tokens of a row, D width of the encoder, the lowest
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -167,8 +169,9 @@ class PrefixCache:
 
     def _complete(self, prefix: FrozenPrefix | None, store: PrefixStore, tables: Sequence[Dataset], bar: tqdm) -> None:
         """Each process computes its share; then all of them what is missing still, where disks are not shared."""
-        store.refresh()
-        missing = store.missing({key for rows in tables for key in self.keys_of(rows)})
+        keys = {key for rows in tables for key in self.keys_of(rows)}
+        self._together(store.refresh)
+        missing = store.missing(keys)
         if not self._anywhere(bool(missing)):
             return
         if self.accelerator.is_main_process:
@@ -176,23 +179,30 @@ class PrefixCache:
             make_room(self.caching.root, needed, self.caching.limit, own=store.folder)
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         for share in (slice(own, None, processes), slice(None))[: min(processes, 2)]:
-            failure: OSError | None = None
-            try:
-                for rows in tables:
-                    self._add(prefix, store, rows, share, bar)
-            except OSError as error:
-                failure = error
-            if self._anywhere(failure is not None):
-                raise failure or OSError("another process could not keep what leaves them")
-            store.refresh()
+            self._together(partial(self._add_all, prefix, store, tables, share, bar))
+            self._together(store.refresh)
+        if self._anywhere(bool(store.missing(keys))):
+            raise OSError("a part of what leaves them is gone already")
+
+    def _together(self, work: Callable[[], None]) -> None:
+        """Where it fails in one process it fails in all, or they would wait for each other."""
+        failure: OSError | None = None
+        try:
+            work()
+        except OSError as error:
+            failure = error
+        if self._anywhere(failure is not None):
+            raise failure or OSError("another process could not keep what leaves them")
 
     def _anywhere(self, found: bool) -> bool:
         """Whether any process has found it so: they go on together, or the one would wait for the other."""
         number = torch.tensor(int(found), device=self.accelerator.device)
         return bool(self.accelerator.reduce(number, reduction="sum") > 0)
 
-    def _add(self, prefix: FrozenPrefix | None, store: PrefixStore, rows: Dataset, share: slice, bar: tqdm) -> None:
-        for texts in table_windows(rows, self.tokenizer, self.model.config):
+    def _add_all(
+        self, prefix: FrozenPrefix | None, store: PrefixStore, tables: Sequence[Dataset], share: slice, bar: tqdm
+    ) -> None:
+        for texts in chain.from_iterable(table_windows(rows, self.tokenizer, self.model.config) for rows in tables):
             by_key = {text_key(text): text for text in texts}
             missing = store.missing(by_key)[share]
             if missing:

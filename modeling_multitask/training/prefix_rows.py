@@ -37,7 +37,8 @@ class Origin:
 class PrefixRows(TorchDataset):
     """Gives whole batches, each in a list of its own, since what they hold changes as training goes on.
 
-    A process that only loads data does not hear of that, and its batches hold tokens alone.
+    A process that only loads data does not hear of that, and its batches hold tokens alone; so do those of a table that
+    the cache was not prepared for.
 
     Args:
         rows: The table.
@@ -48,6 +49,11 @@ class PrefixRows(TorchDataset):
     def __init__(self, rows: Dataset, collate: MultiTaskCollator, cache: PrefixCache) -> None:
         self.rows, self.collate, self.cache = rows, collate, cache
         self._embedded: tuple[PrefixStore, Tensor, dict[str, Tensor]] | None = None
+        self._looked_up: tuple[PrefixStore, bool] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a process that loads data: without the cache, which holds the model."""
+        return {**self.__dict__, "cache": None, "_embedded": None, "_looked_up": None}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,7 +64,7 @@ class PrefixRows(TorchDataset):
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
         """One batch."""
         store = None if get_worker_info() else self.cache.store
-        if store is None:
+        if store is None or not self._are_in(store):
             return [self.collated(indices)]
         if self.cache.prefix is None:
             embeddings, labels = self._all(store)
@@ -76,6 +82,11 @@ class PrefixRows(TorchDataset):
     def collated(self, indices: list[int]) -> dict[str, Any]:
         """The batch of these rows, with their tokens."""
         return self.collate(self.rows.__getitems__(indices))
+
+    def _are_in(self, store: PrefixStore) -> bool:
+        if self._looked_up is None or self._looked_up[0] is not store:
+            self._looked_up = store, not store.missing(self.cache.keys_of(self.rows))
+        return self._looked_up[1]
 
     def _all(self, store: PrefixStore) -> tuple[Tensor, dict[str, Tensor]]:
         """The embeddings and labels of all rows; a frozen encoder trains so fast that fetching them would be felt."""
@@ -119,6 +130,9 @@ def entering(batch: dict[str, Any], cache: PrefixCache | None) -> tuple[dict[str
         return inputs, nullcontext()
     if origin.store is not cache.store:  # fetched before the frozen part became another
         return send_to_device(origin.rows.collated(origin.indices), cache.model.device), nullcontext()
+    if cache.accelerator.mixed_precision == "no":  # the model itself may be in half precision
+        inputs |= {name: each.to(cache.model.dtype) for name, each in inputs.items() if name == "embeddings"}
+        states = None if states is None else states.to(cache.model.dtype)
     return inputs, nullcontext() if cache.prefix is None else cache.prefix.entered_with(states)
 
 

@@ -6,6 +6,7 @@ of the encoder.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from .prefix import FrozenPrefix
 from .tokens import has_windows, row_tokens
 
 ROWS_AT_ONCE = 2_000  # whose states are in memory together
-_INPUTS = ("input_ids", "token_type_ids")
+_INPUTS, _MASK = ("input_ids", "token_type_ids"), "attention_mask"
 
 Windows = dict[str, list[list[int]]]  # of one text: by the name of an input, the W lists of T numbers
 
@@ -44,9 +45,11 @@ def table_windows(
     for given in rows.select_columns(_needed(rows)).iter(ROWS_AT_ONCE):
         tokenized = "input_ids" in given
         columns = given if tokenized else row_tokens(tokenizer, config, given[TEXT], given.get(TEXT_PAIR))
-        names = [name for name in _INPUTS if name in columns]
+        names = [name for name in (*_INPUTS, *([_MASK] if tokenized else [])) if name in columns]
         yield [
-            {name: value if has_windows(value) else [value] for name, value in zip(names, values, strict=True)}
+            _without_padding(
+                {name: value if has_windows(value) else [value] for name, value in zip(names, values, strict=True)}
+            )
             for values in zip(*(columns[name] for name in names), strict=True)
         ]
 
@@ -109,6 +112,17 @@ def _of_batch(model: Any, prefix: FrozenPrefix | None, batch: dict[str, Tensor])
     return [row[mask.bool()] for row, mask in zip(states, batch["attention_mask"], strict=True)]
 
 
+def _without_padding(text: Windows) -> Windows:
+    """The tokens that count, of a row that was padded when it was tokenised."""
+    masks = text.pop(_MASK, None)
+    if masks is None:
+        return text
+    return {
+        name: [list(compress(window, mask)) for window, mask in zip(windows, masks, strict=True)]
+        for name, windows in text.items()
+    }
+
+
 def _needed(rows: Dataset) -> list[str]:
-    names = _INPUTS if "input_ids" in rows.column_names else (TEXT, TEXT_PAIR)
+    names = (*_INPUTS, _MASK) if "input_ids" in rows.column_names else (TEXT, TEXT_PAIR)
     return [name for name in names if name in rows.column_names]

@@ -9,6 +9,7 @@ Shapes: T tokens of a text (1 where its tokens were pooled), D width of the enco
 import contextlib
 import json
 import os
+import re
 import shutil
 import uuid
 import zlib
@@ -24,6 +25,7 @@ from transformers.utils import logging
 logger = logging.get_logger(__name__)
 
 _INDEX, _NUMBERS = ".json", ".states"
+_STORE = re.compile("[0-9a-f]{32}")  # what the folder of a store is called
 _CHUNK = 2**24  # bytes that are read at a time to be checked
 
 
@@ -50,7 +52,11 @@ class PrefixStore:
         self._read: set[Path] = set()
 
     def refresh(self) -> None:
-        """Looks for segments that are new; one that is damaged is removed, with a warning, and made anew."""
+        """Looks for segments that are new; one that is damaged is removed, with a warning, and made anew.
+
+        Raises:
+            OSError: If they cannot be read, as with too many open files; they stay.
+        """
         with contextlib.suppress(OSError):  # not made yet, or not ours to write to
             os.utime(self.folder)  # used now, so that others make room before
         for index in sorted(self.folder.glob(f"*{_INDEX}")):
@@ -58,7 +64,7 @@ class PrefixStore:
                 continue
             try:
                 self._open(index)
-            except (OSError, ValueError, KeyError) as error:
+            except (FileNotFoundError, ValueError, KeyError) as error:
                 logger.warning(f"{index.with_suffix(_NUMBERS)} is damaged ({error}); what it held is computed anew")
                 _remove(index)
             self._read.add(index)
@@ -127,13 +133,15 @@ class PrefixStore:
 def make_room(root: Path, needed: int, limit: int, own: Path) -> None:
     """Removes the stores that were used longest ago, that in use last, until so many bytes more go into the limit.
 
+    Nothing else that lies in the folder is touched, or counted.
+
     Args:
         root: Holds a folder for each store.
         needed: Bytes.
         limit: Bytes that all stores together may take.
         own: The store that is in use; who has read it keeps what it held.
     """
-    stores = [path for path in root.glob("*") if path.is_dir()]
+    stores = [path for path in root.glob("*") if _STORE.fullmatch(path.name) and path.is_dir()]
     sizes = {path: sum(_noted(file, "st_size") for file in path.glob("*")) for path in stores}
     for path in sorted(sizes, key=lambda each: (each == own, _noted(each, "st_mtime"))):
         if sum(sizes.values()) + needed <= limit:

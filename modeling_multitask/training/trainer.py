@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
-from transformers.trainer_utils import EvalLoopOutput
+from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from datasets_builder.columns import SOURCE
 
@@ -20,6 +20,7 @@ from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
+from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
 from .label_counts import count_labels, label_parts
 from .loss_log import TaskLossLog
@@ -105,6 +106,15 @@ class MultiTaskTrainer(Trainer):
         self.prefix_cache, tables = make_prefix_cache(self, args.prefix_caching())
         if self.prefix_cache is not None:  # after the phases, which say what is frozen
             self.add_callback(PrefixCallback(self.prefix_cache, self.phases, tables))
+
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """As the Trainer's; however it ends, nothing of the model stays frozen or set aside."""
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            train_only(self.model, self.phases.trainable)
+            if self.prefix_cache is not None:
+                self.prefix_cache.forget()
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
         """An optimizer over the groups of `parameter_groups`, and over what the balancing learns."""
@@ -239,13 +249,12 @@ class MultiTaskTrainer(Trainer):
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
         # With "group_by_length" transformers would shuffle these as well, and `predict` give the rows of its answers
         # in an order that nobody knows.
-        if not hasattr(eval_dataset, "__len__") or self.args.world_size > 1:
-            return None
-        return SequentialSampler(eval_dataset)
+        is_simple = hasattr(eval_dataset, "__len__") and self.args.world_size == 1
+        return SequentialSampler(eval_dataset) if is_simple else None
 
     def _epochs(self, rows: int) -> float:
-        steps = math.ceil(rows / (self.args.train_batch_size * self.args.world_size))
-        in_epoch = math.ceil(steps / self.args.gradient_accumulation_steps)
+        in_step = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
+        in_epoch = math.ceil(rows / in_step)
         return math.ceil(self.args.max_steps / in_epoch) if self.args.max_steps > 0 else self.args.num_train_epochs
 
     @property
@@ -257,10 +266,8 @@ class MultiTaskTrainer(Trainer):
         self.add_callback(EpochCallback(sampler))
 
     def _records_conflict(self) -> bool:
-        if self.args.conflict is None:
-            return False
         every = self.args.conflict_steps or math.ceil(self.state.max_steps / 50) or 1
-        return self.state.global_step % every == 0
+        return self.args.conflict is not None and self.state.global_step % every == 0
 
     def _shared(self) -> list[nn.Parameter]:
         """What the tasks share and what trains."""

@@ -597,4 +597,32 @@ CAUSES = [
         ),
         *("tests/unit/training/test_waiting.py", "plain"),
     ),
+    Cause(
+        "P87 padding is taken for text",
+        *("modeling_multitask/training/prefix_states.py", "    if masks is None:", "    if True:"),
+        *("tests/unit/training/test_prefix_cache.py", "weights_and_metrics and padding"),
+    ),
+    Cause(
+        "P88 the cache is asked for rows that it does not know",
+        *(
+            "modeling_multitask/training/prefix_rows.py",
+            "if store is None or not self._are_in(store):",
+            "if store is None:",
+        ),
+        *("tests/unit/training/test_prefix_cache.py", "does_not_know"),
+    ),
+    Cause(
+        "P89 an interrupted run leaves parts frozen",
+        *(TRAINER, "train_only(self.model, self.phases.trainable)", "pass"),
+        *("tests/unit/training/test_prefix_cache.py", "interrupted"),
+    ),
+    Cause(
+        "P90 whatever lies beside the stores makes room",
+        *(
+            "modeling_multitask/training/prefix_store.py",
+            "_STORE.fullmatch(path.name) and path.is_dir()",
+            "path.is_dir()",
+        ),
+        *("tests/unit/training/test_prefix_store.py", "folders_of_others"),
+    ),
 ]

@@ -215,3 +215,33 @@ def test_a_column_without_texts_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="the column 'id' holds int64, not text"):
         count_rows(Input(open_tables(Source(str(tmp_path / "texts.parquet"))), ("id",)))
+
+
+def two_tables(folder: Path, first: str, second: str) -> Input:
+    (folder / "tables").mkdir()
+    for name, content in (("a.jsonl", first), ("b.jsonl", second)):
+        (folder / "tables" / name).write_text(content, encoding="utf-8")
+    return Input(open_tables(Source(str(folder / "tables"))), ("text",))
+
+
+def test_columns_in_another_order_come_out_in_that_of_the_first_table(tmp_path: Path, encoder: TextEncoder) -> None:
+    given = two_tables(tmp_path, '{"id": 1, "text": "good film"}\n', '{"text": "bad soup", "id": 2}\n')
+
+    answer_table(encoder, given, tmp_path / "answers.parquet", rows=count_rows(given))
+
+    found = pq.read_table(tmp_path / "answers.parquet")
+    assert found.column_names[:2] == ["id", "text"]
+    assert found["id"].to_pylist() == [1, 2]
+    assert found["text"].to_pylist() == ["good film", "bad soup"]
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ('{"text": "bad soup"}\n', "must have the same columns; one lacks 'id'"),
+        ('{"id": "two", "text": "bad soup"}\n', "a column mixes kinds of values"),
+    ],
+)
+def test_tables_that_do_not_go_together_are_refused_before_long_work(tmp_path: Path, second: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        count_rows(two_tables(tmp_path, '{"id": 1, "text": "good film"}\n', second))

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from transformers import BertTokenizer, TrainingArguments
+from transformers import BertTokenizer, TrainerCallback, TrainingArguments
 
 from modeling_multitask import (
     MultiTaskCollator,
@@ -64,10 +65,12 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
         *,
         long_texts: str = "truncate",
         lora: dict[str, Any] | None = None,
-        tokens: bool = False,
+        tokens: dict[str, Any] | None = None,
+        dtype: torch.dtype = torch.float32,
         max_length: int = 16,
         weights: int = 0,
         words: Sequence[str] | None = None,
+        callbacks: list[TrainerCallback] | None = None,
         **settings: Any,
     ) -> MultiTaskTrainer:
         tokenizer = BertTokenizer.from_pretrained(backbone) if words is None else tokenizer_of(words, tmp_path)
@@ -79,8 +82,8 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
             max_length=6 if long_texts == "windows" else max_length,
             long_texts=long_texts,
         )
-        model: Any = MultiTaskModel(config)
-        defaults = {
+        model: Any = MultiTaskModel(config).to(dtype)
+        defaults: dict[str, Any] = {
             "num_train_epochs": 3,
             "per_device_train_batch_size": 5,
             "learning_rate": 5e-3,
@@ -94,14 +97,15 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
         if "tokens_per_batch" in settings:
             defaults.pop("per_device_train_batch_size")
         table = rows()
-        if tokens:
-            table = table.map(lambda row: tokenizer(row["text"], truncation=True, max_length=16))
+        if tokens is not None:
+            table = table.map(lambda row: tokenizer(row["text"], truncation=True, max_length=16, **tokens))
         trainer = MultiTaskTrainer(
             model if lora is None else add_lora(model, lora),
             MultiTaskTrainingArguments(str(tmp_path / "run"), **{**defaults, **settings}),
             train_dataset=table,
             eval_dataset=rows(7),
             processing_class=tokenizer,
+            callbacks=callbacks,
         )
         trainer.train()
         return trainer
@@ -147,7 +151,9 @@ def check_the_same(one: MultiTaskTrainer, other: MultiTaskTrainer) -> None:
         pytest.param({"freeze": "backbone", "tokens_per_batch": 40}, id="token budget, all"),
         pytest.param({"freeze": LOWEST, "gradient_accumulation_steps": 2}, id="accumulation"),
         pytest.param({"freeze": LOWEST, "train_sampling_strategy": "group_by_length"}, id="similar length"),
-        pytest.param({"freeze": LOWEST, "tokens": True}, id="rows with tokens"),
+        pytest.param({"freeze": LOWEST, "tokens": {}}, id="rows with tokens"),
+        pytest.param({"freeze": LOWEST, "tokens": {"padding": "max_length"}}, id="rows with padding"),
+        pytest.param({"freeze": "backbone", "tokens": {"padding": "max_length"}}, id="rows with padding, all"),
         pytest.param({"freeze": LOWEST, "balancing": "uncertainty"}, id="balancing"),
         pytest.param({"freeze": ["backbone", "heads.topic"]}, id="a frozen head"),
         pytest.param({"phases": PHASES, "num_train_epochs": 6}, id="phases"),
@@ -162,7 +168,7 @@ def check_the_same(one: MultiTaskTrainer, other: MultiTaskTrainer) -> None:
 def test_weights_and_metrics_are_those_without_the_cache(
     run: Callable[..., MultiTaskTrainer], settings: dict[str, Any]
 ) -> None:
-    # P77 where phases move the place, P79 where layers are checkpointed.
+    # P77 where phases move the place, P79 where layers are checkpointed, P87 where rows were padded beforehand.
     with_cache, without = run(**settings), run(**settings, prefix_cache=False)
 
     assert with_cache.prefix_cache is not None
@@ -286,6 +292,94 @@ def test_windows_are_computed_in_every_epoch_where_a_layer_trains(
     run(freeze=LOWEST, long_texts="windows")
 
     assert "long texts are read in windows, which only a wholly frozen encoder allows for" in caplog.text
+
+
+@pytest.mark.parametrize("freeze", ["backbone", LOWEST])
+def test_a_model_in_half_precision_trains(run: Callable[..., MultiTaskTrainer], freeze: Any) -> None:
+    trainer = run(freeze=freeze, dtype=torch.bfloat16)
+
+    assert trainer.prefix_cache is not None
+    assert all(each == each for each in metrics(trainer))
+
+
+class EvaluatesOthers(TrainerCallback):
+    """Asks in the middle of training for the metrics of rows that the run does not know."""
+
+    def __init__(self) -> None:
+        self.trainer: MultiTaskTrainer | None = None
+        self.found: dict[str, float] = {}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """In the second epoch."""
+        if state.global_step == 8 and self.trainer is not None:
+            self.found = self.trainer.evaluate(others(), metric_key_prefix="others")
+
+
+def others() -> Dataset:
+    """Rows with texts that are nowhere else."""
+    return rows(9).map(lambda row: {"text": f"soup {row['text']} soup"})
+
+
+@pytest.mark.parametrize("freeze", ["backbone", LOWEST])
+def test_rows_that_the_run_does_not_know_go_through_the_whole_encoder(
+    tmp_path: Path, backbone: Path, freeze: Any
+) -> None:
+    # P88
+    found = {}
+    for cache in (False, {"folder": str(tmp_path / "cache")}):
+        torch.manual_seed(0)
+        config = MultiTaskConfig(backbone_config=tiny_bert_config(num_hidden_layers=3), tasks=TASKS, max_length=16)
+        callback = EvaluatesOthers()
+        callback.trainer = MultiTaskTrainer(
+            MultiTaskModel(config),
+            MultiTaskTrainingArguments(
+                str(tmp_path / "run"),
+                num_train_epochs=2,
+                per_device_train_batch_size=5,
+                freeze=freeze,
+                prefix_cache=cache,
+                save_strategy="no",
+                report_to="none",
+                dataloader_pin_memory=False,
+            ),
+            train_dataset=rows(),
+            processing_class=BertTokenizer.from_pretrained(backbone),
+            callbacks=[callback],
+        )
+        callback.trainer.train()
+        found[bool(cache)] = callback.found["others_loss"]
+
+    assert found[True] == pytest.approx(found[False], abs=1e-5)
+
+
+class BreaksOff(TrainerCallback):
+    """A person who interrupts."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """At the third step."""
+        self.model = kwargs["model"]
+        if state.global_step == 3:
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_is_interrupted_leaves_nothing_frozen_or_set_aside(run: Callable[..., MultiTaskTrainer]) -> None:
+    # P89
+    callback = BreaksOff()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(freeze="backbone", callbacks=[callback])
+
+    assert "zero_grad" not in vars(callback.model)
+    assert all(parameter.requires_grad for parameter in callback.model.parameters())
+
+
+def test_a_process_that_loads_rows_is_not_given_the_model(run: Callable[..., MultiTaskTrainer]) -> None:
+    trainer = run(freeze="backbone")
+
+    given = pickle.loads(pickle.dumps(trainer.get_train_dataloader().dataset))
+
+    assert given.cache is None
+    assert len(given) == len(rows())
 
 
 def test_a_process_that_loads_rows_gives_them_as_they_are(run: Callable[..., MultiTaskTrainer]) -> None:

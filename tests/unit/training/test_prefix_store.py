@@ -4,11 +4,14 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from modeling_multitask.training.prefix_store import PrefixStore, make_room
+
+OLD, OWN, NEW, OTHER, READ, WRITTEN = (letter * 32 for letter in "012345")  # as stores are called, by a hash
 
 
 def store_in(folder: Path, dtype: torch.dtype = torch.float32) -> PrefixStore:
@@ -84,23 +87,23 @@ def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
-    for i, name in enumerate(["old", "own", "new"]):
+    for i, name in enumerate([OLD, OWN, NEW]):
         store_in(tmp_path / name).add(["a"], states(10))  # 120 bytes and an index
         os.utime(tmp_path / name, (i, i))
 
-    make_room(tmp_path, needed=120, limit=600, own=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=600, own=tmp_path / OWN)
 
-    assert {path.name for path in tmp_path.iterdir()} == {"own", "new"}
+    assert {path.name for path in tmp_path.iterdir()} == {OWN, NEW}
 
 
 def test_the_store_in_use_goes_last_and_who_has_read_it_keeps_what_it_held(tmp_path: Path) -> None:
     given = states(10)
-    for name in ("own", "other"):
+    for name in (OWN, OTHER):
         store_in(tmp_path / name).add(["a"], given)
-    os.utime(tmp_path / "own", (0, 0))
-    store = store_in(tmp_path / "own")
+    os.utime(tmp_path / OWN, (0, 0))
+    store = store_in(tmp_path / OWN)
 
-    make_room(tmp_path, needed=120, limit=150, own=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=150, own=tmp_path / OWN)
 
     assert list(tmp_path.iterdir()) == []
     assert store.missing(["a"]) == []
@@ -108,19 +111,46 @@ def test_the_store_in_use_goes_last_and_who_has_read_it_keeps_what_it_held(tmp_p
 
 
 def test_what_was_read_last_stays(tmp_path: Path) -> None:
-    for i, name in enumerate(["read", "written", "own"]):
+    for i, name in enumerate([READ, WRITTEN, OWN]):
         store_in(tmp_path / name).add(["a"], states(10))
         os.utime(tmp_path / name, (i, i))
-    store_in(tmp_path / "read")
+    store_in(tmp_path / READ)
 
-    make_room(tmp_path, needed=120, limit=600, own=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=600, own=tmp_path / OWN)
 
-    assert {path.name for path in tmp_path.iterdir()} == {"own", "read"}
+    assert {path.name for path in tmp_path.iterdir()} == {OWN, READ}
 
 
 def test_where_there_is_room_nothing_goes(tmp_path: Path) -> None:
-    store_in(tmp_path / "old").add(["a"], states(10))
+    store_in(tmp_path / OLD).add(["a"], states(10))
 
-    make_room(tmp_path, needed=120, limit=10_000, own=tmp_path / "own")
+    make_room(tmp_path, needed=120, limit=10_000, own=tmp_path / OWN)
 
-    assert (tmp_path / "old").is_dir()
+    assert (tmp_path / OLD).is_dir()
+
+
+def test_folders_of_others_stay_and_are_not_counted(tmp_path: Path) -> None:
+    # P90
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "texts.parquet").write_bytes(bytes(10_000))
+    store_in(tmp_path / OLD).add(["a"], states(10))
+
+    make_room(tmp_path, needed=10, limit=1_000, own=tmp_path / OWN)
+    make_room(tmp_path, needed=2_000, limit=1_000, own=tmp_path / OWN)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_segment_that_cannot_be_read_now_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(*_given: Any, **_more: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    store_in(tmp_path).add(["a"], states(2))
+    monkeypatch.setattr("modeling_multitask.training.prefix_store.np.memmap", too_many)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        store_in(tmp_path)
+
+    assert len(list(tmp_path.iterdir())) == 2
