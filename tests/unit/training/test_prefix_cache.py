@@ -70,7 +70,6 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
         max_length: int = 16,
         weights: int = 0,
         words: Sequence[str] | None = None,
-        callbacks: list[TrainerCallback] | None = None,
         **settings: Any,
     ) -> MultiTaskTrainer:
         tokenizer = BertTokenizer.from_pretrained(backbone) if words is None else tokenizer_of(words, tmp_path)
@@ -83,6 +82,7 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
             long_texts=long_texts,
         )
         model: Any = MultiTaskModel(config).to(dtype)
+        callbacks = settings.pop("callbacks", None)
         defaults: dict[str, Any] = {
             "num_train_epochs": 3,
             "per_device_train_batch_size": 5,
