@@ -68,7 +68,7 @@ def draw() -> None:
     for place, row in zip(places, shown, strict=True):
         goal = float(row["goal"][2:])
         axis.plot([goal, goal], [place - 0.38, place + 0.38], color="black", linewidth=1.5)
-        axis.text(row["high"] * 1.06, place, f"{row['ratio']:.1f} ×", va="center", fontsize=9)
+        axis.text(max(row["high"], goal) * 1.08, place, f"{row['ratio']:.1f} ×", va="center", fontsize=9)
     axis.set_yticks(places, [f"{row['work']}\n{row['machine']}" for row in shown], fontsize=7.5)
     axis.set_xscale("log")
     axis.set_xlim(0.8, max(row["high"] for row in shown) * 2)
