@@ -79,12 +79,13 @@ def push_first(api: HfApi, old: Shipment, work: Path) -> None:
 
 
 def state(hub: HubServer) -> State:
-    """The files of every repository, with commits, which differ from push to push, cut out."""
+    """The files of every repository; commits, which differ from push to push, are cut out, and digests of sections."""
     return {each: without_commits(hub.files(*each)) for each in (MODEL, LORA, BASE, SPACE, REVIEWS)}
 
 
 def without_commits(files: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: re.sub(rb"\b[0-9a-f]{40}\b", b"", content) for name, content in files.items()}
+    cut_out = re.compile(rb"\b[0-9a-f]{40}\b|(?<=<!-- generated: use )[0-9a-f]{8}")  # a card says which commit to use
+    return {name: cut_out.sub(b"", content) for name, content in files.items()}
 
 
 def versions(found: State, wanted: tuple[State, State]) -> dict[tuple[str, str], int]:
