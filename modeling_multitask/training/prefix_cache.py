@@ -25,7 +25,6 @@ from .parameter_groups import parameter_depths
 from .prefix import FrozenPrefix, frozen_layers
 from .prefix_states import frozen_states, table_windows, text_key
 from .prefix_store import PrefixStore, make_room
-from .tokens import row_lengths
 
 logger = logging.get_logger(__name__)
 
@@ -83,6 +82,7 @@ class PrefixCache:
         self.prefix: FrozenPrefix | None = None  # `None` where the whole encoder is frozen
         self.store: PrefixStore | None = None
         self._keys: dict[str, list[str]] = {}  # of each table by its fingerprint
+        self._lengths: dict[str, int] = {}  # the tokens of a text by its key
 
     def __bool__(self) -> bool:
         return self.store is not None
@@ -96,8 +96,10 @@ class PrefixCache:
         """The key of each of N rows."""
         name = rows._fingerprint
         if name not in self._keys:
-            texts = table_windows(rows, self.tokenizer, self.model.config)
-            self._keys[name] = [text_key(text) for some in texts for text in some]
+            texts = chain.from_iterable(table_windows(rows, self.tokenizer, self.model.config))
+            lengths = [(text_key(text), sum(map(len, text["input_ids"]))) for text in texts]
+            self._keys[name] = [key for key, _ in lengths]
+            self._lengths.update(lengths)
         return self._keys[name]
 
     def prepare(self, tables: Sequence[Dataset], *, show_progress: bool = False) -> None:
@@ -116,7 +118,7 @@ class PrefixCache:
         try:
             prefix = None if layers == top else self._enter(layers)
             store = self._store(prefix, layers)
-            size = sum(store.bytes_of(self._vectors(rows, prefix)) for rows in tables)
+            size = sum(store.bytes_of(self._vectors(self.keys_of(rows), prefix)) for rows in tables)
             if size > self.caching.limit:
                 needs = f"{size / 2**30:.2g} GiB, and prefix_cache.gigabytes is {self.caching.gigabytes:g}"
                 raise ValueError(f"what leaves them needs {needs}")
@@ -153,19 +155,9 @@ class PrefixCache:
         dtype = torch.float32 if prefix is None else half
         return PrefixStore(self.caching.root / digest.hexdigest(), config.hidden_size, dtype)
 
-    def _vectors(self, rows: Dataset, prefix: FrozenPrefix | None) -> int:
-        """How many vectors of width D the rows have."""
-        return len(rows) if prefix is None else int(row_lengths(rows, self.tokenizer, self.model.config).sum())
-
-    def _vectors_of(self, keys: Sequence[str], prefix: FrozenPrefix | None, tables: Sequence[Dataset]) -> int:
-        """How many vectors of width D these keys have, each of a row of the tables."""
-        if prefix is None:
-            return len(keys)
-        length: dict[str, int] = {}
-        for rows in tables:
-            lengths = row_lengths(rows, self.tokenizer, self.model.config)
-            length.update(zip(self.keys_of(rows), lengths.tolist(), strict=True))
-        return sum(length[key] for key in keys)
+    def _vectors(self, keys: Sequence[str], prefix: FrozenPrefix | None) -> int:
+        """How many vectors of width D the texts of these keys have."""
+        return len(keys) if prefix is None else sum(self._lengths[key] for key in keys)
 
     def _complete(self, prefix: FrozenPrefix | None, store: PrefixStore, tables: Sequence[Dataset], bar: tqdm) -> None:
         """Each process computes its share; then all of them what is missing still, where disks are not shared."""
@@ -175,7 +167,7 @@ class PrefixCache:
         if not self._anywhere(bool(missing)):
             return
         if self.accelerator.is_main_process:
-            needed = store.bytes_of(self._vectors_of(missing, prefix, tables))
+            needed = store.bytes_of(self._vectors(missing, prefix))
             make_room(self.caching.root, needed, self.caching.limit, own=store.folder)
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         for share in (slice(own, None, processes), slice(None))[: min(processes, 2)]:
