@@ -132,6 +132,20 @@ def rows_with_gaps(count: int = 16) -> Dataset:
     )
 
 
+def rows_of_each_type(count: int = 24) -> Dataset:
+    """Sentences of two to nine words; the labels have gaps."""
+    texts = [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 8)) for i in range(count)]
+    return Dataset.from_dict(
+        {
+            "text": texts,
+            "topic": [None if i % 5 == 4 else i % 3 for i in range(count)],
+            "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
+            "tags": [[i % 2, None] if i % 3 else None for i in range(count)],
+            "rating": [i / 7 if i % 2 else None for i in range(count)],
+        }
+    )
+
+
 def random_batch(rows: int = 6, tokens: int = 8, vocab_size: int = 40) -> dict[str, torch.Tensor]:
     """Token ids with padding on the right, of a different length in every row."""
     lengths = torch.arange(rows) % (tokens - 2) + 3

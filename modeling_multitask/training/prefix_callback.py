@@ -51,7 +51,6 @@ class PrefixCallback(ResumingCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.cache.forget()  # the best checkpoint, which was loaded by now, may be of another phase
-        self._phase = None
 
     def _prepare(self, args: TrainingArguments, state: TrainerState, batches: int) -> None:
         """Prepares it once for each phase.

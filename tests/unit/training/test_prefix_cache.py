@@ -21,7 +21,7 @@ from modeling_multitask import (
 )
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.prefix_cache import PrefixCaching
-from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
+from tests.conftest import WORDS, rows_of_each_type, tasks_of_each_type, tiny_bert_config
 
 prefix_states = importlib.import_module("modeling_multitask.training.prefix_states")
 
@@ -41,20 +41,6 @@ SHORT_PHASES = [
     {"train": ["heads"], "until": "step 8"},  # of five in an epoch
     {"train": ["heads", "layers.2"]},
 ]
-
-
-def rows(count: int = 24) -> Dataset:
-    """Sentences of two to nine words; the labels have gaps."""
-    texts = [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 8)) for i in range(count)]
-    return Dataset.from_dict(
-        {
-            "text": texts,
-            "topic": [None if i % 5 == 4 else i % 3 for i in range(count)],
-            "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
-            "tags": [[i % 2, None] if i % 3 else None for i in range(count)],
-            "rating": [i / 7 if i % 2 else None for i in range(count)],
-        }
-    )
 
 
 @pytest.fixture
@@ -96,14 +82,14 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
         }
         if "tokens_per_batch" in settings:
             defaults.pop("per_device_train_batch_size")
-        table = rows()
+        table = rows_of_each_type()
         if tokens is not None:
             table = table.map(lambda row: tokenizer(row["text"], truncation=True, max_length=16, **tokens))
         trainer = MultiTaskTrainer(
             model if lora is None else add_lora(model, lora),
             MultiTaskTrainingArguments(str(tmp_path / "run"), **{**defaults, **settings}),
             train_dataset=table,
-            eval_dataset=rows(7),
+            eval_dataset=rows_of_each_type(7),
             processing_class=tokenizer,
             callbacks=callbacks,
         )
@@ -193,7 +179,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_every_text_is_computed_once_and_never_by_another_run_or_seed(
     run: Callable[..., MultiTaskTrainer], computed: list[int]
 ) -> None:
-    texts = len(set(rows()["text"]) | set(rows(7)["text"]))
+    texts = len(set(rows_of_each_type()["text"]) | set(rows_of_each_type(7)["text"]))
 
     run(freeze="backbone")
     run(freeze="backbone", seed=1)
@@ -204,7 +190,7 @@ def test_every_text_is_computed_once_and_never_by_another_run_or_seed(
 def test_where_the_frozen_part_is_another_it_is_computed_anew(
     run: Callable[..., MultiTaskTrainer], computed: list[int]
 ) -> None:
-    texts = len(set(rows()["text"]))
+    texts = len(set(rows_of_each_type()["text"]))
 
     run(freeze="backbone")
     run(freeze=LOWEST)
@@ -317,7 +303,7 @@ class EvaluatesOthers(TrainerCallback):
 
 def others() -> Dataset:
     """Rows with texts that are nowhere else."""
-    return rows(9).map(lambda row: {"text": f"soup {row['text']} soup"})
+    return rows_of_each_type(9).map(lambda row: {"text": f"soup {row['text']} soup"})
 
 
 @pytest.mark.parametrize("freeze", ["backbone", LOWEST])
@@ -342,7 +328,7 @@ def test_rows_that_the_run_does_not_know_go_through_the_whole_encoder(
                 report_to="none",
                 dataloader_pin_memory=False,
             ),
-            train_dataset=rows(),
+            train_dataset=rows_of_each_type(),
             processing_class=BertTokenizer.from_pretrained(backbone),
             callbacks=[callback],
         )
@@ -379,7 +365,7 @@ def test_a_process_that_loads_rows_is_not_given_the_model(run: Callable[..., Mul
     given = pickle.loads(pickle.dumps(trainer.get_train_dataloader().dataset))
 
     assert given.cache is None
-    assert len(given) == len(rows())
+    assert len(given) == len(rows_of_each_type())
 
 
 def test_a_process_that_loads_rows_gives_them_as_they_are(run: Callable[..., MultiTaskTrainer]) -> None:
@@ -396,7 +382,7 @@ def test_a_collator_of_ones_own_makes_the_batches(tmp_path: Path, backbone: Path
         MultiTaskModel(config),
         MultiTaskTrainingArguments(str(tmp_path), freeze="backbone", report_to="none"),
         data_collator=collate.__call__,  # a function, whatever is in it
-        train_dataset=rows(),
+        train_dataset=rows_of_each_type(),
     )
 
     assert trainer.prefix_cache is None

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets import Dataset
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import BertTokenizer
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
-from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
+from tests.conftest import rows_of_each_type, tasks_of_each_type, tiny_bert_config
 
 # A number that the host reads, or a shape that depends on numbers: on a GPU the host then waits until all is computed.
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "_unique2", "repeat_interleave"}
-
 ELSEWHERE = ("collator.py", "dataloader.py", "masking_utils.py")
 
 
@@ -38,18 +36,6 @@ class Waits(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def rows() -> Dataset:
-    return Dataset.from_dict(
-        {
-            "text": [" ".join(WORDS[i : i + 1 + i % 3]) for i in range(8)] * 3,
-            "topic": [None if i % 5 == 4 else i % 3 for i in range(24)],
-            "sentiment": [i % 2 if i % 4 < 2 else None for i in range(24)],
-            "tags": [[i % 2, None] if i % 3 else None for i in range(24)],
-            "rating": [i / 7 if i % 2 else None for i in range(24)],
-        }
-    )
-
-
 @pytest.fixture
 def waits(tmp_path: Path, backbone: Path) -> Callable[..., list[str]]:
     """What a run of so many steps waits for."""
@@ -70,7 +56,7 @@ def waits(tmp_path: Path, backbone: Path) -> Callable[..., list[str]]:
                 dataloader_pin_memory=False,
                 **settings,
             ),
-            train_dataset=rows(),
+            train_dataset=rows_of_each_type(),
             processing_class=BertTokenizer.from_pretrained(backbone),
         )
         with Waits() as found:
