@@ -15,10 +15,10 @@ from statistics import mean
 
 from datasets import Dataset
 
-from configuration import load_recipe
-from configuration.rows import build_dataset
-from configuration.run import Run, train
 from modeling_multitask.inference import predict
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.rows import build_dataset
+from modeling_multitask.runs.run import Run, run_recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "configuration" / "recipes" / "clinc150.yaml"
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory() as folder:
             recipe = load_recipe(RECIPE, [*arguments.overrides, f"seed={seed}", f"output_dir={folder}/run"])
-            run = train(recipe)
+            run = run_recipe(recipe)
             dataset, _ = build_dataset(recipe)
             runs.append({"seed": seed, **{split: figures(run, dataset[split]) for split in ("validation", "test")}})
             print(json.dumps(runs[-1]), flush=True)

@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from configuration import load_recipe
-from configuration.rows import build_dataset
-from configuration.run import train
 from modeling_multitask.inference import encode
 from modeling_multitask.inference.loading import load
 from modeling_multitask.inference.text_encoder import TextEncoder
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.rows import build_dataset
+from modeling_multitask.runs.run import run_recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "configuration" / "recipes" / "clinc150.yaml"
@@ -108,7 +108,7 @@ def _figures(scores: np.ndarray, answers: np.ndarray, truth: np.ndarray, out: in
 
 
 def _train(overrides: list[str], folder: Path) -> str:
-    return str(train(load_recipe(RECIPE, [*overrides, f"output_dir={folder}/run"])).folder)
+    return str(run_recipe(load_recipe(RECIPE, [*overrides, f"output_dir={folder}/run"])).folder)
 
 
 def _add(runs: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:

@@ -15,10 +15,11 @@ from statistics import mean
 
 from sklearn.linear_model import LogisticRegression
 
-from configuration import Recipe, load_recipe
-from configuration.rows import build_dataset
-from configuration.run import build_model, load_tokenizer, train
 from modeling_multitask.inference import encode
+from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.runs.prepare import build_model, load_tokenizer
+from modeling_multitask.runs.rows import build_dataset
+from modeling_multitask.runs.run import run_recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
@@ -47,7 +48,7 @@ def _measure(measure: Callable[[Recipe], dict[str, float]], overrides: list[str]
 
 
 def _quickstart(recipe: Recipe) -> dict[str, float]:
-    test = train(recipe).results["test"]
+    test = run_recipe(recipe).results["test"]
     return {task.name: test[task.name]["accuracy"] for task in recipe.tasks}
 
 

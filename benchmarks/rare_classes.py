@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from configuration import load_recipe
-from configuration.rows import build_dataset
-from configuration.run import train
 from modeling_multitask.evaluation.figures import task_figures
 from modeling_multitask.evaluation.judged import judge
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.rows import build_dataset
+from modeling_multitask.runs.run import run_recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPE = Path(__file__).parent / "rare_classes.yaml"
@@ -58,7 +58,7 @@ def figures(seed: int, weights: str, overrides: list[str]) -> dict[str, Any]:
         (folder / RECIPE.name).write_text(RECIPE.read_text(encoding="utf-8"), encoding="utf-8")
         given = [f"tasks.0.class_weights={weights}", f"seed={seed}", f"output_dir={folder}/run", *overrides]
         recipe = load_recipe(folder / RECIPE.name, given)
-        run = train(recipe)
+        run = run_recipe(recipe)
         rows, _ = build_dataset(recipe)
         judged = judge(run.model, rows["test"], run.tokenizer)
         found = task_figures(judged.tasks[0], judged.decisions["kind"], judged.labels["kind"])

@@ -21,8 +21,8 @@ from statistics import mean
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from configuration import load_recipe
-from configuration.run import train
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.run import run_recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPE = Path(__file__).parent / "s4.yaml"
@@ -76,7 +76,7 @@ def accuracy(
                 writer.writerows(rows)
         (folder / "s4.yaml").write_text(RECIPE.read_text(encoding="utf-8"), encoding="utf-8")
         given = [f"backbone={backbone}", f"seed={seed}", f"output_dir={folder}/run", *overrides]
-        return train(load_recipe(folder / "s4.yaml", given)).results["test"]["sentiment"]["accuracy"]
+        return run_recipe(load_recipe(folder / "s4.yaml", given)).results["test"]["sentiment"]["accuracy"]
 
 
 def _note(backbone: str, overrides: list[str], splits: list[int], accuracies: list[float]) -> None:

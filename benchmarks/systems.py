@@ -25,11 +25,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
 
-from configuration import load_recipe
-from configuration.rows import build_dataset
-from configuration.run import train
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import judge
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.rows import build_dataset
+from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.collator import MultiTaskCollator
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
             RECIPES / f"{name}.yaml",
             [*overrides, f"output_dir={folder}/run", "report=false", "training.disable_tqdm=true"],
         )
-        run = train(recipe)
+        run = run_recipe(recipe)
     dataset, _ = build_dataset(recipe)
     sets = {"test": dataset["test"]}
     if name in HELD_OUT:

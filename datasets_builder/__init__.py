@@ -1,8 +1,16 @@
 """Tables with gaps, read as one multi-task data set."""
 
-from .builder import MultiTaskBuilder
-from .errors import DataError
-from .settings import MultiTaskBuilderConfig
-from .sources import LabelColumn, Source
+from typing import TYPE_CHECKING
+
+from modeling_multitask.errors import DataError
+from modeling_multitask.lazy import lazy_names
+
+from .source import LabelColumn, Source
+
+if TYPE_CHECKING:
+    from .builder import MultiTaskBuilder
+    from .settings import MultiTaskBuilderConfig
 
 __all__ = ["DataError", "LabelColumn", "MultiTaskBuilder", "MultiTaskBuilderConfig", "Source"]
+
+__getattr__ = lazy_names(__name__, {"builder": ["MultiTaskBuilder"], "settings": ["MultiTaskBuilderConfig"]})

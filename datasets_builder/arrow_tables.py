@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset, Features, IterableDataset
 
-from .errors import DataError
-from .tables import CHUNK_ROWS, FileTable, Table
+from datasets_builder.tables import CHUNK_ROWS, FileTable, Table
+from modeling_multitask.errors import DataError
 
 _ARROW_FILE = b"ARROW1"  # how an Arrow file begins, and a stream does not
 

@@ -13,12 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
-from modeling_multitask.tasks_multitask import TaskConfig
-
-from .columns import SOURCE
-from .encoded import EncodedRows, read_rows, text_columns
-from .errors import DataError, Findings
-from .features import (
+from datasets_builder.columns import SOURCE
+from datasets_builder.encoded import EncodedRows, read_rows, text_columns
+from datasets_builder.features import (
     OpenSource,
     check_columns_of,
     check_labels_of,
@@ -27,9 +24,13 @@ from .features import (
     table_features,
     tells_its_labels,
 )
-from .settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
-from .sources import Source, is_on_hub, open_tables
-from .splits import split_rows, strata_of
+from datasets_builder.findings import Findings
+from datasets_builder.settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
+from datasets_builder.source import Source, is_on_hub
+from datasets_builder.sources import open_tables
+from datasets_builder.splits import split_rows, strata_of
+from modeling_multitask.errors import DataError
+from modeling_multitask.tasks_multitask import TaskConfig
 
 logger = datasets.logging.get_logger(__name__)
 
@@ -245,7 +246,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     source = replace(source, split=source.split or split) if is_on_hub(source) else source
     streaming = bool(settings.get("streaming")) and split == "train"
     tables = open_tables(source, streaming=streaming)
-    source = source.with_labels_of(settings["tasks"], tables)
+    source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = OpenSource(source, tables)
     if streaming:
         _check_labels_given(opened, settings["tasks"])

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from datasets import ClassLabel, LargeList, List
 from datasets.features.features import FeatureType
 
-from .errors import DataError
+from modeling_multitask.errors import DataError
 
 UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)  # what `pa.array` raises
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
+from datasets_builder.features import OpenSource, encode_cells
+from datasets_builder.findings import Findings
+from datasets_builder.merging import merge_rows, text_keys
+from datasets_builder.source import Contradictions
+from datasets_builder.splits import hide_labels
+from datasets_builder.tables import CHUNK_ROWS
+from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
-
-from .columns import SOURCE, TEXT, TEXT_PAIR
-from .errors import DataError, Findings
-from .features import OpenSource, encode
-from .merging import Contradictions, merge_rows, text_keys
-from .splits import hide_labels
-from .tables import CHUNK_ROWS
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def read_rows(
     dropped = 0
     with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
         for number, source in enumerate(sources):
-            for chunk in encode(source, tasks, findings):
+            for chunk in encode_cells(source, tasks, findings):
                 writer.write_table(chunk.rows.select(names))
                 labels.append(chunk.rows.drop_columns(names))
                 keys.append(text_keys(chunk.rows.select(names), known))

@@ -17,19 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Value
 
-from modeling_multitask.task_problems_multitask import (
-    PROBLEM_TYPES,
-    nearest_hint,
-    task_labels_problem,
-    task_list_problem,
-)
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
+from datasets_builder.findings import Findings
+from datasets_builder.labels import NUMBER, Place, is_text, occurring_words, read_labels
+from datasets_builder.source import LabelColumn, Source
+from datasets_builder.tables import Table
+from modeling_multitask.errors import DataError
+from modeling_multitask.task_problems_multitask import task_labels_problem, task_list_problem
 from modeling_multitask.tasks_multitask import TaskConfig, parse_task
-
-from .columns import SOURCE, TEXT, TEXT_PAIR
-from .errors import DataError, Findings
-from .labels import NUMBER, Place, is_text, occurring_words, read_labels
-from .sources import LabelColumn, Source
-from .tables import Table
+from modeling_multitask.words_multitask import PROBLEM_TYPES, nearest_hint
 
 # What a task says of the tables and a model needs not know; one that is `trained` needs labels in none of them.
 TABLE_SETTINGS = ("aliases", "missing", "trained")
@@ -149,7 +145,7 @@ def _alias_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     return None
 
 
-def encode(source: OpenSource, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
+def encode_cells(source: OpenSource, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
     """The source's rows, chunk by chunk; tasks that the source does not name are missing throughout.
 
     Args:
@@ -165,7 +161,7 @@ def encode(source: OpenSource, tasks: list[TaskConfig], findings: Findings) -> I
 
 
 def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
-    """The rows of one of a source's tables; see `encode`."""
+    """The rows of one of a source's tables; see `encode_cells`."""
     schema = table_features(tasks, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     row = 0

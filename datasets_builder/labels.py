@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modeling_multitask.task_problems_multitask import nearest_hint
+from datasets_builder.chunks import relisted
+from datasets_builder.findings import MAX_SHOWN, Findings
+from datasets_builder.source import LabelColumn
+from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
-
-from .chunks import relisted
-from .errors import MAX_SHOWN, DataError, Findings
-from .sources import LabelColumn
+from modeling_multitask.words_multitask import nearest_hint
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # a cell of a column that is one label's of several

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from datasets import Dataset
 
 from modeling_multitask.tasks_multitask import TaskConfig
+from modeling_multitask.wording import on_one_line
 
 MAX_SHOWN = 12  # labels of one task, and combinations of tasks, that the text lists
 MAX_LABEL = 60  # letters of a label that the text shows
@@ -179,18 +180,12 @@ def _length_lines(look: Look) -> list[str]:
     return lines
 
 
-def on_one_line(text: str, most: int) -> str:
-    """The text without line breaks, and cut to so many letters."""
-    words = " ".join(text.split())
-    return words if len(words) <= most else f"{words[: most - 1]}…"
-
-
 def in_percent(share: float) -> str:
     """`12.3%`; a share that would be rounded to nothing is not called nothing."""
     return "under 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
-def as_json(look: Look) -> dict[str, Any]:
+def look_as_json(look: Look) -> dict[str, Any]:
     """The look as plain values."""
     return {
         "rows": look.rows,

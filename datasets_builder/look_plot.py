@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .extras import import_extra
-from .look import Look, TaskLook, in_percent, on_one_line
+from datasets_builder.look import Look, TaskLook, in_percent
+from modeling_multitask.pictures import new_figure, plain_text, save_figure
+from modeling_multitask.wording import on_one_line
 
 _BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"
 _MAX_PATTERNS = 12
@@ -25,16 +26,15 @@ def draw_look(look: Look, path: Path) -> None:
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
     """
-    figure_class = import_extra("matplotlib.figure", extra="plots").Figure
-    with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
-        _draw(look, figure_class).savefig(path)
+    with plain_text():
+        figure = _draw(look)
+        save_figure(figure, path)
 
 
-def _draw(look: Look, figure_class: Any) -> Any:
+def _draw(look: Look) -> Any:
     tasks = len(look.tasks)
     rows = 1 + (tasks + 2) // 3
-    # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
-    figure = figure_class(figsize=(13, 3.9 * rows), dpi=130, layout="constrained")
+    figure = new_figure(figsize=(13, 3.9 * rows), dpi=130, layout="constrained")
     axes = figure.subplots(rows, 3, squeeze=False)
     _draw_patterns(axes[0, 0], look)
     _draw_together(axes[0, 1], look)

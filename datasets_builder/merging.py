@@ -6,17 +6,17 @@ Shapes: N rows, G different texts.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import TEXT, TEXT_PAIR
-from .errors import MAX_SHOWN, DataError
+from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.findings import MAX_SHOWN
+from modeling_multitask.errors import DataError
 
-Contradictions = Literal["error", "first", "majority", "drop"]
+from .source import Contradictions
 
 
 @dataclass(frozen=True)

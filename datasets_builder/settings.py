@@ -2,19 +2,17 @@
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import datasets
 
-from modeling_multitask.task_problems_multitask import nearest_hint
+from datasets_builder.source import Contradictions, Source, check_settings_of
+from modeling_multitask.errors import DataError
+from modeling_multitask.words_multitask import nearest_hint
 
-from .errors import DataError
-from .merging import Contradictions
-from .sources import Source, check_settings_of
+from .source import Leaks
 
 SPLITS = ("train", "validation", "test")
-
-Leaks = Literal["report", "remove"]
 
 
 @dataclass

@@ -1,9 +1,6 @@
 """One source: where its tables are, and what their columns mean."""
 
-import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +8,16 @@ import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from modeling_multitask.task_problems_multitask import nearest_hint
+from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
+from datasets_builder.chunks import UNFIT, first_unfit, fit
+from datasets_builder.tables import FileTable, Table
+from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
+from modeling_multitask.errors import DataError
+from modeling_multitask.words_multitask import nearest_hint
 
-from .arrow_tables import ArrowTable, LoadedTable, ParquetTable
-from .chunks import UNFIT, first_unfit, fit
-from .errors import DataError
-from .tables import FileTable, Table
-from .text_tables import CsvTable, JsonLinesTable, TsvTable
+from .source import Source, is_on_hub
 
-FORMATS: dict[str, type[FileTable]] = {
+TABLES: dict[str, type[FileTable]] = {
     ".csv": CsvTable,
     ".tsv": TsvTable,
     ".jsonl": JsonLinesTable,
@@ -27,112 +25,6 @@ FORMATS: dict[str, type[FileTable]] = {
     ".parquet": ParquetTable,
     ".arrow": ArrowTable,
 }
-
-
-@dataclass(frozen=True)
-class LabelColumn:
-    """Where a source has a task's labels, and how they are written there.
-
-    Args:
-        columns: The column; for a multi-label task also a list of columns, one for each of its labels, with 0, 1 or
-            nothing in each cell.
-        separator: What stands between the labels of a multi-label task in one cell.
-        aliases: Labels by how they are written here, as `{"pos": "positive"}`.
-        missing: What stands for a missing label besides null, NaN and an empty cell, as `["-1", "n/a"]`.
-    """
-
-    columns: str | list[str]
-    separator: str | None = None
-    aliases: Mapping[Any, str] = field(default_factory=dict)
-    missing: Sequence[Any] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.separator == "":
-            raise DataError(f"column {self.columns!r}: its separator is empty")
-        # As words, like all that stands in a cell: a number or a truth value may be given as such.
-        object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
-        object.__setattr__(self, "missing", [_word(value) for value in self.missing])
-
-    @property
-    def names(self) -> list[str]:
-        """The columns, as a list."""
-        return [self.columns] if isinstance(self.columns, str) else list(self.columns)
-
-
-@dataclass(frozen=True)
-class Source:
-    """One table, or a folder of tables of one format, and what the columns mean.
-
-    Args:
-        path: A file (.csv, .tsv, .jsonl, .parquet, .arrow), a folder of such, or the id of a data set on the Hub.
-        text: The column that holds the text, or two columns, for pairs of texts.
-        labels: By task name, the column that holds its labels, several columns, or a `LabelColumn`. Tasks that are
-            not named have no labels here. Left out: each task has its labels in the column of its name, if there is
-            one.
-        data: Instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
-        config: Of a data set on the Hub, its configuration; likewise `split` and `revision`.
-        group: A column whose equal values must not be parted between splits.
-        called: How messages call data that has no path.
-    """
-
-    path: str | None = None
-    text: str | list[str] = "text"
-    labels: dict[str, Any] | None = None
-    data: Any = None
-    config: str | None = None
-    split: str | None = None
-    revision: str | None = None
-    group: str | None = None
-    called: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.path is None) == (self.data is None):
-            raise ValueError("a source has either a path or data")
-        if self.path is not None:
-            object.__setattr__(self, "path", os.fspath(self.path))
-        if len(self.texts) not in (1, 2):
-            raise ValueError(f"a source has a text or a pair of texts; given: {self.texts}")
-
-    @property
-    def name(self) -> str:
-        """How messages call it."""
-        return self.path or self.called or f"the given {type(self.data).__name__}"
-
-    @property
-    def texts(self) -> list[str]:
-        """The column of the text, or those of the pair."""
-        return [self.text] if isinstance(self.text, str) else list(self.text)
-
-    @property
-    def label_columns(self) -> dict[str, LabelColumn]:
-        """By task name, where its labels are.
-
-        Raises:
-            DataError: If one has a setting that there is not.
-        """
-        return {name: _as_label_column(given) for name, given in (self.labels or {}).items()}
-
-    @property
-    def columns(self) -> list[str]:
-        """Every column that is read, the texts' first."""
-        labels = [name for column in self.label_columns.values() for name in column.names]
-        return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
-
-    def with_labels_of(self, tasks: list[dict[str, Any]], tables: list[Table]) -> "Source":
-        """The source with every task's labels named, and written as these tasks' `aliases` and `missing` say."""
-        labels = self.label_columns
-        if self.labels is None:
-            there = tables[0].columns
-            labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in there}
-        for task in tasks:
-            if (column := labels.get(task["name"])) is not None:
-                aliases = {_word(name): label for name, label in (task.get("aliases") or {}).items()}
-                labels[task["name"]] = replace(
-                    column,
-                    aliases={**aliases, **column.aliases},
-                    missing=[*(task.get("missing") or []), *column.missing],
-                )
-        return replace(self, labels=labels)
 
 
 def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
@@ -158,54 +50,23 @@ def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
     return _folder(path) if path.is_dir() else [_file(path)]
 
 
-def is_on_hub(source: Source) -> bool:
-    """Whether the path can only be the id of a data set on the Hub: a name, or an owner and a name."""
-    if source.path is None or Path(source.path).exists() or Path(source.path).suffix.lower() in FORMATS:
-        return False
-    return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
-
-
-def _as_label_column(given: Any) -> LabelColumn:
-    if isinstance(given, LabelColumn):
-        return given
-    if not isinstance(given, dict):
-        return LabelColumn(given)
-    settings = {"columns" if name == "column" else name: value for name, value in given.items()}  # as recipes have it
-    check_settings_of("labels", LabelColumn, settings)
-    return LabelColumn(**settings)
-
-
-def check_settings_of(what: str, kind: type, given: Mapping[str, Any]) -> None:
-    """Raises a `DataError` if what is given is not among the fields of a dataclass."""
-    allowed = [each.name for each in fields(kind)]
-    for name in given:
-        if name not in allowed:
-            raise DataError(f"{what}: no such setting: {name!r}{nearest_hint(name, allowed)}")
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _file(path: Path) -> Table:
     if not path.is_file():
         raise DataError(f"{path}: no such file{_nearest_file(path)}")
-    table = FORMATS.get(path.suffix.lower())
+    table = TABLES.get(path.suffix.lower())
     if table is None:
-        raise DataError(f"{path}: the ending {path.suffix!r} names no format; it must be one of {', '.join(FORMATS)}")
+        raise DataError(f"{path}: the ending {path.suffix!r} names no format; it must be one of {', '.join(TABLES)}")
     return table(path)
 
 
 def _folder(path: Path) -> list[Table]:
-    tables = [each for each in sorted(path.iterdir()) if each.suffix.lower() in FORMATS and not _is_by_the_way(each)]
+    tables = [each for each in sorted(path.iterdir()) if each.suffix.lower() in TABLES and not _is_by_the_way(each)]
     endings = sorted({each.suffix.lower() for each in tables})
     if not tables:
-        raise DataError(f"{path}: a folder without a table ({', '.join(FORMATS)})")
+        raise DataError(f"{path}: a folder without a table ({', '.join(TABLES)})")
     if len(endings) > 1:
         raise DataError(f"{path}: a folder with tables of several formats ({', '.join(endings)}); name one file each")
-    return [FORMATS[endings[0]](each) for each in tables]
+    return [TABLES[endings[0]](each) for each in tables]
 
 
 def _is_by_the_way(path: Path) -> bool:

@@ -6,14 +6,13 @@ Shapes: N rows.
 import math
 from collections import Counter
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from .errors import DataError
-from .extras import import_extra
+from modeling_multitask.errors import DataError
 
 MAX_FOLDS = 20  # a share of groups is rounded to so many parts
 
@@ -111,7 +110,6 @@ def hide_labels(column: pa.ChunkedArray | pa.Array, fraction: float, rng: np.ran
 
 def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Which rows are taken; (N,) of bool."""
-    train_test_split = import_extra("sklearn.model_selection", extra="train").train_test_split
     kept = merge_rare(strata, fewest=math.ceil(len(strata) / min(count, len(strata) - count)))
     _, rows = train_test_split(np.arange(len(strata)), test_size=count, random_state=seed, stratify=kept)
     taken = np.zeros(len(strata), dtype=bool)
@@ -121,14 +119,13 @@ def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def _draw_groups(strata: np.ndarray, groups: np.ndarray, count: int, seed: int, name: str) -> np.ndarray:
     """The same, whole groups: the share of p / q is p of q folds."""
-    splitter: Any = import_extra("sklearn.model_selection", extra="train").StratifiedGroupKFold
     different, asked = len(np.unique(groups)), count / len(strata)
     share = Fraction(asked).limit_denominator(min(MAX_FOLDS, different))
     parts, folds = share.numerator, share.denominator
     if not 0 < parts < folds or abs(share - asked) > asked / 2:
         raise DataError(f"data.split.{name}: {different} groups are too few to take a share of {asked:.2g} from")
     kept = merge_rare(strata, fewest=folds)
-    cut = splitter(n_splits=folds, shuffle=True, random_state=seed).split(kept, kept, groups)
+    cut = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed).split(kept, kept, groups)
     taken = np.zeros(len(strata), dtype=bool)
     for _ in range(parts):
         taken[next(cut)[1]] = True

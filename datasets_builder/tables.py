@@ -11,10 +11,9 @@ from typing import ClassVar
 import pyarrow as pa
 from datasets import ClassLabel, Features, LargeList, List
 
-from modeling_multitask.task_problems_multitask import nearest_hint
-
-from .chunks import with_names
-from .errors import DataError
+from datasets_builder.chunks import with_names
+from modeling_multitask.errors import DataError
+from modeling_multitask.words_multitask import nearest_hint
 
 CHUNK_ROWS = 10_000
 

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from .chunks import UNFIT, first_unfit
-from .errors import DataError
-from .tables import CHUNK_ROWS, FileTable
+from datasets_builder.chunks import UNFIT, first_unfit
+from datasets_builder.tables import CHUNK_ROWS, FileTable
+from modeling_multitask.errors import DataError
 
 csv.field_size_limit(2**31 - 1)  # texts are as long as they are; Windows takes no more than this
 

@@ -1,14 +1,20 @@
 """One transformer encoder, many task heads, one forward pass."""
 
-from transformers import AutoConfig, AutoModel
-from transformers.pipelines import PIPELINE_REGISTRY
+from typing import TYPE_CHECKING
 
-from .configuration_multitask import MultiTaskConfig
-from .modeling_multitask import MultiTaskModel, MultiTaskOutput
-from .pipeline_multitask import PIPELINE_TASK, MultiTaskPipeline
-from .tasks_multitask import HeadConfig, TaskConfig
-from .training import LearningRates, MultiTaskCollator, MultiTaskTrainer, MultiTaskTrainingArguments
+from .lazy import lazy_names
+from .registration import register_when_imported
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .configuration_multitask import MultiTaskConfig
+    from .modeling_multitask import MultiTaskModel, MultiTaskOutput
+    from .pipeline_multitask import MultiTaskPipeline
+    from .tasks_multitask import HeadConfig, TaskConfig
+    from .training.arguments import MultiTaskTrainingArguments
+    from .training.collator import MultiTaskCollator
+    from .training.rates import LearningRates
+    from .training.trainer import MultiTaskTrainer
 
 __all__ = [
     "HeadConfig",
@@ -24,6 +30,17 @@ __all__ = [
     "__version__",
 ]
 
-AutoConfig.register(MultiTaskConfig.model_type, MultiTaskConfig)
-AutoModel.register(MultiTaskConfig, MultiTaskModel)
-PIPELINE_REGISTRY.register_pipeline(PIPELINE_TASK, pipeline_class=MultiTaskPipeline, pt_model=AutoModel, type="text")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "configuration_multitask": ["MultiTaskConfig"],
+        "modeling_multitask": ["MultiTaskModel", "MultiTaskOutput"],
+        "pipeline_multitask": ["MultiTaskPipeline"],
+        "tasks_multitask": ["HeadConfig", "TaskConfig"],
+        "training.arguments": ["MultiTaskTrainingArguments"],
+        "training.collator": ["MultiTaskCollator"],
+        "training.rates": ["LearningRates"],
+        "training.trainer": ["MultiTaskTrainer"],
+    },
+)
+register_when_imported()

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from .task_problems_multitask import ONE_LABEL
 from .tasks_multitask import TaskConfig, parent_task
+from .words_multitask import ONE_LABEL
 
 DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
 NOT_ASKED = -1

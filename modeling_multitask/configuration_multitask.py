@@ -1,16 +1,14 @@
 """What a multi-task model is: its backbone, its pooling and its ordered list of tasks."""
 
 from dataclasses import asdict, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
 from .task_problems_multitask import task_given_problem, task_list_problem
 from .tasks_multitask import HeadConfig, as_head, decided_together, parse_task
-
-Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
-LongTexts = Literal["truncate", "windows"]
+from .words_multitask import LongTexts, Pooling
 
 DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
 # These number positions from the padding id on, so that the first ones are never a token's.

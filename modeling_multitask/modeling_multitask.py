@@ -24,8 +24,8 @@ from .losses_multitask import IGNORE_INDEX, masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
 from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
-from .task_problems_multitask import nearest_hint
 from .tasks_multitask import HeadConfig, TaskConfig
+from .words_multitask import nearest_hint
 
 # Every encoder of transformers takes these, some of them only in **kwargs.
 _OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")

@@ -2,34 +2,41 @@
 
 import keyword
 import re
-from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from typing import Any
 
-from torch import nn
+from .words_multitask import LOSSES, ONE_LABEL, PROBLEM_TYPES, nearest_hint
 
-ProblemType = Literal[
-    "single_label_classification",
-    "multi_label_classification",
-    "binary_classification",
-    "regression",
-    "ordinal_regression",
-]
-PROBLEM_TYPES: tuple[str, ...] = get_args(ProblemType)
-# Whose answer is one label.
-ONE_LABEL = ("single_label_classification", "binary_classification", "ordinal_regression")
-# The losses of each problem type; the first is its default.
-LOSSES = {
-    "single_label_classification": ("cross_entropy", "focal"),
-    "multi_label_classification": ("cross_entropy", "focal"),
-    "binary_classification": ("cross_entropy", "focal"),
-    "regression": ("mse", "huber"),
-    "ordinal_regression": ("cumulative_logits",),
-}
 # What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
 RESERVED_TASK_NAMES = frozenset(
     {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values", "is_last"}
     | {"input_ids", "attention_mask", "token_type_ids"}
 )
+# The attributes of torch's `nn.ModuleDict`, listed so that a recipe is checked without importing torch.
+# fmt: off
+MODULE_ATTRIBUTES = frozenset(
+    {
+        "T_destination", "_apply", "_backward_hooks", "_backward_pre_hooks", "_buffers", "_call_impl",
+        "_compiled_call_impl", "_forward_hooks", "_forward_hooks_always_called", "_forward_hooks_with_kwargs",
+        "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_get_backward_hooks",
+        "_get_backward_pre_hooks", "_get_name", "_is_full_backward_hook", "_load_from_state_dict",
+        "_load_state_dict_post_hooks", "_load_state_dict_pre_hooks", "_maybe_warn_non_full_backward_hook",
+        "_modules", "_named_members", "_non_persistent_buffers_set", "_parameters",
+        "_register_load_state_dict_pre_hook", "_register_state_dict_hook", "_replicate_for_data_parallel",
+        "_save_to_state_dict", "_slow_forward", "_state_dict_hooks", "_state_dict_pre_hooks", "_version",
+        "_wrapped_call_impl", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children",
+        "clear", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward",
+        "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "items", "keys",
+        "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules",
+        "named_parameters", "parameters", "pop", "register_backward_hook", "register_buffer",
+        "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+        "register_full_backward_pre_hook", "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook", "register_module", "register_parameter",
+        "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state",
+        "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "update",
+        "values", "xpu", "zero_grad"
+    }
+)
+# fmt: on
 METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these
 
 
@@ -45,7 +52,7 @@ def task_name_problem(name: str) -> str | None:
         reason = f"names of metrics begin with {', '.join(METRIC_PREFIXES)}"
     elif keyword.iskeyword(name):
         reason = "it is a word of Python"
-    elif hasattr(nn.ModuleDict(), name):
+    elif name in MODULE_ATTRIBUTES:
         reason = "it is an attribute of nn.ModuleDict"
     elif not name.isidentifier():
         reason = "letters, digits and _ only, and no digit first"
@@ -133,12 +140,6 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def nearest_hint(word: str, allowed: list[str] | tuple[str, ...]) -> str:
-    """`; did you mean 'x'?` if one of the allowed words is close to the one given, else nothing."""
-    close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def _are_weights(numbers: list[Any], count: int) -> bool:
     if not all(isinstance(each, int | float) for each in numbers):
         return True  # what is no number is said elsewhere
@@ -191,5 +192,5 @@ def _free_task_name(name: str) -> str:
 
 
 def _is_free(name: str) -> bool:
-    taken = name in RESERVED_TASK_NAMES or name.startswith(METRIC_PREFIXES) or hasattr(nn.ModuleDict(), name)
+    taken = name in RESERVED_TASK_NAMES or name.startswith(METRIC_PREFIXES) or name in MODULE_ATTRIBUTES
     return name.isidentifier() and not taken and not keyword.iskeyword(name)

@@ -1,23 +1,12 @@
 """What a task is: its name, its problem type, its labels, its loss, and how its logits are read."""
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any
 
 from huggingface_hub.dataclasses import strict
 
-from .task_problems_multitask import (
-    LOSSES,
-    ONE_LABEL,
-    ProblemType,
-    nearest_hint,
-    task_labels_problem,
-    task_loss_problem,
-    task_name_problem,
-)
-
-Normalization = Literal["layer", "none"]
-Activation = Literal["relu", "gelu", "silu", "tanh"]
-Refusal = Literal["score", "energy"]
+from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
+from .words_multitask import LOSSES, ONE_LABEL, Activation, Normalization, ProblemType, Refusal, nearest_hint
 
 
 @strict

@@ -1,1 +1,1 @@
-"""The commands."""
+"""The commands of `multitask`, for a checkout that is not installed."""

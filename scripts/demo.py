@@ -1,78 +1,8 @@
-"""Shows what a model answers, in a browser.
+"""`multitask demo` from a checkout: `python -m scripts.demo`."""
 
-python -m scripts.demo runs/quickstart/model
-"""
-
-import argparse
-import importlib
-import signal
-import socket
 import sys
-import threading
-from pathlib import Path
 
-from datasets_builder.extras import import_extra
-from modeling_multitask import MultiTaskPipeline
-from modeling_multitask.inference.loading import load
-from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing.evidence import Evidence, read_evidence
-from scripts.arguments import positive
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command until it is interrupted; 1 if there is something for the user to mend."""
-    parser = argparse.ArgumentParser(prog="scripts.demo", description="Show what a model answers, in a browser.")
-    parser.add_argument("model", help="a folder, a Hub id, or package:NAME/FOLDER")
-    parser.add_argument("--port", type=positive, default=7860, help="where the page is served (%(default)s)")
-    parser.add_argument("--example", action="append", metavar="TEXT", help="a sentence to choose; may be said again")
-    parser.add_argument("--no_browser", action="store_true", help="do not open a browser")
-    arguments = parser.parse_args(argv)
-    try:
-        run(arguments)
-    except (OSError, ImportError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Loads, serves, and waits."""
-    import_extra("gradio", extra="demo")
-    interface = importlib.import_module("modeling_multitask.publishing.demo.interface")  # which imports gradio
-    _check_port(arguments.port)
-    model, tokenizer = load(arguments.model)
-    on_hub = not (Path(arguments.model).exists() or arguments.model.startswith("package:"))
-    evidence = Evidence() if on_hub else read_evidence(Path(resolve_model_path(arguments.model)))
-    examples = arguments.example or evidence.recipe.get("examples")
-    about = interface.About(
-        title=evidence.settings.title or arguments.model,
-        model_id=arguments.model if on_hub else None,
-        revision=getattr(model.config, "_commit_hash", None),
-        **({"examples": examples} if examples else {}),
-    )
-    classify = MultiTaskPipeline(model=model, tokenizer=tokenizer, device=model.device)
-    demo = interface.build_demo(classify, about)
-    for each in (signal.SIGTERM, signal.SIGINT):  # a shell has its background commands ignore the latter
-        signal.signal(each, signal.default_int_handler)
-    try:
-        browser = not arguments.no_browser
-        interface.launch(demo, server_port=arguments.port, inbrowser=browser, prevent_thread_lock=True, quiet=True)
-        print(f"The demo is at {demo.local_url} until you press Ctrl-C", flush=True)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        demo.close(verbose=False)
-
-
-def _check_port(port: int) -> None:
-    """Before the model is loaded, for that takes a while."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise OSError(f"port {port}: {reason}; give another with --port") from error
-
+from modeling_multitask.commands.demo import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,8 +13,8 @@ from transformers import AutoTokenizer
 from benchmarks.speed.measuring import MINILM, ROOT, Row, minilm, rated, sentences
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.loading import load
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing import save_folder
 
 TASKS = [{"name": f"task{i}", "problem_type": "binary_classification", "labels": ["no", "yes"]} for i in range(4)]
 SIZES = (1, 1_000, 10_000, 100_000, 1_000_000)  # one row: what starting takes

@@ -11,8 +11,8 @@ from transformers import AutoTokenizer
 
 from benchmarks.speed.measuring import MINILM, Row, compared, minilm
 from benchmarks.speed.tasks import _classifier
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing import save_folder
 
 TASKS = [{"name": f"task{i}", "problem_type": "binary_classification", "labels": ["no", "yes"]} for i in range(4)]
 SCRIPT = """

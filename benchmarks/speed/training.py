@@ -17,10 +17,11 @@ from datasets import DatasetDict
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from benchmarks.speed.measuring import ROOT, Row, compared, has_bf16, quiet, rated
-from configuration import load_recipe
-from configuration.rows import build_dataset, tokenize
-from configuration.run import build_model, build_trainer, evaluate, load_start
 from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainingArguments
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.prepare import build_model, build_trainer, load_start
+from modeling_multitask.runs.rows import build_dataset, tokenize_rows
+from modeling_multitask.runs.run import evaluate
 from modeling_multitask.training.freezing import train_only, trained_parameters
 
 RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
@@ -98,7 +99,7 @@ def run(
     _, tokenizer = load_start(recipe)
     dataset, tasks = build_dataset(recipe)
     model = build_model(recipe, tasks)
-    rows = tokenize(dataset, tokenizer, model.config)
+    rows = tokenize_rows(dataset, tokenizer, model.config)
     if epochs > 1:
         rows["train"] = rows["train"].select(range(ROWS))
     set_seed(seed)

@@ -1,1 +1,1 @@
-"""How far a model's answers can be trusted."""
+"""How good a model is, and how far its scores can be trusted."""

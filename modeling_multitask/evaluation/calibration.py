@@ -3,20 +3,19 @@
 Shapes: N rows, C classes of one task.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-
-from datasets_builder.extras import import_extra
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import precision_recall_curve
 
 from ..answers_multitask import NOT_ASKED, Decision, probabilities
 from ..losses_multitask import labelled, masked_loss
-from ..task_problems_multitask import LOSSES
 from ..tasks_multitask import TaskConfig
-
-Method = Literal["temperature", "thresholds"]
+from ..words_multitask import LOSSES
 
 BINS = 15  # of a reliability diagram, as in Guo et al. 2017
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures among which the best is sought
@@ -43,7 +42,7 @@ class Reliability(NamedTuple):
         return float((gaps * self.counts[there]).sum() / max(self.counts.sum(), 1))
 
 
-def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods: tuple[Method, ...]) -> TaskConfig:
+def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods: Sequence[str]) -> TaskConfig:
     """The task with a temperature, or thresholds, that suit these rows.
 
     Args:
@@ -73,14 +72,13 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
         logits: (N, C).
         labels: As in a batch.
     """
-    minimize = import_extra("scipy.optimize", extra="train").minimize_scalar
     plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
 
     def mean_loss(log_temperature: float) -> float:
         return masked_loss(numbers / np.exp(log_temperature), truth, plain).item()
 
-    found = minimize(mean_loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    found = minimize_scalar(mean_loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
     return float(np.exp(found.x))
 
 
@@ -196,8 +194,7 @@ def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     scores, truth = scores[truth >= 0], truth[truth >= 0]
     if len(np.unique(truth)) < 2:
         return 0.5
-    curve = import_extra("sklearn.metrics", extra="train").precision_recall_curve
-    precision, recall, cuts = curve(truth, scores)
+    precision, recall, cuts = precision_recall_curve(truth, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = int(np.argmax(f1[:-1]))  # the last point has no threshold
     below = scores[scores < cuts[best]]

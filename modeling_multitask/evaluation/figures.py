@@ -12,9 +12,9 @@ import torch
 
 from ..answers_multitask import NOT_ASKED, Decision
 from ..losses_multitask import labelled
-from ..task_problems_multitask import ONE_LABEL
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import spearman
+from ..words_multitask import ONE_LABEL
 
 OfRows = Callable[[np.ndarray], float]  # a figure of the rows of these numbers
 

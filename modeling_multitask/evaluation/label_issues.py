@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 
-from datasets_builder.extras import import_extra
-
+from ..extras import import_extra
 from ..inference.batches import Text
 from ..inference.tables import write_table
 from ..losses_multitask import labelled
@@ -115,20 +116,18 @@ def _judged_labels(
     quality = import_extra("cleanlab.rank", extra="errors").get_label_quality_scores
     if len(labels) == 0:
         return np.empty(0), np.empty(0, dtype=int)
-    linear_model = import_extra("sklearn.linear_model", extra="train")
     classes, truth = np.unique(labels, return_inverse=True)
     scores = np.zeros((len(labels), len(classes)))
     for fold in _folds(truth, groups, folds, seed):
-        model = linear_model.LogisticRegression(C=1.0, max_iter=2_000).fit(embeddings[~fold], truth[~fold])
+        model = LogisticRegression(C=1.0, max_iter=2_000).fit(embeddings[~fold], truth[~fold])
         scores[fold] = model.predict_proba(embeddings[fold])
     return quality(truth, scores, method="self_confidence"), classes[scores.argmax(axis=1)]
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
     """Which rows each fold has; all rows of a text are in the same, by the label that the first of them has."""
-    selection = import_extra("sklearn.model_selection", extra="train")
     firsts = _first_of_each(groups)
-    split = selection.StratifiedKFold(folds, shuffle=True, random_state=seed).split(firsts, labels[firsts])
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed).split(firsts, labels[firsts])
     return [np.isin(groups, groups[firsts[held_out]]) for _, held_out in split]
 
 

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answers_multitask import Decision
+from ..files import write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import MAIN_METRIC, decide_arrays
+from ..training.metric_names import MAIN_METRIC
+from ..training.metrics import decide_arrays
 from .calibration import Reliability, answer_confidences, reliability
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
 from .figures import LEVEL, RESAMPLES, TaskFigures, task_figures
 from .judged import Judged
-from .report_page import Page, Picture, Section, render, write_whole
+from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
 _OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png")
@@ -130,7 +132,7 @@ def make_report(
     return Report(name, split, len(judged.texts), tasks, resamples, list(notes or []))
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def report_as_json(report: Report) -> dict[str, Any]:
     """The report in plain types; what is not a number is null."""
     return _plain(
         {
@@ -165,16 +167,22 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     except ImportError as error:
         pictures = {}
         notes.append(f"There are no pictures: {error}")
-    content = as_json(report)
+    content = report_as_json(report)
     sections = [_section(name, each, pictures) for name, each in content["tasks"].items()]
-    written: dict[str, Any] = render(Page(content, sections, notes))
-    written |= {"report.json": content, **pictures}
-    written |= {
+    pages = render(Page(content, sections, notes))
+    confusions = {
         f"confusion_{each.task.name}.csv": _confusion_table(each.task, each.figures.confusion)
         for each in report.tasks
         if each.figures.confusion is not None
     }
-    return [write_whole(folder / name, each) for name, each in written.items()]
+    for name, picture in pictures.items():
+        write_bytes(folder / name, picture)
+    for name, rows in confusions.items():
+        write_csv(folder / name, rows)
+    write_json(folder / "report.json", content)
+    for name, page in pages.items():
+        write_text(folder / name, page)
+    return [folder / name for name in (*pages, "report.json", *pictures, *confusions)]
 
 
 def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resamples: int) -> TaskReport:

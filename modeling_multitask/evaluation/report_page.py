@@ -4,18 +4,14 @@ Labels, texts and names come from tables of unknown people: nothing of them beco
 """
 
 import base64
-import csv
-import io
-import json
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..training.metrics import LESS_IS_BETTER
+from ..hub.markdown import escape_markdown
+from ..training.metric_names import LESS_IS_BETTER
 
 FILES = ("report.html", "report.md", "report.json")
 IN_WORDS = {
@@ -36,8 +32,6 @@ IN_WORDS = {
 }
 _GAP = 0.005  # between scores and accuracy that is worth no word
 _MAX_TEXT = 280  # letters of a text that the page shows; the JSON has all of it
-# What Markdown may read as a sign anywhere, at the start of a line, and in an address that it would make a link of.
-_SIGN = re.compile(r"([\\`*_{}\[\]<>|#~&$@]|^[-+=]|(?<=^\d)[.)]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 class Picture(NamedTuple):
@@ -88,36 +82,6 @@ def render(page: Page) -> dict[str, str]:
         "report.html": _HTML.get_template("report.html.jinja").render(page=page, report=page.content),
         "report.md": _MARKDOWN.get_template("report.md.jinja").render(page=page, report=page.content),
     }
-
-
-def write_whole(path: Path, content: str | bytes | dict[str, Any] | list[list[Any]]) -> Path:
-    """Writes text, bytes, a dict as JSON or lines as CSV, so that a reader finds all of it or what was there before."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(_as_bytes(content))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
-
-
-def _as_bytes(content: str | bytes | dict[str, Any] | list[list[Any]]) -> bytes:
-    if isinstance(content, bytes):
-        return content
-    if isinstance(content, dict):
-        content = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    if isinstance(content, list):
-        lines = io.StringIO(newline="")
-        csv.writer(lines).writerows(content)
-        content = lines.getvalue()
-    return content.encode("utf-8", errors="replace")  # half of a character, as JSON may have it, is no UTF-8
-
-
-def escape_markdown(given: Any) -> str:
-    """Text on one line, with every sign escaped that Markdown would read as one; what is `Markup` stays as it is."""
-    if isinstance(given, Markup):
-        return str(given)
-    return _SIGN.sub(r"\\\1", " ".join(str(given).split()))
 
 
 def bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from datasets_builder.extras import import_extra
-from datasets_builder.look import on_one_line
-
+from ..pictures import new_figure, plain_text
+from ..wording import on_one_line
 from .calibration import BINS, Reliability
 
 MOST_CLASSES = 25  # that are all shown; of more, only those that are in most errors
@@ -111,10 +110,8 @@ def _side_by_side(confusion: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def _draw(draw: Callable[..., None], size: tuple[float, float], heights: tuple[float, ...] = (1,)) -> bytes:
-    # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
-    figure_class = import_extra("matplotlib.figure", extra="plots").Figure
-    with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
-        figure = figure_class(figsize=size, dpi=180, layout="constrained")
+    with plain_text():
+        figure = new_figure(figsize=size, dpi=180, layout="constrained")
         axes = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)
         draw(*axes[:, 0])
         written = BytesIO()

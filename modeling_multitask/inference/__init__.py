@@ -1,5 +1,12 @@
 """Embeddings and answers for many texts, from one pass each."""
 
-from .predict import encode, predict
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .answering import encode, predict
 
 __all__ = ["encode", "predict"]
+
+__getattr__ = lazy_names(__name__, {"answering": ["encode", "predict"]})

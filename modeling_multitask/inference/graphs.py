@@ -12,9 +12,8 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from tqdm import tqdm
 
-from datasets_builder.extras import import_extra
-
 from ..configuration_multitask import MultiTaskConfig
+from ..extras import import_extra
 from ..modeling_multitask import resolve_model_path
 from ..tasks_multitask import TaskConfig
 from .batches import BLOCK, Text

@@ -28,7 +28,7 @@ BATCH_SIZE = 32
 _NOTHING = 1e-6  # of a probability that is left over by rounding
 
 Arrays = dict[str, np.ndarray]
-Text = str | tuple[str, str]
+TextOrPair = str | tuple[str, str]
 
 
 class MultiTaskOnnx:
@@ -53,7 +53,7 @@ class MultiTaskOnnx:
         self._graph = open_graph(_find_graph(folder, file))
 
     def predict(
-        self, texts: Sequence[Text], *, top_k: int | None = 0, batch_size: int = BATCH_SIZE
+        self, texts: Sequence[TextOrPair], *, top_k: int | None = 0, batch_size: int = BATCH_SIZE
     ) -> list[dict[str, Any]]:
         """Every task's answer to each text.
 
@@ -81,11 +81,11 @@ class MultiTaskOnnx:
                 answer[name] = _answer(task, row, top_k)
         return answers
 
-    def encode(self, texts: Sequence[Text], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
+    def encode(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """The sentence embedding of each text, (N, D) float32."""
         return self.run(texts, batch_size=batch_size)["sentence_embedding"]
 
-    def run(self, texts: Sequence[Text], *, batch_size: int = BATCH_SIZE) -> Arrays:
+    def run(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE) -> Arrays:
         """All that the graph says of N texts, in their order.
 
         Args:

@@ -21,8 +21,9 @@ from transformers.utils import logging
 from datasets_builder import DataError
 from datasets_builder.tables import Table
 
+from ..files import whole_file, write_json
+from .answering import answers_of
 from .graphs import GraphEncoder
-from .predict import answers_of
 from .tables import add_answers, check_holds_text, write_tables
 from .text_encoder import TextEncoder
 
@@ -123,7 +124,8 @@ def answer_table(
         for number, chunk in enumerate(given.chunks()):
             shards.append(parts / f"{number:06d}.parquet")
             if number % process.count == process.index and shards[-1] not in there:
-                _write(_answered(encoder, chunk, given.texts, prefix), shards[-1])
+                with whole_file(shards[-1]) as partial:
+                    pq.write_table(_answered(encoder, chunk, given.texts, prefix), partial)
             bar.update(len(chunk))
     if process.index > 0:
         return 0
@@ -178,15 +180,4 @@ def _open(parts: Path, job: dict[str, Any]) -> None:
         return
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
-    partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
-    partial.replace(record)
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    partial = path.with_suffix(".partial")
-    try:
-        pq.write_table(table, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_json(record, job)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets_builder.extras import import_extra
-from datasets_builder.look import on_one_line
+from ..pictures import new_figure, plain_text, save_figure
+from ..wording import on_one_line
 
 MOST_NUMBERS = 15  # texts up to which every cosine is written into its cell
 MOST_LABELS = 50  # texts up to which each is named
@@ -31,10 +31,9 @@ def draw_matrix(matrix: np.ndarray, texts: Sequence[str], path: Path) -> None:
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
     """
-    figure_class = import_extra("matplotlib.figure", extra="plots").Figure
     side = min(_INCHES * max(len(texts), 4), _LARGEST)
-    with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
-        figure = figure_class(figsize=(side, side), dpi=180)
+    with plain_text():
+        figure = new_figure(figsize=(side, side), dpi=180)
         axes = figure.add_axes((0, 0, 1, 1))
         # From 0 on, unless some are below: so that the colours of two pictures mean the same.
         image = axes.imshow(matrix, cmap="Blues", vmin=min(0, matrix.min()), vmax=1)
@@ -42,7 +41,7 @@ def draw_matrix(matrix: np.ndarray, texts: Sequence[str], path: Path) -> None:
         _name(axes, texts)
         if len(texts) <= MOST_NUMBERS:
             _write_numbers(axes, matrix, image.norm)
-        figure.savefig(path, bbox_inches="tight", pad_inches=0.15)
+        save_figure(figure, path, bbox_inches="tight", pad_inches=0.15)
 
 
 def _add_scale(axes: Any, image: Any) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from datasets_builder import DataError
-from datasets_builder.look import on_one_line
 
+from ..wording import on_one_line
 from .similarity import cosine_matrix, cosines, nearest, scaled, statistics
 
 _MAX_TEXT = 70  # letters of a text that is printed

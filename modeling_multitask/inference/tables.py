@@ -10,24 +10,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datasets_builder import DataError
+from datasets_builder import DataError, Source
+from datasets_builder.formats import WRITABLE
 from datasets_builder.labels import is_text
-from datasets_builder.text_tables import CsvTable, JsonLinesTable
+from datasets_builder.sources import open_tables
 
-from ..task_problems_multitask import nearest_hint
+from ..files import whole_file
 from ..tasks_multitask import TaskConfig
+from ..words_multitask import nearest_hint
 
 
 def read_table(path: Path, *texts: str) -> pa.Table:
-    """A CSV (every cell a string), JSON-lines or Parquet file, by its ending.
+    """A table in a file of any format; every cell of a CSV is a string.
 
     Raises:
         DataError: If the file cannot be read, or lacks a column of the texts.
     """
-    check_ending(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    table = _READERS[path.suffix.lower()](path)
+    [given] = open_tables(Source(str(path)))
+    try:
+        table = pa.concat_tables(given.read(given.columns), promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
     for text in texts:
         if text not in table.column_names:
             columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
@@ -50,21 +53,16 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 def write_tables(tables: Iterable[pa.Table], path: Path) -> int:
     """Writes tables one after the other as one, as `write_table` does; the number of their rows."""
-    check_ending(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        rows = _WRITERS[path.suffix.lower()](tables, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return rows
+    check_writable(path)
+    with whole_file(path) as partial:
+        return _WRITERS[path.suffix.lower()](tables, partial)
 
 
-def check_ending(path: Path) -> None:
-    """Raises a `DataError` unless the file's ending is one that can be read and written."""
-    if path.suffix.lower() not in _READERS:
-        raise DataError(f"{path}: the ending {path.suffix!r} names no format; give one of {', '.join(_READERS)}")
+def check_writable(path: Path, *others: str) -> None:
+    """Raise a `DataError` unless the file's ending is that of a table that can be written, or one of the others."""
+    allowed = (*WRITABLE, *others)
+    if path.suffix.lower() not in allowed:
+        raise DataError(f"{path}: the ending {path.suffix!r} names no format; give one of {', '.join(allowed)}")
 
 
 def answer_names(tasks: list[TaskConfig], prefix: str = "") -> list[str]:
@@ -98,26 +96,6 @@ def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[Task
         for ending, column in columns.items():
             table = table.append_column(f"{prefix}{task.name}{ending}", column)
     return table
-
-
-def _read_csv(path: Path) -> pa.Table:
-    table = CsvTable(path)
-    return pa.concat_tables(table.read(table.columns))
-
-
-def _read_jsonl(path: Path) -> pa.Table:
-    table = JsonLinesTable(path)
-    try:
-        return pa.concat_tables(table.read(table.columns), promote_options="permissive")
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: not a Parquet file ({error})") from None
 
 
 def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
@@ -157,5 +135,4 @@ def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:
     return rows
 
 
-_READERS = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-_WRITERS = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
+_WRITERS = dict(zip(WRITABLE, (_write_csv, _write_jsonl, _write_parquet), strict=True))

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from datasets_builder import DataError
 
-from ..task_problems_multitask import nearest_hint
-from .tables import check_ending, read_table
+from ..words_multitask import nearest_hint
+from .tables import read_table
 
 TEXT, TEXT_PAIR = "text", "text_pair"
 LINES = ".txt"  # the ending of a file with a text in each line
@@ -28,7 +28,7 @@ class Texts(NamedTuple):
 
 
 def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pairs: bool = False) -> Texts:
-    """The texts of a .csv, .jsonl or .parquet table, or of a .txt with one in each line, where blank lines are none.
+    """The texts of a table, or of a .txt with one text in each line, where blank lines are none.
 
     Args:
         path: The file.
@@ -39,7 +39,6 @@ def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pa
     Raises:
         DataError: If the file cannot be read, has no rows, or lacks a column of texts.
     """
-    check_ending_or(path, LINES)
     table = _read_lines(path, text) if _is_lines(path) else read_table(path, text)
     if not table.num_rows:
         raise DataError(f"{path}: no rows")
@@ -53,16 +52,6 @@ def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pa
             "--matrix, --stats and --nearest take texts that are no pairs"
         )
     return Texts(table, (text,))
-
-
-def check_ending_or(path: Path, *others: str) -> None:
-    """Raises a `DataError` unless the file's ending is that of a table or one of the others."""
-    if path.suffix.lower() in others:
-        return
-    try:
-        check_ending(path)
-    except DataError as error:
-        raise DataError(", ".join([str(error), *others])) from None
 
 
 def _is_lines(path: Path) -> bool:

@@ -7,9 +7,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from datasets_builder.extras import import_extra
-from datasets_builder.look import on_one_line
-
+from ..pictures import new_figure, plain_text, save_figure
+from ..wording import on_one_line
 from .demo.pages import short_answer
 from .demo.task_answers import Option, TaskAnswer
 
@@ -24,7 +23,7 @@ _LEFT, _BEGIN, _END, _WIDTH = 0.2, 2.2, 5.6, 6.4
 _BAR, _STEP = 0.15, 0.24  # the height of a bar, and from one to the next
 
 
-def draw_answers(answers: Sequence[TaskAnswer], text: str, path: str | Path) -> None:
+def draw_answers(answers: Sequence[TaskAnswer], text: str, path: Path) -> None:
     """Draws each task's answer and its scores, one task below the other.
 
     Args:
@@ -35,17 +34,16 @@ def draw_answers(answers: Sequence[TaskAnswer], text: str, path: str | Path) -> 
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
     """
-    figure_class = import_extra("matplotlib.figure", extra="plots").Figure
     said = textwrap.wrap(f"“{on_one_line(text, _MAX_TEXT)}”", _MAX_LINE)
     tops = list(accumulate((_height(each) for each in answers), initial=0.4 + 0.22 * len(said)))
-    with import_extra("matplotlib", extra="plots").rc_context({"text.parse_math": False}):  # a $ is a $
-        figure = figure_class(figsize=(_WIDTH, tops[-1]), dpi=180)
+    with plain_text():
+        figure = new_figure(figsize=(_WIDTH, tops[-1]), dpi=180)
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(tops[-1], 0))
         axes.axis("off")
         axes.text(_LEFT, 0.2, "\n".join(said), va="top", fontsize=11, linespacing=1.35)
         for top, answer in zip(tops, answers, strict=False):  # the last top is the end
             _draw(axes, top, answer)
-        figure.savefig(path)
+        save_figure(figure, path)
 
 
 def _height(answer: TaskAnswer) -> float:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datasets_builder.publish import CardSettings
-
+from ..hub.card_settings import CardSettings
 from ..inference.graphs import GRAPHS
 
 _PICTURES = ("confusion_*.png", "scatter_*.png", "reliability_*.png")
@@ -20,7 +19,7 @@ class Evidence:
         recipe: Its words, as `recipe.json` has them.
         results: By split, what `results.json` says of each task.
         calibration: By task, what was fitted.
-        training: What its training took; see `configuration.training_record`.
+        training: What its training took; see `modeling_multitask.runs.records`.
         report: What `report.json` says; see `evaluation.report.as_json`.
         pictures: Where each picture lies, by the name that it has in the repository's folder `pictures`.
         exports: The folders within the model's that hold it as a graph: `onnx`, `openvino`.

@@ -14,8 +14,8 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
+from ..inference.answering import predict
 from ..inference.loading import load
-from ..inference.predict import predict
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import tokenize
 

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from datasets_builder.upload import check_repo_id
-
-from .card_words import HUB, link
+from ..hub.upload import check_repo_id
+from .card.words import HUB, link
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from typing import Any
 from huggingface_hub import HfApi
 from transformers.utils import logging
 
-from datasets_builder.card_merge import is_signed, merge_cards
-from datasets_builder.publish import link_model
-from datasets_builder.upload import Pushed, Target, look, patiently, push_folder
-
+from ..hub.card_merge import is_signed, merge_cards
+from ..hub.upload import Pushed, Target, look, patiently, push_folder
+from .dataset import link_model
 from .links import Links
 from .shipment import Shipment, base_repo_id
 from .staging import PICTURES, empty, unknown_sections, write_adapter, write_base, write_demo, write_model

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from datasets_builder.publish import CardSettings
-from datasets_builder.upload import Target
-
 from ..configuration_multitask import MultiTaskConfig
+from ..hub.card_settings import CardSettings
+from ..hub.upload import Target
 from ..inference.loading import load
-from .card import EXAMPLES
+from .card.model import EXAMPLES
 from .evidence import Evidence, read_evidence
 from .fresh_load import fresh_adapter_problem, fresh_load_problem
 from .inspection import adapter_problems, folder_problems

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from huggingface_hub import SpaceCard, SpaceCardData
 
-from datasets_builder.card_merge import signed
-
-from .card_words import HUB, plain
+from ..hub.card_merge import signed
+from .card.words import HUB, plain
 from .links import Links
 
 APP = Path(__file__).with_name("demo")

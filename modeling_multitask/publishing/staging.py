@@ -8,14 +8,13 @@ from pathlib import Path
 
 from transformers.utils import logging
 
-from datasets_builder.card_merge import merge_cards
-from datasets_builder.upload import CARD, Target
-
+from ..hub.card_merge import merge_cards
+from ..hub.upload import CARD, Target
 from ..inference.loading import load
 from ..pipeline_multitask import MultiTaskPipeline
-from .adapter_card import make_adapter_card, make_base_card
 from .answers_plot import draw_answers
-from .card import ANSWERS, EXAMPLES, FROM_EVIDENCE, make_card
+from .card.adapter import make_adapter_card, make_base_card
+from .card.model import ANSWERS, EXAMPLES, FROM_EVIDENCE, make_card
 from .demo.task_answers import answer_text
 from .inspection import file_problems, pushed_files
 from .links import Links

@@ -1,19 +1,17 @@
 """The arguments of a training run: transformers' own, and what trains at which rate and with which losses."""
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 from transformers import TrainingArguments
 
-from ..task_problems_multitask import nearest_hint
-from .metrics import LESS_IS_BETTER
+from ..words_multitask import nearest_hint
+from .balancing_methods import BALANCING, GRADIENT_BALANCING
+from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
-from .prefix_cache import PrefixCaching
+from .prefix.caching import PrefixCaching
 from .rates import LearningRates, parse_rates
 from .sampling import Sampling
-
-Balancing = Literal["sum", "uncertainty", "dwa", "pcgrad", "cagrad", "upgrad", "mgda", "nash_mtl", "aligned_mtl"]
-GRADIENT_BALANCING = get_args(Balancing)[3:]  # these combine the gradients of the tasks, not their losses
 
 
 @dataclass
@@ -140,10 +138,9 @@ class MultiTaskTrainingArguments(TrainingArguments):
             ) from None
 
     def _check_choices(self) -> None:
-        if self.balancing not in get_args(Balancing):
-            allowed = get_args(Balancing)
-            hint = nearest_hint(self.balancing, allowed)
-            raise ValueError(f"balancing is {self.balancing!r}; it must be one of {', '.join(allowed)}{hint}")
+        if self.balancing not in BALANCING:
+            hint = nearest_hint(self.balancing, BALANCING)
+            raise ValueError(f"balancing is {self.balancing!r}; it must be one of {', '.join(BALANCING)}{hint}")
         if self.conflict not in (None, "log"):
             raise ValueError(f"conflict is {self.conflict!r}; it must be log, or left out")
         if self.conflict_steps is not None and self.conflict_steps < 1:

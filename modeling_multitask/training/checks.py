@@ -5,9 +5,10 @@ from typing import Any
 from peft import PeftModel
 
 from ..modeling_multitask import MultiTaskModel
-from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
+from .arguments import MultiTaskTrainingArguments
+from .balancing_methods import GRADIENT_BALANCING
 from .freezing import trained_parameters
-from .metrics import evaluated_metrics
+from .metric_names import evaluated_metrics
 from .parameter_groups import parameter_depths, plain_name
 from .phases import phase_problems
 

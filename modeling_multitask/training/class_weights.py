@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from ..task_problems_multitask import nearest_hint
 from ..tasks_multitask import TaskConfig
+from ..words_multitask import nearest_hint
 
 BALANCED = "balanced"
 

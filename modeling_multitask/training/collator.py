@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
 from ..losses_multitask import IGNORE_INDEX
-from ..task_problems_multitask import nearest_hint
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import tokenize
+from ..words_multitask import nearest_hint
 from .conditions import unasked_rows
 from .tokens import padded_rows
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from datasets_builder.extras import import_extra
+from ..pictures import new_figure, save_figure
 
 _SUFFIX = "_cosine"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # told apart by the colour-blind as well
@@ -49,8 +49,7 @@ def draw_conflicts(log_history: list[dict], path: Path) -> None:
     lines = _lines(log_history)
     if not lines:
         raise ValueError('the log has no cosine between two tasks; train two or more of them with conflict="log"')
-    # A figure by itself: pyplot would choose a backend for the whole process and keep the figure in memory.
-    figure = import_extra("matplotlib.figure", extra="plots").Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
+    figure = new_figure(figsize=(8, 4.5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     axes.axhline(0, color=_GREY, linewidth=1)
     for line, (style, colour) in zip(lines, _looks(len(lines)), strict=True):
@@ -58,7 +57,7 @@ def draw_conflicts(log_history: list[dict], path: Path) -> None:
     _label(axes)
     # In the order in which the lines end, so that the eye finds each where it stands.
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def _lines(log_history: list[dict]) -> list[_Line]:

@@ -12,8 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from datasets_builder.extras import import_extra
-
+from ..extras import import_extra
 from .resuming import ResumingCallback
 
 CAGRAD_C = 0.5  # in the middle of the range that Liu et al. 2021 tried
@@ -62,7 +61,7 @@ def set_gradient(parameters: list[nn.Parameter], gradient: Tensor) -> None:
         parameter.grad = part.view_as(parameter).to(parameter.dtype)
 
 
-def cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
+def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
     """`<task>_<other>_cosine` between the gradients of every two tasks that have one.
 
     Args:

@@ -8,8 +8,8 @@ from typing import Any
 from transformers.utils import logging
 
 from ..modeling_multitask import MultiTaskModel
-from ..task_problems_multitask import nearest_hint
 from ..tasks_multitask import GivenConfig, HeadConfig, TaskConfig, decided_together, parse_task
+from ..words_multitask import nearest_hint
 
 logger = logging.get_logger(__name__)
 

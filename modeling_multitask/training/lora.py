@@ -10,7 +10,7 @@ from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 
 from ..modeling_multitask import MultiTaskModel
-from ..task_problems_multitask import nearest_hint
+from ..words_multitask import nearest_hint
 
 # Settings of LoraConfig that are not for the user to say.
 _DECIDED = {

@@ -3,32 +3,22 @@
 Shapes: N rows of a whole evaluation set, C classes of one task.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import datasets
 import evaluate
 import numpy as np
 import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score, f1_score
 from transformers import EvalPrediction
-
-from datasets_builder.extras import import_extra
 
 from ..answers_multitask import NOT_ASKED, Decision, decide
 from ..losses_multitask import labelled, masked_loss
 from ..tasks_multitask import TaskConfig
+from .metric_names import MAIN_METRIC
 
-# The metric by which a task enters the aggregate `score`.
-MAIN_METRIC = {
-    "single_label_classification": "macro_f1",
-    "binary_classification": "macro_f1",
-    "multi_label_classification": "macro_f1",
-    "regression": "spearman",
-    "ordinal_regression": "quadratic_kappa",
-}
 ROWS_AT_ONCE = 1024  # that are decided
-# The metrics of which less is better; all others are better when greater.
-LESS_IS_BETTER = ("loss", "mae", "rmse")
 
 _DESCRIPTION = """Accuracy and macro-F1 of classes, of ordered ones also error and quadratic kappa, or error and rank
 correlation of numbers, over the entries that have a reference. A missing reference is -100 for a class and NaN for a
@@ -125,21 +115,7 @@ def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
     """The rank correlation of numbers (N,); 0 where either are all the same, for NaN must not win."""
     if np.ptp(predictions) == 0 or np.ptp(references) == 0:
         return 0.0
-    return float(import_extra("scipy.stats", extra="train").spearmanr(predictions, references).statistic)
-
-
-def metric_names(task: str, problem_type: str) -> list[str]:
-    """The names under which a task's metrics are logged, such as `sentiment_macro_f1`."""
-    metrics = {
-        "regression": ("mae", "rmse", "spearman"),
-        "ordinal_regression": ("accuracy", "macro_f1", "mae", "quadratic_kappa"),
-    }.get(problem_type, ("accuracy", "macro_f1"))
-    return [f"{task}_{name}" for name in (*metrics, "loss")]
-
-
-def evaluated_metrics(kinds: Iterable[tuple[str, str]]) -> list[str]:
-    """All that an evaluation gives a figure of, for tasks of these names and problem types."""
-    return ["loss", "score", *(metric for name, kind in kinds for metric in metric_names(name, kind))]
+    return float(spearmanr(predictions, references).statistic)
 
 
 def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
@@ -163,7 +139,6 @@ def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, 
     """How far off the ranks (N,) are, and Cohen's kappa with quadratic weights."""
     if len(references) == 0:
         return {"mae": float("nan"), "quadratic_kappa": 0.0}
-    cohen_kappa_score = import_extra("sklearn.metrics", extra="train").cohen_kappa_score
     occurring = np.concatenate([predictions, references])
     # Ranks that do not occur are among them: left out, those on either side of them would count as neighbours.
     ranks = np.arange(occurring.min(), occurring.max() + 1)
@@ -183,5 +158,4 @@ def _macro_f1(predictions: np.ndarray, references: np.ndarray) -> float:
 
 
 def _f1(predictions: np.ndarray, references: np.ndarray, *, average: str, labels: Any = None) -> float:
-    f1_score = import_extra("sklearn.metrics", extra="train").f1_score
     return float(f1_score(references, predictions, average=average, labels=labels, zero_division=0))

@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ..modeling_multitask import MultiTaskModel
 from .freezing import frozen_modules, train_only, trained_parameters
-from .metrics import LESS_IS_BETTER
+from .metric_names import LESS_IS_BETTER
 from .phases import Phase, Reached, Stalled
 from .resuming import ResumingCallback
 

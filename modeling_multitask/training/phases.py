@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..task_problems_multitask import nearest_hint
-from .freezing import part_problem
+from ..words_multitask import nearest_hint
+from .parts import part_problem
 from .rates import LearningRates, parse_rates
 
 _REACHED = re.compile(r"(epoch|step) ([1-9]\d*)")

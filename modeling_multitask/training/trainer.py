@@ -16,20 +16,21 @@ from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 from datasets_builder.columns import SOURCE
 
 from ..modeling_multitask import MultiTaskModel
-from .arguments import GRADIENT_BALANCING, MultiTaskTrainingArguments
+from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
+from .balancing_methods import GRADIENT_BALANCING
 from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
 from .freezing import train_only
-from .gradients import GradientBalancing, TaskGradients, cosines, set_gradient
+from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .label_counts import count_labels, label_parts
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
-from .prefix_callback import PrefixCallback, make_prefix_cache
-from .prefix_rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
-from .sampling import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
+from .prefix.callback import PrefixCallback, make_prefix_cache
+from .prefix.rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
+from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
 from .tokens import row_lengths
 
 
@@ -168,7 +169,7 @@ class MultiTaskTrainer(Trainer):
         loss = super().training_step(self._awake(model), inputs, num_items_in_batch)
         if self.task_gradients and self.accelerator.sync_gradients:
             matrix = self.task_gradients.take()
-            if self._records_conflict() and (found := cosines(matrix, self.task_gradients.tasks)):
+            if self._records_conflict() and (found := gradient_cosines(matrix, self.task_gradients.tasks)):
                 self.log(found)
             if self.gradient_balancing is not None:
                 set_gradient(self._shared(), self.gradient_balancing.combine(matrix))

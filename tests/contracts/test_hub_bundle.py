@@ -18,7 +18,7 @@ from transformers.dynamic_module_utils import get_imports, get_relative_import_f
 import modeling_multitask
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import encode, predict
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 from tests.fresh_process import run_fresh
 
 PACKAGE = Path(modeling_multitask.__file__).parent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from configuration import load_recipe
+from modeling_multitask.recipes.recipe import load_recipe
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

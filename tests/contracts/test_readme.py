@@ -11,10 +11,11 @@ import torch
 from ruamel.yaml import YAML
 from transformers import AutoTokenizer
 
-from configuration import RecipeError, load_recipe
 from modeling_multitask import MultiTaskModel
+from modeling_multitask.errors import RecipeError
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.recipes.recipe import load_recipe
 from tests.conftest import MINILM, ROOT, needs_minilm
 
 README = (ROOT / "README.md").read_text()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from configuration import load_recipe
-from configuration.run import train
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.run import run_recipe
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "configuration" / "recipes").rglob("*.yaml"))
@@ -23,7 +23,7 @@ def test_a_recipe_takes_one_step_and_leaves_a_model(path: Path, deep_backbone: P
         path, [f"backbone={deep_backbone}", f"output_dir={output}", "training.max_steps=1", "max_length=32"]
     )
 
-    run = train(recipe)
+    run = run_recipe(recipe)
 
     assert (run.folder / "model.safetensors").is_file()
     assert (output / "results.json").is_file()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.checkout import ROOT, copy_checkout
 
 PACKAGES = ("modeling_multitask", "datasets_builder")
 
@@ -17,17 +17,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names in a wheel built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", build, folder], cwd=copy_of_sources(folder), check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", build, folder], cwd=copy_checkout(folder / "sources"), check=True, capture_output=True)
     return set(zipfile.ZipFile(next(folder.glob("*.whl"))).namelist())
 
 
-def copy_of_sources(folder: Path) -> Path:
-    """The tracked layout without build leftovers, so that the checkout stays clean."""
-    import shutil
-
-    target = folder / "sources"
-    ignored = shutil.ignore_patterns(".git", "runs", "*.egg-info", "__pycache__", ".*_cache", "build")
-    return Path(shutil.copytree(ROOT, target, ignore=ignored))
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ from typing import Self
 import pytest
 from huggingface_hub import HfApi, constants
 
-from . import collections, reading, writing  # noqa: F401  (their routes register themselves)
-from .repositories import USER, Hub
-from .routing import answer
-from .wire import DroppedError, HubError, Request, Response, Server
+from tests.hub_server import collections, reading, writing  # noqa: F401  (their routes register themselves)
+from tests.hub_server.repositories import USER, Hub
+from tests.hub_server.routing import answer
+from tests.hub_server.wire import DroppedError, HubError, Request, Response, Server
 
 __all__ = ["USER", "DroppedError", "HubError", "HubServer", "connect", "hub", "hub_api"]
 

@@ -5,9 +5,9 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from .repositories import Collection, Hub
-from .routing import route
-from .wire import HubError, Request, Response, json_response
+from tests.hub_server.repositories import Collection, Hub
+from tests.hub_server.routing import route
+from tests.hub_server.wire import HubError, Request, Response, json_response
 
 
 @route("POST", "/api/collections", signed_in=True)

@@ -5,11 +5,11 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from . import cards
-from .repositories import USER, Commit, Hub, Repository
-from .routing import PAGE, REPO, REVISION, route
-from .trees import Blob, Tree, checked_path
-from .wire import HubError, Request, Response, json_response
+from tests.hub_server import cards
+from tests.hub_server.repositories import USER, Commit, Hub, Repository
+from tests.hub_server.routing import PAGE, REPO, REVISION, route
+from tests.hub_server.trees import Blob, Tree, checked_path
+from tests.hub_server.wire import HubError, Request, Response, json_response
 
 
 @route("GET", "/api/whoami-v2", signed_in=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .trees import ATTRIBUTES, Blob, Change, Tree, changed_tree
-from .wire import HubError
+from tests.hub_server.trees import ATTRIBUTES, Blob, Change, Tree, changed_tree
+from tests.hub_server.wire import HubError
 
 USER = "tester"
 KINDS = ("model", "dataset", "space")

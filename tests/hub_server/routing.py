@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from .repositories import Hub
-from .wire import HubError, Request, Response
+from tests.hub_server.repositories import Hub
+from tests.hub_server.wire import HubError, Request, Response
 
 
 class Route(NamedTuple):

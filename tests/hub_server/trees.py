@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
-from . import cards
-from .wire import HubError
+from tests.hub_server import cards
+from tests.hub_server.wire import HubError
 
 LARGEST_REGULAR = 10 * 2**20  # bytes; what is larger goes by LFS
 

@@ -5,11 +5,11 @@ import re
 import secrets
 from typing import Any
 
-from . import cards
-from .repositories import USER, Hub, Repository
-from .routing import PAGE, REPO, REVISION, route
-from .trees import Blob, Change, checked_path, is_ignored, upload_mode
-from .wire import HubError, Request, Response, json_response
+from tests.hub_server import cards
+from tests.hub_server.repositories import USER, Hub, Repository
+from tests.hub_server.routing import PAGE, REPO, REVISION, route
+from tests.hub_server.trees import Blob, Change, checked_path, is_ignored, upload_mode
+from tests.hub_server.wire import HubError, Request, Response, json_response
 
 
 @route("POST", "/api/repos/create", signed_in=True)

@@ -24,9 +24,10 @@ from transformers import BertTokenizer
 
 from datasets_builder import LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.look import look_at
-from datasets_builder.publish import CardSettings, push_dataset, write_repository
-from datasets_builder.upload import Target
 from modeling_multitask import MultiTaskCollator, MultiTaskConfig
+from modeling_multitask.hub.card_settings import CardSettings
+from modeling_multitask.hub.upload import Target
+from modeling_multitask.publishing.dataset import push_dataset, write_repository
 from tests.conftest import tiny_bert_config
 from tests.hub_server import HubServer, hub, hub_api
 

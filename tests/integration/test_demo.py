@@ -19,14 +19,14 @@ from transformers import BertTokenizer
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline
 from modeling_multitask.inference.loading import load
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.publishing.links import Links
 from modeling_multitask.publishing.space import write_space
 from tests.browser import Visit, visit
 from tests.conftest import ROOT, tasks_of_each_type, tiny_bert_config
 from tests.fresh_process import BLOCK
 from tests.hub_server import HubServer, hub, hub_api
-from tests.unit.publishing.test_demo_script import free_port
+from tests.unit.commands.test_demo import free_port
 
 __all__ = ["hub", "hub_api", "visit"]  # fixtures
 

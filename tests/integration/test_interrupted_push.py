@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
-from datasets_builder.publish import CardSettings
-from datasets_builder.upload import Target
+from modeling_multitask.hub.card_settings import CardSettings
+from modeling_multitask.hub.upload import Target
 from modeling_multitask.publishing.push import push
 from modeling_multitask.publishing.shipment import Shipment, make_shipment
 from tests.hub_server import HubServer, connect, hub, hub_api
 from tests.integration.test_pushed_model import TEMPLATE, run, write_run
-from tests.unit.datasets_builder.test_upload import drop, fail
+from tests.unit.hub.test_upload import drop, fail
 
 __all__ = ["hub", "hub_api", "run"]  # fixtures
 

@@ -12,7 +12,7 @@ import pytest
 from transformers import BertTokenizer
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 from tests import launched
 from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
 from tests.launched import kill_all, said_by

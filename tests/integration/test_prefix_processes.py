@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from modeling_multitask.training.prefix.frozen.store import PrefixStore
 
-from modeling_multitask.training.prefix_store import PrefixStore
 from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from configuration import load_recipe
-from configuration.data import build_data
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.data import build_data
 from tests.conftest import REVIEWS, ROOT
 from tests.fresh_process import run_fresh
 from tests.hub_server import HubServer, hub

@@ -14,14 +14,15 @@ import torch
 from huggingface_hub import HfApi, ModelCard
 from transformers import AutoTokenizer
 
-from datasets_builder.publish import CardSettings
-from datasets_builder.upload import Target
 from modeling_multitask import MultiTaskModel
+from modeling_multitask.hub.card_settings import CardSettings
+from modeling_multitask.hub.upload import Target
 from modeling_multitask.inference import predict
-from modeling_multitask.publishing import save_adapter, save_folder
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.publishing.push import push
 from modeling_multitask.publishing.shipment import Shipment, ShipmentError, make_shipment
 from modeling_multitask.publishing.staging import write_all
+from modeling_multitask.training.adapter import save_adapter
 from tests.conftest import ROOT, tasks_of_each_type
 from tests.fresh_process import run_fresh
 from tests.hub_server import HubServer, hub, hub_api

@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import multiprocessing
 import os
-import shutil
 import sys
 import tempfile
 import traceback
@@ -15,12 +14,12 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from tests.checkout import copy_checkout
 from tests.sabotage.causes import CAUSES, Cause
 
-ROOT = Path(__file__).parents[2]
 # Imported once and not by every pytest: the processes below are forked. Nothing of ours may be among them.
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "accelerate", "peft", "pydantic", "sklearn.metrics", "pytest")
-OURS = ("tests", "modeling_multitask", "datasets_builder", "configuration", "scripts")
+OURS = ("tests", "modeling_multitask", "datasets_builder", "scripts")
 TESTS_FAILED = 1  # pytest's exit code; 2 and more mean that no test was judged
 AT_ONCE = 2
 
@@ -61,9 +60,7 @@ def _send_complaint(cause: Cause, sender: Connection) -> None:
 
 def _complaint(cause: Cause) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "checkout"
-        ignored = shutil.ignore_patterns(".git", "runs", "*.egg-info", "__pycache__", ".*_cache")
-        shutil.copytree(ROOT, copy, ignore=ignored)
+        copy = copy_checkout(Path(folder) / "checkout")
         path = copy / cause.file
         if path.read_text().count(cause.good) != 1:
             return f": {cause.file} must hold {cause.good!r} exactly once"

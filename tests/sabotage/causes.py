@@ -23,15 +23,15 @@ PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLING = "modeling_multitask/training/sampling.py"
 LORA = "modeling_multitask/training/lora.py"
 GROWING = "modeling_multitask/training/growing.py"
-PREFIX = "modeling_multitask/training/prefix.py"
-PREFIX_CACHE = "modeling_multitask/training/prefix_cache.py"
+PREFIX = "modeling_multitask/training/prefix/frozen.py"
+PREFIX_CACHE = "modeling_multitask/training/prefix/cache.py"
 SHARDS = "modeling_multitask/inference/shards.py"
-ADAPTER = "modeling_multitask/publishing/adapter.py"
-OUTPUT = "configuration/output.py"
+ADAPTER = "modeling_multitask/training/adapter.py"
+OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
-PUBLISH = "datasets_builder/publish.py"
-UPLOAD = "datasets_builder/upload.py"
+PUBLISH = "modeling_multitask/publishing/dataset.py"
+UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
 
 
@@ -237,21 +237,21 @@ CAUSES = [
     Cause(
         "P24 what PiSSA took from the encoder is taken once more",
         *(ADAPTER, "written.init_lora_weights = True", "pass"),
-        *("tests/unit/publishing/test_adapter.py", "began_in_another_way"),
+        *("tests/unit/training/test_adapter.py", "began_in_another_way"),
     ),
     Cause(
         "P25 the model beneath the adapter is not saved",
         ADAPTER,
         'save_folder(copy.deepcopy(model).unload(), tokenizer, folder / "base")',
         'save_tokenizer(tokenizer, model.config.max_length, folder / "base")',
-        *("tests/unit/publishing/test_adapter.py", "holds_adapter_and_tokenizer"),
+        *("tests/unit/training/test_adapter.py", "holds_adapter_and_tokenizer"),
     ),
     Cause(
         "P26 what is saved has the heads of before training",
         OUTPUT,
         "model = model.merge_and_unload()",
         "model.base_model.disable_adapter_layers()\n        model = model.get_base_model()",
-        *("tests/unit/configuration/test_run_training.py", "adapter_is_kept"),
+        *("tests/unit/runs/test_train_settings.py", "adapter_is_kept"),
     ),
     Cause(
         "P27 the old heads are drawn anew",
@@ -434,17 +434,17 @@ CAUSES = [
     Cause(
         "P56 a push overwrites what people wrote into the card",
         *(UPLOAD, "if there.card is not None and merge_cards is not None and", "if False and"),
-        *("tests/unit/datasets_builder/test_upload.py", "card_that_is_there"),
+        *("tests/unit/hub/test_upload.py", "card_that_is_there"),
     ),
     Cause(
         "P56 a card that cannot be read just now is taken for none",
         *(UPLOAD, "except LocalEntryNotFoundError as error:", "except ZeroDivisionError as error:"),
-        *("tests/unit/datasets_builder/test_upload.py", "cannot_be_read_just_now"),
+        *("tests/unit/hub/test_upload.py", "cannot_be_read_just_now"),
     ),
     Cause(
         "P56 a section that was edited is replaced",
-        *("datasets_builder/card_merge.py", "if section.edited and", "if False and"),
-        *("tests/unit/datasets_builder/test_card_merge.py", "edited"),
+        *("modeling_multitask/hub/card_merge.py", "if section.edited and", "if False and"),
+        *("tests/unit/hub/test_card_merge.py", "edited"),
     ),
     Cause(
         "P56 the Trainer overwrites a card that is there",
@@ -468,13 +468,13 @@ CAUSES = [
     ),
     Cause(
         "P61 an output is called as a node is",
-        *("modeling_multitask/inference/export.py", 'EMBEDDING = "sentence_embedding"', 'EMBEDDING = "embedding"'),
-        *("tests/unit/inference/test_export.py", "decisions_and_the_embedding"),
+        *("modeling_multitask/export/onnx.py", 'EMBEDDING = "sentence_embedding"', 'EMBEDDING = "embedding"'),
+        *("tests/unit/export/test_onnx.py", "decisions_and_the_embedding"),
     ),
     Cause(
         "P63 the script of a data set is taken for a loading script",
         *(PUBLISH, 'repo_id.endswith(f"/{Path(SCRIPT).stem}")', "not repo_id"),
-        *("tests/unit/datasets_builder/test_publish.py", "named_like_its_script"),
+        *("tests/unit/publishing/test_dataset.py", "named_like_its_script"),
     ),
     Cause(
         "P64 a null label crashes the collator",
@@ -530,8 +530,8 @@ CAUSES = [
     ),
     Cause(
         "P70 balanced weights count labels that are not trained on",
-        *("configuration/rows.py", "if seen is None or task.given is None else", "if True else"),
-        *("tests/unit/configuration/test_run_conditions.py", "balanced_weights_count"),
+        *("modeling_multitask/runs/rows.py", "if seen is None or task.given is None else", "if True else"),
+        *("tests/unit/runs/test_train_conditions.py", "balanced_weights_count"),
     ),
     Cause(
         "P71 no answer is a class of its own",
@@ -550,18 +550,18 @@ CAUSES = [
     ),
     Cause(
         "P77 a batch is used that was fetched before the frozen part became another",
-        *("modeling_multitask/training/prefix_rows.py", "if origin.store is not cache.store:", "if False:"),
-        *("tests/unit/training/test_prefix_cache.py", "weights_and_metrics and within"),
+        *("modeling_multitask/training/prefix/rows.py", "if origin.store is not cache.store:", "if False:"),
+        *("tests/unit/training/prefix/test_cache.py", "weights_and_metrics and within"),
     ),
     Cause(
         "P78 frozen layers that depend on what trains are entered in the middle",
         *(PREFIX, "self._check_frozen(states)", "pass"),
-        *("tests/unit/training/test_prefix.py", "depend_on_something_that_trains"),
+        *("tests/unit/training/prefix/test_frozen.py", "depend_on_something_that_trains"),
     ),
     Cause(
         "P79 what requires a gradient is taken for what depends on something that trains",
         *(PREFIX, "if used:", "if True:"),
-        *("tests/unit/training/test_prefix_cache.py", "weights_and_metrics and checkpointing"),
+        *("tests/unit/training/prefix/test_cache.py", "weights_and_metrics and checkpointing"),
     ),
     Cause(
         "P80 each process decides for itself whether there is a cache",
@@ -570,8 +570,8 @@ CAUSES = [
     ),
     Cause(
         "P81 a key does not tell where a window ends",
-        *("modeling_multitask/training/prefix_states.py", "len(window), *window", "*window"),
-        *("tests/unit/training/test_prefix_states.py", "two_windows"),
+        *("modeling_multitask/training/prefix/states.py", "len(window), *window", "*window"),
+        *("tests/unit/training/prefix/test_states.py", "two_windows"),
     ),
     Cause(
         "P82 shards are looked for when they may have gone",
@@ -599,30 +599,30 @@ CAUSES = [
     ),
     Cause(
         "P87 padding is taken for text",
-        *("modeling_multitask/training/prefix_states.py", "    if masks is None:", "    if True:"),
-        *("tests/unit/training/test_prefix_cache.py", "weights_and_metrics and padding"),
+        *("modeling_multitask/training/prefix/states.py", "    if masks is None:", "    if True:"),
+        *("tests/unit/training/prefix/test_cache.py", "weights_and_metrics and padding"),
     ),
     Cause(
         "P88 the cache is asked for rows that it does not know",
         *(
-            "modeling_multitask/training/prefix_rows.py",
+            "modeling_multitask/training/prefix/rows.py",
             "if store is None or not self._are_in(store):",
             "if store is None:",
         ),
-        *("tests/unit/training/test_prefix_cache.py", "does_not_know"),
+        *("tests/unit/training/prefix/test_cache.py", "does_not_know"),
     ),
     Cause(
         "P89 an interrupted run leaves parts frozen",
         *(TRAINER, "train_only(self.model, self.phases.trainable)", "pass"),
-        *("tests/unit/training/test_prefix_cache.py", "interrupted"),
+        *("tests/unit/training/prefix/test_cache.py", "interrupted"),
     ),
     Cause(
         "P90 whatever lies beside the stores makes room",
         *(
-            "modeling_multitask/training/prefix_store.py",
+            "modeling_multitask/training/prefix/store.py",
             "_STORE.fullmatch(path.name) and path.is_dir()",
             "path.is_dir()",
         ),
-        *("tests/unit/training/test_prefix_store.py", "folders_of_others"),
+        *("tests/unit/training/prefix/test_store.py", "folders_of_others"),
     ),
 ]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from configuration import Recipe, load_recipe
-from configuration.run import Prepared, prepare
+from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.runs.prepare import Prepared, prepare
 from tests.conftest import ROOT
 
 RECIPES = ROOT / "configuration" / "recipes"

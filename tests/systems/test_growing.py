@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from configuration import Recipe
-from configuration.run import Run, train
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.runs.run import Run, run_recipe
 
 TEXTS = ["The senator introduced a new bill in the house today.", "Great match.", "word " * 100]
 STEP = ("training.max_steps=2", "training.disable_tqdm=true", "report=false", "calibrate=[]")
@@ -18,14 +18,14 @@ Grow = Callable[..., Run]
 @pytest.fixture
 def trained(recipe: Callable[..., Recipe]) -> Run:
     """S0 after two steps."""
-    return train(recipe("s0", *STEP))
+    return run_recipe(recipe("s0", *STEP))
 
 
 @pytest.fixture
 def grow(recipe: Callable[..., Recipe], trained: Run, tmp_path: Path) -> Grow:
     """S0 trained on from that model, with other words."""
     words = (f"start_from={trained.folder}", f"output_dir={tmp_path}/grown", *STEP)
-    return lambda *changes: train(recipe("s0", *words, *changes))
+    return lambda *changes: run_recipe(recipe("s0", *words, *changes))
 
 
 def logits(run: Run) -> dict[str, torch.Tensor]:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from configuration import Recipe
-from configuration.run import build_model, prepare, train
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.runs.prepare import build_model, prepare
+from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.progress import describe_evaluation
 from tests.conftest import needs_minilm
@@ -109,7 +110,9 @@ def test_s0_transfer_opens_as_much_of_the_encoder_as_the_task_is_far(
 def test_s0_one_command_leaves_a_model_that_answers_both(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("s0")
 
-    run = train(said("s0", f"output_dir={folder}", "report=false", "training.num_train_epochs=3", "freeze=backbone"))
+    run = run_recipe(
+        said("s0", f"output_dir={folder}", "report=false", "training.num_train_epochs=3", "freeze=backbone")
+    )
 
     # Three epochs of the heads alone; one in five, and one in three, would be right by chance.
     assert run.results["test"]["topic"]["accuracy"] > 0.7

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from configuration import Recipe
-from configuration.run import train
 from datasets_builder import MultiTaskBuilder
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.similarity import cosines, scaled
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.freezing import trained_parameters
 from tests.systems.conftest import Build, said
 
@@ -142,7 +142,7 @@ def test_s1_answers_are_the_same_one_by_one_and_in_batches(build: Build) -> None
 def test_s1_a_report_has_precision_recall_f1_and_support_of_each_class_and_zero_where_undefined(
     recipe: Callable[..., Recipe], tmp_path: Path
 ) -> None:
-    run = train(recipe("s1", "training.max_steps=1", "training.disable_tqdm=true"))
+    run = run_recipe(recipe("s1", "training.max_steps=1", "training.disable_tqdm=true"))
 
     page = (run.folder.parent / "report" / "report.md").read_text()
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from configuration import Recipe
-from configuration.run import train
 from datasets_builder.columns import SOURCE
 from modeling_multitask.inference import predict
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.freezing import trained_parameters
 from tests.conftest import needs_minilm
 from tests.systems.conftest import Build, said
@@ -108,7 +108,7 @@ def test_s2_the_encoder_stays_frozen_where_the_score_is_good(recipe: Callable[..
     short = ("phases.0.until=epoch 1", "phases.1.until=epoch 2", "training.num_train_epochs=3")
     good = [f"phases.{i}.only_if=score < 0.001" for i in (1, 2)]
 
-    run = train(recipe("s2", *short, *good, "training.disable_tqdm=true", "report=false"))
+    run = run_recipe(recipe("s2", *short, *good, "training.disable_tqdm=true", "report=false"))
 
     assert json.loads((run.folder.parent / "training.json").read_text())["epochs"] == 1
 
@@ -118,7 +118,7 @@ def test_s2_the_encoder_stays_frozen_where_the_score_is_good(recipe: Callable[..
 def test_s2_it_learns_and_its_sentences_are_right_after_training(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("s2")
 
-    run = train(said("s2", f"output_dir={folder}", "report=false"))
+    run = run_recipe(said("s2", f"output_dir={folder}", "report=false"))
 
     answers = predict(run.model, list(SENTENCES), tokenizer=run.tokenizer)
     given = {text: answer[SENTENCES[text][0]]["label"] for text, answer in zip(SENTENCES, answers, strict=True)}

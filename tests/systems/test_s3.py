@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from configuration import Recipe
-from configuration.run import train
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.freezing import trained_parameters
 from tests.systems.conftest import Build, said
 
@@ -66,7 +66,7 @@ def test_s3_a_frozen_heads_loss_may_be_kept_or_ignored_and_changes_the_encoder_i
             "training.disable_tqdm=true",
             f"output_dir={tmp_path_factory.mktemp('run')}",
         )
-        found.append(train(given).model.state_dict())
+        found.append(run_recipe(given).model.state_dict())
     kept, ignored = found
 
     head, word = "heads.sentiment.0.weight", "backbone.encoder.layer.0.output.dense.weight"

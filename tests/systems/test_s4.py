@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from configuration import Recipe
-from configuration.run import train
-from modeling_multitask.evaluation.strategies import StudyRates, strategies
 from modeling_multitask.inference import predict
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.study.strategies import StudyRates, strategies
 from modeling_multitask.training.freezing import trained_parameters
 from tests.systems.conftest import Build, said
 
@@ -87,7 +87,7 @@ def test_s4_rare_categories_may_come_more_often(build: Build) -> None:
 
 
 def test_s4_sentences_that_are_misread_are_in_the_report(recipe: Callable[..., Recipe]) -> None:
-    run = train(recipe("s4", "training.max_steps=1", "training.disable_tqdm=true"))
+    run = run_recipe(recipe("s4", "training.max_steps=1", "training.disable_tqdm=true"))
 
     report = json.loads((run.folder.parent / "report" / "report.json").read_text())["tasks"]["category"]["errors"]
 

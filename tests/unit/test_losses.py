@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from modeling_multitask import MultiTaskModel, TaskConfig
 from modeling_multitask.losses_multitask import IGNORE_INDEX, loss_divisor, masked_loss
-from modeling_multitask.task_problems_multitask import LOSSES
+from modeling_multitask.words_multitask import LOSSES
 from tests.conftest import random_batch, tasks_of_each_type
 from tests.properties import (
     assert_no_gradient,

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
 from modeling_multitask.inference import encode
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.sentence_transformers_multitask import POOLING_KEYS, read_embedding_settings
 from tests.conftest import MINILM, needs_minilm, tasks_of_each_type, tiny_bert_config
 

@@ -18,7 +18,7 @@ class TableError(ValueError):
 
 
 @dataclass
-class Table:
+class GivenTable:
     """A CSV with every cell as it stands.
 
     Args:
@@ -34,7 +34,7 @@ class Table:
     marked: bool = False
 
 
-def read_table(path: Path, most_rows: int | None = None) -> Table:
+def read_given_table(path: Path, most_rows: int | None = None) -> GivenTable:
     """The table in a CSV file; commas, semicolons or tabs, whichever its first line has most of.
 
     Args:
@@ -51,7 +51,7 @@ def read_table(path: Path, most_rows: int | None = None) -> Table:
         raise TableError(f"the file is not UTF-8 (byte {error.start + 1}); save it as CSV in UTF-8") from None
     header = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=header.count)
-    table = Table([], delimiter=delimiter, marked=content.startswith(b"\xef\xbb\xbf"))
+    table = GivenTable([], delimiter=delimiter, marked=content.startswith(b"\xef\xbb\xbf"))
     for line, cells in _lines(text, delimiter):
         if not table.columns:
             table.columns = _checked_columns(cells)
@@ -68,7 +68,7 @@ def read_table(path: Path, most_rows: int | None = None) -> Table:
     return table
 
 
-def likely_text(table: Table) -> str:
+def likely_text(table: GivenTable) -> str:
     """The column of the texts, as far as one can guess: one called so, else the one with most letters."""
     named = [name for name in table.columns if name.strip().lower() in ("text", "sentence")]
     letters = [sum(len(row[i]) for row in table.rows) for i in range(len(table.columns))]
@@ -81,7 +81,7 @@ def answer_columns(tasks: Sequence[Any]) -> list[str]:
     return [f"{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
 
 
-def check_columns(table: Table, tasks: Sequence[Any]) -> None:
+def check_columns(table: GivenTable, tasks: Sequence[Any]) -> None:
     """Raises a `TableError` if the table has a column already that the answers would have."""
     if taken := [name for name in answer_columns(tasks) if name in table.columns]:
         raise TableError(f"the table has a column {taken[0]!r} already, as the answers would; rename it")
@@ -95,7 +95,7 @@ def answer_rows(classify: Any, texts: Sequence[str]) -> Iterator[list[list[str]]
         yield [[cell for task in tasks for cell in _cells(task, row[task.name])] for row in answers]
 
 
-def write_table(table: Table, path: Path) -> None:
+def write_answer_table(table: GivenTable, path: Path) -> None:
     """Writes a table as it was read."""
     with path.open("w", encoding="utf-8-sig" if table.marked else "utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=table.delimiter)

@@ -22,7 +22,7 @@ if not __package__:  # run as a script: its folder is made the package that the 
 from .interface import About, build_demo, launch  # noqa: E402
 
 
-def load(about: About) -> Pipeline:
+def load_demo(about: About) -> Pipeline:
     """The pipeline of the model, its weights and its code of one revision."""
     return pipeline(
         "multitask-classification",
@@ -36,7 +36,7 @@ def load(about: About) -> Pipeline:
 def main() -> None:
     """Loads and serves."""
     about = About(**json.loads((HERE / "settings.json").read_text(encoding="utf-8")))
-    launch(build_demo(load(about), about))
+    launch(build_demo(load_demo(about), about))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from .answer_table import (
     answer_rows,
     check_columns,
     likely_text,
-    read_table,
-    write_table,
+    read_given_table,
+    write_answer_table,
 )
 from .attribution import attribute
 from .task_answers import answer_text
@@ -149,7 +149,7 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
         if path is None:
             return *nothing, "", ""
         try:
-            table = read_table(Path(path), most_rows)
+            table = read_given_table(Path(path), most_rows)
             check_columns(table, tasks)
         except TableError as error:
             return *nothing, "", pages.problem_page(str(error))
@@ -159,7 +159,7 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
 
     def fill_table(path: str, column: str) -> Iterator[tuple[Any, ...]]:
         """Progress, the table so far, and at the end the file."""
-        table = read_table(Path(path), most_rows)
+        table = read_given_table(Path(path), most_rows)
         total, place = len(table.rows), table.columns.index(column)
         table.columns += answer_columns(tasks)
         done = 0
@@ -171,7 +171,7 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
             yield waiting, pages.progress_page(done, total), shown, gr.update()
         with tempfile.TemporaryDirectory() as folder:  # gradio takes a copy
             written = Path(folder) / "answers.csv"
-            write_table(table, written)
+            write_answer_table(table, written)
             ready = gr.update(value=written, visible=True)
             yield gr.update(interactive=True), pages.progress_page(done, total), shown, ready
 

@@ -8,16 +8,16 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from huggingface_hub.errors import StrictDataclassError
 
 from datasets_builder import DataError, LabelColumn, Source
-from datasets_builder.errors import Findings
 from datasets_builder.features import (
     Chunk,
     OpenSource,
     check_columns_of,
     check_labels_of,
-    encode,
+    encode_cells,
     resolve_tasks,
     table_features,
 )
+from datasets_builder.findings import Findings
 from datasets_builder.sources import open_tables
 from modeling_multitask import TaskConfig
 
@@ -44,7 +44,7 @@ def opened(**settings: Any) -> OpenSource:
 
 def chunks(source: OpenSource, *tasks: TaskConfig) -> list[Chunk]:
     findings = Findings()
-    found = list(encode(source, list(tasks), findings))
+    found = list(encode_cells(source, list(tasks), findings))
     findings.check()
     return found
 

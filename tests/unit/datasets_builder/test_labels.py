@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from datasets_builder import DataError, LabelColumn
-from datasets_builder.errors import Findings
+from datasets_builder.findings import Findings
 from datasets_builder.labels import Place, occurring_words, read_labels
 from modeling_multitask import TaskConfig
 

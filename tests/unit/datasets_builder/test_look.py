@@ -8,8 +8,9 @@ import pytest
 from datasets import Dataset
 
 from datasets_builder.features import table_features
-from datasets_builder.look import Look, as_json, describe, in_percent, look_at, on_one_line
+from datasets_builder.look import Look, describe, in_percent, look_as_json, look_at
 from modeling_multitask import TaskConfig
+from modeling_multitask.wording import on_one_line
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food"])
 TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud"])
@@ -170,7 +171,7 @@ def test_a_short_text_is_not_cut() -> None:
 
 
 def test_the_json_holds_what_was_counted(look: Look) -> None:
-    content = json.loads(json.dumps(as_json(look)))
+    content = json.loads(json.dumps(look_as_json(look)))
 
     assert content["patterns"][0] == {"tasks": ["topic", "tags", "rating"], "rows": 2}
     assert content["together"] == [[4, 3, 3], [3, 3, 2], [3, 2, 3]]
@@ -183,7 +184,7 @@ def test_the_json_holds_what_was_counted(look: Look) -> None:
 
 
 def test_the_json_says_how_much_is_cut() -> None:
-    assert json.loads(json.dumps(as_json(measured(4, 10, 16, max_length=10))))["lengths"] == {
+    assert json.loads(json.dumps(look_as_json(measured(4, 10, 16, max_length=10))))["lengths"] == {
         "splits": {"train": {"median": 10.0, "longest": 16.0}},
         "max_length": 10,
         "cut_rows": 1,

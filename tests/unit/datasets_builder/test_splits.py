@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from datasets_builder import DataError
-from datasets_builder.extras import import_extra
 from datasets_builder.splits import hide_labels, merge_rare, split_rows, strata_of
+from modeling_multitask.extras import import_extra
 
 STRATA = np.array([0] * 60 + [1] * 40)
 

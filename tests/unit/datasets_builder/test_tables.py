@@ -12,7 +12,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from datasets_builder import DataError
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import first_unfit
-from datasets_builder.sources import FORMATS
+from datasets_builder.sources import TABLES
 from datasets_builder.tables import Table
 from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 
@@ -26,7 +26,7 @@ def write(folder: Path, content: str | bytes, name: str = "reviews.csv") -> Path
 
 
 def read(folder: Path, content: str | bytes, name: str = "reviews.csv") -> dict[str, list[Any]]:
-    table = FORMATS[Path(name).suffix](write(folder, content, name))
+    table = TABLES[Path(name).suffix](write(folder, content, name))
     return cells(table, table.columns)
 
 
@@ -82,7 +82,7 @@ def test_chunks_are_of_10000_rows_at_most(tmp_path: Path, kind: type[Table]) -> 
 @pytest.mark.parametrize(("name", "row"), [("t.csv", "a\n"), ("t.jsonl", '{"text": "a"}\n')])
 def test_texts_are_read_in_chunks_too(tmp_path: Path, name: str, row: str) -> None:
     header = "text\n" if name == "t.csv" else ""
-    table = FORMATS[Path(name).suffix](write(tmp_path, header + row * 20_001, name))
+    table = TABLES[Path(name).suffix](write(tmp_path, header + row * 20_001, name))
 
     assert [len(chunk) for chunk in table.read(["text"])] == [10_000, 10_000, 1]
 
@@ -207,7 +207,7 @@ def test_the_names_of_classes_travel_in_the_file(tmp_path: Path, name: str) -> N
     features = Features({"text": Value("string"), "topic": ClassLabel(names=["film", "food"])})
     rows = Dataset.from_dict({"text": ["a"], "topic": [1]}, features=features)
     (pq.write_table if name == "t.parquet" else as_file)(rows.data.table, tmp_path / name)
-    table = FORMATS[Path(name).suffix](tmp_path / name)
+    table = TABLES[Path(name).suffix](tmp_path / name)
 
     assert (table.class_names("topic"), table.class_names("text")) == (["film", "food"], None)
 

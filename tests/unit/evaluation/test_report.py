@@ -16,8 +16,9 @@ from sklearn import metrics
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import Judged
-from modeling_multitask.evaluation.report import Report, as_json, make_report, write_report
-from modeling_multitask.evaluation.report_page import FILES, bars, escape_markdown, weakest_first
+from modeling_multitask.evaluation.report import Report, make_report, report_as_json, write_report
+from modeling_multitask.evaluation.report_page import FILES, bars, weakest_first
+from modeling_multitask.hub.markdown import escape_markdown
 
 EVIL = ["<script>alert(1)</script>", "a|b", "[x](http://evil)", "`code` **bold** www.evil.org", "two\nlines\r\n# three"]
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"], temperature=0.5)
@@ -67,7 +68,7 @@ def report(judged: Judged) -> Report:
 @pytest.fixture(scope="module")
 def found(report: Report) -> dict[str, Any]:
     """What `report.json` says."""
-    return as_json(report)
+    return report_as_json(report)
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_abstention_is_the_share_that_scores_enough_and_how_much_of_it_is_right(
 def test_a_task_that_never_dares_to_answer_has_no_accuracy() -> None:
     task = replace(LIKED, abstain_below=1.0)
 
-    own = as_json(report_of(judged_rows([task])))["tasks"]["liked"]["abstention"]
+    own = report_as_json(report_of(judged_rows([task])))["tasks"]["liked"]["abstention"]
 
     assert own == {"by": "score", "below": 1.0, "answered": 0, "share": 0.0, "accuracy": None}
 

@@ -6,9 +6,9 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
+from modeling_multitask.export.folder import write_export
 from modeling_multitask.inference import encode, predict
-from modeling_multitask.publishing import save_folder
-from modeling_multitask.publishing.exported import write_export
+from modeling_multitask.inference.saving import save_folder
 from tests.unit.inference.test_predict import TEXTS
 
 

@@ -14,15 +14,8 @@ from transformers import AutoModel, BertConfig, BertTokenizer, PreTrainedTokeniz
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import encode
-from modeling_multitask.inference.similarity import (
-    cosine_matrix,
-    cosines,
-    load_encoder,
-    nearest,
-    scaled,
-    statistics,
-)
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
+from modeling_multitask.inference.similarity import cosine_matrix, cosines, load_encoder, nearest, scaled, statistics
 from tests.conftest import tasks_of_each_type
 
 EAST, NORTH, WEST = [2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.loading import load
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 
 
 class Writes:

@@ -8,11 +8,11 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from modeling_multitask.publishing.card.model.model import Links, make_card
 
-from datasets_builder.publish import CardSettings
 from modeling_multitask import MultiTaskConfig, TaskConfig
-from modeling_multitask.evaluation.report import as_json
-from modeling_multitask.publishing.card import Links, make_card
+from modeling_multitask.evaluation.report import report_as_json
+from modeling_multitask.hub.card_settings import CardSettings
 from modeling_multitask.publishing.evidence import Evidence
 from tests.conftest import ROOT, tiny_bert_config
 from tests.unit.evaluation.test_report import TASKS, judged_rows, report_of
@@ -84,7 +84,7 @@ def a_config(tasks: list[TaskConfig] | None = None) -> MultiTaskConfig:
 @cache
 def a_report() -> dict[str, Any]:
     """Of random answers; every text is one that must not be shown."""
-    return as_json(report_of(judged_rows(texts=[TEXT])))
+    return report_as_json(report_of(judged_rows(texts=[TEXT])))
 
 
 def an_evidence(**other: Any) -> Evidence:

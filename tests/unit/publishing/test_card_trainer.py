@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from configuration import load_recipe
-from configuration.run import prepare
-from datasets_builder.card_merge import merge_cards
+from modeling_multitask.hub.card_merge import merge_cards
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.prepare import prepare
 from tests.unit.publishing.card_evidence import a_card
 
 RECIPE = """

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from modeling_multitask.publishing.card.model.words import duration, file_name, hub_model, in_words, link, listed, plain
 
-from modeling_multitask.publishing.card_words import duration, file_name, hub_model, in_words, link, listed, plain
 from tests.unit.evaluation.test_report import EVIL
 
 FORMULAS = [r"\(x\)", r"\[x\]", "$$x$$", r"a\b"]

@@ -16,8 +16,8 @@ from modeling_multitask.publishing.demo.answer_table import (
     answer_rows,
     check_columns,
     likely_text,
-    read_table,
-    write_table,
+    read_given_table,
+    write_answer_table,
 )
 from tests.unit.publishing.test_demo_task_answers import PRICE, TOPIC, classify_with
 
@@ -34,29 +34,29 @@ def written(tmp_path: Path, content: str | bytes) -> Path:
 
 
 def test_every_cell_stays_as_it_stands(tmp_path: Path) -> None:
-    table = read_table(written(tmp_path, 'id,text\n007," two\nlines, ""so"" "\nNA,=1+1\u2028\n'))
+    table = read_given_table(written(tmp_path, 'id,text\n007," two\nlines, ""so"" "\nNA,=1+1\u2028\n'))
 
     assert (table.columns, table.rows) == (["id", "text"], [["007", ' two\nlines, "so" '], ["NA", "=1+1\u2028"]])
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_delimiter_is_the_one_that_the_header_has(tmp_path: Path, delimiter: str) -> None:
-    table = read_table(written(tmp_path, f"id{delimiter}text\n1{delimiter}good\n"))
+    table = read_given_table(written(tmp_path, f"id{delimiter}text\n1{delimiter}good\n"))
 
     assert (table.columns, table.rows, table.delimiter) == (["id", "text"], [["1", "good"]], delimiter)
 
 
 def test_a_table_may_have_one_column_and_empty_lines(tmp_path: Path) -> None:
-    assert read_table(written(tmp_path, "text\n\ngood\n\n")).rows == [["good"]]
+    assert read_given_table(written(tmp_path, "text\n\ngood\n\n")).rows == [["good"]]
 
 
 @pytest.mark.parametrize(
     "content", ["text\r\ngood\r\n", "\ufefftext\ngood\n", "\ufeffid;text\n1;good\n", 'a,b\n"x\ny",z\n']
 )
 def test_a_table_is_written_as_it_was_read(tmp_path: Path, content: str) -> None:
-    table = read_table(written(tmp_path, content))
+    table = read_given_table(written(tmp_path, content))
 
-    write_table(table, tmp_path / "again.csv")
+    write_answer_table(table, tmp_path / "again.csv")
 
     assert (tmp_path / "again.csv").read_bytes().replace(b"\r\n", b"\n") == content.encode().replace(b"\r\n", b"\n")
 
@@ -76,7 +76,7 @@ def test_a_table_is_written_as_it_was_read(tmp_path: Path, content: str) -> None
 )
 def test_a_table_that_cannot_be_read_says_why(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(TableError) as error:
-        read_table(written(tmp_path, content), most_rows=3)
+        read_given_table(written(tmp_path, content), most_rows=3)
 
     assert str(error.value) == message
 
@@ -85,7 +85,7 @@ def test_a_table_that_cannot_be_read_says_why(tmp_path: Path, content: str | byt
     ("header", "column"), [("text,x", "text"), ("x,Sentence", "Sentence"), ("x,review", "review"), ("review,x", "x")]
 )
 def test_the_column_of_the_text_is_the_one_called_so_or_the_longest(tmp_path: Path, header: str, column: str) -> None:
-    assert likely_text(read_table(written(tmp_path, f"{header}\n1,a long text\n"))) == column
+    assert likely_text(read_given_table(written(tmp_path, f"{header}\n1,a long text\n"))) == column
 
 
 def test_the_columns_are_those_that_predict_adds(model: MultiTaskModel) -> None:
@@ -93,7 +93,7 @@ def test_the_columns_are_those_that_predict_adds(model: MultiTaskModel) -> None:
 
 
 def test_a_column_that_an_answer_would_double_is_refused(tmp_path: Path, model: MultiTaskModel) -> None:
-    table = read_table(written(tmp_path, "text,topic\ngood,film\n"))
+    table = read_given_table(written(tmp_path, "text,topic\ngood,film\n"))
 
     with pytest.raises(TableError, match="the table has a column 'topic' already, as the answers would; rename it"):
         check_columns(table, model.config.tasks)
@@ -142,11 +142,11 @@ def test_no_answer_is_an_empty_cell(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def test_a_table_with_answers_is_read_again_as_a_whole(tmp_path: Path, classify: MultiTaskPipeline) -> None:
-    table = read_table(written(tmp_path, "id,text\n1,good\n"))
+    table = read_given_table(written(tmp_path, "id,text\n1,good\n"))
     table.columns += answer_columns(classify.model.config.tasks)
     table.rows[0] += next(answer_rows(classify, ["good"]))[0]
 
-    write_table(table, tmp_path / "answers.csv")
+    write_answer_table(table, tmp_path / "answers.csv")
 
     with (tmp_path / "answers.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [table.columns, *table.rows]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets_builder.publish import CardSettings
+from modeling_multitask.hub.card_settings import CardSettings
 from modeling_multitask.publishing.evidence import Evidence, read_evidence
 
 

@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.publishing.fresh_load import fresh_load_problem
 
 TEXTS = ["the film was good", "bad", "very tasty soup"]

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict_onnx
-from modeling_multitask.publishing import save_folder
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.publishing.inspection import adapter_problems, folder_problems, pushed_files
 
 TOKEN = "hf_" + "a" * 34

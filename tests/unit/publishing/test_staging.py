@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from datasets_builder.publish import CardSettings
-from datasets_builder.upload import Target
 from modeling_multitask import MultiTaskModel
-from modeling_multitask.publishing import save_adapter, save_folder
+from modeling_multitask.hub.card_settings import CardSettings
+from modeling_multitask.hub.upload import Target
+from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.publishing.evidence import read_evidence
 from modeling_multitask.publishing.links import Links
 from modeling_multitask.publishing.shipment import Shipment
 from modeling_multitask.publishing.staging import write_adapter, write_base, write_model
+from modeling_multitask.training.adapter import save_adapter
 from tests.conftest import ROOT
 from tests.unit.training.test_lora import adapted
 

@@ -7,7 +7,8 @@ import pytest
 from peft import LoraConfig, get_peft_model
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
-from modeling_multitask.training.freezing import PARTS, parameters_of, part_problem, train_only, trained_parameters
+from modeling_multitask.training.freezing import parameters_of, train_only, trained_parameters
+from modeling_multitask.training.parts import PARTS, part_problem
 from tests.conftest import tiny_bert_config
 from tests.unit.test_modeling import of_family
 

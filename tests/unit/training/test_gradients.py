@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskTrainer, MultiTaskTrainingArguments
-from modeling_multitask.training.arguments import GRADIENT_BALANCING
-from modeling_multitask.training.gradients import GradientBalancing, TaskGradients, cosines, set_gradient
+from modeling_multitask.training.balancing_methods import GRADIENT_BALANCING
+from modeling_multitask.training.gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from tests.unit.training.test_balancing import TASKS, rows, tiny_trainer, train, whole_state
 
 # Two tasks in conflict, a third at right angles to both.
@@ -139,18 +139,20 @@ def test_a_flat_gradient_is_laid_over_the_parameters_in_their_shapes(shared: lis
     ("other", "cosine"), [([2.0, 0.0], 1.0), ([-3.0, 0.0], -1.0), ([0.0, 4.0], 0.0), ([1.0, 1.0], math.sqrt(0.5))]
 )
 def test_the_cosine_is_that_between_two_directions(other: list[float], cosine: float) -> None:
-    found = cosines(torch.tensor([[1.0, 0.0], other]), ["a", "b"])
+    found = gradient_cosines(torch.tensor([[1.0, 0.0], other]), ["a", "b"])
 
     assert found == {"a_b_cosine": pytest.approx(cosine, rel=1e-6)}
 
 
 def test_very_small_gradients_have_a_cosine_too() -> None:
     # In float32 their product alone would be 0.
-    assert cosines(torch.tensor([[1e-18, 0.0], [1e-18, 0.0]]), ["a", "b"]) == {"a_b_cosine": pytest.approx(1.0)}
+    assert gradient_cosines(torch.tensor([[1e-18, 0.0], [1e-18, 0.0]]), ["a", "b"]) == {
+        "a_b_cosine": pytest.approx(1.0)
+    }
 
 
 def test_a_task_without_a_gradient_has_no_cosine() -> None:
-    found = cosines(torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]), ["a", "b", "c"])
+    found = gradient_cosines(torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]), ["a", "b", "c"])
 
     assert found == {"a_c_cosine": 1.0}
 

@@ -19,7 +19,8 @@ from modeling_multitask import (
     MultiTaskTrainer,
     MultiTaskTrainingArguments,
 )
-from modeling_multitask.publishing import save_adapter, save_folder
+from modeling_multitask.inference.saving import save_folder
+from modeling_multitask.training.adapter import save_adapter
 from modeling_multitask.training.growing import grow
 from modeling_multitask.training.lora import _check_trainable, add_lora, lora_problem, target_modules
 from modeling_multitask.training.parameter_groups import parameter_groups, plain_name

@@ -12,18 +12,11 @@ from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import NOT_ASKED, decide
-from modeling_multitask.task_problems_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training import metrics as metrics_module
-from modeling_multitask.training.metrics import (
-    LESS_IS_BETTER,
-    MAIN_METRIC,
-    TaskMetric,
-    decide_arrays,
-    flat_metrics,
-    metric_names,
-    multi_task_metrics,
-)
+from modeling_multitask.training.metric_names import LESS_IS_BETTER, MAIN_METRIC, metric_names
+from modeling_multitask.training.metrics import TaskMetric, decide_arrays, flat_metrics, multi_task_metrics
+from modeling_multitask.words_multitask import PROBLEM_TYPES
 from tests.deciding import answer, predicted
 
 NAN = float("nan")

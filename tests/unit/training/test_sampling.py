@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling_multitask.training import Sampling
-from modeling_multitask.training.sampling import (
+from modeling_multitask.training.samplers import (
     EpochSampler,
     TokenBatchSampler,
     balanced_shares,

@@ -1,0 +1,110 @@
+"""Show what the data of a recipe is like, and push it to the Hub as a data set.
+
+multitask data quickstart
+multitask data quickstart --push me/reviews --yes
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files import write_json, write_text
+from ..recipes.recipe import Recipe, load_recipe
+from .arguments import Parser
+from .command import command
+
+if TYPE_CHECKING:
+    from ..runs.data import Data
+
+FILES = ("data.txt", "data.json", "data.png")
+
+
+def build_parser() -> Parser:
+    """The arguments of the command."""
+    parser = Parser(
+        "data",
+        "RECIPE [key=value ...] [--output DIR] [--push REPO] [--yes] [--private] [--revision R] [--create_pr] "
+        "[--force]",
+        "Look at the data of a recipe; push it to the Hub.",
+    )
+    parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
+    parser.add_overrides(help="words of the recipe, such as seed=1 or data.leaks=remove")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the look is written (OUTPUT_DIR/data)")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--push", metavar="REPO", help="the name of the data set on the Hub, such as me/reviews")
+    parser.add_argument("--yes", action="store_true", help="push; without it, only show what would be pushed")
+    parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")
+    parser.add_argument("--revision", metavar="R", help="the branch to push to")
+    parser.add_argument("--create_pr", action="store_true", help="open a pull request instead")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Look, and push if asked to."""
+    recipe = load_recipe(arguments.recipe, arguments.overrides)
+
+    from datasets_builder.look import describe
+
+    from ..publishing.dataset import check_dataset_id
+    from ..runs.data import build_data
+
+    if arguments.push:
+        check_dataset_id(arguments.push)
+    output = arguments.output or Path(recipe.output_dir) / "data"
+    if not arguments.push and not arguments.force and any((output / name).exists() for name in FILES):
+        raise FileExistsError(f"{output} holds a look already; add --force to overwrite it")
+    data = build_data(recipe)
+    print(describe(data.look))
+    if arguments.push:
+        push_data(recipe, data, arguments)
+    else:
+        save_look(data, output)
+
+
+def save_look(data: Data, output: Path) -> None:
+    """Write the look as text, JSON and a picture."""
+    from datasets_builder.look import describe, look_as_json
+    from datasets_builder.look_plot import draw_look
+
+    write_text(output / "data.txt", describe(data.look) + "\n")
+    write_json(output / "data.json", look_as_json(data.look))
+    try:
+        draw_look(data.look, output / "data.png")
+    except ImportError as error:  # the words are there all the same
+        print(f"\nThe look is in {output.as_posix()}, without a picture: {error}")
+    else:
+        print(f"\nThe picture is in {(output / 'data.png').as_posix()}")
+
+
+def push_data(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:
+    """Upload the data set, or show what would be uploaded."""
+    from huggingface_hub import HfApi
+
+    from ..hub.upload import Target, file_lines
+    from ..publishing.dataset import push_dataset
+    from ..runs.data import paths_of_this_machine, write_data_repository
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_data_repository(recipe, data, arguments.push, folder)
+        print(f"\n{'To' if arguments.yes else 'Would go to'} the data set {arguments.push}:")
+        print(*file_lines(folder), sep="\n")
+        if paths := paths_of_this_machine(recipe):
+            print(f"Note that recipe.yaml says where {', '.join(paths)} is on this machine.")
+        if not arguments.yes:
+            print("Nothing was pushed; add --yes to do so.")
+            return
+        target = Target(
+            arguments.push,
+            "dataset",
+            private=arguments.private,
+            revision=arguments.revision,
+            create_pr=arguments.create_pr,
+        )
+        print(f"Pushed to {push_dataset(HfApi(), folder, target).address}")
+
+
+main = command(build_parser, run)

@@ -1,0 +1,76 @@
+"""Write a model as a folder that runs without PyTorch: ONNX or OpenVINO.
+
+multitask export runs/quickstart/model runs/quickstart/onnx --format onnx --int8
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..recipes.bundled import recipe_path
+from .arguments import Parser
+from .command import command
+
+if TYPE_CHECKING:
+    from ..runs.judged_rows import JudgedRows
+    from ..tasks_multitask import TaskConfig
+
+FORMATS = ("onnx", "openvino")
+
+
+def build_parser() -> Parser:
+    """The arguments of the command."""
+    parser = Parser(
+        "export",
+        f"MODEL OUT [--format {{{','.join(FORMATS)}}}] [--int8] [--data DATA] [--text COLUMN] [--text_pair COLUMN] "
+        "[--force]",
+        "Write a model that runs without PyTorch.",
+    )
+    parser.add_positional("model", help="a folder, a Hub id, or package:NAME/FOLDER")
+    parser.add_positional("out", help="the folder to write, such as MODEL/onnx")
+    parser.add_argument("--format", choices=FORMATS, default="onnx", help="what runs it (%(default)s)")
+    parser.add_argument("--int8", action="store_true", help="also write a graph with 8-bit weights, a quarter as large")
+    parser.add_argument("--data", help="a recipe (its test rows) or a table to compare on (by default the run's own)")
+    parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
+    parser.add_argument("--text_pair", help="the table's column of the second text, for a model of pairs")
+    parser.add_argument("--force", action="store_true", help="overwrite another export")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write and compare; everything is checked before the model runs."""
+    from ..export.folder import HeldOut, check_export, describe_export, write_export
+    from ..inference.loading import load
+    from ..runs.judged_rows import check_data
+
+    output = Path(arguments.out)
+    check_export(output, arguments.format, int8=arguments.int8, force=arguments.force)
+    if arguments.data is not None:
+        check_data(recipe_path(arguments.data))
+    model, tokenizer = load(arguments.model)
+    rows = rows_to_compare(model.config.tasks, arguments)
+    held_out = None if rows is None else HeldOut(rows.rows, rows.split)
+    found = write_export(model, tokenizer, output, arguments.format, int8=arguments.int8, held_out=held_out)
+    print(describe_export(found))
+    print(f"The export is in {output.as_posix()}")
+
+
+def rows_to_compare(tasks: list[TaskConfig], arguments: argparse.Namespace) -> JudgedRows | None:
+    """The rows of DATA; without it the test rows of the model's own run, if they are still there."""
+    from ..errors import DataError, RecipeError
+    from ..runs.judged_rows import rows_to_judge
+    from ..runs.recorded import recorded_rows
+
+    if arguments.data is not None:
+        texts = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
+        return rows_to_judge(tasks, recipe_path(arguments.data), model=arguments.model, texts=texts)
+    try:
+        return recorded_rows(tasks, arguments.model)
+    except (RecipeError, DataError, OSError) as error:
+        print(f"The rows of the model's own run cannot be had: {error}")
+        return None
+
+
+main = command(build_parser, run)

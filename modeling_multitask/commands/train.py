@@ -1,0 +1,47 @@
+"""Train what a recipe describes and print the result.
+
+multitask train quickstart
+multitask train recipe.yaml seed=1 output_dir=runs/again
+"""
+
+import argparse
+
+from ..errors import DataError, RecipeError
+from ..recipes.recipe import load_recipe
+from .arguments import Parser
+from .command import command
+
+
+def build_parser() -> Parser:
+    """The arguments of the command."""
+    parser = Parser("train", "RECIPE [key=value ...] [--dry_run] [--force]", "Train a model from a recipe.")
+    parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
+    parser.add_overrides(help="words of the recipe, such as seed=1 or training.bf16=true")
+    parser.add_argument("--dry_run", action="store_true", help="print the plan and train nothing")
+    parser.add_argument("--force", action="store_true", help="overwrite what output_dir contains")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, or plan."""
+    recipe = load_recipe(arguments.recipe, arguments.overrides)  # before what takes seconds to import
+
+    from accelerate import PartialState
+
+    from ..runs.plan import plan
+    from ..runs.run import run_recipe
+    from .train_output import show_plan, show_run
+
+    if arguments.dry_run:
+        planned = plan(recipe)
+        if PartialState().is_main_process:
+            show_plan(planned)
+    else:
+        trained = run_recipe(recipe, force=arguments.force)
+        if PartialState().is_main_process:
+            show_run(trained, recipe.examples)
+    PartialState().wait_for_everyone()
+    PartialState().destroy_process_group()  # else a process that ends first may abort the others
+
+
+main = command(build_parser, run, (RecipeError, DataError, FileExistsError))

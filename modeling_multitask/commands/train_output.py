@@ -1,0 +1,86 @@
+"""What `multitask train` prints: the plan of a dry run, and the result."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..inference import predict
+from ..runs.plan import Plan
+from ..runs.run import Run
+
+
+def show_run(run: Run, examples: list[str]) -> None:
+    """Prints the figures, the examples' answers, and how to load the model."""
+    console = Console()
+    for split, results in run.results.items():
+        console.print(metrics_table(split, results, run.labelled_rows))
+    for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
+        print(text)
+        for task, answer in answers.items():
+            print(f"    {task}: {answer_in_words(answer)}")
+    folder, report = run.folder.as_posix(), run.folder.parent / "report" / "report.html"
+    if report.is_file():
+        print(f"\nWhere it fails, and how far its scores can be trusted: {report.as_posix()}")
+    print(f"\nThe model is in {folder}. Anyone loads it without this package:\n")
+    print("    from transformers import pipeline")
+    print(f'    classify = pipeline("multitask-classification", model="{folder}", trust_remote_code=True)')
+    print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
+
+
+def show_plan(plan: Plan) -> None:
+    """Prints what a run would do."""
+    console = Console()
+    console.print(plan_table(plan))
+    for number, phase in enumerate(plan.phases, start=1):
+        ends = f"until {phase.until}" if phase.until else "to the end"
+        condition = f", only if {phase.only_if}" if phase.only_if else ""
+        weights = f", weights {phase.weights}" if phase.weights else ""
+        share = f"{plan.trained[number - 1]:,} of {plan.parameters:,} parameters"
+        print(f"phase {number}: trains {phase.describe()} {ends}{condition}{weights}: {share}")
+    in_epoch = f"{plan.steps_per_epoch:,} in an epoch" if plan.steps_per_epoch else "training rows are streamed"
+    print(f"steps: {plan.steps:,}, {in_epoch}")
+    print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
+    counts = [f"{name} {count:,}" for name, count in plan.labelled.items() if count is not None]
+    print(f"labelled in training: {', '.join(counts) or 'not known'}")
+    parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in plan.memory.items())
+    print(f"memory, about {sum(plan.memory.values()) / 2**20:,.0f} MiB: {parts}")
+
+
+def plan_table(plan: Plan) -> Table:
+    """The optimizer's groups, with their rate in each phase."""
+    table = Table(title="parameters and their learning rates")
+    for heading in ("part", "parameters", "weight decay", *(f"phase {i + 1}" for i in range(len(plan.phases)))):
+        table.add_column(heading, justify="left" if heading == "part" else "right")
+    for group in plan.groups:
+        rates = [_rate(*each, group.parameters) for each in zip(group.rates, group.trained, strict=True)]
+        table.add_row(group.name, f"{group.parameters:,}", f"{group.weight_decay:g}", *rates)
+    return table
+
+
+def _rate(rate: float | None, trained: int, parameters: int) -> str:
+    """`0.0001`, `frozen`, or with how many of the group it is the rate of."""
+    if rate is None:
+        return "frozen"
+    return f"{rate:.3g}" if trained == parameters else f"{rate:.3g} ({trained:,} of them)"
+
+
+def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
+    """`product (0.93)`, several of these, or a number; `no answer` where there is none."""
+    if isinstance(answer, list):
+        return ", ".join(map(answer_in_words, answer)) or "none"
+    if "label" not in answer:
+        return "no answer" if answer["score"] is None else f"{answer['score']:.4g}"
+    return f"{'no answer' if answer['label'] is None else answer['label']} ({answer['score']:.2f})"
+
+
+def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
+    """The split's metrics as a table."""
+    table = Table(title=f"{split} (score {results['score']:.4f})")
+    metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name != "rows"))
+    for heading in ("task", "labelled in training", f"labelled in {split}", *metrics):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task, rows in labelled_rows.items():
+        cells = [f"{results[task][name]:.4f}" if name in results[task] else "" for name in metrics]
+        table.add_row(task, "" if rows is None else str(rows), str(results[task]["rows"]), *cells)
+    return table

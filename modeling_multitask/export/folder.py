@@ -1,0 +1,223 @@
+"""The folder of an exported model, which runs without torch and without this package."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from ..answers_multitask import Decision
+from ..configuration_multitask import MultiTaskConfig
+from ..evaluation.agreement import agreement, answer_figures
+from ..evaluation.judged import judge
+from ..files import write_json
+from ..inference import predict_onnx
+from ..inference.predict_onnx import MultiTaskOnnx
+from ..inference.saving import save_tokenizer
+from ..inference.text_encoder import TextEncoder
+from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import TaskConfig
+from .check import TOLERANCE, Equality
+from .onnx import EMBEDDING, ONNX, ONNX_INT8, OPSET, check_onnx, export_onnx, without_adapters
+from .openvino import OPENVINO, OPENVINO_INT8, check_openvino, export_openvino
+
+Runtime = Literal["onnx", "openvino"]
+
+RECORD = "export.json"
+PYTORCH = "PyTorch"
+_FILES = {"onnx": (ONNX, ONNX_INT8), "openvino": (OPENVINO, OPENVINO_INT8)}
+# Nothing, signs, a word that no vocabulary has, and more than fits.
+_TEXTS = ["", "Naïve? 2 phones & a «soup» – bad_good!", "\u4e2d\u6587 xqzzyv", "one more word " * 2000]
+# What config.json says of files that are not in the folder.
+_OF_OTHER_FILES = ("auto_map", "custom_pipelines", "architectures")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows on which the forms of a model are compared.
+
+    Args:
+        rows: As `MultiTaskBuilder` gives them.
+        name: What they are.
+    """
+
+    rows: Dataset
+    name: str
+
+
+def check_export(folder: Path, runtime: Runtime, *, int8: bool, force: bool) -> None:
+    """Refuses what could not be exported, before any work is done.
+
+    Args:
+        folder: Where the export is to go.
+        runtime: What is to run it.
+        int8: Whether a second graph is wanted.
+        force: Whether another export there is overwritten.
+
+    Raises:
+        FileExistsError: If something is there.
+        ImportError: If a package is not installed.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        if not force:
+            raise FileExistsError(f"{folder} exists already; add --force to overwrite it")
+        if not (folder / RECORD).is_file():
+            raise FileExistsError(f"{folder} is not an export (it has no {RECORD}), and is not overwritten")
+    if runtime == "onnx":
+        check_onnx()
+    else:
+        check_openvino(int8=int8)
+
+
+def write_export(
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    runtime: Runtime = "onnx",
+    *,
+    int8: bool = False,
+    held_out: HeldOut | None = None,
+) -> dict[str, Any]:
+    """Writes graphs, configuration, tokenizer and `predict_onnx.py`, all of them or nothing.
+
+    Args:
+        model: The trained model.
+        tokenizer: Its tokenizer.
+        folder: Replaced, if it is there.
+        runtime: What is to run it.
+        int8: Whether to write a second graph with weights in 8 bits.
+        held_out: Rows on which the graphs are compared with the model.
+
+    Returns:
+        What `export.json` in the folder says: which files there are, how far they are from the model, and, with rows,
+        how far their answers agree and how good they are.
+
+    Raises:
+        ValueError: If the encoder or the tokenizer cannot be exported.
+        ImportError: If a package is not installed.
+    """
+    folder = folder.resolve()
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        found = _fill(partial, without_adapters(model), tokenizer, runtime, int8, held_out)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return found
+
+
+def describe_export(found: dict[str, Any]) -> str:
+    """What `write_export` returns, in words."""
+    equality = found["equality"]
+    shapes = ", ".join(f"{rows} x {tokens}" for rows, tokens in equality["shapes"])
+    lines = [
+        *(f"{name}: {size / 1e6:,.1f} MB" for name, size in found["files"].items()),
+        f"Equal to PyTorch: numbers differ by at most {equality['largest_difference']:.1e}, where "
+        f"{equality['tolerance']:.0e} is allowed, in batches of {shapes} tokens.",
+    ]
+    if found["rows"] is None:
+        return "\n".join([*lines, "No rows were given: how far answers agree, and how good they are, is not measured."])
+    lines.append(f"On {found['rows']['count']:,} rows ({found['rows']['name']}):")
+    width = max(map(len, found["figures"]))
+    for task in found["figures"][PYTORCH]:
+        for form, figures in found["figures"].items():
+            shown = {**figures[task], **found["agreement"].get(form, {}).get(task, {})}
+            numbers = [f"{name} {value if name == 'rows' else f'{value:.4f}'}" for name, value in shown.items()]
+            lines.append(f"  {task}  {form:{width}}  {'  '.join(numbers)}")
+    return "\n".join(lines)
+
+
+def _fill(
+    folder: Path,
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    runtime: Runtime,
+    int8: bool,
+    held_out: HeldOut | None,
+) -> dict[str, Any]:
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"{type(tokenizer).__name__} has no tokenizer.json, by which an export cuts texts into tokens; "
+            "only models with a fast tokenizer can be exported"
+        )
+    export = export_onnx if runtime == "onnx" else export_openvino
+    equality = export(model, tokenizer, folder, int8=int8)
+    save_tokenizer(tokenizer, model.config.max_length, folder)
+    (folder / "config.json").write_text(_config_text(model.config), encoding="utf-8")
+    shutil.copyfile(predict_onnx.__file__, folder / Path(predict_onnx.__file__).name)
+    names = _FILES[runtime][: 2 if int8 else 1]
+    forms = {name: MultiTaskOnnx(folder, file=name) for name in names}
+    _check_texts(forms[names[0]], model, tokenizer)
+    found = _describe(folder, names, equality) | _compare(forms, model, tokenizer, held_out)
+    write_json(folder / RECORD, found)
+    return found
+
+
+def _config_text(config: MultiTaskConfig) -> str:
+    content = json.loads(config.to_json_string())
+    for name in _OF_OTHER_FILES:
+        content.pop(name, None)
+    return json.dumps({**content, "dtype": "float32"}, indent=2, sort_keys=True) + "\n"
+
+
+def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raises a `ValueError` if texts become other tokens than by the tokenizer itself, which may do more in Python."""
+    expected, given = TextEncoder(model, tokenizer, dtype=torch.float32).run(_TEXTS), form.run(_TEXTS)
+    pairs = {"embedding": (given[EMBEDDING], expected.embeddings)}
+    pairs |= {f"logits of {name}": (given[f"{name}.logits"], logits) for name, logits in expected.logits.items()}
+    for name, (ours, wanted) in pairs.items():
+        difference = np.abs(ours - wanted).max(axis=1)  # (N,)
+        if not difference.max() <= TOLERANCE:
+            text = _TEXTS[int(difference.argmax())]
+            raise ValueError(
+                f"{type(tokenizer).__name__} reads {text[:40]!r} otherwise than its tokenizer.json does ({name}: "
+                f"{difference.max():.1g} apart); only models whose tokenizer.json says all can be exported"
+            )
+
+
+def _describe(folder: Path, names: tuple[str, ...], equality: Equality) -> dict[str, Any]:
+    stems = {name: Path(name).stem for name in names}
+    parts = {name: [name, f"{name}.data", f"{stem}.bin"] for name, stem in stems.items()}
+    sizes = {
+        name: sum((folder / part).stat().st_size for part in parts[name] if (folder / part).is_file()) for name in names
+    }
+    return {
+        "files": sizes,
+        "opset": OPSET,
+        "made_with": {name: version(name) for name in ("torch", "transformers", "onnx")},
+        "equality": {"tolerance": TOLERANCE, **asdict(equality)},
+    }
+
+
+def _compare(
+    forms: dict[str, MultiTaskOnnx],
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    held_out: HeldOut | None,
+) -> dict[str, Any]:
+    """How good the answers of each form are, and how far they are the model's."""
+    if held_out is None:
+        return {"rows": None}
+    tasks = model.config.tasks
+    judged = judge(model, held_out.rows, tokenizer, show_progress=True)
+    decisions = {name: _decisions(form.run(judged.texts), tasks) for name, form in forms.items()}
+    return {
+        "rows": {"name": held_out.name, "count": len(judged.texts)},
+        "figures": {
+            name: answer_figures(each, judged.labels, tasks)
+            for name, each in {PYTORCH: judged.decisions, **decisions}.items()
+        },
+        "agreement": {name: agreement(each, judged.decisions, tasks) for name, each in decisions.items()},
+    }
+
+
+def _decisions(outputs: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, Decision]:
+    return {task.name: Decision(*(outputs[f"{task.name}.{part}"] for part in Decision._fields)) for task in tasks}

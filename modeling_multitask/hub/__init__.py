@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: uploads, cards that people edit, Markdown."""

@@ -1,0 +1,1 @@
+"""The cards that are pushed with models, adapters and data sets."""

@@ -1,0 +1,92 @@
+"""What a model answers, as its card says it."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from ...evaluation.report_page import number
+from ...tasks_multitask import TaskConfig
+from .words import listed, plain
+
+MOST_LABELS = 20  # that stand in the table of tasks; more are folded away below it
+
+
+def task_lines(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
+    """Each task in the table: its name, what kind of answer it has, and its labels."""
+    return [{"name": task.name, "answer": _answer(task), "labels": _labels(task)} for task in tasks]
+
+
+def folded_labels(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
+    """The labels of each task that has many, by the label that they belong to if they belong to one."""
+    return [
+        {"task": task.name, "count": len(task.labels), "lines": _by_parent(task)}
+        for task in tasks
+        if task.labels and len(task.labels) > MOST_LABELS
+    ]
+
+
+def conditions(tasks: list[TaskConfig]) -> list[Markup]:
+    """What there is to know of the answers: when a question is asked, and from which score on there is an answer."""
+    lines = [line for task in tasks for line in (_given(task), _thresholds(task), _abstention(task)) if line]
+    pairs = [f"{plain(each.name)} {number(each.temperature, 2)}" for each in tasks if each.temperature != 1]
+    if pairs:
+        fitted = "Scores are calibrated: logits are divided by a temperature that was fitted on validation rows"
+        lines.append(Markup(f"{fitted} ({', '.join(pairs)})."))
+    return lines
+
+
+def _answer(task: TaskConfig) -> str:
+    count = len(task.labels or ())
+    return {
+        "single_label_classification": f"one of {count} labels",
+        "binary_classification": "one of two labels",
+        "multi_label_classification": f"any number of {count} labels",
+        "ordinal_regression": f"one of {count} labels, in this order",
+        "regression": "a number",
+    }[task.problem_type]
+
+
+def _labels(task: TaskConfig) -> Markup:
+    if task.labels is None:
+        return Markup("–")
+    return Markup("see below") if len(task.labels) > MOST_LABELS else listed(task.labels)
+
+
+def _by_parent(task: TaskConfig) -> list[Markup]:
+    labels = task.labels or []
+    if task.given is None or task.given.parents is None:
+        return [listed(labels)]
+    parents = task.given.parents
+    return [
+        Markup(f"- **{plain(parent)}**: {listed(label for label in labels if parents[label] == parent)}")
+        for parent in dict.fromkeys(parents.values())
+    ]
+
+
+def _given(task: TaskConfig) -> Markup | None:
+    if task.given is None:
+        return None
+    name, parent = plain(task.name), plain(task.given.task)
+    if task.given.parents is not None:
+        return Markup(
+            f"Each label of {name} belongs to one of {parent}; the two are chosen together and never contradict."
+        )
+    asked_after = listed(task.given.labels or ())
+    return Markup(f"{name} is asked only where the answer to {parent} is {asked_after}; elsewhere it has no answer.")
+
+
+def _thresholds(task: TaskConfig) -> Markup | None:
+    if task.thresholds is None:
+        return None
+    labels = (task.labels or [])[-len(task.thresholds) :]
+    pairs = [f"{plain(label)} {number(each)}" for label, each in zip(labels, task.thresholds, strict=True)]
+    return Markup(f"{plain(task.name)}: a label is given where its score is above its threshold: {', '.join(pairs)}.")
+
+
+def _abstention(task: TaskConfig) -> Markup | None:
+    if task.abstain_below is None:
+        return None
+    return Markup(
+        f"{plain(task.name)} has no answer, only a score, where its {task.abstain_by} is below "
+        f"{number(task.abstain_below)}."
+    )

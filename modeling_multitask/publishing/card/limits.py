@@ -1,0 +1,93 @@
+"""Where a model fails and what it is not for, as its card says it: from its report, or that nothing was measured."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from ...configuration_multitask import MultiTaskConfig
+from ...evaluation.report_page import IN_WORDS, count, interval, number, percent, trust, weakest_first, withheld
+from ...hub.card_settings import CardSettings
+from ...training.metric_names import LESS_IS_BETTER
+from ..evidence import Evidence
+from .results import Measured
+from .words import listed, plain
+
+MOST = 3  # weak labels, and confusions, that are named
+# What a report cuts the rows by, and how a card says it.
+_FEWEST_ROWS = 10
+_SLICES = {"by_length": "texts of", "by_source": "texts from", "by_pattern": "rows that have"}
+
+
+def limits(
+    config: MultiTaskConfig, given: Measured | None, evidence: Evidence, settings: CardSettings
+) -> dict[str, Any]:
+    """What the template says of a model's limits."""
+    reported = {} if given is None else {name: each for name, each in given.tasks.items() if "errors" in each}
+    unknown = [task.name for task in config.tasks if task.name not in reported]
+    return {
+        "tasks": [{"name": name, "lines": _of_task(each)} for name, each in reported.items()],
+        "unknown": unknown,
+        "calibration": None if given is None else _calibration(unknown, given.split, evidence.calibration),
+        "max_length": config.max_length,
+        "long_texts": config.long_texts,
+        "languages": ", ".join(settings.language),
+        "always_answers": not any(task.abstain_below for task in config.tasks),
+    }
+
+
+def _calibration(tasks: list[str], split: str, calibration: dict[str, Any]) -> str:
+    """The calibration error of tasks that no report says it of, as it was when training was over."""
+    errors = {name: calibration.get(name, {}).get(split, {}).get("ece_after") for name in tasks}
+    return ", ".join(f"{name} {number(error)}" for name, error in errors.items() if error is not None)
+
+
+def _of_task(task: dict[str, Any]) -> list[Markup]:
+    lines = [*_labels(task), *_confusions(task)]
+    lines += [line for kind, on in _SLICES.items() for line in _worst(task["errors"], kind, on)]
+    if task["calibration"]:
+        after = task["calibration"]["after"]
+        lines.append(Markup(f"{trust(after)} Expected calibration error: {number(after['ece'])}."))
+    if task["abstention"]:
+        lines.append(withheld(task))
+    return lines
+
+
+def _labels(task: dict[str, Any]) -> list[Markup]:
+    """The weakest labels, and those that no row had."""
+    ranked = weakest_first(task["classes"])
+    weak = [
+        f"{plain(label)} (F1 {number(each['f1'])} on {count(each['support'])} rows)"
+        for label, each in ranked
+        if each["support"]
+    ]
+    unseen = [label for label, each in ranked if not each["support"]]
+    lines = [Markup(f"Weakest labels: {', '.join(weak[:MOST])}.")] if weak else []
+    if unseen:
+        more = f", and {len(unseen) - MOST:,} more" if len(unseen) > MOST else ""
+        lines.append(Markup(f"Not measured, for no row had them: {listed(unseen[:MOST])}{more}."))
+    return lines
+
+
+def _confusions(task: dict[str, Any]) -> list[Markup]:
+    found = [_confusion(**each) for each in task["errors"]["confusions"][:MOST]]
+    return [Markup(f"Most frequent errors, the label and what was answered: {', '.join(found)}.")] if found else []
+
+
+def _confusion(label: str, answer: str, rows: int, share: float, **_examples: Any) -> str:
+    """Without the examples, which are texts of the data."""
+    return f"{plain(label)} → {plain(answer)} ({count(rows)} rows, {percent(share)} of the label's)"
+
+
+def _worst(errors: dict[str, Any], kind: str, on: str) -> list[Markup]:
+    """The length, source or pattern of labels on which it is worst, if there are several with rows enough to tell."""
+    slices = [each for each in errors[kind] if each["value"] is not None and each["rows"] >= _FEWEST_ROWS]
+    if len(slices) < 2:
+        return []
+    less = errors["main_figure"] in LESS_IS_BETTER
+    worst = (max if less else min)(slices, key=lambda each: each["value"])
+    return [
+        Markup(
+            f"Worst on {on} {plain(worst['name'])}: {plain(IN_WORDS[errors['main_figure']])} {interval(worst)} on "
+            f"{count(worst['rows'])} rows."
+        )
+    ]

@@ -1,0 +1,103 @@
+"""The metadata at the head of a model's card, by which the Hub finds, files and shows it."""
+
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from ...configuration_multitask import MultiTaskConfig
+from ...evaluation.report_page import IN_WORDS
+from ...hub.card_settings import CardSettings
+from ..evidence import Evidence
+from ..links import Links
+from .results import Measured, measured
+from .training import hub_datasets
+from .words import hub_model
+
+TAGS = ("multi-task", "sentence-transformers", "sentence-similarity", "feature-extraction")
+MOST_EXAMPLES = 10  # for people to try
+EXAMPLES = ("The battery died within a day.", "Great soup, and the waiter was kind!")  # where a recipe has none
+# What https://hf.co/metrics calls our figures, and with which arguments.
+METRICS: dict[str, tuple[str, dict[str, Any]]] = {
+    "accuracy": ("accuracy", {}),
+    "macro_f1": ("f1", {"average": "macro"}),
+    "micro_f1": ("f1", {"average": "micro"}),
+    "weighted_f1": ("f1", {"average": "weighted"}),
+    "average_precision": ("average_precision", {"average": "macro"}),
+    "mae": ("mae", {}),
+    "rmse": ("rmse", {}),
+    "spearman": ("spearmanr", {}),
+    "quadratic_kappa": ("cohen_kappa", {"weights": "quadratic"}),
+}
+
+
+def card_metadata(
+    repo_id: str, config: MultiTaskConfig, evidence: Evidence, links: Links, settings: CardSettings
+) -> ModelCardData:
+    """The metadata of a model's card, with its figures as `model-index`.
+
+    The keys are those of https://github.com/huggingface/hub-docs/blob/main/modelcard.md. The newer
+    `.eval_results/*.yaml` (https://huggingface.co/docs/hub/eval-results) is not written: its `dataset.id` must be a
+    data set that the Hub has registered as a benchmark, and `task_id` one of those in that data set's `eval.yaml`, and
+    it has no room for an interval or the number of rows.
+    """
+    datasets = [links.dataset] if links.dataset else hub_datasets(evidence.recipe)
+    results = eval_results(measured(config.tasks, evidence), datasets, _dataset_name(evidence, datasets))
+    base = links.base or hub_model(evidence.recipe.get("start_from")) or hub_model(evidence.recipe.get("backbone"))
+    return ModelCardData(
+        language=settings.language or None,
+        license=settings.license,
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=[*TAGS],
+        base_model=base,
+        datasets=datasets or None,
+        metrics=list(dict.fromkeys(each.metric_type for each in results)) or None,
+        # Each is answered by every task.
+        widget=[{"text": text} for text in (evidence.recipe.get("examples") or EXAMPLES)[:MOST_EXAMPLES]],
+        model_name=repo_id.rsplit("/", maxsplit=1)[-1] if results else None,
+        eval_results=results or None,
+    )
+
+
+def eval_results(given: Measured | None, datasets: list[str], dataset_name: str) -> list[EvalResult]:
+    """One result for each task and figure; rows and interval are among the arguments of the metric.
+
+    The task is also the `config` of the data set: huggingface_hub makes one entry of all results that have kind of
+    task, data set, config, split and revision in common, and would drop the names of all tasks but the first
+    (https://github.com/huggingface/huggingface_hub/issues/4975).
+
+    Args:
+        given: What was measured.
+        datasets: The ids of the data sets that the model was trained on.
+        dataset_name: Of the data, for people.
+    """
+    if given is None:
+        return []
+    return [
+        EvalResult(
+            task_type="text-classification",
+            task_name=name,
+            dataset_type=datasets[0] if len(datasets) == 1 else "unknown",
+            dataset_name=dataset_name,
+            dataset_config=name,
+            dataset_split=given.split,
+            metric_type=METRICS[figure][0],
+            metric_name=IN_WORDS[figure],
+            metric_value=round(each["value"], 4),
+            metric_args={**METRICS[figure][1], "rows": task["rows"], **_interval(each, given.level)},
+        )
+        for name, task in given.tasks.items()
+        for figure, each in task["figures"].items()
+        if figure in METRICS
+    ]
+
+
+def _dataset_name(evidence: Evidence, datasets: list[str]) -> str:
+    card = evidence.recipe.get("data", {}).get("card") or {}
+    return str(card.get("title") or ", ".join(datasets) or "unknown")
+
+
+def _interval(figure: dict[str, Any], level: float | None) -> dict[str, Any]:
+    if figure["low"] is None or figure["high"] is None:
+        return {}
+    return {"confidence_level": level, "confidence_interval": [round(figure[name], 4) for name in ("low", "high")]}

@@ -1,0 +1,123 @@
+"""A model's card: what is known of it, in the words of a template, so that a later card leaves what people edit."""
+
+import json
+import shlex
+from typing import Any
+
+from huggingface_hub import ModelCard
+from markupsafe import Markup
+
+from ...configuration_multitask import MultiTaskConfig
+from ...hub.card_merge import lower_headings, signed
+from ...hub.card_settings import CardSettings
+from ...hub.markdown import code, fenced
+from ...hub.upload import check_repo_id
+from ...pipeline_multitask import PIPELINE_TASK
+from ..evidence import Evidence
+from ..links import Links
+from .answers import conditions, folded_labels, task_lines
+from .limits import limits
+from .metadata import EXAMPLES, card_metadata
+from .results import measured, picture, results
+from .training import data_facts, training_facts
+from .words import HUB, plain, requirement
+
+__all__ = ["Links", "make_card"]
+
+ANSWERS = "answers.png"  # a picture of the answers to the first example
+FROM_EVIDENCE = ("results", "data", "training", "limits")  # sections that are told from what lies beside a model
+
+
+def make_card(
+    template: str,
+    *,
+    repo_id: str,
+    config: MultiTaskConfig,
+    evidence: Evidence,
+    links: Links,
+    settings: CardSettings,
+    revision: str = "main",
+) -> str:
+    """The whole README of a model's repository, with its metadata.
+
+    Names of tasks and labels, examples and what a recipe says come out as text, whatever they hold; the description and
+    the citation are the owner's, and the former may be Markdown. Of the data no text is shown, and of this machine no
+    folder.
+
+    Args:
+        template: Jinja, with what `model_card.md` at the top of this project uses: `card_data` and `card`.
+        repo_id: What the repository is called.
+        config: The model's.
+        evidence: What lies beside it.
+        links: What the card points to.
+        settings: What only its owner knows.
+        revision: The branch that the model is pushed to.
+
+    Raises:
+        DataError: If no repository can be called so.
+    """
+    check_repo_id(repo_id, "model")
+    facts = {
+        **_introduction(repo_id, config, evidence, links, settings),
+        **_use(repo_id, evidence, links, revision),
+        **_sections(config, evidence, settings),
+    }
+    data = card_metadata(repo_id, config, evidence, links, settings)
+    card = str(ModelCard.from_template(data, template_str=template, card=_as_markdown(facts)))
+    # Half of a character, as JSON may have it, is no UTF-8.
+    return signed(card.encode("utf-8", errors="replace").decode())
+
+
+def _introduction(
+    repo_id: str, config: MultiTaskConfig, evidence: Evidence, links: Links, settings: CardSettings
+) -> dict[str, Any]:
+    return {
+        "title": settings.title or repo_id.split("/")[1],
+        "description": Markup(lower_headings(settings.description.strip())) if settings.description else None,
+        "width": config.hidden_size,
+        "links": links.lines(besides="model"),
+        "demo": links.space and Markup(f"{HUB}/spaces/{links.space}"),
+        "answers_picture": picture(ANSWERS) if ANSWERS in evidence.pictures else None,
+    }
+
+
+def _use(repo_id: str, evidence: Evidence, links: Links, revision: str) -> dict[str, Any]:
+    examples = evidence.recipe.get("examples") or EXAMPLES
+    return {
+        "repo_id": Markup(repo_id),
+        "revision": Markup(json.dumps(revision)),
+        "pipeline_task": Markup(PIPELINE_TASK),
+        "adapter": links.adapter and Markup(links.adapter),
+        "exports": evidence.exports,
+        "example": examples[0],
+        "example_code": Markup(json.dumps(examples[0], ensure_ascii=False)),
+        "example_shell": Markup(shlex.quote(examples[0])),
+        "requirements": {name.replace("-", "_"): Markup(requirement(name)) for name in _NEEDED},
+    }
+
+
+_NEEDED = ("torch", "transformers", "sentence-transformers", "peft")
+
+
+def _sections(config: MultiTaskConfig, evidence: Evidence, settings: CardSettings) -> dict[str, Any]:
+    given = measured(config.tasks, evidence)
+    return {
+        "tasks": task_lines(config.tasks),
+        "folded": folded_labels(config.tasks),
+        "conditions": conditions(config.tasks),
+        "results": results(given, evidence),
+        "data": data_facts(evidence),
+        "training": training_facts(config, evidence),
+        "limits": limits(config, given, evidence, settings),
+        "license": Markup(code(settings.license)) if settings.license else None,
+        "citation": Markup(fenced(settings.citation.strip())) if settings.citation else None,
+    }
+
+
+def _as_markdown(facts: Any) -> Any:
+    """The facts with every text escaped that is not `Markup` already."""
+    if isinstance(facts, dict):
+        return {name: _as_markdown(each) for name, each in facts.items()}
+    if isinstance(facts, list):
+        return [_as_markdown(each) for each in facts]
+    return plain(facts) if isinstance(facts, str) and not isinstance(facts, Markup) else facts

@@ -1,0 +1,188 @@
+"""What a model was trained on, how, and what that took, as its card says it.
+
+Of the recipe only what is listed here is said: the rest holds folders of a machine, and may hold tokens.
+"""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from datasets_builder import Source
+from datasets_builder.source import is_on_hub
+
+from ...configuration_multitask import MultiTaskConfig
+from ...evaluation.report_page import count
+from ...tasks_multitask import TaskConfig
+from ..evidence import Evidence
+from .words import duration, file_name, hub_model, link, plain, setting_in_words
+
+# Words of a recipe that say how it trains, and what they are unless somebody says otherwise.
+WORDS: dict[str, Any] = {
+    "freeze": ["none"],
+    "phases": None,
+    "learning_rates": None,
+    "tokens_per_batch": None,
+    "sampling": {"strategy": "concatenated", "temperature": 2.0, "task": None},
+    "balancing": "sum",
+    "calibrate": [],
+    "seed": None,
+}
+# Fields of `lora` and `training`, likewise.
+LORA = ("r", "lora_alpha", "lora_dropout", "target_modules", "use_dora", "use_rslora", "init_lora_weights", "bias")
+ARGUMENTS = (
+    "num_train_epochs",
+    "max_steps",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "optim",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "max_grad_norm",
+    "neftune_noise_alpha",
+    "early_stopping_patience",
+    "bf16",
+    "fp16",
+)
+_SPLITS = ("train", "validation", "test")
+_GIB = 2**30
+_BEYOND = {"truncate": "", "windows": "; a longer one is read in windows"}
+
+
+def hub_datasets(recipe: dict[str, Any]) -> list[str]:
+    """The ids of the data sets on the Hub that a recipe names."""
+    paths = [source["path"] for _, source in _sources(recipe)]
+    return list(dict.fromkeys(path for path in paths if is_on_hub(Source(path))))
+
+
+def data_facts(evidence: Evidence) -> dict[str, Any]:
+    """What the template says of the training data."""
+    data, rows = evidence.recipe.get("data", {}), evidence.training.get("rows", {})
+    labelled = evidence.training.get("labelled_rows", {})
+    return {
+        "sources": [{"split": split, "name": _source(source["path"])} for split, source in _sources(evidence.recipe)],
+        "rows": [{"split": split, "rows": _count(each)} for split, each in rows.items()],
+        "labelled": [{"task": name, "rows": _count(each)} for name, each in labelled.items()],
+        "notes": _data_notes(data),
+    }
+
+
+def training_facts(config: MultiTaskConfig, evidence: Evidence) -> dict[str, Any]:
+    """What the template says of the training."""
+    pairs = [*_architecture(config, evidence.recipe), *_procedure(evidence.recipe)]
+    pairs += [(f"loss of {task.name}", setting_in_words(said)) for task in config.tasks if (said := _loss(task))]
+    return {
+        "settings": [{"name": name, "value": value} for name, value in pairs],
+        "took": [] if not evidence.training else _took(evidence.training),
+        "versions": setting_in_words(evidence.training.get("versions", {})),
+    }
+
+
+def _sources(recipe: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    data = recipe.get("data", {})
+    return [(split, source) for split in _SPLITS for source in data.get(split) or []]
+
+
+def _source(path: str) -> Markup:
+    return link(path, "datasets/") if is_on_hub(Source(path)) else plain(file_name(path))
+
+
+def _count(rows: int | None) -> Markup:
+    return Markup("not counted, for they were streamed") if rows is None else count(rows)
+
+
+def _data_notes(data: dict[str, Any]) -> list[str]:
+    split, hidden = data.get("split") or {}, data.get("hide_labels")
+    shares = [f"{split[name]:.0%} for {name}" for name in ("validation", "test") if split.get(name)]
+    notes = []
+    if shares:
+        held_out = " and ".join(shares)
+        notes.append(f"Of the rows of the training tables, {held_out} were held out, stratified by all labels.")
+    if split.get("group"):
+        notes.append(f"Rows with the same value of the column {split['group']} are all in the same split.")
+    if hidden:
+        share = f"{hidden['fraction']:.0%}"
+        notes.append(f"{share} of each task's training labels were hidden, to try what missing ones cost.")
+    if data.get("contradictions", "error") != "error":
+        notes.append(f"Where tables contradict each other on a label, this became of it: {data['contradictions']}.")
+    if data.get("leaks") == "remove":
+        notes.append("Training rows whose text stands in another split too were removed.")
+    return notes
+
+
+def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple[str, Any]]:
+    encoder = config.backbone_config
+    kind = f"{encoder.model_type}, {getattr(encoder, 'num_hidden_layers', '?')} layers, width {config.hidden_size}"
+    return [
+        *_began_from(recipe),
+        ("encoder", kind),
+        ("sentence embedding", f"{config.pooling} of the tokens{', normalised' if config.normalize else ''}"),
+        ("longest text", f"{config.max_length} tokens{_BEYOND[config.long_texts]}"),
+        ("heads", _head(config.head)),
+    ]
+
+
+def _began_from(recipe: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The model that training began from, unless only a folder of a machine has it."""
+    name = recipe.get("start_from") or recipe.get("backbone")
+    if (model := hub_model(name)) is not None:
+        return [("began from", link(model))]
+    return [("began from", name)] if str(name).startswith("package:") else []
+
+
+def _head(head: Any) -> str:
+    if not head.hidden_sizes:
+        return "one linear layer each"
+    layers = f"hidden layers of {setting_in_words(head.hidden_sizes)}, {head.activation}, dropout {head.dropout:g}"
+    return layers if head.normalization == "none" else f"{layers}, {head.normalization} normalisation"
+
+
+def _procedure(recipe: dict[str, Any]) -> list[tuple[str, str]]:
+    said = {name: recipe.get(name) for name, default in WORDS.items() if recipe.get(name) not in (default, None)}
+    for word, fields in (("lora", LORA), ("training", ARGUMENTS)):
+        given = recipe.get(word) or {}
+        known = {name: given[name] for name in fields if given.get(name) is not None}
+        said |= {f"lora: {name}": value for name, value in known.items()} if word == "lora" else known
+    return [(name.replace("_", " "), setting_in_words(value)) for name, value in said.items()]
+
+
+def _loss(task: TaskConfig) -> dict[str, Any]:
+    """What differs from the plain loss of its problem type."""
+    plain_loss = TaskConfig(task.name, task.problem_type, labels=task.labels)
+    names = ("loss", "weight", "label_smoothing", "class_weights", "pos_weight", "focal_gamma", "huber_delta")
+    said = {name: getattr(task, name) for name in names if getattr(task, name) != getattr(plain_loss, name)}
+    return {name.replace("_", " "): _weights(value) for name, value in said.items()}
+
+
+def _weights(value: Any) -> Any:
+    if not isinstance(value, list) or len(value) == 1:
+        return value[0] if isinstance(value, list) else value
+    return f"from {min(value):.3g} to {max(value):.3g}"
+
+
+def _took(training: dict[str, Any]) -> list[str]:
+    hardware, energy = training["hardware"], training["energy"]
+    resumed = training["resumed"]
+    again = f", resumed {resumed} time{'s' if resumed > 1 else ''}" if resumed else ""
+    return [
+        f"Time: {duration(training['seconds'])} for {training['steps']:,} steps, {training['epochs']:g} epochs{again}; "
+        f"{duration(training['cpu_seconds'])} of processor time.",
+        f"Parameters: {training['parameters']:,}, of which {training['trained_parameters']:,} were trained.",
+        f"Hardware: {_hardware(hardware)}.",
+        f"Energy: about {_energy(energy['kilowatt_hours'])}, estimated and not metered: {energy['assumption']}. "
+        "What it emitted depends on where the electricity came from, which is not known.",
+    ]
+
+
+def _hardware(hardware: dict[str, Any]) -> str:
+    memory = f", {hardware['memory'] / _GIB:.0f} GiB of memory" if hardware["memory"] else ""
+    names = hardware["accelerators"]
+    accelerators = "no accelerator" if not names else ", ".join(f"{names.count(n)} × {n}" for n in dict.fromkeys(names))
+    return f"{hardware['processor']} ({hardware['cores']} cores{memory}), {accelerators}"
+
+
+def _energy(kilowatt_hours: float) -> str:
+    return f"{1000 * kilowatt_hours:.2g} Wh" if kilowatt_hours < 1 else f"{kilowatt_hours:.2g} kWh"

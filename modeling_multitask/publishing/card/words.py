@@ -1,0 +1,94 @@
+"""The words of a card: Markdown that says what was meant, whatever names and texts hold."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from markupsafe import Markup
+from packaging.requirements import Requirement
+
+from ...hub.markdown import escape_markdown
+
+# Not the endpoint that this machine asks, which may be a mirror: cards are read elsewhere.
+HUB = "https://huggingface.co"
+
+
+def plain(given: Any) -> Markup:
+    r"""A name, label or text on one line, of which nothing is taken for Markdown, HTML or a formula.
+
+    A backslash becomes an entity, for the Hub reads `\\(` as the beginning of a formula before it reads Markdown
+    (https://huggingface.co/docs/hub/model-cards#can-i-write-latex-in-my-model-card).
+    """
+    return Markup(escape_markdown(str(given)).replace(r"\\", "&#92;"))
+
+
+def listed(given: Iterable[Any]) -> Markup:
+    """Such as `red, green, blue`."""
+    return Markup(", ".join(map(plain, given)))
+
+
+def link(repo_id: str, kind: str = "") -> Markup:
+    """A link to a repository on the Hub.
+
+    Args:
+        repo_id: Of the repository, or the slug of a collection.
+        kind: What stands before it in the address, such as `datasets/`; nothing for a model.
+    """
+    return Markup(f"[{plain(repo_id)}]({HUB}/{kind}{quote(repo_id)})")
+
+
+def requirement(name: str) -> str:
+    """Such as `torch>=2.13`, the lowest version that this package is tested with; the name alone if it does not say."""
+    try:
+        lines = requires("modeling-multitask") or []
+    except PackageNotFoundError:  # found by its path, and not installed
+        lines = []
+    found = (Requirement(line) for line in lines)
+    return next((f"{each.name}{each.specifier}" for each in found if each.name == name), name)
+
+
+def setting_in_words(given: Any) -> str:
+    """A setting as a line: `heads 0.001, backbone 0.0002`; what is not said is left out."""
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, float):
+        return f"{given:g}"
+    if isinstance(given, dict):
+        said = {name: value for name, value in given.items() if value not in (None, [], {})}
+        return ", ".join(f"{name} {_nested(value)}" for name, value in said.items())
+    if isinstance(given, list | tuple):
+        return ", ".join(map(_nested, given))
+    return str(given)
+
+
+def duration(seconds: float) -> str:
+    """Such as `12 minutes`."""
+    for limit, size, unit in ((120, 1, "seconds"), (120 * 60, 60, "minutes")):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def file_name(path: str) -> str:
+    """The last part of a path of any system: folders of a machine are nobody's business."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", maxsplit=1)[-1]
+
+
+def hub_model(name: str | None) -> str | None:
+    """The name, if it can only be the id of a model on the Hub: no folder, no package's file."""
+    if name is None or Path(name).exists():
+        return None
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return None
+    return name
+
+
+def _nested(given: Any) -> str:
+    several = isinstance(given, dict) or (isinstance(given, list | tuple) and len(given) > 1)
+    return f"({setting_in_words(given)})" if several else setting_in_words(given)

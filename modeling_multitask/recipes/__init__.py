@@ -1,0 +1,1 @@
+"""Recipes: their words, their checks, and those that are bundled."""

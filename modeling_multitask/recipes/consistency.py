@@ -1,0 +1,223 @@
+"""Whether the parts of a recipe fit together.
+
+This reads the recipe as it was written, part by part, so that what does not fit is reported together with what is
+misspelt; a part that is malformed is left to the report of that.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from datasets_builder.formats import READABLE
+
+from ..task_problems_multitask import task_given_problem, task_labels_problem, task_list_problem, task_loss_problem
+from ..training.metric_names import evaluated_metrics
+from ..training.parts import part_problem
+from ..training.phases import parse_phase, phase_problems
+from ..words_multitask import PROBLEM_TYPES, nearest_hint
+
+Content = dict[str, Any]
+
+
+def consistency_problems(content: Content) -> list[str]:
+    """What does not fit together, each problem with its place."""
+    tasks = _tables(content.get("tasks"))
+    data = _table(content.get("data"))
+    return [
+        *_model_problems(content),
+        *_task_problems(tasks, content),
+        *_given_problems(tasks, content),
+        *_source_problems(tasks, data, afresh=not content.get("start_from")),
+        *_split_problems(data),
+        *_streaming_problems(tasks, content),
+        *_training_problems(tasks, content),
+        *_phase_problems(tasks, content),
+        *_calibration_problems(tasks, content),
+    ]
+
+
+def may_validate(data: Content) -> bool:
+    """Whether there are validation rows, as far as the recipe's `data` can tell.
+
+    A data set on the Hub, or a folder, that is the only source may have a split of them.
+    """
+    if data.get("validation") or _table(data.get("split")).get("validation"):
+        return True
+    train = data.get("train")
+    source = train[0] if isinstance(train, list) and len(train) == 1 else train
+    path = source.get("path") if isinstance(source, dict) else source
+    return isinstance(path, str) and Path(path).suffix.lower() not in READABLE
+
+
+def _model_problems(content: Content) -> list[str]:
+    problems = []
+    if not content.get("backbone") and not content.get("start_from"):
+        problems.append("backbone: is missing; name an encoder, or a trained model by start_from")
+    if content.get("rename_labels") and not content.get("start_from"):
+        problems.append("rename_labels: there is no start_from whose labels could be renamed")
+    lora = {name: value for name, value in _table(content.get("lora")).items() if name != "keep_adapter"}
+    if lora:
+        from ..training.lora import lora_problem  # noqa: PLC0415, peft and torch take seconds to import
+
+        if (problem := lora_problem(lora)) is not None:
+            problems.append(f"lora.{problem}")
+    keep = _table(content.get("lora")).get("keep_adapter", False)
+    if not isinstance(keep, bool):
+        problems.append(f"lora.keep_adapter: should be true or false; given: {keep!r}")
+    return problems
+
+
+def _task_problems(tasks: list[Content], content: Content) -> list[str]:
+    problems = []
+    names = [task["name"] for task in tasks if isinstance(task.get("name"), str)]
+    none_given = content.get("tasks") == []
+    if (names or none_given) and (problem := task_list_problem(names)) is not None:
+        problems.append(f"tasks: {problem}")
+    for i, task in enumerate(tasks):
+        kind, labels = task.get("problem_type"), task.get("labels")
+        if kind not in PROBLEM_TYPES:
+            continue
+        wordy = isinstance(task.get("loss"), str | None)
+        if wordy and (loss_problem := task_loss_problem(task)) is not None:
+            problems.append(f"tasks[{i}].{loss_problem[0]}: {loss_problem[1]}")
+        if kind == "ordinal_regression" and labels is None:
+            problems.append(f"tasks[{i}].labels: ordinal_regression needs its labels in order, the lowest first")
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            continue
+        if (problem := task_labels_problem(kind, labels, None)) is not None:
+            problems.append(f"tasks[{i}].labels: {problem}")
+    return problems
+
+
+def _given_problems(tasks: list[Content], content: Content) -> list[str]:
+    """What is wrong with tasks that depend on others."""
+    problems = []
+    streamed = _table(content.get("data")).get("streaming") is True
+    for i, task in enumerate(tasks):
+        before = {str(each.get("name")): each for each in tasks[:i]}
+        if (problem := task_given_problem(task, before)) is not None:
+            problems.append(f"tasks[{i}].given.{problem[0]}: {problem[1]}")
+            continue
+        given = _table(task.get("given"))
+        if streamed and given and not (given.get("labels") or given.get("parents")):
+            problems.append(f"tasks[{i}].given: parents are read from the rows, and these are streamed; write them")
+    return problems
+
+
+def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> list[str]:
+    """What is wrong with what the tables are said to hold; where nothing is trained yet, they must serve every task."""
+    kinds = {task["name"]: task.get("problem_type") for task in tasks if isinstance(task.get("name"), str)}
+    problems = []
+    for split in ("train", "validation", "test"):
+        for i, source in enumerate(_tables(data.get(split))):
+            where = f"data.{split}[{i}].labels"
+            for name, columns in _table(source.get("labels")).items():
+                if name not in kinds:
+                    problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(kinds))}")
+                elif isinstance(columns, list) and kinds[name] != "multi_label_classification":
+                    problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
+    # A source that names no labels brings those of every task whose name is a column of it.
+    train = _tables(data.get("train"))
+    if afresh and train and all(isinstance(source.get("labels"), dict) for source in train):
+        trained = {name for source in train for name in source["labels"]}
+        problems += [f"data.train: no source has labels for the task {name!r}" for name in kinds if name not in trained]
+    return problems
+
+
+def _streaming_problems(tasks: list[Content], content: Content) -> list[str]:
+    data, training = _table(content.get("data")), _table(content.get("training"))
+    if data.get("streaming") is not True:
+        return []
+    problems = []
+    if not training.get("max_steps"):
+        problems.append("training.max_steps: is missing; rows that are streamed do not tell how many there are")
+    for name in ("split", "hide_labels"):
+        given = {word for word, value in _table(data.get(name)).items() if value is not None} - {"seed"}
+        if given:
+            problems.append(f"data.{name}: rows that are streamed cannot be split, nor their labels hidden; give files")
+    if content.get("tokens_per_batch") is not None:
+        problems.append("tokens_per_batch: needs the length of every row before training, and rows are streamed")
+    if _table(content.get("sampling")).get("strategy", "concatenated") != "concatenated":
+        problems.append("sampling.strategy: rows that are streamed come as they are; leave it out")
+    for i, task in enumerate(tasks):
+        problems += [
+            f"tasks[{i}].{name}: balanced weights are counted from the rows, and these are streamed; give numbers"
+            for name in ("class_weights", "pos_weight")
+            if task.get(name) == "balanced"
+        ]
+    return problems
+
+
+def _split_problems(data: Content) -> list[str]:
+    split = _table(data.get("split"))
+    shares = {name: split[name] for name in ("validation", "test") if isinstance(split.get(name), int | float)}
+    problems = [
+        f"data.split.{name}: rows for {name} are taken from train, but data.{name} gives a file; say one of the two"
+        for name in shares
+        if data.get(name)
+    ]
+    if sum(shares.values()) >= 1:
+        problems.append(f"data.split: {' + '.join(map(str, shares.values()))} leaves nothing to train on")
+    return problems
+
+
+def _training_problems(tasks: list[Content], content: Content) -> list[str]:
+    problems, names = [], [str(task.get("name")) for task in tasks]
+    training, sampling = _table(content.get("training")), _table(content.get("sampling"))
+    budget = content.get("tokens_per_batch")
+    if budget is not None and "per_device_train_batch_size" in training:
+        problems.append("tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size")
+    if budget is not None and sampling.get("strategy", "concatenated") != "concatenated":
+        problems.append(f"sampling.strategy: {sampling['strategy']!r} does not go with tokens_per_batch; leave one out")
+    if isinstance(sampling.get("task"), str) and sampling["task"] not in names:
+        problems.append(f"sampling.task: no such task{nearest_hint(sampling['task'], names)}")
+    if content.get("phases") and content.get("freeze") not in (None, "none"):
+        problems.append("freeze: what is frozen is said in the phases")
+    return problems
+
+
+def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
+    data = _table(content.get("data"))
+    problems = [
+        f"tasks[{i}].abstain: is for tasks of one label; this is {task['problem_type']}"
+        for i, task in enumerate(tasks)
+        if task.get("abstain") and task.get("problem_type") in ("regression", "multi_label_classification")
+    ]
+    problems += [
+        f"tasks[{i}].abstain.by: the energy is for single_label_classification; this is {task['problem_type']}"
+        for i, task in enumerate(tasks)
+        if _table(task.get("abstain")).get("by") == "energy"
+        and task.get("problem_type") in ("binary_classification", "ordinal_regression")
+    ]
+    if may_validate(data):
+        return problems
+    asking = ["calibrate"] if content.get("calibrate") else []
+    asking += [f"tasks[{i}].abstain" for i, task in enumerate(tasks) if task.get("abstain")]
+    return problems + [f"{place}: is fitted on validation rows, and there are none" for place in asking]
+
+
+def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
+    """What is wrong with phases that are well-formed one by one."""
+    names = [str(task.get("name")) for task in tasks]
+    frozen = content.get("freeze", "none")
+    parts = [frozen] if isinstance(frozen, str) else frozen if isinstance(frozen, list) else []
+    found = [part_problem(str(part), names) for part in parts if part != "none"]
+    problems = [f"freeze: {problem}" for problem in found if problem is not None]
+    given = content.get("phases")
+    if given is not None and not _tables(given):
+        return [*problems, "phases: must be a list with at least one phase"]
+    try:
+        phases = [parse_phase(phase) for phase in _tables(given)]
+    except (ValueError, TypeError):
+        return problems  # reported with its place already
+    data, training = _table(content.get("data")), _table(content.get("training"))
+    kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
+    metrics = evaluated_metrics(kinds) if may_validate(data) and training.get("eval_strategy") != "no" else []
+    return problems + phase_problems(phases, names, metrics)
+
+
+def _table(given: Any) -> Content:
+    return given if isinstance(given, dict) else {}
+
+
+def _tables(given: Any) -> list[Content]:
+    return [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, dict)]

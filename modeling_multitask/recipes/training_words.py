@@ -1,0 +1,36 @@
+"""The words of a recipe's `training`: the fields of transformers' `TrainingArguments`.
+
+They are read from its source. Importing the class imports torch and takes seconds, and neither checking a recipe nor
+printing its schema needs more than names and types.
+"""
+
+import ast
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
+_PLAIN_TYPES: dict[str, Any] = {
+    **_PLAIN,
+    **{f"{name} | None": kind | None for name, kind in _PLAIN.items()},
+}
+
+
+@cache
+def training_words() -> dict[str, Any]:
+    """The type of each field by name; `Any` where it is not a plain one, which transformers itself then checks."""
+    spec = importlib.util.find_spec("transformers")
+    assert spec is not None  # a dependency
+    assert spec.origin is not None
+    source = (Path(spec.origin).parent / "training_args.py").read_text(encoding="utf-8")
+    body = next(
+        node.body
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name == "TrainingArguments"
+    )
+    return {
+        node.target.id: _PLAIN_TYPES.get(ast.unparse(node.annotation), Any)
+        for node in body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
+    }

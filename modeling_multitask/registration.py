@@ -1,0 +1,96 @@
+"""Registration with transformers' Auto classes, deferred until they are imported.
+
+Importing transformers and torch takes seconds, and `multitask --help` needs neither. So nothing is imported here:
+as soon as a program imports an Auto class or `pipeline`, our class is imported after it, and registered.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+# Each module of transformers, and ours that belongs to it.
+_COUNTERPARTS = {
+    "transformers.models.auto.configuration_auto": f"{__package__}.configuration_multitask",
+    "transformers.models.auto.modeling_auto": f"{__package__}.modeling_multitask",
+    "transformers.pipelines": f"{__package__}.pipeline_multitask",
+}
+
+
+def register_when_imported() -> None:
+    """Register with each Auto class when it is imported, or now if it is imported already."""
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    for name in [name for name in _COUNTERPARTS if name in sys.modules]:
+        finder.watched.discard(name)
+        finder.imported(name)
+
+
+class _Finder(MetaPathFinder):
+    """Notices when the modules of `_COUNTERPARTS`, theirs and ours, have been imported."""
+
+    def __init__(self) -> None:
+        self.watched = {name for pair in _COUNTERPARTS.items() for name in pair}
+        self._complete: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self.watched:
+            return None
+        self.watched.discard(fullname)  # the search below must not come back here
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            loader: Any = spec.loader
+            loader.exec_module = self._then_noted(fullname, loader.exec_module)
+        return spec
+
+    def imported(self, name: str) -> None:
+        """Import our counterpart of a module of transformers; register what is complete on both sides."""
+        self._complete.add(name)
+        ours = _COUNTERPARTS.get(name)
+        if ours is not None and ours not in sys.modules:
+            importlib.import_module(ours)
+        for theirs, ours in _COUNTERPARTS.items():
+            if name in (theirs, ours) and {theirs, ours} <= self._complete:
+                _REGISTER[theirs]()
+
+    def _then_noted(self, name: str, exec_module: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+        def exec_and_note(module: ModuleType) -> None:
+            exec_module(module)
+            self.imported(name)
+
+        return exec_and_note
+
+
+def _register_config() -> None:
+    from transformers import AutoConfig
+
+    from .configuration_multitask import MultiTaskConfig
+
+    AutoConfig.register(MultiTaskConfig.model_type, MultiTaskConfig)
+
+
+def _register_model() -> None:
+    from transformers import AutoModel
+
+    from .modeling_multitask import MultiTaskConfig, MultiTaskModel
+
+    AutoModel.register(MultiTaskConfig, MultiTaskModel)
+
+
+def _register_pipeline() -> None:
+    from transformers import AutoModel
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    from .pipeline_multitask import PIPELINE_TASK, MultiTaskPipeline
+
+    PIPELINE_REGISTRY.register_pipeline(
+        PIPELINE_TASK, pipeline_class=MultiTaskPipeline, pt_model=AutoModel, type="text"
+    )
+
+
+_REGISTER = dict(zip(_COUNTERPARTS, (_register_config, _register_model, _register_pipeline), strict=True))

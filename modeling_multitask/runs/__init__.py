@@ -1,0 +1,12 @@
+"""From a recipe to a trained model in a folder that anyone can load."""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .run import train
+
+__all__ = ["train"]
+
+__getattr__ = lazy_names(__name__, {"run": ["train"]})

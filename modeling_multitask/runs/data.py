@@ -1,0 +1,108 @@
+"""What a recipe says of its data: a look at it, and the repository that it becomes on the Hub."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from datasets_builder import MultiTaskBuilder
+from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.look import Look, look_at
+
+from ..errors import RecipeError
+from ..hub.card_settings import CardSettings
+from ..modeling_multitask import resolve_model_path
+from ..publishing.dataset import write_repository
+from ..recipes.recipe import Recipe
+from ..sentence_transformers_multitask import read_embedding_settings
+from .prepare import load_tokenizer
+from .rows import build_builder, without_what_waits
+
+logger = logging.get_logger(__name__)
+
+CHUNK = 1_000  # texts that are tokenised at a time
+OF_DATA = ("data", "tasks", "seed")  # the words of a recipe on which its data depends
+
+
+@dataclass(frozen=True)
+class Data:
+    """The tables of a recipe, built.
+
+    Args:
+        builder: What built them.
+        dataset: By split, the multi-task table.
+        look: What there is to see.
+    """
+
+    builder: MultiTaskBuilder
+    dataset: dict[str, Dataset]
+    look: Look
+
+
+def build_data(recipe: Recipe) -> Data:
+    """Builds the recipe's tables and looks at them; the encoder's tokenizer is used if it can be had.
+
+    Raises:
+        RecipeError: If the tasks cannot be, or training rows are streamed.
+        DataError: If a table cannot be used.
+    """
+    if recipe.data.streaming:
+        raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
+    builder = build_builder(recipe, [without_what_waits(task.model_dump()) for task in recipe.tasks])
+    builder.download_and_prepare()
+    dataset = dict(builder.as_dataset())
+    notes = list(builder.notes)
+    lengths, max_length = {}, recipe.max_length
+    try:
+        tokenizer, max_length = _tokenizer(recipe)
+        lengths = {name: text_lengths(rows, tokenizer) for name, rows in dataset.items()}
+    except RecipeError as error:
+        logger.warning(error.problems[0])  # not in the notes, which are pushed: it names folders of this machine
+        notes.append("the lengths of texts are not known: the recipe's encoder has no tokenizer at hand")
+    look = look_at(dataset, builder.tasks, notes=notes, lengths=lengths, max_length=max_length)
+    return Data(builder, dataset, look)
+
+
+def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
+    """The tokens of each text, or pair of texts, uncut; (N,)."""
+    names = [name for name in (TEXT, TEXT_PAIR) if name in rows.column_names]
+    lengths: list[int] = []
+    for chunk in rows.select_columns(names).iter(CHUNK):
+        ids = tokenizer(*(chunk[name] for name in names), truncation=False, verbose=False)["input_ids"]
+        lengths += map(len, ids)
+    return np.array(lengths)
+
+
+def write_data_repository(recipe: Recipe, data: Data, repo_id: str, folder: Path) -> None:
+    """Writes what a push would upload.
+
+    Args:
+        recipe: What the data was built from; it goes along.
+        data: The data.
+        repo_id: What the repository will be called.
+        folder: An empty folder.
+    """
+    card = CardSettings(**recipe.data.card.model_dump())
+    overrides = [each for each in recipe.overrides if re.split("[.=]", each)[0] in OF_DATA]
+    write_repository(folder, repo_id, data.builder, data.look, card, recipe.path, overrides)
+
+
+def paths_of_this_machine(recipe: Recipe) -> list[str]:
+    """Absolute paths that the recipe's file names, and that nobody else has."""
+    words = re.findall(r"(?<![\w:/.])(?:/|[A-Z]:\\)[^\s,'\"\]}]+", recipe.path.read_text(encoding="utf-8"))
+    return [word for word in dict.fromkeys(words) if Path(word).exists()]
+
+
+def _tokenizer(recipe: Recipe) -> tuple[PreTrainedTokenizerBase, int | None]:
+    """The tokenizer, without the limits that its files may carry, and the recipe's length or the encoder's."""
+    if recipe.start_from is not None:
+        recipe = recipe.model_copy(update={"backbone": recipe.start_from})
+    tokenizer = load_tokenizer(recipe)
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    return tokenizer, recipe.max_length or read_embedding_settings(resolve_model_path(str(recipe.backbone))).max_length

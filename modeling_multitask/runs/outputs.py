@@ -1,0 +1,117 @@
+"""What a run leaves in its `output_dir`, and what a resumed one finds there."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from .. import MultiTaskModel
+from ..errors import RecipeError
+from ..files import write_json
+from ..inference.saving import save_folder
+from ..recipes.recipe import Recipe
+from ..training.adapter import save_adapter
+from ..training.checkpoints import last_whole_checkpoint
+from ..training.conflict_plot import draw_conflicts
+
+logger = logging.get_logger(__name__)
+
+# Words that may change when a run is resumed.
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "card", "prefix_cache"}
+
+
+def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
+    """Raises a `FileExistsError` if the folder holds a run already, unless it is resumed or overwritten."""
+    held = any(any(folder.glob(name)) for name in ("model", "checkpoints/checkpoint-*", "results.json"))
+    if held and not force and not resume:
+        raise FileExistsError(
+            f"output_dir {folder} holds a run already; name another, add resume=true to go on with it, "
+            "or --force to overwrite it"
+        )
+
+
+def check_start(recipe: Recipe) -> None:
+    """Raises a `RecipeError` if the run would overwrite the model that it starts from."""
+    start, output = Path(recipe.start_from or ""), Path(recipe.output_dir).resolve()
+    if recipe.start_from is not None and start.resolve().is_relative_to(output):
+        raise RecipeError(recipe.path, [f"output_dir: {recipe.output_dir} holds the model of start_from; name another"])
+
+
+def find_checkpoint(recipe: Recipe) -> Path | None:
+    """The last whole checkpoint of the run that is to be resumed; `None` if it has none, and starts anew.
+
+    Raises:
+        RecipeError: If the run was begun by a recipe that says something else.
+    """
+    record = Path(recipe.output_dir) / "recipe.json"
+    if record.is_file():
+        before, now = json.loads(record.read_text(encoding="utf-8")), _record(recipe)
+        changed = [name for name in now if name not in _FREE_TO_CHANGE and before.get(name) != now[name]]
+        if changed:
+            what = [f"{name}: was {before.get(name)!r} when the run began; given: {now[name]!r}" for name in changed]
+            raise RecipeError(recipe.path, [*what, "resume: a run is only resumed as it was begun"])
+    checkpoint, damaged = last_whole_checkpoint(Path(recipe.output_dir) / "checkpoints")
+    for path, reason in damaged.items():
+        logger.warning(f"{path} is skipped: {reason}")
+    logger.warning(f"Training goes on from {checkpoint}." if checkpoint else "There is no checkpoint; training starts.")
+    return checkpoint
+
+
+def start_output(recipe: Recipe) -> None:
+    """Makes `output_dir`, without what another run has left there, and notes the recipe in it."""
+    folder = Path(recipe.output_dir)
+    if not recipe.resume:
+        for name in ("checkpoints", "model", "adapter", "report"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in ("results.json", "calibration.json", "training.json", "conflict.png"):
+            (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "recipe.json", _record(recipe))
+
+
+def save_record(recipe: Recipe, record: dict[str, Any]) -> None:
+    """Writes what the training took."""
+    write_json(Path(recipe.output_dir) / "training.json", record)
+
+
+def save_output(
+    recipe: Recipe,
+    model: MultiTaskModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    results: dict[str, Any],
+    calibration: dict[str, Any],
+    log_history: list[dict[str, Any]],
+) -> MultiTaskModel:
+    """Writes the model, its results and the pictures; each is there whole or not at all.
+
+    Returns:
+        The model that was written: with LoRA, adapters and encoder merged.
+    """
+    folder = Path(recipe.output_dir)
+    if isinstance(model, PeftModel):
+        if (recipe.lora or {}).get("keep_adapter"):
+            save_adapter(model, tokenizer, folder / "adapter")
+        model = model.merge_and_unload()
+    partial = folder / "model.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    save_folder(model, tokenizer, partial)
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    partial.rename(folder / "model")
+    model.name_or_path = str(folder / "model")
+    write_json(folder / "results.json", results)
+    if calibration:
+        write_json(folder / "calibration.json", calibration)
+    if recipe.conflict:
+        try:
+            draw_conflicts(log_history, folder / "conflict.png")
+        except ValueError as error:  # nothing was recorded
+            logger.warning(f"There is no picture of conflicts: {error}")
+    return model
+
+
+def _record(recipe: Recipe) -> dict[str, Any]:
+    return json.loads(recipe.model_dump_json())

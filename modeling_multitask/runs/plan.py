@@ -1,0 +1,139 @@
+"""What a run would do, worked out without training: groups, rates, phases, steps, rows and memory.
+
+Shapes: B rows, T tokens, D width, L layers, A attention heads.
+"""
+
+import math
+import tempfile
+from dataclasses import dataclass
+
+from datasets import Dataset
+
+from .. import MultiTaskTrainer
+from ..recipes.recipe import Recipe
+from ..training.freezing import trained_parameters
+from ..training.parameter_groups import parameter_depths, parameter_groups
+from ..training.phases import Phase
+from ..training.tokens import row_lengths
+from .prepare import Prepared, prepare
+from .rows import labelled_rows
+
+FLOAT = 4  # bytes of a float32: weights, gradients and the optimizer's state are that, with bf16 as well
+ADAM_STATES = 2  # the two means that AdamW keeps for each parameter
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a rate and a weight decay.
+
+    Args:
+        name: `heads`, `layers.3` or `embeddings`.
+        weight_decay: Theirs.
+        parameters: How many numbers they hold.
+        rates: The rate in each phase; `None` where none of them trains.
+        trained: How many of the numbers train in each phase.
+    """
+
+    name: str
+    weight_decay: float
+    parameters: int
+    rates: list[float | None]
+    trained: list[int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Args:
+        groups: The optimizer's groups, from the heads down.
+        phases: In order.
+        trained: How many numbers train in each phase.
+        parameters: How many there are.
+        steps_per_epoch: Optimizer steps; 0 if rows are streamed, for nobody knows.
+        steps: Optimizer steps in all, if no phase ends training before.
+        rows: By split, how many rows.
+        labelled: By task, the training rows that have a label for it; `None` if rows are streamed.
+        memory: Bytes by what takes them: weights, gradients, optimizer, activations; an estimate.
+    """
+
+    groups: list[Group]
+    phases: list[Phase]
+    trained: list[int]
+    parameters: int
+    steps_per_epoch: int
+    steps: int
+    rows: dict[str, int]
+    labelled: dict[str, int | None]
+    memory: dict[str, int]
+
+
+def plan(recipe: Recipe) -> Plan:
+    """What a recipe would do; writes nothing into its `output_dir`.
+
+    Raises:
+        RecipeError: If a model or a training argument cannot be used.
+        DataError: If a table cannot be used.
+    """
+    with tempfile.TemporaryDirectory() as folder:  # the Trainer makes the folder that it is given
+        return make_plan(prepare(recipe.model_copy(update={"output_dir": folder})))
+
+
+def make_plan(prepared: Prepared) -> Plan:
+    """The plan of a run that is ready to train."""
+    trainer = prepared.trainer
+    arguments, model = trainer.args, trainer.model
+    phases = arguments.schedule()
+    trained = [trained_parameters(model, phase.train, phase.freeze) & trainer.phases.trainable for phase in phases]
+    groups = [
+        _group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)
+    ]
+    streamed = not isinstance(prepared.rows["train"], Dataset)
+    batches = 0 if streamed else len(trainer.get_train_dataloader())
+    steps_per_epoch = math.ceil(batches / arguments.gradient_accumulation_steps)
+    epochs = math.ceil(arguments.num_train_epochs * steps_per_epoch)
+    return Plan(
+        groups=groups,
+        phases=phases,
+        trained=[sum(group.trained[i] for group in groups) for i in range(len(phases))],
+        parameters=sum(group.parameters for group in groups),
+        steps_per_epoch=steps_per_epoch,
+        steps=arguments.max_steps if arguments.max_steps > 0 else epochs,
+        rows={name: len(rows) for name, rows in prepared.rows.items() if isinstance(rows, Dataset)},
+        labelled=labelled_rows(prepared.rows["train"], prepared.tasks),
+        memory=_memory(trainer, groups, trained),
+    )
+
+
+def _group(group: dict, trained: list[set[str]]) -> Group:
+    sizes = {name: parameter.numel() for name, parameter in group["params"]}
+    counts = [sum(size for name, size in sizes.items() if name in names) for names in trained]
+    rates = [rate if count else None for rate, count in zip(group["rates"], counts, strict=True)]
+    return Group(group["name"], group["weight_decay"], sum(sizes.values()), rates, counts)
+
+
+def _memory(trainer: MultiTaskTrainer, groups: list[Group], trained: list[set[str]]) -> dict[str, int]:
+    """Bytes at the peak, of the phase that trains most."""
+    most = max(sum(group.trained[i] for group in groups) for i in range(len(trained)))
+    return {
+        "weights": FLOAT * sum(group.parameters for group in groups),
+        "gradients": FLOAT * most,
+        "optimizer": FLOAT * ADAM_STATES * most,
+        "activations": _activations(trainer, trained),
+    }
+
+
+def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
+    """What the layers above the lowest one that trains keep for the backward pass of the longest batch.
+
+    B·T·D·(34 + 5·A·T / D) bytes a layer in half precision (Korthikanti et al. 2022, equation 2), twice that in float32.
+    """
+    arguments, config = trainer.args, trainer.model.config.backbone_config
+    depths, top = parameter_depths(trainer.model)
+    lowest = min((depths[name] for names in trained for name in names), default=top + 1)
+    rows = trainer.train_dataset
+    longest = int(row_lengths(rows).max()) if isinstance(rows, Dataset) else trainer.model.config.max_length
+    tokens = arguments.tokens_per_batch or arguments.train_batch_size * longest  # B·T
+    width, heads = config.hidden_size, getattr(config, "num_attention_heads", 1)
+    layer = tokens * width * (34 + 5 * heads * longest / width)
+    return int(layer * (top - max(lowest, 1) + 1) * (1 if arguments.bf16 or arguments.fp16 else 2))

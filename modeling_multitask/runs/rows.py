@@ -1,0 +1,173 @@
+"""The rows of a recipe: its tables as one data set, its tasks with what waited for them, and token ids."""
+
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, IterableDataset
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
+from datasets_builder.columns import TEXT, TEXT_PAIR
+
+from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
+from ..recipes.recipe import LabelColumnRecipe, Recipe, SourceRecipe, as_recipe_error
+from ..tasks_multitask import GivenConfig
+from ..training.class_weights import BALANCED, with_resolved_weights
+from ..training.conditions import counted_rows, with_condition
+from ..training.growing import inherited_condition, inherited_tasks
+from ..training.sampling import Sampling
+from ..training.tokens import IS_LONG, row_tokens
+
+logger = logging.get_logger(__name__)
+
+SHUFFLED_ROWS = 10_000  # rows that are streamed are drawn from so many at a time
+
+RowsBySplit = dict[str, Dataset | IterableDataset]  # by split; only training rows may be streamed
+
+
+def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tuple[RowsBySplit, list[TaskConfig]]:
+    """The recipe's tables as one data set, and its tasks with their labels and weights.
+
+    Raises:
+        RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
+    """
+    settings = [without_what_waits(task.model_dump()) for task in recipe.tasks]
+    if trained is not None:
+        with as_recipe_error(recipe, "start_from"):
+            settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
+        there = {task.name for task in trained.config.tasks}
+        settings = [{**task, "trained": True} if task["name"] in there else task for task in settings]
+    builder = build_builder(recipe, settings)
+    builder.download_and_prepare()
+    dataset: RowsBySplit = dict(builder.as_dataset()) if builder.prepared_splits else {}
+    if recipe.data.streaming:
+        dataset["train"] = builder.as_streaming_dataset("train").shuffle(recipe.seed, buffer_size=SHUFFLED_ROWS)
+    with as_recipe_error(recipe, "tasks"):
+        tasks = _with_what_waited(builder.tasks, recipe, dataset["train"], _conditions(recipe, trained))
+    return dataset, tasks
+
+
+def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
+    """The builder of the recipe's tables.
+
+    Args:
+        recipe: Which tables, and how they are split.
+        tasks: The settings of each task.
+
+    Raises:
+        RecipeError: If the tasks cannot be.
+        DataError: If a table cannot be used.
+    """
+    data, hide = recipe.data, recipe.data.hide_labels
+    with as_recipe_error(recipe, "tasks", but=DataError):
+        return MultiTaskBuilder(
+            tasks=tasks,
+            train=_sources(data.train),
+            validation=_sources(data.validation),
+            test=_sources(data.test),
+            split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
+            hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
+            contradictions=data.contradictions,
+            leaks=data.leaks,
+            streaming=data.streaming,
+            with_source=Sampling(**recipe.sampling.model_dump()).by_source,
+        )
+
+
+def tokenize_rows(dataset: RowsBySplit, tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig) -> RowsBySplit:
+    """Adds the token ids of each text, or pair of texts, and says how many texts are too long for the model."""
+
+    def tokens(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return row_tokens(tokenizer, config, rows[TEXT], rows.get(TEXT_PAIR))
+
+    tokenized: RowsBySplit = {}
+    for name, rows in dataset.items():
+        if not isinstance(rows, Dataset):
+            tokenized[name] = rows.map(tokens, batched=True)
+            continue
+        found = rows.map(tokens, batched=True, desc="Tokenising")
+        if IS_LONG in found.column_names:
+            _warn_of_long_texts(name, found, config)
+            found = found.remove_columns([IS_LONG])
+        tokenized[name] = found
+    return tokenized
+
+
+def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
+    """By task name, how many rows have a label for it that counts; `None` if the rows are streamed."""
+    if not isinstance(rows, Dataset):
+        return dict.fromkeys(task.name for task in tasks)
+    return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
+
+
+def without_what_waits(task: dict[str, Any]) -> dict[str, Any]:
+    """The settings without those that wait for the labels, the rows, or the end of training."""
+    given = {name: task[name] for name in ("class_weights", "pos_weight")}
+    settings = {name: value for name, value in task.items() if name not in ("abstain", "given")}
+    return settings | {
+        name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
+    }
+
+
+def _conditions(recipe: Recipe, trained: MultiTaskModel | None) -> dict[str, GivenConfig | None]:
+    """By task name, on what it depends: as the recipe says, or else as the trained model knows."""
+    kept = [task.name for task in recipe.tasks]
+    conditions = {}
+    for task in recipe.tasks:
+        given = None if task.given is None else GivenConfig(**task.given.model_dump())
+        if trained is not None and not ("given" in task.model_fields_set and given is None):
+            given = inherited_condition(task.name, given, trained.config.tasks, kept, recipe.rename_labels)
+        conditions[task.name] = given
+    return conditions
+
+
+def _with_what_waited(
+    tasks: list[TaskConfig],
+    recipe: Recipe,
+    rows: Dataset | IterableDataset,
+    conditions: dict[str, GivenConfig | None],
+) -> list[TaskConfig]:
+    """The tasks with the weights and conditions that could not be before the training rows were known."""
+    known = {task.name: task for task in tasks}
+    seen = rows if isinstance(rows, Dataset) else None
+    conditional = [
+        task if (given := conditions[task.name]) is None else with_condition(task, known[given.task], seen, given)
+        for task in tasks
+    ]
+    counted = {} if seen is None else counted_rows(seen, conditional)
+    return [
+        with_resolved_weights(
+            task,
+            rows if seen is None or task.given is None else seen.select(np.flatnonzero(counted[task.name])),
+            class_weights=words.class_weights,
+            pos_weight=words.pos_weight,
+        )
+        for task, words in zip(conditional, recipe.tasks, strict=True)
+    ]
+
+
+def _warn_of_long_texts(split: str, rows: Dataset, config: MultiTaskConfig) -> None:
+    if long := sum(rows[IS_LONG]):
+        what = {"truncate": "they are cut", "windows": "they are read in windows"}[config.long_texts]
+        logger.warning(f"{split}: {long:,} of {len(rows):,} texts have more than {config.max_length} tokens; {what}")
+
+
+def _sources(sources: list[SourceRecipe]) -> list[Source]:
+    return [
+        Source(
+            source.path,
+            source.text,
+            None if source.labels is None else {name: _label_column(each) for name, each in source.labels.items()},
+            config=source.config,
+            split=source.split,
+            revision=source.revision,
+        )
+        for source in sources
+    ]
+
+
+def _label_column(given: str | list[str] | LabelColumnRecipe) -> LabelColumn:
+    if isinstance(given, LabelColumnRecipe):
+        return LabelColumn(given.column, given.separator, given.aliases, given.missing)
+    return LabelColumn(given)

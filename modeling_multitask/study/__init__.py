@@ -1,0 +1,1 @@
+"""A recipe trained in several ways and compared."""

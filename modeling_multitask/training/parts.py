@@ -1,0 +1,41 @@
+"""The parts of a model that a recipe can name: `heads`, `layers.8-11`, `embeddings`."""
+
+import re
+import sys
+
+from ..words_multitask import nearest_hint
+
+PARTS = ("everything", "backbone", "embeddings", "layers.K", "layers.A-B", "last_layers.N", "heads", "heads.TASK")
+_LAYERS = re.compile(r"layers\.(\d+)(?:-(\d+))?")
+_LAST_LAYERS = re.compile(r"last_layers\.([1-9]\d*)")
+
+
+def part_problem(part: str, tasks: list[str], layers: int | None = None) -> str | None:
+    """Why this names no part of a model; `None` if it does.
+
+    Args:
+        part: One of `PARTS`, with numbers and names in place of the capitals.
+        tasks: The names of the model's tasks.
+        layers: How many layers its encoder has, if that is known.
+    """
+    if part in ("everything", "backbone", "embeddings", "heads"):
+        return None
+    if part.startswith("heads."):
+        task = part.removeprefix("heads.")
+        return None if task in tasks else f"{part!r}: no such task{nearest_hint(task, tasks)}"
+    if (span := layer_span(part, layers or sys.maxsize)) is None:
+        return f"{part!r} names no part of a model; these are {', '.join(PARTS)}{nearest_hint(part, PARTS)}"
+    first, last = span
+    if not 0 <= first <= last or (layers is not None and last >= layers):
+        there = "" if layers is None else f"; this encoder has the layers 0 to {layers - 1}"
+        return f"{part!r}: there are no such layers{there}"
+    return None
+
+
+def layer_span(part: str, layers: int) -> tuple[int, int] | None:
+    """The numbers of the first and the last layer that a part holds, out of so many; `None` if it names none."""
+    if numbers := _LAYERS.fullmatch(part):
+        return int(numbers[1]), int(numbers[2] or numbers[1])
+    if last := _LAST_LAYERS.fullmatch(part):
+        return layers - int(last[1]), layers - 1
+    return None

@@ -1,0 +1,363 @@
+"""What does not fit together in a recipe, in words."""
+
+from typing import Any
+
+import pytest
+
+from modeling_multitask.recipes.consistency import consistency_problems
+
+TOPIC = {"name": "topic", "problem_type": "single_label_classification"}
+TAGS = {"name": "tags", "problem_type": "multi_label_classification"}
+RATING = {"name": "rating", "problem_type": "regression"}
+
+
+def content(*tasks: dict[str, Any], labels: dict[str, Any] | None = None, **data: Any) -> dict[str, Any]:
+    """A recipe of these tasks whose training rows have labels for all of them, unless `labels` says which."""
+    columns = {task.get("name"): ["long"] if task == TAGS else "column" for task in tasks}
+    train = {"path": "reviews.csv", "labels": columns if labels is None else labels}
+    return {"backbone": "some/encoder", "tasks": list(tasks), "data": {"train": train, **data}}
+
+
+def test_what_fits_together_has_no_problems() -> None:
+    assert consistency_problems(content(TOPIC, TAGS, RATING, split={"validation": 0.1, "test": 0.2})) == []
+
+
+def test_tasks_of_one_name_are_a_problem() -> None:
+    assert consistency_problems(content(TOPIC, TOPIC)) == [
+        "tasks: task names must differ; given more than once: 'topic'"
+    ]
+
+
+def test_tasks_that_would_write_the_same_column_are_a_problem() -> None:
+    assert consistency_problems(content(TOPIC, {**RATING, "name": "topic_score"})) == [
+        "tasks: tasks 'topic' and 'topic_score' would write the same column; rename one"
+    ]
+
+
+def test_no_task_is_a_problem() -> None:
+    assert consistency_problems(content()) == ["tasks: a multi-task model needs at least one task; none was given"]
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        ({**TOPIC, "labels": ["film"]}, "single_label_classification needs at least 2 labels; given: ['film']"),
+        ({**TOPIC, "labels": []}, "single_label_classification needs at least 2 labels; given: []"),
+        ({**TOPIC, "labels": ["film", "film"]}, "labels must differ; given more than once: 'film'"),
+        ({**TOPIC, "labels": ["film", ""]}, "a label is empty; an empty cell means that the label is missing"),
+        (
+            {**TOPIC, "problem_type": "binary_classification", "labels": ["a", "b", "c"]},
+            "binary_classification has exactly 2 labels (negative first); given: ['a', 'b', 'c']",
+        ),
+        ({**RATING, "labels": ["1", "2"]}, "a regression task has no labels"),
+    ],
+    ids=["one class", "no class", "doubled", "empty", "three of two", "regression"],
+)
+def test_labels_that_do_not_fit_the_problem_type_are_a_problem(task: dict[str, Any], problem: str) -> None:
+    # P68: a task with one class
+    assert consistency_problems(content(task)) == [f"tasks[0].labels: {problem}"]
+
+
+def test_smoothing_the_labels_of_a_regression_is_a_problem() -> None:
+    # P9
+    assert consistency_problems(content(TOPIC, {**RATING, "label_smoothing": 0.1})) == [
+        "tasks[1].label_smoothing: is for classification; this is regression"
+    ]
+
+
+def test_labels_for_what_is_not_a_task_are_a_problem_with_the_nearest_task() -> None:
+    assert consistency_problems(content(TOPIC, labels={"topic": "column", "topics": "column"})) == [
+        "data.train[0].labels.topics: no such task; did you mean 'topic'?"
+    ]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_labels_for_what_is_not_a_task_are_a_problem_in_every_split(split: str) -> None:
+    sources = [{"path": "a.csv", "labels": {"topic": "a"}}, {"path": "b.csv", "labels": {"x": "a"}}]
+
+    assert consistency_problems(content(TOPIC, **{split: sources})) == [f"data.{split}[1].labels.x: no such task"]
+
+
+def test_several_columns_for_a_task_that_has_one_are_a_problem() -> None:
+    assert consistency_problems(content(RATING, labels={"rating": ["a", "b"]})) == [
+        "data.train[0].labels.rating: regression has one column; given: ['a', 'b']"
+    ]
+
+
+@pytest.mark.parametrize("column", ["tags", {"column": "tags", "separator": ";"}, ["long", "loud"]])
+def test_a_multi_label_task_may_have_one_column_or_one_for_each_label(column: Any) -> None:
+    assert consistency_problems(content(TAGS, labels={"tags": column})) == []
+
+
+def test_a_source_that_names_no_labels_may_have_those_of_every_task() -> None:
+    recipe = content(TOPIC, RATING)
+    recipe["data"]["train"] = {"path": "reviews.csv"}
+
+    assert consistency_problems(recipe) == []
+
+
+def test_a_task_without_training_labels_is_a_problem() -> None:
+    assert consistency_problems(content(TOPIC, RATING, labels={"topic": "column"})) == [
+        "data.train: no source has labels for the task 'rating'"
+    ]
+
+
+def test_labels_in_a_test_file_alone_are_no_training_labels() -> None:
+    test = {"path": "test.csv", "labels": {"topic": "a", "rating": "b"}}
+
+    assert consistency_problems(content(TOPIC, RATING, labels={"topic": "column"}, test=test)) == [
+        "data.train: no source has labels for the task 'rating'"
+    ]
+
+
+def test_a_task_may_have_its_labels_in_one_of_several_sources() -> None:
+    recipe = content(TOPIC, RATING)
+    recipe["data"]["train"] = [{"path": "a", "labels": {"topic": "a"}}, {"path": "b", "labels": {"rating": "b"}}]
+
+    assert consistency_problems(recipe) == []
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75])
+def test_fractions_that_leave_no_training_rows_are_a_problem(share: float) -> None:
+    assert consistency_problems(content(TOPIC, split={"validation": 0.5, "test": share})) == [
+        f"data.split: 0.5 + {share} leaves nothing to train on"
+    ]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_file_and_a_fraction_for_one_split_are_a_problem(split: str) -> None:
+    file = {"path": "held_out.csv", "labels": {"topic": "a"}}
+
+    assert consistency_problems(content(TOPIC, split={split: 0.2}, **{split: file})) == [
+        f"data.split.{split}: rows for {split} are taken from train, but data.{split} gives a file; say one of the two"
+    ]
+
+
+def test_a_file_and_a_fraction_for_different_splits_fit() -> None:
+    file = {"path": "test.csv", "labels": {"topic": "a"}}
+
+    assert consistency_problems(content(TOPIC, split={"validation": 0.2}, test=file)) == []
+
+
+def test_every_problem_is_reported() -> None:
+    problems = consistency_problems(content({**TOPIC, "labels": ["a"]}, RATING, labels={}, split={"test": 1.0}))
+
+    assert [problem.split(":")[0] for problem in problems] == [
+        "tasks[0].labels",
+        "data.train",
+        "data.train",
+        "data.split",
+    ]
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {},
+        {"tasks": None, "data": None},
+        {"tasks": "topic", "data": "reviews.csv"},
+        {"tasks": ["topic"], "data": {"train": ["reviews.csv"], "split": 0.2}},
+        {"tasks": [{**TOPIC, "labels": "film"}], "data": {}},
+        {"tasks": [{**TOPIC, "labels": [1, 2]}], "data": {"split": {"test": "much"}}},
+        {"tasks": [{"name": "topic", "problem_type": ["regression"]}], "data": {"train": None}},
+        {"tasks": [TOPIC], "sampling": "often", "lora": 4, "training": "long", "freeze": 3, "learning_rates": 1},
+        {"tasks": [TOPIC], "phases": [{"until": "later"}]},
+        {"tasks": [TOPIC], "phases": [{"train": 3}]},
+        {"tasks": [{**TOPIC, "class_weights": "much", "loss": 3}], "sampling": {"task": ["topic"], "strategy": 1}},
+    ],
+)
+def test_a_malformed_part_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
+    assert consistency_problems({"backbone": "some/encoder", **malformed}) == []
+
+
+def test_a_task_without_a_name_is_not_reported_as_no_task() -> None:
+    problems = consistency_problems(content({"problem_type": "regression"}, labels={}))
+
+    assert "none was given" not in " ".join(problems)
+
+
+def test_a_task_without_a_name_is_not_called_none() -> None:
+    problems = consistency_problems(content({"problem_type": "regression"}, labels={}))
+
+    assert "None" not in " ".join(problems)
+
+
+def test_a_task_whose_name_is_no_word_is_left_to_the_report_of_that() -> None:
+    assert (
+        consistency_problems({"backbone": "some/encoder", "tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"backbone": None}, "backbone: is missing; name an encoder, or a trained model by start_from"),
+        ({"rename_labels": {"a": "b"}}, "rename_labels: there is no start_from whose labels could be renamed"),
+        (
+            {"lora": {"lora_alfa": 8}},
+            "lora.lora_alfa: no such setting of peft's LoraConfig; did you mean 'lora_alpha'?",
+        ),
+        ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: is not to be set; every head is trained"),
+        (
+            {"tokens_per_batch": 512, "training": {"per_device_train_batch_size": 8}},
+            "tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size",
+        ),
+        (
+            {"tokens_per_batch": 512, "sampling": {"strategy": "round_robin"}},
+            "sampling.strategy: 'round_robin' does not go with tokens_per_batch; leave one out",
+        ),
+        (
+            {"sampling": {"strategy": "balanced", "task": "topics"}},
+            "sampling.task: no such task; did you mean 'topic'?",
+        ),
+        ({"freeze": ["layers"]}, "freeze: 'layers' names no part of a model; these are everything, backbone,"),
+        ({"freeze": ["backbone"], "phases": [{"train": ["heads"]}]}, "freeze: what is frozen is said in the phases"),
+        ({"phases": []}, "phases: must be a list with at least one phase"),
+        ({"phases": [{"train": ["heads.topics"]}]}, "phases[0].train: 'heads.topics': no such task; did you mean"),
+        (
+            {"phases": [{"until": "no improvement of topic_f1 for 2 evaluations"}, {}]},
+            "phases[0]: there is no metric 'topic_f1'; did you mean 'topic_macro_f1'?",
+        ),
+    ],
+)
+def test_words_about_training_that_do_not_fit_are_a_problem(words: dict[str, Any], problem: str) -> None:
+    found = consistency_problems({**content(TOPIC, split={"validation": 0.1}), **words})
+
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+def test_a_phase_that_waits_for_a_metric_needs_validation_rows() -> None:
+    phases = [{"until": "no improvement of score for 2 evaluations"}, {}]
+
+    assert consistency_problems({**content(TOPIC), "phases": phases}) == [
+        "phases[0]: score is asked for, but nothing is evaluated during training"
+    ]
+
+
+def test_an_ordinal_task_needs_its_labels_in_order() -> None:
+    assert consistency_problems(content({"name": "stars", "problem_type": "ordinal_regression"})) == [
+        "tasks[0].labels: ordinal_regression needs its labels in order, the lowest first"
+    ]
+
+
+SENTIMENT = {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]}
+DOMAIN = {"name": "domain", "problem_type": "single_label_classification", "labels": ["bank", "travel"]}
+INTENT = {"name": "intent", "problem_type": "single_label_classification", "labels": ["pin", "visa"]}
+
+
+def given(task: dict[str, Any], /, **words: Any) -> dict[str, Any]:
+    """The task, which depends on another."""
+    return {**task, "given": words}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        given(TOPIC, task="sentiment", labels=["negative"]),
+        given(TAGS, task="sentiment", labels=["negative"]),
+        given(RATING, task="sentiment", labels=["negative", "positive"]),
+        given(TOPIC, task="sentiment"),
+        given(TOPIC, task="sentiment", parents={"film": "negative"}),  # the task's labels are not known yet
+        given(INTENT, task="sentiment", parents={"pin": "negative", "visa": "positive"}),
+    ],
+    ids=["labels", "several labels", "number", "parents in the rows", "parents", "parents of each label"],
+)
+def test_a_task_may_depend_on_one_before_it(task: dict[str, Any]) -> None:
+    assert consistency_problems(content(SENTIMENT, task)) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        (
+            given(TOPIC, task="sentimen", labels=["negative"]),
+            "task: is 'sentimen', which is none of the tasks before it ('sentiment', 'tags'); "
+            "did you mean 'sentiment'?",
+        ),
+        (
+            given(TOPIC, task="topic", labels=["film"]),
+            "task: is 'topic', which is none of the tasks before it ('sentiment', 'tags')",
+        ),
+        (
+            given(TOPIC, task="tags", labels=["long"]),
+            "task: is 'tags', a multi_label_classification; a condition needs one label for each row",
+        ),
+        (
+            given(TOPIC, task="sentiment", labels=["negativ"]),
+            "labels: 'negativ' is not a label of 'sentiment'; did you mean 'negative'?",
+        ),
+        (
+            given(INTENT, task="sentiment", parents={"pin": "negative", "visa": "positiv"}),
+            "parents: 'positiv' is not a label of 'sentiment'; did you mean 'positive'?",
+        ),
+        (
+            given(INTENT, task="sentiment", parents={"pin": "negative", "vias": "positive"}),
+            "parents: 'vias' is not a label of the task; did you mean 'visa'?",
+        ),
+        (
+            given(INTENT, task="sentiment", parents={"pin": "negative"}),
+            "parents: must name each label of the task; 'visa' is left out",
+        ),
+        (
+            given(TOPIC, task="sentiment", labels=["negative"], parents={"film": "negative"}),
+            "labels: are said, and so are parents; say one of the two",
+        ),
+        (
+            given(RATING, task="sentiment", parents={"film": "negative"}),
+            "parents: is for single_label_classification; this is regression",
+        ),
+        (
+            given(RATING, task="sentiment"),
+            "labels: are missing; rows tell the parents of single_label_classification alone, and this is regression",
+        ),
+    ],
+)
+def test_a_condition_that_cannot_be_is_a_problem_with_its_place(task: dict[str, Any], problem: str) -> None:
+    assert consistency_problems(content(SENTIMENT, TAGS, task)) == [f"tasks[2].given.{problem}"]
+
+
+def test_the_first_task_has_none_to_depend_on() -> None:
+    assert consistency_problems(content(given(TOPIC, task="sentiment", labels=["negative"]), SENTIMENT)) == [
+        "tasks[0].given.task: is 'sentiment', which is none of the tasks before it (none)"
+    ]
+
+
+@pytest.mark.parametrize("words", [{}, {"parents": {}}, {"labels": []}])
+def test_rows_that_are_streamed_tell_no_parents(words: dict[str, Any]) -> None:
+    recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
+
+    assert consistency_problems(recipe) == [
+        "tasks[1].given: parents are read from the rows, and these are streamed; write them"
+    ]
+
+
+@pytest.mark.parametrize("words", [{"labels": ["bank"]}, {"parents": {"film": "bank", "food": "travel"}}])
+def test_a_condition_that_is_written_goes_with_rows_that_are_streamed(words: dict[str, Any]) -> None:
+    recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
+
+    assert consistency_problems(recipe) == []
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {**INTENT, "given": "domain"},
+        {**INTENT, "given": ["domain"]},
+        given(INTENT, labels=["bank"]),
+        given(INTENT, task=["domain"]),
+        given(INTENT, task="domain", labels="bank"),
+        given(INTENT, task="domain", parents=["bank", "travel"]),
+        given({"name": "intent"}, task="domain", parents={"pin": "bank"}),
+        given({**INTENT, "problem_type": "regresion"}, task="domain"),
+        given({**INTENT, "labels": "pin"}, task="domain", parents={"pin": "bank"}),
+    ],
+)
+def test_a_malformed_condition_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
+    assert consistency_problems(content(DOMAIN, malformed)) == []
+
+
+def test_what_another_task_lacks_is_left_to_the_report_of_that() -> None:
+    task = given(INTENT, task="domain", labels=["bank"])
+
+    assert consistency_problems(content({"name": "domain"}, task)) == []

@@ -1,0 +1,319 @@
+"""Recipes: what they may say, and that everything wrong with one is reported at once, each with its place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from modeling_multitask.errors import RecipeError
+from modeling_multitask.recipes.recipe import SAID_ELSEWHERE, Recipe, load_recipe
+from tests.conftest import ROOT
+
+RECIPES = sorted((ROOT / "configuration" / "recipes").rglob("*.yaml"))
+TASK = "{name: topic, problem_type: single_label_classification, labels: [film, food]}"
+RECIPE = f"""
+backbone: some/encoder
+tasks:
+  - {TASK}
+data:
+  train: {{path: tables/reviews.csv, labels: {{topic: column}}}}
+"""
+
+
+def load(folder: Path, content: str, *overrides: str) -> Recipe:
+    path = folder / "tiny.yaml"
+    path.write_text(content, encoding="utf-8")
+    return load_recipe(path, list(overrides))
+
+
+def problems(folder: Path, content: str, *overrides: str) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        load(folder, content, *overrides)
+    return caught.value.problems
+
+
+def test_there_are_recipes() -> None:
+    assert RECIPES
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_of_the_package_is_read(path: Path) -> None:
+    assert load_recipe(path).tasks
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_table_of_the_packages_recipes_is_there(path: Path) -> None:
+    data = load_recipe(path).data
+
+    assert [
+        source.path for source in [*data.train, *data.validation, *data.test] if not Path(source.path).is_file()
+    ] == []
+
+
+def test_a_recipe_needs_little(tmp_path: Path) -> None:
+    recipe = load(tmp_path, RECIPE)
+
+    assert (recipe.pooling, recipe.freeze, recipe.seed, recipe.head) == (None, ["none"], 0, None)
+
+
+def test_the_output_folder_is_named_after_the_recipe(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE).output_dir == "runs/tiny"
+
+
+def test_an_output_folder_that_is_given_is_relative_to_the_current_folder(tmp_path: Path) -> None:
+    assert load(tmp_path, f"output_dir: somewhere\n{RECIPE}").output_dir == "somewhere"
+
+
+def test_paths_of_tables_are_relative_to_the_recipe(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE).data.train[0].path == str(tmp_path / "tables" / "reviews.csv")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_paths_of_the_other_splits_are_relative_to_the_recipe_too(tmp_path: Path, split: str) -> None:
+    recipe = load(tmp_path, RECIPE, f"data.{split}={{path: other.csv, labels: {{topic: column}}}}")
+
+    assert getattr(recipe.data, split)[0].path == str(tmp_path / "other.csv")
+
+
+def test_an_absolute_path_of_a_table_stays(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE, "data.train.path=/tables/reviews.csv").data.train[0].path == "/tables/reviews.csv"
+
+
+def test_a_backbone_is_a_folder_if_one_lies_beside_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "some" / "encoder").mkdir(parents=True)
+
+    assert load(tmp_path, RECIPE).backbone == str(tmp_path / "some" / "encoder")
+
+
+def test_a_backbone_that_is_no_folder_stays_as_it_is_written(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE).backbone == "some/encoder"
+
+
+def test_one_source_may_be_written_without_a_list(tmp_path: Path) -> None:
+    source = load(tmp_path, RECIPE).data.train[0]
+
+    assert (source.labels, source.text) == ({"topic": "column"}, "text")
+
+
+@pytest.mark.parametrize("name", ["reviews.csv", "folder"])
+def test_a_source_may_be_its_path_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+
+    source = load(tmp_path, RECIPE, f"data.train={name}").data.train[0]
+
+    assert (source.path, source.labels) == (str(tmp_path / name), None)
+
+
+def test_what_can_only_be_on_the_hub_stays_as_it_is_written(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE, "data.train=owner/reviews").data.train[0].path == "owner/reviews"
+
+
+def test_labels_may_be_in_several_columns(tmp_path: Path) -> None:
+    task = "{name: tags, problem_type: multi_label_classification}"
+
+    source = load(tmp_path, RECIPE, f"tasks=[{task}]", "data.train.labels={tags: [long, loud]}").data.train[0]
+
+    assert source.labels == {"tags": ["long", "loud"]}
+
+
+def test_a_column_may_say_how_its_labels_are_written(tmp_path: Path) -> None:
+    column = "{column: tags, separator: ;, aliases: {1: film}, missing: [-1, n/a]}"
+
+    given = load(tmp_path, RECIPE, f"data.train.labels.topic={column}").data.train[0].labels["topic"]
+
+    assert (given.column, given.separator, given.aliases, given.missing) == ("tags", ";", {1: "film"}, [-1, "n/a"])
+
+
+def test_a_misspelt_setting_of_a_column_is_a_problem(tmp_path: Path) -> None:
+    found = problems(tmp_path, RECIPE, "data.train.labels.topic={column: tags, seperator: ;}")
+
+    assert "seperator" in " ".join(found)
+
+
+def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path) -> None:
+    recipe = load(tmp_path, f"learning_rates: {{heads: 1e-3, backbone: 2e-5}}\n{RECIPE}")
+
+    assert (recipe.learning_rates.heads, recipe.learning_rates.backbone) == (1e-3, 2e-5)
+
+
+def test_yes_no_on_and_off_are_labels(tmp_path: Path) -> None:
+    recipe = load(tmp_path, RECIPE, "tasks.0.labels=[yes, no, on, off]")
+
+    assert recipe.tasks[0].labels == ["yes", "no", "on", "off"]
+
+
+def test_an_override_takes_the_place_of_what_is_written(tmp_path: Path) -> None:
+    recipe = load(tmp_path, f"seed: 1\n{RECIPE}", "seed=2", "training.num_train_epochs=1", "tasks.0.weight=0.5")
+
+    assert (recipe.seed, recipe.training.num_train_epochs, recipe.tasks[0].weight) == (2, 1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("label", "quoted"), [("1", "'1'"), ("1.5", "'1.5'"), ("true", "'true'"), ("False", "'false'")]
+)
+def test_a_bare_number_or_truth_value_as_a_label_is_an_error_that_shows_the_quotes(
+    tmp_path: Path, label: str, quoted: str
+) -> None:
+    assert problems(tmp_path, RECIPE, f"tasks.0.labels=[film, {label}]") == [
+        f"tasks[0].labels[1]: a label is text; write {quoted}, in quotes"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "free"), [("type", "type_"), ("two words", "two_words"), ("text", "text_"), ("1st", "task_1st")]
+)
+def test_an_unusable_task_name_is_an_error_with_a_free_one(tmp_path: Path, name: str, free: str) -> None:
+    # P17
+    (problem,) = problems(tmp_path, RECIPE.replace("topic", name))
+
+    assert re.fullmatch(rf"tasks\[0\]\.name: '{name}' cannot name a task \(.*\); try '{free}'", problem)
+
+
+def test_tasks_of_one_name_are_an_error(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, f"tasks=[{TASK}, {TASK}]") == [
+        "tasks: task names must differ; given more than once: 'topic'"
+    ]
+
+
+def test_a_task_with_one_class_is_an_error(tmp_path: Path) -> None:
+    # P68
+    assert problems(tmp_path, RECIPE, "tasks.0.labels=[film]") == [
+        "tasks[0].labels: single_label_classification needs at least 2 labels; given: ['film']"
+    ]
+
+
+def test_an_unknown_pooling_is_an_error_with_the_known_ones_and_the_nearest(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, "pooling=meen") == [
+        "pooling: should be 'cls', 'mean', 'max', 'lasttoken', 'weightedmean' or 'mean_sqrt_len'; given: 'meen'; "
+        "did you mean 'mean'?"
+    ]
+
+
+def test_an_unknown_problem_type_is_an_error_with_the_nearest(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, RECIPE, "tasks.0.problem_type=single_label_clasification")
+
+    assert problem.startswith("tasks[0].problem_type: should be 'single_label_classification', ")
+    assert problem.endswith("given: 'single_label_clasification'; did you mean 'single_label_classification'?")
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("poolin=mean", "poolin: no such setting; did you mean 'pooling'?"),
+        ("tasks.0.wieght=1", "tasks[0].wieght: no such setting; did you mean 'weight'?"),
+        ("tasks.0.head={hidden: []}", "tasks[0].head.hidden: no such setting; did you mean 'hidden_sizes'?"),
+        ("head.hidden_size=[]", "head.hidden_size: no such setting; did you mean 'hidden_sizes'?"),
+        ("data.splt={test: 0.1}", "data.splt: no such setting; did you mean 'split'?"),
+        ("data.train.txt=review", "data.train[0].txt: no such setting; did you mean 'text'?"),
+        ("data.split.tset=0.1", "data.split.tset: no such setting; did you mean 'test'?"),
+        ("data.hide_labels={fraction: 0.1, sed: 1}", "data.hide_labels.sed: no such setting; did you mean 'seed'?"),
+        (
+            "learning_rates={heads: 0.1, backbone: 0.1, decay: 1}",
+            "learning_rates.decay: no such setting; did you mean 'layer_decay'?",
+        ),
+        ("training.num_train_epoch=3", "training.num_train_epoch: no such setting; did you mean 'num_train_epochs'?"),
+        ("xyz=1", "xyz: no such setting"),
+    ],
+)
+def test_an_unknown_setting_is_an_error_with_the_nearest(tmp_path: Path, override: str, problem: str) -> None:
+    assert problems(tmp_path, RECIPE, override) == [problem]
+
+
+@pytest.mark.parametrize(("setting", "word"), SAID_ELSEWHERE.items())
+def test_what_a_recipe_has_a_word_for_is_not_said_in_training(tmp_path: Path, setting: str, word: str) -> None:
+    # P9 is the last of them: the Trainer's own label smoothing knows one task only.
+    assert problems(tmp_path, RECIPE, f"training.{setting}=1") == [
+        f"training.{setting}: a recipe says this by its {word}"
+    ]
+
+
+@pytest.mark.parametrize("part", ["backbone", "tasks", "data"])
+def test_a_part_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
+    content = re.sub(rf"(?m)^{part}:.*\n(  .*\n)*", "", RECIPE)
+
+    assert problems(tmp_path, content)[0].split(";")[0] == f"{part}: is missing"
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("seed=first", "seed: should be a valid integer; given: 'first'"),
+        ("seed=1.5", "seed: should be a valid integer; given: 1.5"),
+        ("seed=", "seed: should be a valid integer; given: None"),
+        ("normalize=yes", "normalize: should be a valid boolean; given: 'yes'"),
+        ("max_length=1", "max_length: should be greater than or equal to 2; given: 1"),
+        ("head.dropout=1", "head.dropout: should be less than 1; given: 1"),
+        ("head.hidden_sizes=[0]", "head.hidden_sizes[0]: should be greater than or equal to 1; given: 0"),
+        ("tasks.0.weight=-1", "tasks[0].weight: should be greater than or equal to 0; given: -1"),
+        ("data.split.test=0", "data.split.test: should be greater than 0; given: 0"),
+        ("data.hide_labels={fraction: 1}", "data.hide_labels.fraction: should be less than 1; given: 1"),
+        ("training.num_train_epochs=many", "training.num_train_epochs: should be a valid number; given: 'many'"),
+        (
+            "freeze=backbon",
+            "freeze: 'backbon' names no part of a model; these are everything, backbone, embeddings, layers.K, "
+            "layers.A-B, last_layers.N, heads, heads.TASK; did you mean 'backbone'?",
+        ),
+    ],
+)
+def test_a_wrong_value_is_an_error_with_what_was_given(tmp_path: Path, override: str, problem: str) -> None:
+    assert problems(tmp_path, RECIPE, override) == [problem]
+
+
+def test_a_fraction_above_1_is_an_error(tmp_path: Path) -> None:
+    assert "data.split.test: should be less than 1; given: 1.5" in problems(tmp_path, RECIPE, "data.split.test=1.5")
+
+
+def test_fractions_that_leave_no_training_rows_are_an_error(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, "data.split={validation: 0.5, test: 0.5}") == [
+        "data.split: 0.5 + 0.5 leaves nothing to train on"
+    ]
+
+
+def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
+    message = """tiny.yaml has 4 problems:
+  pooling: should be 'cls', 'mean', 'max', 'lasttoken', 'weightedmean' or 'mean_sqrt_len'; given: 'big'
+  tasks[0].labels[0]: a label is text; write '1', in quotes
+  training.num_train_epoch: no such setting; did you mean 'num_train_epochs'?
+  data.split: 0.5 + 0.5 leaves nothing to train on"""
+
+    with pytest.raises(RecipeError, match=f"{re.escape(message)}$"):
+        load(
+            tmp_path,
+            RECIPE,
+            "pooling=big",
+            "tasks.0.labels=[1, film]",
+            "training.num_train_epoch=3",
+            "data.split={validation: 0.5, test: 0.5}",
+        )
+
+
+def test_what_is_misspelt_and_what_does_not_fit_are_reported_together(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, "poolin=mean", "data.train.labels={topics: column}") == [
+        "poolin: no such setting; did you mean 'pooling'?",
+        "data.train[0].labels.topics: no such task; did you mean 'topic'?",
+        "data.train: no source has labels for the task 'topic'",
+    ]
+
+
+def test_a_single_problem_is_called_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"tiny\.yaml has a problem:\n  poolin: no such setting"):
+        load(tmp_path, RECIPE, "poolin=mean")
+
+
+def test_a_task_whose_name_is_no_word_is_an_error(tmp_path: Path) -> None:
+    assert "tasks[0].name: should be a valid string; given: ['topic']" in problems(
+        tmp_path, RECIPE, "tasks.0.name=[topic]"
+    )
+
+
+def test_a_card_says_what_only_the_owner_knows(tmp_path: Path) -> None:
+    card = load(tmp_path, RECIPE, "card={title: Reviews, license: mit, language: en, citation: me}").card
+
+    assert (card.title, card.license, card.language, card.citation) == ("Reviews", "mit", ["en"], "me")
+    assert load(tmp_path, RECIPE).card.license is None
+
+
+def test_a_word_that_no_card_has_is_an_error(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, "card={licence: mit}") == [
+        "card.licence: no such setting; did you mean 'license'?"
+    ]

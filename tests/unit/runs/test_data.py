@@ -1,0 +1,127 @@
+"""A recipe's data: built, measured with the encoder's tokenizer, and written for the Hub."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from modeling_multitask import MultiTaskModel
+from modeling_multitask.errors import RecipeError
+from modeling_multitask.inference.saving import save_folder
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.data import build_data, paths_of_this_machine, text_lengths, write_data_repository
+
+RECIPE = """
+backbone: encoder
+tasks:
+  - {name: topic, problem_type: single_label_classification, class_weights: balanced}
+  - {name: liked, problem_type: binary_classification, labels: ["no", "yes"], pos_weight: balanced}
+data:
+  train: {path: reviews.csv}
+  split: {test: 0.25}
+  card: {title: Reviews, license: cc-by-4.0, language: en}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, backbone: Path) -> Any:
+    """Loads a recipe of eight rows, each of three words, beside a link to the tiny encoder."""
+    rows = "".join(f"the {'good film' if i % 2 else 'bad soup'},{'film' if i % 2 else 'food'},yes\n" for i in range(8))
+    (tmp_path / "reviews.csv").write_text(f"text,topic,liked\n{rows}")
+    (tmp_path / "reviews.yaml").write_text(RECIPE)
+    (tmp_path / "encoder").symlink_to(backbone)
+    return lambda *overrides: load_recipe(tmp_path / "reviews.yaml", list(overrides))
+
+
+def test_the_tables_of_a_recipe_are_built_and_looked_at(recipe: Any) -> None:
+    data = build_data(recipe())
+
+    assert data.look.rows == {"train": 6, "test": 2}
+    assert [each.task.labels for each in data.look.tasks] == [["film", "food"], ["no", "yes"]]
+    assert list(data.dataset) == ["train", "test"]
+
+
+def test_texts_are_measured_against_the_length_of_the_recipe(recipe: Any) -> None:
+    look = build_data(recipe("max_length=4")).look
+
+    # Three words, the first and the last token of a sentence; one is cut.
+    assert (look.lengths["train"].tolist(), look.max_length, look.cut_rows) == ([5] * 6, 4, 8)
+
+
+def test_texts_are_measured_by_a_trained_model_that_a_recipe_starts_from(
+    recipe: Any, tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    save_folder(model, tokenizer, tmp_path / "trained")
+
+    look = build_data(recipe("start_from=trained", "backbone=null")).look
+
+    assert (look.lengths["test"].tolist(), look.max_length) == ([5, 5], 16)
+
+
+def test_the_limits_in_a_tokenizers_files_do_not_shorten_what_is_measured(
+    recipe: Any, tmp_path: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    tokenizer.backend_tokenizer.enable_truncation(4)
+    tokenizer.save_pretrained(tmp_path / "cutting")
+
+    assert build_data(recipe("backbone=cutting", "max_length=9")).look.lengths["test"].tolist() == [5, 5]
+
+
+def test_without_a_tokenizer_nothing_is_measured_and_that_is_said(recipe: Any) -> None:
+    look = build_data(recipe("backbone=no/encoder", "max_length=8")).look
+
+    assert look.lengths == {}
+    assert look.notes[-1] == "the lengths of texts are not known: the recipe's encoder has no tokenizer at hand"
+
+
+def test_streamed_rows_are_refused(recipe: Any) -> None:
+    streamed = ["data.streaming=true", "data.split={}", "training.max_steps=2", "tasks.0.class_weights=null"]
+
+    with pytest.raises(RecipeError, match=r"data\.streaming: rows that are streamed are never looked at as a whole"):
+        build_data(recipe(*streamed, "tasks.1.pos_weight=null"))
+
+
+def test_a_pair_is_as_long_as_both_its_texts(tokenizer: PreTrainedTokenizerBase) -> None:
+    rows = Dataset.from_dict({"text": ["good film", "bad"], "text_pair": ["bad soup", ""], "other": [1, 2]})
+
+    assert text_lengths(rows, tokenizer).tolist() == [7, 4]  # three tokens besides the words
+
+
+def test_more_texts_than_are_tokenised_at_a_time_are_measured(tokenizer: PreTrainedTokenizerBase) -> None:
+    rows = Dataset.from_dict({"text": ["good " * (i % 7) for i in range(2_500)]})
+
+    assert np.array_equal(text_lengths(rows, tokenizer), 2 + np.arange(2_500) % 7)
+
+
+def test_the_card_and_what_the_rows_depend_on_go_along(recipe: Any, tmp_path: Path) -> None:
+    given = recipe("data.leaks=report", "output_dir=/nowhere", "seed=4")
+    (tmp_path / "repo").mkdir()
+
+    write_data_repository(given, build_data(given), "me/reviews", tmp_path / "repo")
+
+    card = (tmp_path / "repo" / "README.md").read_text()
+    assert "language:\n- en\nlicense: cc-by-4.0\n" in card
+    assert "# Reviews\n" in card
+    assert (tmp_path / "repo" / "recipe.yaml").read_text() == f"# Built with data.leaks=report seed=4\n{RECIPE}"
+    assert "seed': 4" in (tmp_path / "repo" / "build_dataset.py").read_text()
+
+
+def test_no_pushed_file_names_a_folder_of_this_machine(recipe: Any, tmp_path: Path, backbone: Path) -> None:
+    (tmp_path / "broken").mkdir()  # the reason why a tokenizer does not load says where it was looked for
+    given = recipe("backbone=broken")
+    (tmp_path / "repo").mkdir()
+
+    write_data_repository(given, build_data(given), "me/reviews", tmp_path / "repo")
+
+    content = b"".join(each.read_bytes() for each in (tmp_path / "repo").rglob("*") if each.is_file())
+    assert str(tmp_path).encode() not in content
+
+
+def test_paths_that_only_this_machine_has_are_found_in_a_recipe(recipe: Any, tmp_path: Path) -> None:
+    more = f"  # see https://example.com/tmp\noutput_dir: '{tmp_path}'\nexamples: [/no/such/path, and/or]\n"
+    (tmp_path / "reviews.yaml").write_text(RECIPE + more)
+
+    assert paths_of_this_machine(recipe()) == [str(tmp_path)]

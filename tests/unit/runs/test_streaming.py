@@ -1,0 +1,124 @@
+"""Recipes whose training rows are streamed: what does not go with that, and what a run of them is told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modeling_multitask.errors import RecipeError
+from modeling_multitask.recipes.consistency import consistency_problems
+from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.runs.prepare import build_arguments
+
+TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
+TAGS = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"]}
+NOT_CUT = "rows that are streamed cannot be split, nor their labels hidden; give files"
+NOT_COUNTED = "balanced weights are counted from the rows, and these are streamed; give numbers"
+
+
+def content(task: dict[str, Any] = TOPIC, **words: Any) -> dict[str, Any]:
+    """A recipe that streams, in two steps."""
+    data = {"train": {"path": "reviews.csv"}, "streaming": True, **words.pop("data", {})}
+    return {"backbone": "some/encoder", "tasks": [task], "data": data, "training": {"max_steps": 2}, **words}
+
+
+def test_a_recipe_may_stream() -> None:
+    assert consistency_problems(content()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (
+            {"training": {"num_train_epochs": 2}},
+            "training.max_steps: is missing; rows that are streamed do not tell how many there are",
+        ),
+        ({"data": {"split": {"test": 0.2}}}, f"data.split: {NOT_CUT}"),
+        ({"data": {"hide_labels": {"fraction": 0.2}}}, f"data.hide_labels: {NOT_CUT}"),
+        (
+            {"tokens_per_batch": 64},
+            "tokens_per_batch: needs the length of every row before training, and rows are streamed",
+        ),
+        (
+            {"sampling": {"strategy": "proportional"}},
+            "sampling.strategy: rows that are streamed come as they are; leave it out",
+        ),
+        ({"task": {**TOPIC, "class_weights": "balanced"}}, f"tasks[0].class_weights: {NOT_COUNTED}"),
+        ({"task": {**TAGS, "pos_weight": "balanced"}}, f"tasks[0].pos_weight: {NOT_COUNTED}"),
+    ],
+    ids=["no steps", "split", "hidden labels", "token budget", "sampling", "class weights", "weight of positives"],
+)
+def test_what_does_not_go_with_streaming_is_a_problem(words: dict[str, Any], problem: str) -> None:
+    assert consistency_problems(content(**words)) == [problem]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"data": {"split": {"seed": 1}}},
+        {"data": {"split": {}}},
+        {"sampling": {"strategy": "concatenated"}},
+        {"task": {**TOPIC, "class_weights": [1.0, 2.0]}},
+        {"data": {"validation": {"path": "validation.csv"}}},
+    ],
+    ids=["seed", "empty split", "sampling by default", "weights that are given", "validation file"],
+)
+def test_what_changes_nothing_goes_with_streaming(words: dict[str, Any]) -> None:
+    assert consistency_problems(content(**words)) == []
+
+
+@pytest.mark.parametrize("streaming", [False, None, "yes"])
+def test_rows_that_are_not_streamed_may_be_split(streaming: Any) -> None:
+    assert consistency_problems(content(data={"streaming": streaming, "split": {"test": 0.2}})) == []
+
+
+def test_all_that_does_not_go_with_streaming_is_said_together() -> None:
+    words = {"training": {}, "tokens_per_batch": 64, "data": {"split": {"test": 0.2}}}
+
+    assert len(consistency_problems(content(**words))) == 3
+
+
+RECIPE = """
+backbone: some/encoder
+tasks:
+  - {name: topic, problem_type: single_label_classification, labels: [film, food]}
+data:
+  train: {path: reviews.csv}
+  validation: {path: reviews.csv}
+  streaming: true
+training: {max_steps: 50}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Any:
+    (tmp_path / "stream.yaml").write_text(RECIPE)
+    return lambda *words: load_recipe(tmp_path / "stream.yaml", [f"output_dir={tmp_path}/out", *words])
+
+
+def test_a_streamed_run_is_evaluated_and_saved_ten_times(recipe: Any) -> None:
+    arguments = build_arguments(recipe(), validated=True)
+
+    for what in ("eval", "save", "logging"):
+        assert (getattr(arguments, f"{what}_strategy"), getattr(arguments, f"{what}_steps")) == ("steps", 5)
+
+
+def test_a_short_streamed_run_is_evaluated_at_every_step(recipe: Any) -> None:
+    assert build_arguments(recipe("training.max_steps=3"), validated=True).eval_steps == 1
+
+
+def test_what_a_recipe_says_of_its_steps_holds(recipe: Any) -> None:
+    arguments = build_arguments(recipe("training.eval_steps=25", "training.save_steps=25"), validated=True)
+
+    assert (arguments.eval_steps, arguments.save_steps, arguments.logging_steps) == (25, 25, 5)
+
+
+def test_a_streamed_run_without_validation_rows_is_not_evaluated(recipe: Any) -> None:
+    arguments = build_arguments(recipe("data.validation=[]"), validated=False)
+
+    assert (arguments.eval_strategy, arguments.load_best_model_at_end) == ("no", False)
+
+
+def test_streaming_without_steps_is_refused_with_its_place(recipe: Any) -> None:
+    with pytest.raises(RecipeError, match=r"training\.max_steps: is missing"):
+        recipe("training={num_train_epochs: 3}")
