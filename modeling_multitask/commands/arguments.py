@@ -70,6 +70,8 @@ class Parser(argparse.ArgumentParser):
         if missing := needed[len(words) :]:
             self.error(f"the following arguments are required: {', '.join(missing).upper()}")
         if unknown := words[len(self._positionals_required) :]:
+            if self._takes_overrides:
+                self.error(f"{unknown[0]!r} is not an override; write key=value, such as seed=1")
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         for name, word in zip(self._positionals_required, words, strict=False):
             setattr(arguments, name, word)

@@ -46,11 +46,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     from ..inference.answering import text_encoder
     from ..inference.shards import Input, Process, answer_table, count_rows
-    from ..inference.tables import check_answer_columns, check_writable
+    from ..inference.tables import check_answer_columns, check_ending
     from ..inference.text_encoder import TextEncoder
 
     output = Path(arguments.output)
-    check_writable(output)
+    check_ending(output)
     if output.exists() and not arguments.force:
         raise FileExistsError(f"{output} exists already; add --force to overwrite it")
     names = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))

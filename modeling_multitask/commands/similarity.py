@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets_builder.formats import READABLE
+from datasets_builder.formats import READABLE, WRITABLE
 
 from ..extras import import_extra
 from .arguments import Parser, positive
@@ -34,7 +34,7 @@ def build_parser() -> Parser:
     parser.add_positional("model", help="a trained model or a plain encoder: a folder, a Hub id, package:NAME/FOLDER")
     parser.add_positional(
         "file",
-        required=lambda arguments: arguments.pair is None,
+        required=lambda arguments: arguments.nearest and arguments.pair is None,  # which else takes all words
         help=f"a table ({', '.join(READABLE)}), or a .txt with one sentence a line",
     )
     parser.add_argument("--pair", nargs=2, action="append", metavar="TEXT", help="two texts, instead of a file")
@@ -93,13 +93,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def check_view_output(output: Path | None, views: list[str], *, force: bool) -> None:
     """Refuse an output that cannot be written, or exists already."""
-    from ..inference.tables import check_writable
+    from ..inference.tables import check_ending
 
     if output is None:
         return
     if len(views) > 1:
         raise ValueError(f"--output takes one table, but {' and '.join(f'--{view}' for view in views)} make one each")
-    check_writable(output, *(PICTURES if views == ["matrix"] else ()))
+    check_ending(output, (*WRITABLE, *(PICTURES if views == ["matrix"] else ())))
     if output.exists() and not force:
         raise FileExistsError(f"{output} exists already; add --force to overwrite it")
     if _is_picture(output):

@@ -53,14 +53,13 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 def write_tables(tables: Iterable[pa.Table], path: Path) -> int:
     """Writes tables one after the other as one, as `write_table` does; the number of their rows."""
-    check_writable(path)
+    check_ending(path)
     with whole_file(path) as partial:
         return _WRITERS[path.suffix.lower()](tables, partial)
 
 
-def check_writable(path: Path, *others: str) -> None:
-    """Raise a `DataError` unless the file's ending is that of a table that can be written, or one of the others."""
-    allowed = (*WRITABLE, *others)
+def check_ending(path: Path, allowed: Sequence[str] = WRITABLE) -> None:
+    """Raise a `DataError` unless the file's ending is an allowed one; left out, that of a table that can be written."""
     if path.suffix.lower() not in allowed:
         raise DataError(f"{path}: the ending {path.suffix!r} names no format; give one of {', '.join(allowed)}")
 

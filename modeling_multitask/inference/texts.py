@@ -6,9 +6,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from datasets_builder import DataError
+from datasets_builder.formats import READABLE
 
 from ..words_multitask import nearest_hint
-from .tables import read_table
+from .tables import check_ending, read_table
 
 TEXT, TEXT_PAIR = "text", "text_pair"
 LINES = ".txt"  # the ending of a file with a text in each line
@@ -39,6 +40,7 @@ def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pa
     Raises:
         DataError: If the file cannot be read, has no rows, or lacks a column of texts.
     """
+    check_ending(path, (*READABLE, LINES))
     table = _read_lines(path, text) if _is_lines(path) else read_table(path, text)
     if not table.num_rows:
         raise DataError(f"{path}: no rows")

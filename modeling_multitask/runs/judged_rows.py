@@ -20,6 +20,7 @@ from ..evaluation.label_issues import LabelIssue, label_issues
 from ..evaluation.report import CHOSEN_BY
 from ..extras import import_extra
 from ..inference import encode
+from ..recipes.comparison import changed_words
 from ..recipes.recipe import Recipe, SamplingRecipe, load_recipe
 from ..training.collator import MultiTaskCollator
 from .prepare import build_model, load_start
@@ -133,19 +134,20 @@ def _check_split(recipe: Recipe, model: str | None) -> None:
     before, now = json.loads(record.read_text(encoding="utf-8")), json.loads(recipe.model_dump_json())
     if before["data"]["train"] != now["data"]["train"] or not any(now["data"]["split"].values()):
         return
-    words = {
-        "seed": (before["seed"], now["seed"]),
-        "data.split": (before["data"]["split"], now["data"]["split"]),
-        "tasks": ([each["name"] for each in before["tasks"]], [each["name"] for each in now["tasks"]]),
-    }
+    words = changed_words(_split_words(before), _split_words(now))
     problems = [
         f"{word}: was {old!r} when the model was trained; given: {new!r}, which splits its rows anew, so that rows it "
         f"was trained on would be judged; say it as then, such as {word}={json.dumps(old)}"
         for word, (old, new) in words.items()
-        if old != new
     ]
     if problems:
         raise RecipeError(recipe.path, problems)
+
+
+def _split_words(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The words on which it depends which rows are held out."""
+    tasks = [task["name"] for task in recipe["tasks"]]
+    return {"seed": recipe["seed"], "data.split": recipe["data"]["split"], "tasks": tasks}
 
 
 def _of_table(tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separator: str) -> JudgedRows:

@@ -13,6 +13,7 @@ from .. import MultiTaskModel
 from ..errors import RecipeError
 from ..files import write_json
 from ..inference.saving import save_folder
+from ..recipes.comparison import changed_words
 from ..recipes.recipe import Recipe
 from ..training.adapter import save_adapter
 from ..training.checkpoints import last_whole_checkpoint
@@ -50,9 +51,9 @@ def find_checkpoint(recipe: Recipe) -> Path | None:
     record = Path(recipe.output_dir) / "recipe.json"
     if record.is_file():
         before, now = json.loads(record.read_text(encoding="utf-8")), _record(recipe)
-        changed = [name for name in now if name not in _FREE_TO_CHANGE and before.get(name) != now[name]]
+        changed = changed_words(before, now, ignored=_FREE_TO_CHANGE)
         if changed:
-            what = [f"{name}: was {before.get(name)!r} when the run began; given: {now[name]!r}" for name in changed]
+            what = [f"{name}: was {old!r} when the run began; given: {new!r}" for name, (old, new) in changed.items()]
             raise RecipeError(recipe.path, [*what, "resume: a run is only resumed as it was begun"])
     checkpoint, damaged = last_whole_checkpoint(Path(recipe.output_dir) / "checkpoints")
     for path, reason in damaged.items():

@@ -104,15 +104,20 @@ def training_record(
 
 
 def count_parameters(trainer: MultiTaskTrainer) -> dict[str, int]:
-    """How many numbers the model holds, and how many of them train in some phase.
+    """How many numbers the model holds, how many of them train in some phase, and in the phase that trains most.
 
     To be asked before training, which may share the model out over processes.
     """
-    phases = trainer.args.schedule()
-    names = set().union(*(trained_parameters(trainer.model, each.train, each.freeze) for each in phases))
     sizes = {name: each.numel() for name, each in trainer.model.named_parameters()}
-    trained = names & trainer.phases.trainable
-    return {"parameters": sum(sizes.values()), "trained_parameters": sum(sizes[name] for name in trained)}
+    trained = [
+        trained_parameters(trainer.model, phase.train, phase.freeze) & trainer.phases.trainable
+        for phase in trainer.args.schedule()
+    ]
+    return {
+        "parameters": sum(sizes.values()),
+        "trained_parameters": sum(sizes[name] for name in set().union(*trained)),
+        "trained_at_once": max(sum(sizes[name] for name in names) for names in trained),
+    }
 
 
 def hardware_of(arguments: TrainingArguments) -> dict[str, Any]:

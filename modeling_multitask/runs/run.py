@@ -34,6 +34,7 @@ class Run:
         folder: The trained model, for `from_pretrained`.
         results: By split, each task's metrics and the `score`; what `results.json` holds.
         labelled_rows: By task, the training rows that have a label for it; `None` where rows were streamed.
+        record: What training took; the content of `training.json`.
         model: The trained model.
         tokenizer: Its tokenizer.
     """
@@ -41,6 +42,7 @@ class Run:
     folder: Path
     results: dict[str, dict[str, Any]]
     labelled_rows: dict[str, int | None]
+    record: dict[str, Any]
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
 
@@ -108,8 +110,9 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     clock.stop()
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
+    record = training_record(trainer, clock, prepared.rows, counts) | parameters
     if trainer.is_world_process_zero():
-        save_record(recipe, training_record(trainer, clock, prepared.rows, counts) | parameters)
+        save_record(recipe, record)
     answers = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
     calibration = calibrate(recipe, trainer.model.config, answers)
     results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in answers.items()}
@@ -117,7 +120,7 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
         write_reports(recipe, prepared.rows, answers, model.config.tasks)
-    return Run(output_dir / "model", results, counts, model, tokenizer)
+    return Run(output_dir / "model", results, counts, record, model, tokenizer)
 
 
 def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> None:

@@ -10,33 +10,20 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 
-from .. import MultiTaskTrainer
 from ..files import write_json
+from ..recipes.comparison import changed_words
 from ..recipes.recipe import Recipe, load_recipe
 from ..runs.run import run_recipe
-from ..training.freezing import trained_parameters
 from .summary import Outcome
 
 RECORD = "run.json"
-_FREE_TO_CHANGE = ("report",)
-
-
-@dataclass
-class Cost:
-    """What training has taken so far; all 0 where nothing trained."""
-
-    parameters: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
+FREE_TO_CHANGE = ("report",)  # words that do not change a run's figures
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -48,9 +35,15 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_and_record(recipe: Recipe) -> Outcome:
     """Trains a recipe, writes the record of it into its `output_dir`, and takes away model and checkpoints."""
-    with watch_training() as cost:
-        results = run_recipe(recipe, force=True).results
-    outcome = Outcome(recipe.seed, results, **asdict(cost), memory=peak_memory())
+    run = run_recipe(recipe, force=True)
+    outcome = Outcome(
+        recipe.seed,
+        run.results,
+        parameters=run.record["trained_at_once"],
+        seconds=run.record["seconds"],
+        cpu_seconds=run.record["cpu_seconds"],
+        memory=peak_memory(),
+    )
     folder = Path(recipe.output_dir)
     write_json(folder / RECORD, _record(recipe, outcome))
     for name in ("model", "checkpoints", "adapter"):
@@ -64,7 +57,7 @@ def read_outcome(recipe: Recipe) -> Outcome | None:
         record = json.loads((Path(recipe.output_dir) / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    if changed_words(record["recipe"], comparable_words(recipe)):
+    if changed_words(record["recipe"], comparable_words(recipe), ignored=FREE_TO_CHANGE):
         return None
     return Outcome(**record["outcome"], cpu_seconds=record.get("cpu_seconds", 0.0))
 
@@ -73,37 +66,6 @@ def comparable_words(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON has it, without what says only where and whether."""
     content: dict[str, Any] = json.loads(recipe.model_dump_json(exclude={"output_dir", "examples", "resume"}))
     return content
-
-
-def changed_words(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The words in which two recipes differ so that their figures may."""
-    return [name for name in now if name not in _FREE_TO_CHANGE and before.get(name) != now[name]]
-
-
-@contextmanager
-def watch_training() -> Iterator[Cost]:
-    """Notes what `MultiTaskTrainer.train` takes while this lasts: of the process, which trains nothing else."""
-    cost, original = Cost(), MultiTaskTrainer.train
-
-    def watched(trainer: MultiTaskTrainer, *args: Any, **kwargs: Any) -> Any:
-        cost.parameters = most_trained(trainer)
-        start, busy = time.perf_counter(), time.process_time()
-        try:
-            return original(trainer, *args, **kwargs)
-        finally:
-            cost.seconds += time.perf_counter() - start
-            cost.cpu_seconds += time.process_time() - busy
-
-    with patch.object(MultiTaskTrainer, "train", watched):
-        yield cost
-
-
-def most_trained(trainer: MultiTaskTrainer) -> int:
-    """How many numbers train in the phase that trains most."""
-    model, phases = trainer.model, trainer.phases
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    names = [trained_parameters(model, phase.train, phase.freeze) & phases.trainable for phase in phases.phases]
-    return max(sum(sizes[name] for name in each) for each in names)
 
 
 def peak_memory() -> float:

@@ -16,12 +16,13 @@ import torch
 
 from ..errors import RecipeError
 from ..files import write_json, write_text
+from ..recipes.comparison import changed_words
 from ..recipes.recipe import RatesRecipe, Recipe, load_recipe
 from ..runs.plan import plan
 from ..runs.records import cores
 from ..training.metric_names import MAIN_METRIC
 from ..words_multitask import nearest_hint
-from .one_run import changed_words, comparable_words, read_outcome
+from .one_run import FREE_TO_CHANGE, comparable_words, read_outcome
 from .plot import draw_study
 from .strategies import Strategy, StudyRates, strategies
 from .summary import SCORE, Outcome, Study, summarise
@@ -123,7 +124,7 @@ def begin_study(study: PlannedStudy, *, force: bool = False) -> None:
         shutil.rmtree(folder / "runs", ignore_errors=True)
     elif path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        if changed := changed_words(before, record):
+        if changed := changed_words(before, record, ignored=FREE_TO_CHANGE):
             raise FileExistsError(
                 f"output_dir {folder} holds a study that differs in {', '.join(changed)}; name another output_dir, or "
                 "add --force to overwrite it"

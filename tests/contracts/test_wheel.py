@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names in a wheel built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", build, folder], cwd=copy_checkout(folder / "sources"), check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", build, folder], cwd=copy_checkout(folder / "sources"), check=True, capture_output=True
+    )
     return set(zipfile.ZipFile(next(folder.glob("*.whl"))).namelist())
-
-
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from modeling_multitask.training.prefix.frozen.store import PrefixStore
 
+from modeling_multitask.training.prefix.store import PrefixStore
 from tests.launched import said_by, start
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import AutoTokenizer
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
-from modeling_multitask.training import prefix_store
+from modeling_multitask.training.prefix import store as prefix_store
 from modeling_multitask.training.lora import add_lora
 
 backbone, output = sys.argv[1:]

@@ -20,7 +20,7 @@ ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
 RESUMING = "modeling_multitask/training/resuming.py"
 PHASES = "modeling_multitask/training/phase_callback.py"
-SAMPLING = "modeling_multitask/training/sampling.py"
+SAMPLERS = "modeling_multitask/training/samplers.py"
 LORA = "modeling_multitask/training/lora.py"
 GROWING = "modeling_multitask/training/growing.py"
 PREFIX = "modeling_multitask/training/prefix/frozen.py"
@@ -153,7 +153,7 @@ CAUSES = [
     ),
     Cause(
         "P17 a task's name hides an attribute",
-        *(TASK_PROBLEMS, "elif hasattr(nn.ModuleDict(), name):", "elif False:"),
+        *(TASK_PROBLEMS, "elif name in MODULE_ATTRIBUTES:", "elif False:"),
         *("tests/unit/test_configuration.py", "unusable_task_name"),
     ),
     Cause(
@@ -183,7 +183,7 @@ CAUSES = [
     ),
     Cause(
         "P19 two processes resume with the order of the first epoch",
-        *(SAMPLING, "self.sampler.set_epoch(int(state.epoch or 0))", "pass"),
+        *(SAMPLERS, "self.sampler.set_epoch(int(state.epoch or 0))", "pass"),
         *("tests/integration/test_uneven_processes.py", "that_was_not_interrupted"),
     ),
     Cause(
@@ -306,7 +306,7 @@ CAUSES = [
     ),
     Cause(
         "P35 one process gets more token batches than the other",
-        *(SAMPLING, "return math.ceil(self._count / self.processes) * self.processes", "return self._count"),
+        *(SAMPLERS, "return math.ceil(self._count / self.processes) * self.processes", "return self._count"),
         *("tests/unit/training/test_sampling.py", "every_process_gets_as_many"),
     ),
     Cause(
@@ -404,7 +404,7 @@ CAUSES = [
     ),
     Cause(
         "P52 the package does not register its classes",
-        *("modeling_multitask/__init__.py", "AutoModel.register(MultiTaskConfig, MultiTaskModel)", ""),
+        *("modeling_multitask/registration.py", "AutoModel.register(MultiTaskConfig, MultiTaskModel)", "pass"),
         *("tests/contracts/test_hub_bundle.py", "no_trust_is_needed"),
     ),
     Cause(
@@ -580,12 +580,16 @@ CAUSES = [
     ),
     Cause(
         "P83 every process takes itself for the only one",
-        *("scripts/predict.py", "PartialState(cpu=not torch.accelerator.is_available())", "PartialState()"),
+        *(
+            "modeling_multitask/commands/predict.py",
+            "PartialState(cpu=not torch.accelerator.is_available())",
+            "PartialState()",
+        ),
         *("tests/integration/test_predict_processes.py", "two_processes"),
     ),
     Cause(
         "P84 a shard is there before it is whole",
-        *(SHARDS, "pq.write_table(table, partial)\n        partial.replace(path)", "pq.write_table(table, path)"),
+        *("modeling_multitask/files.py", "yield partial\n        os.replace(partial, path)", "yield path"),
         *("tests/unit/inference/test_shards.py", "killed_while_it_writes"),
     ),
     Cause(

@@ -13,7 +13,6 @@ import pytest
 from sklearn import metrics
 from transformers import PreTrainedTokenizerBase
 
-import scripts.report
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.commands.report import main
 from modeling_multitask.inference import predict
@@ -225,7 +224,7 @@ def test_a_table_that_cannot_be_judged_is_an_error_before_the_model_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(scripts.report, "judge", None)
+    monkeypatch.setattr("modeling_multitask.evaluation.judged.judge", None)
     if content is not None:
         (tmp_path / "bad.csv").write_text(content)
 

@@ -317,7 +317,7 @@ def test_sentences_that_are_no_pairs_are_refused_with_what_can_be_asked(
         ("texts.csv", "", "the file is empty"),
         ("texts.txt", "\n", "no rows"),
         ("texts.csv", "review\na\n", "no column 'text'; its columns are 'review'"),
-        ("texts.tsv", "text\na\n", "the ending '.tsv' names no format; give one of .csv, .jsonl, .parquet, .txt"),
+        ("texts.pdf", "text\na\n", "the ending '.pdf' names no format; give one of .csv, .tsv, .jsonl, .json"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(

@@ -78,7 +78,7 @@ def test_jobs_are_at_least_one(command: Command, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         command("--jobs", "0")
 
-    assert "is 0; it must be at least 1" in capsys.readouterr().err
+    assert "0 is not a whole number of at least 1" in capsys.readouterr().err
 
 
 def test_a_run_that_fails_makes_the_command_fail_after_the_study_is_written(

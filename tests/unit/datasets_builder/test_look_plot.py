@@ -42,8 +42,8 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     saved: list[Figure] = []
     save = Figure.savefig
 
-    def keep(figure: Figure, path: Path) -> None:
-        save(figure, path)
+    def keep(figure: Figure, path: Path, **settings: Any) -> None:
+        save(figure, path, **settings)
         saved.append(figure)
 
     def draw(*tasks: TaskConfig, lengths: list[int] | None = None) -> Figure:

@@ -173,7 +173,7 @@ def test_what_stands_for_nothing_is_a_word_like_all_that_stands_in_a_cell(given:
 def test_labels_that_are_not_named_are_in_the_columns_of_the_tasks() -> None:
     source = Source(data={"text": ["a"], "topic": ["film"]})
 
-    named = source.with_labels_of([TOPIC, {"name": "rating"}], open_tables(source))
+    named = source.with_labels_of([TOPIC, {"name": "rating"}], ["text", "topic"])
 
     assert named.label_columns == {"topic": LabelColumn("topic")}
 

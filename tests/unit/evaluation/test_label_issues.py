@@ -186,12 +186,10 @@ def test_a_pair_of_texts_is_shown_as_one() -> None:
     assert found[0].text == f"a question | text {found[0].row}"
 
 
-@pytest.mark.parametrize(("module", "extra"), [("cleanlab.rank", "errors"), ("sklearn.linear_model", "train")])
-def test_a_missing_package_is_an_error_with_its_extra(module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    package = module.split(".", maxsplit=1)[0]
+def test_a_missing_package_is_an_error_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cleanlab.rank", None)
 
-    with pytest.raises(ImportError, match=rf"{package} is not installed; .*'modeling-multitask\[{extra}\]'"):
+    with pytest.raises(ImportError, match=r"cleanlab is not installed; .*'modeling-multitask\[errors\]'"):
         label_issues(LIKED, *clouds(2))
 
 

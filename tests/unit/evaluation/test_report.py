@@ -252,13 +252,13 @@ def test_everything_is_written_and_nothing_half(tmp_path: Path, report: Report) 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path, report: Report) -> None:
-    (tmp_path / "report.html").write_text("old")
-    (tmp_path / "report.html.partial").mkdir()
+    (tmp_path / "report.html" / "old").mkdir(parents=True)
 
-    with pytest.raises(OSError, match=r"report\.html\.partial"):
+    with pytest.raises(OSError, match=r"report\.html"):
         write_report(report, tmp_path)
 
-    assert (tmp_path / "report.html").read_text() == "old"
+    assert sorted(each.name for each in tmp_path.glob("*.html")) == ["report.html"]
+    assert (tmp_path / "report.html" / "old").is_dir()
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -8,8 +8,7 @@ from huggingface_hub import ModelCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_multitask.hub.card_merge import merge_cards, signed
-from modeling_multitask.hub.markdown import lower_headings
+from modeling_multitask.hub.card_merge import lower_headings, merge_cards, signed
 from tests.hub_server.cards import metadata, problems
 
 RESULT = {

@@ -9,7 +9,7 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.export.folder import write_export
 from modeling_multitask.inference import encode, predict
 from modeling_multitask.inference.saving import save_folder
-from tests.unit.inference.test_predict import TEXTS
+from tests.unit.inference.test_answering import TEXTS
 
 
 @pytest.fixture

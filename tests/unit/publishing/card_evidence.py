@@ -8,11 +8,11 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from modeling_multitask.publishing.card.model.model import Links, make_card
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
 from modeling_multitask.evaluation.report import report_as_json
 from modeling_multitask.hub.card_settings import CardSettings
+from modeling_multitask.publishing.card.model import Links, make_card
 from modeling_multitask.publishing.evidence import Evidence
 from tests.conftest import ROOT, tiny_bert_config
 from tests.unit.evaluation.test_report import TASKS, judged_rows, report_of

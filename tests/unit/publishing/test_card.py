@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from jinja2 import Environment, meta
 from markdown_it import MarkdownIt
-from modeling_multitask.publishing.card.model.model import Links, make_card
 
 from datasets_builder import DataError
 from modeling_multitask import TaskConfig
 from modeling_multitask.hub.card_merge import merge_cards
 from modeling_multitask.hub.card_settings import CardSettings
-from modeling_multitask.publishing.card.model import words as card_words
+from modeling_multitask.publishing.card import words as card_words
+from modeling_multitask.publishing.card.model import Links, make_card
 from modeling_multitask.publishing.evidence import Evidence
 from modeling_multitask.tasks_multitask import GivenConfig
 from tests.unit.evaluation.test_report import EVIL, TASKS

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
-from modeling_multitask.publishing.card.model.metadata import eval_results
-from modeling_multitask.publishing.card.model.model import Links
-from modeling_multitask.publishing.card.model.results import Measured, measured
 
 from modeling_multitask.hub.card_settings import CardSettings
+from modeling_multitask.publishing.card.metadata import eval_results
+from modeling_multitask.publishing.card.model import Links
+from modeling_multitask.publishing.card.results import Measured, measured
 from modeling_multitask.publishing.evidence import Evidence
 from tests.hub_server.cards import metadata, problems
 from tests.unit.publishing.card_evidence import (

@@ -5,8 +5,16 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
-from modeling_multitask.publishing.card.model.words import duration, file_name, hub_model, in_words, link, listed, plain
 
+from modeling_multitask.publishing.card.words import (
+    duration,
+    file_name,
+    hub_model,
+    link,
+    listed,
+    plain,
+    setting_in_words,
+)
 from tests.unit.evaluation.test_report import EVIL
 
 FORMULAS = [r"\(x\)", r"\[x\]", "$$x$$", r"a\b"]
@@ -53,7 +61,7 @@ def test_a_link_goes_to_the_hub_whatever_is_in_its_name() -> None:
     ],
 )
 def test_settings_are_said_in_words(given: Any, words: str) -> None:
-    assert in_words(given) == words
+    assert setting_in_words(given) == words
 
 
 @pytest.mark.parametrize(

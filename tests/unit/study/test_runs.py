@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from modeling_multitask import MultiTaskTrainer
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.recipe import Recipe, load_recipe
 from modeling_multitask.runs.plan import make_plan
 from modeling_multitask.runs.prepare import prepare
+from modeling_multitask.runs.records import count_parameters
 from modeling_multitask.study import one_run
 from modeling_multitask.study import runs as study_module
-from modeling_multitask.study.one_run import RECORD, _record, most_trained, peak_memory, read_outcome, watch_training
+from modeling_multitask.study.one_run import RECORD, _record, peak_memory, read_outcome
 from modeling_multitask.study.runs import (
     PlannedRun,
     PlannedStudy,
@@ -149,7 +149,7 @@ def test_strategies_can_be_trained(recipe: Path, tmp_path: Path, strategy: str, 
     prepared = prepare(study.runs[strategy, 0].recipe.model_copy(update={"output_dir": str(tmp_path)}))
 
     made = make_plan(prepared)
-    assert most_trained(prepared.trainer) == max(made.trained) < made.parameters
+    assert count_parameters(prepared.trainer)["trained_at_once"] == max(made.trained) < made.parameters
 
 
 @pytest.mark.parametrize(
@@ -368,46 +368,34 @@ def test_what_went_wrong_is_the_last_line_that_a_run_said(
 
     assert start_process(run, 3) == problem
     assert seen["env"]["OMP_NUM_THREADS"] == "3"
-    assert seen["command"][:3] == [sys.executable, "-m", "configuration.one_run"]
-    assert load_recipe(seen["command"][3], seen["command"][5:]) == run.recipe
-
-
-def test_what_training_takes_is_noted_and_the_trainer_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MultiTaskTrainer, "train", lambda _: "trained")
-    monkeypatch.setattr("configuration.one_run.most_trained", lambda _: 7)
-    before = MultiTaskTrainer.train
-
-    with watch_training() as cost:
-        result = MultiTaskTrainer.train(SimpleNamespace())
-
-    assert (result, cost.parameters) == ("trained", 7)
-    assert 0 < cost.seconds < 1
-    assert MultiTaskTrainer.train is before
+    assert seen["command"][:4] == [sys.executable, "-P", "-m", "modeling_multitask.study.one_run"]
+    assert load_recipe(seen["command"][4], seen["command"][6:]) == run.recipe
 
 
 def test_a_run_leaves_its_figures_and_no_model(planned: PlannedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
     run = planned.runs["everything", 1]
     folder = Path(run.recipe.output_dir)
     results = {"validation": {"score": 0.5}}
+    record = {"trained_at_once": 7, "seconds": 1.5, "cpu_seconds": 2.0}
 
     def fake_train(recipe: Recipe, *, force: bool) -> SimpleNamespace:
         for name in ("model", "checkpoints"):
             (folder / name).mkdir(parents=True)
-        return SimpleNamespace(results=results)
+        return SimpleNamespace(results=results, record=record)
 
-    monkeypatch.setattr(one_run, "train", fake_train)
+    monkeypatch.setattr(one_run, "run_recipe", fake_train)
 
-    outcome = one_run.run(run.recipe)
+    outcome = one_run.run_and_record(run.recipe)
 
     assert read_outcome(run.recipe) == outcome
-    assert (outcome.seed, outcome.results, outcome.parameters, outcome.error) == (1, results, 0, None)
+    assert (outcome.seed, outcome.results, outcome.parameters, outcome.error) == (1, results, 7, None)
     assert [each.name for each in folder.iterdir()] == [RECORD]
 
 
 @pytest.mark.slow
 def test_a_run_does_not_outlive_the_study_that_started_it() -> None:
     """It would write into a folder in which the next study trains anew."""
-    ends = "from configuration.one_run import _end_with; _end_with(-1)"
+    ends = "from modeling_multitask.study.one_run import _end_with; _end_with(-1)"
 
     finished = subprocess.run([sys.executable, "-c", ends], cwd=ROOT, check=False)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
-from modeling_multitask.training import LearningRates, Phase
-from modeling_multitask.training.phases import Condition, Reached, Stalled, parse_phase, phase_problems
+from modeling_multitask.training.phases import Condition, Phase, Reached, Stalled, parse_phase, phase_problems
+from modeling_multitask.training.rates import LearningRates
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
 TASKS = tasks_of_each_type()[:2]  # topic and sentiment

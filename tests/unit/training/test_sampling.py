@@ -8,7 +8,6 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_multitask.training import Sampling
 from modeling_multitask.training.samplers import (
     EpochSampler,
     TokenBatchSampler,
@@ -20,6 +19,7 @@ from modeling_multitask.training.samplers import (
     shares,
     token_batches,
 )
+from modeling_multitask.training.sampling import Sampling
 
 SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=80).map(np.array)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from modeling_multitask.training.prefix.frozen.caching import PrefixCaching
 from transformers import BertTokenizer, TrainerCallback, TrainingArguments
 
 from modeling_multitask import (
@@ -21,9 +20,10 @@ from modeling_multitask import (
     MultiTaskTrainingArguments,
 )
 from modeling_multitask.training.lora import add_lora
+from modeling_multitask.training.prefix.caching import PrefixCaching
 from tests.conftest import WORDS, rows_of_each_type, tasks_of_each_type, tiny_bert_config
 
-prefix_states = importlib.import_module("modeling_multitask.training.prefix.frozen.states")
+prefix_states = importlib.import_module("modeling_multitask.training.prefix.states")
 
 TASKS = tasks_of_each_type()
 ABOVE = {"r": 2, "target_modules": r".*layer\.2\..*query"}
@@ -172,7 +172,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         numbers.append(len(texts))
         return compute(model, prefix, texts, *args)
 
-    monkeypatch.setattr("modeling_multitask.training.prefix.frozen.cache.frozen_states", counting)
+    monkeypatch.setattr("modeling_multitask.training.prefix.cache.frozen_states", counting)
     return numbers
 
 
@@ -255,7 +255,7 @@ def test_a_full_disk_means_no_cache_and_a_warning(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     without = run(freeze=LOWEST, prefix_cache=False)
-    monkeypatch.setattr("modeling_multitask.training.prefix.frozen.store.os.fsync", full)
+    monkeypatch.setattr("modeling_multitask.training.prefix.store.os.fsync", full)
 
     given = run(freeze=LOWEST)
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from modeling_multitask.training.prefix.frozen.frozen import FrozenPrefix, encoder_layers, frozen_layers
 from peft import LoraConfig, get_peft_model
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.training.freezing import train_only, trained_parameters
+from modeling_multitask.training.prefix.frozen import FrozenPrefix, encoder_layers, frozen_layers
 from tests.conftest import random_batch
 from tests.unit.test_modeling import FAMILIES, of_family
 

@@ -1,6 +1,6 @@
 """What stands for a text in the cache of frozen layers."""
 
-from modeling_multitask.training.prefix.frozen.states import text_key
+from modeling_multitask.training.prefix.states import text_key
 
 
 def test_two_windows_are_told_from_one_with_a_token_between_them() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from modeling_multitask.training.prefix.frozen.store import PrefixStore, make_room
+
+from modeling_multitask.training.prefix.store import PrefixStore, make_room
 
 OLD, OWN, NEW, OTHER, READ, WRITTEN = (letter * 32 for letter in "012345")  # as stores are called, by a hash
 
@@ -147,7 +148,7 @@ def test_a_segment_that_cannot_be_read_now_is_not_taken_for_damaged(
         raise OSError(errno.EMFILE, "Too many open files")
 
     store_in(tmp_path).add(["a"], states(2))
-    monkeypatch.setattr("modeling_multitask.training.prefix.frozen.store.np.memmap", too_many)
+    monkeypatch.setattr("modeling_multitask.training.prefix.store.np.memmap", too_many)
 
     with pytest.raises(OSError, match="Too many open files"):
         store_in(tmp_path)
