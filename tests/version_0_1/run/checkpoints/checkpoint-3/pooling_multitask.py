@@ -1,0 +1,72 @@
+"""One vector from the states of many tokens, and one from the vectors of several windows.
+
+Shapes: B rows, T tokens, D width of the encoder, W windows of N texts.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
+    """One vector for each row from its token states, padding on either side left out.
+
+    Equal to sentence-transformers' `Pooling`; a row of padding alone gives zeros where that gives -inf.
+
+    Args:
+        states: (B, T, D).
+        attention_mask: (B, T), or `None` where every position is a token.
+        pooling: cls (the first token), mean, max, lasttoken, weightedmean (the i-th token weighs i) or
+            mean_sqrt_len (the sum over the square root of the number of tokens).
+
+    Returns:
+        (B, D), in the dtype of `states`; sums and counts are in float32 at least, since a bfloat16 sum of
+        257 ones is 256.
+    """
+    if attention_mask is None:
+        attention_mask = states.new_ones(states.shape[:2], dtype=torch.long)
+    if pooling in ("cls", "lasttoken"):
+        return _pick_token(states, attention_mask, last=pooling == "lasttoken")
+    present = attention_mask.bool().unsqueeze(-1)  # (B, T, 1)
+    if pooling == "max":
+        highest = states.masked_fill(~present, float("-inf")).amax(dim=1)  # (B, D)
+        return highest.masked_fill(~present.any(dim=1), 0.0)
+    accumulate = torch.promote_types(states.dtype, torch.float32)
+    weights = present.to(accumulate)
+    if pooling == "weightedmean":
+        weights = weights * weights.cumsum(dim=1)
+    total = (states * weights).sum(dim=1)  # (B, D)
+    count = weights.sum(dim=1).clamp(min=1e-9)  # (B, 1)
+    return (total / (count.sqrt() if pooling == "mean_sqrt_len" else count)).to(states.dtype)
+
+
+def join_windows(embeddings: Tensor, window_texts: Tensor, tokens: Tensor, *, normalize: bool) -> Tensor:
+    """One embedding for each text: the mean of its windows', weighted by their tokens.
+
+    So the mean pooling of several windows is that of all their tokens.
+
+    Args:
+        embeddings: (W, D).
+        window_texts: (W,), which text each window is of, from 0 on.
+        tokens: (W,), how many tokens each window has.
+        normalize: Whether embeddings have length 1.
+
+    Returns:
+        (N, D), in the dtype of `embeddings`; sums are in float32 at least.
+    """
+    accumulate = torch.promote_types(embeddings.dtype, torch.float32)
+    weights = tokens.to(accumulate).unsqueeze(1)  # (W, 1)
+    texts = int(window_texts.max()) + 1
+    sums = embeddings.new_zeros(texts, embeddings.shape[1], dtype=accumulate)
+    sums = sums.index_add(0, window_texts, embeddings * weights)
+    totals = weights.new_zeros(texts, 1).index_add(0, window_texts, weights)
+    joined = sums / totals.clamp(min=1e-9)  # (N, D)
+    return (F.normalize(joined, dim=-1) if normalize else joined).to(embeddings.dtype)
+
+
+def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor:
+    rows, tokens = (torch.arange(size, device=states.device) for size in states.shape[:2])  # len() would fix a trace's
+    # The rank of a token is its position, counted from the side it is looked for; padding ranks below all.
+    rank = (tokens if last else -tokens).where(attention_mask != 0, torch.iinfo(torch.long).min)  # (B, T)
+    picked = states[rows, rank.argmax(dim=1)]  # (B, D)
+    return picked * attention_mask.any(dim=1, keepdim=True)
