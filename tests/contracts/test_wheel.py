@@ -1,25 +1,81 @@
-"""The wheel holds every module of the two packages, and nothing of the checkout's generic names."""
+"""The wheel and the sdist hold all that the commands need, and work without the checkout."""
 
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from tests.checkout import ROOT, copy_checkout
+from tests.conftest import needs_minilm
 
 PACKAGES = ("modeling_multitask", "datasets_builder")
+BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names in a wheel built from this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run(
-        [sys.executable, "-c", build, folder], cwd=copy_checkout(folder / "sources"), check=True, capture_output=True
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an sdist of this checkout, and a wheel built from the sdist."""
+    folder = tmp_path_factory.mktemp("built")
+    build("build_sdist", copy_checkout(folder / "checkout"), folder)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as sdist:
+        sdist.extractall(folder / "sdist", filter="data")
+    build("build_wheel", next((folder / "sdist").iterdir()), folder)
+    return folder
+
+
+def build(what: str, sources: Path, folder: Path) -> None:
+    """Builds as pip does."""
+    subprocess.run([sys.executable, "-c", BUILD, what, folder], cwd=sources, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> set[str]:
+    """The names in the wheel."""
+    return set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the wheel, and with this environment's other packages."""
+    environment = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    packages = next(environment.glob("lib/python*/site-packages"))
+    # Only the folder: the editable install of this checkout lies in a .pth file of it, which is not followed.
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    zipfile.ZipFile(next(built.glob("*.whl"))).extractall(packages)
+    return environment / "bin" / "python"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder of a user that has modules with names of this checkout."""
+    for name in ("scripts", "tests", "datasets_builder_tables"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('this is the user\\'s')\n")
+    (tmp_path / "configuration.py").write_text("raise ImportError('this is the user\\'s')\n")
+    return tmp_path
+
+
+def run(python: Path, project: Path, *words: str) -> str:
+    """What a command prints."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    finished = subprocess.run(
+        [python, "-m", "modeling_multitask", *words],
+        cwd=project,
+        env={**environment, "HF_HOME": str(project / "hf")},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
-    return set(zipfile.ZipFile(next(folder.glob("*.whl"))).namelist())
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
 
 
 @pytest.mark.slow
@@ -35,9 +91,86 @@ def test_the_wheel_says_that_it_is_typed(wheel: set[str]) -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_brings_the_templates_of_the_report(wheel: set[str]) -> None:
-    folder = "modeling_multitask/evaluation/templates"
-
-    assert {name for name in wheel if name.startswith(folder)} == {
-        f"{folder}/{name}" for name in ("report.html.jinja", "report.md.jinja")
+@pytest.mark.parametrize("folder", ["modeling_multitask/evaluation/templates", "modeling_multitask/publishing/demo"])
+def test_the_wheel_brings_templates_and_styles(wheel: set[str], folder: str) -> None:
+    expected = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir() if path.suffix in (".jinja", ".css")
     }
+
+    assert expected
+    assert expected <= wheel
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_the_bundled_recipes_their_data_the_launch_files_and_the_cards_template(
+    wheel: set[str],
+) -> None:
+    files = [path for path in (ROOT / "configuration").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    expected = {f"modeling_multitask/{path.relative_to(ROOT).as_posix()}" for path in [*files, ROOT / "model_card.md"]}
+
+    assert expected <= wheel
+    assert {name for name in wheel if name.startswith(("configuration", "scripts", "tests"))} == set()
+
+
+@pytest.mark.slow
+@needs_minilm
+def test_an_installed_command_trains_a_bundled_recipe_in_any_folder(installed: Path, project: Path) -> None:
+    assert "Domain and sentiment" in run(installed, project, "recipes")
+
+    printed = run(installed, project, "train", "quickstart", "training.max_steps=2")
+
+    assert "The model is in runs/quickstart/model" in printed
+    run(installed, project, "predict", "runs/quickstart/model", str(reviews(project)), "answers.csv")
+    assert (project / "answers.csv").read_text().startswith("text,domain,domain_score")
+    printed = run(installed, project, "push", "runs/quickstart/model", "me/reviews", "--license", "apache-2.0")
+    assert "README.md" in printed
+
+
+def reviews(folder: Path) -> Path:
+    """A table of the user."""
+    (folder / "mine.csv").write_text("text\nGreat soup.\n")
+    return folder / "mine.csv"
+
+
+@pytest.mark.slow
+@needs_minilm
+def test_a_study_of_an_installed_package_runs_in_a_folder_with_modules_of_the_same_names(
+    installed: Path, project: Path
+) -> None:
+    words = ("--seeds", "0", "--only", "everything_frozen", "quickstart", "output_dir=study")
+
+    assert "The study is in study" in run(installed, project, "study", *words)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"])
+def test_every_command_works_from_an_empty_environment(built: Path, project: Path, pattern: str) -> None:
+    environment = project / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    python = environment / "bin" / "python"
+    extras = "[quickstart,demo,errors,onnx,openvino]"
+    given = f"{next(built.glob(pattern))}{extras}"
+    subprocess.run([python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", given], check=True)
+
+    assert shutil.which("multitask", path=str(environment / "bin"))
+    for words in COMMANDS:
+        run(python, project, *words.split())
+
+
+COMMANDS = (
+    "recipes",
+    "schema",
+    "env",
+    "recipes copy quickstart mine",
+    "data quickstart",
+    "train quickstart training.num_train_epochs=1",
+    "train mine/quickstart.yaml --dry_run",
+    "predict runs/quickstart/model mine/data/reviews.csv answers.csv --prefix given_",
+    "report runs/quickstart/model quickstart --output report --label_issues",
+    "similarity runs/quickstart/model mine/data/reviews.csv --nearest soup --output nearest.csv",
+    "export runs/quickstart/model runs/quickstart/model/onnx --format onnx --int8",
+    "export runs/quickstart/model runs/quickstart/model/openvino --format openvino --int8",
+    "predict runs/quickstart/model mine/data/reviews.csv answers2.csv --prefix given_ --backend onnx",
+    "push runs/quickstart/model me/reviews --license apache-2.0 --space me/demo --output staged",
+    "study --seeds 0 --only everything_frozen lora quickstart training.max_steps=2",
+)

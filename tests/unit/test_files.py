@@ -1,0 +1,58 @@
+"""Files appear whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from modeling_multitask.files import whole_file, write_csv, write_json, write_text
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+
+    with whole_file(path) as partial:
+        partial.write_text("all of it")
+        assert not path.exists()
+
+    assert path.read_text() == "all of it"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    with pytest.raises(UnicodeEncodeError), whole_file(path) as partial:
+        partial.write_text("half \ud800", encoding="utf-8")
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_the_user_with_a_similar_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.partial").write_text("mine")
+
+    write_text(tmp_path / "a.txt", "new")
+
+    assert (tmp_path / "a.txt.partial").read_text() == "mine"
+
+
+def test_json_is_strict(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [1.5, float("inf")], "c": ("é", None)})
+
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {"a": None, "b": [1.5, None], "c": ["é", None]}
+    assert text.endswith("}\n")
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "a\ud800b")
+
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "a?b"
+
+
+def test_cells_with_line_breaks_are_quoted(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [["a", "b\nc"]])
+
+    assert (tmp_path / "a.csv").read_bytes() == b'a,"b\nc"\r\n'
