@@ -1,4 +1,4 @@
-"""A million rows through `scripts.predict`: memory, and seconds per row however many rows there are."""
+"""A million rows through `multitask predict`: memory, and seconds per row however many rows there are."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ WORDS = 3  # of a text: whole sentences would take an hour, and short ones show 
 CHILD = """
 import json, resource, sys, time
 from modeling_multitask.inference.shards import answer_table  # so that imports are not counted
-from scripts.predict import main
+from modeling_multitask.commands.predict import main
 started = time.perf_counter()
 code = main(sys.argv[1:])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

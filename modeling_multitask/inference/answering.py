@@ -84,7 +84,7 @@ def text_encoder(
     Args:
         model: A model, or where to load one from.
         tokenizer: The model's own if left out.
-        backend: What runs it: torch, or a graph that `scripts.export` has written into the model's folder.
+        backend: What runs it: torch, or a graph that `multitask export` has written into the model's folder.
         dtype: What the encoder computes in, by torch; see [`TextEncoder`].
         tokens_per_batch: Most tokens of a forward pass by torch.
 

@@ -25,7 +25,7 @@ _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 
 class GraphEncoder:
-    """An export, as `scripts.export` leaves it, with the face of a [`TextEncoder`].
+    """An export, as `multitask export` leaves it, with the face of a [`TextEncoder`].
 
     Args:
         model: A folder or a Hub id that holds an export, at its root or in a folder called like the backend.
@@ -73,5 +73,5 @@ def _find(model: str, backend: str) -> Path:
             return folder
     raise FileNotFoundError(
         f"{model} holds no {GRAPHS[backend]}; write one by: "
-        f"python -m scripts.export {model} {model}/{backend} --format {backend}"
+        f"multitask export {model} {model}/{backend} --format {backend}"
     )

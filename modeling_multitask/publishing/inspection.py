@@ -107,7 +107,7 @@ def _unsafe(folder: Path) -> Iterator[str]:
 def _content_problems(folder: Path, path: Path) -> Iterator[str]:
     name = path.relative_to(folder).as_posix()
     if path.suffix.lower() in _TABLES:
-        yield f"{name}: is a table; push data by scripts.data, and take it away here"
+        yield f"{name}: is a table; push data with `multitask data`, and remove it here"
     elif problem := _kind_problem(path):
         yield f"{name}: {problem}; take it away"
     if path.suffix.lower() == ".onnx" and (place := _path_in_bytes(path, folder)):

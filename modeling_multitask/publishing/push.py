@@ -80,7 +80,7 @@ def _link_from_dataset(api: HfApi, dataset: str, model: str) -> None:
 def _check_dataset(api: HfApi, name: str) -> None:
     if patiently(lambda: look(api, Target(name, "dataset")), api) is None:
         raise FileNotFoundError(
-            f"there is no data set {name} on the Hub; push it first: python -m scripts.data RECIPE --push {name} --yes"
+            f"there is no data set {name} on the Hub; push it first: multitask data RECIPE --push {name} --yes"
         )
 
 

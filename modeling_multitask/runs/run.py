@@ -135,7 +135,9 @@ def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers]
     try:
         write_report(make_report(judged, name=folder.resolve().name, split=split, notes=notes), folder / "report")
     except Exception as error:  # training is over, and nothing of it must be lost
-        logger.warning(f"There is no report ({error}); python -m scripts.report makes one of {folder / 'model'}")
+        logger.warning(
+            f"There is no report ({error}); write one with: multitask report {folder / 'model'} DATA --output DIR"
+        )
 
 
 def whole_model(trainer: MultiTaskTrainer) -> MultiTaskModel | PeftModel:

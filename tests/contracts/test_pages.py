@@ -1,5 +1,6 @@
 """The pages of the five systems say what their recipes say, and their commands are ones that there are."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -15,7 +16,7 @@ PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in SYSTEMS}
 COMMANDS = [
     pytest.param(line.strip(), id=f"{name} {i}")
     for name, page in PAGES.items()
-    for i, line in enumerate(re.findall(r"^ *python -m .*$", page, flags=re.MULTILINE))
+    for i, line in enumerate(re.findall(r"^ *multitask .*$", page, flags=re.MULTILINE))
 ]
 
 
@@ -28,12 +29,12 @@ def test_a_page_shows_its_recipe_word_for_word(name: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_a_page_is_one(command: str) -> None:
-    _, _, module, *words = shlex.split(command)
+    _, name, *words = shlex.split(command)
 
-    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
-    if module == "scripts.train":
-        recipe, *overrides = words
-        assert load_recipe(ROOT / recipe, overrides).tasks
+    parser = importlib.import_module(f"modeling_multitask.commands.{name}").build_parser()
+    arguments = parser.parse(words)
+    if name == "train":
+        assert load_recipe(arguments.recipe, arguments.overrides).tasks
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

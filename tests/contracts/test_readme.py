@@ -68,12 +68,16 @@ def test_every_python_block_runs(checkout: Path) -> None:
 @pytest.mark.slow
 def test_every_command_but_the_set_up_runs(checkout: Path) -> None:
     lines = [line for block in blocks("bash") for line in block.splitlines()]
-    commands = [line for line in lines if line.startswith("python ")]
+    commands = [line for line in lines if line.startswith("multitask ")]
     assert commands
 
     for command in commands:
         finished = subprocess.run(
-            [sys.executable, *command.split()[1:]], cwd=checkout, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "modeling_multitask", *command.split()[1:]],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert finished.returncode == 0, finished.stderr
 

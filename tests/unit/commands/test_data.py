@@ -70,7 +70,7 @@ def test_without_matplotlib_there_are_words_and_the_name_of_the_extra(
     assert command() == 0
 
     assert sorted(each.name for each in (tmp_path / "out" / "data").iterdir()) == ["data.json", "data.txt"]
-    assert "modeling-multitask[plots]" in capsys.readouterr().out
+    assert "it comes with the extra 'plots'" in capsys.readouterr().out
 
 
 def test_the_look_is_written_where_it_is_wanted(tmp_path: Path, command: Command) -> None:

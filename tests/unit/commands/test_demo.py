@@ -17,9 +17,7 @@ def test_without_gradio_the_extra_is_named(
     code = main([str(tmp_path), "--no_browser"])
 
     assert code == 1
-    assert capsys.readouterr().err == (
-        "error: gradio is not installed; it comes with the extra 'demo': pip install 'modeling-multitask[demo]'\n"
-    )
+    assert "error: gradio is not installed; it comes with the extra 'demo'" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_said_before_the_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:

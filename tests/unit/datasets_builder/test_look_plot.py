@@ -107,5 +107,5 @@ def test_panels_neither_cover_each_other_nor_leave_the_picture(drawn: Any, tasks
 def test_the_look_needs_the_extra_that_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
 
-    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*modeling-multitask\[plots\]"):
+    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*extra 'plots'"):
         draw_look(look_of(TOPIC), tmp_path / "data.png")

@@ -6,7 +6,6 @@ import pytest
 
 from datasets_builder import DataError
 from datasets_builder.splits import hide_labels, merge_rare, split_rows, strata_of
-from modeling_multitask.extras import import_extra
 
 STRATA = np.array([0] * 60 + [1] * 40)
 
@@ -212,10 +211,3 @@ def test_a_task_without_labels_has_none_to_hide() -> None:
     hidden = hide_labels(pa.chunked_array([pa.nulls(3, pa.int64())]), 0.5, np.random.default_rng(0))
 
     assert hidden.to_pylist() == [None, None, None]
-
-
-def test_a_package_that_is_not_installed_is_an_error_with_its_extra() -> None:
-    message = r"no_such_package is not installed; .* pip install 'modeling-multitask\[train\]'"
-
-    with pytest.raises(ImportError, match=message):
-        import_extra("no_such_package.part", extra="train")

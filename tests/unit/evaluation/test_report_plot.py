@@ -162,5 +162,5 @@ def test_numbers_that_are_all_the_same_can_be_drawn(drawn: list[Figure]) -> None
 def test_pictures_need_the_extra_that_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*modeling-multitask\[plots\]"):
+    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*extra 'plots'"):
         draw_scatter(np.ones(2), np.ones(2))

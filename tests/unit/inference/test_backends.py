@@ -37,7 +37,7 @@ def test_a_graph_gives_the_answers_and_embeddings_of_the_model(
 
 @pytest.mark.parametrize("backend", ["onnx", "openvino"])
 def test_a_model_without_a_graph_says_how_to_write_one(folder: str, backend: str) -> None:
-    with pytest.raises(FileNotFoundError, match=rf"scripts.export {folder} {folder}/{backend} --format {backend}"):
+    with pytest.raises(FileNotFoundError, match=rf"multitask export {folder} {folder}/{backend} --format {backend}"):
         predict(folder, TEXTS, backend=backend)
 
 

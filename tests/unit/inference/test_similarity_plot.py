@@ -70,5 +70,5 @@ def test_colours_begin_at_0_or_the_lowest_cosine_below(tmp_path: Path, matrix: n
 def test_the_picture_needs_the_extra_that_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*modeling-multitask\[plots\]"):
+    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*extra 'plots'"):
         draw_matrix(MATRIX, TEXTS, tmp_path / "matrix.png")

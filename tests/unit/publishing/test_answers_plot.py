@@ -90,5 +90,5 @@ def test_nothing_lies_outside_the_picture(text: str, tmp_path: Path, drawn: list
 def test_the_picture_needs_the_extra_that_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*modeling-multitask\[plots\]"):
+    with pytest.raises(ImportError, match=r"matplotlib is not installed; .*extra 'plots'"):
         draw_answers([TOPIC], "a film", tmp_path / "answers.png")

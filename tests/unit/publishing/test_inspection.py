@@ -88,7 +88,7 @@ def append(name: str, text: str) -> Callable[[Path], None]:
         (append("training_args.bin", "x"), "training_args.bin: is a pickle"),
         (save_pickle, "labels.dat: is a pickle, which runs code where it is read; take it away"),
         (append("labels.sav", "cos"), "labels.sav: is no kind of file that a model's repository has; take it away"),
-        (append("rows.csv", "text"), "rows.csv: is a table; push data by scripts.data, and take it away here"),
+        (append("rows.csv", "text"), "rows.csv: is a table; push data with `multitask data`, and remove it here"),
         (append("evil.bin", "x"), "evil.bin: is a pickle"),
         (save_by_torch, "weights: is a pickle"),
         (name_a_pickle_like_weights, "model-2.safetensors: is no .safetensors file, whatever its ending says"),

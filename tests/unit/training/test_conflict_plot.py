@@ -91,7 +91,7 @@ def test_a_log_without_cosines_is_refused(tmp_path: Path) -> None:
 def test_a_missing_matplotlib_is_an_error_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(ImportError, match=r"matplotlib is not installed; .* 'modeling-multitask\[plots\]'"):
+    with pytest.raises(ImportError, match=r"matplotlib is not installed; .* extra 'plots'"):
         draw_conflicts(LOG, tmp_path / "conflicts.png")
 
 

@@ -339,7 +339,7 @@ def test_a_missing_torchjd_is_an_error_with_its_extra_before_training(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchjd.aggregation", None)
 
-    with pytest.raises(ImportError, match=r"torchjd is not installed; .*'modeling-multitask\[balancing\]'"):
+    with pytest.raises(ImportError, match=r"torchjd is not installed; .* extra 'balancing'"):
         build(balancing="pcgrad")
 
 
