@@ -588,9 +588,9 @@ CAUSES = [
         *("tests/integration/test_predict_processes.py", "two_processes"),
     ),
     Cause(
-        "P84 a shard is there before it is whole",
+        "P84 a file is there before it is whole",
         *("modeling_multitask/files.py", "yield partial\n        os.replace(partial, path)", "yield path"),
-        *("tests/unit/inference/test_shards.py", "killed_while_it_writes"),
+        *("tests/unit/test_files.py", "killed_while_it_writes"),
     ),
     Cause(
         "P85 the host waits for the device at every step",

@@ -1,11 +1,15 @@
 """Files appear whole or not at all."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from modeling_multitask.files import whole_file, write_csv, write_json, write_text
+from tests.conftest import ROOT
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -56,3 +60,25 @@ def test_cells_with_line_breaks_are_quoted(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [["a", "b\nc"]])
 
     assert (tmp_path / "a.csv").read_bytes() == b'a,"b\nc"\r\n'
+
+
+WRITING = """
+import resource, signal, sys
+from pathlib import Path
+from modeling_multitask.files import whole_file
+
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python does not heed it
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, 1_500))
+with whole_file(Path(sys.argv[1])) as partial:
+    partial.write_bytes(bytes(9_999))
+"""
+
+
+def test_a_process_killed_while_it_writes_leaves_no_file_of_that_name(tmp_path: Path) -> None:
+    # P84: the system kills it at the byte that goes beyond its limit.
+    finished = subprocess.run([sys.executable, "-c", WRITING, tmp_path / "a.bin"], cwd=ROOT, check=False)
+
+    assert finished.returncode == -signal.SIGXFSZ
+    (left,) = tmp_path.iterdir()
+    assert (left.suffix, left.stat().st_size) == (".partial", 1_500)

@@ -1,10 +1,6 @@
 """Tables answered in shards: whatever breaks off, each row comes out once, in its place."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +17,7 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.shards import Input, Process, answer_table, count_rows
 from modeling_multitask.inference.text_encoder import TextEncoder
-from tests.conftest import ROOT, WORDS
+from tests.conftest import WORDS
 
 ROWS, IN_SHARD = 23, 5
 
@@ -150,34 +146,6 @@ def test_a_process_whose_shards_are_there_does_not_look_for_them_again(tmp_path:
     answer_table(idle, table_of(tmp_path), tmp_path / "answers.parquet", process=Process(1, 2, meet))
 
     assert idle.done == 0
-
-
-WRITING = """
-import resource, signal, sys
-from pathlib import Path
-import pyarrow as pa
-from modeling_multitask.inference.shards import _write
-
-table = pa.table({"text": [str(i) for i in range(9_999)]})
-signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python does not heed it
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, 1_500))
-_write(table, Path(sys.argv[1]))
-"""
-
-
-@pytest.mark.slow
-def test_a_process_killed_while_it_writes_leaves_no_shard(tmp_path: Path) -> None:
-    # P84: the system kills it at the byte that goes beyond its limit.
-    finished = subprocess.run(
-        [sys.executable, "-c", WRITING, str(tmp_path / "000000.parquet")],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-    )
-
-    assert finished.returncode == -signal.SIGXFSZ
-    assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [("000000.partial", 1_500)]
 
 
 def test_a_column_that_is_empty_in_one_shard_has_the_type_of_the_others(tmp_path: Path, encoder: TextEncoder) -> None:
