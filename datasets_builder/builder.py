@@ -267,6 +267,6 @@ def _ids(labels: pa.Table, tasks: list[TaskConfig]) -> list[np.ndarray]:
     columns: list[pa.Array] = []
     for task in tasks:
         column = labels[task.name].combine_chunks()
-        if task.problem_type != "regression":  # numbers cannot be stratified by
+        if not task.kind.is_number:  # numbers cannot be stratified by
             columns += column.flatten() if pa.types.is_struct(column.type) else [column]
     return [pc.fill_null(each.cast(pa.int64()), -1).to_numpy(zero_copy_only=False) for each in columns]

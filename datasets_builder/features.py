@@ -23,9 +23,10 @@ from datasets_builder.labels import NUMBER, Place, is_text, occurring_words, rea
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.tables import Table
 from modeling_multitask.errors import DataError
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.task_problems_multitask import task_labels_problem, task_list_problem
 from modeling_multitask.tasks_multitask import TaskConfig, parse_task
-from modeling_multitask.words_multitask import PROBLEM_TYPES, nearest_hint
+from modeling_multitask.words_multitask import nearest_hint
 
 # What a task says of the tables and a model needs not know; one that is `trained` needs labels in none of them.
 TABLE_SETTINGS = ("aliases", "missing", "trained")
@@ -124,7 +125,7 @@ def check_labels_of(source: Source, tasks: list[TaskConfig]) -> None:
 
 
 def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
-    labels, several = task.labels or [], task.problem_type == "multi_label_classification"
+    labels, several = task.labels or [], task.kind.several_labels
     if len(set(column.names)) < len(column.names):
         return f"task {task.name!r} has a column twice: {column.names}"
     if not several and not isinstance(column.columns, str):
@@ -134,7 +135,7 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     strange = [] if isinstance(column.columns, str) else [name for name in column.names if name not in labels]
     if strange:
         return f"column {strange[0]!r} is none of the labels of {task.name!r}: {labels}"
-    return None if several or task.problem_type == "regression" else _alias_problem(column, task)
+    return None if several or task.kind.is_number else _alias_problem(column, task)
 
 
 def _alias_problem(column: LabelColumn, task: TaskConfig) -> str | None:
@@ -201,8 +202,8 @@ def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None
     if tells_its_labels(task):
         return None
     labels = _named_labels(task, sources)
-    if labels is None and problem_type == "ordinal_regression":
-        raise ValueError(f"task {name!r}: ordinal_regression needs its labels in order, the lowest first")
+    if labels is None and PROBLEM_TYPES[problem_type].ordered:
+        raise ValueError(f"task {name!r}: {problem_type} needs its labels in order, the lowest first")
     labels = _occurring_labels(task, sources) if labels is None else labels
     if (problem := task_labels_problem(problem_type, labels, None)) is not None:
         where = ", ".join(f"column {_columns(each, name)} of {each.source.name}" for each in sources)
@@ -212,7 +213,7 @@ def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None
 
 def tells_its_labels(task: dict[str, Any]) -> bool:
     """Whether a task needs no table for its labels: they are given, or it is a regression, which has none."""
-    return bool(task["problem_type"] == "regression" or task.get("labels") or task.get("num_labels"))
+    return bool(PROBLEM_TYPES[task["problem_type"]].is_number or task.get("labels") or task.get("num_labels"))
 
 
 def _columns(source: OpenSource, task: str) -> str:
@@ -249,7 +250,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
                     where.setdefault(word, table.name)
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
-    if task["problem_type"] == "multi_label_classification":
+    if PROBLEM_TYPES[task["problem_type"]].several_labels:
         if not isinstance(column.columns, str):
             return list(where)  # the columns, in the order in which they are named
         _check_no_positions(task["name"], where)
@@ -307,9 +308,9 @@ def _sort_key(words: list[str]) -> Any:
 
 
 def _label_feature(task: TaskConfig) -> Any:
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         return Value("float32")
-    if task.problem_type == "multi_label_classification":
+    if task.kind.several_labels:
         return {label: Value("int8") for label in task.labels or ()}
     return ClassLabel(names=task.labels)
 

@@ -14,6 +14,7 @@ from datasets_builder.chunks import relisted
 from datasets_builder.findings import MAX_SHOWN, Findings
 from datasets_builder.source import LabelColumn
 from modeling_multitask.errors import DataError
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -53,9 +54,9 @@ def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: P
     Raises:
         DataError: If a column is of a type that cannot be labels.
     """
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         return _numbers(chunk, column, place)
-    if task.problem_type == "multi_label_classification":
+    if task.kind.several_labels:
         return _positions(chunk, column, task.labels or [], place)
     name = column.names[0]
     return _ids(_words(chunk, name, column, place.table), task, name, place)
@@ -70,7 +71,7 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, tab
     if not isinstance(column.columns, str):
         return column.names
     name = column.columns
-    if problem_type != "multi_label_classification":
+    if not PROBLEM_TYPES[problem_type].several_labels:
         return pc.unique(_words(chunk, name, column, table)).drop_null().to_pylist()
     if pa.types.is_struct(chunk[name].type):
         return [field.name for field in chunk[name].type]

@@ -122,7 +122,7 @@ def _labelled(table: pa.Table, tasks: list[TaskConfig]) -> np.ndarray:
 def _look_at_task(task: TaskConfig, columns: dict[str, pa.ChunkedArray]) -> TaskLook:
     cells = {name: column.combine_chunks() for name, column in columns.items()}
     labelled = {name: len(column) - column.null_count for name, column in cells.items()}
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         quantiles = {name: pc.quantile(column, [0, 0.5, 1]).to_pylist() for name, column in cells.items()}
         return TaskLook(
             task, labelled, numbers={name: tuple(each) for name, each in quantiles.items() if each[0] is not None}

@@ -8,12 +8,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from .tasks_multitask import TaskConfig, parent_task
-from .words_multitask import ONE_LABEL
 
-DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
 NOT_ASKED = -1
 _NOTHING = 1e-6  # of a probability that is left over by rounding
 
@@ -80,15 +77,15 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
         logits: By task name, (..., C).
         tasks: The model's tasks, in order.
     """
-    scores = {task.name: probabilities(logits[task.name], task) for task in tasks}
-    logs = {task.name: _log_probabilities(logits[task.name], task) for task in tasks if task.problem_type in ONE_LABEL}
+    scores = {task.name: task.kind.probabilities(logits[task.name], task) for task in tasks}
+    logs = {task.name: task.kind.log_probabilities(logits[task.name], task) for task in tasks if task.kind.one_label}
     followers, links = _link(logs, tasks)
     decisions: dict[str, Decision] = {}
     for task in tasks:
         own = scores[task.name]
         if task.given is None:
             together = task.name in followers
-            chosen = followers[task.name].best(logs[task.name]) if together else choose(own, task)
+            chosen = followers[task.name].best(logs[task.name]) if together else task.kind.decide(own, task)
             asked = torch.ones_like(own[..., 0], dtype=torch.bool)
             decisions[task.name] = _decision(task, logits[task.name], own, chosen, asked)
             continue
@@ -96,45 +93,12 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
         before = parent.chosen.clamp(min=0)  # (...)
         asked = parent.asked & link.asked_after[before]
         if link.conditional is None:
-            decisions[task.name] = _decision(task, logits[task.name], own, choose(own, task), asked)
+            decisions[task.name] = _decision(task, logits[task.name], own, task.kind.decide(own, task), asked)
             continue
         joint = (parent.scores.unsqueeze(-1) * link.conditional.exp()).sum(dim=-2)  # (..., C)
         chosen = link.best.gather(-1, before.unsqueeze(-1)).squeeze(-1)
         decisions[task.name] = _decision(task, logits[task.name], joint, chosen.where(asked, NOT_ASKED), asked)
     return decisions
-
-
-def probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
-    """Logits as the score of each label (..., C), both labels for a binary task; the number itself for a regression."""
-    if task.problem_type == "regression":
-        return logits.float()
-    logits = logits.float() / task.temperature
-    if task.problem_type == "single_label_classification":
-        return logits.softmax(dim=-1)
-    if task.problem_type == "multi_label_classification":
-        return logits.sigmoid()
-    if task.problem_type == "binary_classification":
-        return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-1)
-    above = logits.sigmoid()  # (..., C - 1), descending: the probability of lying above each label but the last
-    each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
-    return each.clamp(min=0)  # of equal logits one may come out a last digit larger
-
-
-def choose(scores: Tensor, task: TaskConfig) -> Tensor:
-    """Which labels the scores give: ids (...), zeros and ones (..., C) for a multi-label task, or the number (...).
-
-    Args:
-        scores: (..., C) as `probabilities` gives them.
-        task: Says the problem type and the thresholds.
-    """
-    if task.problem_type == "regression":
-        return scores[..., 0]
-    thresholds = scores.new_tensor(task.thresholds or [DEFAULT_THRESHOLD])
-    if task.problem_type == "multi_label_classification":
-        return (scores > thresholds).long()
-    if task.problem_type == "binary_classification":
-        return (scores[..., 1] > thresholds[0]).long()
-    return scores.argmax(dim=-1)
 
 
 def may_follow(task: TaskConfig, parent: TaskConfig) -> Tensor:
@@ -199,7 +163,7 @@ def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, _
         parent = parent_task(task, tasks)
         allowed = may_follow(task, parent).to(logs[parent.name].device)  # (P, C)
         asked_after = allowed.any(dim=-1)
-        if task.problem_type not in ONE_LABEL:
+        if not task.kind.one_label:
             links[task.name] = _Link(asked_after)
             continue
         among = logs[task.name].unsqueeze(-2).masked_fill(~allowed, -torch.inf)
@@ -222,20 +186,9 @@ def _joined(before: _Followers | None, asked_after: Tensor, highest: Tensor) -> 
     return _Followers(torch.cat([before.asking, asking], dim=-1), before.below + highest)
 
 
-def _log_probabilities(logits: Tensor, task: TaskConfig) -> Tensor:
-    """The logarithms of `probabilities` of a task of one label, finite where those are 0."""
-    numbers = logits.float() / task.temperature
-    if task.problem_type == "single_label_classification":
-        return numbers.log_softmax(dim=-1)
-    if task.problem_type == "binary_classification":
-        return logsigmoid(torch.cat([-numbers, numbers], dim=-1))
-    scores = probabilities(logits, task)
-    return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
-
-
 def _decision(task: TaskConfig, logits: Tensor, scores: Tensor, chosen: Tensor, asked: Tensor) -> Decision:
     """The decision with how far its answer can be trusted."""
-    if task.problem_type not in ONE_LABEL:
+    if not task.kind.one_label:
         confidence = torch.ones_like(scores[..., 0])
     elif task.abstain_by == "energy":
         confidence = (logits.float() / task.temperature).logsumexp(dim=-1)
@@ -254,9 +207,9 @@ def _refused(task: TaskConfig, decision: Decision) -> Tensor:
 def _answer(
     task: TaskConfig, scores: list[float], chosen: Any, asked: bool, refused: bool, top_k: dict[str, int | None]
 ) -> Answer:
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         return {"score": scores[0] if asked and not refused else None}
-    if task.problem_type == "multi_label_classification":
+    if task.kind.several_labels:
         if not asked or refused:
             return []
         ranked = sorted(zip(_options(task, scores), chosen, strict=True), key=lambda each: -each[0]["score"])

@@ -20,7 +20,8 @@ from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_multitask import MultiTaskConfig, first_position
-from .losses_multitask import IGNORE_INDEX, masked_loss
+from .kinds_multitask import CumulativeLogits
+from .losses_multitask import masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
 from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
@@ -277,23 +278,6 @@ class TaskHeads(nn.Module):
         return {name: head(embeddings) for name, head in self.named_children()}
 
 
-class CumulativeLogits(nn.Module):
-    """For each but the last of C ordered labels, the logit of lying above it: a score less that label's cut point.
-
-    Cut points ascend by construction, so that no class gets a negative probability (the proportional-odds model of
-    McCullagh 1980).
-    """
-
-    def __init__(self, width: int, cuts: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(width, 1, bias=False)
-        self.cuts = nn.Parameter(torch.zeros(cuts))  # the first cut point; then what the softplus of is the next gap
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(B, D) to (B, C - 1)."""
-        return self.score(hidden) - torch.cat([self.cuts[:1], F.softplus(self.cuts[1:])]).cumsum(dim=0)
-
-
 def resolve_model_path(model: str | os.PathLike) -> str:
     """The folder behind `package:NAME/FOLDER`; a Hub id or a folder as it is.
 
@@ -361,15 +345,12 @@ def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequenti
             layers.append(nn.LayerNorm(size))
         layers.append(ACT2FN[config.activation])
         width = size
-    output = CumulativeLogits if task.problem_type == "ordinal_regression" else nn.Linear
-    return nn.Sequential(*layers, output(width, task.num_logits))
+    return nn.Sequential(*layers, task.kind.output_layer(width, len(task.labels or ())))
 
 
 def _all_missing(logits: Tensor, task: TaskConfig) -> Tensor:
-    if task.problem_type == "regression":
-        return logits.new_full((len(logits),), float("nan"))
-    shape = logits.shape if task.problem_type == "multi_label_classification" else logits.shape[:1]
-    return torch.full(shape, IGNORE_INDEX, device=logits.device)
+    kind = task.kind
+    return torch.full(kind.label_shape(logits), kind.missing, dtype=kind.label_dtype, device=logits.device)
 
 
 MultiTaskModel.register_for_auto_class("AutoModel")

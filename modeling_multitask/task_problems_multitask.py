@@ -4,7 +4,8 @@ import keyword
 import re
 from typing import Any
 
-from .words_multitask import LOSSES, ONE_LABEL, PROBLEM_TYPES, nearest_hint
+from .problem_types_multitask import PROBLEM_TYPES, ProblemType
+from .words_multitask import nearest_hint
 
 # What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
 RESERVED_TASK_NAMES = frozenset(
@@ -37,6 +38,11 @@ MODULE_ATTRIBUTES = frozenset(
     }
 )
 # fmt: on
+# The weights of a loss, and what they are.
+_WEIGHTS = {
+    "class_weights": "one for each label",
+    "pos_weight": "one number for a binary task, or one for each label of a multi-label task",
+}
 METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these
 
 
@@ -75,10 +81,9 @@ def task_list_problem(names: list[str]) -> str | None:
 
 def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels: int | None) -> str | None:
     """Why these labels do not fit this problem type; `None` if they do."""
-    if problem_type == "regression":
-        if labels is not None or num_labels not in (None, 1):
-            return "a regression task has no labels"
-        return None
+    facts = PROBLEM_TYPES[problem_type]
+    if facts.is_number:
+        return f"a {problem_type} task has no labels" if labels is not None or num_labels not in (None, 1) else None
     if labels is None:
         return f"{problem_type} needs its labels (or num_labels)"
     if num_labels is not None and num_labels != len(labels):
@@ -87,7 +92,7 @@ def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels:
         return f"labels must differ; given more than once: {', '.join(map(repr, doubled))}"
     if "" in labels:
         return "a label is empty; an empty cell means that the label is missing"
-    return _label_count_problem(problem_type, labels)
+    return _label_count_problem(facts, labels)
 
 
 def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) -> tuple[str, str] | None:
@@ -104,9 +109,9 @@ def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) 
     if name not in before:
         names = ", ".join(map(repr, before)) or "none"
         return "task", f"is {name!r}, which is none of the tasks before it ({names}){nearest_hint(name, list(before))}"
-    kind = before[name].get("problem_type")
-    if kind in PROBLEM_TYPES and kind not in ONE_LABEL:
-        return "task", f"is {name!r}, a {kind}; a condition needs one label for each row"
+    facts = PROBLEM_TYPES.get(str(before[name].get("problem_type")))
+    if facts is not None and not facts.one_label:
+        return "task", f"is {name!r}, a {facts.name}; a condition needs one label for each row"
     return _given_kind_problem(task) or _given_labels_problem(task, before[name].get("labels"))
 
 
@@ -116,28 +121,28 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     Args:
         task: The settings by name; those that are left out, or not lists of numbers, are not looked at.
     """
-    kind, loss, labels = task["problem_type"], task.get("loss"), task.get("labels")
-    count = len(labels) if isinstance(labels, list) else 0
-    if loss is not None and loss not in LOSSES[kind]:
-        hint = nearest_hint(loss, LOSSES[kind])
-        return "loss", f"is {loss!r}; {kind} has {' and '.join(LOSSES[kind])}{hint}"
-    if task.get("label_smoothing") and not kind.endswith("classification"):
-        return "label_smoothing", f"is for classification; this is {kind}"
-    allowed = {
-        "class_weights": ({"single_label_classification": count}, "one for each label"),
-        "pos_weight": (
-            {"binary_classification": 1, "multi_label_classification": count},
-            "one number for a binary task, or one for each label of a multi-label task",
-        ),
-    }
-    for name, (counts, meaning) in allowed.items():
-        numbers = task.get(name)
-        if numbers is not None and kind not in counts:
-            return name, f"is for {' and '.join(counts)}; this is {kind}"
-        if isinstance(numbers, list) and counts[kind] and not _are_weights(numbers, counts[kind]):
-            several = "s" if counts[kind] > 1 else ""
-            return name, f"is {numbers}; it must be {counts[kind]} number{several}, none negative: {meaning}"
+    facts, loss, labels = PROBLEM_TYPES[task["problem_type"]], task.get("loss"), task.get("labels")
+    if loss is not None and loss not in facts.losses:
+        return "loss", f"is {loss!r}; {facts.name} has {' and '.join(facts.losses)}{nearest_hint(loss, facts.losses)}"
+    if task.get("label_smoothing") and not facts.smoothed:
+        return "label_smoothing", f"is for classification; this is {facts.name}"
+    for name, meaning in _WEIGHTS.items():
+        numbers, count = task.get(name), _weight_count(facts, name, labels)
+        if numbers is not None and count is None:
+            fitting = [each.name for each in PROBLEM_TYPES.values() if _weight_count(each, name, labels) is not None]
+            return name, f"is for {' and '.join(fitting)}; this is {facts.name}"
+        if isinstance(numbers, list) and count and not _are_weights(numbers, count):
+            several = "s" if count > 1 else ""
+            return name, f"is {numbers}; it must be {count} number{several}, none negative: {meaning}"
     return None
+
+
+def _weight_count(facts: ProblemType, name: str, labels: Any) -> int | None:
+    """How many weights of this name a problem type has, 0 if its labels are not known yet; `None` if it has none."""
+    each_label = len(labels) if isinstance(labels, list) else 0
+    if name == "class_weights":
+        return each_label if facts.class_weights else None
+    return {"none": None, "one": 1, "each label": each_label}[facts.pos_weights]
 
 
 def _are_weights(numbers: list[Any], count: int) -> bool:
@@ -147,15 +152,16 @@ def _are_weights(numbers: list[Any], count: int) -> bool:
 
 
 def _given_kind_problem(task: dict[str, Any]) -> tuple[str, str] | None:
-    given, kind = task["given"], task.get("problem_type")
+    given, facts = task["given"], PROBLEM_TYPES.get(str(task.get("problem_type")))
     if given.get("labels") is not None and given.get("parents") is not None:
         return "labels", "are said, and so are parents; say one of the two"
-    if kind not in PROBLEM_TYPES or kind == "single_label_classification":
+    if facts is None or facts.has_parents:
         return None
+    fitting = " and ".join(each.name for each in PROBLEM_TYPES.values() if each.has_parents)
     if given.get("parents") is not None:
-        return "parents", f"is for single_label_classification; this is {kind}"
+        return "parents", f"is for {fitting}; this is {facts.name}"
     if given.get("labels") is None:
-        return "labels", f"are missing; rows tell the parents of single_label_classification alone, and this is {kind}"
+        return "labels", f"are missing; rows tell the parents of {fitting} alone, and this is {facts.name}"
     return None
 
 
@@ -176,12 +182,11 @@ def _given_labels_problem(task: dict[str, Any], above: Any) -> tuple[str, str] |
     return None
 
 
-def _label_count_problem(problem_type: str, labels: list[str]) -> str | None:
-    if problem_type == "binary_classification" and len(labels) != 2:
-        return f"binary_classification has exactly 2 labels (negative first); given: {labels}"
-    fewest = 1 if problem_type == "multi_label_classification" else 2
-    if len(labels) < fewest:
-        return f"{problem_type} needs at least {fewest} labels; given: {labels}"
+def _label_count_problem(facts: ProblemType, labels: list[str]) -> str | None:
+    if facts.most_labels is not None and len(labels) != facts.most_labels:
+        return f"{facts.name} has exactly {facts.most_labels} labels (negative first); given: {labels}"
+    if len(labels) < facts.fewest_labels:
+        return f"{facts.name} needs at least {facts.fewest_labels} labels; given: {labels}"
     return None
 
 

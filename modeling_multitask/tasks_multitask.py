@@ -5,8 +5,9 @@ from typing import Any
 
 from huggingface_hub.dataclasses import strict
 
+from .problem_types_multitask import PROBLEM_TYPES, ProblemTypeName
 from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
-from .words_multitask import LOSSES, ONE_LABEL, Activation, Normalization, ProblemType, Refusal, nearest_hint
+from .words_multitask import Activation, Normalization, Refusal, nearest_hint
 
 
 @strict
@@ -89,7 +90,7 @@ class TaskConfig:
     """
 
     name: str
-    problem_type: ProblemType
+    problem_type: ProblemTypeName
     labels: list[str] | None = None
     num_labels: int | None = None
     weight: float | int = 1.0
@@ -107,9 +108,10 @@ class TaskConfig:
     abstain_by: Refusal = "score"
 
     def __post_init__(self) -> None:
+        facts = PROBLEM_TYPES[self.problem_type]
         if self.loss is None:
-            self.loss = LOSSES[self.problem_type][0]
-        if self.problem_type == "regression":
+            self.loss = facts.losses[0]
+        if facts.is_number:
             self.num_labels = 1 if self.num_labels is None else self.num_labels
         elif self.labels is None and self.num_labels is not None:
             self.labels = [f"LABEL_{i}" for i in range(self.num_labels)]
@@ -117,11 +119,20 @@ class TaskConfig:
             self.num_labels = len(self.labels)
 
     @property
+    def kind(self) -> Any:
+        """The `Kind` of its problem type: what is computed of its logits and labels.
+
+        Imported here, since a task can be described, and checked, without torch.
+        """
+        from .kinds_multitask import KINDS  # noqa: PLC0415
+
+        return KINDS[self.problem_type]
+
+    @property
     def num_logits(self) -> int:
         """Width of the head's output: 1 for a binary task or a regression, C - 1 for an ordinal one, else C."""
-        if self.problem_type in ("binary_classification", "regression"):
-            return 1
-        return len(self.labels or ()) - (self.problem_type == "ordinal_regression")
+        num_logits: int = self.kind.num_logits(len(self.labels or ()))
+        return num_logits
 
     def validate_name(self) -> None:
         """Refuses a name that cannot name a task."""
@@ -153,7 +164,8 @@ class TaskConfig:
         """Refuses a temperature and thresholds that no score can be held against."""
         if self.temperature <= 0:
             raise ValueError(f"task {self.name!r}: temperature is {self.temperature}; it must be above 0")
-        wanted = {"binary_classification": 1, "multi_label_classification": self.num_labels}.get(self.problem_type, 0)
+        facts = PROBLEM_TYPES[self.problem_type]
+        wanted = {"none": 0, "one": 1, "each label": self.num_labels}[facts.thresholds]
         if self.thresholds is not None and not (
             len(self.thresholds) == wanted and all(0 <= each <= 1 for each in self.thresholds)
         ):
@@ -162,15 +174,14 @@ class TaskConfig:
             )
         if self.abstain_below is None:
             return
-        if self.problem_type not in ONE_LABEL:
+        if not facts.one_label:
             raise ValueError(
                 f"task {self.name!r}: abstain_below is for tasks of one label; this is {self.problem_type}"
             )
         if self.abstain_by == "energy":
-            if self.problem_type != "single_label_classification":
-                raise ValueError(
-                    f"task {self.name!r}: the energy is for single_label_classification, not {self.problem_type}"
-                )
+            if not facts.has_energy:
+                allowed = " and ".join(each.name for each in PROBLEM_TYPES.values() if each.has_energy)
+                raise ValueError(f"task {self.name!r}: the energy is for {allowed}, not {self.problem_type}")
             return
         if not 0 <= self.abstain_below <= 1:
             raise ValueError(f"task {self.name!r}: abstain_below is {self.abstain_below}; it must be from 0 to 1")
@@ -184,7 +195,9 @@ def parent_task(task: TaskConfig, tasks: list[TaskConfig]) -> TaskConfig:
 
 def decided_together(tasks: list[TaskConfig]) -> set[str]:
     """The names of the tasks of one label whose answers depend on each other."""
-    pairs = [(task.name, task.given.task) for task in tasks if task.given and task.problem_type in ONE_LABEL]
+    pairs = [
+        (task.name, task.given.task) for task in tasks if task.given and PROBLEM_TYPES[task.problem_type].one_label
+    ]
     return {name for pair in pairs for name in pair}
 
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.losses_multitask import IGNORE_INDEX, loss_divisor, masked_loss
+from modeling_multitask.kinds_multitask import IGNORE_INDEX
+from modeling_multitask.losses_multitask import loss_divisor, masked_loss
 
 
 def assert_unlabelled_rows_change_nothing(task: TaskConfig, logits: Tensor, labels: Tensor, present: Tensor) -> None:

@@ -88,13 +88,11 @@ def figures_table(report: Report) -> Table:
     """The main figure of each task, and how far its scores are off."""
     from rich.table import Table
 
-    from ..training.metric_names import MAIN_METRIC
-
     table = Table(title=f"{report.split}: {report.rows:,} rows")
     for heading in ("task", "labelled", "main figure", "", "95 %", "ECE before", "ECE after"):
         table.add_column(heading, justify="left" if heading in ("task", "main figure") else "right")
     for each in report.tasks:
-        name = MAIN_METRIC[each.task.problem_type]
+        name = each.task.kind.main_metric
         main, scores = each.figures.figures.get(name), each.calibration
         interval = [] if main is None else [name, f"{main.value:.4f}", f"{main.low:.4f} to {main.high:.4f}"]
         errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]

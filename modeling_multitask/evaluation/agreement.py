@@ -30,7 +30,7 @@ def agreement(
     for task in tasks:
         one, other = found[task.name], wanted[task.name]
         figures = {"score_difference": float(np.abs(one.scores - other.scores).max(initial=0.0))}
-        if task.problem_type != "regression":
+        if not task.kind.is_number:
             same = (one.chosen == other.chosen).reshape(len(one.chosen), -1).all(axis=1) & (one.asked == other.asked)
             figures["same_answer"] = float(same.mean())
         compared[task.name] = figures

@@ -12,10 +12,10 @@ import torch
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import precision_recall_curve
 
-from ..answers_multitask import NOT_ASKED, Decision, probabilities
-from ..losses_multitask import labelled, masked_loss
+from ..answers_multitask import NOT_ASKED, Decision
+from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig
-from ..words_multitask import LOSSES
+from ..training.metrics import labelled_entries
 
 BINS = 15  # of a reliability diagram, as in Guo et al. 2017
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures among which the best is sought
@@ -52,12 +52,13 @@ def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods
         methods: `temperature` makes the loss of the true labels least; `thresholds` makes the F1 of each label of a
             multi-label task, or of the second of a binary one, greatest.
     """
-    if task.problem_type == "regression" or not labelled(torch.from_numpy(labels), task.problem_type).any():
+    if task.kind.is_number or not labelled_entries(labels, task.kind).any():
         return task
     if "temperature" in methods:
         task = replace(task, temperature=fit_temperature(task, logits, labels))
-    several = task.problem_type == "multi_label_classification"  # these may have thresholds under any condition
-    if "thresholds" in methods and (several or (task.problem_type == "binary_classification" and task.given is None)):
+    # Labels that are chosen together with another task's have none; several labels never are.
+    free = task.given is None or task.kind.several_labels
+    if "thresholds" in methods and task.kind.thresholds != "none" and free:
         task = replace(task, thresholds=fit_thresholds(task, logits, labels))
     return task
 
@@ -84,8 +85,7 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
 
 def plainly_judged(task: TaskConfig) -> TaskConfig:
     """The task with the plain loss of its problem type: without weights, smoothing and focus."""
-    loss = LOSSES[task.problem_type][0]
-    return replace(task, loss=loss, class_weights=None, pos_weight=None, label_smoothing=0.0)
+    return replace(task, loss=task.kind.losses[0], class_weights=None, pos_weight=None, label_smoothing=0.0)
 
 
 def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> list[float]:
@@ -98,9 +98,9 @@ def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> 
         logits: (N, C).
         labels: (N,) or (N, C), as in a batch.
     """
-    scores = probabilities(torch.from_numpy(logits), task).double().numpy()
-    scores = scores[:, 1:] if task.problem_type == "binary_classification" else scores
+    scores = task.kind.probabilities(torch.from_numpy(logits), task).double().numpy()
     truth = labels.reshape(len(labels), -1)
+    scores = scores[:, -truth.shape[1] :]  # of a binary task that of the second label
     return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
 
 
@@ -137,7 +137,7 @@ def answer_scores(
             its score is the probability that it is asked as well.
     """
     scores, chosen = decision.scores.astype(float), decision.chosen
-    if task.problem_type == "multi_label_classification":
+    if task.kind.several_labels:
         of_answers = np.where(chosen == 1, scores, 1 - scores)
     else:
         of_answers = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
@@ -183,8 +183,8 @@ def abstention_threshold(
 
 def _judged(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None) -> np.ndarray:
     """Which answers have something to be held against; (N,), (N, C) of a multi-label task."""
-    present = labelled(torch.from_numpy(labels), task.problem_type).numpy()
-    if unasked is not None and task.problem_type != "multi_label_classification":
+    present = labelled_entries(labels, task.kind)
+    if unasked is not None and not task.kind.several_labels:
         present = present | unasked
     judged: np.ndarray = present & (decision.chosen != NOT_ASKED)
     return judged

@@ -14,8 +14,9 @@ from torch.func import vmap
 
 from ..answers_multitask import NOT_ASKED, Decision
 from ..inference.batches import Text
-from ..losses_multitask import labelled, masked_loss
+from ..problem_types_multitask import Answer
 from ..tasks_multitask import TaskConfig
+from ..training.metrics import labelled_entries
 from .calibration import plainly_judged
 from .figures import Figure, task_figures
 from .judged import Judged
@@ -23,8 +24,8 @@ from .judged import Judged
 RESAMPLES = 200  # of each slice: there are many, and their intervals are wide anyway
 LENGTH_BINS = 4
 MOST_PATTERNS = 12
-# The figure that slices are compared by, where it is not the accuracy.
-MAIN_FIGURES = {"multi_label_classification": "micro_f1", "regression": "mae"}
+# The figure by which slices are compared, by the form of the answer.
+SLICE_FIGURES: dict[Answer, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
 UNASKED = "(not asked)"
 NO_LABEL = "(none)"
 
@@ -114,12 +115,12 @@ def task_errors(
         seed: Of the resampling.
         resamples: From which the interval of a slice comes.
     """
-    main = MAIN_FIGURES.get(task.problem_type, "accuracy")
+    main = SLICE_FIGURES[task.kind.answer]
     rows = np.flatnonzero(_labelled_rows(judged, task))
     if len(rows) == 0:
         return TaskErrors(task, [], [], main, [], [], [])
     labels, decision = judged.labels[task.name][rows], _part(judged.decisions[task.name], rows)
-    present = labelled(torch.from_numpy(labels), task.problem_type).numpy()
+    present = labelled_entries(labels, task.kind)
     losses = entry_losses(task, judged.logits[task.name][rows], labels)
     own = _Labelled(task, rows, [shown_text(judged.texts[row]) for row in rows], labels, present, decision, losses)
 
@@ -131,7 +132,7 @@ def task_errors(
     return TaskErrors(
         task,
         _worst(own, most),
-        [] if task.problem_type == "regression" else _confusions(_entries(own), own.texts, most, examples),
+        [] if task.kind.is_number else _confusions(_entries(own), own.texts, most, examples),
         main,
         measured(_by_length(judged.lengths[rows])),
         measured(_by_source(judged.sources, rows)),
@@ -150,13 +151,12 @@ def entry_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np
         logits: As the head gives them.
         labels: As in a batch.
     """
-    kind = task.problem_type
     plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    if kind != "regression":
+    if not task.kind.is_number:
         numbers = numbers / task.temperature
     numbers = numbers.reshape(truth.numel(), -1)  # (M, ...), one logit for each position of several labels
-    each = vmap(lambda logit, label: masked_loss(logit[None], label[None], plain))(numbers, truth.reshape(-1))
+    each = vmap(lambda logit, label: plain.kind.loss_sum(logit[None], label[None], plain))(numbers, truth.reshape(-1))
     return each.reshape(truth.shape).numpy()
 
 
@@ -179,8 +179,8 @@ class _Labelled(NamedTuple):
 
 def _labelled_rows(judged: Judged, task: TaskConfig) -> np.ndarray:
     """Which of all rows have a label for the task, or one of several."""
-    present = labelled(torch.from_numpy(judged.labels[task.name]), task.problem_type)
-    return present.reshape(len(present), -1).any(dim=1).numpy()
+    present = labelled_entries(judged.labels[task.name], task.kind)
+    return np.asarray(present.reshape(len(present), -1).any(axis=1))
 
 
 def _part(decision: Decision, there: np.ndarray) -> Decision:
@@ -207,19 +207,19 @@ def _worst(own: _Labelled, most: int) -> list[WorstRow]:
 def _answer_scores(own: _Labelled) -> np.ndarray:
     """The probability, by the model itself, that an answer is right; (N,)."""
     scores, chosen = own.decision.scores.astype(float), own.decision.chosen
-    if own.task.problem_type == "regression":
+    if own.task.kind.is_number:
         return np.full(len(scores), np.nan)
-    if own.task.problem_type == "multi_label_classification":
+    if own.task.kind.several_labels:
         return np.where(own.present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
     given = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
     return np.where(chosen == NOT_ASKED, 1 - scores.sum(axis=1), given)
 
 
 def _words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         return f"{value:g}"
     names = task.labels or []
-    if task.problem_type == "multi_label_classification":
+    if task.kind.several_labels:
         return ", ".join(names[i] for i in np.flatnonzero((value == 1) & present)) or NO_LABEL
     return UNASKED if value == NOT_ASKED else names[value]
 
@@ -237,7 +237,7 @@ class _Entries(NamedTuple):
 
 def _entries(own: _Labelled) -> _Entries:
     names, chosen = own.task.labels or [], own.decision.chosen
-    if own.task.problem_type == "multi_label_classification":
+    if own.task.kind.several_labels:
         rows, places = np.nonzero(own.present)
         truth, given = 2 * places + own.labels[rows, places], 2 * places + chosen[rows, places]
         truth_words = [f"{verb} {name}" for name in names for verb in ("lacks", "has")]

@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from ..answers_multitask import NOT_ASKED, Decision
-from ..losses_multitask import labelled
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import spearman
-from ..words_multitask import ONE_LABEL
+from ..training.metrics import labelled_entries, spearman
 
 OfRows = Callable[[np.ndarray], float]  # a figure of the rows of these numbers
 
@@ -81,19 +78,19 @@ def task_figures(
         seed: Of the resampling.
         resamples: R.
     """
-    present: np.ndarray = labelled(torch.from_numpy(labels), task.problem_type).numpy()
+    present = labelled_entries(labels, task.kind)
     rows = np.asarray(present.reshape(len(present), -1).any(axis=1))
     count = int(rows.sum())
     if count == 0:
         return TaskFigures(task, 0, len(labels))
     labels, present = labels[rows], present[rows]
     scores, answers = decision.scores[rows], decision.chosen[rows]
-    if task.problem_type in ONE_LABEL:
+    if task.kind.one_label:
         confusion = _confusion(labels, answers, len(task.labels or ()))
-        measures = _ORDERED if task.problem_type == "ordinal_regression" else _OF_CONFUSION
+        measures = _ORDERED if task.kind.ordered else _OF_CONFUSION
         figures = _of_confusion(confusion, _wanted(measures, only), seed, resamples)
         return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         of_rows, classes = _of_numbers(answers, labels), {}
     else:
         of_rows = _of_positions(answers, scores, labels, present)

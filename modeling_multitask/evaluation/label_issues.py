@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from ..extras import import_extra
 from ..inference.batches import Text
 from ..inference.tables import write_table
-from ..losses_multitask import labelled
 from ..tasks_multitask import TaskConfig
 from .errors import shown_text
 
@@ -61,10 +59,10 @@ def label_issues(
     Raises:
         ImportError: If cleanlab or scikit-learn is not installed.
     """
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         return []
     names = task.labels or []
-    several = task.problem_type == "multi_label_classification"
+    several = task.kind.several_labels
     questions = [[f"{name}: no", f"{name}: yes"] for name in names] if several else [names]
     shown = [shown_text(text) for text in texts]
     numbers: dict[str, int] = {}
@@ -73,7 +71,7 @@ def label_issues(
     vectors = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)  # (N, D)
     issues = []
     for words, column in zip(questions, labels.T if several else labels[None], strict=True):
-        rows = _ranked_rows(column, groups, task, folds)
+        rows = _ranked_rows(column, groups, folds)
         scores, suggested = _judged_labels(vectors[rows], column[rows], groups[rows], folds=folds, seed=seed)
         issues += [
             LabelIssue(row, task.name, shown[row], words[column[row]], words[best], score)
@@ -100,9 +98,9 @@ def write_label_issues(issues: list[LabelIssue], path: Path) -> None:
     write_table(pa.table(columns), path)
 
 
-def _ranked_rows(labels: np.ndarray, groups: np.ndarray, task: TaskConfig, folds: int) -> np.ndarray:
+def _ranked_rows(labels: np.ndarray, groups: np.ndarray, folds: int) -> np.ndarray:
     """The rows of the classes that enough texts have, so that every fold has one of each; none for a single class."""
-    rows = np.flatnonzero(labelled(torch.from_numpy(labels), task.problem_type).numpy())
+    rows = np.flatnonzero(labels >= 0)
     firsts = labels[rows][_first_of_each(groups[rows])]
     classes, counts = np.unique(firsts, return_counts=True)
     kept = classes[counts >= folds]

@@ -13,7 +13,6 @@ import numpy as np
 from ..answers_multitask import Decision
 from ..files import write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
-from ..training.metric_names import MAIN_METRIC
 from ..training.metrics import decide_arrays
 from .calibration import Reliability, answer_confidences, reliability
 from .errors import RESAMPLES as OF_SLICES
@@ -191,7 +190,7 @@ def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resample
     if figures.rows == 0:
         return TaskReport(figures)
     errors = task_errors(judged, task, seed=seed, resamples=min(resamples, OF_SLICES))
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         there = ~np.isnan(labels)
         return TaskReport(figures, errors, numbers=np.stack([labels[there], decision.chosen[there]]))
     plain_task = replace(task, temperature=1.0, thresholds=None)
@@ -243,7 +242,7 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         "labels": task.labels,
         "rows": figures.rows,
         "coverage": report.coverage,
-        "main_figure": MAIN_METRIC[task.problem_type],
+        "main_figure": task.kind.main_metric,
         "figures": {name: each._asdict() for name, each in figures.figures.items()},
         "classes": {label: asdict(each) for label, each in figures.classes.items()},
         "confusion": None if figures.confusion is None else _confusion_as_json(figures.confusion),

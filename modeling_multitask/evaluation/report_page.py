@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..hub.markdown import escape_markdown
+from ..problem_types_multitask import PROBLEM_TYPES
 from ..training.metric_names import LESS_IS_BETTER
 
 FILES = ("report.html", "report.md", "report.json")
@@ -24,12 +25,7 @@ IN_WORDS = {
     "rmse": "root mean squared error",
     "spearman": "Spearman correlation",
     "quadratic_kappa": "quadratic kappa",
-    "single_label_classification": "one label",
-    "binary_classification": "one of two labels",
-    "multi_label_classification": "any number of labels",
-    "ordinal_regression": "one of ordered labels",
-    "regression": "a number",
-}
+} | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
 _GAP = 0.005  # between scores and accuracy that is worth no word
 _MAX_TEXT = 280  # letters of a text that the page shows; the JSON has all of it
 

@@ -175,12 +175,12 @@ def _refused(task: dict[str, Any], asked: np.ndarray, confidence: np.ndarray) ->
 
 def _answer(task: dict[str, Any], row: list[Any], top_k: int | None) -> dict[str, Any] | list[dict[str, Any]]:
     scores, chosen, asked, answered = row
-    if task["problem_type"] == "regression":
+    if task["labels"] is None:
         return {"score": scores[0] if answered else None}
     options: list[dict[str, Any]] = [
         {"label": label, "score": score} for label, score in zip(task["labels"], scores, strict=True)
     ]
-    if task["problem_type"] == "multi_label_classification":
+    if isinstance(chosen, list):
         ranked = sorted(zip(options, chosen, strict=True), key=lambda each: -each[0]["score"])
         wanted = [option for option, given in ranked if given or top_k != 0]
         return wanted[: top_k or None] if answered else []

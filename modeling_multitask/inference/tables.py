@@ -66,7 +66,7 @@ def check_ending(path: Path, allowed: Sequence[str] = WRITABLE) -> None:
 
 def answer_names(tasks: list[TaskConfig], prefix: str = "") -> list[str]:
     """The columns that `add_answers` adds."""
-    kinds = [(task.name, () if task.problem_type == "regression" else ("_score",)) for task in tasks]
+    kinds = [(task.name, () if task.kind.is_number else ("_score",)) for task in tasks]
     return [f"{prefix}{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
 
 
@@ -80,9 +80,9 @@ def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[Task
     """The table with each task's answer and its score: of a regression the number alone, of several labels lists."""
     for task in tasks:
         given = [row[task.name] for row in answers]
-        if task.problem_type == "regression":
+        if task.kind.is_number:
             columns = {"": pa.array([each["score"] for each in given], pa.float64())}
-        elif task.problem_type == "multi_label_classification":
+        elif task.kind.several_labels:
             columns = {
                 "": pa.array([[each["label"] for each in row] for row in given], pa.list_(pa.string())),
                 "_score": pa.array([[each["score"] for each in row] for row in given], pa.list_(pa.float64())),

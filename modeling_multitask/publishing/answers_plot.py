@@ -54,10 +54,10 @@ def _lines(answer: TaskAnswer) -> list[Option | str]:
     """The bars of a task, and what is said of the labels that have none."""
     if not answer.asked:
         return []
-    if answer.problem_type == "ordinal_regression" or len(answer.options) <= MOST_BARS + 1:
+    if answer.kind.ordered or len(answer.options) <= MOST_BARS + 1:
         return list(answer.options)
     rest = answer.options[MOST_BARS:]
-    several = answer.problem_type == "multi_label_classification"
+    several = answer.kind.several_labels
     together = "" if several else f", together {math.fsum(option.score for option in rest):.2f}"
     return [*answer.options[:MOST_BARS], f"{len(rest)} more{together}"]
 

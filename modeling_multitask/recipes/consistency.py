@@ -9,13 +9,15 @@ from typing import Any
 
 from datasets_builder.formats import READABLE
 
+from ..problem_types_multitask import PROBLEM_TYPES, ProblemType
 from ..task_problems_multitask import task_given_problem, task_labels_problem, task_list_problem, task_loss_problem
 from ..training.metric_names import evaluated_metrics
 from ..training.parts import part_problem
 from ..training.phases import parse_phase, phase_problems
-from ..words_multitask import PROBLEM_TYPES, nearest_hint
+from ..words_multitask import nearest_hint
 
 Content = dict[str, Any]
+_ANY = PROBLEM_TYPES["multi_label_classification"]  # what a misspelt problem type is taken for
 
 
 def consistency_problems(content: Content) -> list[str]:
@@ -73,17 +75,17 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
     if (names or none_given) and (problem := task_list_problem(names)) is not None:
         problems.append(f"tasks: {problem}")
     for i, task in enumerate(tasks):
-        kind, labels = task.get("problem_type"), task.get("labels")
-        if kind not in PROBLEM_TYPES:
+        facts, labels = _facts(task.get("problem_type")), task.get("labels")
+        if facts is None:
             continue
         wordy = isinstance(task.get("loss"), str | None)
         if wordy and (loss_problem := task_loss_problem(task)) is not None:
             problems.append(f"tasks[{i}].{loss_problem[0]}: {loss_problem[1]}")
-        if kind == "ordinal_regression" and labels is None:
-            problems.append(f"tasks[{i}].labels: ordinal_regression needs its labels in order, the lowest first")
+        if facts.ordered and labels is None:
+            problems.append(f"tasks[{i}].labels: {facts.name} needs its labels in order, the lowest first")
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             continue
-        if (problem := task_labels_problem(kind, labels, None)) is not None:
+        if (problem := task_labels_problem(facts.name, labels, None)) is not None:
             problems.append(f"tasks[{i}].labels: {problem}")
     return problems
 
@@ -113,7 +115,7 @@ def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> li
             for name, columns in _table(source.get("labels")).items():
                 if name not in kinds:
                     problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(kinds))}")
-                elif isinstance(columns, list) and kinds[name] != "multi_label_classification":
+                elif isinstance(columns, list) and not (_facts(kinds[name]) or _ANY).several_labels:
                     problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
     # A source that names no labels brings those of every task whose name is a column of it.
     train = _tables(data.get("train"))
@@ -178,15 +180,18 @@ def _training_problems(tasks: list[Content], content: Content) -> list[str]:
 def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
     data = _table(content.get("data"))
     problems = [
-        f"tasks[{i}].abstain: is for tasks of one label; this is {task['problem_type']}"
+        f"tasks[{i}].abstain: is for tasks of one label; this is {facts.name}"
         for i, task in enumerate(tasks)
-        if task.get("abstain") and task.get("problem_type") in ("regression", "multi_label_classification")
+        if task.get("abstain") and (facts := _facts(task.get("problem_type"))) and not facts.one_label
     ]
+    fitting = " and ".join(each.name for each in PROBLEM_TYPES.values() if each.has_energy)
     problems += [
-        f"tasks[{i}].abstain.by: the energy is for single_label_classification; this is {task['problem_type']}"
+        f"tasks[{i}].abstain.by: the energy is for {fitting}; this is {facts.name}"
         for i, task in enumerate(tasks)
         if _table(task.get("abstain")).get("by") == "energy"
-        and task.get("problem_type") in ("binary_classification", "ordinal_regression")
+        and (facts := _facts(task.get("problem_type")))
+        and facts.one_label
+        and not facts.has_energy
     ]
     if may_validate(data):
         return problems
@@ -213,6 +218,10 @@ def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
     kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
     metrics = evaluated_metrics(kinds) if may_validate(data) and training.get("eval_strategy") != "no" else []
     return problems + phase_problems(phases, names, metrics)
+
+
+def _facts(problem_type: Any) -> ProblemType | None:
+    return PROBLEM_TYPES.get(problem_type) if isinstance(problem_type, str) else None
 
 
 def _table(given: Any) -> Content:

@@ -25,12 +25,13 @@ from pydantic import (
 from datasets_builder.source import Contradictions, Leaks, Source, is_on_hub
 
 from ..errors import RecipeError
+from ..problem_types_multitask import ProblemTypeName
 from ..task_problems_multitask import task_name_problem
 from ..training.balancing_methods import Balancing
 from ..training.phases import parse_phase
 from ..training.rates import parse_rates
 from ..training.sampling import Sampling, SamplingStrategy
-from ..words_multitask import Activation, LongTexts, Normalization, Pooling, ProblemType, Refusal
+from ..words_multitask import Activation, LongTexts, Normalization, Pooling, Refusal
 from .bundled import recipe_path
 from .consistency import consistency_problems
 from .problems import describe_all
@@ -151,7 +152,7 @@ class TaskRecipe(_Words):
     """One task; see `TaskConfig`. Labels that are left out are those that occur in the training rows, sorted."""
 
     name: Annotated[str, AfterValidator(_task_name)]
-    problem_type: ProblemType
+    problem_type: ProblemTypeName
     labels: list[Label] | None = None
     aliases: Aliases = {}
     missing: list[Cell] = []

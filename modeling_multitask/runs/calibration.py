@@ -52,7 +52,7 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
     for split, (logits, labels) in answers.items():
         old, new, unasked = decide_arrays(logits, before), decide_arrays(logits, after), unasked_arrays(labels, after)
         for task in config.tasks:
-            if task.problem_type != "regression":
+            if not task.kind.is_number:
                 known = labels[task.name], unasked[task.name]
                 errors = [reliability(task, each[task.name], *known).error for each in (old, new)]
                 fitted[task.name][split] = {"ece_before": errors[0], "ece_after": errors[1]}

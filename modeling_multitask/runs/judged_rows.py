@@ -220,7 +220,7 @@ def _known(task: TaskConfig) -> dict[str, Any]:
 
 
 def _column(task: TaskConfig, separator: str) -> LabelColumn:
-    several = task.problem_type == "multi_label_classification"
+    several = task.kind.several_labels
     return LabelColumn(task.name, separator=separator if several else None)
 
 

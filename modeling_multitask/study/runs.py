@@ -16,11 +16,11 @@ import torch
 
 from ..errors import RecipeError
 from ..files import write_json, write_text
+from ..problem_types_multitask import PROBLEM_TYPES
 from ..recipes.comparison import changed_words
 from ..recipes.recipe import RatesRecipe, Recipe, load_recipe
 from ..runs.plan import plan
 from ..runs.records import cores
-from ..training.metric_names import MAIN_METRIC
 from ..words_multitask import nearest_hint
 from .one_run import FREE_TO_CHANGE, comparable_words, read_outcome
 from .plot import draw_study
@@ -179,7 +179,7 @@ def write_study(study: Study, planned: PlannedStudy, *, jobs: int) -> None:
 
 def main_metrics(recipe: Recipe) -> dict[str, str]:
     """By task, its main metric."""
-    return {task.name: MAIN_METRIC[task.problem_type] for task in recipe.tasks}
+    return {task.name: PROBLEM_TYPES[task.problem_type].main_metric for task in recipe.tasks}
 
 
 def study_rates(recipe: Recipe) -> StudyRates:

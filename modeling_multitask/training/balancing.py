@@ -66,7 +66,7 @@ class UncertaintyWeighting(LossBalancing):
     def combine(self, losses: dict[str, Tensor], weights: dict[str, float], parts: dict[str, Tensor]) -> Tensor:
         total = torch.tensor(0.0)
         for task, s in zip(self.tasks, self.log_variances, strict=True):
-            precision = (-s).exp() * (0.5 if task.problem_type == "regression" else 1.0)
+            precision = (-s).exp() * (0.5 if task.kind.is_number else 1.0)
             loss = losses[task.name]
             each = precision.to(loss) * loss + parts[task.name].to(loss) * s.to(loss) / 2
             total = total + weights[task.name] * each

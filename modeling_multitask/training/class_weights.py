@@ -67,7 +67,7 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
 
 def _labels(rows: Dataset, task: TaskConfig) -> np.ndarray:
     """(N, 1) ids, or (N, C) zeros and ones; -1 where missing."""
-    if task.problem_type != "multi_label_classification":
+    if not task.kind.several_labels:
         return np.array([[-1 if label is None else label] for label in rows[task.name]])
     names = task.labels or []
     entries = [[None if row is None else row[name] for name in names] for row in rows[task.name]]

@@ -3,7 +3,6 @@
 Shapes: B rows, T tokens of the longest, C classes of one task.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
-from ..losses_multitask import IGNORE_INDEX
+from ..kinds_multitask import IGNORE_INDEX, MISSING_IDS
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import tokenize
 from ..words_multitask import nearest_hint
@@ -64,15 +63,14 @@ class MultiTaskCollator:
         return padded_rows(self.tokenizer, rows)
 
     def _labels(self, rows: list[dict[str, Any]], task: TaskConfig) -> Tensor:
-        dtype = torch.float32 if task.problem_type == "regression" else torch.long
-        return torch.tensor([self._label(row, task) for row in rows], dtype=dtype)
+        return torch.tensor([self._label(row, task) for row in rows], dtype=task.kind.label_dtype)
 
     def _label(self, row: dict[str, Any], task: TaskConfig) -> Any:
         given = row.get(task.name)
         try:
-            if task.problem_type == "regression":
-                return math.nan if given is None else float(given)
-            if task.problem_type == "multi_label_classification":
+            if task.kind.is_number:
+                return task.kind.missing if given is None else float(given)
+            if task.kind.several_labels:
                 return _positions(given, task)
             return _class_id(given, task.labels or [])
         except ValueError as error:
@@ -91,8 +89,7 @@ def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[
     asked = {}
     for task in tasks:
         own = labels[task.name]
-        fill = math.nan if task.problem_type == "regression" else IGNORE_INDEX
-        asked[task.name] = own.masked_fill(unasked[task.name].view(-1, *[1] * (own.ndim - 1)), fill)
+        asked[task.name] = own.masked_fill(unasked[task.name].view(-1, *[1] * (own.ndim - 1)), task.kind.missing)
     return asked
 
 
@@ -104,7 +101,8 @@ def _class_id(given: Any, labels: list[str]) -> int:
     if _is_missing(given):
         return IGNORE_INDEX
     if given != int(given) or not 0 <= given < len(labels):
-        raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor -1 or -100 for missing")
+        missing = " or ".join(map(str, MISSING_IDS))
+        raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor {missing} for missing")
     return int(given)
 
 
@@ -121,4 +119,4 @@ def _positions(given: Any, task: TaskConfig) -> list[int]:
 
 
 def _is_missing(given: Any) -> bool:
-    return given is None or given != given or given in (-1, IGNORE_INDEX)
+    return given is None or given != given or given in MISSING_IDS

@@ -117,6 +117,6 @@ def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np
 
 def _ids(rows: Dataset, task: TaskConfig) -> np.ndarray:
     """(N,) the id of each row's label, 0 where it has several labels or a number; -1 where missing."""
-    if task.problem_type in ("multi_label_classification", "regression"):
+    if not task.kind.one_label:
         return np.array([-1 if label is None else 0 for label in rows[task.name]], dtype=int)
     return np.array([-1 if label is None else label for label in rows[task.name]], dtype=int)

@@ -14,9 +14,9 @@ from sklearn.metrics import cohen_kappa_score, f1_score
 from transformers import EvalPrediction
 
 from ..answers_multitask import NOT_ASKED, Decision, decide
-from ..losses_multitask import labelled, masked_loss
+from ..kinds_multitask import KINDS, Kind
+from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig
-from .metric_names import MAIN_METRIC
 
 ROWS_AT_ONCE = 1024  # that are decided
 
@@ -44,8 +44,9 @@ class TaskMetric(evaluate.Metric):
         super().__init__(config_name=config_name, keep_in_memory=True, **kwargs)
 
     def _info(self) -> evaluate.MetricInfo:
-        entry: Any = datasets.Value("float64" if self.config_name == "regression" else "int64")
-        if self.config_name == "multi_label_classification":
+        kind = KINDS[str(self.config_name)]
+        entry: Any = datasets.Value("float64" if kind.is_number else "int64")
+        if kind.several_labels:
             entry = datasets.Sequence(entry)
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
@@ -56,18 +57,19 @@ class TaskMetric(evaluate.Metric):
 
     def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
         predictions, references = np.asarray(predictions), np.asarray(references)
-        present = labelled(torch.from_numpy(references), str(self.config_name)).numpy()
+        kind = KINDS[str(self.config_name)]
+        present = labelled_entries(references, kind)
         rows = int(present.reshape(len(present), -1).any(axis=1).sum())
         if rows == 0:
             return {"rows": 0}
-        if self.config_name == "regression":
+        if kind.is_number:
             return {"rows": rows, **_number_metrics(predictions[present], references[present])}
-        if self.config_name == "multi_label_classification":
+        if kind.several_labels:
             macro_f1 = _mean_f1_of_labels(predictions, references, present)
         else:
             macro_f1 = _macro_f1(predictions[present], references[present])
         metrics = {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
-        if self.config_name == "ordinal_regression":
+        if kind.ordered:
             answered = present & (predictions != NOT_ASKED)  # an error has a size only where there is an answer
             metrics |= _rank_metrics(predictions[answered], references[answered])
         return metrics
@@ -91,7 +93,7 @@ def multi_task_metrics(
     metrics: dict[str, Any] = {
         task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], task) for task in tasks
     }
-    mains = [metrics[task.name][MAIN_METRIC[task.problem_type]] for task in tasks if metrics[task.name]["rows"]]
+    mains = [metrics[task.name][task.kind.main_metric] for task in tasks if metrics[task.name]["rows"]]
     return {**metrics, "score": float(np.mean(mains)) if mains else 0.0}
 
 
@@ -109,6 +111,11 @@ def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dic
     names = [task.name for task in tasks]
     decided = [decide(dict(zip(names, part, strict=True)), tasks) for part in parts]
     return {name: Decision(*map(np.concatenate, zip(*(part[name] for part in decided), strict=True))) for name in names}
+
+
+def labelled_entries(labels: np.ndarray, kind: Kind) -> np.ndarray:
+    """Which entries have a label; an array of the shape of `labels`."""
+    return kind.labelled(torch.from_numpy(labels)).numpy()
 
 
 def spearman(predictions: np.ndarray, references: np.ndarray) -> float:

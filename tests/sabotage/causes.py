@@ -7,6 +7,7 @@ CONFIG = "modeling_multitask/configuration_multitask.py"
 TASK_PROBLEMS = "modeling_multitask/task_problems_multitask.py"
 ANSWERS = "modeling_multitask/answers_multitask.py"
 LOSSES = "modeling_multitask/losses_multitask.py"
+KINDS = "modeling_multitask/kinds_multitask.py"
 POOLING = "modeling_multitask/pooling_multitask.py"
 TEXTS = "modeling_multitask/texts_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
@@ -64,15 +65,20 @@ CAUSES = [
     ),
     Cause(
         "P3 a missing position counts as a negative",
-        LOSSES,
-        "each.where(labelled(labels, task.problem_type), 0).sum()\n\n\ndef _focus(",
-        "each.sum()\n\n\ndef _focus(",
+        KINDS,
+        "(2 * signs - 1)).sigmoid(), task)\n        return each.where(self.labelled(labels), 0).sum()",
+        "(2 * signs - 1)).sigmoid(), task)\n        return each.sum()",
         *("tests/unit/test_losses.py", "missing_position"),
     ),
     Cause(
         "P4 -1 is taken for a class",
-        *(LOSSES, "else labels >= 0", "else labels != IGNORE_INDEX"),
+        *(KINDS, "return labels >= 0", "return labels != IGNORE_INDEX"),
         *("tests/unit/test_losses.py", "minus_one"),
+    ),
+    Cause(
+        "P4 any negative number is a missing label",
+        *(LOSSES, "    task.kind.check_labels(labels, task)\n", ""),
+        *("tests/unit/test_losses.py", "no_label_and_not_missing"),
     ),
     Cause(
         "P5 a mean of means over accumulated batches",
@@ -540,7 +546,11 @@ CAUSES = [
     ),
     Cause(
         "P72 what nearly sure heads rule out is equally improbable",
-        *(ANSWERS, "return numbers.log_softmax(dim=-1)", "return numbers.softmax(dim=-1).log()"),
+        *(
+            KINDS,
+            "return _scaled(logits, task).log_softmax(dim=-1)",
+            "return _scaled(logits, task).softmax(dim=-1).log()",
+        ),
         *("tests/unit/test_answers.py", "every_probability_is_0"),
     ),
     Cause(

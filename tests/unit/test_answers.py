@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from modeling_multitask import MultiTaskConfig, TaskConfig
-from modeling_multitask.answers_multitask import NOT_ASKED, answers, decide, may_follow, probabilities
+from modeling_multitask.answers_multitask import NOT_ASKED, answers, decide, may_follow
 from modeling_multitask.tasks_multitask import GivenConfig
 
 DOMAIN = TaskConfig("domain", "single_label_classification", labels=["bank", "travel", "oos"])
@@ -55,7 +55,7 @@ def asking(task: TaskConfig, tasks: list[TaskConfig], label: int) -> list[bool]:
 
 def most_probable(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, int]:
     """By trying all combinations of labels of one row."""
-    scores = {task.name: probabilities(logits[task.name][0], task).double() for task in tasks}
+    scores = {task.name: task.kind.probabilities(logits[task.name][0], task).double() for task in tasks}
     best, found = -1.0, {}
     for labels in itertools.product(*(range(NOT_ASKED, len(task.labels or ())) for task in tasks)):
         combination = dict(zip(scores, labels, strict=True))

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from modeling_multitask import MultiTaskModel, TaskConfig
-from modeling_multitask.answers_multitask import probabilities
+from modeling_multitask.kinds_multitask import CumulativeLogits
 from modeling_multitask.losses_multitask import masked_loss
-from modeling_multitask.modeling_multitask import CumulativeLogits
 
 LN2 = math.log(2)
 any_parameters = st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=8)
@@ -41,13 +40,13 @@ def test_logits_never_ascend_whatever_the_parameters(cuts: list[float]) -> None:
 def test_no_rank_has_a_negative_probability(cuts: list[float], dtype: torch.dtype) -> None:
     logits = head_with(cuts).to(dtype)(torch.randn(4, 2, dtype=dtype))
 
-    assert (probabilities(logits, RANKS) >= 0).all()
+    assert (RANKS.kind.probabilities(logits, RANKS) >= 0).all()
 
 
 @settings(max_examples=200, deadline=None)
 @given(any_parameters)
 def test_the_probabilities_of_all_ranks_sum_to_1(cuts: list[float]) -> None:
-    sums = probabilities(head_with(cuts)(torch.randn(4, 2)), RANKS).sum(dim=-1)
+    sums = RANKS.kind.probabilities(head_with(cuts)(torch.randn(4, 2)), RANKS).sum(dim=-1)
 
     # Each of at most 9 differences rounds by at most 2 ** -24.
     assert torch.allclose(sums, torch.ones(4), rtol=0, atol=1e-6)
@@ -85,7 +84,7 @@ def test_ranks_along_a_line_are_learned() -> None:
         masked_loss(head(place), ranks, task).backward()
         optimizer.step()
 
-    assert probabilities(head(place), task).argmax(dim=-1).tolist() == ranks.tolist()
+    assert task.kind.probabilities(head(place), task).argmax(dim=-1).tolist() == ranks.tolist()
 
 
 def test_cut_points_of_a_new_model_are_evenly_spaced(model: MultiTaskModel) -> None:

@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.losses_multitask import IGNORE_INDEX, masked_loss
+from modeling_multitask.kinds_multitask import IGNORE_INDEX
+from modeling_multitask.losses_multitask import masked_loss
 
 LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)
 TOPIC = ("topic", "single_label_classification", ["a", "b", "c"])

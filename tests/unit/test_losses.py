@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from modeling_multitask import MultiTaskModel, TaskConfig
-from modeling_multitask.losses_multitask import IGNORE_INDEX, loss_divisor, masked_loss
-from modeling_multitask.words_multitask import LOSSES
+from modeling_multitask.kinds_multitask import IGNORE_INDEX
+from modeling_multitask.losses_multitask import loss_divisor, masked_loss
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from tests.conftest import random_batch, tasks_of_each_type
 from tests.properties import (
     assert_no_gradient,
@@ -42,7 +43,7 @@ def task_of(kind: str, **settings: object) -> TaskConfig:
     return TaskConfig("t", kind, LABELS[kind], **settings)
 
 
-PLAIN = {f"{kind}-{loss}": task_of(kind, loss=loss) for kind, losses in LOSSES.items() for loss in losses}
+PLAIN = {f"{kind}-{loss}": task_of(kind, loss=loss) for kind, facts in PROBLEM_TYPES.items() for loss in facts.losses}
 WEIGHTED = {
     "class_weights": task_of("single_label_classification", class_weights=[0.5, 1.0, 3.0], label_smoothing=0.1),
     "focal class_weights": task_of("single_label_classification", loss="focal", class_weights=[0.5, 1.0, 3.0]),
@@ -125,6 +126,21 @@ def test_minus_one_is_a_missing_label_except_for_numbers(task: TaskConfig) -> No
     marked = labels if task.problem_type == "regression" else labels.where(labels != IGNORE_INDEX, -1)
 
     assert masked_loss(logits, marked, task) == masked_loss(logits, labels, task)
+
+
+@pytest.mark.parametrize("wrong", [-2, -99, 3])
+@pytest.mark.parametrize("kind", ["single_label_classification", "binary_classification", "ordinal_regression"])
+def test_a_number_that_is_no_label_and_not_missing_is_an_error_as_in_the_collator(kind: str, wrong: int) -> None:
+    task = task_of(kind)
+    message = rf"task '{task.name}': {wrong} is not one of its class ids 0 to \d, nor -1 or -100 for missing"
+
+    with pytest.raises(ValueError, match=message):
+        masked_loss(torch.zeros(2, task.num_logits), torch.tensor([0, wrong]), task)
+
+
+def test_a_position_of_several_labels_is_zero_or_one_or_missing() -> None:
+    with pytest.raises(ValueError, match="2 is not one of its class ids 0 to 1, nor -1 or -100 for missing"):
+        masked_loss(torch.zeros(1, 2), torch.tensor([[1, 2]]), task_of("multi_label_classification"))
 
 
 def test_a_number_below_zero_is_a_label_of_a_regression() -> None:

@@ -8,7 +8,6 @@ import torch
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline, TaskConfig
-from modeling_multitask.answers_multitask import probabilities
 from modeling_multitask.inference import predict
 from tests.conftest import tiny_bert_config
 from tests.deciding import answer
@@ -54,7 +53,7 @@ def test_a_rank_is_as_probable_as_lying_above_the_one_before_but_not_above_itsel
     # Above poor with probability 3/4, above fair with 1/4.
     above = torch.tensor([math.log(3), -math.log(3)])
 
-    assert probabilities(above, GRADE).tolist() == pytest.approx([0.25, 0.5, 0.25])
+    assert GRADE.kind.probabilities(above, GRADE).tolist() == pytest.approx([0.25, 0.5, 0.25])
 
 
 @pytest.mark.parametrize(("logits", "label"), [([-2.0, -4.0], "poor"), ([2.0, -2.0], "fair"), ([4.0, 2.0], "fine")])

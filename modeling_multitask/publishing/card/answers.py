@@ -9,6 +9,12 @@ from ...tasks_multitask import TaskConfig
 from .words import listed, plain
 
 MOST_LABELS = 20  # that stand in the table of tasks; more are folded away below it
+# The answers of which a card says out of how many labels they are; of the others it says what everyone does.
+_COUNTED = {
+    "single_label_classification": "one of {count} labels",
+    "multi_label_classification": "any number of {count} labels",
+    "ordinal_regression": "one of {count} labels, in this order",
+}
 
 
 def task_lines(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
@@ -36,14 +42,8 @@ def conditions(tasks: list[TaskConfig]) -> list[Markup]:
 
 
 def _answer(task: TaskConfig) -> str:
-    count = len(task.labels or ())
-    return {
-        "single_label_classification": f"one of {count} labels",
-        "binary_classification": "one of two labels",
-        "multi_label_classification": f"any number of {count} labels",
-        "ordinal_regression": f"one of {count} labels, in this order",
-        "regression": "a number",
-    }[task.problem_type]
+    counted = _COUNTED.get(task.problem_type, task.kind.in_words)
+    return counted.format(count=len(task.labels or ()))
 
 
 def _labels(task: TaskConfig) -> Markup:

@@ -77,7 +77,7 @@ def likely_text(table: GivenTable) -> str:
 
 def answer_columns(tasks: Sequence[Any]) -> list[str]:
     """The columns that are added: each task and its score, of a regression the number alone."""
-    kinds = [(task.name, () if task.problem_type == "regression" else ("_score",)) for task in tasks]
+    kinds = [(task.name, () if task.kind.is_number else ("_score",)) for task in tasks]
     return [f"{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
 
 
@@ -121,7 +121,7 @@ def _checked_columns(names: list[str]) -> list[str]:
 
 
 def _cells(task: Any, answer: Any) -> list[str]:
-    if task.problem_type == "regression":
+    if task.kind.is_number:
         return [_number(answer["score"])]
     if isinstance(answer, list):
         labels, scores = ([each[key] for each in answer] for key in ("label", "score"))

@@ -8,7 +8,8 @@ Shapes: W windows of the text (one, unless the model reads long texts in several
 S steps of the path.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -64,20 +65,15 @@ def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | Non
     encoded.pop("overflow_to_sample_mapping", None)
     words = [encoded.word_ids(i) for i in range(len(places))]
     tasks = {task.name: task for task in model.config.tasks}
-    targets = {name: _direction(tasks[name], label) for name, label in labels.items()}
+    targets = {name: _explained(tasks[name], label) for name, label in labels.items()}
     scores = _integrate(model, encoded.to(model.device), _fillers(tokenizer, words), targets)
     return {name: _sum_words(places, words, each) for name, each in scores.items()}
 
 
-def _direction(task: Any, label: str | None) -> Tensor:
-    """What a task's logits (C,) are multiplied by to give the number that is explained."""
-    if task.problem_type == "binary_classification":
-        return torch.tensor([1.0 if label == task.labels[1] else -1.0])
-    if task.problem_type == "regression":
-        return torch.ones(1)
-    if task.problem_type == "ordinal_regression":  # each logit is one score less a cut point
-        return torch.full((len(task.labels) - 1,), 1 / (len(task.labels) - 1))
-    return torch.tensor([float(each == label) for each in task.labels])
+def _explained(task: Any, label: str | None) -> Callable[[Tensor], Tensor]:
+    """What is explained: a function of the task's logits that grows with the score of the label."""
+    index = task.labels.index(label) if label in (task.labels or ()) else 0
+    return partial(task.kind.logit_of, label=index)
 
 
 def _fillers(tokenizer: Any, words: list[list[int | None]]) -> Tensor:
@@ -87,7 +83,7 @@ def _fillers(tokenizer: Any, words: list[list[int | None]]) -> Tensor:
 
 
 def _integrate(
-    model: Any, encoded: dict[str, Tensor], fillers: Tensor, directions: dict[str, Tensor]
+    model: Any, encoded: dict[str, Tensor], fillers: Tensor, targets: dict[str, Callable[[Tensor], Tensor]]
 ) -> dict[str, list[list[float]]]:
     """The attribution of each token of each window, by task."""
     inputs = dict(encoded)
@@ -96,7 +92,7 @@ def _integrate(
     with torch.no_grad():
         text = embed(ids)  # (W, T, D)
         start = embed(ids.where(fillers < 0, fillers.clamp(min=0)))  # (W, T, D)
-    totals = {name: torch.zeros_like(text) for name in directions}
+    totals = {name: torch.zeros_like(text) for name in targets}
     for shares in _shares(ids.numel(), text):
         path = (start + shares * (text - start)).requires_grad_()  # (S, W, T, D)
         steps, windows = path.shape[:2]
@@ -104,9 +100,8 @@ def _integrate(
         if windows > 1:  # each step is a text of its own
             rows["overflow_to_sample_mapping"] = torch.arange(steps, device=ids.device).repeat_interleave(windows)
         logits = model(inputs_embeds=path.flatten(0, 1), **rows).logits
-        for name, direction in directions.items():
-            explained = (logits[name] * direction.to(logits[name])).sum()
-            totals[name] += torch.autograd.grad(explained, path, retain_graph=True)[0].sum(dim=0)
+        for name, explained in targets.items():
+            totals[name] += torch.autograd.grad(explained(logits[name]).sum(), path, retain_graph=True)[0].sum(dim=0)
     return {name: ((text - start) * each / STEPS).sum(dim=-1).tolist() for name, each in totals.items()}
 
 

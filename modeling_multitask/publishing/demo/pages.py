@@ -12,13 +12,6 @@ MOST_BARS = 10  # labels of a task that are seen at once
 MOST_ROWS = 8  # of a table that are seen at once
 _MOST_LETTERS = 280  # of a cell
 _LONG_NUMBER = re.compile(r"\b\d+\.\d{4,}(e-\d+)?\b")
-_KINDS = {
-    "single_label_classification": "one label",
-    "binary_classification": "one of two labels",
-    "multi_label_classification": "any number of labels",
-    "ordinal_regression": "one of ordered labels",
-    "regression": "a number",
-}
 
 
 def answers_page(answers: Sequence[TaskAnswer], text: str, words: dict[str, list[Word]] | None) -> str:
@@ -104,7 +97,7 @@ def short_answer(answer: TaskAnswer) -> str:
     """The answer in words: a label, several, or a number."""
     if answer.note:
         return answer.note
-    if answer.problem_type == "regression":
+    if answer.kind.is_number:
         return f"{answer.number:.4g}"
     return ", ".join(str(option.label) for option in answer.given) or "none of them"
 
@@ -113,7 +106,7 @@ def _card(answer: TaskAnswer, text: str, words: dict[str, list[Word]] | None) ->
     silent = ' class="mt-silent"' if answer.note else ""
     return (
         f'<article class="mt-card" data-task="{html.escape(answer.name)}"><h3>{_name(answer.name)} '
-        f"<small>{_KINDS[answer.problem_type]}</small></h3>"
+        f"<small>{answer.kind.in_words}</small></h3>"
         f'<p class="mt-answer"><strong{silent}>{_name(short_answer(answer))}</strong></p>'
         f"{_bars(answer)}{_words(answer, text, words)}</article>"
     )
@@ -122,7 +115,7 @@ def _card(answer: TaskAnswer, text: str, words: dict[str, list[Word]] | None) ->
 def _bars(answer: TaskAnswer) -> str:
     if not answer.options:
         return ""
-    ordered = answer.problem_type == "ordinal_regression"
+    ordered = answer.kind.ordered
     most = len(answer.options) if ordered or len(answer.options) <= MOST_BARS + 2 else MOST_BARS
     if not answer.asked:
         most = 0
@@ -130,7 +123,7 @@ def _bars(answer: TaskAnswer) -> str:
     shown = f'<ul class="mt-bars">{"".join(map(_bar, first))}</ul>' if first else ""
     if not rest:
         return shown
-    together = "" if answer.problem_type == "multi_label_classification" else f", together {_sum(rest):.2f}"
+    together = "" if answer.kind.several_labels else f", together {_sum(rest):.2f}"
     summary = f"{len(rest)} more{together}" if first else "all scores"
     return f'{shown}<details><summary>{summary}</summary><ul class="mt-bars">{"".join(map(_bar, rest))}</ul></details>'
 
@@ -187,7 +180,7 @@ def _legend(answer: TaskAnswer) -> str:
 
 def explained(answer: TaskAnswer) -> str | None:
     """The label whose words are shown: the best of the answer, or where there is none, of all; `None` for an order."""
-    if answer.problem_type in ("regression", "ordinal_regression"):
+    if answer.kind.is_number or answer.kind.ordered:
         return None
     labels = [option.label for option in [*answer.given, *answer.options]]
     return next((label for label in labels if label is not None), None)

@@ -36,7 +36,7 @@ class TaskAnswer:
 
     Args:
         name: Of the task.
-        problem_type: In the words of the model's configuration.
+        kind: That of the task.
         options: All labels: the answer first and then by score, those of an order in that order; none of a number, and
             none where several labels are not asked for.
         number: Of a regression.
@@ -45,7 +45,7 @@ class TaskAnswer:
     """
 
     name: str
-    problem_type: str
+    kind: Any
     options: list[Option] = field(default_factory=list)
     number: float | None = None
     asked: bool = True
@@ -95,18 +95,18 @@ def task_answer(task: Any, plain: Any, ranked: Any, above: TaskAnswer | None = N
         ranked: What it answers with `top_k=None`.
         above: The answer to the task that this one depends on.
     """
-    kind = task.problem_type
-    if kind == "regression":
+    kind = task.kind
+    if kind.is_number:
         silence = _silence(task, above) if plain["score"] is None else _Silence()
         return TaskAnswer(task.name, kind, [], plain["score"], *silence)
-    several = kind == "multi_label_classification"
+    several = kind.several_labels
     given = {each["label"] for each in (plain if several else [plain])} - {None}
     thresholds = _thresholds(task)
     options = [
         Option(each["label"], each["score"], each["label"] in given, thresholds.get(each["label"])) for each in ranked
     ]
     silence = _Silence() if given or (several and ranked) else _silence(task, above, options)
-    if kind == "ordinal_regression":
+    if kind.ordered:
         order = [*task.labels, None]
         options.sort(key=lambda option: order.index(option.label))
     return TaskAnswer(task.name, kind, options, None, *silence)
@@ -142,6 +142,6 @@ def _tell_apart(score: float, limit: float) -> str:
 
 def _thresholds(task: Any) -> dict[str, float]:
     """By label; of a binary task the second one's, if it has one of its own."""
-    if task.problem_type == "multi_label_classification":
+    if task.kind.several_labels:
         return dict(zip(task.labels, task.thresholds or [DEFAULT_THRESHOLD] * len(task.labels), strict=True))
     return {task.labels[1]: task.thresholds[0]} if task.thresholds else {}

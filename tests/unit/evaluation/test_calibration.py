@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.answers_multitask import choose, probabilities
 from modeling_multitask.evaluation.calibration import (
     BINS,
     abstention_threshold,
@@ -40,7 +39,7 @@ def answers_of(task: TaskConfig, rows: int = 4_000, seed: int = 0) -> tuple[np.n
     logits = rng.normal(size=(rows, task.num_logits))
     if task.problem_type == "ordinal_regression":
         logits = -np.sort(-logits, axis=1)
-    scores = probabilities(torch.from_numpy(logits), task).double().numpy()
+    scores = task.kind.probabilities(torch.from_numpy(logits), task).double().numpy()
     if task.problem_type == "multi_label_classification":
         labels = (rng.random(scores.shape) < scores).astype(int)
     else:
@@ -61,7 +60,9 @@ def test_the_temperature_makes_the_log_loss_of_scikit_learn_least() -> None:
     there = labels >= 0
 
     def loss(temperature: float) -> float:
-        scores = probabilities(torch.from_numpy(logits), replace(TOPIC, temperature=temperature)).double().numpy()
+        scores = (
+            TOPIC.kind.probabilities(torch.from_numpy(logits), replace(TOPIC, temperature=temperature)).double().numpy()
+        )
         scores /= scores.sum(axis=1, keepdims=True)  # of float32
         return log_loss(labels[there], scores[there], labels=[0, 1, 2])
 
@@ -88,7 +89,7 @@ def test_scores_that_are_too_certain_become_honest() -> None:
 @pytest.mark.parametrize("task", [LIKED, TAGS], ids=lambda task: task.name)
 def test_no_other_threshold_has_a_greater_f1(task: TaskConfig) -> None:
     logits, labels = answers_of(task, rows=60)
-    scores = probabilities(torch.from_numpy(logits), task).double().numpy()
+    scores = task.kind.probabilities(torch.from_numpy(logits), task).double().numpy()
     columns = scores[:, 1:] if task is LIKED else scores
 
     for column, truth, threshold in zip(
@@ -109,13 +110,13 @@ def test_thresholds_are_those_that_answers_use() -> None:
     logits, labels = answers_of(TAGS, rows=200)
     task = calibrated(TAGS, logits - 2, labels, ("temperature", "thresholds"))
 
-    scores = probabilities(torch.from_numpy(logits - 2), task)
+    scores = task.kind.probabilities(torch.from_numpy(logits - 2), task)
     given = [
         [label in [each["label"] for each in answer(row, task)] for label in task.labels]
         for row in torch.from_numpy(logits - 2)
     ]
 
-    assert choose(scores, task).bool().tolist() == given
+    assert task.kind.decide(scores, task).bool().tolist() == given
     assert task.thresholds != [0.5, 0.5, 0.5]
 
 

@@ -8,14 +8,15 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from modeling_multitask.kinds_multitask import KINDS
 from modeling_multitask.publishing.answers_plot import MOST_BARS, draw_answers
 from modeling_multitask.publishing.demo.task_answers import Option, TaskAnswer
 from tests.unit.evaluation.test_report_plot import drawn, words
 
 __all__ = ["drawn"]  # a fixture
 
-TOPIC = TaskAnswer("topic", "single_label_classification", [Option("film", 0.9, True), Option("food", 0.1)])
-MANY = TaskAnswer("intent", "single_label_classification", [Option(f"i{n}", 0.01, n == 0) for n in range(100)])
+TOPIC = TaskAnswer("topic", KINDS["single_label_classification"], [Option("film", 0.9, True), Option("food", 0.1)])
+MANY = TaskAnswer("intent", KINDS["single_label_classification"], [Option(f"i{n}", 0.01, n == 0) for n in range(100)])
 STRANGE = replace(TOPIC, options=[Option(r"$\frac{1}{0", 0.6, True), Option("x" * 200, 0.3), Option("a\nb", 0.1)])
 SILENT = replace(TOPIC, options=[Option("film", 0.6), Option("food", 0.4)], note="no answer: because")
 
@@ -25,7 +26,7 @@ def axes_of(drawn: list[Figure]) -> Axes:
 
 
 def test_each_task_has_its_answer_and_its_scores(tmp_path: Path, drawn: list[Figure]) -> None:
-    draw_answers([TOPIC, TaskAnswer("rating", "regression", number=1.5)], "a film", tmp_path / "answers.png")
+    draw_answers([TOPIC, TaskAnswer("rating", KINDS["regression"], number=1.5)], "a film", tmp_path / "answers.png")
 
     assert (tmp_path / "answers.png").read_bytes().startswith(b"\x89PNG")
     said = ["“a film”", "topic", "film", "film", "0.90", "food", "0.10", "rating", "1.5"]
@@ -47,7 +48,7 @@ def test_of_many_labels_the_rest_is_said_with_its_sum(tmp_path: Path, drawn: lis
 
 
 def test_the_rest_of_several_labels_has_no_sum(tmp_path: Path, drawn: list[Figure]) -> None:
-    draw_answers([replace(MANY, problem_type="multi_label_classification")], "a film", tmp_path / "answers.png")
+    draw_answers([replace(MANY, kind=KINDS["multi_label_classification"])], "a film", tmp_path / "answers.png")
 
     assert words(axes_of(drawn).texts)[-1] == "95 more"
 

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from modeling_multitask.kinds_multitask import KINDS
 from modeling_multitask.publishing.demo import pages
 from modeling_multitask.publishing.demo.attribution import Word
 from modeling_multitask.publishing.demo.task_answers import Option, TaskAnswer
@@ -19,9 +20,11 @@ OURS = {"div", "article", "h1", "h3", "small", "p", "strong", "ul", "li", "span"
 OURS |= {"bdi", "b", "table", "thead", "tbody", "tr", "th", "td", "header", "footer", "a", "code"}
 ATTRIBUTES = {"class", "style", "title", "role", "scope", "dir", "aria-live", "data-task", "href", "target", "rel"}
 
-TOPIC = TaskAnswer("topic", "single_label_classification", [Option("film", 0.9, True), Option("food", 0.1)])
-NUMBER = TaskAnswer("rating", "regression", number=1.23456)
-SILENT = TaskAnswer("part", "binary_classification", [Option("a", 0.7), Option("b", 0.3)], note="no answer: because")
+TOPIC = TaskAnswer("topic", KINDS["single_label_classification"], [Option("film", 0.9, True), Option("food", 0.1)])
+NUMBER = TaskAnswer("rating", KINDS["regression"], number=1.23456)
+SILENT = TaskAnswer(
+    "part", KINDS["binary_classification"], [Option("a", 0.7), Option("b", 0.3)], note="no answer: because"
+)
 UNASKED = replace(SILENT, asked=False, note="not asked: topic is not food")
 
 
@@ -47,12 +50,12 @@ class Parsed(HTMLParser):
 
 def many(count: int, problem_type: str = "single_label_classification") -> TaskAnswer:
     options = [Option(f"label {i}", 1 / count, i == 0) for i in range(count)]
-    return TaskAnswer("intent", problem_type, options)
+    return TaskAnswer("intent", KINDS[problem_type], options)
 
 
 def evil_pages(evil: str) -> dict[str, str]:
     """Every page with the same in every place that takes a text."""
-    answer = TaskAnswer(evil, "single_label_classification", [Option(evil, 0.9, True), Option(f"{evil}2", 0.1)])
+    answer = TaskAnswer(evil, KINDS["single_label_classification"], [Option(evil, 0.9, True), Option(f"{evil}2", 0.1)])
     silent = replace(answer, options=[Option(evil, 0.9)], note=evil)
     words = {evil: [Word(0, len(evil), 1.0)]}
     return {
@@ -125,8 +128,11 @@ def test_why_there_is_no_answer_is_said_in_its_place() -> None:
         (TOPIC, "film"),
         (NUMBER, "1.235"),
         (SILENT, "no answer: because"),
-        (TaskAnswer("tags", "multi_label_classification", [Option("a", 0.9, True), Option("b", 0.8, True)]), "a, b"),
-        (TaskAnswer("tags", "multi_label_classification", [Option("a", 0.1)]), "none of them"),
+        (
+            TaskAnswer("tags", KINDS["multi_label_classification"], [Option("a", 0.9, True), Option("b", 0.8, True)]),
+            "a, b",
+        ),
+        (TaskAnswer("tags", KINDS["multi_label_classification"], [Option("a", 0.1)]), "none of them"),
     ],
 )
 def test_an_answer_is_said_in_a_few_words(answer: TaskAnswer, said: str) -> None:
@@ -159,8 +165,8 @@ def test_while_words_are_looked_for_that_is_said() -> None:
 
 
 def test_words_are_looked_for_where_there_is_something_to_explain() -> None:
-    nothing = TaskAnswer("tags", "multi_label_classification", note="no answer: topic has none")
-    several = TaskAnswer("more", "multi_label_classification", [Option("a", 0.9), Option("b", 0.8, True)])
+    nothing = TaskAnswer("tags", KINDS["multi_label_classification"], note="no answer: topic has none")
+    several = TaskAnswer("more", KINDS["multi_label_classification"], [Option("a", 0.9), Option("b", 0.8, True)])
 
     assert pages.to_explain([TOPIC, NUMBER, SILENT, UNASKED, nothing, several]) == {
         "topic": "film",

@@ -12,11 +12,11 @@ from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import NOT_ASKED, decide
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training import metrics as metrics_module
-from modeling_multitask.training.metric_names import LESS_IS_BETTER, MAIN_METRIC, metric_names
+from modeling_multitask.training.metric_names import LESS_IS_BETTER, evaluated_metrics
 from modeling_multitask.training.metrics import TaskMetric, decide_arrays, flat_metrics, multi_task_metrics
-from modeling_multitask.words_multitask import PROBLEM_TYPES
 from tests.deciding import answer, predicted
 
 NAN = float("nan")
@@ -168,13 +168,14 @@ def test_the_names_of_the_metrics_are_known_beforehand(kind: str) -> None:
     metrics = flat_metrics(prediction, [task])
 
     # How many rows there are tells nothing of how good the answers are.
-    assert {*metric_names("t", kind), "t_rows", "score"} == set(metrics)
+    assert {*evaluated_metrics([("t", kind)]), "t_rows"} - {"loss"} == set(metrics)
 
 
 @pytest.mark.parametrize("kind", PROBLEM_TYPES)
 def test_the_main_metric_of_every_problem_type_is_better_when_greater(kind: str) -> None:
-    assert f"t_{MAIN_METRIC[kind]}" in metric_names("t", kind)
-    assert not MAIN_METRIC[kind].endswith(LESS_IS_BETTER)
+    main = PROBLEM_TYPES[kind].main_metric
+    assert main in PROBLEM_TYPES[kind].metrics
+    assert not main.endswith(LESS_IS_BETTER)
 
 
 @pytest.mark.parametrize("kind", ["single_label_classification", "ordinal_regression"])
