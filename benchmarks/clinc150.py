@@ -16,7 +16,7 @@ from statistics import mean
 from datasets import Dataset
 
 from modeling_multitask.inference import predict
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import Run, run_recipe
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from modeling_multitask.evaluation.judged import judge
 from modeling_multitask.inference.loading import load
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.conditions import with_condition

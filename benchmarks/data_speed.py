@@ -117,7 +117,7 @@ def theirs(table: str, cache: str) -> dict[str, float]:
 
 def streamed(table: str, cache: str) -> dict[str, float]:
     """The first training step on rows that are streamed."""
-    from modeling_multitask.recipes.recipe import load_recipe
+    from modeling_multitask.recipes.loading import load_recipe
     from modeling_multitask.runs.prepare import prepare
 
     started = time.perf_counter()

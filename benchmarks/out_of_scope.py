@@ -27,7 +27,7 @@ from datasets import Dataset
 from modeling_multitask.inference import encode
 from modeling_multitask.inference.loading import load
 from modeling_multitask.inference.text_encoder import TextEncoder
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
 

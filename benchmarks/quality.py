@@ -16,7 +16,8 @@ from statistics import mean
 from sklearn.linear_model import LogisticRegression
 
 from modeling_multitask.inference import encode
-from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.prepare import build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe

@@ -18,7 +18,7 @@ from typing import Any
 
 from modeling_multitask.evaluation.figures import task_figures
 from modeling_multitask.evaluation.judged import judge
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
 

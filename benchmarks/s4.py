@@ -21,7 +21,7 @@ from statistics import mean
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.run import run_recipe
 
 ROOT = Path(__file__).parents[1]

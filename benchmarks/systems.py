@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import judge
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.collator import MultiTaskCollator

@@ -256,9 +256,9 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
         column = source.source.label_columns.get(task["name"])
-        if tells_its_labels(task) or column is None or not isinstance(column.columns, str):
+        if tells_its_labels(task) or column is None or not isinstance(column.column, str):
             continue
-        if any(table.class_names(column.columns) is None for table in source.tables):
+        if any(table.class_names(column.column) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: rows that are streamed do not tell its labels; list them")
 
 

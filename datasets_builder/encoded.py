@@ -14,11 +14,12 @@ from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
 from datasets_builder.features import OpenSource, encode_cells
 from datasets_builder.findings import Findings
 from datasets_builder.merging import merge_rows, text_keys
-from datasets_builder.source import Contradictions
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
+
+from .words import Contradictions
 
 
 @dataclass(frozen=True)

@@ -128,11 +128,11 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     labels, several = task.labels or [], task.kind.several_labels
     if len(set(column.names)) < len(column.names):
         return f"task {task.name!r} has a column twice: {column.names}"
-    if not several and not isinstance(column.columns, str):
+    if not several and not isinstance(column.column, str):
         return f"task {task.name!r} is {task.problem_type}; its labels are in one column"
     if not several and column.separator is not None:
         return f"task {task.name!r} is {task.problem_type}; a separator is for multi-label tasks"
-    strange = [] if isinstance(column.columns, str) else [name for name in column.names if name not in labels]
+    strange = [] if isinstance(column.column, str) else [name for name in column.names if name not in labels]
     if strange:
         return f"column {strange[0]!r} is none of the labels of {task.name!r}: {labels}"
     return None if several or task.kind.is_number else _alias_problem(column, task)
@@ -226,7 +226,7 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
-            names = table.class_names(column.columns) if isinstance(column.columns, str) else None
+            names = table.class_names(column.column) if isinstance(column.column, str) else None
             if names is not None:
                 named.append((table.name, [column.aliases.get(name, name) for name in names]))
     if not named:
@@ -251,7 +251,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
-        if not isinstance(column.columns, str):
+        if not isinstance(column.column, str):
             return list(where)  # the columns, in the order in which they are named
         _check_no_positions(task["name"], where)
     return sorted(where, key=_sort_key(list(where)))

@@ -68,9 +68,9 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, tab
     Raises:
         DataError: If a column is of a type that cannot be labels.
     """
-    if not isinstance(column.columns, str):
+    if not isinstance(column.column, str):
         return column.names
-    name = column.columns
+    name = column.column
     if not PROBLEM_TYPES[problem_type].several_labels:
         return pc.unique(_words(chunk, name, column, table)).drop_null().to_pylist()
     if pa.types.is_struct(chunk[name].type):
@@ -149,12 +149,12 @@ def _numbers(chunk: pa.Table, column: LabelColumn, place: Place) -> pa.Array:
 
 
 def _positions(chunk: pa.Table, column: LabelColumn, labels: list[str], place: Place) -> pa.Array:
-    if not isinstance(column.columns, str):
-        positions = {name: _position(chunk, name, column, place) for name in column.columns}
-    elif pa.types.is_struct(chunk[column.columns].type):
-        positions = _of_structs(chunk[column.columns].combine_chunks(), column, labels, place)
+    if not isinstance(column.column, str):
+        positions = {name: _position(chunk, name, column, place) for name in column.column}
+    elif pa.types.is_struct(chunk[column.column].type):
+        positions = _of_structs(chunk[column.column].combine_chunks(), column, labels, place)
     else:
-        return _of_lists(_label_lists(chunk, column.columns, column, place.table), labels, column.columns, place)
+        return _of_lists(_label_lists(chunk, column.column, column, place.table), labels, column.column, place)
     columns = [positions.get(label, pa.nulls(len(chunk), pa.int8())) for label in labels]
     missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any position has no label
     return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
@@ -171,7 +171,7 @@ def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], p
     names = [field.name for field in cells.type]
     if unknown := [name for name in names if name not in labels]:
         raise DataError(
-            f"{place.table}, column {column.columns!r}: {unknown[0]!r} is {_not_among(labels)}"
+            f"{place.table}, column {column.column!r}: {unknown[0]!r} is {_not_among(labels)}"
             f"{nearest_hint(unknown[0], labels)}"
         )
     # `flatten` gives null where the whole struct is; `field` would not.

@@ -16,7 +16,7 @@ from datasets_builder.columns import TEXT, TEXT_PAIR
 from datasets_builder.findings import MAX_SHOWN
 from modeling_multitask.errors import DataError
 
-from .source import Contradictions
+from .words import Contradictions
 
 
 @dataclass(frozen=True)

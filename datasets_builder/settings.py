@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import datasets
 
-from datasets_builder.source import Contradictions, Source, check_settings_of
 from modeling_multitask.errors import DataError
-from modeling_multitask.words_multitask import nearest_hint
+from modeling_multitask.words_multitask import declared_words, nearest_hint
 
-from .source import Leaks
+from .source import Source, check_settings_of
+from .words import Contradictions, HideLabels, Leaks, Split
 
 SPLITS = ("train", "validation", "test")
 
@@ -99,7 +99,7 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 def _check_shares(settings: dict[str, Any]) -> None:
     split, hide = settings.get("split") or {}, settings.get("hide_labels") or {}
-    names = {"split": ("validation", "test", "seed", "group"), "hide_labels": ("fraction", "seed")}
+    names = {"split": list(declared_words(Split)), "hide_labels": list(declared_words(HideLabels))}
     for setting, given in (("split", split), ("hide_labels", hide)):
         if unknown := [name for name in given if name not in names[setting]]:
             hint = nearest_hint(unknown[0], names[setting])

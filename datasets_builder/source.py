@@ -6,39 +6,42 @@ Only declarations, so that a recipe is checked without importing `datasets` or t
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from modeling_multitask.errors import DataError
-from modeling_multitask.words_multitask import nearest_hint
+from modeling_multitask.words_multitask import nearest_hint, word
 
 from .formats import READABLE
 
-Contradictions = Literal["error", "first", "majority", "drop"]
-Leaks = Literal["report", "remove"]
+Cell = str | int | float | bool  # what a cell of a table may hold
 
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """Where a source has a task's labels, and how they are written there.
+    """Where a source has the labels of a task, and how they are written there."""
 
-    Args:
-        columns: The column; for a multi-label task also a list of columns, one for each of its labels, with 0, 1 or
-            nothing in each cell.
-        separator: What stands between the labels of a multi-label task in one cell.
-        aliases: Labels by how they are written here, as `{"pos": "positive"}`.
-        missing: What stands for a missing label besides null, NaN and an empty cell, as `["-1", "n/a"]`.
-    """
-
-    columns: str | list[str]
-    separator: str | None = None
-    aliases: Mapping[Any, str] = field(default_factory=dict)
-    missing: Sequence[Any] = field(default_factory=list)
+    column: str | list[str] = word(
+        description="The column; of a multi-label task also a list of columns, one for each label, whose cells are 0, "
+        "1 or empty.",
+        example="tags",
+    )
+    separator: str | None = word(
+        None, description="The text between the labels of a multi-label task in one cell.", example=";"
+    )
+    aliases: Mapping[Cell, str] = word(
+        default_factory=dict, description="Labels by how they are written here.", example={"pos": "positive"}
+    )
+    missing: Sequence[Cell] = word(
+        default_factory=list,
+        description="What marks a missing label here, besides null, NaN and an empty cell.",
+        example=["n/a", -1],
+    )
 
     def __post_init__(self) -> None:
         if self.separator == "":
-            raise DataError(f"column {self.columns!r}: its separator is empty")
+            raise DataError(f"column {self.column!r}: its separator is empty")
         # As words, like all that stands in a cell: a number or a truth value may be given as such.
         object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
         object.__setattr__(self, "missing", [_word(value) for value in self.missing])
@@ -46,32 +49,39 @@ class LabelColumn:
     @property
     def names(self) -> list[str]:
         """The columns, as a list."""
-        return [self.columns] if isinstance(self.columns, str) else list(self.columns)
+        return [self.column] if isinstance(self.column, str) else list(self.column)
 
 
 @dataclass(frozen=True)
 class Source:
-    """One table, or a folder of tables of one format, and what the columns mean.
+    """One table, a folder of tables of one format, or a data set on the Hub, and what its columns mean.
 
     Args:
-        path: A file (.csv, .tsv, .jsonl, .parquet, .arrow), a folder of such, or the id of a data set on the Hub.
-        text: The column that holds the text, or two columns, for pairs of texts.
-        labels: By task name, the column that holds its labels, several columns, or a `LabelColumn`. Tasks that are
-            not named have no labels here. Left out: each task has its labels in the column of its name, if there is
-            one.
         data: Instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
-        config: Of a data set on the Hub, its configuration; likewise `split` and `revision`.
         group: A column whose equal values must not be parted between splits.
         called: How messages call data that has no path.
     """
 
-    path: str | None = None
-    text: str | list[str] = "text"
-    labels: dict[str, Any] | None = None
+    path: str | None = word(
+        None,
+        required=True,
+        description=f"A file ({', '.join(READABLE)}), a folder of these, or the id of a data set on the Hub. Relative "
+        "to the recipe.",
+        example="reviews.csv",
+    )
+    text: str | list[str] = word(
+        "text", description="The column of the text, or two columns for pairs of texts.", example=["question", "answer"]
+    )
+    labels: Mapping[str, str | list[str] | LabelColumn] | None = word(
+        None,
+        description="For each task the column of its labels, several columns, or how they are written. A task that is "
+        "not named has no labels here. By default each task has its labels in the column of its name, if there is one.",
+        example={"topic": "category"},
+    )
     data: Any = None
-    config: str | None = None
-    split: str | None = None
-    revision: str | None = None
+    config: str | None = word(None, description="The configuration of a data set on the Hub.", example="en")
+    split: str | None = word(None, description="The split of a data set on the Hub.", example="train")
+    revision: str | None = word(None, description="The branch, tag or commit of a data set on the Hub.", example="main")
     group: str | None = None
     called: str | None = None
 
@@ -115,10 +125,10 @@ class Source:
             labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in columns}
         for task in tasks:
             if (column := labels.get(task["name"])) is not None:
-                aliases = {_word(name): label for name, label in (task.get("aliases") or {}).items()}
+                aliases: dict[Cell, str] = {_word(name): label for name, label in (task.get("aliases") or {}).items()}
                 labels[task["name"]] = replace(
                     column,
-                    aliases={**aliases, **column.aliases},
+                    aliases=aliases | dict(column.aliases),
                     missing=[*(task.get("missing") or []), *column.missing],
                 )
         return replace(self, labels=labels)
@@ -144,7 +154,7 @@ def _as_label_column(given: Any) -> LabelColumn:
         return given
     if not isinstance(given, dict):
         return LabelColumn(given)
-    settings = {"columns" if name == "column" else name: value for name, value in given.items()}  # as recipes have it
+    settings = {"column" if name == "columns" else name: value for name, value in given.items()}
     check_settings_of("labels", LabelColumn, settings)
     return LabelColumn(**settings)
 

@@ -1,82 +1,127 @@
 """What a task is: its name, its problem type, its labels, its loss, and how its logits are read."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 
 from .problem_types_multitask import PROBLEM_TYPES, ProblemTypeName
 from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
-from .words_multitask import Activation, Normalization, Refusal, nearest_hint
+from .words_multitask import Activation, Normalization, Refusal, check_bounds, nearest_hint, word
 
 
 @strict
 @dataclass
 class HeadConfig:
-    """The layers between the sentence embedding and the logits of one task.
+    """The layers between the sentence embedding and the logits of a task."""
 
-    Args:
-        hidden_sizes: Width of each hidden block; an empty list is a linear head.
-        normalization: What follows the linear layer of a hidden block.
-        activation: What follows the normalisation of a hidden block.
-        dropout: Probability, after each hidden block but the last.
-    """
+    hidden_sizes: list[int] = word(
+        default_factory=lambda: [256, 64],
+        description="The width of each hidden block. An empty list is a linear head.",
+        example=[128],
+        ge=1,
+    )
+    normalization: Normalization = word("layer", description="What follows the linear layer of a hidden block.")
+    activation: Activation = word("relu", description="What follows the normalization of a hidden block.")
+    dropout: float | int = word(0.1, description="The dropout after each hidden block but the last.", ge=0, lt=1)
 
-    hidden_sizes: list[int] = field(default_factory=lambda: [256, 64])
-    normalization: Normalization = "layer"
-    activation: Activation = "relu"
-    dropout: float | int = 0.1
-
-    def validate_sizes(self) -> None:
-        """Refuses widths and probabilities that cannot be."""
-        if any(size < 1 for size in self.hidden_sizes):
-            raise ValueError(f"hidden_sizes are {self.hidden_sizes}; each must be at least 1")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+    def validate_bounds(self) -> None:
+        """Refuse widths and probabilities that cannot be."""
+        check_bounds(self)
 
 
 @strict
 @dataclass
 class GivenConfig:
-    """On which answer to another task a task depends; a model's says either `labels` or `parents`.
+    """The condition of a task that depends on the answer to another one; a model's has either `labels` or `parents`."""
 
-    Args:
-        task: Name of the other task, which has one label for each row and stands before this one.
-        labels: After which of its answers the question is asked; after any other there is no answer.
-        parents: For each label of this task the label of the other one that it belongs to, as an intent to its domain.
-    """
-
-    task: str
-    labels: list[str] | None = None
-    parents: dict[str, str] | None = None
+    task: str = word(
+        description="The other task, which has one label for each row and comes earlier in the list.",
+        example="sentiment",
+    )
+    labels: list[str] | None = word(
+        None,
+        description="The question is asked after these labels of the other task. After another one there is no answer.",
+        example=["negative"],
+    )
+    parents: dict[str, str] | None = word(
+        None,
+        description="For each label of this task the label of the other one that it belongs to, as an intent to its "
+        "domain. Without `labels` and `parents`, the training rows tell the parents.",
+        example={"book_flight": "travel"},
+    )
 
     def validate_one_of_both(self) -> None:
-        """Refuses a condition that says two things."""
+        """Refuse a condition that has labels and parents, or that has nothing in them."""
         if self.labels is not None and self.parents is not None:
-            raise ValueError(f"given the task {self.task!r}: say its labels, or the parents of each label, not both")
+            raise ValueError(f"given the task {self.task!r}: write labels or parents, not both")
+        if self.labels == [] or self.parents == {}:
+            raise ValueError(f"given the task {self.task!r}: labels and parents must not be empty")
+
+
+@dataclass
+class TaskWords:
+    """The words that a task has in a recipe and in the configuration of a model."""
+
+    name: str = word(
+        description="The name of the task in labels, logits, answers, metrics and columns.", example="topic"
+    )
+    problem_type: ProblemTypeName = word(
+        description="The form of the answer; it decides the loss and the number of logits."
+    )
+    labels: list[str] | None = word(
+        None,
+        description="The labels in the order of their ids; of a binary task the negative one first, of an ordinal one "
+        "the lowest first. By default those of the training rows, sorted.",
+        example=["negative", "positive"],
+    )
+    weight: float | int = word(1.0, description="The factor of the task's loss in the sum over the tasks.", ge=0)
+    loss: str | None = word(
+        None,
+        description="`cross_entropy` or `focal` for classification, `mse` or `huber` for a regression, "
+        "`cumulative_logits` for an ordinal regression. By default the first of these.",
+        example="focal",
+    )
+    label_smoothing: float | int = word(
+        0.0, description="The share of each target that is spread evenly over all classes.", ge=0, lt=1
+    )
+    class_weights: Literal["balanced"] | list[float | int] | dict[str, float | int] | None = word(
+        None,
+        description="The weight of each class in the loss of a single-label task: a list in the order of `labels`, a "
+        "dict in which other labels have the weight 1, or `balanced`: the number of labelled rows over the number of "
+        "classes times the rows of the class.",
+        example="balanced",
+        ge=0,
+    )
+    pos_weight: Literal["balanced"] | list[float | int] | None = word(
+        None,
+        description="The weight of the positive entries in the loss: one number for a binary task, one for each label "
+        "of a multi-label task, or `balanced`: the negative entries over the positive ones.",
+        example="balanced",
+        one_or_list=True,
+        ge=0,
+    )
+    focal_gamma: float | int = word(
+        2.0, description="The exponent of the focal loss; 0 makes it the cross-entropy.", ge=0
+    )
+    huber_delta: float | int = word(1.0, description="The error from which on the Huber loss grows linearly.", gt=0)
+    head: HeadConfig | None = word(
+        None, description="The task's own head; by default that of the recipe.", example={"hidden_sizes": []}
+    )
+    given: GivenConfig | None = word(
+        None,
+        description="The condition of a task that depends on the answer to another one; by default it is always asked.",
+        example={"task": "sentiment", "labels": ["negative"]},
+    )
 
 
 @strict
 @dataclass
-class TaskConfig:
-    """One task: a question asked of every sentence.
+class TaskConfig(TaskWords):
+    """One task: a question about every text.
 
     Args:
-        name: Names the task in labels, logits, answers and metrics.
-        problem_type: How the answer is read; decides the loss and the number of logits.
-        labels: Names of the classes, in the order of their ids; `None` for regression.
         num_labels: Instead of `labels`: that many classes, named `LABEL_0`, `LABEL_1`, ...
-        weight: What the task's loss is multiplied by in the sum over the tasks.
-        loss: `cross_entropy` or `focal` for classes, `mse` or `huber` for a regression, `cumulative_logits` for an
-            ordinal regression; `None` takes the first that its problem type has.
-        label_smoothing: Share of each target that is spread evenly over all classes.
-        class_weights: Weight of each class in the loss, in the order of `labels`.
-        pos_weight: Weight of the positive entries in the loss: one number for a binary task, one for each label of
-            a multi-label task.
-        focal_gamma: Exponent of the focal loss; 0 makes it the cross-entropy.
-        huber_delta: Error from which on the Huber loss grows linearly.
-        head: The task's own head; `None` takes the model's.
-        given: On which answer to another task this one depends; `None` if it is always asked.
         temperature: What logits are divided by before they become scores (Guo et al. 2017).
         thresholds: Above which score a label is part of the answer: one number for the second label of a binary task,
             one for each label of a multi-label task; `None` takes 0.5.
@@ -89,19 +134,7 @@ class TaskConfig:
         ValueError: If the name cannot name a task, or labels and problem type do not fit together.
     """
 
-    name: str
-    problem_type: ProblemTypeName
-    labels: list[str] | None = None
     num_labels: int | None = None
-    weight: float | int = 1.0
-    loss: str | None = None
-    label_smoothing: float | int = 0.0
-    class_weights: list[float | int] | None = None
-    pos_weight: list[float | int] | None = None
-    focal_gamma: float | int = 2.0
-    huber_delta: float | int = 1.0
-    head: HeadConfig | None = None
-    given: GivenConfig | None = None
     temperature: float | int = 1.0
     thresholds: list[float | int] | None = None
     abstain_below: float | int | None = None
@@ -145,18 +178,17 @@ class TaskConfig:
             raise ValueError(f"task {self.name!r}: {problem}")
 
     def validate_loss(self) -> None:
-        """Refuses weights and smoothing that cannot be."""
-        if self.weight < 0:
-            raise ValueError(f"task {self.name!r}: weight is {self.weight}; it must not be negative")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"task {self.name!r}: label_smoothing is {self.label_smoothing}; it must be at least 0 and below 1"
-            )
-        if self.focal_gamma < 0 or self.huber_delta <= 0:
-            raise ValueError(
-                f"task {self.name!r}: focal_gamma is {self.focal_gamma} and huber_delta {self.huber_delta}; "
-                "the first must not be negative, the second must be above 0"
-            )
+        """Refuse weights and smoothing that cannot be."""
+        try:
+            check_bounds(self)
+        except ValueError as error:
+            raise ValueError(f"task {self.name!r}: {error}") from None
+        for name in ("class_weights", "pos_weight"):
+            if isinstance(getattr(self, name), str | dict):
+                raise ValueError(
+                    f"task {self.name!r}: {name} is {getattr(self, name)!r}, which a recipe resolves by its training "
+                    "rows; give a list of numbers"
+                )
         if (problem := task_loss_problem(vars(self))) is not None:
             raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")
 

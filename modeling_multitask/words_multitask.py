@@ -1,8 +1,14 @@
-"""The words of a configuration: what may be written where, and the nearest one to a misspelt word."""
+"""The words of a configuration: each is declared once, with its meaning, its bounds and an example.
 
+A dataclass field made by `word` is a word that a recipe may use. From it come the check of the recipe and of the
+dataclass itself, the JSON Schema and the reference.
+"""
+
+import math
 from collections.abc import Iterable
+from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
 LongTexts = Literal["truncate", "windows"]
@@ -11,7 +17,80 @@ Activation = Literal["relu", "gelu", "silu", "tanh"]
 Refusal = Literal["score", "energy"]
 
 
-def nearest_hint(word: str, allowed: Iterable[str]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """What is declared of a word besides its name, its type and its default.
+
+    Args:
+        description: What it means, in a sentence or two.
+        example: A value as a recipe would have it.
+        required: Whether a recipe must have it, though the dataclass has a default.
+        one_or_list: Whether a single value may stand for a list of one.
+        shorthand: The word for whose value a text alone may stand, as a path for a whole source.
+        ge: The least number; `gt` is a number below all of them, `le` and `lt` likewise at the other end. Of a list,
+            and of the values of a dict, the bounds of each number.
+    """
+
+    description: str
+    example: Any = None
+    required: bool = False
+    one_or_list: bool = False
+    shorthand: str | None = None
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Those that there are, by name."""
+        given = {"ge": self.ge, "gt": self.gt, "le": self.le, "lt": self.lt}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def bounds_in_words(self) -> str:
+        """Such as `at least 0 and below 1`; empty if there are none."""
+        names = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+        return " and ".join(f"{names[name]} {value:g}" for name, value in self.bounds.items())
+
+    def admits(self, number: float) -> bool:
+        """Whether a number lies within the bounds."""
+        return math.isfinite(number) and (
+            (self.ge is None or number >= self.ge)
+            and (self.gt is None or number > self.gt)
+            and (self.le is None or number <= self.le)
+            and (self.lt is None or number < self.lt)
+        )
+
+
+def word(default: Any = MISSING, *, default_factory: Any = MISSING, **declared: Any) -> Any:
+    """A field of a dataclass that is a word of a recipe.
+
+    Args:
+        default: Of the dataclass and of the recipe.
+        default_factory: Makes the default, if it is a list or a dict.
+        declared: As for `Word`.
+    """
+    return field(default=default, default_factory=default_factory, metadata={"word": Word(**declared)})
+
+
+def declared_words(cls: type) -> dict[str, Field]:
+    """The fields of a dataclass that are words of a recipe, by name."""
+    return {each.name: each for each in fields(cls) if "word" in each.metadata}
+
+
+def check_bounds(instance: Any) -> None:
+    """Raises a `ValueError` if a number of a dataclass lies outside the bounds of its word."""
+    for name, each in declared_words(type(instance)).items():
+        declared: Word = each.metadata["word"]
+        given = getattr(instance, name)
+        numbers = given.values() if isinstance(given, dict) else given if isinstance(given, list | tuple) else [given]
+        if declared.bounds and not all(declared.admits(each) for each in numbers if isinstance(each, int | float)):
+            several = "each " if isinstance(given, dict | list | tuple) else "it "
+            raise ValueError(f"{name} is {given}; {several}must be {declared.bounds_in_words}")
+
+
+def nearest_hint(given: str, allowed: Iterable[str]) -> str:
     """`; did you mean 'x'?` if an allowed word is close to the given one, else an empty string."""
-    close = get_close_matches(str(word), [str(candidate) for candidate in allowed], n=1)
+    close = get_close_matches(str(given), [str(candidate) for candidate in allowed], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

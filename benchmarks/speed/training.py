@@ -18,7 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from benchmarks.speed.measuring import ROOT, Row, compared, has_bf16, quiet, rated
 from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainingArguments
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.prepare import build_model, build_trainer, load_start
 from modeling_multitask.runs.rows import build_dataset, tokenize_rows
 from modeling_multitask.runs.run import evaluate

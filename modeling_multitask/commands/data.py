@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files import write_json, write_text
-from ..recipes.recipe import Recipe, load_recipe
+from ..recipes.loading import load_recipe
+from ..recipes.recipe import Recipe
 from .arguments import Parser
 from .command import command
 

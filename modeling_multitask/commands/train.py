@@ -7,7 +7,7 @@ multitask train recipe.yaml seed=1 output_dir=runs/again
 import argparse
 
 from ..errors import DataError, RecipeError
-from ..recipes.recipe import load_recipe
+from ..recipes.loading import load_recipe
 from .arguments import Parser
 from .command import command
 

@@ -1,22 +1,18 @@
 """What only its owner can say of a data set or a model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from ..words_multitask import word
 
 
 @dataclass(frozen=True)
 class CardSettings:
-    """What only its owner can say of a data set or a model.
+    """What only its owner can say of a data set or a model."""
 
-    Args:
-        title: Its name, for people.
-        description: What it is and where it comes from.
-        license: As the Hub writes it, such as `cc-by-4.0`.
-        citation: Whom to cite, and how.
-        language: Codes such as `en`.
-    """
-
-    title: str | None = None
-    description: str | None = None
-    license: str | None = None
-    citation: str | None = None
-    language: list[str] = field(default_factory=list)
+    title: str | None = word(None, description="The name, for people.", example="Reviews of three sites")
+    description: str | None = word(None, description="What it is and where it comes from.")
+    license: str | None = word(None, description="The licence, as the Hub writes it.", example="cc-by-4.0")
+    citation: str | None = word(None, description="Whom to cite, and how.")
+    language: list[str] = word(
+        default_factory=list, description="The codes of the languages.", example="en", one_or_list=True
+    )

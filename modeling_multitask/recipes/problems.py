@@ -1,6 +1,5 @@
 """What is wrong with a recipe, in words: where, what was given, what is allowed."""
 
-import types
 import typing
 from typing import Any
 
@@ -8,6 +7,25 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..words_multitask import nearest_hint
+from .validation import form_of
+
+MOST_WORDS = 40  # that a message lists
+_BOUNDS = {"greater_than_equal": ("at least", "ge"), "greater_than": ("above", "gt")}
+_BOUNDS |= {"less_than_equal": ("at most", "le"), "less_than": ("below", "lt")}
+_FORMS = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "list_type": "a list",
+    "dict_type": "a table of words",
+    "model_type": "a table of words",
+    "model_attributes_type": "a table of words",
+}
+
+Location = tuple[str | int, ...]
 
 
 def describe_all(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -17,48 +35,76 @@ def describe_all(error: ValidationError, model: type[BaseModel]) -> list[str]:
         error: What it found.
         model: The model that was read; it knows the words allowed at each place.
     """
-    return [_describe(detail, model) for detail in error.errors()]
+    return list(dict.fromkeys(_describe(detail, model) for detail in error.errors()))
 
 
-def place(location: tuple[str | int, ...]) -> str:
+def plain_location(location: Location) -> Location:
+    """The words and numbers that lead to a place, without the forms and marks that pydantic puts between them."""
+    return tuple(part for part in location if isinstance(part, int) or not (part.startswith("<") or part == "[key]"))
+
+
+def place(location: Location) -> str:
     """`tasks[1].name` of `("tasks", 1, "name")`."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location if part != "[key]"]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in plain_location(location)]
     return "".join(parts).removeprefix(".")
 
 
 def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
     where, given, context = place(detail["loc"]), detail["input"], detail.get("ctx", {})
-    if detail["type"] == "extra_forbidden":
-        return f"{where}: no such setting{nearest_hint(str(detail['loc'][-1]), _words_at(model, detail['loc'][:-1]))}"
-    if detail["type"] == "missing":
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return f"{where}: {_unknown_word(str(detail['loc'][-1]), words_at(model, plain_location(detail['loc'])[:-1]))}"
+    if kind == "missing":
         return f"{where}: is missing"
-    if detail["type"] == "value_error":
-        return f"{where}: {context['error']}"
-    message = detail["msg"].removeprefix("Input ")
-    hint = ""
-    if detail["type"] == "literal_error":
-        expected = context["expected"].replace(" or ", ",").split(",")
-        hint = nearest_hint(str(given), [word.strip(" '") for word in expected])
-    return f"{where}: {message[0].lower()}{message[1:]}; given: {given!r}{hint}"
+    if kind == "value_error":
+        message = str(context["error"])
+        begins_with_word = message.split(":", maxsplit=1)[0] in words_at(model, plain_location(detail["loc"]))
+        return f"{where}.{message}" if begins_with_word else f"{where}: {message}"
+    return f"{where}: is {given!r}; it must be {_allowed(kind, given, context) or detail['msg']}"
 
 
-def _words_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """The settings that are allowed at this place."""
+def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
+    """What may stand in the place of a wrong value."""
+    if kind == "string_type" and form_of(given) in ("a number", "true or false"):
+        written = str(given).lower() if isinstance(given, bool) else given
+        return f"text; write '{written}', in quotes"
+    if kind == "literal_error":
+        words = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
+        return f"one of {', '.join(words)}{nearest_hint(str(given), words)}" if len(words) > 1 else words[0]
+    if kind in _BOUNDS:
+        name, bound = _BOUNDS[kind]
+        return f"{name} {context[bound]:g}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        expected = context.get("expected_tags", "").replace("'", "").replace("<", "").replace(">", "")
+        return " or ".join(expected.split(", ")) or "text, a number, a list or a table of words"
+    return _FORMS.get(kind)
+
+
+def _unknown_word(given: str, allowed: list[str]) -> str:
+    several = f"{len(allowed)} (docs/reference/recipe.md lists them)"
+    there = ", ".join(allowed) if len(allowed) <= MOST_WORDS else several
+    return f"no such word{nearest_hint(given, allowed)}; words here: {there}"
+
+
+def words_at(model: type[BaseModel], location: Location) -> list[str]:
+    """The words that are allowed at a place."""
     current: Any = model
     for part in location:
-        if isinstance(part, str) and _is_model(current):
-            current = _model_within(current.model_fields[part].annotation)
-    return list(current.model_fields) if _is_model(current) else []
+        current = _step(current, part)
+    found = _model_within(current)
+    return list(found.model_fields) if found is not None else []
+
+
+def _step(annotation: Any, part: str | int) -> Any:
+    """The annotation of a word of a model, of an item of a list, or of a value of a dict."""
+    model = _model_within(annotation)
+    if isinstance(part, str) and model is not None and part in model.model_fields:
+        return model.model_fields[part].annotation
+    return annotation
 
 
 def _model_within(annotation: Any) -> Any:
-    """The model that an annotation such as `list[Model] | None` holds, if any."""
-    if _is_model(annotation):
+    """The first model that an annotation such as `list[Model] | None` holds, if any."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if typing.get_origin(annotation) in (list, typing.Union, types.UnionType, typing.Annotated):
-        return next(filter(None, map(_model_within, typing.get_args(annotation))), None)
-    return None
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return next(filter(None, map(_model_within, typing.get_args(annotation))), None)

@@ -1,383 +1,232 @@
-"""A recipe: one YAML file that says a whole run, read completely and checked before anything starts."""
+"""A recipe: one YAML file that describes a whole run."""
 
-import copy
-import os
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from huggingface_hub.errors import StrictDataclassError
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    create_model,
-    model_validator,
-)
+from datasets_builder.source import Cell, Source
+from datasets_builder.words import Contradictions, HideLabels, Leaks, Split
 
-from datasets_builder.source import Contradictions, Leaks, Source, is_on_hub
-
-from ..errors import RecipeError
-from ..problem_types_multitask import ProblemTypeName
-from ..task_problems_multitask import task_name_problem
+from ..hub.card_settings import CardSettings
+from ..tasks_multitask import HeadConfig, TaskWords
 from ..training.balancing_methods import Balancing
-from ..training.phases import parse_phase
-from ..training.rates import parse_rates
-from ..training.sampling import Sampling, SamplingStrategy
-from ..words_multitask import Activation, LongTexts, Normalization, Pooling, Refusal
-from .bundled import recipe_path
-from .consistency import consistency_problems
-from .problems import describe_all
-from .training_words import training_words
-from .yaml_file import read_yaml, set_value
-
-# Settings of TrainingArguments for which a recipe has words of its own.
-SAID_ELSEWHERE = {
-    "output_dir": "output_dir",
-    "seed": "seed",
-    "data_seed": "seed",
-    "learning_rate": "learning_rates",
-    "label_smoothing_factor": "label_smoothing of each task",
-    "resume_from_checkpoint": "resume",
-}
-
-
-# Settings of MultiTaskTrainingArguments that a recipe says among those of TrainingArguments.
-OWN_SETTINGS = ("early_stopping_patience", "conflict_steps")
-
-
-class _Words(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _quoted(label: Any) -> Any:
-    if isinstance(label, bool | int | float):
-        word = str(label).lower() if isinstance(label, bool) else label
-        raise ValueError(f"a label is text; write '{word}', in quotes")
-    return label
-
-
-def _as_list(given: Any) -> Any:
-    return given if isinstance(given, list) else [given]
-
-
-def _as_sources(given: Any) -> Any:
-    return [{"path": each} if isinstance(each, str) else each for each in _as_list(given)]
-
-
-def _task_name(name: str) -> str:
-    if (problem := task_name_problem(name)) is not None:
-        raise ValueError(problem)
-    return name
-
-
-def _said_elsewhere(_value: Any, info: ValidationInfo) -> Any:
-    raise ValueError(f"a recipe says this by its {SAID_ELSEWHERE[str(info.field_name)]}")
-
-
-def _training_fields() -> Any:
-    """The fields of `TrainingArguments`, and two of ours, by their type where it is plain; it checks the rest."""
-    settings: dict[str, Any] = {name: (kind, None) for name, kind in training_words().items()}
-    settings |= {name: (Annotated[Any, BeforeValidator(_said_elsewhere)], None) for name in SAID_ELSEWHERE}
-    settings |= {name: (Annotated[int, Field(ge=1)] | None, None) for name in OWN_SETTINGS}
-    return create_model("TrainingFields", __base__=_Words, **settings)
-
-
-_TrainingFields: Any = _training_fields()
-
-
-def _as_numbers(given: Any) -> Any:
-    return [given] if isinstance(given, int | float) else given
-
-
-def _buildable(build: Callable[[dict[str, Any]], Any]) -> AfterValidator:
-    """Refuses what the library's own class would; its message says why."""
-
-    def check(words: BaseModel) -> BaseModel:
-        build(words.model_dump(exclude_unset=True))
-        return words
-
-    return AfterValidator(check)
-
-
-Label = Annotated[str, BeforeValidator(_quoted)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Rate = Annotated[float, Field(ge=0)]
-
+from ..training.phases import Phase
+from ..training.prefix.caching import PrefixCaching
+from ..training.rates import LearningRates
+from ..training.sampling import Sampling
+from ..words_multitask import LongTexts, Pooling, Refusal, check_bounds, word
+from .training_words import TrainingWords
 
 CalibrationMethod = Literal["temperature", "thresholds"]
-Cell = str | int | float | bool  # what may stand in a table
-Aliases = dict[Cell, Label]
 
 
-class HeadRecipe(_Words):
-    """The layers between the embedding and a task's logits; see `HeadConfig`."""
+@dataclass(frozen=True)
+class Abstain:
+    """How often answers must be right, or how many rows must have one; answers that score too low are withheld."""
 
-    hidden_sizes: list[Annotated[int, Field(ge=1)]] = [256, 64]
-    normalization: Normalization = "layer"
-    activation: Activation = "relu"
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    by: Refusal = word(
+        "score",
+        description="The `score` of the answer, or the `energy` of the logits, which tells better what is unlike the "
+        "training rows.",
+    )
+    precision: float | None = word(
+        None,
+        description="The share of the given answers that is right on the validation rows.",
+        example=0.95,
+        gt=0,
+        le=1,
+    )
+    coverage: float | None = word(
+        None, description="The share of the validation rows that gets an answer.", example=0.9, gt=0, le=1
+    )
 
-
-class AbstainRecipe(_Words):
-    """How often answers must be right, or how many rows must have one; what scores too low for that has no answer."""
-
-    by: Refusal = "score"
-    precision: Annotated[float, Field(gt=0, le=1)] | None = None
-    coverage: Annotated[float, Field(gt=0, le=1)] | None = None
-
-    @model_validator(mode="after")
-    def _is_one_of_both(self) -> "AbstainRecipe":
+    def __post_init__(self) -> None:
+        check_bounds(self)
         if (self.precision is None) == (self.coverage is None):
             raise ValueError("give either a precision or a coverage")
-        return self
 
 
-class GivenRecipe(_Words):
-    """On which answer to another task a task depends; see `GivenConfig`. Without both, rows tell the parents."""
-
-    task: str
-    labels: Annotated[list[Label], Field(min_length=1)] | None = None
-    parents: Annotated[dict[Label, Label], Field(min_length=1)] | None = None
-
-
-class TaskRecipe(_Words):
-    """One task; see `TaskConfig`. Labels that are left out are those that occur in the training rows, sorted."""
-
-    name: Annotated[str, AfterValidator(_task_name)]
-    problem_type: ProblemTypeName
-    labels: list[Label] | None = None
-    aliases: Aliases = {}
-    missing: list[Cell] = []
-    weight: Rate = 1.0
-    loss: str | None = None
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    class_weights: Literal["balanced"] | list[Rate] | dict[Label, Rate] | None = None
-    pos_weight: Annotated[Literal["balanced"] | list[Rate], BeforeValidator(_as_numbers)] | None = None
-    focal_gamma: Rate = 2.0
-    huber_delta: Annotated[float, Field(gt=0)] = 1.0
-    head: HeadRecipe | None = None
-    given: GivenRecipe | None = None
-    abstain: AbstainRecipe | None = None
-
-
-class LabelColumnRecipe(_Words):
-    """Where a source has a task's labels, and how they are written there; see `LabelColumn`."""
-
-    column: str
-    separator: Annotated[str, Field(min_length=1)] | None = None
-    aliases: Aliases = {}
-    missing: list[Cell] = []
-
-
-class SourceRecipe(_Words):
-    """One table, a folder of tables, or a data set on the Hub; see `Source`."""
-
-    path: str
-    text: str | Annotated[list[str], Field(min_length=2, max_length=2)] = "text"
-    labels: dict[str, str | list[str] | LabelColumnRecipe] | None = None
-    config: str | None = None
-    split: str | None = None
-    revision: str | None = None
-
-
-class SplitRecipe(_Words):
-    """Shares of the training rows that are held out, stratified; the seed is the recipe's if left out."""
-
-    validation: Share | None = None
-    test: Share | None = None
-    seed: int | None = None
-    group: str | None = None
-
-
-class HideRecipe(_Words):
-    """The share of each task's training labels that is made missing; the seed is the recipe's if left out."""
-
-    fraction: Share
-    seed: int | None = None
-
-
-class PrefixCacheRecipe(_Words):
-    """Where, and how much of, what leaves frozen layers is kept on disk; see `PrefixCaching`."""
-
-    folder: str | None = None
-    gigabytes: Annotated[float, Field(gt=0)] = 8.0
-
-
-class CardRecipe(_Words):
-    """What only its owner can say of a data set or a model that is pushed; see `CardSettings`."""
-
-    title: str | None = None
-    description: str | None = None
-    license: str | None = None
-    citation: str | None = None
-    language: Annotated[list[str], BeforeValidator(_as_list)] = []
-
-
-Sources = Annotated[list[SourceRecipe], BeforeValidator(_as_sources)]
-
-
-class DataRecipe(_Words):
-    """Where the rows come from and how they are split."""
-
-    train: Sources
-    validation: Sources = []
-    test: Sources = []
-    split: SplitRecipe = SplitRecipe()
-    hide_labels: HideRecipe | None = None
-    contradictions: Contradictions = "error"
-    leaks: Leaks = "report"
-    streaming: bool = False
-    card: CardRecipe = CardRecipe()
-
-
-class RatesRecipe(_Words):
-    """Learning rates by depth, in bands or by pattern; see `LearningRates`."""
-
-    heads: Rate | None = None
-    backbone: Rate | None = None
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    upper: Rate | None = None
-    lower: Rate | None = None
-    boundary: int | None = None
-    patterns: dict[str, Rate] | None = None
-
-
-class SamplingRecipe(_Words):
-    """How often rows of which source, or with which label, are drawn; see `Sampling`."""
-
-    strategy: SamplingStrategy = "concatenated"
-    temperature: Annotated[float, Field(gt=0)] = 2.0
-    task: str | None = None
-
-
-Parts = Annotated[list[str], BeforeValidator(_as_list)]
-Rates = Annotated[RatesRecipe, _buildable(parse_rates)]
-
-
-class PhaseRecipe(_Words):
-    """A stretch of training with parts, rates and task weights of its own; see `Phase`."""
-
-    train: Parts = ["everything"]
-    freeze: Parts = []
-    until: str | None = None
-    only_if: str | None = None
-    learning_rates: Rates | None = None
-    weights: dict[str, Rate] = {}
-
-
-class TrainingRecipe(_TrainingFields):
-    """Any field of `TrainingArguments` for which a recipe has no word of its own."""
-
-
-class Recipe(_Words):
-    """A whole run. Paths of data are absolute here; in the file they are relative to it."""
-
-    backbone: str | None = None
-    start_from: str | None = None
-    rename_labels: dict[Label, Label] = {}
-    pooling: Pooling | None = None
-    normalize: bool | None = None
-    max_length: Annotated[int, Field(ge=2)] | None = None
-    long_texts: LongTexts | None = None
-    head: HeadRecipe | None = None
-    tasks: list[TaskRecipe]
-    data: DataRecipe
-    sampling: Annotated[SamplingRecipe, _buildable(lambda words: Sampling(**words))] = SamplingRecipe()
-    balancing: Balancing = "sum"
-    conflict: Literal["log"] | None = None
-    calibrate: Annotated[list[CalibrationMethod], BeforeValidator(_as_list)] = ["temperature"]
-    report: bool = True
-    freeze: Parts = ["none"]
-    learning_rates: Rates | None = None
-    phases: list[Annotated[PhaseRecipe, _buildable(parse_phase)]] | None = None
-    lora: dict[str, Any] | None = None
-    tokens_per_batch: Annotated[int, Field(ge=1)] | None = None
-    prefix_cache: bool | PrefixCacheRecipe = True
-    training: TrainingRecipe = TrainingRecipe()
-    seed: int = 0
-    resume: bool = False
-    output_dir: str
-    examples: list[str] = []
-    card: CardRecipe = CardRecipe()
-    _path: Path = PrivateAttr(Path("recipe"))
-    _overrides: list[str] = PrivateAttr([])
-
-    @property
-    def path(self) -> Path:
-        """The file it was read from, for messages."""
-        return self._path
-
-    @property
-    def overrides(self) -> list[str]:
-        """What was said besides the file, `key=value` each."""
-        return self._overrides
-
-
-def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: list[str] | None = None) -> Recipe:
-    """Reads and checks a recipe.
+@dataclass
+class TaskRecipe(TaskWords):
+    """One task of a recipe.
 
     Args:
-        recipe: A YAML file, the name of a bundled recipe, or the words themselves.
-        overrides: `key=value` each, as on the command line: the key's parts joined by dots, the value in YAML.
-
-    Raises:
-        RecipeError: With every problem there is, each with its place.
+        written: The words that the recipe has: `given: null` drops the condition that a model of `start_from` has.
     """
-    if isinstance(recipe, dict):
-        path, content = Path("recipe"), copy.deepcopy(recipe)
-    else:
-        path = recipe_path(recipe)
-        content = read_yaml(path)
-    content.setdefault("output_dir", f"runs/{path.stem}")
-    for override in overrides or []:
-        set_value(content, override, path)
-    problems = consistency_problems(content)
-    try:
-        checked = Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(path, describe_all(error, Recipe) + problems) from None
-    if problems:
-        raise RecipeError(path, problems)
-    checked._path, checked._overrides = path, list(overrides or [])
-    return _with_absolute_paths(checked, path.parent.resolve())
+
+    aliases: dict[Cell, str] = word(
+        default_factory=dict,
+        description="Labels by how they are written, in all sources.",
+        example={"pos": "positive", 1: "positive"},
+    )
+    missing: list[Cell] = word(
+        default_factory=list,
+        description="What marks a missing label, in all sources, besides null, NaN and an empty cell.",
+        example=["n/a", -1],
+    )
+    abstain: Abstain | None = word(
+        None, description="When the task gives no answer; by default it always does.", example={"precision": 0.95}
+    )
+    written: frozenset[str] = frozenset()
 
 
-@contextmanager
-def as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = None) -> Iterator[None]:
-    """What the library refuses, said with its place in the recipe; errors of the type `but` stay as they are."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError, StrictDataclassError) as error:
-        message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
-        if but is not None and isinstance(error, but):
-            raise
-        has_place = re.split(r"[.:\[]", message)[0] in Recipe.model_fields
-        raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
+@dataclass(frozen=True, kw_only=True)
+class DataRecipe:
+    """Where the rows come from and how they are split."""
+
+    train: list[Source] = word(
+        description="The sources of the training rows: one or a list; a path alone is a source.",
+        example="reviews.csv",
+        one_or_list=True,
+        shorthand="path",
+    )
+    validation: list[Source] = word(
+        default_factory=list,
+        description="The sources of the validation rows, which choose the best checkpoint and calibrate the scores.",
+        example="validation.csv",
+        one_or_list=True,
+        shorthand="path",
+    )
+    test: list[Source] = word(
+        default_factory=list,
+        description="The sources of the test rows.",
+        example="test.csv",
+        one_or_list=True,
+        shorthand="path",
+    )
+    split: Split = word(
+        Split(), description="Shares of the training rows to hold out.", example={"validation": 0.1, "test": 0.2}
+    )
+    hide_labels: HideLabels | None = word(
+        None, description="Labels of the training rows to make missing.", example={"fraction": 0.33}
+    )
+    contradictions: Contradictions = word(
+        "error", description="What becomes of a text with different labels in several sources."
+    )
+    leaks: Leaks = word("report", description="What becomes of training rows whose text is also in another split.")
+    streaming: bool = word(
+        False,
+        description="Whether training rows are read while training and never as a whole, for data larger than memory.",
+    )
+    card: CardSettings = word(CardSettings(), description="What the card of the pushed data set says.")
 
 
-def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
-    def absolute(sources: list[SourceRecipe]) -> list[SourceRecipe]:
-        return [source.model_copy(update={"path": _data_path(source.path, folder)}) for source in sources]
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole run. In a recipe's file paths are relative to it; here those of data are absolute.
 
-    splits = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
-    models = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update=splits), **models})
+    Args:
+        path: The file it was read from, for messages.
+        overrides: What was given besides the file, `key=value` each.
+    """
 
-
-def _data_path(path: str, folder: Path) -> str:
-    """Data is a file or a folder, seen from the recipe, unless it can only be a data set on the Hub."""
-    there = str(folder / path)
-    return path if not Path(there).exists() and is_on_hub(Source(path)) else there
-
-
-def _model_path(model: str | None, folder: Path) -> str | None:
-    """A model is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder."""
-    return str(folder / model) if model is not None and (folder / model).is_dir() else model
+    backbone: str | None = word(
+        None,
+        description="The encoder: a Hub id, a folder, or `package:NAME/FOLDER` for a folder in an installed package.",
+        example="sentence-transformers/all-MiniLM-L6-v2",
+    )
+    start_from: str | None = word(
+        None,
+        description="Instead of `backbone`: a trained model. Tasks that are new to it are added, others that are not "
+        "listed are dropped.",
+        example="runs/reviews/model",
+    )
+    rename_labels: dict[str, str] = word(
+        default_factory=dict,
+        description="New names of labels of the model in `start_from`.",
+        example={"good": "positive"},
+    )
+    pooling: Pooling | None = word(
+        None,
+        description="How the token states become one embedding; by default as the backbone's own files say, else mean.",
+    )
+    normalize: bool | None = word(
+        None,
+        description="Whether embeddings have length 1; by default as the backbone's own files say, else false.",
+        example=True,
+    )
+    max_length: int | None = word(
+        None,
+        description="The number of tokens beyond which a text is long; by default as the backbone's own files say, "
+        "else 512 or the encoder's limit.",
+        example=128,
+        ge=2,
+    )
+    long_texts: LongTexts | None = word(
+        None, description="What becomes of long texts: they are cut, or read in windows. By default `truncate`."
+    )
+    head: HeadConfig | None = word(
+        None, description="The head of every task that has none of its own.", example={"hidden_sizes": [256, 64]}
+    )
+    tasks: list[TaskRecipe] = word(
+        description="The tasks, in order.", example=[{"name": "topic", "problem_type": "single_label_classification"}]
+    )
+    data: DataRecipe = word(description="Where the rows come from.", example={"train": "reviews.csv"})
+    sampling: Sampling = word(Sampling(), description="How often rows of which source, or with which label, are drawn.")
+    balancing: Balancing = word(
+        "sum",
+        description="How the tasks become one loss (`sum`, `uncertainty`, `dwa`) or one gradient on the encoder (the "
+        "others, which need the extra `balancing`).",
+    )
+    conflict: Literal["log"] | None = word(
+        None, description="`log` records how far the gradients of the tasks agree, and draws it."
+    )
+    calibrate: list[CalibrationMethod] = word(
+        default_factory=lambda: ["temperature"],
+        description="What is fitted on the validation rows after training.",
+        example=["temperature", "thresholds"],
+        one_or_list=True,
+    )
+    report: bool = word(True, description="Whether a report is written beside the model.")
+    freeze: list[str] = word(
+        default_factory=lambda: ["none"],
+        description="The parts that do not train: `none`, `everything`, `backbone`, `embeddings`, `layers.A-B`, "
+        "`heads.TASK`, ...",
+        example=["embeddings", "layers.0-3"],
+        one_or_list=True,
+    )
+    learning_rates: LearningRates | None = word(
+        None,
+        description="Rates by depth, in bands, or by the name of a parameter.",
+        example={"heads": 1e-3, "backbone": 5e-5, "layer_decay": 0.9},
+    )
+    phases: list[Phase] | None = word(
+        None,
+        description="Stretches of training one after another, with parts and rates of their own; instead of `freeze`.",
+        example=[{"train": "heads", "until": "epoch 1"}, {"train": "everything"}],
+    )
+    lora: dict[str, Any] | None = word(
+        None,
+        description="Low-rank adapters: any field of peft's `LoraConfig`, and `keep_adapter: true` to keep the adapter "
+        "beside the merged model.",
+        example={"r": 8, "lora_alpha": 16},
+    )
+    tokens_per_batch: int | None = word(
+        None,
+        description="The tokens of a batch at most, padding included, in place of a fixed number of rows.",
+        example=2048,
+        ge=1,
+    )
+    prefix_cache: bool | PrefixCaching = word(
+        True, description="Whether, and where, the output of frozen layers is cached on disk."
+    )
+    training: TrainingWords = word(
+        default_factory=TrainingWords,
+        description="Any field of transformers' `TrainingArguments` that no other word is for.",
+        example={"num_train_epochs": 3, "per_device_train_batch_size": 32},
+    )
+    seed: int = word(0, description="The seed of everything that is drawn.")
+    resume: bool = word(False, description="Whether to go on with the run in `output_dir` from its last checkpoint.")
+    output_dir: str = word(
+        None,
+        description="The folder of the run, relative to the current folder; by default `runs/NAME` of the recipe.",
+        example="runs/reviews",
+    )
+    examples: list[str] = word(
+        default_factory=list,
+        description="Texts that are answered after training, and shown in the card.",
+        example=["Great soup."],
+    )
+    card: CardSettings = word(CardSettings(), description="What the card of the pushed model says.")
+    path: Path = field(default=Path("recipe"), compare=False)
+    overrides: tuple[str, ...] = field(default=(), compare=False)

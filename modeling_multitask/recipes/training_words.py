@@ -10,11 +10,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+# Fields of TrainingArguments for which a recipe has words of its own.
+SAID_ELSEWHERE = {
+    "output_dir": "output_dir",
+    "seed": "seed",
+    "data_seed": "seed",
+    "learning_rate": "learning_rates",
+    "label_smoothing_factor": "label_smoothing of each task",
+    "resume_from_checkpoint": "resume",
+}
+# Fields of MultiTaskTrainingArguments that a recipe has among those of TrainingArguments.
+OWN_WORDS = {
+    "early_stopping_patience": "The evaluations without a better metric after which training stops.",
+    "conflict_steps": "The steps between two records of how far the gradients of the tasks agree.",
+}
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 _PLAIN_TYPES: dict[str, Any] = {
     **_PLAIN,
     **{f"{name} | None": kind | None for name, kind in _PLAIN.items()},
 }
+
+
+class TrainingWords(dict[str, Any]):
+    """The words of `training` that a recipe gives."""
 
 
 @cache

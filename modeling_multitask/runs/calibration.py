@@ -9,7 +9,7 @@ from transformers.utils import logging
 from .. import MultiTaskConfig, TaskConfig
 from ..answers_multitask import Decision, may_follow
 from ..evaluation.calibration import abstention_threshold, answer_confidences, calibrated, reliability
-from ..recipes.recipe import AbstainRecipe, Recipe
+from ..recipes.recipe import Abstain, Recipe
 from ..tasks_multitask import decided_together, parent_task
 from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays
@@ -72,7 +72,7 @@ def _as_decided(
 
 
 def _abstaining(
-    task: TaskConfig, wanted: AbstainRecipe | None, decision: Decision, labels: np.ndarray, unasked: np.ndarray
+    task: TaskConfig, wanted: Abstain | None, decision: Decision, labels: np.ndarray, unasked: np.ndarray
 ) -> TaskConfig:
     if wanted is None:
         return task

@@ -1,7 +1,7 @@
 """What a recipe says of its data: a look at it, and the repository that it becomes on the Hub."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from datasets_builder.columns import TEXT, TEXT_PAIR
 from datasets_builder.look import Look, look_at
 
 from ..errors import RecipeError
-from ..hub.card_settings import CardSettings
 from ..modeling_multitask import resolve_model_path
 from ..publishing.dataset import write_repository
 from ..recipes.recipe import Recipe
@@ -52,7 +51,7 @@ def build_data(recipe: Recipe) -> Data:
     """
     if recipe.data.streaming:
         raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
-    builder = build_builder(recipe, [without_what_waits(task.model_dump()) for task in recipe.tasks])
+    builder = build_builder(recipe, [without_what_waits(task) for task in recipe.tasks])
     builder.download_and_prepare()
     dataset = dict(builder.as_dataset())
     notes = list(builder.notes)
@@ -86,9 +85,8 @@ def write_data_repository(recipe: Recipe, data: Data, repo_id: str, folder: Path
         repo_id: What the repository will be called.
         folder: An empty folder.
     """
-    card = CardSettings(**recipe.data.card.model_dump())
     overrides = [each for each in recipe.overrides if re.split("[.=]", each)[0] in OF_DATA]
-    write_repository(folder, repo_id, data.builder, data.look, card, recipe.path, overrides)
+    write_repository(folder, repo_id, data.builder, data.look, recipe.data.card, recipe.path, overrides)
 
 
 def paths_of_this_machine(recipe: Recipe) -> list[str]:
@@ -100,7 +98,7 @@ def paths_of_this_machine(recipe: Recipe) -> list[str]:
 def _tokenizer(recipe: Recipe) -> tuple[PreTrainedTokenizerBase, int | None]:
     """The tokenizer, without the limits that its files may carry, and the recipe's length or the encoder's."""
     if recipe.start_from is not None:
-        recipe = recipe.model_copy(update={"backbone": recipe.start_from})
+        recipe = replace(recipe, backbone=recipe.start_from)
     tokenizer = load_tokenizer(recipe)
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_truncation()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,11 @@ from ..evaluation.report import CHOSEN_BY
 from ..extras import import_extra
 from ..inference import encode
 from ..recipes.comparison import changed_words
-from ..recipes.recipe import Recipe, SamplingRecipe, load_recipe
+from ..recipes.loading import load_recipe
+from ..recipes.recipe import Recipe
+from ..recipes.record import recipe_words, recorded_words
 from ..training.collator import MultiTaskCollator
+from ..training.sampling import Sampling
 from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
 
@@ -117,7 +120,7 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
     """
     trained, tokenizer = load_start(recipe)
     dataset, tasks = build_dataset(recipe, trained)
-    model = build_model(recipe.model_copy(update={"lora": None}), tasks, trained)
+    model = build_model(replace(recipe, lora=None), tasks, trained)
     rows: Any = dataset["train"]
     texts = row_texts(rows)
     names = [task.name for task in tasks]
@@ -131,7 +134,7 @@ def _check_split(recipe: Recipe, model: str | None) -> None:
     record = Path(model or "").parent / "recipe.json"
     if model is None or not record.is_file():
         return
-    before, now = json.loads(record.read_text(encoding="utf-8")), json.loads(recipe.model_dump_json())
+    before, now = recorded_words(json.loads(record.read_text(encoding="utf-8"))), recipe_words(recipe)
     if before["data"]["train"] != now["data"]["train"] or not any(now["data"]["split"].values()):
         return
     words = changed_words(_split_words(before), _split_words(now))
@@ -186,10 +189,10 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe) -> JudgedRows:
     settings = [
         {**_known(known[task.name]), "aliases": task.aliases, "missing": task.missing}
         if task.name in known
-        else without_what_waits(task.model_dump())
+        else without_what_waits(task)
         for task in recipe.tasks
     ]
-    recipe = recipe.model_copy(update={"sampling": SamplingRecipe(strategy="proportional")})
+    recipe = replace(recipe, sampling=Sampling("proportional"))
     builder = build_builder(recipe, settings)
     split = next((name for name in ("test", "validation") if name in builder.prepared_splits), None)
     if split is None:

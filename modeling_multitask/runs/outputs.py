@@ -15,6 +15,7 @@ from ..files import write_json
 from ..inference.saving import save_folder
 from ..recipes.comparison import changed_words
 from ..recipes.recipe import Recipe
+from ..recipes.record import recipe_words, recorded_words
 from ..training.adapter import save_adapter
 from ..training.checkpoints import last_whole_checkpoint
 from ..training.conflict_plot import draw_conflicts
@@ -50,7 +51,7 @@ def find_checkpoint(recipe: Recipe) -> Path | None:
     """
     record = Path(recipe.output_dir) / "recipe.json"
     if record.is_file():
-        before, now = json.loads(record.read_text(encoding="utf-8")), _record(recipe)
+        before, now = _recorded(record, recipe), recipe_words(recipe)
         changed = changed_words(before, now, ignored=_FREE_TO_CHANGE)
         if changed:
             what = [f"{name}: was {old!r} when the run began; given: {new!r}" for name, (old, new) in changed.items()]
@@ -71,7 +72,7 @@ def start_output(recipe: Recipe) -> None:
         for name in ("results.json", "calibration.json", "training.json", "conflict.png"):
             (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "recipe.json", _record(recipe))
+    write_json(folder / "recipe.json", recipe_words(recipe))
 
 
 def save_record(recipe: Recipe, record: dict[str, Any]) -> None:
@@ -114,5 +115,9 @@ def save_output(
     return model
 
 
-def _record(recipe: Recipe) -> dict[str, Any]:
-    return json.loads(recipe.model_dump_json())
+def _recorded(record: Path, recipe: Recipe) -> dict[str, Any]:
+    try:
+        return recorded_words(json.loads(record.read_text(encoding="utf-8")))
+    except ValueError as error:
+        problem = f"resume: the run was begun by another version, whose words this one does not know ({error})"
+        raise RecipeError(recipe.path, [f"{problem}; train again in another output_dir"]) from None

@@ -5,7 +5,7 @@ Shapes: B rows, T tokens, D width, L layers, A attention heads.
 
 import math
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets import Dataset
 
@@ -76,14 +76,14 @@ def plan(recipe: Recipe) -> Plan:
         DataError: If a table cannot be used.
     """
     with tempfile.TemporaryDirectory() as folder:  # the Trainer makes the folder that it is given
-        return make_plan(prepare(recipe.model_copy(update={"output_dir": folder})))
+        return make_plan(prepare(replace(recipe, output_dir=folder)))
 
 
 def make_plan(prepared: Prepared) -> Plan:
     """The plan of a run that is ready to train."""
     trainer = prepared.trainer
     arguments, model = trainer.args, trainer.model
-    phases = arguments.schedule()
+    phases = arguments.schedule
     trained = [trained_parameters(model, phase.train, phase.freeze) & trainer.phases.trainable for phase in phases]
     groups = [
         _group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)

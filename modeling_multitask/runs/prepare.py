@@ -13,8 +13,10 @@ from .. import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, Tas
 from ..errors import RecipeError
 from ..inference.loading import load
 from ..modeling_multitask import resolve_model_path
-from ..recipes.consistency import may_validate
-from ..recipes.recipe import Recipe, as_recipe_error
+from ..recipes.loading import as_recipe_error
+from ..recipes.recipe import Recipe
+from ..recipes.record import plain_words
+from ..recipes.rules import may_validate
 from ..sentence_transformers_multitask import read_embedding_settings
 from ..training.growing import grow
 from ..training.lora import add_lora
@@ -58,7 +60,7 @@ def prepare(recipe: Recipe) -> Prepared:
         RecipeError: If a model or a training argument cannot be used.
         DataError: If a table cannot be used.
     """
-    may = may_validate(recipe.data.model_dump())
+    may = may_validate(plain_words(recipe.data))
     arguments = build_arguments(recipe, validated=may)  # what is wrong with them is said before the rows are built
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
@@ -130,10 +132,9 @@ def build_model(
     """
     # The new heads' and adapters' first weights are drawn here, before the Trainer sets the seed.
     set_seed(recipe.seed)
-    head = None if recipe.head is None else recipe.head.model_dump()
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
-            model = grow(trained, tasks, head=head, max_length=recipe.max_length, long_texts=recipe.long_texts)
+            model = grow(trained, tasks, head=recipe.head, max_length=recipe.max_length, long_texts=recipe.long_texts)
     else:
         with as_recipe_error(recipe, "backbone"):
             model = MultiTaskModel.from_backbone(
@@ -141,7 +142,7 @@ def build_model(
                 tasks,
                 pooling=recipe.pooling,
                 normalize=recipe.normalize,
-                head=head,
+                head=recipe.head,
                 max_length=recipe.max_length,
                 long_texts=recipe.long_texts or "truncate",
             )
@@ -161,7 +162,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
     Raises:
         RecipeError: If transformers refuses a value.
     """
-    given = recipe.training.model_dump(exclude_unset=True)
+    given = recipe.training
     settings = {**TRAINING_DEFAULTS, **(_streaming_defaults(given) if recipe.data.streaming else {}), **given}
     if not validated:
         settings["eval_strategy"] = "no"
@@ -170,19 +171,18 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
     settings.setdefault("save_strategy", settings["eval_strategy"] if evaluated else "epoch")
     settings.setdefault("logging_strategy", "epoch")
     settings.setdefault("load_best_model_at_end", evaluated and settings["save_strategy"] != "no")
-    rates, cache = recipe.learning_rates, recipe.prefix_cache
     with as_recipe_error(recipe, "training"):
         return MultiTaskTrainingArguments(
             output_dir=f"{recipe.output_dir}/checkpoints",
             seed=recipe.seed,
             freeze=recipe.freeze if len(recipe.freeze) > 1 else "".join(recipe.freeze) or "none",
-            learning_rates=None if rates is None else rates.model_dump(exclude_unset=True),
-            phases=recipe.phases and [phase.model_dump(exclude_unset=True) for phase in recipe.phases],
-            sampling=recipe.sampling.model_dump(),
+            learning_rates=recipe.learning_rates,
+            phases=recipe.phases,
+            sampling=recipe.sampling,
             balancing=recipe.balancing,
             conflict=recipe.conflict,
             tokens_per_batch=recipe.tokens_per_batch,
-            prefix_cache=cache if isinstance(cache, bool) else cache.model_dump(),
+            prefix_cache=recipe.prefix_cache,
             **settings,
         )
 

@@ -111,7 +111,7 @@ def count_parameters(trainer: MultiTaskTrainer) -> dict[str, int]:
     sizes = {name: each.numel() for name, each in trainer.model.named_parameters()}
     trained = [
         trained_parameters(trainer.model, phase.train, phase.freeze) & trainer.phases.trainable
-        for phase in trainer.args.schedule()
+        for phase in trainer.args.schedule
     ]
     return {
         "parameters": sum(sizes.values()),

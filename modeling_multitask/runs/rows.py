@@ -1,5 +1,6 @@
 """The rows of a recipe: its tables as one data set, its tasks with what waited for them, and token ids."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -7,16 +8,17 @@ from datasets import Dataset, IterableDataset
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
+from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
-from ..recipes.recipe import LabelColumnRecipe, Recipe, SourceRecipe, as_recipe_error
+from ..recipes.loading import as_recipe_error
+from ..recipes.recipe import Recipe, TaskRecipe
+from ..recipes.record import plain_words
 from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
 from ..training.growing import inherited_condition, inherited_tasks
-from ..training.sampling import Sampling
 from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)
@@ -32,7 +34,7 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
     Raises:
         RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
     """
-    settings = [without_what_waits(task.model_dump()) for task in recipe.tasks]
+    settings = [without_what_waits(task) for task in recipe.tasks]
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
@@ -63,15 +65,15 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
     with as_recipe_error(recipe, "tasks", but=DataError):
         return MultiTaskBuilder(
             tasks=tasks,
-            train=_sources(data.train),
-            validation=_sources(data.validation),
-            test=_sources(data.test),
-            split={**data.split.model_dump(), "seed": recipe.seed if data.split.seed is None else data.split.seed},
+            train=data.train,
+            validation=data.validation,
+            test=data.test,
+            split={**asdict(data.split), "seed": recipe.seed if data.split.seed is None else data.split.seed},
             hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
             contradictions=data.contradictions,
             leaks=data.leaks,
             streaming=data.streaming,
-            with_source=Sampling(**recipe.sampling.model_dump()).by_source,
+            with_source=recipe.sampling.by_source,
         )
 
 
@@ -101,10 +103,10 @@ def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> d
     return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
 
 
-def without_what_waits(task: dict[str, Any]) -> dict[str, Any]:
-    """The settings without those that wait for the labels, the rows, or the end of training."""
-    given = {name: task[name] for name in ("class_weights", "pos_weight")}
-    settings = {name: value for name, value in task.items() if name not in ("abstain", "given")}
+def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
+    """The settings of a task without those that wait for the labels, the rows, or the end of training."""
+    given = {name: getattr(task, name) for name in ("class_weights", "pos_weight")}
+    settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given")}
     return settings | {
         name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
     }
@@ -115,8 +117,8 @@ def _conditions(recipe: Recipe, trained: MultiTaskModel | None) -> dict[str, Giv
     kept = [task.name for task in recipe.tasks]
     conditions = {}
     for task in recipe.tasks:
-        given = None if task.given is None else GivenConfig(**task.given.model_dump())
-        if trained is not None and not ("given" in task.model_fields_set and given is None):
+        given = task.given
+        if trained is not None and not ("given" in task.written and given is None):
             given = inherited_condition(task.name, given, trained.config.tasks, kept, recipe.rename_labels)
         conditions[task.name] = given
     return conditions
@@ -151,23 +153,3 @@ def _warn_of_long_texts(split: str, rows: Dataset, config: MultiTaskConfig) -> N
     if long := sum(rows[IS_LONG]):
         what = {"truncate": "they are cut", "windows": "they are read in windows"}[config.long_texts]
         logger.warning(f"{split}: {long:,} of {len(rows):,} texts have more than {config.max_length} tokens; {what}")
-
-
-def _sources(sources: list[SourceRecipe]) -> list[Source]:
-    return [
-        Source(
-            source.path,
-            source.text,
-            None if source.labels is None else {name: _label_column(each) for name, each in source.labels.items()},
-            config=source.config,
-            split=source.split,
-            revision=source.revision,
-        )
-        for source in sources
-    ]
-
-
-def _label_column(given: str | list[str] | LabelColumnRecipe) -> LabelColumn:
-    if isinstance(given, LabelColumnRecipe):
-        return LabelColumn(given.column, given.separator, given.aliases, given.missing)
-    return LabelColumn(given)

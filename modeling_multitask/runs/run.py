@@ -14,7 +14,8 @@ from transformers.utils import logging
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.judged import Judged, row_texts
 from ..evaluation.report import CHOSEN_BY, make_report, write_report
-from ..recipes.recipe import Recipe, load_recipe
+from ..recipes.loading import load_recipe
+from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate

@@ -18,7 +18,9 @@ import torch
 
 from ..files import write_json
 from ..recipes.comparison import changed_words
-from ..recipes.recipe import Recipe, load_recipe
+from ..recipes.loading import load_recipe
+from ..recipes.recipe import Recipe
+from ..recipes.record import recipe_words
 from ..runs.run import run_recipe
 from .summary import Outcome
 
@@ -64,8 +66,8 @@ def read_outcome(recipe: Recipe) -> Outcome | None:
 
 def comparable_words(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON has it, without what says only where and whether."""
-    content: dict[str, Any] = json.loads(recipe.model_dump_json(exclude={"output_dir", "examples", "resume"}))
-    return content
+    left_out = ("output_dir", "examples", "resume")
+    return {name: value for name, value in recipe_words(recipe).items() if name not in left_out}
 
 
 def peak_memory() -> float:

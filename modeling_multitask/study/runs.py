@@ -18,7 +18,8 @@ from ..errors import RecipeError
 from ..files import write_json, write_text
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..recipes.comparison import changed_words
-from ..recipes.recipe import RatesRecipe, Recipe, load_recipe
+from ..recipes.loading import load_recipe
+from ..recipes.recipe import Recipe
 from ..runs.plan import plan
 from ..runs.records import cores
 from ..words_multitask import nearest_hint
@@ -185,8 +186,9 @@ def main_metrics(recipe: Recipe) -> dict[str, str]:
 def study_rates(recipe: Recipe) -> StudyRates:
     """The rates that a recipe says, its phases' if it has none of its own; defaults where it says none."""
     phases = [phase.learning_rates for phase in reversed(recipe.phases or []) if phase.learning_rates]
-    given = recipe.learning_rates or next(iter(phases), RatesRecipe())
-    default = StudyRates()
+    given, default = recipe.learning_rates or next(iter(phases), None), StudyRates()
+    if given is None:
+        return default
     backbone = given.upper if given.backbone is None else given.backbone
     return StudyRates(
         heads=default.heads if given.heads is None else given.heads,
@@ -227,7 +229,7 @@ def data_digest(recipe: Recipe) -> str:
     """A hash of the content of the recipe's tables; what is on the Hub has its name in the recipe."""
     digest = hashlib.sha256()
     for source in (*recipe.data.train, *recipe.data.validation, *recipe.data.test):
-        path = Path(source.path)
+        path = Path(source.path or "")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 with file.open("rb") as content:

@@ -1,6 +1,7 @@
 """The arguments of a training run: transformers' own, and what trains at which rate and with which losses."""
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from transformers import TrainingArguments
@@ -74,7 +75,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         # Here, since `accelerate launch --mixed_precision fp16` sets it as well.
         if self.mixed_precision == "fp16" and self.balancing in GRADIENT_BALANCING:
             raise ValueError(f"balancing: {self.balancing} does not go with fp16, whose loss is scaled; use bf16")
-        self.schedule()
+        _ = self.schedule  # says now what is wrong with it
         self.prefix_caching()
 
     def rates(self) -> LearningRates:
@@ -87,8 +88,9 @@ class MultiTaskTrainingArguments(TrainingArguments):
             return LearningRates(heads=self.learning_rate, backbone=self.learning_rate)
         return parse_rates(self.learning_rates)
 
+    @cached_property
     def schedule(self) -> list[Phase]:
-        """The phases of training; one, which lasts to the end, where none are given.
+        """The phases of training; one, which lasts to the end, where none are given. Built once.
 
         Raises:
             ValueError: If a word of a phase is unknown or cannot be.
@@ -109,7 +111,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
 
     def phase_rates(self) -> list[LearningRates]:
         """The rates of each phase."""
-        return [phase.learning_rates or self.rates() for phase in self.schedule()]
+        return [phase.learning_rates or self.rates() for phase in self.schedule]
 
     def sampler(self) -> Sampling:
         """`sampling`, checked.

@@ -7,5 +7,5 @@ GradientBalancingMethod = Literal["pcgrad", "cagrad", "upgrad", "mgda", "nash_mt
 
 LOSS_BALANCING: tuple[str, ...] = get_args(LossBalancingMethod)
 GRADIENT_BALANCING: tuple[str, ...] = get_args(GradientBalancingMethod)  # need the gradient of each task
-Balancing = LossBalancingMethod | GradientBalancingMethod
+Balancing = Literal[LossBalancingMethod, GradientBalancingMethod]
 BALANCING = LOSS_BALANCING + GRADIENT_BALANCING

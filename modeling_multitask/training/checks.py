@@ -47,7 +47,7 @@ def check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, traina
     depths, top = parameter_depths(model)
     metrics = evaluated_metrics((task.name, task.problem_type) for task in tasks)
     evaluated = metrics if args.eval_strategy != "no" else []
-    phases = args.schedule()
+    phases = args.schedule
     if problems := phase_problems(phases, [task.name for task in tasks], evaluated, top):
         raise ValueError("; ".join(each if args.phases else each.removeprefix("phases[0].") for each in problems))
     plain = {plain_name(name): depth for name, depth in depths.items()}

@@ -3,10 +3,10 @@
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..words_multitask import nearest_hint
+from ..words_multitask import check_bounds, nearest_hint, word
 from .parts import part_problem
 from .rates import LearningRates, parse_rates
 
@@ -47,25 +47,43 @@ class Condition(NamedTuple):
 class Phase:
     """A stretch of training with parts, rates and task weights of its own.
 
-    Args:
-        train: The parts that train, such as `heads`, `layers.8-11`, `heads.sentiment`, `everything`.
-        freeze: The parts that do not, though one of those holds them.
-        until: `epoch 2`, `step 500` or `no improvement of sentiment_macro_f1 for 2 evaluations`; left out, to the
-            end of training.
-        only_if: Such as `sentiment_accuracy < 0.9`: where the last evaluation says otherwise the phase is left out.
-        learning_rates: The phase's own; left out, those of the arguments.
-        weights: By task name, in place of its weight; 0 leaves the task's loss out.
-
     Raises:
         ValueError: If `until`, `only_if` or a weight cannot be read.
     """
 
-    train: tuple[str, ...] = ("everything",)
-    freeze: tuple[str, ...] = ()
-    until: str | None = None
-    only_if: str | None = None
-    learning_rates: LearningRates | None = None
-    weights: dict[str, float] = field(default_factory=dict)
+    train: tuple[str, ...] = word(
+        ("everything",),
+        description="The parts that train: `everything`, `backbone`, `embeddings`, `layers.K`, `layers.A-B`, "
+        "`last_layers.N`, `heads` or `heads.TASK`.",
+        example=["heads", "layers.8-11"],
+        one_or_list=True,
+    )
+    freeze: tuple[str, ...] = word(
+        (),
+        description="The parts that do not, though one of those contains them.",
+        example="heads.topic",
+        one_or_list=True,
+    )
+    until: str | None = word(
+        None,
+        description="The end of the phase: `epoch 2`, `step 500` or `no improvement of METRIC for 2 evaluations`. Only "
+        "the last phase may leave it out.",
+        example="epoch 2",
+    )
+    only_if: str | None = word(
+        None,
+        description="A condition on the last evaluation, without which the phase is skipped.",
+        example="sentiment_accuracy < 0.9",
+    )
+    learning_rates: LearningRates | None = word(
+        None, description="The rates of the phase; by default those of the recipe.", example={"heads": 1e-3}
+    )
+    weights: dict[str, float] = word(
+        default_factory=dict,
+        description="Weights of tasks in this phase; 0 leaves the loss of a task out.",
+        example={"topic": 0.5},
+        ge=0,
+    )
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -76,8 +94,7 @@ class Phase:
             )
         if self.only_if is not None and self.condition is None:
             raise ValueError(f"only_if is {self.only_if!r}; write 'METRIC < 0.9', or with >, <=, >=")
-        if negative := [name for name, weight in self.weights.items() if weight < 0]:
-            raise ValueError(f"weights.{negative[0]} is {self.weights[negative[0]]}; it must not be negative")
+        check_bounds(self)
 
     @property
     def end(self) -> Reached | Stalled | None:

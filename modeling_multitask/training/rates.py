@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..words_multitask import check_bounds, word
+
 
 @dataclass(frozen=True)
 class LearningRates:
@@ -13,37 +15,38 @@ class LearningRates:
     `lower`, with the `boundary` between the two. By name: `patterns`, the first that is found in a parameter's
     name being the one that counts; beside one of the other two ways, they are exceptions to it.
 
-    Args:
-        heads: Rate of every head; may be left out where no head trains, and `backbone` where only heads do.
-        backbone: Rate of the encoder's topmost layer.
-        layer_decay: What the rate is multiplied by at each layer further down; 1.0 is one rate for all.
-        upper: Rate of the encoder's layers from number `boundary` on, counted from 0.
-        lower: Rate of the layers below, and of the embeddings.
-        boundary: Number of the first of the upper layers.
-        patterns: Rate by regular expression, searched in names such as `backbone.encoder.layer.3.output.dense.weight`
-            and `heads.sentiment.0.bias`.
-
     Raises:
         ValueError: If the fields make no whole, or a rate cannot be.
     """
 
-    heads: float | None = None
-    backbone: float | None = None
-    layer_decay: float = 1.0
-    upper: float | None = None
-    lower: float | None = None
-    boundary: int | None = None
-    patterns: dict[str, float] | None = None
+    heads: float | None = word(
+        None, description="The rate of every head; not needed where no head trains.", example=1e-3, ge=0
+    )
+    backbone: float | None = word(
+        None,
+        description="The rate of the encoder's topmost layer; not needed where only heads train.",
+        example=5e-5,
+        ge=0,
+    )
+    layer_decay: float = word(
+        1.0, description="The factor of the rate at each layer further down; 1 is one rate for all.", gt=0, le=1
+    )
+    upper: float | None = word(
+        None, description="The rate of the encoder's layers from number `boundary` on, counted from 0.", ge=0
+    )
+    lower: float | None = word(None, description="The rate of the layers below, and of the embeddings.", ge=0)
+    boundary: int | None = word(None, description="The number of the first of the upper layers.", example=6)
+    patterns: dict[str, float] | None = word(
+        None,
+        description="Rates by regular expression, searched in names such as "
+        "`backbone.encoder.layer.3.output.dense.weight` and `heads.sentiment.0.bias`. The first match counts.",
+        example={"LayerNorm": 1e-4},
+        ge=0,
+    )
 
     def __post_init__(self) -> None:
         self._check_ways()
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
-        given = {"heads": self.heads, "backbone": self.backbone, "upper": self.upper, "lower": self.lower}
-        # Not in one dict: a pattern may be called "heads".
-        for name, rate in (*given.items(), *(self.patterns or {}).items()):
-            if rate is not None and rate < 0:
-                raise ValueError(f"learning rates must not be negative; given: {name} {rate}")
+        check_bounds(self)
         for pattern in self.patterns or {}:
             _check_pattern(pattern)
 

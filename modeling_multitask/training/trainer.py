@@ -93,7 +93,7 @@ class MultiTaskTrainer(Trainer):
         )
         tasks = model.config.tasks
         self.task_losses = TaskLossLog()
-        self.phases = PhaseCallback(args.schedule(), trainable)
+        self.phases = PhaseCallback(args.schedule, trainable)
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
         self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
         self.gradient_balancing: GradientBalancing | None = None

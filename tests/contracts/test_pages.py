@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

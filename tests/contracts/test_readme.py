@@ -15,7 +15,7 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.modeling_multitask import resolve_model_path
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import MINILM, ROOT, needs_minilm
 
 README = (ROOT / "README.md").read_text()

@@ -13,7 +13,7 @@ import pytest
 from transformers import AutoModel
 
 from modeling_multitask.inference import encode, predict
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.run import run_recipe
 from tests.conftest import ROOT
 from tests.fresh_process import run_fresh

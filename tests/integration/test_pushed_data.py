@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.data import build_data
 from tests.conftest import REVIEWS, ROOT
 from tests.fresh_process import run_fresh

@@ -282,8 +282,8 @@ CAUSES = [
     Cause(
         "P31 DDP is set up when parts are frozen already",
         TRAINER,
-        "self.phases = PhaseCallback(args.schedule(), trainable)",
-        "self.phases = PhaseCallback(args.schedule(), trainable); self.phases._freeze(model)",
+        "self.phases = PhaseCallback(args.schedule, trainable)",
+        "self.phases = PhaseCallback(args.schedule, trainable); self.phases._freeze(model)",
         *("tests/integration/test_uneven_processes.py", "replicas_are_the_same and phases"),
     ),
     Cause(

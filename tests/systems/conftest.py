@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.prepare import Prepared, prepare
 from tests.conftest import ROOT
 

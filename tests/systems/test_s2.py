@@ -91,7 +91,7 @@ def test_s2_ten_epochs_of_batches_of_16_by_adamw(build: Build) -> None:
 
 def test_s2_the_encoder_is_opened_only_where_it_has_to_be(build: Build) -> None:
     trainer = build("s2").trainer
-    frozen, last, everything = trainer.args.schedule()
+    frozen, last, everything = trainer.args.schedule
 
     assert frozen.train == ("heads",)
     assert last.train == ("heads", "last_layers.2")

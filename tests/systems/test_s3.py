@@ -43,7 +43,7 @@ def test_s3_a_third_is_held_out_with_every_category_in_both_parts(build: Build) 
 
 def test_s3_first_the_heads_then_everything_the_encoder_much_more_slowly(build: Build) -> None:
     trainer = build("s3").trainer
-    first, second = trainer.args.schedule()
+    first, second = trainer.args.schedule
 
     groups = {group["name"]: group["rates"] for group in trainer.create_optimizer().param_groups}
     assert all(name.startswith("heads.") for name in trained_parameters(trainer.model, first.train, first.freeze))

@@ -72,7 +72,7 @@ def test_s4_stages_ask_what_is_wrong_of_negative_sentences_alone(build: Build) -
 def test_s4_unfreezing_goes_from_the_heads_down(build: Build) -> None:
     trainer = build("s4_unfreezing").trainer
 
-    parts = [trained_parameters(trainer.model, phase.train, phase.freeze) for phase in trainer.args.schedule()]
+    parts = [trained_parameters(trainer.model, phase.train, phase.freeze) for phase in trainer.args.schedule]
 
     assert parts[0] < parts[1] < parts[2] == {name for name, _ in trainer.model.named_parameters()}
 

@@ -19,7 +19,7 @@ STEPS = 16
 _TOKENS_AT_ONCE = 2_048  # of all steps that run together; more would take gigabytes for a long text
 
 
-class Word(NamedTuple):
+class WordScore(NamedTuple):
     """A word as the tokenizer cuts the text into words.
 
     Args:
@@ -33,7 +33,7 @@ class Word(NamedTuple):
     score: float
 
 
-def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | None]) -> dict[str, list[Word]]:
+def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | None]) -> dict[str, list[WordScore]]:
     """How much each word of a text speaks for a label of each task.
 
     The gradients of the label's logit by the embeddings are averaged on the straight path from padding, in place of
@@ -111,12 +111,14 @@ def _shares(tokens: int, like: Tensor) -> Iterator[Tensor]:
     return iter(shares.view(-1, 1, 1, 1).split(max(1, _TOKENS_AT_ONCE // tokens)))
 
 
-def _sum_words(places: list[list[list[int]]], words: list[list[int | None]], scores: list[list[float]]) -> list[Word]:
+def _sum_words(
+    places: list[list[list[int]]], words: list[list[int | None]], scores: list[list[float]]
+) -> list[WordScore]:
     """The words of all windows; a word that two of them share has the sum of both."""
-    found: dict[int, Word] = {}
+    found: dict[int, WordScore] = {}
     for window in zip(places, words, scores, strict=True):
         for (start, end), word, score in zip(*window, strict=True):
             if word is not None:
-                before = found.get(word, Word(start, end, 0.0))
-                found[word] = Word(min(before.start, start), max(before.end, end), before.score + score)
+                before = found.get(word, WordScore(start, end, 0.0))
+                found[word] = WordScore(min(before.start, start), max(before.end, end), before.score + score)
     return list(found.values())

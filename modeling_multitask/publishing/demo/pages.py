@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from .attribution import Word
+from .attribution import WordScore
 from .task_answers import Option, TaskAnswer
 
 MOST_BARS = 10  # labels of a task that are seen at once
@@ -14,7 +14,7 @@ _MOST_LETTERS = 280  # of a cell
 _LONG_NUMBER = re.compile(r"\b\d+\.\d{4,}(e-\d+)?\b")
 
 
-def answers_page(answers: Sequence[TaskAnswer], text: str, words: dict[str, list[Word]] | None) -> str:
+def answers_page(answers: Sequence[TaskAnswer], text: str, words: dict[str, list[WordScore]] | None) -> str:
     """A card for each task: its answer, a bar for each label, and the words that mattered.
 
     Args:
@@ -102,7 +102,7 @@ def short_answer(answer: TaskAnswer) -> str:
     return ", ".join(str(option.label) for option in answer.given) or "none of them"
 
 
-def _card(answer: TaskAnswer, text: str, words: dict[str, list[Word]] | None) -> str:
+def _card(answer: TaskAnswer, text: str, words: dict[str, list[WordScore]] | None) -> str:
     silent = ' class="mt-silent"' if answer.note else ""
     return (
         f'<article class="mt-card" data-task="{html.escape(answer.name)}"><h3>{_name(answer.name)} '
@@ -147,7 +147,7 @@ def _track(share: float, threshold: float | None = None) -> str:
     return f'<span class="mt-track"><i style="width:{min(max(share, 0), 1):.2%}"></i>{mark}</span>'
 
 
-def _words(answer: TaskAnswer, text: str, words: dict[str, list[Word]] | None) -> str:
+def _words(answer: TaskAnswer, text: str, words: dict[str, list[WordScore]] | None) -> str:
     """The text, each word coloured by what it adds: more strongly the more, blue for and orange against."""
     if words is None:
         return '<p class="mt-words mt-waiting">looking for the words that mattered …</p>' if answer.asked else ""

@@ -5,25 +5,24 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
+from ...words_multitask import check_bounds, word
+
 
 @dataclass(frozen=True)
 class PrefixCaching:
-    """Where the states of frozen encoders are kept, and how much of them.
+    """Where the output of frozen layers is cached on disk, and how much of it."""
 
-    Args:
-        folder: Shared by all runs; `HF_HOME/multitask_prefixes` if left out.
-        gigabytes: What all of it may take; what was used longest ago makes room.
-
-    Raises:
-        ValueError: If there is to be no room at all.
-    """
-
-    folder: str | None = None
-    gigabytes: float = 8.0
+    folder: str | None = word(
+        None,
+        description="A folder, which all runs may share; by default `HF_HOME/multitask_prefixes`.",
+        example="/scratch/prefixes",
+    )
+    gigabytes: float = word(
+        8.0, description="The size of the whole cache; what was used longest ago is removed first.", gt=0
+    )
 
     def __post_init__(self) -> None:
-        if self.gigabytes <= 0:
-            raise ValueError(f"prefix_cache.gigabytes is {self.gigabytes}; it must be above 0, or prefix_cache false")
+        check_bounds(self)
 
     @property
     def root(self) -> Path:

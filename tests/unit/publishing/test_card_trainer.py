@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modeling_multitask.hub.card_merge import merge_cards
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.prepare import prepare
 from tests.unit.publishing.card_evidence import a_card
 

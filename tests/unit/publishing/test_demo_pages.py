@@ -7,7 +7,7 @@ import pytest
 
 from modeling_multitask.kinds_multitask import KINDS
 from modeling_multitask.publishing.demo import pages
-from modeling_multitask.publishing.demo.attribution import Word
+from modeling_multitask.publishing.demo.attribution import WordScore
 from modeling_multitask.publishing.demo.task_answers import Option, TaskAnswer
 
 EVIL = [
@@ -57,7 +57,7 @@ def evil_pages(evil: str) -> dict[str, str]:
     """Every page with the same in every place that takes a text."""
     answer = TaskAnswer(evil, KINDS["single_label_classification"], [Option(evil, 0.9, True), Option(f"{evil}2", 0.1)])
     silent = replace(answer, options=[Option(evil, 0.9)], note=evil)
-    words = {evil: [Word(0, len(evil), 1.0)]}
+    words = {evil: [WordScore(0, len(evil), 1.0)]}
     return {
         "answers": pages.answers_page([answer, silent], evil + evil, words),
         "comparison": pages.comparison_page([answer, silent], [silent, answer], 0.5),
@@ -140,7 +140,7 @@ def test_an_answer_is_said_in_a_few_words(answer: TaskAnswer, said: str) -> None
 
 
 def test_words_are_coloured_by_side_and_strength_and_say_so() -> None:
-    page = pages.answers_page([TOPIC], "a good film", {"topic": [Word(2, 6, -0.5), Word(7, 11, 2.0)]})
+    page = pages.answers_page([TOPIC], "a good film", {"topic": [WordScore(2, 6, -0.5), WordScore(7, 11, 2.0)]})
 
     weak = '<span class="mt-against" style="--mt-strength:0.25" title="against: 25% of the strongest word">good</span>'
     strong = '<span class="mt-for" style="--mt-strength:1.00" title="for: 100% of the strongest word">film</span>'
@@ -149,13 +149,13 @@ def test_words_are_coloured_by_side_and_strength_and_say_so() -> None:
 
 
 def test_words_of_a_number_raise_or_lower_it() -> None:
-    page = pages.answers_page([NUMBER], "good", {"rating": [Word(0, 4, 1.0)]})
+    page = pages.answers_page([NUMBER], "good", {"rating": [WordScore(0, 4, 1.0)]})
 
     assert Parsed(page).text.endswith("raises it lowers it")
 
 
 def test_what_the_model_did_not_read_is_said() -> None:
-    page = pages.answers_page([TOPIC], "good film", {"topic": [Word(0, 4, 1.0)]})
+    page = pages.answers_page([TOPIC], "good film", {"topic": [WordScore(0, 4, 1.0)]})
 
     assert '<span class="mt-unread" title="not read: the text is too long"> film</span>' in page
 

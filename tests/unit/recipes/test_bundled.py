@@ -7,7 +7,7 @@ import pytest
 from modeling_multitask.commands.recipes import main
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.bundled import bundled_recipes, copy_recipe, recipe_path
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import ROOT
 
 RECIPES = ROOT / "configuration" / "recipes"

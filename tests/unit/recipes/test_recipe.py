@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.recipe import SAID_ELSEWHERE, Recipe, load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.recipes.training_words import SAID_ELSEWHERE
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "configuration" / "recipes").rglob("*.yaml"))

@@ -12,7 +12,7 @@ import pytest
 from modeling_multitask import MultiTaskConfig
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference import predict
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.calibration import calibrate
 from modeling_multitask.runs.run import run_recipe
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference.saving import save_folder
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.data import build_data, paths_of_this_machine, text_lengths, write_data_repository
 
 RECIPE = """

@@ -9,7 +9,8 @@ import pytest
 from datasets_builder import DataError
 from modeling_multitask import TaskConfig
 from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.record import recipe_words
 from modeling_multitask.runs.recorded import recorded_rows
 
 TASKS = [TaskConfig("topic", "single_label_classification", labels=["film", "food"])]
@@ -29,7 +30,7 @@ def model(tmp_path: Path) -> str:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "encoder").mkdir()
     (tmp_path / "run" / "model").mkdir(parents=True)
-    (tmp_path / "run" / "recipe.json").write_text(load_recipe(tmp_path / "recipe.yaml").model_dump_json())
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(recipe_words(load_recipe(tmp_path / "recipe.yaml"))))
     return str(tmp_path / "run" / "model")
 
 

@@ -10,7 +10,7 @@ import pytest
 from transformers import TrainerControl, TrainerState
 
 from modeling_multitask import MultiTaskTrainingArguments, __version__
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.records import TrainingClock, estimate_energy
 from modeling_multitask.runs.run import run_recipe
 

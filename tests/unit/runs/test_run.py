@@ -7,8 +7,10 @@ from datasets import Dataset
 
 from modeling_multitask import LearningRates, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.consistency import may_validate
-from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.recipes.record import plain_words
+from modeling_multitask.recipes.rules import may_validate
 from modeling_multitask.runs.outputs import check_output
 from modeling_multitask.runs.prepare import TRAINING_DEFAULTS, build_arguments, build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset, labelled_rows
@@ -32,7 +34,7 @@ def write(folder: Path, rows: str = ROWS) -> Path:
 
 def arguments(folder: Path, *overrides: str) -> MultiTaskTrainingArguments:
     recipe = load_recipe(write(folder), [f"output_dir={folder}/run", *overrides])
-    return build_arguments(recipe, validated=may_validate(recipe.data.model_dump()))
+    return build_arguments(recipe, validated=may_validate(plain_words(recipe.data)))
 
 
 def test_a_folder_that_an_interrupted_run_left_empty_is_taken(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from modeling_multitask.recipes.consistency import consistency_problems
 
 from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.consistency import consistency_problems
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.prepare import build_arguments
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}

@@ -12,7 +12,8 @@ from transformers.utils import logging
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference import predict
-from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.run import Run, run_recipe

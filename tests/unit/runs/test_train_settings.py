@@ -12,7 +12,7 @@ from transformers import pipeline
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.commands.train_output import show_plan
 from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.recipe import load_recipe
+from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.rows import build_dataset

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.recipe import Recipe, load_recipe
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.plan import make_plan
 from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.records import count_parameters
@@ -146,7 +148,7 @@ def test_the_number_of_layers_and_steps_are_those_of_the_model_and_the_rows(reci
 def test_strategies_can_be_trained(recipe: Path, tmp_path: Path, strategy: str, quick_plan: None) -> None:
     study = plan_study(recipe, [], seeds=[0], only=[strategy])
 
-    prepared = prepare(study.runs[strategy, 0].recipe.model_copy(update={"output_dir": str(tmp_path)}))
+    prepared = prepare(replace(study.runs[strategy, 0].recipe, output_dir=str(tmp_path)))
 
     made = make_plan(prepared)
     assert count_parameters(prepared.trainer)["trained_at_once"] == max(made.trained) < made.parameters

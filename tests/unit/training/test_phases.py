@@ -652,7 +652,7 @@ def test_patience_stops_training_as_a_phase_would(build: Any, metric: str) -> No
 def test_patience_watches_the_score_where_no_metric_is_named(tmp_path: Path) -> None:
     arguments = MultiTaskTrainingArguments(str(tmp_path), early_stopping_patience=2, eval_strategy="epoch")
 
-    assert arguments.schedule()[-1].end == Stalled("score", 2)
+    assert arguments.schedule[-1].end == Stalled("score", 2)
 
 
 def test_patience_is_that_of_the_last_phase(tmp_path: Path) -> None:
@@ -663,7 +663,7 @@ def test_patience_is_that_of_the_last_phase(tmp_path: Path) -> None:
         eval_strategy="epoch",
     )
 
-    assert [phase.end for phase in arguments.schedule()] == [Reached("epoch", 1), Stalled("score", 2)]
+    assert [phase.end for phase in arguments.schedule] == [Reached("epoch", 1), Stalled("score", 2)]
 
 
 @pytest.mark.parametrize(("metric", "greater"), [("rating_mae", False), ("topic_loss", False), ("score", True)])
@@ -704,7 +704,7 @@ def test_phases_are_plain_in_the_arguments(tmp_path: Path) -> None:
     )
 
     assert '"heads": 0.001' in arguments.to_json_string()
-    assert arguments.schedule() == [Phase(("heads",), learning_rates=LearningRates(1e-3))]
+    assert arguments.schedule == [Phase(("heads",), learning_rates=LearningRates(1e-3))]
 
 
 def test_a_second_training_begins_with_the_first_phase(build: Any) -> None:

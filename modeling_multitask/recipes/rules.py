@@ -1,7 +1,7 @@
-"""Whether the parts of a recipe fit together.
+"""The rules that connect several words of a recipe.
 
-This reads the recipe as it was written, part by part, so that what does not fit is reported together with what is
-misspelt; a part that is malformed is left to the report of that.
+They read the recipe as it is written, without the words whose values are malformed, so that what does not go together
+is reported with what is misspelt. Every value is of the type of its word; any word may be missing.
 """
 
 from pathlib import Path
@@ -10,18 +10,23 @@ from typing import Any
 from datasets_builder.formats import READABLE
 
 from ..problem_types_multitask import PROBLEM_TYPES, ProblemType
-from ..task_problems_multitask import task_given_problem, task_labels_problem, task_list_problem, task_loss_problem
+from ..task_problems_multitask import (
+    task_given_problem,
+    task_labels_problem,
+    task_list_problem,
+    task_loss_problem,
+    task_name_problem,
+)
 from ..training.metric_names import evaluated_metrics
 from ..training.parts import part_problem
 from ..training.phases import parse_phase, phase_problems
 from ..words_multitask import nearest_hint
 
 Content = dict[str, Any]
-_ANY = PROBLEM_TYPES["multi_label_classification"]  # what a misspelt problem type is taken for
 
 
-def consistency_problems(content: Content) -> list[str]:
-    """What does not fit together, each problem with its place."""
+def rule_problems(content: Content) -> list[str]:
+    """What does not go together, each problem with its place."""
     tasks = _tables(content.get("tasks"))
     data = _table(content.get("data"))
     return [
@@ -75,17 +80,16 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
     if (names or none_given) and (problem := task_list_problem(names)) is not None:
         problems.append(f"tasks: {problem}")
     for i, task in enumerate(tasks):
+        if "name" in task and (problem := task_name_problem(task["name"])) is not None:
+            problems.append(f"tasks[{i}].name: {problem}")
         facts, labels = _facts(task.get("problem_type")), task.get("labels")
         if facts is None:
             continue
-        wordy = isinstance(task.get("loss"), str | None)
-        if wordy and (loss_problem := task_loss_problem(task)) is not None:
+        if (loss_problem := task_loss_problem(task)) is not None:
             problems.append(f"tasks[{i}].{loss_problem[0]}: {loss_problem[1]}")
         if facts.ordered and labels is None:
             problems.append(f"tasks[{i}].labels: {facts.name} needs its labels in order, the lowest first")
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            continue
-        if (problem := task_labels_problem(facts.name, labels, None)) is not None:
+        if labels is not None and (problem := task_labels_problem(facts.name, labels, None)) is not None:
             problems.append(f"tasks[{i}].labels: {problem}")
     return problems
 
@@ -107,7 +111,9 @@ def _given_problems(tasks: list[Content], content: Content) -> list[str]:
 
 def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> list[str]:
     """What is wrong with what the tables are said to hold; where nothing is trained yet, they must serve every task."""
-    kinds = {task["name"]: task.get("problem_type") for task in tasks if isinstance(task.get("name"), str)}
+    kinds = {task["name"]: task.get("problem_type") for task in tasks if "name" in task}
+    if not kinds:
+        return []
     problems = []
     for split in ("train", "validation", "test"):
         for i, source in enumerate(_tables(data.get(split))):
@@ -115,7 +121,7 @@ def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> li
             for name, columns in _table(source.get("labels")).items():
                 if name not in kinds:
                     problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(kinds))}")
-                elif isinstance(columns, list) and not (_facts(kinds[name]) or _ANY).several_labels:
+                elif isinstance(columns, list) and (facts := _facts(kinds[name])) and not facts.several_labels:
                     problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
     # A source that names no labels brings those of every task whose name is a column of it.
     train = _tables(data.get("train"))
@@ -212,7 +218,7 @@ def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
         return [*problems, "phases: must be a list with at least one phase"]
     try:
         phases = [parse_phase(phase) for phase in _tables(given)]
-    except (ValueError, TypeError):
+    except ValueError:
         return problems  # reported with its place already
     data, training = _table(content.get("data")), _table(content.get("training"))
     kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
@@ -229,4 +235,6 @@ def _table(given: Any) -> Content:
 
 
 def _tables(given: Any) -> list[Content]:
-    return [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, dict)]
+    """One table or a list of them; a text alone is the path of a source."""
+    listed = given if isinstance(given, list) else [] if given is None else [given]
+    return [{"path": each} if isinstance(each, str) else _table(each) for each in listed]

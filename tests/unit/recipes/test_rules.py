@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modeling_multitask.recipes.consistency import consistency_problems
+from modeling_multitask.recipes.rules import rule_problems
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification"}
 TAGS = {"name": "tags", "problem_type": "multi_label_classification"}
@@ -19,23 +19,21 @@ def content(*tasks: dict[str, Any], labels: dict[str, Any] | None = None, **data
 
 
 def test_what_fits_together_has_no_problems() -> None:
-    assert consistency_problems(content(TOPIC, TAGS, RATING, split={"validation": 0.1, "test": 0.2})) == []
+    assert rule_problems(content(TOPIC, TAGS, RATING, split={"validation": 0.1, "test": 0.2})) == []
 
 
 def test_tasks_of_one_name_are_a_problem() -> None:
-    assert consistency_problems(content(TOPIC, TOPIC)) == [
-        "tasks: task names must differ; given more than once: 'topic'"
-    ]
+    assert rule_problems(content(TOPIC, TOPIC)) == ["tasks: task names must differ; given more than once: 'topic'"]
 
 
 def test_tasks_that_would_write_the_same_column_are_a_problem() -> None:
-    assert consistency_problems(content(TOPIC, {**RATING, "name": "topic_score"})) == [
+    assert rule_problems(content(TOPIC, {**RATING, "name": "topic_score"})) == [
         "tasks: tasks 'topic' and 'topic_score' would write the same column; rename one"
     ]
 
 
 def test_no_task_is_a_problem() -> None:
-    assert consistency_problems(content()) == ["tasks: a multi-task model needs at least one task; none was given"]
+    assert rule_problems(content()) == ["tasks: a multi-task model needs at least one task; none was given"]
 
 
 @pytest.mark.parametrize(
@@ -55,18 +53,18 @@ def test_no_task_is_a_problem() -> None:
 )
 def test_labels_that_do_not_fit_the_problem_type_are_a_problem(task: dict[str, Any], problem: str) -> None:
     # P68: a task with one class
-    assert consistency_problems(content(task)) == [f"tasks[0].labels: {problem}"]
+    assert rule_problems(content(task)) == [f"tasks[0].labels: {problem}"]
 
 
 def test_smoothing_the_labels_of_a_regression_is_a_problem() -> None:
     # P9
-    assert consistency_problems(content(TOPIC, {**RATING, "label_smoothing": 0.1})) == [
+    assert rule_problems(content(TOPIC, {**RATING, "label_smoothing": 0.1})) == [
         "tasks[1].label_smoothing: is for classification; this is regression"
     ]
 
 
 def test_labels_for_what_is_not_a_task_are_a_problem_with_the_nearest_task() -> None:
-    assert consistency_problems(content(TOPIC, labels={"topic": "column", "topics": "column"})) == [
+    assert rule_problems(content(TOPIC, labels={"topic": "column", "topics": "column"})) == [
         "data.train[0].labels.topics: no such task; did you mean 'topic'?"
     ]
 
@@ -75,29 +73,29 @@ def test_labels_for_what_is_not_a_task_are_a_problem_with_the_nearest_task() -> 
 def test_labels_for_what_is_not_a_task_are_a_problem_in_every_split(split: str) -> None:
     sources = [{"path": "a.csv", "labels": {"topic": "a"}}, {"path": "b.csv", "labels": {"x": "a"}}]
 
-    assert consistency_problems(content(TOPIC, **{split: sources})) == [f"data.{split}[1].labels.x: no such task"]
+    assert rule_problems(content(TOPIC, **{split: sources})) == [f"data.{split}[1].labels.x: no such task"]
 
 
 def test_several_columns_for_a_task_that_has_one_are_a_problem() -> None:
-    assert consistency_problems(content(RATING, labels={"rating": ["a", "b"]})) == [
+    assert rule_problems(content(RATING, labels={"rating": ["a", "b"]})) == [
         "data.train[0].labels.rating: regression has one column; given: ['a', 'b']"
     ]
 
 
 @pytest.mark.parametrize("column", ["tags", {"column": "tags", "separator": ";"}, ["long", "loud"]])
 def test_a_multi_label_task_may_have_one_column_or_one_for_each_label(column: Any) -> None:
-    assert consistency_problems(content(TAGS, labels={"tags": column})) == []
+    assert rule_problems(content(TAGS, labels={"tags": column})) == []
 
 
 def test_a_source_that_names_no_labels_may_have_those_of_every_task() -> None:
     recipe = content(TOPIC, RATING)
     recipe["data"]["train"] = {"path": "reviews.csv"}
 
-    assert consistency_problems(recipe) == []
+    assert rule_problems(recipe) == []
 
 
 def test_a_task_without_training_labels_is_a_problem() -> None:
-    assert consistency_problems(content(TOPIC, RATING, labels={"topic": "column"})) == [
+    assert rule_problems(content(TOPIC, RATING, labels={"topic": "column"})) == [
         "data.train: no source has labels for the task 'rating'"
     ]
 
@@ -105,7 +103,7 @@ def test_a_task_without_training_labels_is_a_problem() -> None:
 def test_labels_in_a_test_file_alone_are_no_training_labels() -> None:
     test = {"path": "test.csv", "labels": {"topic": "a", "rating": "b"}}
 
-    assert consistency_problems(content(TOPIC, RATING, labels={"topic": "column"}, test=test)) == [
+    assert rule_problems(content(TOPIC, RATING, labels={"topic": "column"}, test=test)) == [
         "data.train: no source has labels for the task 'rating'"
     ]
 
@@ -114,12 +112,12 @@ def test_a_task_may_have_its_labels_in_one_of_several_sources() -> None:
     recipe = content(TOPIC, RATING)
     recipe["data"]["train"] = [{"path": "a", "labels": {"topic": "a"}}, {"path": "b", "labels": {"rating": "b"}}]
 
-    assert consistency_problems(recipe) == []
+    assert rule_problems(recipe) == []
 
 
 @pytest.mark.parametrize("share", [0.5, 0.75])
 def test_fractions_that_leave_no_training_rows_are_a_problem(share: float) -> None:
-    assert consistency_problems(content(TOPIC, split={"validation": 0.5, "test": share})) == [
+    assert rule_problems(content(TOPIC, split={"validation": 0.5, "test": share})) == [
         f"data.split: 0.5 + {share} leaves nothing to train on"
     ]
 
@@ -128,7 +126,7 @@ def test_fractions_that_leave_no_training_rows_are_a_problem(share: float) -> No
 def test_a_file_and_a_fraction_for_one_split_are_a_problem(split: str) -> None:
     file = {"path": "held_out.csv", "labels": {"topic": "a"}}
 
-    assert consistency_problems(content(TOPIC, split={split: 0.2}, **{split: file})) == [
+    assert rule_problems(content(TOPIC, split={split: 0.2}, **{split: file})) == [
         f"data.split.{split}: rows for {split} are taken from train, but data.{split} gives a file; say one of the two"
     ]
 
@@ -136,11 +134,11 @@ def test_a_file_and_a_fraction_for_one_split_are_a_problem(split: str) -> None:
 def test_a_file_and_a_fraction_for_different_splits_fit() -> None:
     file = {"path": "test.csv", "labels": {"topic": "a"}}
 
-    assert consistency_problems(content(TOPIC, split={"validation": 0.2}, test=file)) == []
+    assert rule_problems(content(TOPIC, split={"validation": 0.2}, test=file)) == []
 
 
 def test_every_problem_is_reported() -> None:
-    problems = consistency_problems(content({**TOPIC, "labels": ["a"]}, RATING, labels={}, split={"test": 1.0}))
+    problems = rule_problems(content({**TOPIC, "labels": ["a"]}, RATING, labels={}, split={"test": 1.0}))
 
     assert [problem.split(":")[0] for problem in problems] == [
         "tasks[0].labels",
@@ -167,25 +165,23 @@ def test_every_problem_is_reported() -> None:
     ],
 )
 def test_a_malformed_part_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
-    assert consistency_problems({"backbone": "some/encoder", **malformed}) == []
+    assert rule_problems({"backbone": "some/encoder", **malformed}) == []
 
 
 def test_a_task_without_a_name_is_not_reported_as_no_task() -> None:
-    problems = consistency_problems(content({"problem_type": "regression"}, labels={}))
+    problems = rule_problems(content({"problem_type": "regression"}, labels={}))
 
     assert "none was given" not in " ".join(problems)
 
 
 def test_a_task_without_a_name_is_not_called_none() -> None:
-    problems = consistency_problems(content({"problem_type": "regression"}, labels={}))
+    problems = rule_problems(content({"problem_type": "regression"}, labels={}))
 
     assert "None" not in " ".join(problems)
 
 
 def test_a_task_whose_name_is_no_word_is_left_to_the_report_of_that() -> None:
-    assert (
-        consistency_problems({"backbone": "some/encoder", "tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []
-    )
+    assert rule_problems({"backbone": "some/encoder", "tasks": [{**RATING, "name": ["rating"]}], "data": {}}) == []
 
 
 @pytest.mark.parametrize(
@@ -221,7 +217,7 @@ def test_a_task_whose_name_is_no_word_is_left_to_the_report_of_that() -> None:
     ],
 )
 def test_words_about_training_that_do_not_fit_are_a_problem(words: dict[str, Any], problem: str) -> None:
-    found = consistency_problems({**content(TOPIC, split={"validation": 0.1}), **words})
+    found = rule_problems({**content(TOPIC, split={"validation": 0.1}), **words})
 
     assert len(found) == 1
     assert found[0].startswith(problem)
@@ -230,13 +226,13 @@ def test_words_about_training_that_do_not_fit_are_a_problem(words: dict[str, Any
 def test_a_phase_that_waits_for_a_metric_needs_validation_rows() -> None:
     phases = [{"until": "no improvement of score for 2 evaluations"}, {}]
 
-    assert consistency_problems({**content(TOPIC), "phases": phases}) == [
+    assert rule_problems({**content(TOPIC), "phases": phases}) == [
         "phases[0]: score is asked for, but nothing is evaluated during training"
     ]
 
 
 def test_an_ordinal_task_needs_its_labels_in_order() -> None:
-    assert consistency_problems(content({"name": "stars", "problem_type": "ordinal_regression"})) == [
+    assert rule_problems(content({"name": "stars", "problem_type": "ordinal_regression"})) == [
         "tasks[0].labels: ordinal_regression needs its labels in order, the lowest first"
     ]
 
@@ -264,7 +260,7 @@ def given(task: dict[str, Any], /, **words: Any) -> dict[str, Any]:
     ids=["labels", "several labels", "number", "parents in the rows", "parents", "parents of each label"],
 )
 def test_a_task_may_depend_on_one_before_it(task: dict[str, Any]) -> None:
-    assert consistency_problems(content(SENTIMENT, task)) == []
+    assert rule_problems(content(SENTIMENT, task)) == []
 
 
 @pytest.mark.parametrize(
@@ -314,11 +310,11 @@ def test_a_task_may_depend_on_one_before_it(task: dict[str, Any]) -> None:
     ],
 )
 def test_a_condition_that_cannot_be_is_a_problem_with_its_place(task: dict[str, Any], problem: str) -> None:
-    assert consistency_problems(content(SENTIMENT, TAGS, task)) == [f"tasks[2].given.{problem}"]
+    assert rule_problems(content(SENTIMENT, TAGS, task)) == [f"tasks[2].given.{problem}"]
 
 
 def test_the_first_task_has_none_to_depend_on() -> None:
-    assert consistency_problems(content(given(TOPIC, task="sentiment", labels=["negative"]), SENTIMENT)) == [
+    assert rule_problems(content(given(TOPIC, task="sentiment", labels=["negative"]), SENTIMENT)) == [
         "tasks[0].given.task: is 'sentiment', which is none of the tasks before it (none)"
     ]
 
@@ -327,7 +323,7 @@ def test_the_first_task_has_none_to_depend_on() -> None:
 def test_rows_that_are_streamed_tell_no_parents(words: dict[str, Any]) -> None:
     recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
 
-    assert consistency_problems(recipe) == [
+    assert rule_problems(recipe) == [
         "tasks[1].given: parents are read from the rows, and these are streamed; write them"
     ]
 
@@ -336,7 +332,7 @@ def test_rows_that_are_streamed_tell_no_parents(words: dict[str, Any]) -> None:
 def test_a_condition_that_is_written_goes_with_rows_that_are_streamed(words: dict[str, Any]) -> None:
     recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
 
-    assert consistency_problems(recipe) == []
+    assert rule_problems(recipe) == []
 
 
 @pytest.mark.parametrize(
@@ -354,10 +350,10 @@ def test_a_condition_that_is_written_goes_with_rows_that_are_streamed(words: dic
     ],
 )
 def test_a_malformed_condition_is_left_to_the_report_of_that(malformed: dict[str, Any]) -> None:
-    assert consistency_problems(content(DOMAIN, malformed)) == []
+    assert rule_problems(content(DOMAIN, malformed)) == []
 
 
 def test_what_another_task_lacks_is_left_to_the_report_of_that() -> None:
     task = given(INTENT, task="domain", labels=["bank"])
 
-    assert consistency_problems(content({"name": "domain"}, task)) == []
+    assert rule_problems(content({"name": "domain"}, task)) == []

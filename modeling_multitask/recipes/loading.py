@@ -1,0 +1,120 @@
+"""Reading a recipe: all problems are reported together, before anything long starts."""
+
+import copy
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from pydantic import ValidationError
+
+from datasets_builder.source import Source, is_on_hub
+
+from ..errors import RecipeError
+from ..words_multitask import declared_words
+from .bundled import recipe_path
+from .problems import describe_all, plain_location
+from .recipe import Recipe
+from .rules import rule_problems
+from .validation import build, model_of
+from .yaml_file import read_yaml, set_value
+
+
+def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        recipe: A YAML file, the name of a bundled recipe, or the words themselves.
+        overrides: `key=value` each, as on the command line: the key's parts joined by dots, the value in YAML.
+
+    Raises:
+        RecipeError: With every problem there is, each with its place.
+    """
+    if isinstance(recipe, dict):
+        path, content = Path("recipe"), copy.deepcopy(recipe)
+    else:
+        path = recipe_path(recipe)
+        content = read_yaml(path)
+    content.setdefault("output_dir", f"runs/{path.stem}")
+    for override in overrides:
+        set_value(content, override, path)
+    checked = _check(content, path)
+    return _with_absolute_paths(replace(checked, path=path, overrides=tuple(overrides)), path.parent.resolve())
+
+
+@contextmanager
+def as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = None) -> Iterator[None]:
+    """Turns an error of the library into one of the recipe.
+
+    Args:
+        recipe: The recipe.
+        place: What it is about, if the message itself does not begin with a word of the recipe.
+        but: An error to let pass.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError, StrictDataclassError) as error:
+        message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
+        if but is not None and isinstance(error, but):
+            raise
+        has_place = re.split(r"[.:\[]", message)[0] in declared_words(Recipe)
+        raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
+
+
+def _check(content: dict[str, Any], path: Path) -> Recipe:
+    """The recipe of these words; with the problems of single words those of words that do not go together."""
+    model = model_of(Recipe)
+    try:
+        words = model.model_validate(content)
+    except ValidationError as error:
+        problems = describe_all(error, model) + rule_problems(_well_formed(content, error))
+        raise RecipeError(path, problems) from None
+    if problems := rule_problems(content):
+        raise RecipeError(path, problems)
+    return build(Recipe, words)
+
+
+def _well_formed(content: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    """The content without the words whose values are of a wrong type or unknown."""
+    content = copy.deepcopy(content)
+    for detail in error.errors():
+        if detail["type"] not in ("missing", "value_error"):
+            _remove_word(content, plain_location(detail["loc"]))
+    return content
+
+
+def _remove_word(content: Any, location: Sequence[str | int]) -> None:
+    """Removes the last word that leads to a place."""
+    holder, name = None, None
+    for part in location:
+        if isinstance(content, dict) and part in content:
+            holder, name = content, part
+        elif not (isinstance(content, list) and isinstance(part, int) and part < len(content)):
+            break
+        content = content[part]
+    if holder is not None:
+        del holder[name]
+
+
+def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
+    def absolute(sources: list[Source]) -> list[Source]:
+        return [replace(source, path=_data_path(source.path or "", folder)) for source in sources]
+
+    splits: dict[str, Any] = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
+    models: dict[str, Any] = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
+    return replace(recipe, data=replace(recipe.data, **splits), **models)
+
+
+def _data_path(path: str, folder: Path) -> str:
+    """Data is a file or a folder, seen from the recipe, unless it can only be a data set on the Hub."""
+    there = str(folder / path)
+    return path if not Path(there).exists() and is_on_hub(Source(path)) else there
+
+
+def _model_path(model: str | None, folder: Path) -> str | None:
+    """A model is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder."""
+    return str(folder / model) if model is not None and (folder / model).is_dir() else model

@@ -1,0 +1,185 @@
+"""What a recipe says, checked against the declarations of its words (`words_multitask.word`).
+
+From each dataclass a pydantic model is made that has its words alone; what passes it becomes the dataclass.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from typing import Annotated, Any, Union
+
+from huggingface_hub.errors import StrictDataclassError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    create_model,
+)
+
+from ..words_multitask import Word, declared_words
+from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
+
+NUMBER, TEXT, TRUTH, LIST, TABLE = "a number", "text", "true or false", "a list", "a table of words"
+_FORMS = ((bool, TRUTH), (int | float, NUMBER), (str, TEXT), (list, LIST), (dict | BaseModel, TABLE))
+_SCALARS = {str, int, float, bool}
+_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+@cache
+def model_of(cls: type) -> type[BaseModel]:
+    """The pydantic model of a dataclass: its words, with their types, bounds and defaults."""
+    hints = typing.get_type_hints(cls)
+    settings: dict[str, Any] = {name: _setting(hints[name], each) for name, each in declared_words(cls).items()}
+    return create_model(cls.__name__, __config__=_CONFIG, __doc__=_first_line(cls), **settings)
+
+
+@cache
+def training_model() -> Any:
+    """What is allowed in `training`; what passes is a dict of the words that are given."""
+    settings: dict[str, Any] = {name: (kind, None) for name, kind in training_words().items()}
+    settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
+    settings |= {
+        name: (Annotated[int, Field(ge=1)] | None, Field(None, description=what)) for name, what in OWN_WORDS.items()
+    }
+    model = create_model("Training", __config__=_CONFIG, **settings)
+    return Annotated[model, AfterValidator(lambda words: TrainingWords(words.model_dump(exclude_unset=True)))]
+
+
+def build(cls: type, words: BaseModel) -> Any:
+    """The dataclass of words that passed its model; those that are left out keep its defaults.
+
+    Raises:
+        ValueError: If the words do not go together.
+    """
+    hints = typing.get_type_hints(cls)
+    given = {name: getattr(words, name) for name in words.model_fields_set}
+    if "written" in hints:
+        given["written"] = frozenset(given)
+    try:
+        return cls(**{name: tuple(value) if _is_tuple(hints[name]) else value for name, value in given.items()})
+    except StrictDataclassError as error:
+        raise ValueError(str(error.__cause__ or error)) from None
+
+
+def form_of(given: Any) -> str | None:
+    """What a value is, in the words of messages; `None` for what no recipe holds."""
+    return next((form for kind, form in _FORMS if isinstance(given, kind)), None)
+
+
+def _setting(annotation: Any, each: dataclasses.Field) -> tuple[Any, Any]:
+    """The type of a word, and its default with what is declared of it."""
+    declared: Word = each.metadata["word"]
+    checked = _checked(annotation, declared)
+    if declared.one_or_list:
+        listed = partial(_as_list, forms=_forms(annotation))
+        checked = Annotated[checked, BeforeValidator(listed, json_schema_input_type=_or_item(checked, annotation))]
+    examples = None if declared.example is None else [declared.example]
+    return checked, Field(**_default(each), description=declared.description, examples=examples)
+
+
+def _checked(annotation: Any, declared: Word) -> Any:
+    """An annotation of a dataclass as pydantic is to check it."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is TrainingWords:
+        return training_model()
+    if dataclasses.is_dataclass(annotation):
+        model: Any = model_of(annotation)  # type: ignore[arg-type]
+        built = Annotated[model, AfterValidator(partial(build, annotation))]
+        return Annotated[built, BeforeValidator(partial(_written_out, word=declared.shorthand))]
+    if annotation in (int, float):
+        bounds: Any = declared.bounds
+        return Annotated[annotation, Field(**bounds)]
+    if origin in (list, tuple, Sequence):
+        return list[_checked(arguments[0], declared)]  # type: ignore[misc]
+    if origin in (dict, Mapping):
+        return dict[_checked(arguments[0], declared), _checked(arguments[1], declared)]  # type: ignore[misc]
+    if origin in (Union, types.UnionType):
+        return _union(arguments, declared)
+    return annotation
+
+
+def _union(members: tuple[Any, ...], declared: Word) -> Any:
+    """One of several forms; only the errors of the form that is given are reported."""
+    if set(members) == _SCALARS:
+        return Annotated[Any, AfterValidator(_refuse_all_but_scalars)]
+    members_by_form = sorted(members, key=lambda each: each is float)  # of `int | float` the latter
+    forms = {_form(each): each for each in members_by_form if each is not types.NoneType}
+    checked = {form: _checked(each, declared) for form, each in forms.items()}
+    if len(forms) == 1:
+        (whole,) = checked.values()
+    else:
+        tagged = tuple(Annotated[each, Tag(f"<{form}>")] for form, each in checked.items())
+        whole = Annotated[Union[tagged], Discriminator(_tag)]  # noqa: UP007, of a tuple
+    return whole | None if types.NoneType in members else whole
+
+
+def _forms(annotation: Any) -> set[str]:
+    """What values of a type are, in the words of `form_of`."""
+    members = (
+        typing.get_args(annotation) if typing.get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    )
+    return {_form(each) for each in members if each is not types.NoneType}
+
+
+def _form(annotation: Any) -> str:
+    origin = typing.get_origin(annotation) or annotation
+    if dataclasses.is_dataclass(origin) or origin in (dict, Mapping):
+        return TABLE
+    if origin in (list, tuple, Sequence):
+        return LIST
+    return {bool: TRUTH, int: NUMBER, float: NUMBER}.get(origin, TEXT)
+
+
+def _tag(given: Any) -> str | None:
+    form = form_of(given)
+    return None if form is None else f"<{form}>"
+
+
+def _as_list(given: Any, forms: set[str]) -> Any:
+    """A single value as a list of one, unless it is allowed as it is."""
+    return given if given is None or form_of(given) in forms else [given]
+
+
+def _written_out(given: Any, word: str | None) -> Any:
+    return {word: given} if word is not None and isinstance(given, str) else given
+
+
+def _refuse_all_but_scalars(given: Any) -> Any:
+    if not isinstance(given, str | int | float):
+        raise ValueError(f"is {given!r}; it must be text, a number, true or false")
+    return given
+
+
+def _refuse_said_elsewhere(_given: Any, info: ValidationInfo) -> Any:
+    raise ValueError(f"a recipe says this by its {SAID_ELSEWHERE[str(info.field_name)]}")
+
+
+def _is_tuple(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is tuple
+
+
+def _or_item(checked: Any, annotation: Any) -> Any:
+    """A list of something, or one of it."""
+    return checked | typing.get_args(checked)[0] if _forms(annotation) == {LIST} else checked
+
+
+def _default(each: dataclasses.Field) -> dict[str, Any]:
+    if each.metadata["word"].required:
+        return {"default": ...}
+    if dataclasses.is_dataclass(each.default):  # which the schema cannot show
+        return {"default_factory": lambda: each.default}
+    if each.default is not dataclasses.MISSING:
+        return {"default": each.default}
+    factory = each.default_factory
+    return {"default": ...} if factory is dataclasses.MISSING else {"default_factory": factory}
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]
