@@ -7,9 +7,9 @@ from typing import Any, get_args
 import datasets
 
 from modeling_multitask.errors import DataError
-from modeling_multitask.words_multitask import declared_words, nearest_hint
+from modeling_multitask.words_multitask import from_words, nearest_hint
 
-from .source import Source, check_settings_of
+from .source import Source
 from .words import Contradictions, HideLabels, Leaks, Split
 
 SPLITS = ("train", "validation", "test")
@@ -64,8 +64,7 @@ def _as_source(given: Any) -> Source:
     if isinstance(given, Source):
         return given
     if isinstance(given, dict) and _are_settings(given):
-        check_settings_of("a source", Source, given)
-        return Source(**given)
+        return from_words(Source, given, "source.", DataError)
     return Source(path=os.fspath(given)) if isinstance(given, (str, os.PathLike)) else Source(data=given)
 
 
@@ -98,14 +97,10 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 
 def _check_shares(settings: dict[str, Any]) -> None:
-    split, hide = settings.get("split") or {}, settings.get("hide_labels") or {}
-    names = {"split": list(declared_words(Split)), "hide_labels": list(declared_words(HideLabels))}
-    for setting, given in (("split", split), ("hide_labels", hide)):
-        if unknown := [name for name in given if name not in names[setting]]:
-            hint = nearest_hint(unknown[0], names[setting])
-            raise DataError(f"data.{setting}: no such setting: {unknown[0]!r}{hint}")
-    if hide and not 0 < hide.get("fraction", 0) < 1:
-        raise DataError(f"data.hide_labels.fraction: must lie between 0 and 1; given: {hide.get('fraction')}")
+    split = settings.get("split") or {}
+    from_words(Split, split, "data.split.", DataError)
+    if settings.get("hide_labels"):
+        from_words(HideLabels, settings["hide_labels"], "data.hide_labels.", DataError)
     for name in held_out_shares(split):
         if settings.get(name):
             raise DataError(

@@ -6,12 +6,12 @@ Only declarations, so that a recipe is checked without importing `datasets` or t
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from modeling_multitask.errors import DataError
-from modeling_multitask.words_multitask import nearest_hint, word
+from modeling_multitask.words_multitask import from_words, word
 
 from .formats import READABLE
 
@@ -141,22 +141,13 @@ def is_on_hub(source: Source) -> bool:
     return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
 
 
-def check_settings_of(what: str, kind: type, given: Mapping[str, Any]) -> None:
-    """Raises a `DataError` if what is given is not among the fields of a dataclass."""
-    allowed = [each.name for each in fields(kind)]
-    for name in given:
-        if name not in allowed:
-            raise DataError(f"{what}: no such setting: {name!r}{nearest_hint(name, allowed)}")
-
-
 def _as_label_column(given: Any) -> LabelColumn:
     if isinstance(given, LabelColumn):
         return given
     if not isinstance(given, dict):
         return LabelColumn(given)
     settings = {"column" if name == "columns" else name: value for name, value in given.items()}
-    check_settings_of("labels", LabelColumn, settings)
-    return LabelColumn(**settings)
+    return from_words(LabelColumn, settings, "labels.", DataError)
 
 
 def _word(value: Any) -> str:

@@ -1,13 +1,13 @@
 """What a task is: its name, its problem type, its labels, its loss, and how its logits are read."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 
 from .problem_types_multitask import PROBLEM_TYPES, ProblemTypeName
 from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
-from .words_multitask import Activation, Normalization, Refusal, check_bounds, nearest_hint, word
+from .words_multitask import Activation, Normalization, Refusal, check_bounds, from_words, word
 
 
 @strict
@@ -243,21 +243,15 @@ def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
         return given
     if not isinstance(given, dict):
         raise ValueError(f"a task must be a dict of its settings; given: {given!r}")
+    place = f"task {given.get('name')!r}: "
     settings = {**given, "head": as_head(given.get("head"))}
     if isinstance(settings.get("given"), dict):
-        settings["given"] = _as_dataclass(GivenConfig, settings["given"], f"task {given.get('name')!r}: given")
+        settings["given"] = from_words(GivenConfig, settings["given"], f"{place}given.")
     if isinstance(settings.get("pos_weight"), int | float):
         settings["pos_weight"] = [float(settings["pos_weight"])]
-    return _as_dataclass(TaskConfig, settings, f"task {given.get('name')!r}")
+    return from_words(TaskConfig, settings, place)
 
 
 def as_head(given: Any) -> HeadConfig | None:
     """A head as it is, or from a dict of its settings."""
-    return _as_dataclass(HeadConfig, given, "head") if isinstance(given, dict) else given
-
-
-def _as_dataclass(cls: type, given: dict[str, Any], where: str) -> Any:
-    allowed = [each.name for each in fields(cls)]
-    if unknown := [name for name in given if name not in allowed]:
-        raise ValueError(f"{where}: no such setting: {unknown[0]!r}{nearest_hint(unknown[0], allowed)}")
-    return cls(**given)
+    return from_words(HeadConfig, given, "head.") if isinstance(given, dict) else given

@@ -5,15 +5,17 @@ dataclass itself, the JSON Schema and the reference.
 """
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 Pooling = Literal["cls", "mean", "max", "lasttoken", "weightedmean", "mean_sqrt_len"]
 LongTexts = Literal["truncate", "windows"]
 Normalization = Literal["layer", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
+Declared = TypeVar("Declared")
 Refusal = Literal["score", "energy"]
 
 
@@ -84,10 +86,52 @@ def check_bounds(instance: Any) -> None:
     for name, each in declared_words(type(instance)).items():
         declared: Word = each.metadata["word"]
         given = getattr(instance, name)
+        if not declared.bounds or given is None or given in _literals(each.type):
+            continue
         numbers = given.values() if isinstance(given, dict) else given if isinstance(given, list | tuple) else [given]
-        if declared.bounds and not all(declared.admits(each) for each in numbers if isinstance(each, int | float)):
+        if not all(isinstance(each, int | float) and declared.admits(each) for each in numbers):
             several = "each " if isinstance(given, dict | list | tuple) else "it "
-            raise ValueError(f"{name} is {given}; {several}must be {declared.bounds_in_words}")
+            raise ValueError(f"{name} is {given!r}; {several}must be {declared.bounds_in_words}")
+
+
+def _literals(annotation: Any) -> list[Any]:
+    """The single values, such as `balanced`, that an annotation allows."""
+    return [value for member in get_args(annotation) for value in get_args(member) if not isinstance(value, type)]
+
+
+def from_words(cls: type[Declared], given: Any, place: str, error: type[ValueError] = ValueError) -> Declared:
+    """An instance of a dataclass as it is, or from a dict of its fields.
+
+    Args:
+        cls: The dataclass.
+        given: The instance or the dict.
+        place: What a message begins with, such as `sampling.`, before the name of a field.
+        error: What is raised.
+
+    Raises:
+        ValueError: Or `error`, if a field is unknown, missing or cannot be.
+    """
+    if isinstance(given, cls):
+        return given
+    allowed = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+    if not isinstance(given, Mapping):
+        raise error(f"{place.rstrip('.: ')} is {given!r}; it must be a dict of these: {', '.join(allowed)}")
+    for name in given:
+        if name not in allowed:
+            raise error(f"{place}{name}: {unknown_word(name, list(allowed))}")
+    for name, each in allowed.items():
+        if each.default is MISSING and each.default_factory is MISSING and name not in given:
+            raise error(f"{place}{name}: is missing")
+    try:
+        return cls(**given)
+    except ValueError as problem:
+        begins_with_field = re.split(r"\W", str(problem), maxsplit=1)[0] in allowed
+        raise error(f"{place if begins_with_field else ''}{problem}") from None
+
+
+def unknown_word(given: str, allowed: Sequence[str]) -> str:
+    """That there is no such word, with the nearest one and those that there are."""
+    return f"no such word{nearest_hint(given, allowed)}; words here: {', '.join(allowed)}"
 
 
 def nearest_hint(given: str, allowed: Iterable[str]) -> str:

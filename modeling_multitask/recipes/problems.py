@@ -1,12 +1,13 @@
 """What is wrong with a recipe, in words: where, what was given, what is allowed."""
 
+import re
 import typing
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..words_multitask import nearest_hint
+from ..words_multitask import nearest_hint, unknown_word
 from .validation import form_of
 
 MOST_WORDS = 40  # that a message lists
@@ -58,9 +59,10 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{where}: is missing"
     if kind == "value_error":
         message = str(context["error"])
-        begins_with_word = message.split(":", maxsplit=1)[0] in words_at(model, plain_location(detail["loc"]))
+        begins_with_word = re.split(r"\W", message, maxsplit=1)[0] in words_at(model, plain_location(detail["loc"]))
         return f"{where}.{message}" if begins_with_word else f"{where}: {message}"
-    return f"{where}: is {given!r}; it must be {_allowed(kind, given, context) or detail['msg']}"
+    shown = "empty" if given is None else repr(given)
+    return f"{where}: is {shown}; it must be {_allowed(kind, given, context) or detail['msg']}"
 
 
 def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
@@ -81,9 +83,11 @@ def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
 
 
 def _unknown_word(given: str, allowed: list[str]) -> str:
-    several = f"{len(allowed)} (docs/reference/recipe.md lists them)"
-    there = ", ".join(allowed) if len(allowed) <= MOST_WORDS else several
-    return f"no such word{nearest_hint(given, allowed)}; words here: {there}"
+    if len(allowed) <= MOST_WORDS:
+        return unknown_word(given, allowed)
+    return (
+        f"no such word{nearest_hint(given, allowed)}; words here: {len(allowed)} (docs/reference/recipe.md lists them)"
+    )
 
 
 def words_at(model: type[BaseModel], location: Location) -> list[str]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from ..words_multitask import nearest_hint
+from ..words_multitask import from_words, nearest_hint
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
 from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix.caching import PrefixCaching
-from .rates import LearningRates, parse_rates
+from .rates import LearningRates
 from .sampling import Sampling
 
 
@@ -86,7 +86,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         if self.learning_rates is None:
             return LearningRates(heads=self.learning_rate, backbone=self.learning_rate)
-        return parse_rates(self.learning_rates)
+        return from_words(LearningRates, self.learning_rates, "learning_rates.")
 
     @cached_property
     def schedule(self) -> list[Phase]:
@@ -97,7 +97,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         parts = [self.freeze] if isinstance(self.freeze, str) else self.freeze
         frozen = tuple(part for part in parts if part != "none")
-        phases = [parse_phase(phase) for phase in self.phases or [{"freeze": frozen}]]
+        phases = [parse_phase(each, f"phases[{i}].") for i, each in enumerate(self.phases or [{"freeze": frozen}])]
         if self.early_stopping_patience:
             if phases[-1].until is not None:
                 raise ValueError(
@@ -119,7 +119,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         Raises:
             ValueError: If a word is unknown or cannot be.
         """
-        return self.sampling if isinstance(self.sampling, Sampling) else Sampling(**(self.sampling or {}))
+        return from_words(Sampling, self.sampling or {}, "sampling.")
 
     def prefix_caching(self) -> PrefixCaching | None:
         """`prefix_cache`, checked; `None` if nothing is to be kept.
@@ -127,17 +127,11 @@ class MultiTaskTrainingArguments(TrainingArguments):
         Raises:
             ValueError: If a word is unknown or cannot be.
         """
-        if isinstance(self.prefix_cache, PrefixCaching):
-            return self.prefix_cache
         if isinstance(self.prefix_cache, bool):
             return PrefixCaching() if self.prefix_cache else None
-        try:
-            return PrefixCaching(**self.prefix_cache)
-        except TypeError:
-            names = ", ".join(PrefixCaching.__dataclass_fields__)
-            raise ValueError(
-                f"prefix_cache is {self.prefix_cache!r}; it must be true, false, or have the fields {names}"
-            ) from None
+        if not isinstance(self.prefix_cache, dict | PrefixCaching):
+            raise ValueError(f"prefix_cache is {self.prefix_cache!r}; it must be true, false, or a dict")
+        return from_words(PrefixCaching, self.prefix_cache, "prefix_cache.")
 
     def _check_choices(self) -> None:
         if self.balancing not in BALANCING:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..words_multitask import check_bounds, nearest_hint, word
+from ..words_multitask import check_bounds, from_words, nearest_hint, word
 from .parts import part_problem
-from .rates import LearningRates, parse_rates
+from .rates import LearningRates
 
 _REACHED = re.compile(r"(epoch|step) ([1-9]\d*)")
 _STALLED = re.compile(r"no improvement of (\w+) for ([1-9]\d*) evaluations?")
@@ -122,23 +122,24 @@ class Phase:
         return ", ".join(self.train) + (f" without {', '.join(self.freeze)}" if self.freeze else "")
 
 
-def parse_phase(given: Phase | dict[str, Any]) -> Phase:
+def parse_phase(given: Phase | dict[str, Any], place: str = "") -> Phase:
     """A phase as it is, or from a dict of its fields.
+
+    Args:
+        given: The phase; a part alone may stand for a list of one.
+        place: What a message begins with, before the name of a field.
 
     Raises:
         ValueError: If a field is unknown or cannot be.
     """
     if isinstance(given, Phase):
         return given
-    allowed = list(Phase.__dataclass_fields__)
-    if unknown := [name for name in given if name not in allowed]:
-        raise ValueError(f"{unknown[0]!r} is no word of a phase{nearest_hint(unknown[0], allowed)}")
     settings = {name: value for name, value in given.items() if value is not None}
     for name in {"train", "freeze"} & set(settings):
         settings[name] = (settings[name],) if isinstance(settings[name], str) else tuple(settings[name])
     if "learning_rates" in settings:
-        settings["learning_rates"] = parse_rates(settings["learning_rates"])
-    return Phase(**settings)
+        settings["learning_rates"] = from_words(LearningRates, settings["learning_rates"], f"{place}learning_rates.")
+    return from_words(Phase, settings, place)
 
 
 def phase_problems(

@@ -1,8 +1,7 @@
 """Learning rates by depth, by band, or by the name of a parameter."""
 
 import re
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from ..words_multitask import check_bounds, word
 
@@ -95,21 +94,6 @@ class LearningRates:
             )
         if self.layer_decay != 1 and self.backbone is None:
             raise ValueError(f"layer_decay is {self.layer_decay}, but there is no rate of the backbone to lower")
-
-
-def parse_rates(given: LearningRates | dict[str, Any]) -> LearningRates:
-    """Rates as they are, or from a dict of their fields.
-
-    Raises:
-        ValueError: If a field is unknown, missing or cannot be.
-    """
-    if isinstance(given, LearningRates):
-        return given
-    try:
-        return LearningRates(**given)
-    except TypeError:
-        names = ", ".join(each.name for each in fields(LearningRates))
-        raise ValueError(f"learning_rates are {given!r}; they have the fields {names}") from None
 
 
 def _check_pattern(pattern: str) -> None:

@@ -213,7 +213,7 @@ def test_a_name_that_no_data_set_can_have_is_an_error_before_anything_is_read(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sed=1", "sed: no such setting; did you mean 'seed'?"),
+        ("sed=1", "sed: no such word; did you mean 'seed'?"),
         ("data.train.path=review.csv", "review.csv: no such file; did you mean 'reviews.csv'?"),
         ("tasks.0.labels=[film, fool]", "'food' is not one of 'film', 'fool'"),
     ],

@@ -42,7 +42,7 @@ def command(tmp_path: Path, backbone: Path) -> Command:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sed=1"], "sed: no such setting; did you mean 'seed'?"),
+        (["sed=1"], "sed: no such word; did you mean 'seed'?"),
         (["data.train.path=review.csv"], "review.csv: no such file; did you mean 'reviews.csv'?"),
         (["data.split={}"], "data: a study chooses by validation rows"),
         (["--only", "everythin"], "--only: no strategy 'everythin'; did you mean 'everything'?"),

@@ -535,7 +535,7 @@ IN_MEMORY = [
     Case(
         "unknown setting of labels",
         {"text": ["a"], "topic": ["film"]},
-        r"no such setting: 'seperator'; did you mean 'separator'",
+        r"labels.seperator: no such word; did you mean 'separator'",
         TOPIC,
         {"labels": {"topic": {"column": "topic", "seperator": ";"}}},
     ),

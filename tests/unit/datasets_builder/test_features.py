@@ -167,7 +167,7 @@ def test_a_task_without_a_column_in_any_source_is_an_error(tmp_path: Path) -> No
 def test_an_unknown_setting_of_a_task_is_an_error(tmp_path: Path) -> None:
     source = write(tmp_path, "text,rating\na,1\n", ["rating"])
 
-    with pytest.raises(ValueError, match="task 'rating': no such setting: 'wieght'; did you mean 'weight'"):
+    with pytest.raises(ValueError, match="task 'rating': wieght: no such word; did you mean 'weight'"):
         resolve_tasks([{"name": "rating", "problem_type": "regression", "wieght": 2.0}], [source])
 
 

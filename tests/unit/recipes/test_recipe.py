@@ -123,7 +123,7 @@ def test_a_column_may_say_how_its_labels_are_written(tmp_path: Path) -> None:
 
     given = load(tmp_path, RECIPE, f"data.train.labels.topic={column}").data.train[0].labels["topic"]
 
-    assert (given.column, given.separator, given.aliases, given.missing) == ("tags", ";", {1: "film"}, [-1, "n/a"])
+    assert (given.column, given.separator, given.aliases, given.missing) == ("tags", ";", {"1": "film"}, ["-1", "n/a"])
 
 
 def test_a_misspelt_setting_of_a_column_is_a_problem(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_yes_no_on_and_off_are_labels(tmp_path: Path) -> None:
 def test_an_override_takes_the_place_of_what_is_written(tmp_path: Path) -> None:
     recipe = load(tmp_path, f"seed: 1\n{RECIPE}", "seed=2", "training.num_train_epochs=1", "tasks.0.weight=0.5")
 
-    assert (recipe.seed, recipe.training.num_train_epochs, recipe.tasks[0].weight) == (2, 1, 0.5)
+    assert (recipe.seed, recipe.training["num_train_epochs"], recipe.tasks[0].weight) == (2, 1, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_bare_number_or_truth_value_as_a_label_is_an_error_that_shows_the_quot
     tmp_path: Path, label: str, quoted: str
 ) -> None:
     assert problems(tmp_path, RECIPE, f"tasks.0.labels=[film, {label}]") == [
-        f"tasks[0].labels[1]: a label is text; write {quoted}, in quotes"
+        f"tasks[0].labels[1]: is {label.capitalize()}; it must be text; write {quoted}, in quotes"
     ]
 
 
@@ -186,7 +186,7 @@ def test_a_task_with_one_class_is_an_error(tmp_path: Path) -> None:
 
 def test_an_unknown_pooling_is_an_error_with_the_known_ones_and_the_nearest(tmp_path: Path) -> None:
     assert problems(tmp_path, RECIPE, "pooling=meen") == [
-        "pooling: should be 'cls', 'mean', 'max', 'lasttoken', 'weightedmean' or 'mean_sqrt_len'; given: 'meen'; "
+        "pooling: is 'meen'; it must be one of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len; "
         "did you mean 'mean'?"
     ]
 
@@ -194,31 +194,42 @@ def test_an_unknown_pooling_is_an_error_with_the_known_ones_and_the_nearest(tmp_
 def test_an_unknown_problem_type_is_an_error_with_the_nearest(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, RECIPE, "tasks.0.problem_type=single_label_clasification")
 
-    assert problem.startswith("tasks[0].problem_type: should be 'single_label_classification', ")
-    assert problem.endswith("given: 'single_label_clasification'; did you mean 'single_label_classification'?")
+    assert problem.startswith("tasks[0].problem_type: is 'single_label_clasification'; it must be one of ")
+    assert problem.endswith("; did you mean 'single_label_classification'?")
 
 
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("poolin=mean", "poolin: no such setting; did you mean 'pooling'?"),
-        ("tasks.0.wieght=1", "tasks[0].wieght: no such setting; did you mean 'weight'?"),
-        ("tasks.0.head={hidden: []}", "tasks[0].head.hidden: no such setting; did you mean 'hidden_sizes'?"),
-        ("head.hidden_size=[]", "head.hidden_size: no such setting; did you mean 'hidden_sizes'?"),
-        ("data.splt={test: 0.1}", "data.splt: no such setting; did you mean 'split'?"),
-        ("data.train.txt=review", "data.train[0].txt: no such setting; did you mean 'text'?"),
-        ("data.split.tset=0.1", "data.split.tset: no such setting; did you mean 'test'?"),
-        ("data.hide_labels={fraction: 0.1, sed: 1}", "data.hide_labels.sed: no such setting; did you mean 'seed'?"),
+        ("poolin=mean", "poolin: no such word; did you mean 'pooling'?"),
+        ("tasks.0.wieght=1", "tasks[0].wieght: no such word; did you mean 'weight'?"),
+        ("tasks.0.head={hidden: []}", "tasks[0].head.hidden: no such word; did you mean 'hidden_sizes'?"),
+        ("head.hidden_size=[]", "head.hidden_size: no such word; did you mean 'hidden_sizes'?"),
+        ("data.splt={test: 0.1}", "data.splt: no such word; did you mean 'split'?"),
+        ("data.train.txt=review", "data.train[0].txt: no such word; did you mean 'text'?"),
+        ("data.split.tset=0.1", "data.split.tset: no such word; did you mean 'test'?"),
+        ("data.hide_labels={fraction: 0.1, sed: 1}", "data.hide_labels.sed: no such word; did you mean 'seed'?"),
         (
             "learning_rates={heads: 0.1, backbone: 0.1, decay: 1}",
-            "learning_rates.decay: no such setting; did you mean 'layer_decay'?",
+            "learning_rates.decay: no such word; did you mean 'layer_decay'?",
         ),
-        ("training.num_train_epoch=3", "training.num_train_epoch: no such setting; did you mean 'num_train_epochs'?"),
-        ("xyz=1", "xyz: no such setting"),
+        ("training.num_train_epoch=3", "training.num_train_epoch: no such word; did you mean 'num_train_epochs'?"),
+        ("xyz=1", "xyz: no such word"),
     ],
 )
-def test_an_unknown_setting_is_an_error_with_the_nearest(tmp_path: Path, override: str, problem: str) -> None:
-    assert problems(tmp_path, RECIPE, override) == [problem]
+def test_an_unknown_word_is_an_error_with_the_nearest(tmp_path: Path, override: str, problem: str) -> None:
+    (found,) = problems(tmp_path, RECIPE, override)
+
+    assert found.split("; words here: ")[0] == problem
+
+
+def test_an_unknown_word_is_an_error_with_the_words_of_that_level(tmp_path: Path) -> None:
+    assert problems(tmp_path, RECIPE, "data.hide_labels={fraction: 0.1, sed: 1}") == [
+        "data.hide_labels.sed: no such word; did you mean 'seed'?; words here: fraction, seed"
+    ]
+    assert problems(tmp_path, RECIPE, "training.xyz=1") == [
+        "training.xyz: no such word; words here: 116 (docs/reference/recipe.md lists them)"
+    ]
 
 
 @pytest.mark.parametrize(("setting", "word"), SAID_ELSEWHERE.items())
@@ -239,17 +250,17 @@ def test_a_part_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("seed=first", "seed: should be a valid integer; given: 'first'"),
-        ("seed=1.5", "seed: should be a valid integer; given: 1.5"),
-        ("seed=", "seed: should be a valid integer; given: None"),
-        ("normalize=yes", "normalize: should be a valid boolean; given: 'yes'"),
-        ("max_length=1", "max_length: should be greater than or equal to 2; given: 1"),
-        ("head.dropout=1", "head.dropout: should be less than 1; given: 1"),
-        ("head.hidden_sizes=[0]", "head.hidden_sizes[0]: should be greater than or equal to 1; given: 0"),
-        ("tasks.0.weight=-1", "tasks[0].weight: should be greater than or equal to 0; given: -1"),
-        ("data.split.test=0", "data.split.test: should be greater than 0; given: 0"),
-        ("data.hide_labels={fraction: 1}", "data.hide_labels.fraction: should be less than 1; given: 1"),
-        ("training.num_train_epochs=many", "training.num_train_epochs: should be a valid number; given: 'many'"),
+        ("seed=first", "seed: is 'first'; it must be a whole number"),
+        ("seed=1.5", "seed: is 1.5; it must be a whole number"),
+        ("seed=", "seed: is empty; it must be a whole number"),
+        ("normalize=yes", "normalize: is 'yes'; it must be true or false"),
+        ("max_length=1", "max_length: is 1; it must be at least 2"),
+        ("head.dropout=1", "head.dropout: is 1; it must be below 1"),
+        ("head.hidden_sizes=[0]", "head.hidden_sizes[0]: is 0; it must be at least 1"),
+        ("tasks.0.weight=-1", "tasks[0].weight: is -1; it must be at least 0"),
+        ("data.split.test=0", "data.split.test: is 0; it must be above 0"),
+        ("data.hide_labels={fraction: 1}", "data.hide_labels.fraction: is 1; it must be below 1"),
+        ("training.num_train_epochs=many", "training.num_train_epochs: is 'many'; it must be a number"),
         (
             "freeze=backbon",
             "freeze: 'backbon' names no part of a model; these are everything, backbone, embeddings, layers.K, "
@@ -262,7 +273,7 @@ def test_a_wrong_value_is_an_error_with_what_was_given(tmp_path: Path, override:
 
 
 def test_a_fraction_above_1_is_an_error(tmp_path: Path) -> None:
-    assert "data.split.test: should be less than 1; given: 1.5" in problems(tmp_path, RECIPE, "data.split.test=1.5")
+    assert "data.split.test: is 1.5; it must be below 1" in problems(tmp_path, RECIPE, "data.split.test=1.5")
 
 
 def test_fractions_that_leave_no_training_rows_are_an_error(tmp_path: Path) -> None:
@@ -273,9 +284,9 @@ def test_fractions_that_leave_no_training_rows_are_an_error(tmp_path: Path) -> N
 
 def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
     message = """tiny.yaml has 4 problems:
-  pooling: should be 'cls', 'mean', 'max', 'lasttoken', 'weightedmean' or 'mean_sqrt_len'; given: 'big'
-  tasks[0].labels[0]: a label is text; write '1', in quotes
-  training.num_train_epoch: no such setting; did you mean 'num_train_epochs'?
+  pooling: is 'big'; it must be one of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len
+  tasks[0].labels[0]: is 1; it must be text; write '1', in quotes
+  data.split.tset: no such word; did you mean 'test'?; words here: validation, test, seed, group
   data.split: 0.5 + 0.5 leaves nothing to train on"""
 
     with pytest.raises(RecipeError, match=f"{re.escape(message)}$"):
@@ -284,28 +295,27 @@ def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
             RECIPE,
             "pooling=big",
             "tasks.0.labels=[1, film]",
-            "training.num_train_epoch=3",
-            "data.split={validation: 0.5, test: 0.5}",
+            "data.split={validation: 0.5, test: 0.5, tset: 0.1}",
         )
 
 
 def test_what_is_misspelt_and_what_does_not_fit_are_reported_together(tmp_path: Path) -> None:
-    assert problems(tmp_path, RECIPE, "poolin=mean", "data.train.labels={topics: column}") == [
-        "poolin: no such setting; did you mean 'pooling'?",
+    found = problems(tmp_path, RECIPE, "poolin=mean", "data.train.labels={topics: column}")
+
+    assert [problem.split("; words here")[0] for problem in found] == [
+        "poolin: no such word; did you mean 'pooling'?",
         "data.train[0].labels.topics: no such task; did you mean 'topic'?",
         "data.train: no source has labels for the task 'topic'",
     ]
 
 
 def test_a_single_problem_is_called_a_problem(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"tiny\.yaml has a problem:\n  poolin: no such setting"):
+    with pytest.raises(RecipeError, match=r"tiny\.yaml has a problem:\n  poolin: no such word"):
         load(tmp_path, RECIPE, "poolin=mean")
 
 
 def test_a_task_whose_name_is_no_word_is_an_error(tmp_path: Path) -> None:
-    assert "tasks[0].name: should be a valid string; given: ['topic']" in problems(
-        tmp_path, RECIPE, "tasks.0.name=[topic]"
-    )
+    assert "tasks[0].name: is ['topic']; it must be text" in problems(tmp_path, RECIPE, "tasks.0.name=[topic]")
 
 
 def test_a_card_says_what_only_the_owner_knows(tmp_path: Path) -> None:
@@ -317,5 +327,6 @@ def test_a_card_says_what_only_the_owner_knows(tmp_path: Path) -> None:
 
 def test_a_word_that_no_card_has_is_an_error(tmp_path: Path) -> None:
     assert problems(tmp_path, RECIPE, "card={licence: mit}") == [
-        "card.licence: no such setting; did you mean 'license'?"
+        "card.licence: no such word; did you mean 'license'?; "
+        "words here: title, description, license, citation, language"
     ]

@@ -122,8 +122,11 @@ def test_a_task_that_abstains_has_no_label_in_its_answer(recipe: Any) -> None:
         ("tasks.0.abstain={}", r"tasks\[0\].abstain: give either a precision or a coverage"),
         ("tasks.2.abstain={coverage: 0.5}", r"tasks\[2\].abstain: is for tasks of one label; this is regression"),
         ("tasks.1.abstain={coverage: 0.5, by: energy}", r"tasks\[1\].abstain.by: the energy is for single_label"),
-        ("tasks.0.abstain={coverage: 0.5, by: enery}", r"tasks\[0\].abstain.by: should be 'score' or 'energy'"),
-        ("calibrate=temperatur", r"calibrate\[0\]: should be 'temperature' or 'thresholds'; given: 'temperatur'; did"),
+        (
+            "tasks.0.abstain={coverage: 0.5, by: enery}",
+            r"tasks\[0\].abstain.by: is 'enery'; it must be one of score, energy",
+        ),
+        ("calibrate=temperatur", r"calibrate\[0\]: is 'temperatur'; it must be one of temperature, thresholds; did"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_before_training(recipe: Any, override: str, message: str) -> None:

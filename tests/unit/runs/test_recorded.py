@@ -66,5 +66,5 @@ def test_a_record_that_no_longer_reads_is_an_error_with_its_place(model: str) ->
     record = Path(model).parent / "recipe.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "seed": "one"}))
 
-    with pytest.raises(RecipeError, match=r"run/recipe.json has a problem:\n  seed: should be"):
+    with pytest.raises(RecipeError, match=r"run/recipe.json has a problem:\n  seed: is 'one'; it must be a whole"):
         recorded_rows(TASKS, model)

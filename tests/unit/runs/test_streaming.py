@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from modeling_multitask.recipes.consistency import consistency_problems
 
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.recipes.rules import rule_problems
 from modeling_multitask.runs.prepare import build_arguments
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
@@ -23,7 +23,7 @@ def content(task: dict[str, Any] = TOPIC, **words: Any) -> dict[str, Any]:
 
 
 def test_a_recipe_may_stream() -> None:
-    assert consistency_problems(content()) == []
+    assert rule_problems(content()) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_recipe_may_stream() -> None:
     ids=["no steps", "split", "hidden labels", "token budget", "sampling", "class weights", "weight of positives"],
 )
 def test_what_does_not_go_with_streaming_is_a_problem(words: dict[str, Any], problem: str) -> None:
-    assert consistency_problems(content(**words)) == [problem]
+    assert rule_problems(content(**words)) == [problem]
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def test_what_does_not_go_with_streaming_is_a_problem(words: dict[str, Any], pro
     ids=["seed", "empty split", "sampling by default", "weights that are given", "validation file"],
 )
 def test_what_changes_nothing_goes_with_streaming(words: dict[str, Any]) -> None:
-    assert consistency_problems(content(**words)) == []
+    assert rule_problems(content(**words)) == []
 
 
 @pytest.mark.parametrize("streaming", [False, None, "yes"])
 def test_rows_that_are_not_streamed_may_be_split(streaming: Any) -> None:
-    assert consistency_problems(content(data={"streaming": streaming, "split": {"test": 0.2}})) == []
+    assert rule_problems(content(data={"streaming": streaming, "split": {"test": 0.2}})) == []
 
 
 def test_all_that_does_not_go_with_streaming_is_said_together() -> None:
     words = {"training": {}, "tokens_per_batch": 64, "data": {"split": {"test": 0.2}}}
 
-    assert len(consistency_problems(content(**words))) == 3
+    assert len(rule_problems(content(**words))) == 3
 
 
 RECIPE = """

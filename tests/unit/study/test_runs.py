@@ -109,7 +109,7 @@ def test_every_strategy_is_a_recipe_that_loads(recipe: Path, quick_plan: None) -
     assert recipes["everything_frozen"].freeze == ["everything"]
     assert recipes["lora"].lora == {"r": 8, "lora_alpha": 16}
     assert recipes["gradual_unfreezing"].phases is not None
-    assert recipes["topic_alone"].training.metric_for_best_model == "topic_macro_f1"
+    assert recipes["topic_alone"].training["metric_for_best_model"] == "topic_macro_f1"
     assert recipes["topic_alone"].balancing == "sum"
 
 

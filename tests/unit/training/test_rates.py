@@ -1,8 +1,11 @@
 """Learning rates by depth, in bands and by pattern: what each parameter gets, and what is refused."""
 
+import re
+
 import pytest
 
-from modeling_multitask.training.rates import LearningRates, parse_rates
+from modeling_multitask.training.rates import LearningRates
+from modeling_multitask.words_multitask import from_words
 
 # Depths of an encoder of three layers: 0 for the embeddings, 1 to 3 for the layers, 4 for the heads.
 TOP = 3
@@ -131,11 +134,11 @@ BANDS = {"upper": 1.0, "lower": 1.0, "boundary": 1}
         ({"heads": 1.0, "backbone": 1.0, "layer_decay": 1.5}, "layer_decay is 1.5; it must be above 0 and at most 1"),
         ({"heads": 1.0, **BANDS, "layer_decay": 0.5}, "layer_decay is 0.5, but there is no rate of the backbone to l"),
         ({"heads": 1.0, "layer_decay": 0.5}, "layer_decay is 0.5, but there is no rate of the backbone to lower"),
-        ({"heads": -1.0, "backbone": 0.0}, "learning rates must not be negative; given: heads -1.0"),
-        ({"heads": 1.0, "backbone": -0.1}, "learning rates must not be negative; given: backbone -0.1"),
-        ({"heads": 1.0, **BANDS, "lower": -2.0}, "learning rates must not be negative; given: lower -2.0"),
-        ({"patterns": {".*": -1.0}}, r"learning rates must not be negative; given: \.\* -1.0"),
-        ({"heads": -1.0, "patterns": {"heads": 1.0}}, "learning rates must not be negative; given: heads -1.0"),
+        ({"heads": -1.0, "backbone": 0.0}, "heads is -1.0; it must be at least 0"),
+        ({"heads": 1.0, "backbone": -0.1}, "backbone is -0.1; it must be at least 0"),
+        ({"heads": 1.0, **BANDS, "lower": -2.0}, "lower is -2.0; it must be at least 0"),
+        ({"patterns": {".*": -1.0}}, r"patterns is {'\.\*': -1.0}; each must be at least 0"),
+        ({"heads": -1.0, "patterns": {"heads": 1.0}}, "heads is -1.0; it must be at least 0"),
         ({"patterns": {"layer(": 1.0}}, r"learning_rates: 'layer\(' is not a regular expression \(missing \)"),
     ],
 )
@@ -145,18 +148,24 @@ def test_rates_that_cannot_be_are_refused(settings: dict, message: str) -> None:
 
 
 def test_rates_may_be_given_as_a_dict() -> None:
-    assert parse_rates({"heads": 1.0, "backbone": 0.5}) == LearningRates(heads=1.0, backbone=0.5)
+    assert from_words(LearningRates, {"heads": 1.0}, "learning_rates.") == LearningRates(heads=1.0)
 
 
 def test_rates_that_are_rates_already_are_left_as_they_are() -> None:
     rates = LearningRates(heads=1.0)
 
-    assert parse_rates(rates) is rates
+    assert from_words(LearningRates, rates, "learning_rates.") is rates
 
 
-@pytest.mark.parametrize("given", [{"head": 1.0}, {"heads": "fast"}, 1e-3])
-def test_what_is_not_rates_is_refused_with_the_fields(given: object) -> None:
-    names = "heads, backbone, layer_decay, upper, lower, boundary, patterns"
-
-    with pytest.raises(ValueError, match=f"learning_rates are .*; they have the fields {names}"):
-        parse_rates(given)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"head": 1.0}, "learning_rates.head: no such word; did you mean 'heads'?; words here: heads, backbone, "),
+        ({"heads": "fast"}, "learning_rates.heads is 'fast'; it must be at least 0"),
+        ({"heads": -1.0}, "learning_rates.heads is -1.0; it must be at least 0"),
+        (1e-3, "learning_rates is 0.001; it must be a dict of these: heads, backbone, layer_decay, upper, lower, "),
+    ],
+)
+def test_what_is_not_rates_is_refused_with_its_place(given: object, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        from_words(LearningRates, given, "learning_rates.")

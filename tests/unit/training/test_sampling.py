@@ -379,7 +379,7 @@ def test_rows_that_do_not_say_what_a_strategy_asks_for_are_refused(
     ("words", "message"),
     [
         ({"strategy": "round_robbin"}, "'round_robbin'; it must be one of concatenated, .* did you mean 'round_robin'"),
-        ({"strategy": "temperature", "temperature": 0.0}, "sampling.temperature is 0.0; it must be above 0"),
+        ({"strategy": "temperature", "temperature": 0.0}, "temperature is 0.0; it must be above 0"),
         ({"strategy": "balanced"}, "'balanced' needs the task whose classes are balanced"),
         ({"strategy": "annealed", "task": "topic"}, "'annealed' has no task; 'balanced' has"),
     ],

@@ -391,9 +391,9 @@ def test_a_collator_of_ones_own_makes_the_batches(tmp_path: Path, backbone: Path
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"gigabytes": 0}, "prefix_cache.gigabytes is 0; it must be above 0, or prefix_cache false"),
-        ({"gigabyte": 1}, "it must be true, false, or have the fields folder, gigabytes"),
-        ("yes", "it must be true, false, or have the fields folder, gigabytes"),
+        ({"gigabytes": 0}, "prefix_cache.gigabytes is 0; it must be above 0"),
+        ({"gigabyte": 1}, "prefix_cache.gigabyte: no such word; did you mean 'gigabytes'.; words here: folder, gig"),
+        ("yes", "prefix_cache is 'yes'; it must be true, false, or a dict"),
     ],
 )
 def test_a_cache_that_cannot_be_is_refused(given: Any, message: str, tmp_path: Path) -> None:
