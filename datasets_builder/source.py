@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling_multitask.errors import DataError
+from modeling_multitask.files import is_there
 from modeling_multitask.words_multitask import from_words, word
 
 from .formats import READABLE
@@ -136,7 +137,7 @@ class Source:
 
 def is_on_hub(source: Source) -> bool:
     """Whether the path can only be the id of a data set on the Hub: a name, or an owner and a name."""
-    if source.path is None or Path(source.path).exists() or Path(source.path).suffix.lower() in READABLE:
+    if source.path is None or is_there(source.path) or Path(source.path).suffix.lower() in READABLE:
         return False
     return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
 

@@ -13,6 +13,7 @@ from datasets_builder.chunks import UNFIT, first_unfit, fit
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 from modeling_multitask.errors import DataError
+from modeling_multitask.files import is_file, is_folder
 from modeling_multitask.words_multitask import nearest_hint
 
 from .source import Source, is_on_hub
@@ -47,11 +48,11 @@ def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
     if given:
         raise DataError(f"{source.path}: {given[0]} is for data sets on the Hub")
     path = Path(source.path)
-    return _folder(path) if path.is_dir() else [_file(path)]
+    return _folder(path) if is_folder(path) else [_file(path)]
 
 
 def _file(path: Path) -> Table:
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"{path}: no such file{_nearest_file(path)}")
     table = TABLES.get(path.suffix.lower())
     if table is None:
@@ -125,5 +126,5 @@ def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
 
 
 def _nearest_file(path: Path) -> str:
-    beside = [each.name for each in path.parent.glob("*")] if path.parent.is_dir() else []
+    beside = [each.name for each in path.parent.glob("*")] if is_folder(path.parent) else []
     return nearest_hint(path.name, beside)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and names that may be anything."""
 
 import csv
 import io
@@ -53,6 +53,21 @@ def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
     lines = io.StringIO(newline="")
     csv.writer(lines).writerows(rows)
     write_text(path, lines.getvalue())
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is such a file or folder; unlike `Path.exists`, false also where no name can be so long."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder; unlike `Path.is_dir`, false also where no name can be so long."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; unlike `Path.is_file`, false also where no name can be so long."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _strict(content: Any) -> Any:

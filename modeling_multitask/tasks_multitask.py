@@ -67,7 +67,8 @@ class TaskWords:
         description="The name of the task in labels, logits, answers, metrics and columns.", example="topic"
     )
     problem_type: ProblemTypeName = word(
-        description="The form of the answer; it decides the loss and the number of logits."
+        description="The form of the answer; it decides the loss and the number of logits.",
+        example="single_label_classification",
     )
     labels: list[str] | None = word(
         None,

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from ..extras import import_extra
+from ..files import is_there
 from .arguments import Parser, positive
 from .command import command
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     _check_port(arguments.port)
     model, tokenizer = load(arguments.model)
-    on_hub = not (Path(arguments.model).exists() or arguments.model.startswith("package:"))
+    on_hub = not (is_there(arguments.model) or arguments.model.startswith("package:"))
     evidence = Evidence() if on_hub else read_evidence(Path(resolve_model_path(arguments.model)))
     examples = arguments.example or evidence.recipe.get("examples")
     about = interface.About(

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from datasets_builder.source import Source, is_on_hub
 
 from ..errors import RecipeError
+from ..files import is_folder, is_there
 from ..words_multitask import declared_words
 from .bundled import recipe_path
 from .problems import describe_all, plain_location
@@ -112,9 +113,9 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
 def _data_path(path: str, folder: Path) -> str:
     """Data is a file or a folder, seen from the recipe, unless it can only be a data set on the Hub."""
     there = str(folder / path)
-    return path if not Path(there).exists() and is_on_hub(Source(path)) else there
+    return path if not is_there(there) and is_on_hub(Source(path)) else there
 
 
 def _model_path(model: str | None, folder: Path) -> str | None:
     """A model is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder."""
-    return str(folder / model) if model is not None and (folder / model).is_dir() else model
+    return str(folder / model) if model is not None and is_folder(folder / model) else model

@@ -11,6 +11,7 @@ from ..words_multitask import nearest_hint, unknown_word
 from .validation import form_of
 
 MOST_WORDS = 40  # that a message lists
+MOST_LETTERS = 80  # that it shows of a value
 _BOUNDS = {"greater_than_equal": ("at least", "ge"), "greater_than": ("above", "gt")}
 _BOUNDS |= {"less_than_equal": ("at most", "le"), "less_than": ("below", "lt")}
 _FORMS = {
@@ -61,8 +62,13 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         message = str(context["error"])
         begins_with_word = re.split(r"\W", message, maxsplit=1)[0] in words_at(model, plain_location(detail["loc"]))
         return f"{where}.{message}" if begins_with_word else f"{where}: {message}"
-    shown = "empty" if given is None else repr(given)
-    return f"{where}: is {shown}; it must be {_allowed(kind, given, context) or detail['msg']}"
+    return f"{where}: is {_shown(given)}; it must be {_allowed(kind, given, context) or detail['msg']}"
+
+
+def _shown(given: Any) -> str:
+    """A value as it is written, cut if it is long."""
+    written = "empty" if given is None else repr(given)
+    return written if len(written) <= MOST_LETTERS else f"{written[:MOST_LETTERS]}..."
 
 
 def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:

@@ -139,6 +139,7 @@ class Recipe:
     pooling: Pooling | None = word(
         None,
         description="How the token states become one embedding; by default as the backbone's own files say, else mean.",
+        example="cls",
     )
     normalize: bool | None = word(
         None,
@@ -153,7 +154,9 @@ class Recipe:
         ge=2,
     )
     long_texts: LongTexts | None = word(
-        None, description="What becomes of long texts: they are cut, or read in windows. By default `truncate`."
+        None,
+        description="What becomes of long texts: they are cut, or read in windows. By default `truncate`.",
+        example="windows",
     )
     head: HeadConfig | None = word(
         None, description="The head of every task that has none of its own.", example={"hidden_sizes": [256, 64]}
@@ -169,7 +172,7 @@ class Recipe:
         "others, which need the extra `balancing`).",
     )
     conflict: Literal["log"] | None = word(
-        None, description="`log` records how far the gradients of the tasks agree, and draws it."
+        None, description="`log` records how far the gradients of the tasks agree, and draws it.", example="log"
     )
     calibrate: list[CalibrationMethod] = word(
         default_factory=lambda: ["temperature"],

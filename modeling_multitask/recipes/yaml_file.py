@@ -5,9 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 
 from ..errors import RecipeError
+from ..files import is_file, is_folder
+
+
+class _Constructor(SafeConstructor):
+    """One that tells where a value is that its form or tag does not fit, such as `!!int x` or 2026-13-45."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, AttributeError) as error:
+            problem = f"{str(node.value)[:40]!r} is not what its form or tag says ({error})"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -16,8 +29,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: If there is no such file, or it is not YAML, or no table of words.
     """
-    if not path.is_file():
-        beside = sorted(each.name for each in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    if not is_file(path):
+        beside = sorted(each.name for each in path.parent.glob("*.yaml")) if is_folder(path.parent) else []
         raise RecipeError(path, [f"no such file; recipes there: {', '.join(beside) or 'none'}"])
     try:
         text = path.read_text(encoding="utf-8")
@@ -42,7 +55,7 @@ def set_value(content: dict[str, Any], override: str, path: Path) -> None:
     current: Any = content
     for parent in parents:
         current = _child(current, parent, override, path)
-    if isinstance(current, list) and last.isdigit() and int(last) < len(current):
+    if isinstance(current, list) and last.isdecimal() and int(last) < len(current):
         current[int(last)] = _parse(value, path)
     elif isinstance(current, dict):
         current[last] = _parse(value, path)
@@ -51,7 +64,7 @@ def set_value(content: dict[str, Any], override: str, path: Path) -> None:
 
 
 def _child(current: Any, name: str, override: str, path: Path) -> Any:
-    if isinstance(current, list) and name.isdigit() and int(name) < len(current):
+    if isinstance(current, list) and name.isdecimal() and int(name) < len(current):
         return current[int(name)]
     if isinstance(current, dict):
         if current.get(name) is None:
@@ -61,7 +74,11 @@ def _child(current: Any, name: str, override: str, path: Path) -> Any:
 
 
 def _parse(text: str, path: Path) -> Any:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
     try:
-        return YAML(typ="safe", pure=True).load(StringIO(text))
+        return yaml.load(StringIO(text))
     except YAMLError as error:
         raise RecipeError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
+    except RecursionError:
+        raise RecipeError(path, ["its lists and tables are nested too deeply"]) from None

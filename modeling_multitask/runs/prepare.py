@@ -1,7 +1,6 @@
 """What a recipe needs before it is trained: the model, the rows, the arguments and the trainer."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from transformers.utils import logging
 
 from .. import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from ..errors import RecipeError
+from ..files import is_folder
 from ..inference.loading import load
 from ..modeling_multitask import resolve_model_path
 from ..recipes.loading import as_recipe_error
@@ -106,7 +106,7 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        there = Path(backbone).is_dir()
+        there = is_folder(backbone)
         what = "this folder has no tokenizer that loads" if there else "no such folder, nor a model that the Hub gives"
         raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
 

@@ -31,9 +31,14 @@ class LearningRates:
         1.0, description="The factor of the rate at each layer further down; 1 is one rate for all.", gt=0, le=1
     )
     upper: float | None = word(
-        None, description="The rate of the encoder's layers from number `boundary` on, counted from 0.", ge=0
+        None,
+        description="The rate of the encoder's layers from number `boundary` on, counted from 0.",
+        example=5e-5,
+        ge=0,
     )
-    lower: float | None = word(None, description="The rate of the layers below, and of the embeddings.", ge=0)
+    lower: float | None = word(
+        None, description="The rate of the layers below, and of the embeddings.", example=1e-5, ge=0
+    )
     boundary: int | None = word(None, description="The number of the first of the upper layers.", example=6)
     patterns: dict[str, float] | None = word(
         None,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ from huggingface_hub.utils import validate_repo_id
 from markupsafe import Markup
 from packaging.requirements import Requirement
 
+from ...files import is_there
 from ...hub.markdown import escape_markdown
 
 # Not the endpoint that this machine asks, which may be a mirror: cards are read elsewhere.
@@ -80,7 +80,7 @@ def file_name(path: str) -> str:
 
 def hub_model(name: str | None) -> str | None:
     """The name, if it can only be the id of a model on the Hub: no folder, no package's file."""
-    if name is None or Path(name).exists():
+    if name is None or is_there(name):
         return None
     try:
         validate_repo_id(name)

@@ -40,6 +40,18 @@ def test_what_is_quoted_is_text(tmp_path: Path, word: str) -> None:
     assert read(tmp_path, f"label: {word}") == {"label": word[1:-1]}
 
 
+@pytest.mark.parametrize("value", ["!!int x", "!!float x", "!!bool x", "!!timestamp x", "2026-13-45", "9" * 5000])
+def test_a_value_that_its_form_or_tag_does_not_fit_is_an_error_with_its_line(tmp_path: Path, value: str) -> None:
+    with pytest.raises(RecipeError, match=r"not YAML: .* line 2, column 7"):
+        read(tmp_path, f"pooling: mean\nseed: {value}\n")
+
+
+@pytest.mark.parametrize("content", ["a: " + "[" * 600, "{a: " * 600])
+def test_what_is_nested_too_deeply_is_an_error(tmp_path: Path, content: str) -> None:
+    with pytest.raises(RecipeError, match="nested too deeply"):
+        read(tmp_path, content)
+
+
 def test_letters_of_every_language_are_read(tmp_path: Path) -> None:
     assert read(tmp_path, "labels: [größe, 否]") == {"labels": ["größe", "否"]}
 
