@@ -6,6 +6,7 @@ multitask schema > recipe.schema.json
 import argparse
 import json
 
+from ..recipes.reference import recipe_reference
 from ..recipes.schema import recipe_schema
 from .arguments import Parser
 from .command import command
@@ -13,12 +14,14 @@ from .command import command
 
 def build_parser() -> Parser:
     """The arguments of the command."""
-    return Parser("schema", "", "Print the JSON Schema of recipes, by which editors check and complete them.")
+    parser = Parser("schema", "", "Print the JSON Schema of recipes, by which editors check and complete them.")
+    parser.add_argument("--markdown", action="store_true", help="print the reference of all words for people instead")
+    return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the schema."""
-    print(json.dumps(recipe_schema(), indent=2))
+    """Print the schema, or the reference."""
+    print(recipe_reference() if arguments.markdown else json.dumps(recipe_schema(), indent=2))
 
 
 main = command(build_parser, run)

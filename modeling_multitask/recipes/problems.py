@@ -92,7 +92,7 @@ def _unknown_word(given: str, allowed: list[str]) -> str:
     if len(allowed) <= MOST_WORDS:
         return unknown_word(given, allowed)
     return (
-        f"no such word{nearest_hint(given, allowed)}; words here: {len(allowed)} (docs/reference/recipe.md lists them)"
+        f"no such word{nearest_hint(given, allowed)}; words here: {len(allowed)} (multitask schema --markdown lists them)"
     )
 
 

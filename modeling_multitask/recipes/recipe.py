@@ -113,7 +113,7 @@ class DataRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A whole run. In a recipe's file paths are relative to it; here those of data are absolute.
+    """A whole run. Paths are relative to the recipe's file; those of data are absolute once it is loaded.
 
     Args:
         path: The file it was read from, for messages.

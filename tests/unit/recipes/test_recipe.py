@@ -228,7 +228,7 @@ def test_an_unknown_word_is_an_error_with_the_words_of_that_level(tmp_path: Path
         "data.hide_labels.sed: no such word; did you mean 'seed'?; words here: fraction, seed"
     ]
     assert problems(tmp_path, RECIPE, "training.xyz=1") == [
-        "training.xyz: no such word; words here: 116 (docs/reference/recipe.md lists them)"
+        "training.xyz: no such word; words here: 116 (multitask schema --markdown lists them)"
     ]
 
 
