@@ -91,9 +91,8 @@ def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
 def _unknown_word(given: str, allowed: list[str]) -> str:
     if len(allowed) <= MOST_WORDS:
         return unknown_word(given, allowed)
-    return (
-        f"no such word{nearest_hint(given, allowed)}; words here: {len(allowed)} (multitask schema --markdown lists them)"
-    )
+    hint = nearest_hint(given, allowed)
+    return f"no such word{hint}; words here: {len(allowed)} (multitask schema --markdown lists them)"
 
 
 def words_at(model: type[BaseModel], location: Location) -> list[str]:
