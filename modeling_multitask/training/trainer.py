@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
@@ -19,6 +18,7 @@ from ..modeling_multitask import MultiTaskModel
 from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
+from .batches import SamplingMixin
 from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
 from .freezing import train_only
@@ -28,13 +28,11 @@ from .loss_log import TaskLossLog
 from .metrics import flat_metrics
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
-from .prefix.callback import PrefixCallback, make_prefix_cache
-from .prefix.rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
-from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
-from .tokens import row_lengths
+from .prefix.mixin import PrefixCacheMixin
+from .samplers import row_groups
 
 
-class MultiTaskTrainer(Trainer):
+class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
     """Trains a [`MultiTaskModel`] on rows of which most lack some labels.
 
     A row has `text` or `input_ids`, and any of the tasks' columns; what is missing adds nothing to any loss.
@@ -66,7 +64,6 @@ class MultiTaskTrainer(Trainer):
     args: MultiTaskTrainingArguments
     data_collator: Any
     optimizer: torch.optim.Optimizer | None
-    _signature_columns: list[str] | None
 
     def __init__(
         self,
@@ -104,18 +101,13 @@ class MultiTaskTrainer(Trainer):
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
         for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
             self.add_callback(callback)
-        self.prefix_cache, tables = make_prefix_cache(self, args.prefix_caching())
-        if self.prefix_cache is not None:  # after the phases, which say what is frozen
-            self.add_callback(PrefixCallback(self.prefix_cache, self.phases, tables))
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """As the Trainer's; however it ends, nothing of the model stays frozen or set aside."""
+        """As the Trainer's; however it ends, nothing of the model stays frozen."""
         try:
             return super().train(*args, **kwargs)
         finally:
             train_only(self.model, self.phases.trainable)
-            if self.prefix_cache is not None:
-                self.prefix_cache.forget()
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
         """An optimizer over the groups of `parameter_groups`, and over what the balancing learns."""
@@ -133,20 +125,6 @@ class MultiTaskTrainer(Trainer):
                 groups.append(own_group)
             self.optimizer = cls(groups, **kwargs)
         return self.optimizer
-
-    def get_train_dataloader(self) -> DataLoader:
-        """The training batches: of a number of rows, or by token budget."""
-        budget = self.args.tokens_per_batch
-        if budget is None:
-            return super().get_train_dataloader()
-        lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config)
-        sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=self.args.world_size)
-        self._follow_epochs(sampler)
-        rows: Any = self._remove_unused_columns(self.train_dataset, description="training")
-        collate = self.data_collator
-        if self.prefix_cache is not None:
-            rows, collate = PrefixRows(rows, collate, self.prefix_cache), first
-        return load_token_batches(rows, sampler, collate, self.args)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
@@ -166,7 +144,7 @@ class MultiTaskTrainer(Trainer):
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """As the Trainer's; at the end of an optimizer step the tasks' gradients are compared or combined."""
-        loss = super().training_step(self._awake(model), inputs, num_items_in_batch)
+        loss = super().training_step(model, inputs, num_items_in_batch)
         if self.task_gradients and self.accelerator.sync_gradients:
             matrix = self.task_gradients.take()
             if self._records_conflict() and (found := gradient_cosines(matrix, self.task_gradients.tasks)):
@@ -183,15 +161,12 @@ class MultiTaskTrainer(Trainer):
         num_items_in_batch: dict[str, Tensor] | None = None,
     ) -> Any:
         """The task losses as the balancing combines them; frozen parts run in eval mode."""
-        arguments, entered = entering(inputs, self.prefix_cache)
         if not model.training:
-            with entered:
-                return super().compute_loss(model, arguments, return_outputs, None)
-        encoder = () if "embeddings" in arguments else self.phases.frozen_encoder
+            return super().compute_loss(model, inputs, return_outputs, None)
+        encoder = () if "embeddings" in inputs else self.phases.frozen_encoder
         for module in (*encoder, *self.phases.frozen_heads):
             module.training = False
-        with entered:
-            outputs = model(**arguments, num_items_in_batch=num_items_in_batch)
+        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
         losses = {name: loss.mean() for name, loss in outputs["task_losses"].items()}
         self.task_losses.add(losses)
         tasks = self.model.config.tasks
@@ -221,50 +196,10 @@ class MultiTaskTrainer(Trainer):
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
 
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """As the Trainer's; none where the encoder does not run."""
-        return 0 if "embeddings" in inputs else super().floating_point_ops(inputs)
-
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """As transformers', but a card that is there already stays: people may have written into it."""
         if not (Path(self.args.output_dir) / "README.md").exists():
             super().create_model_card(*args, **kwargs)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
-        rows = self.train_dataset if train_dataset is None else train_dataset
-        rows = rows.rows if isinstance(rows, PrefixRows) else rows
-        if self.args.train_sampling_strategy not in ("random", "group_by_length") or not hasattr(rows, "__len__"):
-            return super()._get_train_sampler(train_dataset)
-        by_length = self.args.train_sampling_strategy == "group_by_length"
-        sampler = EpochSampler(
-            row_groups(rows, self.args.sampler()),
-            self.args.sampler(),
-            seed=self._data_seed,
-            epochs=self._epochs(len(rows)),
-            lengths=row_lengths(rows, self.processing_class, self.model.config) if by_length else None,
-            batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
-        )
-        self._follow_epochs(sampler)
-        return sampler
-
-    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
-        # With "group_by_length" transformers would shuffle these as well, and `predict` give the rows of its answers
-        # in an order that nobody knows.
-        is_simple = hasattr(eval_dataset, "__len__") and self.args.world_size == 1
-        return SequentialSampler(eval_dataset) if is_simple else None
-
-    def _epochs(self, rows: int) -> float:
-        in_step = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
-        in_epoch = math.ceil(rows / in_step)
-        return math.ceil(self.args.max_steps / in_epoch) if self.args.max_steps > 0 else self.args.num_train_epochs
-
-    @property
-    def _data_seed(self) -> int:
-        return self.args.seed if self.args.data_seed is None else self.args.data_seed
-
-    def _follow_epochs(self, sampler: Any) -> None:
-        self.pop_callback(EpochCallback)
-        self.add_callback(EpochCallback(sampler))
 
     def _records_conflict(self) -> bool:
         every = self.args.conflict_steps or math.ceil(self.state.max_steps / 50) or 1
@@ -274,28 +209,10 @@ class MultiTaskTrainer(Trainer):
         """What the tasks share and what trains."""
         return [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
 
-    def _awake(self, model: nn.Module) -> nn.Module:
-        """The part of the model that has to be walked through."""
-        rests = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
-        return HeadsAlone(self.model) if rests else model
-
-    def _clip_grad_norm(self, model: nn.Module) -> Any:
-        return super()._clip_grad_norm(self._awake(model))
-
-    def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
-        if self.prefix_cache is None or not isinstance(dataset, Dataset):
-            return super()._get_dataloader(dataset, *args, **kwargs)
-        collate = self.data_collator
-        try:
-            self.data_collator = first
-            return super()._get_dataloader(PrefixRows(dataset, collate, self.prefix_cache), *args, **kwargs)
-        finally:
-            self.data_collator = collate
-
     def _set_signature_columns_if_needed(self) -> None:
         if self._signature_columns:
             return
         super()._set_signature_columns_if_needed()
         # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
-        self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels, STATES, ORIGIN]
+        self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]

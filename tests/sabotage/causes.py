@@ -122,7 +122,7 @@ CAUSES = [
     ),
     Cause(
         "P11 label columns are removed as unused",
-        *(TRAINER, '"text", SOURCE, *labels, STATES', '"text", SOURCE, STATES'),
+        *(TRAINER, '"text", SOURCE, *labels]', '"text", SOURCE]'),
         *("tests/unit/training/test_trainer.py", "survive_the_removal"),
     ),
     Cause(
@@ -555,7 +555,7 @@ CAUSES = [
     ),
     Cause(
         "P73 evaluation rows are shuffled",
-        *(TRAINER, "def _get_eval_sampler(", "def _another_sampler("),
+        *("modeling_multitask/training/batches.py", "def _get_eval_sampler(", "def _another_sampler("),
         *("tests/unit/training/test_trainer.py", "in_the_order_of_the_rows"),
     ),
     Cause(

@@ -58,7 +58,6 @@ class PrefixCache:
     def forget(self) -> None:
         """Every pass goes through the whole encoder again."""
         self.prefix = self.store = None
-        self.model.__dict__.pop("zero_grad", None)
 
     def keys_of(self, rows: Dataset) -> list[str]:
         """The key of each of N rows."""
@@ -98,9 +97,6 @@ class PrefixCache:
             logger.warning(f"Frozen layers are computed in every epoch: {error}")
             return
         self.prefix, self.store = prefix, store
-        if prefix is None and self.accelerator.num_processes == 1:
-            # The Trainer asks for it at every step, and walking through an encoder that rests would be felt.
-            self.model.__dict__["zero_grad"] = self.model.heads.zero_grad
 
     def _enter(self, layers: int) -> FrozenPrefix:
         if self.model.config.long_texts == "windows":

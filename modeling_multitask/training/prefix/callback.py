@@ -3,14 +3,12 @@
 from typing import Any
 
 from datasets import Dataset
-from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from ..collator import MultiTaskCollator
 from ..phase_callback import PhaseCallback
 from ..phases import Reached
 from ..resuming import ResumingCallback
 from .cache import PrefixCache
-from .caching import PrefixCaching
 
 WORTHWHILE = 1.5  # passes over the training rows; the cache itself takes one
 
@@ -79,20 +77,3 @@ class PrefixCallback(ResumingCallback):
         if not isinstance(end, Reached):
             return state.max_steps
         return min(state.max_steps, end.number * (in_epoch if end.unit == "epoch" else 1))
-
-
-def make_prefix_cache(trainer: Trainer, caching: PrefixCaching | None) -> tuple[PrefixCache | None, list[Dataset]]:
-    """A cache for a run, and the tables that it passes over; `None` where it is not wanted or cannot be.
-
-    It cannot be where the model is spread over processes or compiled, where rows are streamed, or where somebody else's
-    collator makes batches.
-    """
-    judged = trainer.eval_dataset if trainer.args.eval_strategy != "no" else None
-    judged = list(judged.values()) if isinstance(judged, dict) else [judged]
-    tables = [rows for rows in (trainer.train_dataset, *judged) if isinstance(rows, Dataset)]
-    spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or trainer.args.n_gpu > 1
-    collator = trainer.data_collator
-    usable = isinstance(collator, MultiTaskCollator) and isinstance(trainer.train_dataset, Dataset)
-    if caching is None or spread or trainer.args.torch_compile or not usable:
-        return None, []
-    return PrefixCache(caching, trainer.model, collator.tokenizer, trainer.accelerator), tables

@@ -1,0 +1,68 @@
+"""Which rows make a batch in training, and in which order rows are judged."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
+from transformers import Trainer
+
+from .arguments import MultiTaskTrainingArguments
+from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
+from .tokens import row_lengths
+
+
+class SamplingMixin(Trainer):
+    """The part of a `MultiTaskTrainer` that draws rows by `sampling`, and in batches by `tokens_per_batch`."""
+
+    args: MultiTaskTrainingArguments
+    data_collator: Any
+
+    def get_train_dataloader(self) -> DataLoader:
+        """The training batches: of a number of rows, or by token budget."""
+        budget = self.args.tokens_per_batch
+        if budget is None:
+            return super().get_train_dataloader()
+        lengths = row_lengths(self.train_dataset, self.processing_class, self.model.config)
+        sampler = TokenBatchSampler(lengths, budget, seed=self._data_seed, processes=self.args.world_size)
+        self._follow_epochs(sampler)
+        rows = self._remove_unused_columns(self.train_dataset, description="training")
+        return self._load_token_batches(rows, sampler, self.data_collator)
+
+    def _load_token_batches(self, rows: Any, sampler: TokenBatchSampler, collate: Callable) -> DataLoader:
+        return load_token_batches(rows, sampler, collate, self.args)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy not in ("random", "group_by_length") or not hasattr(rows, "__len__"):
+            return super()._get_train_sampler(train_dataset)
+        by_length = self.args.train_sampling_strategy == "group_by_length"
+        sampler = EpochSampler(
+            row_groups(rows, self.args.sampler()),
+            self.args.sampler(),
+            seed=self._data_seed,
+            epochs=self._epochs(len(rows)),
+            lengths=row_lengths(rows, self.processing_class, self.model.config) if by_length else None,
+            batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
+        )
+        self._follow_epochs(sampler)
+        return sampler
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
+        # With "group_by_length" transformers would shuffle these as well, and `predict` give the rows of its answers
+        # in an order that nobody knows.
+        is_simple = hasattr(eval_dataset, "__len__") and self.args.world_size == 1
+        return SequentialSampler(eval_dataset) if is_simple else None
+
+    def _epochs(self, rows: int) -> float:
+        in_step = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
+        in_epoch = math.ceil(rows / in_step)
+        return math.ceil(self.args.max_steps / in_epoch) if self.args.max_steps > 0 else self.args.num_train_epochs
+
+    @property
+    def _data_seed(self) -> int:
+        return self.args.seed if self.args.data_seed is None else self.args.data_seed
+
+    def _follow_epochs(self, sampler: Any) -> None:
+        self.pop_callback(EpochCallback)
+        self.add_callback(EpochCallback(sampler))

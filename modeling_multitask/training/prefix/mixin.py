@@ -1,0 +1,112 @@
+"""The one place where the Trainer meets the cache of frozen layers."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any
+
+from datasets import Dataset
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Sampler
+from transformers.trainer_utils import TrainOutput
+
+from ..batches import SamplingMixin
+from ..collator import MultiTaskCollator
+from ..phase_callback import PhaseCallback
+from ..samplers import TokenBatchSampler
+from .cache import PrefixCache
+from .callback import PrefixCallback
+from .rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
+
+
+class PrefixCacheMixin(SamplingMixin):
+    """The part of a `MultiTaskTrainer` that computes what leaves frozen layers once, and starts every pass there.
+
+    From the start of training, tables give batches of `PrefixRows`; `_prepare_inputs` makes arguments of the model of
+    them, and `compute_loss_context_manager` lets the pass start where they lead.
+    """
+
+    phases: PhaseCallback
+    prefix_cache: PrefixCache | None = None
+    _signature_columns: list[str] | None
+    _entered: AbstractContextManager[None] = nullcontext()
+
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """As the Trainer's; however it ends, every pass after it goes through the whole encoder."""
+        self.prefix_cache = self._make_cache()
+        self.pop_callback(PrefixCallback)
+        if self.prefix_cache is not None:  # after the phases, which say what is frozen
+            self.add_callback(PrefixCallback(self.prefix_cache, self.phases, self._tables()))
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            if self.prefix_cache is not None:
+                self.prefix_cache.forget()
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """As the Trainer's, which walks through the heads alone if the encoder rests."""
+        return super().training_step(self._awake(model), inputs, num_items_in_batch)
+
+    def compute_loss_context_manager(self) -> ExitStack:
+        """As the Trainer's; within it a pass starts where the batch that was prepared last leads."""
+        stack = super().compute_loss_context_manager()
+        stack.enter_context(self._entered)
+        self._entered = nullcontext()
+        return stack
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """As the Trainer's; none where the encoder does not run."""
+        return 0 if "embeddings" in inputs else super().floating_point_ops(inputs)
+
+    def _make_cache(self) -> PrefixCache | None:
+        """`None` where it is not wanted or cannot be.
+
+        It cannot be where the model is spread over processes or compiled, where rows are streamed, or where somebody
+        else's collator makes batches.
+        """
+        caching, collator = self.args.prefix_caching(), self.data_collator
+        spread = self.is_fsdp_enabled or self.is_deepspeed_enabled or self.args.n_gpu > 1
+        usable = isinstance(collator, MultiTaskCollator) and isinstance(self.train_dataset, Dataset)
+        if caching is None or spread or self.args.torch_compile or not usable:
+            return None
+        return PrefixCache(caching, self.model, collator.tokenizer, self.accelerator)
+
+    def _tables(self) -> list[Dataset]:
+        """The tables that training and its evaluations pass over."""
+        judged = self.eval_dataset if self.args.eval_strategy != "no" else None
+        judged = list(judged.values()) if isinstance(judged, dict) else [judged]
+        return [rows for rows in (self.train_dataset, *judged) if isinstance(rows, Dataset)]
+
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        inputs, self._entered = entering(super()._prepare_inputs(inputs), self.prefix_cache)
+        return inputs
+
+    def _awake(self, model: nn.Module) -> nn.Module:
+        """The part of the model that has to be walked through."""
+        rests = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
+        return HeadsAlone(self.model) if rests else model
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        return super()._clip_grad_norm(self._awake(model))
+
+    def _load_token_batches(self, rows: Any, sampler: TokenBatchSampler, collate: Callable) -> DataLoader:
+        if self.prefix_cache is not None:
+            rows, collate = PrefixRows(rows, self.data_collator, self.prefix_cache), first
+        return super()._load_token_batches(rows, sampler, collate)
+
+    def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
+        if self.prefix_cache is None or not isinstance(dataset, Dataset):
+            return super()._get_dataloader(dataset, *args, **kwargs)
+        collate = self.data_collator
+        try:
+            self.data_collator = first
+            return super()._get_dataloader(PrefixRows(dataset, collate, self.prefix_cache), *args, **kwargs)
+        finally:
+            self.data_collator = collate
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
+        rows = train_dataset.rows if isinstance(train_dataset, PrefixRows) else train_dataset
+        return super()._get_train_sampler(rows)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        self._signature_columns = list(dict.fromkeys([*(self._signature_columns or ()), STATES, ORIGIN]))
