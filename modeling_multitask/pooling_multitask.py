@@ -3,6 +3,9 @@
 Shapes: B rows, T tokens, D width of the encoder, W windows of N texts.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,19 +28,7 @@ def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
     """
     if attention_mask is None:
         attention_mask = states.new_ones(states.shape[:2], dtype=torch.long)
-    if pooling in ("cls", "lasttoken"):
-        return _pick_token(states, attention_mask, last=pooling == "lasttoken")
-    present = attention_mask.bool().unsqueeze(-1)  # (B, T, 1)
-    if pooling == "max":
-        highest = states.masked_fill(~present, float("-inf")).amax(dim=1)  # (B, D)
-        return highest.masked_fill(~present.any(dim=1), 0.0)
-    accumulate = torch.promote_types(states.dtype, torch.float32)
-    weights = present.to(accumulate)
-    if pooling == "weightedmean":
-        weights = weights * weights.cumsum(dim=1)
-    total = (states * weights).sum(dim=1)  # (B, D)
-    count = weights.sum(dim=1).clamp(min=1e-9)  # (B, 1)
-    return (total / (count.sqrt() if pooling == "mean_sqrt_len" else count)).to(states.dtype)
+    return _POOLINGS[pooling](states, attention_mask)
 
 
 def join_windows(embeddings: Tensor, window_texts: Tensor, tokens: Tensor, *, normalize: bool) -> Tensor:
@@ -70,3 +61,45 @@ def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor
     rank = (tokens if last else -tokens).where(attention_mask != 0, torch.iinfo(torch.long).min)  # (B, T)
     picked = states[rows, rank.argmax(dim=1)]  # (B, D)
     return picked * attention_mask.any(dim=1, keepdim=True)
+
+
+def _max(states: Tensor, attention_mask: Tensor) -> Tensor:
+    present = attention_mask.bool().unsqueeze(-1)  # (B, T, 1)
+    highest = states.masked_fill(~present, float("-inf")).amax(dim=1)  # (B, D)
+    return highest.masked_fill(~present.any(dim=1), 0.0)
+
+
+def _mean(states: Tensor, attention_mask: Tensor) -> Tensor:
+    weights = _weights(states, attention_mask)
+    return _weighted_mean(states, weights, weights.sum(dim=1))
+
+
+def _mean_sqrt_len(states: Tensor, attention_mask: Tensor) -> Tensor:
+    weights = _weights(states, attention_mask)
+    return _weighted_mean(states, weights, weights.sum(dim=1).clamp(min=1e-9).sqrt())
+
+
+def _weightedmean(states: Tensor, attention_mask: Tensor) -> Tensor:
+    weights = _weights(states, attention_mask)
+    weights = weights * weights.cumsum(dim=1)
+    return _weighted_mean(states, weights, weights.sum(dim=1))
+
+
+def _weights(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """(B, T, 1): 1 for a token and 0 for padding, in float32 at least."""
+    return attention_mask.bool().unsqueeze(-1).to(torch.promote_types(states.dtype, torch.float32))
+
+
+def _weighted_mean(states: Tensor, weights: Tensor, divisor: Tensor) -> Tensor:
+    """(B, D), the sum of (B, T, D) states by (B, T, 1) weights over a (B, 1) divisor."""
+    return ((states * weights).sum(dim=1) / divisor.clamp(min=1e-9)).to(states.dtype)
+
+
+_POOLINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cls": partial(_pick_token, last=False),
+    "lasttoken": partial(_pick_token, last=True),
+    "max": _max,
+    "mean": _mean,
+    "mean_sqrt_len": _mean_sqrt_len,
+    "weightedmean": _weightedmean,
+}

@@ -7,11 +7,12 @@ normalisation where the model normalises.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from transformers.utils import cached_file, logging
 
 from .configuration_multitask import MultiTaskConfig
+from .words_multitask import Pooling
 
 logger = logging.get_logger(__name__)
 
@@ -63,7 +64,11 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
 
 
 def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> None:
-    """Makes a saved model's folder a SentenceTransformer as well, with the same embeddings."""
+    """Makes a saved model's folder a SentenceTransformer as well, with the same embeddings.
+
+    A pooling that sentence-transformers does not know is written by its name, so that it refuses to load the folder;
+    without any files it would take the mean.
+    """
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
     if config.normalize:
         modules.append(("2_Normalize", "Normalize"))
@@ -71,8 +76,12 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (path, kind) in enumerate(modules)
     ]
-    pooling = {"word_embedding_dimension": config.hidden_size, "include_prompt": True}
-    pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
+    pooling: dict[str, Any] = {"word_embedding_dimension": config.hidden_size, "include_prompt": True}
+    if config.pooling in POOLING_KEYS:
+        pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
+    else:
+        logger.warning(f"SentenceTransformer will refuse to load {folder}: it has no pooling {config.pooling!r}")
+        pooling["pooling_mode"] = config.pooling
     _write_json(folder / "modules.json", listing)
     _write_json(folder / "1_Pooling" / "config.json", pooling)
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": config.max_length, "do_lower_case": False})
@@ -89,8 +98,8 @@ def _pooling_word(model: str, config: dict[str, Any]) -> str:
         words = [word.removesuffix("_tokens") for word in words]
     else:
         words = [word for word, key in POOLING_KEYS.items() if config.get(key)]
-    if len(words) != 1 or words[0] not in POOLING_KEYS:
-        raise ValueError(f"{model} pools by {words}; name one pooling of {', '.join(POOLING_KEYS)}")
+    if len(words) != 1 or words[0] not in get_args(Pooling):
+        raise ValueError(f"{model} pools by {words}; name one pooling of {', '.join(get_args(Pooling))}")
     return words[0]
 
 

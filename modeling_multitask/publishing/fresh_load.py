@@ -21,7 +21,7 @@ from ..texts_multitask import tokenize
 
 TOLERANCE = 1e-4
 _WITHOUT_US = """
-import json, sys
+import importlib.util, json, sys
 for name in ("modeling_multitask", "datasets_builder"):
     sys.modules[name] = None
 folder, output, *texts = sys.argv[1:]
@@ -38,11 +38,12 @@ for text in texts:
     logits = {name: each[0].tolist() for name, each in given.logits.items()}
     found.append({"logits": logits, "embedding": given.embeddings[0].tolist(), "windows": len(windows["input_ids"])})
 answers = pipeline("multitask-classification", model=folder, trust_remote_code=True)(texts)
-try:
+embeddings = None
+with open(f"{folder}/1_Pooling/config.json", encoding="utf-8") as file:
+    is_known = "pooling_mode" not in json.load(file)
+if is_known and importlib.util.find_spec("sentence_transformers"):
     from sentence_transformers import SentenceTransformer
-except ImportError:
-    embeddings = None
-else:
+
     embeddings = SentenceTransformer(folder, trust_remote_code=True).encode(texts).tolist()
 with open(output, "w", encoding="utf-8") as file:
     json.dump({"rows": found, "answers": answers, "embeddings": embeddings}, file)
@@ -150,7 +151,7 @@ def _difference(found: dict[str, Any], own: list[dict[str, Any]]) -> str | None:
         for name, logits in ours["logits"].items():
             if not _equal(theirs["logits"].get(name), logits):
                 return f"without this package the logits of {name!r} are others; save the model anew by save_folder"
-    # SentenceTransformer reads one window of a text, and may not be there.
+    # SentenceTransformer reads one window of a text, may not be there, and may not know the pooling.
     embeddings = [
         theirs if theirs is not None and row["windows"] == 1 else row["embedding"]
         for row, theirs in zip(found["rows"], found["embeddings"] or [None] * len(own), strict=True)

@@ -422,8 +422,8 @@ CAUSES = [
         "P59 CLS is the first position, padding or not",
         *(
             POOLING,
-            'return _pick_token(states, attention_mask, last=pooling == "lasttoken")',
-            'return states[:, -1 if pooling == "lasttoken" else 0]',
+            "picked = states[rows, rank.argmax(dim=1)]",
+            "picked = states[:, -1 if last else 0]",
         ),
         *("tests/unit/test_pooling.py", "behind_left_padding"),
     ),
@@ -638,5 +638,10 @@ CAUSES = [
             "path.is_dir()",
         ),
         *("tests/unit/training/prefix/test_store.py", "folders_of_others"),
+    ),
+    Cause(
+        "P91 a pooling that sentence-transformers does not know is written as none",
+        *("modeling_multitask/sentence_transformers_multitask.py", "if config.pooling in POOLING_KEYS:", "if True:"),
+        *("tests/unit/test_sentence_transformers.py", "not_taken_for_the_mean"),
     ),
 ]

@@ -3,6 +3,8 @@
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,11 @@ from transformers import PreTrainedTokenizerBase
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
 from modeling_multitask.inference import encode
 from modeling_multitask.inference.saving import save_folder
-from modeling_multitask.sentence_transformers_multitask import POOLING_KEYS, read_embedding_settings
+from modeling_multitask.sentence_transformers_multitask import (
+    POOLING_KEYS,
+    read_embedding_settings,
+    write_sentence_transformers_files,
+)
 from tests.conftest import MINILM, needs_minilm, tasks_of_each_type, tiny_bert_config
 
 TEXTS = ["the film was good", "bad", "good " * 300]
@@ -102,6 +108,23 @@ def test_a_saved_model_is_a_sentence_transformer_with_the_same_embeddings(
 
     assert loaded.max_seq_length == 16
     assert loaded.encode(TEXTS) == pytest.approx(encode(model, TEXTS, tokenizer=tokenizer), abs=1e-5)
+
+
+def test_a_pooling_that_sentence_transformers_does_not_know_is_not_taken_for_the_mean(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, model: MultiTaskModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    # P91
+    save_folder(model, tokenizer, tmp_path)
+    config: Any = SimpleNamespace(hidden_size=32, pooling="root_mean_square", normalize=False, max_length=16)
+
+    with caplog.at_level(logging.WARNING):
+        write_sentence_transformers_files(config, tmp_path)
+
+    assert "has no pooling 'root_mean_square'" in caplog.text
+    with pytest.raises(ValueError, match="Invalid pooling mode: 'root_mean_square'"):
+        SentenceTransformer(str(tmp_path), trust_remote_code=True)
+    with pytest.raises(ValueError, match=r"pools by \['root_mean_square'\]; name one pooling of cls, mean"):
+        read_embedding_settings(str(tmp_path))
 
 
 def test_the_written_pooling_is_one_that_earlier_releases_read(tmp_path: Path, model: MultiTaskModel) -> None:

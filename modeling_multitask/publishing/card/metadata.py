@@ -7,6 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from ...configuration_multitask import MultiTaskConfig
 from ...evaluation.report_page import IN_WORDS
 from ...hub.card_settings import CardSettings
+from ...sentence_transformers_multitask import POOLING_KEYS
 from ..evidence import Evidence
 from ..links import Links
 from .results import Measured, measured
@@ -48,7 +49,7 @@ def card_metadata(
         license=settings.license,
         library_name="transformers",
         pipeline_tag="text-classification",
-        tags=[*TAGS],
+        tags=[tag for tag in TAGS if tag != "sentence-transformers" or config.pooling in POOLING_KEYS],
         base_model=base,
         datasets=datasets or None,
         metrics=list(dict.fromkeys(each.metric_type for each in results)) or None,

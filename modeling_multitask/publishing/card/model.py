@@ -13,6 +13,7 @@ from ...hub.card_settings import CardSettings
 from ...hub.markdown import code, fenced
 from ...hub.upload import check_repo_id
 from ...pipeline_multitask import PIPELINE_TASK
+from ...sentence_transformers_multitask import POOLING_KEYS
 from ..evidence import Evidence
 from ..links import Links
 from .answers import conditions, folded_labels, task_lines
@@ -75,6 +76,7 @@ def _introduction(
         "title": settings.title or repo_id.split("/")[1],
         "description": Markup(lower_headings(settings.description.strip())) if settings.description else None,
         "width": config.hidden_size,
+        "is_sentence_transformer": config.pooling in POOLING_KEYS,
         "links": links.lines(besides="model"),
         "demo": links.space and Markup(f"{HUB}/spaces/{links.space}"),
         "answers_picture": picture(ANSWERS) if ANSWERS in evidence.pictures else None,
