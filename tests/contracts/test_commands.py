@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 import subprocess
 import sys
 
@@ -35,13 +36,32 @@ def test_every_command_has_a_face_in_scripts() -> None:
     assert faces == set(COMMANDS)
 
 
+each_mistake = pytest.mark.parametrize(
+    "words", [["--help"], ["--no_such_option"], ["no/such.yaml"]], ids=["help", "option", "error"]
+)
+
+
 @each_command
-@pytest.mark.parametrize("words", [["--help"], ["--no_such_option"], ["no/such.yaml"]], ids=["help", "option", "error"])
-def test_a_face_in_scripts_prints_what_the_command_prints(command: str, words: list[str]) -> None:
+@each_mistake
+def test_a_face_in_scripts_prints_what_the_command_prints(
+    command: str, words: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if words == ["no/such.yaml"] and command not in ("train", "data", "study"):
         pytest.skip("only these read a recipe first")
 
-    assert finished("-m", f"scripts.{command}", *words) == finished("-m", "modeling_multitask", command, *words)
+    printed = []
+    for module, given in ((f"scripts.{command}", words), ("modeling_multitask", [command, *words])):
+        monkeypatch.setattr(sys, "argv", ["multitask", *given])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__")
+        printed.append((ended.value.code, *capfd.readouterr()))
+
+    assert printed[0] == printed[1]
+
+
+@each_mistake
+def test_a_face_in_scripts_is_a_program(words: list[str]) -> None:
+    assert finished("-m", "scripts.train", *words) == finished("-m", "modeling_multitask", "train", *words)
 
 
 @each_command

@@ -191,6 +191,7 @@ def test_a_push_without_a_network_is_an_error(
     command: Command, online: HubServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
 
     code = command("--push", "tester/reviews", "--yes")
 

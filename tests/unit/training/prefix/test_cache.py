@@ -28,6 +28,7 @@ prefix_states = importlib.import_module("modeling_multitask.training.prefix.stat
 TASKS = tasks_of_each_type()
 ABOVE = {"r": 2, "target_modules": r".*layer\.2\..*query"}
 # As transformers calls it since 5.23, and before.
+SLOW = pytest.mark.slow  # what only varies another one
 CHECKPOINTING = (
     f"{'activation' if hasattr(TrainingArguments, 'activation_checkpointing') else 'gradient'}_checkpointing"
 )
@@ -134,21 +135,25 @@ def check_the_same(one: MultiTaskTrainer, other: MultiTaskTrainer) -> None:
         pytest.param({"freeze": "backbone"}, id="all of the encoder"),
         pytest.param({"freeze": LOWEST}, id="its lowest layers"),
         pytest.param({"freeze": LOWEST, "tokens_per_batch": 40}, id="token budget"),
-        pytest.param({"freeze": "backbone", "tokens_per_batch": 40}, id="token budget, all"),
-        pytest.param({"freeze": LOWEST, "gradient_accumulation_steps": 2}, id="accumulation"),
-        pytest.param({"freeze": LOWEST, "train_sampling_strategy": "group_by_length"}, id="similar length"),
-        pytest.param({"freeze": LOWEST, "tokens": {}}, id="rows with tokens"),
-        pytest.param({"freeze": LOWEST, "tokens": {"padding": "max_length"}}, id="rows with padding"),
-        pytest.param({"freeze": "backbone", "tokens": {"padding": "max_length"}}, id="rows with padding, all"),
-        pytest.param({"freeze": LOWEST, "balancing": "uncertainty"}, id="balancing"),
-        pytest.param({"freeze": ["backbone", "heads.topic"]}, id="a frozen head"),
+        pytest.param({"freeze": "backbone", "tokens_per_batch": 40}, id="token budget, all", marks=SLOW),
+        pytest.param({"freeze": LOWEST, "gradient_accumulation_steps": 2}, id="accumulation", marks=SLOW),
+        pytest.param({"freeze": LOWEST, "train_sampling_strategy": "group_by_length"}, id="similar length", marks=SLOW),
+        pytest.param({"freeze": LOWEST, "tokens": {}}, id="rows with tokens", marks=SLOW),
+        pytest.param({"freeze": LOWEST, "tokens": {"padding": "max_length"}}, id="rows with padding", marks=SLOW),
+        pytest.param(
+            {"freeze": "backbone", "tokens": {"padding": "max_length"}}, id="rows with padding, all", marks=SLOW
+        ),
+        pytest.param({"freeze": LOWEST, "balancing": "uncertainty"}, id="balancing", marks=SLOW),
+        pytest.param({"freeze": ["backbone", "heads.topic"]}, id="a frozen head", marks=SLOW),
         pytest.param({"phases": PHASES, "num_train_epochs": 6}, id="phases"),
-        pytest.param({"phases": PHASES, "num_train_epochs": 6, "eval_strategy": "steps", "eval_steps": 3}, id="steps"),
-        pytest.param({"phases": SHORT_PHASES}, id="phases that end within an epoch"),
+        pytest.param(
+            {"phases": PHASES, "num_train_epochs": 6, "eval_strategy": "steps", "eval_steps": 3}, id="steps", marks=SLOW
+        ),
+        pytest.param({"phases": SHORT_PHASES}, id="phases that end within an epoch", marks=SLOW),
         pytest.param({"freeze": "backbone", "long_texts": "windows"}, id="windows"),
         pytest.param({"lora": ABOVE}, id="adapters above"),
-        pytest.param({"freeze": LOWEST, CHECKPOINTING: True}, id="checkpointing"),
-        pytest.param({"lora": ABOVE, CHECKPOINTING: True}, id="adapters above, checkpointing"),
+        pytest.param({"freeze": LOWEST, CHECKPOINTING: True}, id="checkpointing", marks=SLOW),
+        pytest.param({"lora": ABOVE, CHECKPOINTING: True}, id="adapters above, checkpointing", marks=SLOW),
     ],
 )
 def test_weights_and_metrics_are_those_without_the_cache(
