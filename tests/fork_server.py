@@ -1,4 +1,4 @@
-"""A process that has imported what takes long to import, and forks to run each piece of code that it is given.
+"""A process that has imported what takes long to import, and forks to run the code that it is given.
 
 It is run by its path and reads requests from its standard input, one in each line; nothing of ours is in it.
 """
@@ -7,10 +7,11 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
+import time
 import traceback
 import types
-from pathlib import Path
 from typing import Any, NoReturn
 
 HEAVY = (
@@ -20,32 +21,58 @@ HEAVY = (
     "transformers.models.bert.modeling_bert",
     "transformers.models.bert.tokenization_bert",
     "transformers.pipelines",
+    "transformers.trainer",
     "sentence_transformers",
     "peft",
+    "evaluate",
+    "sklearn.metrics",
 )
 
 
 def serve() -> None:
-    """Answers each request with the exit code of its process."""
+    """Answers each request with the exit codes of its processes."""
     for name in HEAVY:
         importlib.import_module(name)
     for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            _run(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        request = json.loads(line)
+        children = [_fork(request, environment) for environment in request["environments"]]
+        sys.stdout.write(f"{json.dumps(_exit_codes(children, request['seconds']))}\n")
         sys.stdout.flush()
 
 
-def _run(request: dict[str, Any]) -> NoReturn:
-    """Runs code as `python -c` would, with its output in files."""
+def _fork(request: dict[str, Any], environment: dict[str, str]) -> int:
+    child = os.fork()
+    if child == 0:
+        _run(request, environment)
+    return child
+
+
+def _exit_codes(children: list[int], seconds: float) -> list[int]:
+    """Those of all, once they have ended; if one fails, or it takes longer, the others are killed."""
+    codes: dict[int, int] = {}
+    end = time.monotonic() + seconds
+    while len(codes) < len(children):
+        for child in set(children) - set(codes):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                codes[child] = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > end or any(codes.values()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    return [codes[child] for child in children]
+
+
+def _run(request: dict[str, Any], environment: dict[str, str]) -> NoReturn:
+    """Runs code as Python would, with its output in files."""
     code = 1
     try:
-        for number, name in enumerate((os.devnull, request["stdout"], request["stderr"])):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), number)
+        modes = ((os.devnull, os.O_RDONLY), *((request[name], os.O_WRONLY | os.O_APPEND) for name in ("out", "err")))
+        for number, (name, mode) in enumerate(modes):
+            os.dup2(os.open(name, mode), number)
         os.chdir(request["folder"])
-        sys.argv, sys.path[0:1] = ["-c", *request["arguments"]], [""]
+        os.environ.update(environment)
+        sys.argv, sys.path[0:1] = request["arguments"], request["paths"]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         exec(compile(request["code"], "<string>", "exec"), main.__dict__)
         code = 0
@@ -61,5 +88,6 @@ def _run(request: dict[str, Any]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.path[0:1] = [str(Path.cwd())]  # not the folder of this file
+    del sys.path[0]  # the folder of this file
+    sys.path.insert(0, "")
     serve()

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import ROOT
+from tests.forks import run_forked
 
 
 def start(*words: object, folder: Path, processes: int = 1, **environment: str) -> subprocess.Popen[str]:
@@ -22,6 +23,25 @@ def start(*words: object, folder: Path, processes: int = 1, **environment: str) 
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def finish(*words: object, folder: Path, processes: int = 1, **environment: str) -> str:
+    """As `start`, until it ends well; what it writes.
+
+    The processes are forked and not started by torchrun, which would take longer than what they do.
+    """
+    name, *arguments = map(str, words[1:] if words[0] == "-m" else words)
+    module = f"import runpy\nrunpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
+    finished = run_forked(
+        module if words[0] == "-m" else (folder / name).read_text(encoding="utf-8"),
+        [name, *arguments],
+        folder=folder,
+        paths=[str(folder), str(ROOT)],
+        processes=processes,
+        **environment,
+    )
+    assert set(finished.exit_codes) == {0}, f"{finished.exit_codes}: {finished.stderr[-4000:]}"
+    return finished.stdout + finished.stderr
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:

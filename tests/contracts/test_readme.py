@@ -1,8 +1,6 @@
 """What the README shows runs."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.modeling_multitask import resolve_model_path
 from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import MINILM, ROOT, needs_minilm
+from tests.forks import run_forked
+from tests.launched import finish
 
 README = (ROOT / "README.md").read_text()
 TASKS = [
@@ -58,10 +58,8 @@ def test_every_python_block_runs(checkout: Path) -> None:
     assert blocks("python")
 
     for block in blocks("python"):
-        finished = subprocess.run(
-            [sys.executable, "-c", block], cwd=checkout, capture_output=True, text=True, check=False
-        )
-        assert finished.returncode == 0, finished.stderr
+        exit_codes, _, said = run_forked(block, ["-c"], folder=checkout)
+        assert exit_codes == [0], said
 
 
 @needs_minilm
@@ -72,14 +70,7 @@ def test_every_command_but_the_set_up_runs(checkout: Path) -> None:
     assert commands
 
     for command in commands:
-        finished = subprocess.run(
-            [sys.executable, "-m", "modeling_multitask", *command.split()[1:]],
-            cwd=checkout,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert finished.returncode == 0, finished.stderr
+        finish("-m", "modeling_multitask", *command.split()[1:], folder=checkout)
 
 
 def test_the_recipe_parses(tmp_path: Path) -> None:

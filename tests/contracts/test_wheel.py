@@ -137,7 +137,7 @@ def reviews(folder: Path) -> Path:
 def test_a_study_of_an_installed_package_runs_in_a_folder_with_modules_of_the_same_names(
     installed: Path, project: Path
 ) -> None:
-    words = ("--seeds", "0", "--only", "everything_frozen", "quickstart", "output_dir=study")
+    words = ("--seeds", "0", "--only", "everything_frozen", "quickstart", "output_dir=study", "training.max_steps=2")
 
     assert "The study is in study" in run(installed, project, "study", *words)
 

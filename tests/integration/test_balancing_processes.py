@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.launched import said_by, start
+from tests.launched import finish
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +87,7 @@ PartialState().destroy_process_group()
 def launch(folder: Path, backbone: Path, *, processes: int) -> list[dict[str, Any]]:
     """By process, what every balancing made of 16 rows in each of three steps."""
     (folder / "train.py").write_text(TRAIN)
-    said_by(start("train.py", backbone, folder, 16 // processes, folder=folder, processes=processes), 600)
+    finish("train.py", backbone, folder, 16 // processes, folder=folder, processes=processes)
     return [torch.load(folder / f"{rank}.pt") for rank in range(processes)]
 
 

@@ -15,7 +15,7 @@ from modeling_multitask import MultiTaskConfig, MultiTaskModel
 from modeling_multitask.inference.saving import save_folder
 from tests import launched
 from tests.conftest import WORDS, tasks_of_each_type, tiny_bert_config
-from tests.launched import kill_all, said_by
+from tests.launched import kill_all
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def start(folder: Path, given: str, output: str, *, processes: int = 1) -> subpr
 
 
 def finish(folder: Path, given: str, output: str, *, processes: int = 1) -> str:
-    return said_by(start(folder, given, output, processes=processes), 200)
+    return launched.finish("-m", "scripts.predict", "model", given, output, folder=folder, processes=processes)
 
 
 def check_the_same(one: Path, other: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from modeling_multitask.training.prefix.store import PrefixStore
-from tests.launched import said_by, start
+from tests.launched import finish, said_by, start
 
 pytestmark = pytest.mark.slow
 
@@ -99,11 +99,10 @@ CASES = ["lowest", "all", "adapters", "one text more", "one full disk"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
-    """With the caches, and by process what became of every case; given up after 200 seconds."""
+    """With the caches, and by process what became of every case."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "train.py").write_text(TRAIN)
-    process = start("train.py", backbone, folder, folder=folder, processes=2)
-    (folder / "said.txt").write_text(said_by(process, 200))
+    (folder / "said.txt").write_text(finish("train.py", backbone, folder, folder=folder, processes=2))
     return folder
 
 

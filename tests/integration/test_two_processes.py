@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.launched import said_by, start
+from tests.launched import finish
 
 pytestmark = pytest.mark.slow
 
@@ -73,8 +73,7 @@ PartialState().destroy_process_group()
 def step(folder: Path, backbone: Path, *, processes: int, batch_size: int, accumulation: int) -> Path:
     """The folder with the whole gradient and the first line of the log, by dtype, of one step over 32 rows."""
     (folder / "step.py").write_text(STEP)
-    words = ("step.py", backbone, folder, batch_size, accumulation)
-    said_by(start(*words, folder=folder, processes=processes), 600)
+    finish("step.py", backbone, folder, batch_size, accumulation, folder=folder, processes=processes)
     return folder
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.launched import said_by, start
+from tests.launched import finish
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def two(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> list[dict[s
     """By process, what became of every case; a process that waits for the other is given up after ten minutes."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "train.py").write_text(TRAIN)
-    said_by(start("train.py", backbone, folder, folder=folder, processes=2), 600)
+    finish("train.py", backbone, folder, folder=folder, processes=2)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 

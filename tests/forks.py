@@ -1,0 +1,95 @@
+"""Code in processes of its own, forked from one that has imported torch and transformers, and nothing of ours."""
+
+import atexit
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+SERVER = Path(__file__).parent / "fork_server.py"
+
+
+class Finished(NamedTuple):
+    """The exit code of each process, and what all of them wrote."""
+
+    exit_codes: list[int]
+    stdout: str
+    stderr: str
+
+
+def run_forked(
+    code: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    paths: Sequence[str] = ("",),
+    processes: int = 1,
+    seconds: float = 600,
+    **environment: str,
+) -> Finished:
+    """Runs code in one process, or in several that find each other as those of torchrun do.
+
+    Args:
+        code: Python.
+        arguments: `sys.argv`.
+        folder: Where it works.
+        paths: What stands in front of `sys.path`.
+        processes: How many.
+        seconds: After which they are killed; they may wait for each other without end.
+        environment: Set once torch and transformers are imported.
+    """
+    with tempfile.TemporaryDirectory() as outputs:
+        names = {name: Path(outputs) / name for name in ("out", "err")}
+        for path in names.values():
+            path.touch()
+        request = {
+            "code": code,
+            "arguments": list(arguments),
+            "folder": str(folder.resolve()),
+            "paths": list(paths),
+            "seconds": seconds,
+            "environments": [{**environment, **each} for each in _ranks(processes)],
+            **{name: str(path) for name, path in names.items()},
+        }
+        server = _server()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        print(json.dumps(request), file=server.stdin, flush=True)
+        exit_codes = json.loads(server.stdout.readline())
+        return Finished(exit_codes, *(path.read_text(encoding="utf-8") for path in names.values()))
+
+
+def _ranks(processes: int) -> list[dict[str, str]]:
+    """The environment of each process, in torchrun's words."""
+    if processes == 1:
+        return [{}]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared |= {name: str(processes) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")}
+    return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    """One for each process of pytest, with caches of its own."""
+    caches = tempfile.TemporaryDirectory()
+    environment = {**os.environ, "HF_HOME": caches.name, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(
+        [sys.executable, str(SERVER)],
+        cwd=caches.name,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(caches.cleanup)
+    atexit.register(server.kill)  # runs first
+    return server
