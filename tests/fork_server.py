@@ -71,6 +71,7 @@ def _run(request: dict[str, Any], environment: dict[str, str]) -> NoReturn:
         for number, (name, mode) in enumerate(modes):
             os.dup2(os.open(name, mode), number)
         os.chdir(request["folder"])
+        os.environ.clear()
         os.environ.update(environment)
         sys.argv, sys.path[0:1] = request["arguments"], request["paths"]
         main = sys.modules["__main__"] = types.ModuleType("__main__")

@@ -54,7 +54,7 @@ def run_forked(
             "folder": str(folder.resolve()),
             "paths": list(paths),
             "seconds": seconds,
-            "environments": [{**environment, **each} for each in _ranks(processes)],
+            "environments": [{**_environment(), **environment, **each} for each in _ranks(processes)],
             **{name: str(path) for name, path in names.items()},
         }
         server = _server()
@@ -79,17 +79,26 @@ def _ranks(processes: int) -> list[dict[str, str]]:
 
 @cache
 def _server() -> subprocess.Popen[str]:
-    """One for each process of pytest, with caches of its own."""
-    caches = tempfile.TemporaryDirectory()
-    environment = {**os.environ, "HF_HOME": caches.name, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    """One for each process of pytest."""
     server = subprocess.Popen(
         [sys.executable, str(SERVER)],
-        cwd=caches.name,
-        env=environment,
+        cwd=_caches(),
+        env=_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    atexit.register(caches.cleanup)
-    atexit.register(server.kill)  # runs first
+    atexit.register(server.kill)
     return server
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, but with caches of its own, and without a network."""
+    return {**os.environ, "HF_HOME": _caches(), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+
+@cache
+def _caches() -> str:
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder.name

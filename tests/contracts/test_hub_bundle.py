@@ -102,6 +102,7 @@ def loaded(trained: tuple[Path, Any, Any], tmp_path_factory: pytest.TempPathFact
     return run_fresh(LOAD, trained[0], *TEXTS, folder=tmp_path_factory.mktemp("stranger"))
 
 
+@pytest.mark.compat
 def test_long_texts_are_read_in_windows_without_this_package(
     trained: tuple[Path, MultiTaskModel, Any], tmp_path: Path
 ) -> None:
@@ -175,6 +176,7 @@ def test_no_docstring_of_a_travelling_file_looks_like_a_relative_import(path: Pa
     assert {f"{name}.py" for name in found} <= {each.name for each in TRAVELLING}
 
 
+@pytest.mark.compat
 def test_a_stranger_gets_the_trained_logits(loaded: Any, trained: tuple[Path, MultiTaskModel, Any]) -> None:
     # P48
     _, model, tokenizer = trained
@@ -184,12 +186,14 @@ def test_a_stranger_gets_the_trained_logits(loaded: Any, trained: tuple[Path, Mu
             assert loaded["logits"][name][i] == pytest.approx(logits[0].tolist(), abs=1e-6)
 
 
+@pytest.mark.compat
 def test_a_strangers_classes_come_from_the_folder(loaded: Any) -> None:
     # P48, P53: the folder's name has dots and hyphens.
     assert loaded["config"].startswith("transformers_modules.my_dot_multi_hyphen_task_hyphen_v1_dot_0.")
     assert loaded["model"].startswith("transformers_modules.my_dot_multi_hyphen_task_hyphen_v1_dot_0.")
 
 
+@pytest.mark.compat
 def test_a_strangers_pipeline_gives_our_answers(loaded: Any, trained: tuple[Path, MultiTaskModel, Any]) -> None:
     _, model, tokenizer = trained
     expected = predict(model, TEXTS, tokenizer=tokenizer)
@@ -200,6 +204,7 @@ def test_a_strangers_pipeline_gives_our_answers(loaded: Any, trained: tuple[Path
     )
 
 
+@pytest.mark.compat
 def test_a_strangers_answers_to_tasks_that_depend_on_each_other_do_not_contradict(loaded: Any) -> None:
     parents = DEPENDENT[2]["given"]["parents"]
     for row in loaded["answers"]:
@@ -209,10 +214,12 @@ def test_a_strangers_answers_to_tasks_that_depend_on_each_other_do_not_contradic
         assert (row["age"]["score"] is None) == (row["genre"]["label"] != "comedy")
 
 
+@pytest.mark.compat
 def test_a_stranger_need_not_name_the_pipeline(loaded: Any) -> None:
     assert loaded["inferred_task"] == "multitask-classification"
 
 
+@pytest.mark.compat
 def test_a_strangers_sentence_transformer_gives_our_embeddings(
     loaded: Any, trained: tuple[Path, MultiTaskModel, Any]
 ) -> None:
@@ -222,6 +229,7 @@ def test_a_strangers_sentence_transformer_gives_our_embeddings(
     assert loaded["embeddings"] == pytest.approx(encode(model, TEXTS, tokenizer=tokenizer), abs=1e-5)
 
 
+@pytest.mark.compat
 def test_the_tokenizer_loads_where_code_is_refused(trained: tuple[Path, Any, Any], tmp_path: Path) -> None:
     code = """
 from transformers import AutoTokenizer
@@ -232,12 +240,14 @@ result = [type(tokenizer).__name__, [name for name in sys.modules if "transforme
     assert run_fresh(code, trained[0], folder=tmp_path) == ["BertTokenizer", []]
 
 
+@pytest.mark.compat
 def test_with_this_package_imported_no_trust_is_needed(trained: tuple[Path, MultiTaskModel, Any]) -> None:
     model = AutoModel.from_pretrained(trained[0])
 
     assert type(model) is MultiTaskModel
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("trust", [True, False])
 def test_with_this_package_imported_its_own_classes_are_used_trusted_or_not(
     trained: tuple[Path, MultiTaskModel, Any], trust: bool
@@ -249,6 +259,7 @@ def test_with_this_package_imported_its_own_classes_are_used_trusted_or_not(
     assert (type(config), type(model)) == (modeling_multitask.MultiTaskConfig, MultiTaskModel)
 
 
+@pytest.mark.compat
 def test_two_folders_with_different_code_each_use_their_own(trained: tuple[Path, Any, Any], tmp_path: Path) -> None:
     # P52: saving A and then loading B must not leave A's code in use.
     other = shutil.copytree(trained[0], tmp_path / "other")
@@ -266,6 +277,7 @@ result = [getattr(model, "mark", None) for model in (first, second, third)]
     assert run_fresh(code, trained[0], other, folder=tmp_path) == [None, "B", None]
 
 
+@pytest.mark.compat
 def test_a_strangers_finetuned_copy_saves_a_complete_folder(
     trained: tuple[Path, MultiTaskModel, PreTrainedTokenizerBase], tmp_path: Path
 ) -> None:

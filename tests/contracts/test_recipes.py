@@ -10,6 +10,8 @@ from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.run import run_recipe
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.compat
+
 FOLDER = ROOT / "configuration" / "recipes"
 RECIPES = sorted(FOLDER.rglob("*.yaml"))
 ROWS = 100  # of a table; as many as there are labels where that is more

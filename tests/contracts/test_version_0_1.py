@@ -18,6 +18,8 @@ from modeling_multitask.runs.run import run_recipe
 from tests.conftest import ROOT
 from tests.fresh_process import run_fresh
 
+pytestmark = pytest.mark.compat
+
 LEFT_BEHIND = ROOT / "tests" / "version_0_1"
 TEXTS = ["the film was good", "bad soup", ""]
 GIVEN = json.loads((LEFT_BEHIND / "answers.json").read_text())

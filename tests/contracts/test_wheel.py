@@ -132,7 +132,7 @@ def reviews(folder: Path) -> Path:
     return folder / "mine.csv"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_minilm
 def test_a_study_of_an_installed_package_runs_in_a_folder_with_modules_of_the_same_names(
     installed: Path, project: Path

@@ -303,6 +303,7 @@ def check(case: Case, tokenizer: BertTokenizer) -> None:
 patient = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.compat
 @settings(patient, max_examples=40)
 @given(case=cases())
 def test_every_label_survives_build_push_load_and_collate(case: Case, words: BertTokenizer) -> None:

@@ -99,6 +99,7 @@ def stranger(hub: HubServer, home: Path, monkeypatch: pytest.MonkeyPatch, **othe
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.compat
 def test_everyone_gets_the_models_answers_also_offline_later(
     hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_private_model_is_for_those_with_a_token_and_a_gated_one_too(
     assert "gated" in refused[1]
 
 
+@pytest.mark.compat
 def test_an_adapter_loads_with_the_model_that_it_sits_on_also_offline_later(
     hub: HubServer, hub_api: HfApi, run: Path, shipment: Shipment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

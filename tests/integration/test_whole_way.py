@@ -1,9 +1,8 @@
-"""From the quickstart to a stranger, with real weights: everything that the card says is true."""
+"""From the quickstart to a stranger: everything that the card says is true."""
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from tests.fresh_process import BLOCK
 from tests.hub_server import HubServer, hub
 
 __all__ = ["hub"]  # a fixture
-pytestmark = needs_minilm
 
 RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
 ANSWERS = """
@@ -25,15 +23,9 @@ print(json.dumps(classify({texts})))
 """
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The quickstart's folder, with its ONNX; where it was not run in this checkout, one of a few steps."""
-    folder = tmp_path_factory.mktemp("runs") / "quickstart"
-    done = ROOT / "runs" / "quickstart"
-    if (done / "report" / "report.json").is_file():
-        shutil.copytree(done, folder, ignore=shutil.ignore_patterns("checkpoint-*", "onnx"))
-    else:
-        command(ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20")
+def trained(folder: Path, *words: str) -> Path:
+    """The quickstart's folder after a few steps, with its ONNX."""
+    command(ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20", *words)
     command(ROOT, {}, "scripts.export", str(folder / "model"), str(folder / "model" / "onnx"), "--format", "onnx")
     return folder
 
@@ -70,10 +62,12 @@ def fresh_environment(folder: Path, installs: list[str]) -> Path:
 
 @pytest.mark.parametrize(
     "fresh",
-    [pytest.param(False, marks=pytest.mark.slow), pytest.param(True, marks=pytest.mark.long)],
-    ids=["where we are blocked", "where only the card was followed"],
+    [pytest.param(False, marks=pytest.mark.slow), pytest.param(True, marks=[pytest.mark.long, needs_minilm])],
+    ids=["random weights, where we are blocked", "real weights, where only the card was followed"],
 )
-def test_every_snippet_of_the_card_runs(hub: HubServer, run: Path, tmp_path: Path, fresh: bool) -> None:
+def test_every_snippet_of_the_card_runs(hub: HubServer, backbone: Path, tmp_path: Path, fresh: bool) -> None:
+    tiny = [] if fresh else [f"backbone={backbone}", "max_length=64"]
+    run = trained(tmp_path / "runs" / "quickstart", *tiny)
     ours = hub.environment(tmp_path / "ours")
     command(tmp_path, ours, "scripts.data", str(RECIPE), "--push", "tester/reviews", "--yes")
     links = ("--dataset", "tester/reviews", "--space", "tester/demo")

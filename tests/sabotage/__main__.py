@@ -1,10 +1,16 @@
-"""Puts each known cause back into a copy of the checkout and expects its test to fail.
+"""Puts known causes back into a copy of the checkout and expects their tests to fail.
 
-python -m tests.sabotage [P1 P12 ...]
+python -m tests.sabotage            those whose file or test has changed since they were noticed last
+python -m tests.sabotage P1 P12     these
+python -m tests.sabotage --all      all of them, before a release
+
+What is noticed is written into `noticed.json`, which is committed.
 """
 
 import contextlib
+import hashlib
 import importlib
+import json
 import multiprocessing
 import os
 import sys
@@ -14,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.checkout import copy_checkout
+from tests.checkout import ROOT, copy_checkout
 from tests.sabotage.causes import CAUSES, Cause
 
 # Imported once and not by every pytest: the processes below are forked. Nothing of ours may be among them.
@@ -22,11 +28,16 @@ HEAVY = ("torch", "transformers", "datasets", "evaluate", "accelerate", "peft", 
 OURS = ("tests", "modeling_multitask", "datasets_builder", "scripts")
 TESTS_FAILED = 1  # pytest's exit code; 2 and more mean that no test was judged
 AT_ONCE = 2
+NOTICED = Path(__file__).parent / "noticed.json"
 
 
-def main(pitfalls: list[str]) -> int:
-    """Runs them all, or those named; 1 if a test does not notice."""
-    chosen = [cause for cause in CAUSES if not pitfalls or cause.pitfall.split()[0] in pitfalls]
+def main(words: list[str]) -> int:
+    """Runs the causes that these words choose; 1 if a test does not notice."""
+    noticed = json.loads(NOTICED.read_text(encoding="utf-8")) if NOTICED.is_file() else {}
+    chosen = [cause for cause in CAUSES if _is_chosen(cause, words, noticed)]
+    if not chosen and words not in ([], ["--all"]):
+        print(f"no such pitfall: {' '.join(words)}")
+        return 1
     chosen.sort(key=lambda cause: "integration" not in cause.tests)  # those that take longest begin first
     os.environ["HF_HUB_OFFLINE"] = "1"
     for name in HEAVY:
@@ -34,9 +45,25 @@ def main(pitfalls: list[str]) -> int:
     # A process for each cause, since a sabotaged module must not stay imported.
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(AT_ONCE, mp_context=fork) as pool:
-        complaints = list(filter(None, pool.map(_in_a_fork, chosen)))
-    print(f"{len(chosen) - len(complaints)} of {len(chosen)} causes are noticed")
-    return 1 if complaints or not chosen else 0
+        complaints = dict(zip(chosen, pool.map(_in_a_fork, chosen), strict=True))
+    noticed |= {cause.pitfall: digest(cause) for cause, complaint in complaints.items() if complaint is None}
+    known = {cause.pitfall: noticed[cause.pitfall] for cause in CAUSES if cause.pitfall in noticed}
+    NOTICED.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    failed = len(list(filter(None, complaints.values())))
+    print(f"{len(chosen) - failed} of {len(chosen)} causes are noticed; {len(CAUSES) - len(chosen)} were left out")
+    return 1 if failed else 0
+
+
+def digest(cause: Cause) -> str:
+    """Of the cause, of the file that it changes, and of the file of its test."""
+    contents = [(ROOT / name).read_bytes() for name in (cause.file, cause.tests)]
+    return hashlib.sha256(b"\0".join([repr(cause).encode(), *contents])).hexdigest()[:16]
+
+
+def _is_chosen(cause: Cause, words: list[str], noticed: dict[str, str]) -> bool:
+    if words:
+        return words == ["--all"] or cause.pitfall.split()[0] in words
+    return noticed.get(cause.pitfall) != digest(cause)
 
 
 def _in_a_fork(cause: Cause) -> str | None:

@@ -12,6 +12,8 @@ from modeling_multitask.inference import predict
 from tests.conftest import tiny_bert_config
 from tests.deciding import answer
 
+pytestmark = pytest.mark.compat
+
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
 SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])
 TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud", "late"])

@@ -51,6 +51,7 @@ def test_pooling_and_normalisation_of_a_saved_sentence_transformer_are_honoured(
     assert (model.config.pooling, model.config.normalize) == (pooling, True)
 
 
+@pytest.mark.compat
 def test_embeddings_equal_those_of_the_sentence_transformer_it_was_built_on(backbone: Path, tmp_path: Path) -> None:
     folder = theirs(backbone, tmp_path, Pooling(32, pooling_mode="mean"))
     model = MultiTaskModel.from_backbone(folder, tasks_of_each_type())
@@ -88,6 +89,7 @@ def test_a_module_that_has_no_counterpart_is_named(
     assert "its Dense is left out, so embeddings will differ from its own" in caplog.text
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("pooling", POOLING_KEYS)
 def test_a_saved_model_is_a_sentence_transformer_with_the_same_embeddings(
@@ -138,6 +140,7 @@ def test_the_written_pooling_is_one_that_earlier_releases_read(tmp_path: Path, m
     ]
 
 
+@pytest.mark.compat
 @needs_minilm
 def test_minilm_is_read_with_its_own_pooling_normalisation_and_length() -> None:
     # P58: it ships three limits (128, 256 and 512); sentence-transformers' own is 256.

@@ -110,6 +110,7 @@ def test_names_are_drawn_as_they_are_written_but_cut(drawn: list[Figure]) -> Non
     assert not any(label.get_parse_math() for label in labels)
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("classes", [2, 5, 30])
 def test_nothing_lies_outside_the_picture(classes: int, drawn: list[Figure]) -> None:
     draw_confusion([f"{'long ' * 8}{i}" for i in range(classes)], confusion_of(classes))

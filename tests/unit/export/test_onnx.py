@@ -82,6 +82,7 @@ def model_of(backbone_config: PreTrainedConfig, **settings: Any) -> MultiTaskMod
     return MultiTaskModel(config).eval()
 
 
+@pytest.mark.compat
 def test_the_graph_gives_logits_decisions_and_the_embedding_of_each_row(model: MultiTaskModel) -> None:
     # P61: none is called `embedding`.
     batch = random_batch()
@@ -254,6 +255,7 @@ def test_a_graph_that_openvino_cannot_read_is_an_error_that_names_the_encoder(tm
         read_graph(tmp_path / "model.onnx", "bert")
 
 
+@pytest.mark.compat
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_an_encoder_runs_in_onnx_in_openvino_and_in_8_bits(

@@ -12,6 +12,8 @@ from modeling_multitask import MultiTaskModel, MultiTaskPipeline
 from modeling_multitask.publishing.demo.interface import EXAMPLES, About, build_demo
 from modeling_multitask.publishing.demo.interface import _theme as theme
 
+pytestmark = pytest.mark.compat
+
 
 @pytest.fixture(autouse=True)
 def _loops_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -198,6 +198,7 @@ def test_an_unknown_problem_type_is_an_error_with_the_nearest(tmp_path: Path) ->
     assert problem.endswith("; did you mean 'single_label_classification'?")
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
@@ -247,6 +248,7 @@ def test_a_part_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
     assert problems(tmp_path, content)[0].split(";")[0] == f"{part}: is missing"
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     ("override", "problem"),
     [

@@ -14,6 +14,8 @@ from modeling_multitask.recipes.schema import recipe_schema
 from modeling_multitask.words_multitask import declared_words
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.compat
+
 PAGE = (ROOT / "docs" / "reference" / "recipe.md").read_text(encoding="utf-8")
 
 

@@ -217,6 +217,7 @@ def test_no_task_loses_by_the_combination(name: str) -> None:
     assert (CONFLICT @ combined).min() > -1e-3 * combined.norm()
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("name", GRADIENT_BALANCING)
 def test_a_model_trains_on_combined_gradients(build: Any, name: str) -> None:
     trainer = build(balancing=name, max_steps=2, per_device_train_batch_size=8, gradient_accumulation_steps=2)

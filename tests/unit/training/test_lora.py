@@ -169,6 +169,7 @@ def test_a_refused_setting_is_named_with_its_place(model: MultiTaskModel) -> Non
         add_lora(model, {"modules_to_save": ["heads"]})
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("settings", KINDS.values(), ids=KINDS)
 def test_settings_of_peft_can_be_given(settings: dict) -> None:
     assert lora_problem(settings) is None
@@ -195,6 +196,7 @@ def test_layers_are_found_for_every_family(family: str, names: set[str]) -> None
     assert {name.rpartition(".")[2] for name in adapters} == names
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_gives_the_same_logits_after_merging(family: str) -> None:
     wrapped = adapted(of_family(family))
@@ -281,6 +283,7 @@ def strangers_logits(saved: dict[str, Saved], tmp_path_factory: pytest.TempPathF
     return run_fresh(LOAD, batch, *folders, folder=tmp_path_factory.mktemp("stranger"))
 
 
+@pytest.mark.compat
 @each_kind
 @pytest.mark.parametrize("what", ["merged", "adapter"])
 def test_a_stranger_gets_the_trained_logits_of_every_head(
@@ -393,6 +396,7 @@ def test_heads_and_adapters_move_in_training_and_the_encoder_does_not(build: Cal
     assert moved == trained
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     "lora", [{}, {"use_dora": True}, {"init_lora_weights": "pissa"}], ids=["LoRA", "DoRA", "PiSSA"]
 )

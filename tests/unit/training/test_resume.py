@@ -158,6 +158,7 @@ def unlike(one: MultiTaskTrainer, other: MultiTaskTrainer) -> list[str]:
 PLACES = ["middle", pytest.param("boundary", marks=pytest.mark.slow)]
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("settings", [*ORDERS, *STATES])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(

@@ -16,6 +16,8 @@ from modeling_multitask.training.progress import describe_evaluation
 from tests.conftest import rows_with_gaps, tasks_of_each_type, tiny_bert_config
 from tests.properties import whole_gradient
 
+pytestmark = pytest.mark.compat
+
 TASKS = tasks_of_each_type()[:2]  # topic and sentiment
 
 

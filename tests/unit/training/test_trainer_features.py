@@ -105,6 +105,7 @@ def test_labels_of_several_tasks_come_back_as_a_dict(build: Callable, lora: dict
     assert labels["sentiment"].tolist() == [0, 1, -100, -100, 0, 1]
 
 
+@pytest.mark.compat
 @adapters_or_not
 def test_labels_in_a_dict_train_every_head(build: Callable, lora: dict | None) -> None:
     # P15
@@ -118,6 +119,7 @@ def test_labels_in_a_dict_train_every_head(build: Callable, lora: dict | None) -
     assert [task["name"] for task in TASKS if not any(f"heads.{task['name']}." in name for name in moved)] == []
 
 
+@pytest.mark.compat
 @adapters_or_not
 @pytest.mark.parametrize("name", ["loss", "topic_loss", "sentiment_loss", "rating_loss"])
 def test_the_loss_that_is_logged_does_not_depend_on_accumulation(build: Callable, lora: dict | None, name: str) -> None:
@@ -179,6 +181,7 @@ def test_adapters_train_under_checkpointing_though_the_embeddings_are_frozen(bui
     assert adapters <= seen.names
 
 
+@pytest.mark.compat
 @renamed
 @adapters_or_not
 def test_checkpointing_changes_no_loss(build: Callable, lora: dict | None) -> None:
@@ -187,6 +190,7 @@ def test_checkpointing_changes_no_loss(build: Callable, lora: dict | None) -> No
     )
 
 
+@pytest.mark.compat
 @adapters_or_not
 def test_bfloat16_trains_to_about_the_same_losses(build: Callable, lora: dict | None) -> None:
     # bfloat16 has three digits.
@@ -259,6 +263,7 @@ def fresh_compiler() -> Any:
     torch._dynamo.reset()
 
 
+@pytest.mark.compat
 @pytest.mark.usefixtures("fresh_compiler")
 @pytest.mark.parametrize(
     "backend",

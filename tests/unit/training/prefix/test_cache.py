@@ -129,6 +129,7 @@ def check_the_same(one: MultiTaskTrainer, other: MultiTaskTrainer) -> None:
     assert metrics(one) == pytest.approx(metrics(other), abs=1e-5)
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     "settings",
     [
