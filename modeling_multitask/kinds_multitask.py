@@ -50,13 +50,8 @@ class Kind(ProblemType):
                 would make the host wait for it.
         """
         wrong = (labels >= self._ids(task)) | (labels < 0) & (labels != MISSING_IDS[0]) & (labels != MISSING_IDS[1])
-        allowed = (
-            f"one of its class ids 0 to {self._ids(task) - 1}, nor {' or '.join(map(str, MISSING_IDS))} for missing"
-        )
-        try:
-            torch._assert_async(~wrong.any(), f"task {task.name!r}: a label is not {allowed}")
-        except RuntimeError:
-            raise ValueError(f"task {task.name!r}: {labels[wrong][0].item()} is not {allowed}") from None
+        missing = " or ".join(map(str, MISSING_IDS))
+        _refuse(wrong, labels, task, f"one of its class ids 0 to {self._ids(task) - 1}, nor {missing} for missing")
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
         """The sum of the losses of the labelled entries; ().
@@ -266,6 +261,14 @@ _CLASSES = {
     "ordinal_regression": Ordinal,
 }
 KINDS = {name: _CLASSES[name](**vars(facts)) for name, facts in PROBLEM_TYPES.items()}
+
+
+def _refuse(wrong: Tensor, labels: Tensor, task: TaskConfig, allowed: str) -> None:
+    """Raises a `ValueError` if any label is wrong; not on the CPU, the device notices it later on."""
+    try:
+        torch._assert_async(~wrong.any(), f"task {task.name!r}: a label is not {allowed}")
+    except RuntimeError:
+        raise ValueError(f"task {task.name!r}: {labels[wrong][0].item()} is not {allowed}") from None
 
 
 def _scaled(logits: Tensor, task: TaskConfig) -> Tensor:
