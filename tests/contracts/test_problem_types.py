@@ -9,7 +9,7 @@ from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from tests.conftest import ROOT
 
 DECLARATIONS = {"modeling_multitask/problem_types_multitask.py", "modeling_multitask/kinds_multitask.py"}
-EXAMPLES = {"modeling_multitask/recipes/recipe.py"}
+EXAMPLES = {"modeling_multitask/recipes/recipe.py", "modeling_multitask/tasks_multitask.py"}  # of words
 TABLES = {"modeling_multitask/publishing/card/answers.py"}  # CONTRIBUTING lists these
 NO_COMPARISON = {"modeling_multitask/inference/similarity.py"}  # a task of a model that has none
 PATHS = sorted(
