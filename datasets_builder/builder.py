@@ -15,20 +15,13 @@ from datasets import IterableDataset, get_dataset_split_names, interleave_datase
 
 from datasets_builder.columns import SOURCE
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
-from datasets_builder.features import (
-    OpenSource,
-    check_columns_of,
-    check_labels_of,
-    encode_table,
-    resolve_tasks,
-    table_features,
-    tells_its_labels,
-)
+from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
 from datasets_builder.source import Source, is_on_hub
-from datasets_builder.sources import open_tables
+from datasets_builder.sources import OpenSource, open_tables
 from datasets_builder.splits import split_rows, strata_of
+from datasets_builder.tasks import resolve_tasks, tells_its_labels
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
-from datasets_builder.features import OpenSource, encode_cells
+from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
 from datasets_builder.merging import merge_rows, text_keys
+from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
 from modeling_multitask.errors import DataError

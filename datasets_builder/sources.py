@@ -1,6 +1,7 @@
 """One source: where its tables are, and what their columns mean."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ TABLES: dict[str, type[FileTable]] = {
     ".parquet": ParquetTable,
     ".arrow": ArrowTable,
 }
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A source whose tables have been found.
+
+    Args:
+        source: With every task's labels named.
+        tables: In order.
+    """
+
+    source: Source
+    tables: list[Table]
 
 
 def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:

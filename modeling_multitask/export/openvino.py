@@ -24,8 +24,8 @@ def export_openvino(
     """Writes `openvino_model.xml` and its `.bin`, after holding them against the model.
 
     Args:
-        model: On any device, in any dtype; the graph is float32.
-        tokenizer: The model's; says whether the encoder gets segments.
+        model: As for `export_onnx`, like `tokenizer`.
+        tokenizer: Says whether the encoder gets segments.
         folder: Made if it is not there.
         int8: Also writes `openvino_model_int8.xml`, whose weights are in 8 bits; it still computes in float32.
 

@@ -12,10 +12,10 @@ from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 
 from datasets_builder.builder import MultiTaskBuilder
 from datasets_builder.columns import SOURCE
-from datasets_builder.features import TABLE_SETTINGS
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
 from datasets_builder.source import LabelColumn, Source
+from datasets_builder.tasks import TABLE_SETTINGS
 
 from ..errors import DataError
 from ..hub.card_merge import lower_headings, merge_cards, signed

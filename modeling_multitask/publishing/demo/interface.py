@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ _MONOSPACED = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace
 _LONGEST_TEXT = 20_000  # letters; a model reads less
 _KEPT_SECONDS = 3_600  # that tables lie on the server
 _BESIDE: dict[str, Any] = {"scale": 0, "min_width": 200, "size": "md"}  # a button as wide as its words
+_WAITING = gr.update(interactive=False)  # of a button
 _BLUE = {
     f"button_primary_background_fill{which}": colour
     for which, colour in {"": "#0072b2", "_hover": "#005f96", "_dark": "#0072b2", "_hover_dark": "#1a86c4"}.items()
@@ -140,41 +142,6 @@ def _two_sentences(classify: Pipeline) -> None:
 
 
 def _table(classify: Pipeline, most_rows: int | None) -> None:
-    tasks = classify.model.config.tasks
-    waiting = gr.update(interactive=False)
-
-    def show_table(path: str | None) -> tuple[Any, ...]:
-        """The column to choose, whether one can go on, and what the table looks like."""
-        nothing = gr.update(choices=[], value=None, visible=False), waiting, gr.update(visible=False)
-        if path is None:
-            return *nothing, "", ""
-        try:
-            table = read_given_table(Path(path), most_rows)
-            check_columns(table, tasks)
-        except TableError as error:
-            return *nothing, "", pages.problem_page(str(error))
-        chosen = gr.update(choices=table.columns, value=likely_text(table), visible=True)
-        shown = pages.table_page(table.columns, table.rows, len(table.rows))
-        return chosen, gr.update(interactive=True), gr.update(visible=False), "", shown
-
-    def fill_table(path: str, column: str) -> Iterator[tuple[Any, ...]]:
-        """Progress, the table so far, and at the end the file."""
-        table = read_given_table(Path(path), most_rows)
-        total, place = len(table.rows), table.columns.index(column)
-        table.columns += answer_columns(tasks)
-        done = 0
-        for batch in answer_rows(classify, [row[place] for row in table.rows]):
-            for cells in batch:
-                table.rows[done] += cells
-                done += 1
-            shown = pages.table_page(table.columns, table.rows, total, len(answer_columns(tasks)))
-            yield waiting, pages.progress_page(done, total), shown, gr.update()
-        with tempfile.TemporaryDirectory() as folder:  # gradio takes a copy
-            written = Path(folder) / "answers.csv"
-            write_answer_table(table, written)
-            ready = gr.update(value=written, visible=True)
-            yield gr.update(interactive=True), pages.progress_page(done, total), shown, ready
-
     limit = f"At most {most_rows:,} rows here. " if most_rows else ""
     _html(pages.hint_page(f"A CSV in UTF-8 whose first line names the columns. {limit}Every column is kept."))
     file = gr.File(label="CSV", file_types=[".csv"], height=140, elem_id="file")
@@ -186,8 +153,44 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
     progress = _html(elem_id="progress")
     shown = _html(elem_id="table")
     private = {"show_progress": "hidden", "api_visibility": "private"}
-    file.change(show_table, file, [column, button, download, progress, shown], **private)
-    button.click(fill_table, [file, column], [button, progress, shown, download], **private)
+    show, fill = partial(_show_table, classify, most_rows), partial(_fill_table, classify, most_rows)
+    file.change(show, file, [column, button, download, progress, shown], **private)
+    button.click(fill, [file, column], [button, progress, shown, download], **private)
+
+
+def _show_table(classify: Pipeline, most_rows: int | None, path: str | None) -> tuple[Any, ...]:
+    """The column to choose, whether one can go on, and what the table looks like."""
+    nothing = gr.update(choices=[], value=None, visible=False), _WAITING, gr.update(visible=False)
+    if path is None:
+        return *nothing, "", ""
+    try:
+        table = read_given_table(Path(path), most_rows)
+        check_columns(table, classify.model.config.tasks)
+    except TableError as error:
+        return *nothing, "", pages.problem_page(str(error))
+    chosen = gr.update(choices=table.columns, value=likely_text(table), visible=True)
+    shown = pages.table_page(table.columns, table.rows, len(table.rows))
+    return chosen, gr.update(interactive=True), gr.update(visible=False), "", shown
+
+
+def _fill_table(classify: Pipeline, most_rows: int | None, path: str, column: str) -> Iterator[tuple[Any, ...]]:
+    """Progress, the table so far, and at the end the file."""
+    table = read_given_table(Path(path), most_rows)
+    total, place = len(table.rows), table.columns.index(column)
+    answers = answer_columns(classify.model.config.tasks)
+    table.columns += answers
+    done = 0
+    for batch in answer_rows(classify, [row[place] for row in table.rows]):
+        for cells in batch:
+            table.rows[done] += cells
+            done += 1
+        shown = pages.table_page(table.columns, table.rows, total, len(answers))
+        yield _WAITING, pages.progress_page(done, total), shown, gr.update()
+    with tempfile.TemporaryDirectory() as folder:  # gradio takes a copy
+        written = Path(folder) / "answers.csv"
+        write_answer_table(table, written)
+        ready = gr.update(value=written, visible=True)
+        yield gr.update(interactive=True), pages.progress_page(done, total), shown, ready
 
 
 def _programs(classify: Pipeline) -> None:

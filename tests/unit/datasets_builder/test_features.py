@@ -8,17 +8,10 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from huggingface_hub.errors import StrictDataclassError
 
 from datasets_builder import DataError, LabelColumn, Source
-from datasets_builder.features import (
-    Chunk,
-    OpenSource,
-    check_columns_of,
-    check_labels_of,
-    encode_cells,
-    resolve_tasks,
-    table_features,
-)
+from datasets_builder.features import Chunk, check_columns_of, check_labels_of, encode_cells, table_features
 from datasets_builder.findings import Findings
-from datasets_builder.sources import open_tables
+from datasets_builder.sources import OpenSource, open_tables
+from datasets_builder.tasks import resolve_tasks
 from modeling_multitask import TaskConfig
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])

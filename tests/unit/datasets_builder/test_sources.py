@@ -9,9 +9,8 @@ from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, Source
 from datasets_builder.builder import fingerprint
-from datasets_builder.features import OpenSource
 from datasets_builder.source import is_on_hub
-from datasets_builder.sources import open_tables
+from datasets_builder.sources import OpenSource, open_tables
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification"}
 

@@ -38,7 +38,7 @@ def classify(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> Multi
 
 def call(demo: Any, name: str) -> Any:
     """The function behind an event of the page."""
-    return next(each.fn for each in demo.fns.values() if each.name == name)
+    return next(each.fn for each in demo.fns.values() if getattr(each.fn, "func", each.fn).__name__.strip("_") == name)
 
 
 def written(tmp_path: Path, content: str) -> str:

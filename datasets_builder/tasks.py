@@ -1,0 +1,165 @@
+"""The tasks of a data set with their labels: those that are given, that a table names, or that occur.
+
+Labels that occur are looked at before they are believed: spellings of one label, positions, fractions.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from typing import Any
+
+from datasets_builder.labels import NUMBER, occurring_words
+from datasets_builder.sources import OpenSource
+from modeling_multitask.errors import DataError
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
+from modeling_multitask.task_problems_multitask import task_labels_problem, task_list_problem
+from modeling_multitask.tasks_multitask import TaskConfig, parse_task
+
+# What a task says of the tables and a model needs not know; one that is `trained` needs labels in none of them.
+TABLE_SETTINGS = ("aliases", "missing", "trained")
+
+
+def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> list[TaskConfig]:
+    """The tasks with their labels: those given, else those that the sources name, else those that occur, sorted.
+
+    Args:
+        tasks: Dicts of settings; besides those of a `TaskConfig`, `aliases` and `missing` of all sources, and whether
+            it is `trained` already, with the labels that are given, so that no source has to have any.
+        sources: Those of the training rows.
+
+    Raises:
+        DataError: If a task has labels in no source, the sources disagree, or what occurs cannot be the labels of
+            such a task; all of it at once.
+        ValueError: If the tasks themselves cannot be.
+    """
+    if (problem := task_list_problem([task["name"] for task in tasks])) is not None:
+        raise ValueError(problem)
+    resolved, problems = [], []
+    for task in tasks:
+        settings = {name: value for name, value in task.items() if name not in TABLE_SETTINGS}
+        named_by = [each for each in sources if task["name"] in each.source.label_columns]
+        try:
+            labels = _labels(settings, named_by) if named_by or not task.get("trained") else None
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            resolved.append(parse_task(settings | ({} if labels is None else {"labels": labels})))
+    if problems:
+        raise DataError("\n".join(problems))
+    return resolved
+
+
+def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
+    """The labels that a task must be given, unless it has them or needs none."""
+    name, problem_type = task["name"], task["problem_type"]
+    if problem_type not in PROBLEM_TYPES:
+        allowed = ", ".join(PROBLEM_TYPES)
+        raise ValueError(f"task {name!r}: problem_type is {problem_type!r}; it must be one of {allowed}")
+    if not sources:
+        raise DataError(f"task {name!r}: no source of the training rows names a column for it")
+    if tells_its_labels(task):
+        return None
+    labels = _named_labels(task, sources)
+    if labels is None and PROBLEM_TYPES[problem_type].ordered:
+        raise ValueError(f"task {name!r}: {problem_type} needs its labels in order, the lowest first")
+    labels = _occurring_labels(task, sources) if labels is None else labels
+    if (problem := task_labels_problem(problem_type, labels, None)) is not None:
+        where = ", ".join(f"column {_columns(each, name)} of {each.source.name}" for each in sources)
+        raise DataError(f"task {name!r}, from {where}: {problem}")
+    return labels
+
+
+def tells_its_labels(task: dict[str, Any]) -> bool:
+    """Whether a task needs no table for its labels: they are given, or it is a regression, which has none."""
+    return bool(PROBLEM_TYPES[task["problem_type"]].is_number or task.get("labels") or task.get("num_labels"))
+
+
+def _columns(source: OpenSource, task: str) -> str:
+    return " and ".join(map(repr, source.source.label_columns[task].names))
+
+
+def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
+    """The names that a `ClassLabel` gives, if a source has one; what other sources hold must be among them."""
+    named: list[tuple[str, list[str]]] = []
+    for each in sources:
+        column = each.source.label_columns[task["name"]]
+        for table in each.tables:
+            names = table.class_names(column.column) if isinstance(column.column, str) else None
+            if names is not None:
+                named.append((table.name, [column.aliases.get(name, name) for name in names]))
+    if not named:
+        return None
+    first = named[0][1]
+    if any(names != first for _, names in named):
+        lists = "; ".join(f"{table} names {', '.join(map(repr, names))}" for table, names in named)
+        raise DataError(
+            f"task {task['name']!r}: the sources name its labels differently; list them in the task ({lists})"
+        )
+    return list(dict.fromkeys(first))
+
+
+def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str]:
+    where: dict[str, str] = {}  # in which table each label was seen first
+    for each in sources:
+        column = each.source.label_columns[task["name"]]
+        for table in each.tables:
+            for chunk in table.read(column.names):
+                for word in occurring_words(chunk, column, task["problem_type"], table.name):
+                    where.setdefault(word, table.name)
+    _check_spellings(task["name"], where)
+    _check_whole(task["name"], where)
+    if PROBLEM_TYPES[task["problem_type"]].several_labels:
+        if not isinstance(column.column, str):
+            return list(where)  # the columns, in the order in which they are named
+        _check_no_positions(task["name"], where)
+    return sorted(where, key=_sort_key(list(where)))
+
+
+def _check_spellings(task: str, where: dict[str, str]) -> None:
+    alike = defaultdict(list)
+    for word in sorted(where):
+        alike[_folded(word)].append(word)
+    if several := [words for words in alike.values() if len(words) > 1]:
+        pairs = "; ".join(" and ".join(f"{word!r} ({where[word]})" for word in words) for words in several)
+        raise DataError(
+            f"task {task!r}: these look like one label in several spellings: {pairs}; give the task aliases "
+            "({spelling: label}), or list its labels"
+        )
+
+
+def _folded(word: str) -> str:
+    """The same for words that differ in what one does not see: case, spaces, how letters or a number are written."""
+    if re.fullmatch(r"\s*[+-]?\d{16,}\s*", word):  # more than a float tells apart
+        return word.strip()
+    if re.fullmatch(NUMBER, word):
+        return str(float(word))
+    visible = (letter for letter in unicodedata.normalize("NFKC", word) if unicodedata.category(letter) != "Cf")
+    return " ".join("".join(visible).split()).casefold()
+
+
+def _check_no_positions(task: str, where: dict[str, str]) -> None:
+    if where and where.keys() <= {"0", "1"}:
+        table = next(iter(where.values()))
+        raise DataError(
+            f"task {task!r}: the lists of {table} hold nothing but 0 and 1; if these say of each label whether it "
+            "holds, give one column for each label, else list the labels"
+        )
+
+
+def _check_whole(task: str, where: dict[str, str]) -> None:
+    numbers = [word for word in where if re.fullmatch(NUMBER, word) or word in ("inf", "-inf")]
+    fractions = [word for word in numbers if not float(word).is_integer()]
+    if fractions and len(numbers) == len(where):
+        raise DataError(
+            f"task {task!r}: its labels are numbers with fractions, such as {fractions[0]!r} ({where[fractions[0]]}); "
+            "if it is a regression, say so by its problem_type, else list its labels"
+        )
+
+
+def _are_numbers(words: list[str]) -> bool:
+    return all(re.fullmatch(NUMBER, word) for word in words)
+
+
+def _sort_key(words: list[str]) -> Any:
+    """Numbers are sorted as numbers."""
+    return float if _are_numbers(words) else str
