@@ -605,7 +605,7 @@ result = {
 """
     environment = json.dumps(hub.environment(tmp_path / "home"))
 
-    result = run_fresh(code, environment, folder=tmp_path)
+    result = run_fresh(code, environment, folder=tmp_path, online=True)
 
     splits = {"train": [1, 2, 3], "test": [4]}
     assert result == {"loaded": splits, "streamed": [1, 2, 3], "pushed": splits}
