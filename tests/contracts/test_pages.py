@@ -9,10 +9,11 @@ import pytest
 
 from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import ROOT
+from tests.pages import PAGES as DOCUMENTATION
 
 README = (ROOT / "README.md").read_text()
 SYSTEMS = ("s0", "s1", "s2", "s3", "s4")
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in SYSTEMS}
+PAGES = {name: (ROOT / "docs" / "systems" / f"{name}.md").read_text() for name in SYSTEMS}
 COMMANDS = [
     pytest.param(line.strip(), id=f"{name} {i}")
     for name, page in PAGES.items()
@@ -42,11 +43,13 @@ def test_the_readme_leads_from_a_system_to_its_recipe_its_page_and_its_test(name
     (row,) = [line for line in README.splitlines() if line.startswith(f"| {name.upper()} ")]
 
     links = re.findall(r"\]\(([^)]+)\)", row)
-    assert {f"configuration/recipes/{name}.yaml", f"docs/{name}.md", f"tests/systems/test_{name}.py"} <= set(links)
+    assert {f"configuration/recipes/{name}.yaml", f"docs/systems/{name}.md", f"tests/systems/test_{name}.py"} <= set(
+        links
+    )
     assert all((ROOT / link).is_file() for link in links)
 
 
-@pytest.mark.parametrize("page", [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", [ROOT / page for page in DOCUMENTATION], ids=str)
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
 

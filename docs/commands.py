@@ -1,0 +1,46 @@
+"""Make the page of all commands from their parsers.
+
+python docs/commands.py > docs/reference/commands.md
+"""
+
+import argparse
+import importlib
+import re
+import sys
+
+from modeling_multitask.commands import COMMANDS
+from modeling_multitask.commands.arguments import Parser
+
+INTRODUCTION = """\
+# Commands
+
+`multitask COMMAND` is installed with the package. `python -m modeling_multitask COMMAND` is the same, and so is
+`python -m scripts.COMMAND` in a checkout. No command overwrites anything without `--force`. This page is made by
+`python docs/commands.py` from the commands' own help texts.
+"""
+
+
+def commands_reference() -> str:
+    """Return the page, in Markdown."""
+    index = [f"| [`{name}`](#{name}) | {purpose} |" for name, purpose in COMMANDS.items()]
+    table = "\n".join(["| Command | What it does |", "|---|---|", *index])
+    return "\n".join([INTRODUCTION, table, "", *(_section(name) for name in COMMANDS)])
+
+
+def _section(name: str) -> str:
+    parser = importlib.import_module(f"modeling_multitask.commands.{name}").build_parser()
+    usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
+    options = [_row(action, parser) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    table = ["| Argument | Meaning |", "|---|---|", *options, ""] if options else []
+    return "\n".join([f"## {name}", "", parser.description or "", "", f"```console\n{usage}\n```", "", *table])
+
+
+def _row(action: argparse.Action, parser: Parser) -> str:
+    names = ", ".join(f"`{name}`" for name in action.option_strings) or f"`{action.metavar or action.dest}`"
+    meaning = parser._get_formatter()._expand_help(action) if action.help else ""
+    escaped = re.sub(r"([|<>])", r"\\\1", meaning)
+    return f"| {names} | {escaped} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(commands_reference())

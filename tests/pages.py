@@ -1,0 +1,139 @@
+"""The pages of the documentation, run as a reader would run them.
+
+The blocks of a page run from top to bottom in one folder. A comment above a block says how:
+
+- `<!-- file: tickets.csv -->`: the block is the content of this file.
+- `<!-- continued -->`: the Python block needs the names of the Python block before it.
+- `<!-- not run: REASON -->`: nothing happens.
+
+`bash` and `python` blocks run. A `text` block right after one of them is its output: each of its lines must occur in
+the real output, in this order, whatever the numbers are; a line `...` skips some. A `yaml` block that is no file is a
+part of a recipe, and must be valid.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from ruamel.yaml import YAML
+
+from modeling_multitask.recipes.loading import load_recipe
+from tests.conftest import MINILM, ROOT
+from tests.forks import run_forked
+from tests.launched import finish
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    if "_build" not in path.parts
+)
+_BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*?) -->\n+)?```(?P<language>[^\n`]*)\n(?P<text>.*?)^```$", re.M | re.S)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+RECIPE = f"""
+backbone: {MINILM}
+tasks:
+  - {{name: domain, problem_type: single_label_classification}}
+  - {{name: sentiment, problem_type: binary_classification}}
+data: {{train: reviews.csv, split: {{validation: 0.1, test: 0.1}}}}
+"""
+
+
+class Block(NamedTuple):
+    """A fenced block of a page: its language, its text, and the comment above it."""
+
+    language: str
+    text: str
+    mark: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is a program."""
+        return self.language in ("bash", "python") and not self.mark.startswith(("not run: ", "file: "))
+
+
+def blocks_of(page: str) -> list[Block]:
+    """The blocks of a page, which is named from the root of the repository."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [Block(each["language"], each["text"], each["mark"] or "") for each in _BLOCK.finditer(text)]
+
+
+def run_page(page: str, folder: Path) -> None:
+    """Runs the blocks of a page in a folder that has the checkout's `configuration` and `scripts`.
+
+    Raises:
+        AssertionError: A block fails, or a line of its output does not occur.
+    """
+    for name in ("configuration", "scripts"):
+        (folder / name).symlink_to(ROOT / name)
+    output, program = "", ""
+    for block in blocks_of(page):
+        if block.mark.startswith("file: "):
+            path = folder / block.mark.removeprefix("file: ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        elif block.runs and block.language == "python":
+            program = f"{program}\n{block.text}" if block.mark == "continued" else block.text
+            output = _run_python(program, folder)
+        elif block.runs:
+            output = "".join(_run_line(line, folder) for line in _lines(block.text))
+        elif block.language == "text" and not block.mark:
+            assert not (missing := missing_lines(block.text, output)), f"{missing[0]!r} is not in:\n{output[-6000:]}"
+
+
+def missing_lines(shown: str, output: str) -> list[str]:
+    """The lines shown that do not occur in the output in their order, whatever the numbers are."""
+    rest = iter([_plain(line) for line in output.splitlines()])
+    lines = [line for line in shown.splitlines() if line.strip() not in ("", "...")]
+    return [line for line in lines if not any(_plain(line) in each for each in rest)]
+
+
+def check_recipe_part(block: Block, folder: Path) -> None:
+    """Reads a part of a recipe as part of a whole one.
+
+    Raises:
+        RecipeError: It has words or values that no recipe may have.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    part = yaml.load(block.text)
+    content = yaml.load(RECIPE) | part
+    if "start_from" in part:
+        content.pop("backbone")
+    with (folder / "recipe.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+    load_recipe(folder / "recipe.yaml")
+
+
+def _plain(line: str) -> str:
+    """A line without its numbers, its borders and its spacing."""
+    return _NUMBER.sub("0", " ".join(re.sub(r"[│┃|]", " ", line).split()))
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _run_python(program: str, folder: Path) -> str:
+    exit_codes, stdout, stderr = run_forked(program, ["-c"], folder=folder, paths=[str(folder), str(ROOT)])
+    assert exit_codes == [0], f"{program}\n{stderr[-4000:]}"
+    return stdout
+
+
+def _run_line(line: str, folder: Path) -> str:
+    """Runs a line of a shell; our own command in a forked process, which starts fast."""
+    if line.startswith("multitask ") and not re.search(r"[|>&$*]", line):
+        return finish("-m", "modeling_multitask", *shlex.split(line, comments=True)[1:], folder=folder)
+    done = subprocess.run(
+        ["bash", "-ec", line],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
