@@ -68,7 +68,7 @@ class Kind(ProblemType):
         return self.labelled(labels).sum()
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
-        """Return the score of each label, (..., C), for a binary task of both. For a regression the number, (..., 1)."""
+        """Return the score of each label, (..., C), for a binary task of both; for a regression the number (..., 1)."""
         raise NotImplementedError
 
     def log_probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
@@ -77,7 +77,7 @@ class Kind(ProblemType):
         return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
     def decide(self, scores: Tensor, task: TaskConfig) -> Tensor:
-        """Return the decision for these scores: ids (...), zeros and ones (..., C) for several labels, numbers (...)."""
+        """Return the decision by these scores: ids (...), zeros and ones (..., C) for several labels, numbers (...)."""
         return scores.argmax(dim=-1)
 
     def logit_of(self, logits: Tensor, label: int) -> Tensor:

@@ -304,6 +304,6 @@ def test_a_class_of_a_notebook_is_refused(config: MultiTaskConfig, tmp_path: Pat
     # P54: transformers warns, and saves no code.
     ours = type("Ours", (MultiTaskModel,), {"__module__": "__main__"})
 
-    with pytest.raises(ValueError, match="Ours is defined in a script or notebook, .*move the class to a module"):
+    with pytest.raises(ValueError, match=r"Ours is defined in a script or notebook, .*move the class to a module"):
         ours(config).save_pretrained(tmp_path / "model")
     assert not (tmp_path / "model").exists()
