@@ -84,7 +84,7 @@ def test_of_many_classes_those_in_most_errors_are_shown_and_the_others_together(
     assert matrix.below[:2] == ["intent 7", "intent 140"]  # the greatest confusion stands side by side
     assert matrix.counts[0, 1] == 50
     assert matrix.counts.sum() == confusion.sum()
-    assert matrix.title.endswith(f"the {SHOWN_OF_MANY} of 151 labels that are in most errors")
+    assert matrix.title.endswith(f"the {SHOWN_OF_MANY} of 151 labels with the most errors")
 
 
 def test_of_all_others_together_it_is_not_said_what_is_right(drawn: list[Figure]) -> None:
