@@ -26,16 +26,16 @@ class Matrix(NamedTuple):
     """The displayed part of a confusion matrix.
 
     Args:
-        counts: The number of rows by true class (`below`) and answered class (`beside`).
-        below: The names of the lines.
-        beside: The names of the columns.
+        counts: The number of rows by true class (`lines`) and answered class (`columns`).
+        lines: The names of the lines.
+        columns: The names of the columns.
         title: The title of the picture.
         unclear: Whether the cell of "all others" by "all others" is hidden, because it mixes right and wrong answers.
     """
 
     counts: np.ndarray
-    below: list[str]
-    beside: list[str]
+    lines: list[str]
+    columns: list[str]
     title: str
     unclear: bool = False
 
@@ -54,7 +54,7 @@ def draw_confusion(labels: list[str], confusion: np.ndarray) -> bytes:
         ImportError: If matplotlib is not installed; the message names the extra.
     """
     matrix = shown_matrix(labels, confusion)
-    size = 2.6 + 0.34 * max(len(matrix.beside), 6)
+    size = 2.6 + 0.34 * max(len(matrix.columns), 6)
     return _draw(lambda axes: _confusion(axes, matrix), (size + 0.6, size))
 
 
@@ -123,14 +123,14 @@ def _confusion(axes: Any, matrix: Matrix) -> None:
     counts = matrix.counts.astype(float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if matrix.unclear:
-        counts[-1, len(matrix.below) - 1] = shares[-1, len(matrix.below) - 1] = np.nan
+        counts[-1, len(matrix.lines) - 1] = shares[-1, len(matrix.lines) - 1] = np.nan
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     for (y, x), count in np.ndenumerate(counts):
         if np.isnan(count):
             axes.text(x, y, "·", ha="center", va="center", color=_GREY)
         elif count:
             _write_count(axes, (x, y), int(count), shares[y, x], right=x == y)
-    names = [[on_one_line(name, _MAX_LABEL) for name in each] for each in (matrix.beside, matrix.below)]
+    names = [[on_one_line(name, _MAX_LABEL) for name in each] for each in (matrix.columns, matrix.lines)]
     axes.set_xticks(range(len(names[0])), names[0], rotation=45, ha="right", rotation_mode="anchor", fontsize=8.5)
     axes.set_yticks(range(len(names[1])), names[1], fontsize=8.5)
     axes.set_xlabel("answer")
