@@ -1,4 +1,4 @@
-"""One transformer encoder, many task heads, one forward pass."""
+"""Multi-task models: one transformer encoder, one head for each task, one forward pass."""
 
 from typing import TYPE_CHECKING
 

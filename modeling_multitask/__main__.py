@@ -1,4 +1,4 @@
-"""`python -m modeling_multitask` is the command `multitask`."""
+"""The command `multitask`, as `python -m modeling_multitask`."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""From logits to answers: the score of each label, and which labels are the answer.
+"""From logits to answers: the score of each label, and the labels that are the answer.
 
-Shapes: (...) the rows, in one dimension or more; C classes of one task, P classes of the task that it depends on.
+Shapes: (...) the rows, in one or more dimensions, C classes of one task, P classes of the task that it depends on.
 """
 
 from functools import lru_cache
@@ -12,23 +12,23 @@ from torch import Tensor
 from .tasks_multitask import TaskConfig, parent_task
 
 NOT_ASKED = -1
-_NOTHING = 1e-6  # of a probability that is left over by rounding
+_NOTHING = 1e-6  # a remaining probability up to this is a rounding error
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
 
 class Decision(NamedTuple):
-    """What logits say of one task, in tensors (or in arrays, where it is judged).
+    """The decision on one task, computed from its logits. The fields are tensors, or arrays in evaluation.
 
     Args:
-        scores: (..., C) the probability of each label, both labels of a binary task; of one label that depends on
-            another task, the probability that the question is asked and the label is right. (..., 1) the number of a
-            regression.
-        chosen: (...) the id of the label, `NOT_ASKED` where the question is not asked; (..., C) zeros and ones of a
-            multi-label task; (...) the number of a regression.
-        asked: (...) whether the question is asked, by the answer to the task that it depends on.
-        confidence: (...) by what an answer of one label is refused where it is too low: its score, or the energy, the
-            log-sum-exp of the logits. Of several labels and of numbers it is 1.
+        scores: (..., C), the probability of each label, for a binary task of both labels. If a task of one label
+            depends on another task, this is the probability that the question is asked and the label is right.
+            (..., 1) for a regression, the number.
+        chosen: (...), the id of the label, or `NOT_ASKED` if the question is not asked. (..., C) for a multi-label
+            task, zeros and ones. (...) for a regression, the number.
+        asked: (...), whether the answer to the task that this one depends on causes the question to be asked.
+        confidence: (...), the value that is compared with `abstain_below`: the score of the answer, or the energy,
+            which is the log-sum-exp of the logits. It is 1 for several labels and for numbers.
     """
 
     scores: Any
@@ -38,23 +38,23 @@ class Decision(NamedTuple):
 
 
 def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | None) -> list[dict[str, Answer]]:
-    """The labelled answers to all tasks, a dict by task name for each row.
+    """Return the answers to all tasks, one dict by task name for each row.
 
     Args:
-        logits: By task name, (B, C); (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
+        logits: By task name, (B, C). (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         tasks: The model's tasks, in order.
-        top_k: `top_k=n` for the best n labels of each task, `top_k=None` for all of them, the answer first and then by
-            score; `None` is one of them, with its probability, where a question may not be asked. Left out, the answer
-            alone.
+        top_k: `top_k=n` returns the best n labels of each task and `top_k=None` all of them: the answer first, then
+            the others by score. If a question may not be asked, the label `None` is one of them, with its probability.
+            Without `top_k`, only the answer is returned.
 
     Returns:
-        The label and its score. A label, or the number of a regression, is `None` where the question is not asked, and
-        where its score, or that of the answer it depends on, is too low for an answer.
+        The label and its score. A label, or the number of a regression, is `None` if the question is not asked, and if
+        its score, or the score of the answer that it depends on, is too low.
     """
     columns: list[list[Answer]] = []
     refused: dict[str, Tensor] = {}
     for task, decision in zip(tasks, decide(logits, tasks).values(), strict=True):
-        # Where the answer is refused on which a question depends, that question is not answered either.
+        # If an answer is withheld, the questions that depend on it are not answered either.
         refused[task.name] = _refused(task, decision) | (refused[task.given.task] if task.given else False)
         parts = (decision.scores, decision.chosen, decision.asked, refused[task.name])
         rows = zip(*(each.tolist() for each in parts), strict=True)
@@ -64,14 +64,15 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
 
 
 def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Decision]:
-    """Every task's decision; tasks that depend on each other get the labels that are most probable together.
+    """Return every task's decision. Tasks that depend on each other get the labels with the highest joint probability.
 
-    Labels p of one task and c of another that depends on it have the probability P(p) · P(c | p), where P(c | p) is the
-    other head's over the labels that may follow p. Whether a question is asked at all is for the task above to say: an
-    unsure answer must not count against its being asked. So the labels that compete are those that ask the same
-    questions as the most probable one. What best follows each label is found from the last task up, the labels
-    themselves from the first task down (max-product, Pearl 1988); in logarithms, for a label that nearly sure heads
-    rule out has a probability that is 0 in float32. Numbers, and several labels, weigh nothing.
+    A label p of one task and a label c of a task that depends on it have the joint probability P(p) · P(c | p). Here
+    P(c | p) is the probability of c among the labels that may follow p. The parent task alone decides whether a
+    question is asked, so that an uncertain answer does not make the question itself less likely. Only the labels that
+    ask the same questions as the most probable label therefore compete. The best continuation of each label is found
+    from the last task to the first, and the labels are chosen from the first task to the last (max-product, Pearl
+    1988). The computation uses logarithms, because small probabilities become 0 in float32. Multi-label tasks and
+    regressions do not influence the labels of other tasks.
 
     Args:
         logits: By task name, (..., C).
@@ -102,18 +103,18 @@ def decide(logits: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Deci
 
 
 def may_follow(task: TaskConfig, parent: TaskConfig) -> Tensor:
-    """Which labels of a task may follow each label of the task that it depends on: (P, C), true and false.
+    """Return a mask, (P, C): whether each label of a task may follow each label of the task that it depends on.
 
     Args:
-        task: With a `given`.
-        parent: The task that it names.
+        task: A task with a `given`.
+        parent: The task that `given` names.
     """
     given: Any = task.given
     parents = None if given.parents is None else tuple(map(given.parents.get, task.labels or ()))
     return _may_follow(tuple(parent.labels or ()), frozenset(given.labels or ()), parents, len(task.labels or [""]))
 
 
-@lru_cache(maxsize=64)  # it is asked for with each batch, and each text of a pipeline
+@lru_cache(maxsize=64)  # called for each batch, and for each text of a pipeline
 def _may_follow(
     after: tuple[str, ...], asking: frozenset[str], parents: tuple[str | None, ...] | None, labels: int
 ) -> Tensor:
@@ -123,12 +124,12 @@ def _may_follow(
 
 
 class _Link(NamedTuple):
-    """What follows each label of the task that one depends on.
+    """How a task follows each label of the task that it depends on.
 
     Args:
-        asked_after: (P,) whether the question is asked after it.
-        conditional: (..., P, C) the log-probability of each label after it; `None` for numbers and several labels.
-        best: (..., P) the label that follows it best, likewise.
+        asked_after: (P,), whether the question is asked after it.
+        conditional: (..., P, C), the log-probability of each label after it. `None` for numbers and several labels.
+        best: (..., P), the best label after it. `None` for numbers and several labels.
     """
 
     asked_after: Tensor
@@ -137,24 +138,27 @@ class _Link(NamedTuple):
 
 
 class _Followers(NamedTuple):
-    """What follows the labels of a task that others depend on.
+    """How other tasks follow the labels of a task that they depend on.
 
     Args:
-        asking: (C, K) which of K questions each label asks.
-        below: (..., C) the log-probability of what best follows each.
+        asking: (C, K), whether each label asks each of K questions.
+        below: (..., C), the log-probability of the best continuation of each label.
     """
 
     asking: Tensor
     below: Tensor
 
     def best(self, logs: Tensor) -> Tensor:
-        """(...) of the labels that ask what the most probable one asks, the best by its own and what follows it."""
+        """Return the best label, (...), among those that ask the same questions as the most probable label.
+
+        The best label has the highest log-probability together with its continuation.
+        """
         asking = (self.asking.unsqueeze(0) == self.asking.unsqueeze(1)).all(dim=-1)  # (C, C)
         return (logs + self.below).masked_fill(~asking[logs.argmax(dim=-1)], -torch.inf).argmax(dim=-1)
 
 
 def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, _Followers], dict[str, _Link]]:
-    """What follows the labels of each task that others depend on; and how each of the others follows."""
+    """Return the followers of each task that others depend on, and the link of each task that depends on another."""
     followers: dict[str, _Followers] = {}
     links = {}
     for task in reversed(tasks):
@@ -167,7 +171,7 @@ def _link(logs: dict[str, Tensor], tasks: list[TaskConfig]) -> tuple[dict[str, _
             links[task.name] = _Link(asked_after)
             continue
         among = logs[task.name].unsqueeze(-2).masked_fill(~allowed, -torch.inf)
-        conditional = among.log_softmax(dim=-1).masked_fill(~allowed, -torch.inf)  # it is NaN where none is allowed
+        conditional = among.log_softmax(dim=-1).masked_fill(~allowed, -torch.inf)  # NaN where no label is allowed
         if (following := followers.get(task.name)) is None:
             below, best = torch.zeros(()), conditional.argmax(dim=-1)  # (..., P)
         else:
@@ -187,7 +191,7 @@ def _joined(before: _Followers | None, asked_after: Tensor, highest: Tensor) -> 
 
 
 def _decision(task: TaskConfig, logits: Tensor, scores: Tensor, chosen: Tensor, asked: Tensor) -> Decision:
-    """The decision with how far its answer can be trusted."""
+    """Return the decision with the confidence of its answer."""
     if not task.kind.one_label:
         confidence = torch.ones_like(scores[..., 0])
     elif task.abstain_by == "energy":
@@ -198,7 +202,7 @@ def _decision(task: TaskConfig, logits: Tensor, scores: Tensor, chosen: Tensor, 
 
 
 def _refused(task: TaskConfig, decision: Decision) -> Tensor:
-    """(...) where an answer is not to be trusted enough to be given."""
+    """Return whether each answer, (...), is withheld because its confidence is too low."""
     if task.abstain_below is None:
         return torch.zeros_like(decision.asked)
     return decision.asked & (decision.confidence < task.abstain_below)
@@ -221,7 +225,7 @@ def _answer(
     options = _options(task, scores)
     if not asked or unasked > _NOTHING:
         options.append({"label": None, "score": unasked})
-    answer = options.pop(chosen if asked else -1)  # the task that it depends on may have had a say in it
+    answer = options.pop(chosen if asked else -1)  # a parent task may make it a label that is not the highest
     return [answer, *sorted(options, key=lambda each: -each["score"])][: top_k["top_k"]]
 
 

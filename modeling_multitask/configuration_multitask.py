@@ -1,4 +1,4 @@
-"""What a multi-task model is: its backbone, its pooling and its ordered list of tasks."""
+"""The configuration of a multi-task model: its backbone, its pooling and its ordered list of tasks."""
 
 from dataclasses import asdict, field
 from typing import Any, ClassVar
@@ -10,26 +10,31 @@ from .task_problems_multitask import task_given_problem, task_list_problem
 from .tasks_multitask import HeadConfig, as_head, decided_together, parse_task
 from .words_multitask import LongTexts, Pooling
 
-DEFAULT_MAX_LENGTH = 512  # where neither the user nor the backbone's own files name a length
-# These number positions from the padding id on, so that the first ones are never a token's.
+DEFAULT_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
+# These architectures count positions from the padding id, so the first positions are never used by a token.
 _OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
 
 
 @strict
 class MultiTaskConfig(PreTrainedConfig):
-    """Configuration of a [`MultiTaskModel`]; everything that can be wrong about it is said when it is built.
+    """The configuration of a [`MultiTaskModel`]. All settings are checked when it is created.
 
     Args:
         backbone_config: The encoder's own configuration, as an object or as a dict with its `model_type`.
-        tasks: The tasks, in order; each a `TaskConfig` or a dict of its fields.
-        pooling: How the token states become one sentence embedding, in sentence-transformers' words.
-        normalize: Whether the embedding is divided by its Euclidean norm, before the heads.
-        head: The head of every task that brings none of its own.
-        max_length: Number of tokens beyond which a text is cut; `None` becomes 512 or the encoder's limit.
-        long_texts: What becomes of a longer text: `truncate` leaves the rest out, `windows` reads it in pieces of that
-            length and takes the mean of their embeddings.
+        tasks: The tasks, in order. Each is a `TaskConfig` or a dict of its fields.
+        pooling: How the token states become one sentence embedding: cls, mean, max, lasttoken, weightedmean or
+            mean_sqrt_len, as in sentence-transformers.
+        normalize: Whether the embedding is divided by its Euclidean norm before the heads.
+        head: The head of every task that does not define its own.
+        max_length: Maximum number of tokens of a text. `None` becomes the smaller of 512 and the encoder's limit.
+        long_texts: How longer texts are handled. `truncate` cuts them. `windows` splits them into windows of that
+            length and averages the windows' embeddings.
+
+    Raises:
+        ValueError: If a setting is invalid, or the tasks do not fit together.
 
     Example:
+        >>> from modeling_multitask import MultiTaskConfig
         >>> from transformers import BertConfig
         >>> config = MultiTaskConfig(
         ...     backbone_config=BertConfig(),
@@ -42,7 +47,7 @@ class MultiTaskConfig(PreTrainedConfig):
     model_type = "multitask"
     has_no_defaults_at_init = True  # read by transformers before 5.20
     sub_configs: ClassVar = {"backbone_config": AutoConfig}
-    # Gathering these in `evaluate()` would hold the states of every token of every row.
+    # If `evaluate()` gathered these, it would keep the states of every token of every row in memory.
     keys_to_ignore_at_inference: ClassVar = [
         "embeddings",
         "last_hidden_state",
@@ -68,7 +73,7 @@ class MultiTaskConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_tasks(self) -> None:
-        """Refuses tasks that cannot stand side by side."""
+        """Raise a `ValueError` if the tasks do not fit together."""
         if (problem := task_list_problem([task.name for task in self.tasks])) is not None:
             raise ValueError(problem)
         settings = {task.name: asdict(task) for task in self.tasks}
@@ -77,27 +82,27 @@ class MultiTaskConfig(PreTrainedConfig):
             if (wrong := task_given_problem(settings[task.name], before)) is not None:
                 raise ValueError(f"task {task.name!r}: given.{wrong[0]}: {wrong[1]}")
             if task.given is not None and not (task.given.labels or task.given.parents):
-                raise ValueError(f"task {task.name!r}: given says neither labels nor parents")
+                raise ValueError(f"task {task.name!r}: given has neither labels nor parents; set one of them")
             if task.thresholds is not None and task.name in decided_together(self.tasks):
-                raise ValueError(f"task {task.name!r}: thresholds do not go with labels that are chosen together")
+                raise ValueError(f"task {task.name!r}: thresholds do not apply to labels that are chosen jointly")
 
     def validate_max_length(self) -> None:
-        """Refuses a length that leaves no room for a word."""
+        """Raise a `ValueError` if the length leaves no room for a word."""
         if self.max_length is not None and self.max_length < 2:
             raise ValueError(f"max_length is {self.max_length}; it must be at least 2 tokens, or null")
 
     @property
     def hidden_size(self) -> int:
-        """Width of the token states and of the sentence embedding."""
+        """The width of the token states and of the sentence embedding."""
         return self.backbone_config.hidden_size
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration as plain JSON types, without the path of the machine it was made on."""
+        """Return the configuration as plain JSON types, without local paths."""
         output = super().to_dict()
         output["tasks"] = [asdict(task) for task in self.tasks]
         output["head"] = asdict(self.head)
-        # The base class's single-task fields would call every multi-task model one of two classes; the Trainer
-        # adds a generator's `use_cache`.
+        # The base class's single-task fields would describe every multi-task model as having two classes. The Trainer
+        # adds `use_cache`, which is for generators.
         for name in ("id2label", "label2id", "problem_type", "use_cache"):
             output.pop(name, None)
         for name in ("_name_or_path", "architectures", "id2label", "label2id"):
@@ -105,12 +110,12 @@ class MultiTaskConfig(PreTrainedConfig):
         return output
 
     def _get_generation_parameters(self) -> dict[str, Any]:
-        # transformers before 5.20 takes `max_length` for a generator's, and refuses to save a model that has one.
+        # transformers before 5.20 treats `max_length` as a generation setting and refuses to save a model with it.
         return {}
 
 
 def default_max_length(backbone_config: PreTrainedConfig) -> int:
-    """512 tokens, or the encoder's own limit if that is less."""
+    """Return the smaller of 512 tokens and the encoder's own limit."""
     limit = getattr(backbone_config, "max_position_embeddings", None)
     if not isinstance(limit, int) or limit < 1:
         return DEFAULT_MAX_LENGTH
@@ -118,7 +123,7 @@ def default_max_length(backbone_config: PreTrainedConfig) -> int:
 
 
 def first_position(backbone_config: PreTrainedConfig) -> int:
-    """The number that an encoder gives to the position of its first token."""
+    """Return the position number of the encoder's first token."""
     offset = backbone_config.model_type in _OFFSET_POSITIONS
     return (backbone_config.pad_token_id or 0) + 1 if offset else 0
 
@@ -126,14 +131,14 @@ def first_position(backbone_config: PreTrainedConfig) -> int:
 def _as_backbone_config(given: Any) -> PreTrainedConfig:
     if isinstance(given, PreTrainedConfig):
         if given.is_encoder_decoder:
-            raise ValueError(f"backbone_config: {given.model_type!r} is an encoder with a decoder; give an encoder")
+            raise ValueError(f"backbone_config: {given.model_type!r} is an encoder-decoder; use an encoder")
         return given
     if not isinstance(given, dict) or "model_type" not in given:
-        raise ValueError(f"backbone_config must be a configuration or a dict with its model_type; given: {given!r}")
+        raise ValueError(f"backbone_config is {given!r}; it must be a configuration or a dict with its model_type")
     if given["model_type"] not in CONFIG_MAPPING or "auto_map" in given:
         raise ValueError(
             f"backbone_config: model_type {given['model_type']!r} is not part of transformers; "
-            "a backbone that needs remote code of its own cannot be nested here"
+            "a backbone that needs remote code of its own is not supported"
         )
     return _as_backbone_config(CONFIG_MAPPING[given["model_type"]](**given))
 

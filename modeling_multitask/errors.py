@@ -1,18 +1,18 @@
-"""Errors that a caller may want to catch, because the user can correct their cause."""
+"""Errors whose cause the user can correct."""
 
 from pathlib import Path
 
 
 class DataError(ValueError):
-    """A table that cannot be read as described; the message names file, row and column."""
+    """A table cannot be read as described. The message names the file, row and column."""
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be run; the message lists every problem.
+    """A recipe cannot be run. The message lists every problem.
 
     Args:
-        path: The recipe.
-        problems: One line each; a line begins with its place in the recipe, such as `tasks[1].name`.
+        path: The path of the recipe.
+        problems: One line for each problem. A line begins with its place in the recipe, such as `tasks[1].name`.
     """
 
     def __init__(self, path: str | Path, problems: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Packages that only some users need, imported where they are used."""
+"""Optional packages, imported where they are used."""
 
 import importlib
 from importlib.metadata import PackageNotFoundError, requires
@@ -8,14 +8,14 @@ from packaging.requirements import Requirement
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """The module, or an error that says how to install it.
+    """Import an optional module.
 
     Args:
-        module: Dotted name.
-        extra: The extra of setup.cfg that brings it.
+        module: The dotted name.
+        extra: The extra in setup.cfg that installs it.
 
     Raises:
-        ImportError: If it is not installed.
+        ImportError: If it is not installed. The message contains the install command.
     """
     try:
         return importlib.import_module(module)
@@ -28,10 +28,10 @@ def import_extra(module: str, extra: str) -> Any:
 
 
 def _requirements(extra: str) -> list[str]:
-    """What the extra brings, such as `gradio>=6.31`; empty if this package is not installed."""
+    """Return the requirements of an extra, such as `gradio>=6.31`. Empty if this package is not installed."""
     try:
         given = [Requirement(line) for line in requires("modeling-multitask") or []]
-    except PackageNotFoundError:  # found by its path
+    except PackageNotFoundError:  # imported from a path, not installed
         return []
     chosen = [each for each in given if each.marker and each.marker.evaluate({"extra": extra})]
     return [f"{each.name}{each.specifier}" for each in chosen if each.name != "modeling-multitask"]

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and names that may be anything."""
+"""Atomic file writes, and path checks that accept any name."""
 
 import csv
 import io
@@ -14,10 +14,10 @@ from typing import Any
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder, which replaces `path` when the block ends without an error.
+    """Yield a temporary path in the same folder, which replaces `path` if the block ends without an error.
 
-    A reader finds the new file complete, or what was there before. The temporary name is unique, so no file of anyone
-    else is overwritten or removed.
+    A reader sees either the complete new file or the old one. The temporary name is unique, so no other file is
+    overwritten or removed.
 
     Example:
         >>> with whole_file(Path("answers.csv")) as partial:
@@ -27,13 +27,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield partial
-        os.replace(partial, path)  # noqa: PTH105, the same on Windows where the file exists
+        os.replace(partial, path)  # noqa: PTH105, also works on Windows if the file exists
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8; half a surrogate pair, which JSON strings may contain, becomes `?`."""
+    """Write text as UTF-8. Half a surrogate pair, which JSON strings may contain, becomes `?`."""
     write_bytes(path, text.encode("utf-8", errors="replace"))
 
 
@@ -44,7 +44,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write strict JSON: a figure that is NaN or infinite becomes null."""
+    """Write strict JSON. NaN and infinite numbers become null."""
     write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -56,17 +56,17 @@ def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
 
 
 def is_there(path: str | Path) -> bool:
-    """Whether there is such a file or folder; unlike `Path.exists`, false also where no name can be so long."""
+    """Return whether the file or folder exists. Unlike `Path.exists`, it is also false for a name that is too long."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether there is such a folder; unlike `Path.is_dir`, false also where no name can be so long."""
+    """Return whether the folder exists. Unlike `Path.is_dir`, it is also false for a name that is too long."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether there is such a file; unlike `Path.is_file`, false also where no name can be so long."""
+    """Return whether the file exists. Unlike `Path.is_file`, it is also false for a name that is too long."""
     return os.path.isfile(path)  # noqa: PTH113
 
 

@@ -1,9 +1,9 @@
-"""What each problem type computes: the loss of its logits, the scores, the decision.
+"""The computations of each problem type: the loss, the scores and the decision.
 
-`task.kind` is the one of a task. A mean loss is a sum over labelled entries and a divisor, which are kept apart
-because sums add up over batches and processes and means do not.
+`task.kind` is the kind of a task. The sum and the divisor of a mean loss are separate, because sums can be added over
+batches and processes and means cannot.
 
-Shapes: B rows, (...) rows in one dimension or more, D width of the encoder, C classes of one task.
+Shapes: B rows, (...) rows in one or more dimensions, D width of the encoder, C classes of one task.
 """
 
 import math
@@ -15,73 +15,73 @@ from torch.nn import functional as F
 from .problem_types_multitask import PROBLEM_TYPES, ProblemType
 from .tasks_multitask import TaskConfig
 
-IGNORE_INDEX = -100  # a missing label; torch's and transformers' own value
-MISSING_IDS = (-1, IGNORE_INDEX)  # data sets mark a missing label with either
-DEFAULT_THRESHOLD = 0.5  # above which a label is part of the answer, unless its task says otherwise
+IGNORE_INDEX = -100  # a missing label, as in torch and transformers
+MISSING_IDS = (-1, IGNORE_INDEX)  # data sets use either for a missing label
+DEFAULT_THRESHOLD = 0.5  # labels with a higher score are part of the answer, unless the task has thresholds
 
 
 class Kind(ProblemType):
-    """A problem type with what it computes. One label for each row, unless a subclass says otherwise."""
+    """A problem type and its computations. The default is one label for each row; subclasses override it."""
 
     label_dtype = torch.long
     missing: float = IGNORE_INDEX
 
     def num_logits(self, labels: int) -> int:
-        """The width of the head's output for a task with that many labels."""
+        """Return the width of the head's output for a task with this number of labels."""
         return labels
 
     def output_layer(self, width: int, labels: int) -> nn.Module:
-        """The last layer of a head: (B, `width`) to (B, `num_logits`)."""
+        """Return the last layer of a head: (B, `width`) to (B, `num_logits`)."""
         return nn.Linear(width, self.num_logits(labels))
 
     def label_shape(self, logits: Tensor) -> torch.Size:
-        """The shape of the labels that belong to these logits."""
+        """Return the shape of the labels for these logits."""
         return logits.shape[:-1]
 
     def labelled(self, labels: Tensor) -> Tensor:
-        """Which entries have a label; the same shape as `labels`."""
+        """Return which entries have a label. The shape is that of `labels`."""
         return labels >= 0
 
     def check_labels(self, labels: Tensor, task: TaskConfig) -> None:
-        """Refuse ids that are neither those of labels nor mark a missing one.
+        """Check that each id is a class id or marks a missing label.
 
         Raises:
-            ValueError: If the labels are on the CPU. Elsewhere an assertion of the device fails: to look at the labels
-                would make the host wait for it.
+            ValueError: If an id is wrong and the labels are on the CPU. On other devices an assertion on the device
+                fails later, because reading the labels would make the host wait.
         """
         wrong = (labels >= self._ids(task)) | (labels < 0) & (labels != MISSING_IDS[0]) & (labels != MISSING_IDS[1])
         missing = " or ".join(map(str, MISSING_IDS))
         _refuse(wrong, labels, task, f"one of its class ids 0 to {self._ids(task) - 1}, nor {missing} for missing")
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        """The sum of the losses of the labelled entries; ().
+        """Return the sum, (), of the losses of the labelled entries.
 
         Args:
-            logits: (B, `num_logits`), in float32 at least.
-            labels: As `label_shape` gives it.
-            task: Its loss, weights and smoothing.
+            logits: (B, `num_logits`), in float32 or float64.
+            labels: In the shape that `label_shape` returns.
+            task: The task, with its loss, weights and smoothing.
         """
         raise NotImplementedError
 
     def loss_divisor(self, labels: Tensor, task: TaskConfig) -> Tensor:
-        """What the sum of the losses is divided by: the number of labelled entries; ()."""
+        """Return the divisor of the sum of the losses, (): the number of labelled entries."""
         return self.labelled(labels).sum()
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
-        """The score of each label (..., C), both labels of a binary task; (..., 1) the number of a regression."""
+        """Return the score of each label, (..., C), for a binary task of both; for a regression the number (..., 1)."""
         raise NotImplementedError
 
     def log_probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
-        """The logarithms of the scores of a kind of one label, finite where these are 0; (..., C)."""
+        """Return the logarithms of the scores, (..., C), for kinds of one label. They are finite for scores of 0."""
         scores = self.probabilities(logits, task)
         return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
     def decide(self, scores: Tensor, task: TaskConfig) -> Tensor:
-        """The decision by `probabilities`: ids (...), zeros and ones (..., C) of several labels, or numbers (...)."""
+        """Return the decision by these scores: ids (...), zeros and ones (..., C) for several labels, numbers (...)."""
         return scores.argmax(dim=-1)
 
     def logit_of(self, logits: Tensor, label: int) -> Tensor:
-        """A number that grows with the score of a label, or with the number itself; (...)."""
+        """Return a value, (...), that increases with the score of a label. For a regression it is the number."""
         return logits[..., label]
 
     def _ids(self, task: TaskConfig) -> int:
@@ -89,7 +89,7 @@ class Kind(ProblemType):
 
 
 class SingleLabel(Kind):
-    """One of C labels: softmax and cross-entropy."""
+    """One of C labels, with softmax and cross-entropy."""
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
         present = self.labelled(labels)
@@ -109,7 +109,7 @@ class SingleLabel(Kind):
     def loss_divisor(self, labels: Tensor, task: TaskConfig) -> Tensor:
         if task.class_weights is None:
             return super().loss_divisor(labels, task)
-        # Rounded to float32, a sum would depend on the order in which batches and processes are added up.
+        # In float32 the sum would depend on the order in which batches and processes are added.
         precise = torch.float32 if labels.device.type == "mps" else torch.float64
         weight = torch.tensor(task.class_weights, device=labels.device, dtype=precise)  # (C,)
         return (weight[labels.clamp(min=0)] * self.labelled(labels)).sum()
@@ -122,13 +122,13 @@ class SingleLabel(Kind):
 
 
 class Binary(Kind):
-    """One of two labels by one logit, that of the second label: sigmoid and binary cross-entropy."""
+    """One of two labels, with one logit for the second label, sigmoid and binary cross-entropy."""
 
     def num_logits(self, labels: int) -> int:
         return 1
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        logits = logits.reshape(labels.shape)  # (B,), or (B, C): each label counts by itself
+        logits = logits.reshape(labels.shape)  # (B,), or (B, C) where each label is a separate decision
         signs = labels.clamp(min=0).to(logits.dtype)
         each = F.binary_cross_entropy_with_logits(
             logits,
@@ -156,7 +156,7 @@ class Binary(Kind):
 
 
 class MultiLabel(Binary):
-    """Any number of C labels: each is a binary decision by a logit of its own. Labels are (B, C) zeros and ones."""
+    """Any number of C labels. Each is a binary decision with its own logit. Labels are (B, C) zeros and ones."""
 
     def num_logits(self, labels: int) -> int:
         return labels
@@ -178,7 +178,7 @@ class MultiLabel(Binary):
 
 
 class Regression(Kind):
-    """A number. Its label is NaN where it is missing."""
+    """A number. A missing label is NaN."""
 
     label_dtype = torch.float32
     missing = math.nan
@@ -190,11 +190,11 @@ class Regression(Kind):
         return ~labels.isnan()
 
     def check_labels(self, labels: Tensor, task: TaskConfig) -> None:
-        """Any number is a label."""
+        """Accept every number."""
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
         present = self.labelled(labels)  # (B,)
-        # NaN is replaced before it meets the predictions: 0 · NaN would put NaN into the gradient.
+        # NaN is replaced before it is combined with the predictions: 0 · NaN would put NaN into the gradient.
         targets = labels.where(present, 0).to(logits.dtype)
         if task.loss == "huber":
             each = F.huber_loss(logits.squeeze(-1), targets, reduction="none", delta=task.huber_delta)
@@ -213,7 +213,7 @@ class Regression(Kind):
 
 
 class Ordinal(Kind):
-    """One of C labels in order: for each but the last, the logit of lying above it (Cao et al. 2020)."""
+    """One of C ordered labels. Each label except the last has a logit for "above this label" (Cao et al. 2020)."""
 
     def num_logits(self, labels: int) -> int:
         return labels - 1
@@ -222,7 +222,7 @@ class Ordinal(Kind):
         return CumulativeLogits(width, self.num_logits(labels))
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        """The binary cross-entropies of "is it above the k-th label?", summed over all k."""
+        """Return the sum of the binary cross-entropies of "is it above the k-th label?" over all k."""
         above = labels.unsqueeze(-1) > torch.arange(logits.shape[-1], device=labels.device)  # (B, C - 1)
         each = F.binary_cross_entropy_with_logits(logits, above.to(logits.dtype), reduction="none").sum(dim=-1)
         return each.where(self.labelled(labels), 0).sum()
@@ -230,26 +230,26 @@ class Ordinal(Kind):
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
         above = _scaled(logits, task).sigmoid()  # (..., C - 1), descending
         each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
-        return each.clamp(min=0)  # of equal logits one may come out a last digit larger
+        return each.clamp(min=0)  # rounding may make one of two equal values larger in the last digit
 
     def logit_of(self, logits: Tensor, label: int) -> Tensor:
-        return logits.mean(dim=-1)  # each is one score less a cut point
+        return logits.mean(dim=-1)  # each is the score minus a cut point
 
 
 class CumulativeLogits(nn.Module):
-    """For each but the last of C ordered labels, the logit of lying above it: a score less that label's cut point.
+    """Logits for "above this label", for each of C ordered labels except the last: a score minus the cut point.
 
-    Cut points ascend by construction, so that no class gets a negative probability (the proportional-odds model of
+    Cut points increase by construction, so that no class has a negative probability (the proportional-odds model of
     McCullagh 1980).
     """
 
     def __init__(self, width: int, cuts: int) -> None:
         super().__init__()
         self.score = nn.Linear(width, 1, bias=False)
-        self.cuts = nn.Parameter(torch.zeros(cuts))  # the first cut point; then what the softplus of is the next gap
+        self.cuts = nn.Parameter(torch.zeros(cuts))  # the first cut point, then the gaps before softplus
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, D) to (B, C - 1)."""
+        """Return logits, (B, C - 1), from hidden states, (B, D)."""
         return self.score(hidden) - torch.cat([self.cuts[:1], F.softplus(self.cuts[1:])]).cumsum(dim=0)
 
 
@@ -264,7 +264,7 @@ KINDS = {name: _CLASSES[name](**vars(facts)) for name, facts in PROBLEM_TYPES.it
 
 
 def _refuse(wrong: Tensor, labels: Tensor, task: TaskConfig, allowed: str) -> None:
-    """Raises a `ValueError` if any label is wrong; not on the CPU, the device notices it later on."""
+    """Raise a `ValueError` if a label on the CPU is wrong. Other devices report it later."""
     try:
         torch._assert_async(~wrong.any(), f"task {task.name!r}: a label is not {allowed}")
     except RuntimeError:
@@ -280,5 +280,5 @@ def _thresholds(scores: Tensor, task: TaskConfig) -> Tensor:
 
 
 def _focus(true: Tensor, task: TaskConfig) -> Tensor:
-    """What the focal loss (Lin et al. 2017) multiplies by: little where the true class is likely already."""
+    """Return the factor of the focal loss (Lin et al. 2017), which is small if the true class is already likely."""
     return (1 - true).clamp(min=1e-6) ** task.focal_gamma  # the root of 0 has no derivative

@@ -1,4 +1,4 @@
-"""Names of a package that are imported on first use, so that importing the package is cheap."""
+"""Lazy names of a package: imported on first use, so that importing the package is fast."""
 
 import importlib
 import sys
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def lazy_names(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """A `__getattr__` for a package (PEP 562).
+    """Return a `__getattr__` for a package (PEP 562).
 
     Args:
-        package: Its `__name__`.
-        homes: By module of the package, the names that it defines.
+        package: The `__name__` of the package.
+        homes: The names that each module of the package defines.
     """
     modules = {name: f"{package}.{module}" for module, names in homes.items() for name in names}
 

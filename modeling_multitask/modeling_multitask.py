@@ -1,4 +1,4 @@
-"""One encoder, many heads, one forward pass.
+"""The multi-task model: one encoder, one head for each task, one forward pass.
 
 Shapes: B rows, T tokens, D width of the encoder, C classes of one task.
 """
@@ -28,27 +28,37 @@ from .sentence_transformers_multitask import read_embedding_settings, write_sent
 from .tasks_multitask import HeadConfig, TaskConfig
 from .words_multitask import nearest_hint
 
-# Every encoder of transformers takes these, some of them only in **kwargs.
+# Every encoder of transformers accepts these, some of them only in **kwargs.
 _OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")
 _HUB_KWARGS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 
 
 @dataclass
 class MultiTaskOutput(ModelOutput):
-    """What a [`MultiTaskModel`] returns for one batch.
+    """The output of a [`MultiTaskModel`] for one batch.
 
     Args:
-        loss: (), the weighted sum of the task losses; only with labels.
-        logits: For each task, (B, C); (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
-        embeddings: (B, D), pooled, and normalised where the model normalises.
-        last_hidden_state: (B, T, D), the encoder's token states.
-        task_losses: For each task, (), before its weight; only with labels.
-        hidden_states: The encoder's, if asked for.
-        attentions: The encoder's, if asked for.
+        loss: (), the weighted sum of the task losses. Only with labels.
+        logits: By task name, (B, C). (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
+        embeddings: (B, D), pooled, and normalised if `config.normalize` is true.
+        last_hidden_state: (B, T, D), the encoder's token states. `None` if `embeddings` were passed.
+        task_losses: By task name, (), before the task's weight is applied. Only with labels.
+        hidden_states: The encoder's hidden states, with `output_hidden_states=True`.
+        attentions: The encoder's attentions, with `output_attentions=True`.
+
+    Example:
+        >>> import torch
+        >>> from modeling_multitask import MultiTaskConfig, MultiTaskModel
+        >>> from transformers import BertConfig
+        >>> tasks = [{"name": "topic", "problem_type": "single_label_classification", "labels": ["art", "sport"]}]
+        >>> model = MultiTaskModel(MultiTaskConfig(backbone_config=BertConfig(num_hidden_layers=1), tasks=tasks))
+        >>> output = model(input_ids=torch.tensor([[101, 102]]), labels={"topic": torch.tensor([1])})
+        >>> output.logits["topic"].shape, output.embeddings.shape
+        (torch.Size([1, 2]), torch.Size([1, 768]))
     """
 
     loss: Tensor | None = None
-    # Always there; a ModelOutput wants a default of every field.
+    # Never None, but a ModelOutput requires a default for every field.
     logits: dict[str, Tensor] = None  # type: ignore[assignment]
     embeddings: Tensor = None  # type: ignore[assignment]
     last_hidden_state: Tensor | None = None
@@ -60,17 +70,28 @@ class MultiTaskOutput(ModelOutput):
 class MultiTaskModel(PreTrainedModel):
     """An encoder whose pooled sentence embedding feeds one head for each task.
 
-    Build one on a pretrained encoder with [`~MultiTaskModel.from_backbone`]; load a trained one with
+    Build a model on a pretrained encoder with [`~MultiTaskModel.from_backbone`]. Load a trained model with
     `from_pretrained`.
+
+    Example:
+        >>> from modeling_multitask import MultiTaskModel
+        >>> from transformers import AutoTokenizer
+        >>> encoder = "sentence-transformers/all-MiniLM-L6-v2"
+        >>> tasks = [{"name": "topic", "problem_type": "single_label_classification", "labels": ["art", "sport"]}]
+        >>> model = MultiTaskModel.from_backbone(encoder, tasks)
+        >>> tokenizer = AutoTokenizer.from_pretrained(encoder)
+        >>> output = model(**tokenizer(["The home team won."], return_tensors="pt"))
+        >>> output.logits["topic"].shape
+        torch.Size([1, 2])
     """
 
     config_class = MultiTaskConfig
     base_model_prefix = "backbone"
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
-    # Said outright: else the Trainer would conclude it from **kwargs in `forward`.
+    # Set explicitly: otherwise the Trainer would infer it from **kwargs in `forward`.
     accepts_loss_kwargs = True
-    # Whether an attention implementation can be had is for the backbone to say.
+    # The backbone decides which attention implementations are available.
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -97,32 +118,44 @@ class MultiTaskModel(PreTrainedModel):
         long_texts: str = "truncate",
         **kwargs: Any,
     ) -> "MultiTaskModel":
-        """A pretrained encoder with new heads, in float32 unless `dtype` says otherwise.
+        """Build a model from a pretrained encoder and new heads, in float32 unless `dtype` is given.
 
-        What is left out comes from the backbone's own sentence-transformers files where it has them, else
-        it is mean pooling, no normalisation, and 512 tokens or the encoder's limit, whichever is less.
+        The defaults of `pooling`, `normalize` and `max_length` come from the backbone's sentence-transformers files.
+        Without such files they are mean pooling, no normalisation, and the smaller of 512 tokens and the encoder's
+        limit.
 
         Args:
             pretrained_model_name_or_path: Hub id, folder, or `package:NAME/FOLDER` for a folder inside an
                 installed Python package.
-            tasks: The tasks, in order; each a `TaskConfig` or a dict of its fields.
+            tasks: The tasks, in order. Each is a `TaskConfig` or a dict of its fields.
             pooling: One of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len.
-            normalize: Whether embeddings have length 1.
-            head: Head of every task that brings none of its own.
-            max_length: Number of tokens beyond which a text is cut.
-            long_texts: What becomes of a longer text: truncate or windows.
-            kwargs: As for `AutoModel.from_pretrained`: `revision`, `token`, `dtype`, ..., and words of the
-                encoder's configuration, such as `hidden_dropout_prob=0.0`.
+            normalize: Whether embeddings are scaled to length 1.
+            head: Head of every task that does not define its own.
+            max_length: Maximum number of tokens of a text.
+            long_texts: How longer texts are handled: truncate or windows.
+            kwargs: Arguments of `AutoModel.from_pretrained`, such as `revision`, `token` and `dtype`, and fields of
+                the encoder's configuration, such as `hidden_dropout_prob=0.0`.
 
         Raises:
-            ValueError: If the tasks or settings cannot make a model, or the backbone needs remote code.
-            OSError: If there is no such backbone.
+            ValueError: If the tasks or settings are invalid, or the backbone needs remote code.
+            OSError: If the backbone is not found.
+
+        Example:
+            >>> from modeling_multitask import MultiTaskModel
+            >>> model = MultiTaskModel.from_backbone(
+            ...     "sentence-transformers/all-MiniLM-L6-v2",
+            ...     tasks=[
+            ...         {"name": "topic", "problem_type": "single_label_classification", "labels": ["art", "sport"]},
+            ...         {"name": "rating", "problem_type": "regression"},
+            ...     ],
+            ...     max_length=128,
+            ... )
         """
         path = resolve_model_path(pretrained_model_name_or_path)
         hub_kwargs = {key: kwargs.pop(key) for key in _HUB_KWARGS if key in kwargs}
         settings = read_embedding_settings(path, **hub_kwargs)
         hub_kwargs["subfolder"] = kwargs.pop("subfolder", settings.subfolder)
-        # transformers 5 loads in the dtype of the file; training in half precision must be asked for.
+        # transformers 5 loads in the dtype of the file. Half precision must be requested explicitly.
         load_kwargs = {"dtype": torch.float32}
         load_kwargs |= {key: kwargs.pop(key) for key in ("dtype", "attn_implementation") if key in kwargs}
         backbone_config, kwargs = _read_backbone_config(path, hub_kwargs, kwargs)
@@ -139,7 +172,7 @@ class MultiTaskModel(PreTrainedModel):
         model = cls(config)
         model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **hub_kwargs, **load_kwargs, **kwargs)
         if _no_pooler(backbone_config):
-            model.backbone.pooler = None  # loaded and dropped: loaded without, it would be reported as unexpected
+            model.backbone.pooler = None  # removed after loading, so that its weights are not reported as unexpected
         model.config.backbone_config = model.backbone.config
         return model.to(model.backbone.dtype).eval()
 
@@ -157,23 +190,26 @@ class MultiTaskModel(PreTrainedModel):
         num_items_in_batch: dict[str, Tensor] | None = None,
         **kwargs: Any,
     ) -> MultiTaskOutput:
-        """Every task's logits, and their loss if there are labels.
+        """Return every task's logits, and the loss if labels are given.
 
         Args:
             input_ids: (B, T).
-            attention_mask: (B, T), 1 at tokens and 0 at padding; all tokens if left out.
-            token_type_ids: (B, T); passed on only to an encoder that has segments.
-            position_ids: (B, T), likewise.
+            attention_mask: (B, T), 1 for tokens and 0 for padding. By default every position is a token.
+            token_type_ids: (B, T). Passed only to an encoder that has segments.
+            position_ids: (B, T). Passed only to an encoder that takes them.
             inputs_embeds: (B, T, D), instead of `input_ids`.
-            embeddings: (B, D), what the model gave for these rows before; instead of tokens, and the encoder rests.
-            overflow_to_sample_mapping: (B,), the text that each row is a window of, as the tokenizer says with
-                `return_overflowing_tokens`; outputs then have one row for each text.
+            embeddings: (B, D), cached embeddings of these rows, instead of tokens. The encoder is skipped.
+            overflow_to_sample_mapping: (B,), the text that each row is a window of, as returned by the tokenizer with
+                `return_overflowing_tokens`. The outputs then have one row for each text.
             labels: By task name: (B,) class ids, (B, C) zeros and ones for a multi-label task, (B,) numbers
-                for a regression. Missing: -100, NaN for a regression. A task may be left out altogether.
-            num_items_in_batch: By task name, (), what its loss is divided by where this batch is only part of
-                an optimizer step; left out, the labelled entries of this batch.
-            kwargs: `output_hidden_states` and the like; what the encoder does not know is ignored, since
-                `pipeline()` passes whatever the tokenizer returns.
+                for a regression. Missing labels are -100, or NaN for a regression. Tasks may be omitted.
+            num_items_in_batch: By task name, (), the divisor of the loss if this batch is only part of an optimizer
+                step. By default the number of labelled entries of this batch.
+            kwargs: Such as `output_hidden_states`. Arguments that the encoder does not know are ignored, because
+                `pipeline()` passes everything that the tokenizer returns.
+
+        Raises:
+            ValueError: If labels are given for an unknown task, or a label on the CPU is invalid.
         """
         encoded = None
         if embeddings is None:
@@ -201,22 +237,27 @@ class MultiTaskModel(PreTrainedModel):
         overflow_to_sample_mapping: Tensor | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        """(B, D), the embeddings alone, as `forward` gives them for the same arguments; no head is asked."""
+        """Return the embeddings, (B, D), without running the heads. They equal the `embeddings` of `forward`."""
         encoded = self._encode({"input_ids": input_ids, "attention_mask": attention_mask}, kwargs)
         return self._embed(encoded.last_hidden_state, attention_mask, overflow_to_sample_mapping)
 
     def save_pretrained(self, save_directory: str | os.PathLike, is_main_process: bool = True, **kwargs: Any) -> None:
-        """Saves weights, configuration and code, so that the folder loads without this package.
+        """Save weights, configuration and code, so that the folder loads without this package.
 
-        The folder is an AutoModel repository, a pipeline repository and a SentenceTransformer at once; only
-        the tokenizer is still to be saved beside it.
+        The folder works with `AutoModel`, `pipeline()` and `SentenceTransformer`. Save the tokenizer to the same
+        folder.
 
         Raises:
-            ValueError: If the model's class is defined in a script or notebook, whose code cannot be saved.
+            ValueError: If the model's class is defined in a script or notebook. Its code cannot be saved.
+
+        Example:
+            >>> model.save_pretrained("my-model")
+            >>> tokenizer.save_pretrained("my-model")
         """
-        if type(self).__module__ == "__main__":  # transformers warns, and saves a model that nobody can load
+        if type(self).__module__ == "__main__":  # transformers only warns, and saves a model that does not load
             raise ValueError(
-                f"{type(self).__name__} is defined in a script or notebook; put it into a module, and import that"
+                f"{type(self).__name__} is defined in a script or notebook, so its code cannot be saved; "
+                "move the class to a module and import it"
             )
         self.config.custom_pipelines = CUSTOM_PIPELINES
         super().save_pretrained(save_directory, is_main_process=is_main_process, **kwargs)
@@ -230,14 +271,14 @@ class MultiTaskModel(PreTrainedModel):
             initialization.zeros_(module.cuts)
 
     def _encode(self, inputs: dict[str, Tensor | None], optional: dict[str, Any]) -> ModelOutput:
-        """The encoder's output; what it does not know of the optional inputs is left out."""
-        # A decoder would keep its keys and values for a next token, which nobody asks for.
+        """Return the encoder's output. Optional inputs that the encoder does not know are dropped."""
+        # A decoder would cache its keys and values, which are never used.
         optional = {"use_cache": False, **optional}
         known = {name: value for name, value in optional.items() if name in self._backbone_inputs and value is not None}
         return self.backbone(**inputs, **known)
 
     def _embed(self, states: Tensor, attention_mask: Tensor | None, window_texts: Tensor | None) -> Tensor:
-        """(B, D) from token states (B, T, D)."""
+        """Return embeddings, (B, D), from token states, (B, T, D)."""
         normalize = self.config.normalize
         embeddings = pool(states, attention_mask, self.config.pooling)
         embeddings = F.normalize(embeddings, dim=-1) if normalize else embeddings
@@ -256,16 +297,16 @@ class MultiTaskModel(PreTrainedModel):
             )
         losses = {}
         for task in self.config.tasks:
-            # A task without labels takes part all the same: DDP waits for a gradient of every parameter.
+            # A task without labels still takes part, because DDP waits for a gradient of every parameter.
             given = labels.get(task.name, _all_missing(logits[task.name], task))
             losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name))
         return losses
 
 
 class TaskHeads(nn.Module):
-    """One head for each task, all fed the same embedding.
+    """One head for each task. All heads take the same embedding.
 
-    A plain module with a `forward`, not a `ModuleDict`: peft cannot wrap the latter.
+    This is a plain module with a `forward`, because peft cannot wrap a `ModuleDict`.
     """
 
     def __init__(self, config: MultiTaskConfig) -> None:
@@ -274,15 +315,15 @@ class TaskHeads(nn.Module):
             self.add_module(task.name, _build_head(task.head or config.head, config.hidden_size, task))
 
     def forward(self, embeddings: Tensor) -> dict[str, Tensor]:
-        """(B, D) to a dict of (B, C) by task name."""
+        """Return logits, (B, C) by task name, from embeddings, (B, D)."""
         return {name: head(embeddings) for name, head in self.named_children()}
 
 
 def resolve_model_path(model: str | os.PathLike) -> str:
-    """The folder behind `package:NAME/FOLDER`; a Hub id or a folder as it is.
+    """Return the folder that `package:NAME/FOLDER` names. Hub ids and folders are returned unchanged.
 
     Raises:
-        FileNotFoundError: If the package is not installed or has no such folder.
+        FileNotFoundError: If the package is not installed or does not contain the folder.
     """
     model = os.fspath(model)
     if not model.startswith("package:"):
@@ -294,7 +335,7 @@ def resolve_model_path(model: str | os.PathLike) -> str:
         spec = None
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(
-            f"{model}: no Python package {package!r} is installed; install the one that holds the model"
+            f"{model}: the Python package {package!r} is not installed; install the package that contains the model"
         )
     path = Path(spec.submodule_search_locations[0]) / folder
     if not path.is_dir():
@@ -305,11 +346,12 @@ def resolve_model_path(model: str | os.PathLike) -> str:
 def _read_backbone_config(
     path: str, hub_kwargs: dict[str, Any], kwargs: dict[str, Any]
 ) -> tuple[PreTrainedConfig, dict[str, Any]]:
-    """The encoder's configuration, changed as the user's words say, and the words that are not its."""
+    """Return the encoder's configuration with the user's changes, and the arguments that are not part of it."""
     content, _ = PreTrainedConfig.get_config_dict(path, **hub_kwargs)
     if "auto_map" in content and content.get("model_type") not in CONFIG_MAPPING:
         raise ValueError(
-            f"{path} needs remote code of its own, and cannot be the backbone of a folder that loads alone"
+            f"{path} needs remote code of its own, which a saved model cannot contain; "
+            "choose a backbone whose architecture is part of transformers"
         )
     config, unused = AutoConfig.from_pretrained(path, return_unused_kwargs=True, **hub_kwargs, **kwargs)
     return config, unused
@@ -320,7 +362,7 @@ def _build_backbone(config: Any) -> PreTrainedModel:
 
 
 def _check_positions(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
-    """Refuses a length for which an encoder with numbered positions has no numbers."""
+    """Raise a `ValueError` if `max_length` exceeds the encoder's number of positions."""
     tables = [m for name, m in backbone.named_modules() if name.endswith("position_embeddings")]
     sizes = [table.num_embeddings for table in tables if isinstance(table, nn.Embedding)]
     limit = min(sizes, default=math.inf) - first_position(config.backbone_config)
@@ -329,7 +371,7 @@ def _check_positions(backbone: PreTrainedModel, config: MultiTaskConfig) -> None
 
 
 def _no_pooler(config: Any) -> dict[str, bool]:
-    """`add_pooling_layer=False` for the encoders that know it: an unused pooler gets no gradient, which stops DDP."""
+    """Return `add_pooling_layer=False` if the encoder accepts it. DDP fails on an unused pooler without gradient."""
     model_class = AutoModel._model_mapping[type(config)]
     known = "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
     return {"add_pooling_layer": False} if known else {}

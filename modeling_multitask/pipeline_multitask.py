@@ -1,6 +1,6 @@
-"""Text in; every task's labelled answer out, and the sentence embedding if asked for.
+"""The pipeline: from a text to the answers of all tasks, and optionally the sentence embedding.
 
-Shapes: D width of the encoder, W windows of a text, one if it is not read in several.
+Shapes: D width of the encoder, W windows of a text, 1 if the text is not split.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from .pooling_multitask import join_windows
 from .texts_multitask import WINDOW_TEXTS, tokenize
 
 PIPELINE_TASK = "multitask-classification"
-# What config.json says of this file; `pipeline()` finds it there.
+# The entry of this file in config.json, where `pipeline()` finds it.
 CUSTOM_PIPELINES = {PIPELINE_TASK: {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}}
 
 DEFAULT_BATCH_SIZE = 32
@@ -23,17 +23,22 @@ _TOKENS = "tokens of the window"
 
 
 class MultiTaskPipeline(ChunkPipeline):
-    """Answers all tasks of a [`MultiTaskModel`] for a text, or for each of a list of texts.
+    """A pipeline that answers all tasks of a [`MultiTaskModel`] for a text or a list of texts.
 
-    A pair of texts is given as transformers' own pipelines take it: `{"text": ..., "text_pair": ...}`.
+    A pair of texts has the same form as in transformers' own pipelines: `{"text": ..., "text_pair": ...}`.
 
     Args:
-        top_k: How many classes to give for each task, best first; `None` for all of them. Left out: the
-            answer alone, or for a multi-label task the classes above their threshold.
-        return_embedding: Adds the sentence embedding, a list of D floats, under the key `embedding`.
+        top_k: The number of labels to return for each task, best first. `None` returns all. By default only the answer
+            is returned, which for a multi-label task are the labels above their threshold.
+        return_embedding: Whether to add the sentence embedding, a list of D floats, with the key `embedding`.
+
+    Raises:
+        ValueError: If a parameter is unknown.
 
     Example:
-        >>> classify = pipeline("multitask-classification", model="me/reviews", trust_remote_code=True)
+        >>> from transformers import pipeline
+        >>> model = "runs/quickstart/model"  # made by `multitask train quickstart`
+        >>> classify = pipeline("multitask-classification", model=model, trust_remote_code=True)
         >>> classify("The battery died within a day.")
         {'domain': {'label': 'product', 'score': 0.98}, 'sentiment': {'label': 'negative', 'score': 0.99}}
     """
@@ -50,7 +55,7 @@ class MultiTaskPipeline(ChunkPipeline):
         return {}, {}, parameters
 
     def preprocess(self, text: str | dict[str, str]) -> Iterator[dict[str, Any]]:
-        """The W windows of a text one by one; the last one says so."""
+        """Yield the W windows of a text. The last one has `is_last`."""
         texts = [text] if isinstance(text, str) else [text["text"], text["text_pair"]]
         windows = tokenize(self.tokenizer, self.model.config, *texts, return_tensors="pt", padding=True)
         windows.pop(WINDOW_TEXTS, None)
@@ -61,12 +66,12 @@ class MultiTaskPipeline(ChunkPipeline):
     def _forward(self, model_inputs: dict[str, Any]) -> dict[str, Any]:
         is_last = model_inputs.pop("is_last")
         output = self.model(**model_inputs)
-        # A flat dict, for `pipeline()` cuts a batch into rows by its values; no task has one of these names.
+        # The dict is flat, because `pipeline()` splits a batch by its values. No task can have these names.
         windows = {"embedding": output.embeddings, _TOKENS: model_inputs["attention_mask"].sum(dim=1)}
         return {"is_last": is_last, **output.logits, **windows}
 
     def postprocess(self, model_outputs: list[dict[str, Tensor]], **parameters: Any) -> dict[str, Any]:
-        """The answer to a text from its W windows."""
+        """Return the answer to a text from the outputs for its W windows."""
         return_embedding = parameters.pop("return_embedding", False)
         tasks = self.model.config.tasks
         outputs = model_outputs[0] if len(model_outputs) == 1 else self._joined(model_outputs)
@@ -76,9 +81,9 @@ class MultiTaskPipeline(ChunkPipeline):
         return answer
 
     def _joined(self, windows: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """The outputs for a text of several windows: the heads are asked anew, by the embedding of all."""
+        """Return the outputs for a text of several windows. The heads run again, on the joined embedding."""
         embeddings, tokens = (torch.cat([each[name] for each in windows]) for name in ("embedding", _TOKENS))
-        text = torch.zeros_like(tokens)  # (W,), all of one
+        text = torch.zeros_like(tokens)  # (W,), all of the same text
         embedding = join_windows(embeddings, text, tokens, normalize=self.model.config.normalize)  # (1, D)
         with torch.inference_mode():
             logits = self.model.heads(embedding.to(self.model.device))

@@ -1,4 +1,4 @@
-"""One vector from the states of many tokens, and one from the vectors of several windows.
+"""Pooling: token states to one vector for each row, and the vectors of several windows to one for each text.
 
 Shapes: B rows, T tokens, D width of the encoder, W windows of N texts.
 """
@@ -12,19 +12,19 @@ from torch.nn import functional as F
 
 
 def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
-    """One vector for each row from its token states, padding on either side left out.
+    """Return one vector for each row from its token states. Padding on either side is ignored.
 
-    Equal to sentence-transformers' `Pooling`; a row of padding alone gives zeros where that gives -inf.
+    The result equals sentence-transformers' `Pooling`, except for a row that is all padding: it gives zeros, not -inf.
 
     Args:
         states: (B, T, D).
-        attention_mask: (B, T), or `None` where every position is a token.
-        pooling: cls (the first token), mean, max, lasttoken, weightedmean (the i-th token weighs i) or
-            mean_sqrt_len (the sum over the square root of the number of tokens).
+        attention_mask: (B, T), or `None` if every position is a token.
+        pooling: cls (the first token), mean, max, lasttoken, weightedmean (the i-th token has weight i) or
+            mean_sqrt_len (the sum divided by the square root of the number of tokens).
 
     Returns:
-        (B, D), in the dtype of `states`; sums and counts are in float32 at least, since a bfloat16 sum of
-        257 ones is 256.
+        (B, D), in the dtype of `states`. Sums and counts are in float32 or float64, because a bfloat16 sum of 257 ones
+        is 256.
     """
     if attention_mask is None:
         attention_mask = states.new_ones(states.shape[:2], dtype=torch.long)
@@ -32,18 +32,18 @@ def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
 
 
 def join_windows(embeddings: Tensor, window_texts: Tensor, tokens: Tensor, *, normalize: bool) -> Tensor:
-    """One embedding for each text: the mean of its windows', weighted by their tokens.
+    """Return one embedding for each text: the mean over its windows, weighted by their number of tokens.
 
-    So the mean pooling of several windows is that of all their tokens.
+    With mean pooling, the result equals the mean over all tokens of the windows.
 
     Args:
         embeddings: (W, D).
-        window_texts: (W,), which text each window is of, from 0 on.
-        tokens: (W,), how many tokens each window has.
-        normalize: Whether embeddings have length 1.
+        window_texts: (W,), the index of each window's text, from 0.
+        tokens: (W,), the number of tokens in each window.
+        normalize: Whether embeddings are scaled to length 1.
 
     Returns:
-        (N, D), in the dtype of `embeddings`; sums are in float32 at least.
+        (N, D), in the dtype of `embeddings`. Sums are in float32 or float64.
     """
     accumulate = torch.promote_types(embeddings.dtype, torch.float32)
     weights = tokens.to(accumulate).unsqueeze(1)  # (W, 1)
@@ -56,8 +56,8 @@ def join_windows(embeddings: Tensor, window_texts: Tensor, tokens: Tensor, *, no
 
 
 def _pick_token(states: Tensor, attention_mask: Tensor, *, last: bool) -> Tensor:
-    rows, tokens = (torch.arange(size, device=states.device) for size in states.shape[:2])  # len() would fix a trace's
-    # The rank of a token is its position, counted from the side it is looked for; padding ranks below all.
+    rows, tokens = (torch.arange(size, device=states.device) for size in states.shape[:2])  # len() is fixed in a trace
+    # A token's rank is its position, counted from the first or last one. Padding has the lowest rank.
     rank = (tokens if last else -tokens).where(attention_mask != 0, torch.iinfo(torch.long).min)  # (B, T)
     picked = states[rows, rank.argmax(dim=1)]  # (B, D)
     return picked * attention_mask.any(dim=1, keepdim=True)
@@ -86,12 +86,12 @@ def _weightedmean(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def _weights(states: Tensor, attention_mask: Tensor) -> Tensor:
-    """(B, T, 1): 1 for a token and 0 for padding, in float32 at least."""
+    """Return 1 for a token and 0 for padding, (B, T, 1), in float32 or float64."""
     return attention_mask.bool().unsqueeze(-1).to(torch.promote_types(states.dtype, torch.float32))
 
 
 def _weighted_mean(states: Tensor, weights: Tensor, divisor: Tensor) -> Tensor:
-    """(B, D), the sum of (B, T, D) states by (B, T, 1) weights over a (B, 1) divisor."""
+    """Return the sum of (B, T, D) states times (B, T, 1) weights, divided by a (B, 1) divisor, as (B, D)."""
     return ((states * weights).sum(dim=1) / divisor.clamp(min=1e-9)).to(states.dtype)
 
 

@@ -1,6 +1,6 @@
-"""What is known of each problem type without torch: its losses, its metrics, how its answer reads.
+"""The properties of each problem type that need no torch: its losses, its metrics and the form of its answer.
 
-What it computes is in `kinds_multitask`. A new problem type has an entry here and a class there.
+Its computations are in `kinds_multitask`. A new problem type has an entry here and a class there.
 """
 
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ Answer = Literal["label", "labels", "number"]
 
 @dataclass(frozen=True)
 class ProblemType:
-    """The facts of a problem type.
+    """The properties of a problem type.
 
     Args:
-        name: In transformers' words, or in the same style.
-        in_words: The answer, for people.
-        answer: Whether it is one label, any number of labels, or a number.
-        losses: The first is the default.
-        metrics: The names of its figures, apart from `loss` and `rows`.
-        main_metric: The one that enters the `score`.
+        name: The name in transformers, or a name in the same style.
+        in_words: The form of the answer, for reports.
+        answer: One label, any number of labels, or a number.
+        losses: The allowed losses. The first is the default.
+        metrics: The names of its metrics, without `loss` and `rows`.
+        main_metric: The metric that is part of the `score`.
         ordered: Whether the labels have an order, so that they must be given.
-        fewest_labels: The least number of labels.
-        most_labels: The greatest; `None` if there is no limit.
+        fewest_labels: The minimum number of labels.
+        most_labels: The maximum number of labels. `None` if there is no limit.
         smoothed: Whether `label_smoothing` applies.
-        class_weights: Whether its loss has a weight for each class.
-        pos_weights: How many weights of positive entries its loss has: none, one, or one for each label.
-        thresholds: How many thresholds its decision has: none, one, or one for each label.
-        has_energy: Whether the energy of its logits tells what is unlike the training rows.
-        has_parents: Whether each of its labels may belong to one of another task's, as an intent to its domain.
+        class_weights: Whether the loss has a weight for each class.
+        pos_weights: The number of weights of positive entries in the loss: none, one, or one for each label.
+        thresholds: The number of thresholds of the decision: none, one, or one for each label.
+        has_energy: Whether the energy of its logits detects out-of-distribution texts.
+        has_parents: Whether each label may belong to a label of another task, such as an intent to its domain.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ProblemType:
 
     @property
     def is_number(self) -> bool:
-        """Whether the answer is a number, so that there are no labels."""
+        """Whether the answer is a number. Such a task has no labels."""
         return self.answer == "number"
 
 

@@ -1,7 +1,7 @@
 """Registration with transformers' Auto classes, deferred until they are imported.
 
-Importing transformers and torch takes seconds, and `multitask --help` needs neither. So nothing is imported here:
-as soon as a program imports an Auto class or `pipeline`, our class is imported after it, and registered.
+Importing transformers and torch takes seconds, and `multitask --help` needs neither. So nothing is imported here. When
+a program imports an Auto class or `pipeline`, our class is imported after it and registered.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# Each module of transformers, and ours that belongs to it.
+# Modules of transformers, and our module for each.
 _COUNTERPARTS = {
     "transformers.models.auto.configuration_auto": f"{__package__}.configuration_multitask",
     "transformers.models.auto.modeling_auto": f"{__package__}.modeling_multitask",
@@ -21,7 +21,7 @@ _COUNTERPARTS = {
 
 
 def register_when_imported() -> None:
-    """Register with each Auto class when it is imported, or now if it is imported already."""
+    """Register with each Auto class when it is imported, or now if it already is."""
     finder = _Finder()
     sys.meta_path.insert(0, finder)
     for name in [name for name in _COUNTERPARTS if name in sys.modules]:
@@ -30,7 +30,7 @@ def register_when_imported() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Notices when the modules of `_COUNTERPARTS`, theirs and ours, have been imported."""
+    """An import finder that notes when the modules of `_COUNTERPARTS`, theirs and ours, are imported."""
 
     def __init__(self) -> None:
         self.watched = {name for pair in _COUNTERPARTS.items() for name in pair}
@@ -41,7 +41,7 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname not in self.watched:
             return None
-        self.watched.discard(fullname)  # the search below must not come back here
+        self.watched.discard(fullname)  # the search below must not call this finder again
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
             loader: Any = spec.loader
@@ -49,7 +49,7 @@ class _Finder(MetaPathFinder):
         return spec
 
     def imported(self, name: str) -> None:
-        """Import our counterpart of a module of transformers; register what is complete on both sides."""
+        """Import our counterpart of a transformers module, and register each pair whose modules are both imported."""
         self._complete.add(name)
         ours = _COUNTERPARTS.get(name)
         if ours is not None and ours not in sys.modules:

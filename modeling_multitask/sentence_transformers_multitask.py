@@ -1,7 +1,7 @@
-"""The files by which sentence-transformers knows a model: read from a backbone, written beside our own weights.
+"""The files of sentence-transformers: read from a backbone, and written next to a saved model.
 
-A folder with them is a SentenceTransformer: token states from the model at its root, then pooling, then
-normalisation where the model normalises.
+A folder with these files loads as a SentenceTransformer: the model in the root folder, then pooling, then normalisation
+if `config.normalize` is true.
 """
 
 import json
@@ -16,7 +16,7 @@ from .words_multitask import Pooling
 
 logger = logging.get_logger(__name__)
 
-# Our word for each pooling, and the key by which every release of sentence-transformers knows it.
+# Our word for each pooling, and its key in every release of sentence-transformers.
 POOLING_KEYS = {
     "cls": "pooling_mode_cls_token",
     "mean": "pooling_mode_mean_tokens",
@@ -29,7 +29,7 @@ POOLING_KEYS = {
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
-    """How a backbone wants its sentence embedding made; `None` where it does not say."""
+    """The backbone's own pooling, normalisation and maximum length. `None` if its files do not set them."""
 
     pooling: str | None = None
     normalize: bool | None = None
@@ -38,21 +38,21 @@ class EmbeddingSettings:
 
 
 def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
-    """What a backbone's sentence-transformers files say; all `None` for a backbone without such files.
+    """Read a backbone's sentence-transformers files. Without such files, all settings are `None`.
 
     Args:
         model: Hub id or folder.
-        hub_kwargs: `revision`, `token`, `cache_dir` and the like, as for `from_pretrained`.
+        hub_kwargs: Arguments of `from_pretrained`, such as `revision`, `token` and `cache_dir`.
 
     Raises:
-        ValueError: If the model joins several poolings, which has no counterpart here.
+        ValueError: If the model combines several poolings, which is not supported.
     """
     modules = _read_json(model, "modules.json", hub_kwargs)
     if modules is None:
         return EmbeddingSettings()
     kinds = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in modules}
     if others := sorted(set(kinds) - {"Transformer", "Pooling", "Normalize"}):
-        logger.warning(f"{model}: its {', '.join(others)} is left out, so embeddings will differ from its own")
+        logger.warning(f"{model}: its {', '.join(others)} is ignored, so embeddings will differ from its own")
     subfolder = kinds.get("Transformer", "")
     pooling = _read_json(model, f"{kinds['Pooling']}/config.json", hub_kwargs) if "Pooling" in kinds else None
     return EmbeddingSettings(
@@ -64,10 +64,10 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
 
 
 def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> None:
-    """Makes a saved model's folder a SentenceTransformer as well, with the same embeddings.
+    """Write the files with which a saved model's folder also loads as a SentenceTransformer, with equal embeddings.
 
-    A pooling that sentence-transformers does not know is written by its name, so that it refuses to load the folder;
-    without any files it would take the mean.
+    A pooling that sentence-transformers does not know is written by name, so that loading the folder fails. Without
+    any files, sentence-transformers would silently use mean pooling.
     """
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
     if config.normalize:
@@ -80,7 +80,7 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
     if config.pooling in POOLING_KEYS:
         pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
     else:
-        logger.warning(f"SentenceTransformer will refuse to load {folder}: it has no pooling {config.pooling!r}")
+        logger.warning(f"SentenceTransformer cannot load {folder}: it does not support the pooling {config.pooling!r}")
         pooling["pooling_mode"] = config.pooling
     _write_json(folder / "modules.json", listing)
     _write_json(folder / "1_Pooling" / "config.json", pooling)
@@ -91,7 +91,7 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
 
 
 def _pooling_word(model: str, config: dict[str, Any]) -> str:
-    # Release 6 writes one word (its `mean_sqrt_len_tokens` is our `mean_sqrt_len`), earlier ones a row of booleans.
+    # Release 6 writes one word (its `mean_sqrt_len_tokens` is our `mean_sqrt_len`), earlier releases several booleans.
     if "pooling_mode" in config:
         given = config["pooling_mode"]
         words = [given] if isinstance(given, str) else list(given)
@@ -99,7 +99,7 @@ def _pooling_word(model: str, config: dict[str, Any]) -> str:
     else:
         words = [word for word, key in POOLING_KEYS.items() if config.get(key)]
     if len(words) != 1 or words[0] not in get_args(Pooling):
-        raise ValueError(f"{model} pools by {words}; name one pooling of {', '.join(get_args(Pooling))}")
+        raise ValueError(f"{model}: pooling is {words}; set pooling to one of {', '.join(get_args(Pooling))}")
     return words[0]
 
 
@@ -108,7 +108,7 @@ def _max_length(model: str, subfolder: str, hub_kwargs: dict[str, Any]) -> int |
     transformer = _read_json(model, f"{prefix}sentence_bert_config.json", hub_kwargs) or {}
     if transformer.get("max_seq_length"):
         return transformer["max_seq_length"]
-    # Release 6 keeps the length in the tokenizer alone, where an absurdly large number stands for none.
+    # Release 6 stores the length only in the tokenizer's file, where a very large number means no limit.
     tokenizer = _read_json(model, f"{prefix}tokenizer_config.json", hub_kwargs) or {}
     length = tokenizer.get("model_max_length")
     return length if isinstance(length, int) and length < 1_000_000 else None

@@ -1,4 +1,4 @@
-"""Files that ship with the package and are not Python: the bundled recipes, the launch files, the card's template."""
+"""Data files that ship with the package: the bundled recipes, the launch files and the template of the card."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped(name: str) -> Path:
-    """Where a file or folder lies, such as `configuration/recipes` or `model_card.md`.
+    """Return the path of a shipped file or folder, such as `configuration/recipes` or `model_card.md`.
 
-    A wheel carries them inside the package (see setup.py); a checkout has them at its root.
+    A wheel has them inside the package (see setup.py). A checkout has them in its root folder.
     """
     inside = _PACKAGE / name
     return inside if inside.exists() else _PACKAGE.parent / name

@@ -1,4 +1,4 @@
-"""Why a task, or a list of tasks, cannot be as described: what recipes, tables and models are checked by alike."""
+"""Checks of tasks and lists of tasks. Recipes, tables and models share them."""
 
 import keyword
 import re
@@ -7,12 +7,12 @@ from typing import Any
 from .problem_types_multitask import PROBLEM_TYPES, ProblemType
 from .words_multitask import nearest_hint
 
-# What a pipeline's answer, a table, a batch or a set of metrics calls by these names already.
+# These names are already used in a pipeline's answer, a table, a batch or a set of metrics.
 RESERVED_TASK_NAMES = frozenset(
     {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values", "is_last"}
     | {"input_ids", "attention_mask", "token_type_ids"}
 )
-# The attributes of torch's `nn.ModuleDict`, listed so that a recipe is checked without importing torch.
+# The attributes of torch's `nn.ModuleDict`. The list makes it possible to check a recipe without torch.
 # fmt: off
 MODULE_ATTRIBUTES = frozenset(
     {
@@ -38,39 +38,39 @@ MODULE_ATTRIBUTES = frozenset(
     }
 )
 # fmt: on
-# The weights of a loss, and what they are.
+# The weights of a loss, and their form.
 _WEIGHTS = {
     "class_weights": "one for each label",
     "pos_weight": "one number for a binary task, or one for each label of a multi-label task",
 }
-METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer tells its metrics apart by these
+METRIC_PREFIXES = ("eval_", "test_", "train_")  # the Trainer distinguishes its metrics by these
 
 
 def task_name_problem(name: str) -> str | None:
-    """Why a name cannot name a task, with a free one; `None` if it can.
+    """Return why a name cannot name a task, with an alternative, or `None` if it can.
 
-    Heads are attributes of a module and names are parts of metrics and columns, so a name is a Python
-    identifier that no module has already.
+    Heads are attributes of a module, and names are parts of metrics and columns. So a name must be a Python identifier
+    that is not an attribute of every module.
     """
     if name in RESERVED_TASK_NAMES:
-        reason = "it is the name of something else beside it"
+        reason = "it is a reserved name"
     elif name.startswith(METRIC_PREFIXES):
-        reason = f"names of metrics begin with {', '.join(METRIC_PREFIXES)}"
+        reason = f"metric names begin with {', '.join(METRIC_PREFIXES)}"
     elif keyword.iskeyword(name):
-        reason = "it is a word of Python"
+        reason = "it is a Python keyword"
     elif name in MODULE_ATTRIBUTES:
         reason = "it is an attribute of nn.ModuleDict"
     elif not name.isidentifier():
-        reason = "letters, digits and _ only, and no digit first"
+        reason = "only letters, digits and _ are allowed, and the first must not be a digit"
     else:
         return None
     return f"{name!r} cannot name a task ({reason}); try {_free_task_name(name)!r}"
 
 
 def task_list_problem(names: list[str]) -> str | None:
-    """Why tasks of these names cannot stand side by side; `None` if they can."""
+    """Return why these task names cannot be in one model, or `None` if they can."""
     if not names:
-        return "a multi-task model needs at least one task; none was given"
+        return "a multi-task model needs at least one task; none is given"
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         return f"task names must differ; given more than once: {', '.join(map(repr, doubled))}"
     # `predict` writes the columns `<task>` and `<task>_score`.
@@ -80,7 +80,7 @@ def task_list_problem(names: list[str]) -> str | None:
 
 
 def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels: int | None) -> str | None:
-    """Why these labels do not fit this problem type; `None` if they do."""
+    """Return why these labels do not fit this problem type, or `None` if they do."""
     facts = PROBLEM_TYPES[problem_type]
     if facts.is_number:
         return f"a {problem_type} task has no labels" if labels is not None or num_labels not in (None, 1) else None
@@ -96,11 +96,11 @@ def task_labels_problem(problem_type: str, labels: list[str] | None, num_labels:
 
 
 def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) -> tuple[str, str] | None:
-    """Which setting of a task's `given` cannot be, and why; `None` if all can, or the task is always asked.
+    """Return the invalid setting of a task's `given` and the reason, or `None` if there is none.
 
     Args:
-        task: The settings by name; what is left out, or malformed, is not looked at.
-        before: The settings of the tasks that stand before it, by name.
+        task: The settings by name. Missing and malformed ones are not checked.
+        before: The settings of the tasks that come before it, by name.
     """
     given = task.get("given")
     if not isinstance(given, dict) or not isinstance(given.get("task"), str):
@@ -116,10 +116,10 @@ def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) 
 
 
 def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
-    """Which setting of a task's loss does not fit its problem type, and why; `None` if all do.
+    """Return the setting of a task's loss that does not fit its problem type and the reason, or `None`.
 
     Args:
-        task: The settings by name; those that are left out, or not lists of numbers, are not looked at.
+        task: The settings by name. Missing ones, and weights that are not lists of numbers, are not checked.
     """
     facts, loss, labels = PROBLEM_TYPES[task["problem_type"]], task.get("loss"), task.get("labels")
     if loss is not None and loss not in facts.losses:
@@ -133,12 +133,12 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
             return name, f"is for {' and '.join(fitting)}; this is {facts.name}"
         if isinstance(numbers, list) and count and not _are_weights(numbers, count):
             several = "s" if count > 1 else ""
-            return name, f"is {numbers}; it must be {count} number{several}, none negative: {meaning}"
+            return name, f"is {numbers}; it must be {count} non-negative number{several}: {meaning}"
     return None
 
 
 def _weight_count(facts: ProblemType, name: str, labels: Any) -> int | None:
-    """How many weights of this name a problem type has, 0 if its labels are not known yet; `None` if it has none."""
+    """Return the number of weights, 0 if the labels are not known yet, or `None` if the type has no such weights."""
     each_label = len(labels) if isinstance(labels, list) else 0
     if name == "class_weights":
         return each_label if facts.class_weights else None
@@ -147,38 +147,43 @@ def _weight_count(facts: ProblemType, name: str, labels: Any) -> int | None:
 
 def _are_weights(numbers: list[Any], count: int) -> bool:
     if not all(isinstance(each, int | float) for each in numbers):
-        return True  # what is no number is said elsewhere
+        return True  # values that are not numbers are reported elsewhere
     return len(numbers) == count and all(each >= 0 for each in numbers)
 
 
 def _given_kind_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     given, facts = task["given"], PROBLEM_TYPES.get(str(task.get("problem_type")))
     if given.get("labels") is not None and given.get("parents") is not None:
-        return "labels", "are said, and so are parents; say one of the two"
+        return "labels", "is set together with parents; set only one of them"
     if facts is None or facts.has_parents:
         return None
     fitting = " and ".join(each.name for each in PROBLEM_TYPES.values() if each.has_parents)
     if given.get("parents") is not None:
         return "parents", f"is for {fitting}; this is {facts.name}"
     if given.get("labels") is None:
-        return "labels", f"are missing; rows tell the parents of {fitting} alone, and this is {facts.name}"
+        return "labels", f"are missing; only {fitting} reads parents from the training rows, and this is {facts.name}"
     return None
 
 
 def _given_labels_problem(task: dict[str, Any], above: Any) -> tuple[str, str] | None:
-    """What is wrong with the labels that a `given` names; those of the task that it depends on are `above`."""
+    """Return the invalid setting of a `given` and the reason, or `None`.
+
+    Args:
+        task: The settings by name.
+        above: The labels of the task that it depends on.
+    """
     given, own = task["given"], task.get("labels")
     parents = given["parents"] if isinstance(given.get("parents"), dict) else {}
     word = "parents" if parents else "labels"
-    wanted = given["labels"] if isinstance(given.get("labels"), list) else list(parents.values())
-    if isinstance(above, list) and (unknown := [each for each in wanted if each not in above]):
+    named = given["labels"] if isinstance(given.get("labels"), list) else list(parents.values())
+    if isinstance(above, list) and (unknown := [each for each in named if each not in above]):
         return word, f"{unknown[0]!r} is not a label of {given['task']!r}{nearest_hint(unknown[0], above)}"
     if not parents or not isinstance(own, list):
         return None
     if strange := [each for each in parents if each not in own]:
         return word, f"{strange[0]!r} is not a label of the task{nearest_hint(strange[0], own)}"
     if left_out := [each for each in own if each not in parents]:
-        return word, f"must name each label of the task; {left_out[0]!r} is left out"
+        return word, f"must name each label of the task; {left_out[0]!r} is missing"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a task is: its name, its problem type, its labels, its loss, and how its logits are read."""
+"""The settings of a task: its name, problem type, labels and loss, and how its logits become answers."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,105 +13,112 @@ from .words_multitask import Activation, Normalization, Refusal, check_bounds, f
 @strict
 @dataclass
 class HeadConfig:
-    """The layers between the sentence embedding and the logits of a task."""
+    """The layers between the sentence embedding and the logits of a task.
+
+    Raises:
+        ValueError: If a width or probability is out of bounds.
+
+    Example:
+        >>> from modeling_multitask import HeadConfig
+        >>> HeadConfig(hidden_sizes=[128], activation="gelu").dropout
+        0.1
+    """
 
     hidden_sizes: list[int] = word(
         default_factory=lambda: [256, 64],
-        description="The width of each hidden block. An empty list is a linear head.",
+        description="The width of each hidden block. An empty list makes a linear head.",
         example=[128],
         ge=1,
     )
-    normalization: Normalization = word("layer", description="What follows the linear layer of a hidden block.")
-    activation: Activation = word("relu", description="What follows the normalization of a hidden block.")
-    dropout: float | int = word(0.1, description="The dropout after each hidden block but the last.", ge=0, lt=1)
+    normalization: Normalization = word("layer", description="The normalization after each hidden linear layer.")
+    activation: Activation = word("relu", description="The activation after the normalization of each hidden block.")
+    dropout: float | int = word(0.1, description="The dropout after each hidden block except the last.", ge=0, lt=1)
 
     def validate_bounds(self) -> None:
-        """Refuse widths and probabilities that cannot be."""
+        """Raise a `ValueError` if a width or probability is out of bounds."""
         check_bounds(self)
 
 
 @strict
 @dataclass
 class GivenConfig:
-    """The condition of a task that depends on the answer to another one; a model's has either `labels` or `parents`."""
+    """The condition of a task that depends on the answer to another one. A model has either `labels` or `parents`."""
 
     task: str = word(
-        description="The other task, which has one label for each row and comes earlier in the list.",
+        description="The other task. It must have one label for each row and come earlier in the list.",
         example="sentiment",
     )
     labels: list[str] | None = word(
         None,
-        description="The question is asked after these labels of the other task. After another one there is no answer.",
+        description="The question is asked only after these labels of the other task. Otherwise there is no answer.",
         example=["negative"],
     )
     parents: dict[str, str] | None = word(
         None,
-        description="For each label of this task the label of the other one that it belongs to, as an intent to its "
-        "domain. Without `labels` and `parents`, the training rows tell the parents.",
+        description="For each label of this task, the label of the other task that it belongs to, such as the domain "
+        "of an intent. Without `labels` and `parents`, the parents are read from the training rows.",
         example={"book_flight": "travel"},
     )
 
     def validate_one_of_both(self) -> None:
-        """Refuse a condition that has labels and parents, or that has nothing in them."""
+        """Raise a `ValueError` if both labels and parents are set, or one of them is empty."""
         if self.labels is not None and self.parents is not None:
-            raise ValueError(f"given the task {self.task!r}: write labels or parents, not both")
+            raise ValueError(f"given the task {self.task!r}: set labels or parents, not both")
         if self.labels == [] or self.parents == {}:
             raise ValueError(f"given the task {self.task!r}: labels and parents must not be empty")
 
 
 @dataclass
 class TaskWords:
-    """The words that a task has in a recipe and in the configuration of a model."""
+    """The settings of a task in a recipe and in the configuration of a model."""
 
     name: str = word(
         description="The name of the task in labels, logits, answers, metrics and columns.", example="topic"
     )
     problem_type: ProblemTypeName = word(
-        description="The form of the answer; it decides the loss and the number of logits.",
+        description="The form of the answer. It decides the loss and the number of logits.",
         example="single_label_classification",
     )
     labels: list[str] | None = word(
         None,
-        description="The labels in the order of their ids; of a binary task the negative one first, of an ordinal one "
-        "the lowest first. By default those of the training rows, sorted.",
+        description="The labels in the order of their ids. A binary task has the negative label first, an ordinal task "
+        "the lowest. The default is the sorted labels of the training rows.",
         example=["negative", "positive"],
     )
     weight: float | int = word(1.0, description="The factor of the task's loss in the sum over the tasks.", ge=0)
     loss: str | None = word(
         None,
         description="`cross_entropy` or `focal` for classification, `mse` or `huber` for a regression, "
-        "`cumulative_logits` for an ordinal regression. By default the first of these.",
+        "`cumulative_logits` for an ordinal regression. The default is the first of these.",
         example="focal",
     )
     label_smoothing: float | int = word(
-        0.0, description="The share of each target that is spread evenly over all classes.", ge=0, lt=1
+        0.0, description="The share of each target that is distributed evenly over all classes.", ge=0, lt=1
     )
     class_weights: Literal["balanced"] | list[float | int] | dict[str, float | int] | None = word(
         None,
         description="The weight of each class in the loss of a single-label task: a list in the order of `labels`, a "
-        "dict in which other labels have the weight 1, or `balanced`: the number of labelled rows over the number of "
-        "classes times the rows of the class.",
+        "dict by label, where the default weight is 1, or `balanced`: the number of labelled rows divided by (the "
+        "number of classes times the rows of the class).",
         example="balanced",
         ge=0,
     )
     pos_weight: Literal["balanced"] | list[float | int] | None = word(
         None,
         description="The weight of the positive entries in the loss: one number for a binary task, one for each label "
-        "of a multi-label task, or `balanced`: the negative entries over the positive ones.",
+        "of a multi-label task, or `balanced`: the negative entries divided by the positive ones.",
         example="balanced",
         one_or_list=True,
         ge=0,
     )
-    focal_gamma: float | int = word(
-        2.0, description="The exponent of the focal loss; 0 makes it the cross-entropy.", ge=0
-    )
-    huber_delta: float | int = word(1.0, description="The error from which on the Huber loss grows linearly.", gt=0)
+    focal_gamma: float | int = word(2.0, description="The exponent of the focal loss. 0 is the cross-entropy.", ge=0)
+    huber_delta: float | int = word(1.0, description="The error above which the Huber loss is linear.", gt=0)
     head: HeadConfig | None = word(
-        None, description="The task's own head; by default that of the recipe.", example={"hidden_sizes": []}
+        None, description="The task's own head. The default is the head of the recipe.", example={"hidden_sizes": []}
     )
     given: GivenConfig | None = word(
         None,
-        description="The condition of a task that depends on the answer to another one; by default it is always asked.",
+        description="The condition of a task that depends on the answer to another one. By default it is always asked.",
         example={"task": "sentiment", "labels": ["negative"]},
     )
 
@@ -119,20 +126,26 @@ class TaskWords:
 @strict
 @dataclass
 class TaskConfig(TaskWords):
-    """One task: a question about every text.
+    """One task: a question that is answered for every text.
 
     Args:
-        num_labels: Instead of `labels`: that many classes, named `LABEL_0`, `LABEL_1`, ...
-        temperature: What logits are divided by before they become scores (Guo et al. 2017).
-        thresholds: Above which score a label is part of the answer: one number for the second label of a binary task,
-            one for each label of a multi-label task; `None` takes 0.5.
-        abstain_below: Below which figure there is no answer to a task of one label, only a score; `None` always
-            answers.
-        abstain_by: That figure: the `score` of the answer, or the `energy`, which tells better what is unlike anything
-            that was trained on (Liu et al. 2020), and is for single-label classification.
+        num_labels: The number of classes, instead of `labels`. The classes are named `LABEL_0`, `LABEL_1`, ...
+        temperature: The divisor of the logits before they become scores (Guo et al. 2017).
+        thresholds: A label with a score above its threshold is part of the answer. One number for the second label of
+            a binary task, one for each label of a multi-label task. `None` is 0.5.
+        abstain_below: For a task of one label: the answer is withheld if the value named by `abstain_by` is lower.
+            `None` never withholds an answer.
+        abstain_by: The `score` of the answer, or the `energy`, which detects out-of-distribution texts better (Liu et
+            al. 2020). The energy is for single-label classification.
 
     Raises:
-        ValueError: If the name cannot name a task, or labels and problem type do not fit together.
+        ValueError: If the name is not allowed, a number is out of bounds, or a setting does not fit the problem type.
+
+    Example:
+        >>> from modeling_multitask import TaskConfig
+        >>> task = TaskConfig("topic", "single_label_classification", labels=["art", "sport"])
+        >>> task.num_labels, task.loss
+        (2, 'cross_entropy')
     """
 
     num_labels: int | None = None
@@ -154,9 +167,9 @@ class TaskConfig(TaskWords):
 
     @property
     def kind(self) -> Any:
-        """The `Kind` of its problem type: what is computed of its logits and labels.
+        """The `Kind` of its problem type, which computes losses, scores and decisions.
 
-        Imported here, since a task can be described, and checked, without torch.
+        It is imported here, so that a task can be described and checked without torch.
         """
         from .kinds_multitask import KINDS  # noqa: PLC0415
 
@@ -164,22 +177,22 @@ class TaskConfig(TaskWords):
 
     @property
     def num_logits(self) -> int:
-        """Width of the head's output: 1 for a binary task or a regression, C - 1 for an ordinal one, else C."""
+        """The width of the head's output: 1 for a binary task or a regression, C - 1 for an ordinal one, else C."""
         num_logits: int = self.kind.num_logits(len(self.labels or ()))
         return num_logits
 
     def validate_name(self) -> None:
-        """Refuses a name that cannot name a task."""
+        """Raise a `ValueError` if the name cannot name a task."""
         if (problem := task_name_problem(self.name)) is not None:
             raise ValueError(problem)
 
     def validate_labels(self) -> None:
-        """Refuses labels that do not fit the problem type."""
+        """Raise a `ValueError` if the labels do not fit the problem type."""
         if (problem := task_labels_problem(self.problem_type, self.labels, self.num_labels)) is not None:
             raise ValueError(f"task {self.name!r}: {problem}")
 
     def validate_loss(self) -> None:
-        """Refuse weights and smoothing that cannot be."""
+        """Raise a `ValueError` if the loss, its weights or the smoothing are invalid."""
         try:
             check_bounds(self)
         except ValueError as error:
@@ -187,23 +200,23 @@ class TaskConfig(TaskWords):
         for name in ("class_weights", "pos_weight"):
             if isinstance(getattr(self, name), str | dict):
                 raise ValueError(
-                    f"task {self.name!r}: {name} is {getattr(self, name)!r}, which a recipe resolves by its training "
-                    "rows; give a list of numbers"
+                    f"task {self.name!r}: {name} is {getattr(self, name)!r}, which only a recipe resolves, from its "
+                    "training rows; it must be a list of numbers"
                 )
         if (problem := task_loss_problem(vars(self))) is not None:
             raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")
 
     def validate_answers(self) -> None:
-        """Refuses a temperature and thresholds that no score can be held against."""
+        """Raise a `ValueError` if the temperature, the thresholds or the abstention are invalid."""
         if self.temperature <= 0:
             raise ValueError(f"task {self.name!r}: temperature is {self.temperature}; it must be above 0")
         facts = PROBLEM_TYPES[self.problem_type]
-        wanted = {"none": 0, "one": 1, "each label": self.num_labels}[facts.thresholds]
+        count = {"none": 0, "one": 1, "each label": self.num_labels}[facts.thresholds]
         if self.thresholds is not None and not (
-            len(self.thresholds) == wanted and all(0 <= each <= 1 for each in self.thresholds)
+            len(self.thresholds) == count and all(0 <= each <= 1 for each in self.thresholds)
         ):
             raise ValueError(
-                f"task {self.name!r}: thresholds is {self.thresholds}; {self.problem_type} has {wanted}, from 0 to 1"
+                f"task {self.name!r}: thresholds is {self.thresholds}; {self.problem_type} has {count}, from 0 to 1"
             )
         if self.abstain_below is None:
             return
@@ -221,13 +234,13 @@ class TaskConfig(TaskWords):
 
 
 def parent_task(task: TaskConfig, tasks: list[TaskConfig]) -> TaskConfig:
-    """The task that one with a condition depends on."""
+    """Return the task that a task with a condition depends on."""
     given: Any = task.given
     return next(each for each in tasks if each.name == given.task)
 
 
 def decided_together(tasks: list[TaskConfig]) -> set[str]:
-    """The names of the tasks of one label whose answers depend on each other."""
+    """Return the names of the tasks of one label whose answers depend on each other."""
     pairs = [
         (task.name, task.given.task) for task in tasks if task.given and PROBLEM_TYPES[task.problem_type].one_label
     ]
@@ -235,15 +248,15 @@ def decided_together(tasks: list[TaskConfig]) -> set[str]:
 
 
 def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
-    """A task as it is, or from a dict of its settings.
+    """Return a task, built from a dict of its settings if needed.
 
     Raises:
-        ValueError: If a setting is unknown or wrong.
+        ValueError: If a setting is unknown or invalid.
     """
     if isinstance(given, TaskConfig):
         return given
     if not isinstance(given, dict):
-        raise ValueError(f"a task must be a dict of its settings; given: {given!r}")
+        raise ValueError(f"a task is {given!r}; it must be a dict of its settings")
     place = f"task {given.get('name')!r}: "
     settings = {**given, "head": as_head(given.get("head"))}
     if isinstance(settings.get("given"), dict):
@@ -254,5 +267,5 @@ def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
 
 
 def as_head(given: Any) -> HeadConfig | None:
-    """A head as it is, or from a dict of its settings."""
+    """Return a head, built from a dict of its settings if needed."""
     return from_words(HeadConfig, given, "head.") if isinstance(given, dict) else given

@@ -1,4 +1,4 @@
-"""How texts become tokens: a long one is cut, or read in several windows.
+"""Tokenization: a long text is truncated or split into windows.
 
 Shapes: N texts, W windows (N or more).
 """
@@ -10,7 +10,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from .configuration_multitask import MultiTaskConfig
 
-# What transformers calls the text, by number, that each window is of.
+# transformers' name for the index of each window's text.
 WINDOW_TEXTS = "overflow_to_sample_mapping"
 
 
@@ -21,26 +21,26 @@ def tokenize(
     text_pairs: str | Sequence[str] | None = None,
     **kwargs: Any,
 ) -> BatchEncoding:
-    """The tokens of texts, or of pairs of texts, as the model reads them.
+    """Return the tokens of texts, or of pairs of texts, as the model reads them.
 
     Args:
-        tokenizer: The model's.
-        config: The model's; its own length counts, for the tokenizer's files may carry other limits, or none.
-        texts: A text, or N texts.
-        text_pairs: The second text of each, for a model of pairs.
-        kwargs: As for the tokenizer: `padding`, `return_tensors`, ...
+        tokenizer: The model's tokenizer.
+        config: The model's configuration. Its `max_length` applies, whatever limit the tokenizer's files set.
+        texts: One text or N texts.
+        text_pairs: The second text of each pair.
+        kwargs: Arguments of the tokenizer, such as `padding` and `return_tensors`.
 
     Returns:
-        What the tokenizer gives, for `forward`. Where long texts are read in windows there are W rows, and
-        `overflow_to_sample_mapping` (W,) says which text each is of.
+        The tokenizer's output, as input for `forward`. With windows it has W rows, and
+        `overflow_to_sample_mapping`, (W,), is the index of each row's text.
 
     Raises:
-        ValueError: If windows are wanted of pairs of texts, or of a tokenizer written in Python.
+        ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
     if config.long_texts == "truncate":
         return tokenizer(texts, text_pairs, truncation=True, max_length=config.max_length, **kwargs)
     if text_pairs is not None:
-        raise ValueError("long_texts is 'windows', which are of single texts; pairs can only be cut: say 'truncate'")
+        raise ValueError("long_texts is 'windows', which does not work for pairs of texts; set it to 'truncate'")
     if not tokenizer.is_fast:
-        raise ValueError("long_texts is 'windows', which a tokenizer written in Python cannot cut; say 'truncate'")
+        raise ValueError("long_texts is 'windows', which needs a fast tokenizer; set it to 'truncate'")
     return tokenizer(texts, truncation=True, max_length=config.max_length, return_overflowing_tokens=True, **kwargs)

@@ -1,7 +1,7 @@
-"""Numbers and texts as people read them."""
+"""Texts for display."""
 
 
 def on_one_line(text: str, most: int) -> str:
-    """The text without line breaks, cut to at most so many characters."""
+    """Return the text on one line, cut to at most `most` characters."""
     words = " ".join(text.split())
     return words if len(words) <= most else f"{words[: most - 1]}…"

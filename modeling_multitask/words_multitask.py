@@ -1,7 +1,7 @@
-"""The words of a configuration: each is declared once, with its meaning, its bounds and an example.
+"""The words of a configuration. Each is declared once, with its description, its bounds and an example.
 
-A dataclass field made by `word` is a word that a recipe may use. From it come the check of the recipe and of the
-dataclass itself, the JSON Schema and the reference.
+A dataclass field made by `word` is a word that a recipe may use. The checks of recipes and dataclasses, the JSON Schema
+and the reference are all derived from it.
 """
 
 import math
@@ -21,16 +21,18 @@ Refusal = Literal["score", "energy"]
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """What is declared of a word besides its name, its type and its default.
+    """The declaration of a word, without its name, its type and its default.
 
     Args:
-        description: What it means, in a sentence or two.
-        example: A value as a recipe would have it.
-        required: Whether a recipe must have it, though the dataclass has a default.
-        one_or_list: Whether a single value may stand for a list of one.
-        shorthand: The word for whose value a text alone may stand, as a path for a whole source.
-        ge: The least number; `gt` is a number below all of them, `le` and `lt` likewise at the other end. Of a list,
-            and of the values of a dict, the bounds of each number.
+        description: Its meaning, in one or two sentences.
+        example: A value as in a recipe.
+        required: Whether a recipe must have it, although the dataclass has a default.
+        one_or_list: Whether a single value is allowed instead of a list of one.
+        shorthand: The field that is set if a text is given instead of a dict, such as the path of a source.
+        ge: The minimum. In a list, and in the values of a dict, the bounds apply to each number.
+        gt: The exclusive minimum.
+        le: The maximum.
+        lt: The exclusive maximum.
     """
 
     description: str
@@ -45,18 +47,18 @@ class Word:
 
     @property
     def bounds(self) -> dict[str, float]:
-        """Those that there are, by name."""
+        """The bounds that are set, by name."""
         given = {"ge": self.ge, "gt": self.gt, "le": self.le, "lt": self.lt}
         return {name: value for name, value in given.items() if value is not None}
 
     @property
     def bounds_in_words(self) -> str:
-        """Such as `at least 0 and below 1`; empty if there are none."""
+        """The bounds as text, such as `at least 0 and below 1`. Empty if there are none."""
         names = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
         return " and ".join(f"{names[name]} {value:g}" for name, value in self.bounds.items())
 
     def admits(self, number: float) -> bool:
-        """Whether a number lies within the bounds."""
+        """Return whether a number is within the bounds."""
         return math.isfinite(number) and (
             (self.ge is None or number >= self.ge)
             and (self.gt is None or number > self.gt)
@@ -66,23 +68,23 @@ class Word:
 
 
 def word(default: Any = MISSING, *, default_factory: Any = MISSING, **declared: Any) -> Any:
-    """A field of a dataclass that is a word of a recipe.
+    """Return a dataclass field that is a word of a recipe.
 
     Args:
-        default: Of the dataclass and of the recipe.
-        default_factory: Makes the default, if it is a list or a dict.
-        declared: As for `Word`.
+        default: The default in the dataclass and in the recipe.
+        default_factory: A function that returns the default, for a list or a dict.
+        declared: The arguments of `Word`.
     """
     return field(default=default, default_factory=default_factory, metadata={"word": Word(**declared)})
 
 
 def declared_words(cls: type) -> dict[str, Field]:
-    """The fields of a dataclass that are words of a recipe, by name."""
+    """Return the fields of a dataclass that are words of a recipe, by name."""
     return {each.name: each for each in fields(cls) if "word" in each.metadata}
 
 
 def check_bounds(instance: Any) -> None:
-    """Raises a `ValueError` if a number of a dataclass lies outside the bounds of its word."""
+    """Raise a `ValueError` if a number of a dataclass is outside the bounds of its word."""
     for name, each in declared_words(type(instance)).items():
         declared: Word = each.metadata["word"]
         given = getattr(instance, name)
@@ -95,21 +97,21 @@ def check_bounds(instance: Any) -> None:
 
 
 def _literals(annotation: Any) -> list[Any]:
-    """The single values, such as `balanced`, that an annotation allows."""
+    """Return the literal values, such as `balanced`, that an annotation allows."""
     return [value for member in get_args(annotation) for value in get_args(member) if not isinstance(value, type)]
 
 
 def from_words(cls: type[Declared], given: Any, place: str, error: type[ValueError] = ValueError) -> Declared:
-    """An instance of a dataclass as it is, or from a dict of its fields.
+    """Return an instance of a dataclass, built from a dict of its fields if needed.
 
     Args:
         cls: The dataclass.
         given: The instance or the dict.
-        place: What a message begins with, such as `sampling.`, before the name of a field.
-        error: What is raised.
+        place: The beginning of each message, such as `sampling.`. The name of the field follows.
+        error: The class of the error.
 
     Raises:
-        ValueError: Or `error`, if a field is unknown, missing or cannot be.
+        ValueError: Or `error`, if a field is unknown, missing or invalid.
     """
     if isinstance(given, cls):
         return given
@@ -130,11 +132,11 @@ def from_words(cls: type[Declared], given: Any, place: str, error: type[ValueErr
 
 
 def unknown_word(given: str, allowed: Sequence[str]) -> str:
-    """That there is no such word, with the nearest one and those that there are."""
+    """Return the message for an unknown word, with the nearest allowed word and a list of all."""
     return f"no such word{nearest_hint(given, allowed)}; words here: {', '.join(allowed)}"
 
 
 def nearest_hint(given: str, allowed: Iterable[str]) -> str:
-    """`; did you mean 'x'?` if an allowed word is close to the given one, else an empty string."""
+    """Return `; did you mean 'x'?` if an allowed word is close to the given one, else an empty string."""
     close = get_close_matches(str(given), [str(candidate) for candidate in allowed], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

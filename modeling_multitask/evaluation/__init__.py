@@ -1,1 +1,1 @@
-"""How good a model is, and how far its scores can be trusted."""
+"""Evaluation: metrics with intervals, errors, calibration, label issues and the report."""

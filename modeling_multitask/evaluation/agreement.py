@@ -1,4 +1,4 @@
-"""How far two forms of one model give the same answers, and how good those of each are.
+"""The agreement of two forms of one model, such as PyTorch and ONNX, and the metrics of each.
 
 Shapes: N rows, C classes of one task.
 """
@@ -13,22 +13,23 @@ from ..training.metrics import TaskMetric
 
 
 def agreement(
-    found: dict[str, Decision], wanted: dict[str, Decision], tasks: list[TaskConfig]
+    found: dict[str, Decision], expected: dict[str, Decision], tasks: list[TaskConfig]
 ) -> dict[str, dict[str, float]]:
-    """How far the answers of one form are those of another.
+    """Compare the answers of two forms of a model.
 
     Args:
-        found: By task name, the decisions on N rows, in arrays.
-        wanted: Those of the other form.
-        tasks: The model's.
+        found: The decisions on N rows by task name, as arrays.
+        expected: The decisions of the other form.
+        tasks: The model's tasks.
 
     Returns:
-        By task name `score_difference`, the largest of all scores, or of the numbers of a regression; and but for a
-        regression `same_answer`, the share of the rows with the same answer, of several labels the same all of them.
+        By task name, `score_difference` and `same_answer`. `score_difference` is the largest difference between
+        scores, or between the numbers of a regression. `same_answer` is the share of rows with the same answer. With
+        several labels, all of them must be equal. A regression has no `same_answer`.
     """
     compared = {}
     for task in tasks:
-        one, other = found[task.name], wanted[task.name]
+        one, other = found[task.name], expected[task.name]
         figures = {"score_difference": float(np.abs(one.scores - other.scores).max(initial=0.0))}
         if not task.kind.is_number:
             same = (one.chosen == other.chosen).reshape(len(one.chosen), -1).all(axis=1) & (one.asked == other.asked)
@@ -40,12 +41,12 @@ def agreement(
 def answer_figures(
     decisions: dict[str, Decision], labels: dict[str, np.ndarray], tasks: list[TaskConfig]
 ) -> dict[str, dict[str, Any]]:
-    """The metrics of each task's answers; only `rows`, which is 0, for a task that no row has a label for.
+    """Return the metrics of each task's answers. A task without labelled rows has only `rows`, which is 0.
 
     Args:
-        decisions: By task name, in arrays.
-        labels: By task name, as in a batch, missing ones among them.
-        tasks: The model's.
+        decisions: The decisions by task name, as arrays.
+        labels: The labels by task name, as in a batch, including missing ones.
+        tasks: The model's tasks.
     """
     return {
         task.name: TaskMetric(task.problem_type).compute(

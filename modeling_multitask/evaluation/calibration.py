@@ -1,4 +1,4 @@
-"""Scores that mean what they say: temperatures, thresholds and abstention, fitted on validation rows.
+"""Calibration: temperatures, thresholds and abstention, fitted on validation rows.
 
 Shapes: N rows, C classes of one task.
 """
@@ -17,17 +17,17 @@ from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
 
-BINS = 15  # of a reliability diagram, as in Guo et al. 2017
-LOWEST, HIGHEST = 0.05, 20.0  # temperatures among which the best is sought
+BINS = 15  # in a reliability diagram, as in Guo et al. 2017
+LOWEST, HIGHEST = 0.05, 20.0  # the search range of the temperature
 
 
 class Reliability(NamedTuple):
-    """How often answers of a score are right, in bins of equal width.
+    """The accuracy of answers by score, in bins of equal width.
 
     Args:
-        scores: (BINS,) the mean score of the answers in each bin, NaN in an empty one.
-        accuracies: (BINS,) the share of them that is right, likewise.
-        counts: (BINS,) how many there are.
+        scores: (BINS,), the mean score of the answers in each bin. NaN in an empty bin.
+        accuracies: (BINS,), the share of the answers that are right. NaN in an empty bin.
+        counts: (BINS,), the number of answers.
     """
 
     scores: np.ndarray
@@ -36,27 +36,27 @@ class Reliability(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the mean distance of score and accuracy over all answers."""
+        """The expected calibration error: the mean gap between score and accuracy, weighted by the bin's answers."""
         there = self.counts > 0
         gaps = np.abs(self.scores[there] - self.accuracies[there])
         return float((gaps * self.counts[there]).sum() / max(self.counts.sum(), 1))
 
 
 def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods: Sequence[str]) -> TaskConfig:
-    """The task with a temperature, or thresholds, that suit these rows.
+    """Return the task with a temperature, or thresholds, fitted on these rows.
 
     Args:
-        task: The task; a regression, and a task without labelled rows, stay as they are.
-        logits: (N, C) of validation rows.
-        labels: As in a batch, missing ones among them.
-        methods: `temperature` makes the loss of the true labels least; `thresholds` makes the F1 of each label of a
-            multi-label task, or of the second of a binary one, greatest.
+        task: The task. A regression, and a task without labelled rows, are returned unchanged.
+        logits: (N, C), the logits of validation rows.
+        labels: The labels as in a batch, including missing ones.
+        methods: `temperature` minimises the loss of the true labels. `thresholds` maximises the F1 of each label of a
+            multi-label task, or of the second label of a binary task.
     """
     if task.kind.is_number or not labelled_entries(labels, task.kind).any():
         return task
     if "temperature" in methods:
         task = replace(task, temperature=fit_temperature(task, logits, labels))
-    # Labels that are chosen together with another task's have none; several labels never are.
+    # Labels that are chosen jointly with another task's labels have no thresholds. Multi-label tasks are not joint.
     free = task.given is None or task.kind.several_labels
     if "thresholds" in methods and task.kind.thresholds != "none" and free:
         task = replace(task, thresholds=fit_thresholds(task, logits, labels))
@@ -64,14 +64,14 @@ def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods
 
 
 def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature with the least mean loss of the true labels (Guo et al. 2017).
+    """Return the temperature that minimises the mean loss of the true labels (Guo et al. 2017).
 
-    The loss is the plain one: weights of classes and smoothing would make up for what scores ought to say.
+    The loss is without class weights and smoothing, because these would bias the scores.
 
     Args:
         task: The task.
         logits: (N, C).
-        labels: As in a batch.
+        labels: The labels as in a batch.
     """
     plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
@@ -84,14 +84,14 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
 
 
 def plainly_judged(task: TaskConfig) -> TaskConfig:
-    """The task with the plain loss of its problem type: without weights, smoothing and focus."""
+    """Return the task with the default loss of its problem type, without weights and smoothing."""
     return replace(task, loss=task.kind.losses[0], class_weights=None, pos_weight=None, label_smoothing=0.0)
 
 
 def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> list[float]:
-    """For each label the threshold of greatest F1; 0.5 where the rows have no such label, or nothing else.
+    """Return the threshold with the highest F1 for each label. It is 0.5 if no row, or every row, has the label.
 
-    Between two scores that give the same answers, the threshold lies in the middle.
+    The threshold is in the middle between two neighbouring scores.
 
     Args:
         task: A binary or multi-label task.
@@ -100,20 +100,20 @@ def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> 
     """
     scores = task.kind.probabilities(torch.from_numpy(logits), task).double().numpy()
     truth = labels.reshape(len(labels), -1)
-    scores = scores[:, -truth.shape[1] :]  # of a binary task that of the second label
+    scores = scores[:, -truth.shape[1] :]  # for a binary task, the score of the second label
     return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
 
 
 def reliability(
     task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None = None
 ) -> Reliability:
-    """How often the answers are right, by their score; of a multi-label task each label's answer by itself.
+    """Return the accuracy of the answers by score. In a multi-label task, each label is a separate answer.
 
     Args:
-        task: The task; not a regression.
-        decision: Of N rows, as arrays.
-        labels: As in a batch.
-        unasked: (N,) as for `answer_scores`.
+        task: The task, not a regression.
+        decision: The decision on N rows, as arrays.
+        labels: The labels as in a batch.
+        unasked: (N,), as in `answer_scores`.
     """
     scores, right = answer_scores(task, decision, labels, unasked)
     places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
@@ -127,14 +127,14 @@ def reliability(
 def answer_scores(
     task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The score of each answer that has a label to be held against, and whether it is right; (M,) each.
+    """Return the score of each answer with a known label, (M,), and whether the answer is right, (M,).
 
     Args:
-        task: The task; not a regression.
-        decision: Of N rows, as arrays.
-        labels: As in a batch.
-        unasked: (N,) the rows whose labels say that the question is not asked, where an answer of one label is wrong:
-            its score is the probability that it is asked as well.
+        task: The task, not a regression.
+        decision: The decision on N rows, as arrays.
+        labels: The labels as in a batch.
+        unasked: (N,), whether the row's labels imply that the question is not asked. An answer of one label is then
+            wrong, because its score includes the probability that the question is asked.
     """
     scores, chosen = decision.scores.astype(float), decision.chosen
     if task.kind.several_labels:
@@ -148,7 +148,7 @@ def answer_scores(
 def answer_confidences(
     task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `answer_scores`, but of a task of one label, and by what its answers are refused: the score, or the energy."""
+    """Return the confidence of each answer, (M,), and whether it is right, (M,), for a task of one label."""
     present = _judged(task, decision, labels, unasked)
     return decision.confidence.astype(float)[present], (decision.chosen == labels)[present]
 
@@ -156,33 +156,33 @@ def answer_confidences(
 def abstention_threshold(
     scores: np.ndarray, right: np.ndarray, *, precision: float | None = None, coverage: float | None = None
 ) -> float:
-    """The least score that is an answer, so that what is answered is as often right, or as much, as wanted.
+    """Return the lowest score of an answer that reaches the requested precision or coverage.
 
     Args:
-        scores: (N,) of answers to validation rows; or energies.
-        right: (N,) whether they are right.
-        precision: The least share of answers that is right; as many rows as possible are answered.
-        coverage: The least share of rows that is answered.
+        scores: (N,), the scores or energies of answers to validation rows.
+        right: (N,), whether the answers are right.
+        precision: The minimum share of the answers that are right. As many rows as possible are answered.
+        coverage: The minimum share of the rows that are answered.
 
     Raises:
-        ValueError: If not exactly one of the two is wanted, or no threshold has the precision.
+        ValueError: If not exactly one of the two is given, or no threshold reaches the precision.
     """
     if (precision is None) == (coverage is None):
         raise ValueError("abstain: give either a precision or a coverage")
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order], np.cumsum(right[order])
-    last = np.append(ranked[1:] < ranked[:-1], True)  # of equal scores, only all or none can be answered
+    last = np.append(ranked[1:] < ranked[:-1], True)  # equal scores are all answered or all withheld
     answered = np.arange(1, len(scores) + 1)
     if precision is not None:
         good = np.flatnonzero(last & (hits / answered >= precision))
         if len(good) == 0:
-            raise ValueError(f"abstain: no score is high enough for a precision of {precision}")
+            raise ValueError(f"abstain: no threshold reaches a precision of {precision}; set a lower precision")
         return float(ranked[good[-1]])
     return float(ranked[np.flatnonzero(last & (answered / len(scores) >= (coverage or 0)))[0]])
 
 
 def _judged(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray | None) -> np.ndarray:
-    """Which answers have something to be held against; (N,), (N, C) of a multi-label task."""
+    """Return which answers have a known label, (N,), or (N, C) for a multi-label task."""
     present = labelled_entries(labels, task.kind)
     if unasked is not None and not task.kind.several_labels:
         present = present | unasked
@@ -198,5 +198,5 @@ def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = int(np.argmax(f1[:-1]))  # the last point has no threshold
     below = scores[scores < cuts[best]]
-    # A label is given above its threshold, so that it lies below the least score that is wanted.
+    # A label is answered above its threshold, so the threshold is below the lowest score of an answered label.
     return float((cuts[best] + (below.max() if len(below) else 0.0)) / 2)

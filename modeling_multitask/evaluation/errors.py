@@ -1,6 +1,6 @@
-"""Where the answers to one task go wrong.
+"""The errors of one task: confusions, rows with a large loss, and figures on parts of the rows.
 
-Shapes: N labelled rows, C classes of one task, M rows or labelled positions of several labels.
+Shapes: N labelled rows, C classes of one task, M rows or, with several labels, labelled (row, label) pairs.
 """
 
 from collections import Counter
@@ -21,25 +21,25 @@ from .calibration import plainly_judged
 from .figures import Figure, task_figures
 from .judged import Judged
 
-RESAMPLES = 200  # of each slice: there are many, and their intervals are wide anyway
+RESAMPLES = 200  # for each slice: there are many slices, and their intervals are wide anyway
 LENGTH_BINS = 4
 MOST_PATTERNS = 12
-# The figure by which slices are compared, by the form of the answer.
+# The figure that is shown for slices, by the form of the answer.
 SLICE_FIGURES: dict[Answer, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
 UNASKED = "(not asked)"
 NO_LABEL = "(none)"
 
 
 class WorstRow(NamedTuple):
-    """A labelled row, and what is said of it.
+    """A labelled row with its answer and loss.
 
     Args:
         row: Its index among all rows.
-        text: As `shown_text` has it.
-        label: In words; of several labels those of the row, as far as it says whether it has them.
-        answer: In words, likewise.
-        score: The probability that the answer is right, of several labels that all of them are; NaN of a number.
-        loss: Of the true label.
+        text: The output of `shown_text`.
+        label: The true label as text. With several labels, those that the row is known to have.
+        answer: The answer as text. With several labels, only those whose truth is known.
+        score: The probability that the answer is right, or that all of several labels are right. NaN for a number.
+        loss: The loss of the true label.
     """
 
     row: int
@@ -51,14 +51,14 @@ class WorstRow(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """A label that is taken for another.
+    """A true label and a wrong answer, with the rows where they occur.
 
     Args:
-        label: The true one; of several labels `has LABEL` or `lacks LABEL`.
-        answer: What is given for it; of several labels `given` or `not given`.
-        rows: How many.
-        share: Of the rows with that label.
-        examples: The texts with the largest losses, as `shown_text` has them.
+        label: The true label. With several labels, `has LABEL` or `lacks LABEL`.
+        answer: The answer. With several labels, `given` or `not given`.
+        rows: The number of rows.
+        share: The share of the rows with that label.
+        examples: The texts with the largest losses, as returned by `shown_text`.
     """
 
     label: str
@@ -69,7 +69,7 @@ class Confusion(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Some of the labelled rows, with the task's main figure on them."""
+    """A part of the labelled rows, with the task's main figure on them."""
 
     name: str
     rows: int
@@ -78,16 +78,16 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class TaskErrors:
-    """Where the answers to one task go wrong.
+    """The errors of one task.
 
     Args:
         task: The task.
-        worst: The rows with the largest losses, right answers among them, worst first.
-        confusions: Most frequent first; none of a regression.
-        main_figure: Names the figure of the slices.
-        by_length: By the number of tokens, shortest first.
-        by_source: By the table that a row comes from; empty if that is one, or not known.
-        by_pattern: By the tasks that a row has a label for, most frequent first; empty if all have the same.
+        worst: The rows with the largest losses, largest first. Some of their answers may be right.
+        confusions: The confusions, most frequent first. Empty for a regression.
+        main_figure: The name of the figure of the slices.
+        by_length: Slices by the number of tokens, shortest first.
+        by_source: Slices by source table. Empty if there is only one, or the sources are unknown.
+        by_pattern: Slices by the tasks for which a row has labels, most frequent first. Empty if there is only one.
     """
 
     task: TaskConfig
@@ -102,18 +102,18 @@ class TaskErrors:
 def task_errors(
     judged: Judged, task: TaskConfig, *, most: int = 20, examples: int = 3, seed: int = 0, resamples: int = RESAMPLES
 ) -> TaskErrors:
-    """Where the answers to a task go wrong, over the rows that have a label for it.
+    """Return the errors of a task on the rows that have a label for it.
 
-    Of a task that depends on another, the loss is that of its own head; so are its numbers, and its several labels,
-    whether they are asked for or not.
+    If the task depends on another one, only its own head enters the loss. Its numbers and several labels also come
+    from its own head, whether the question is asked or not.
 
     Args:
         judged: The rows, with their labels and logits.
-        task: One of its tasks.
-        most: Worst rows, and confusions, at most.
-        examples: Texts of each confusion, at most.
-        seed: Of the resampling.
-        resamples: From which the interval of a slice comes.
+        task: One of the tasks of `judged`.
+        most: The maximum number of worst rows and of confusions.
+        examples: The maximum number of texts for each confusion.
+        seed: The seed of the resampling.
+        resamples: The number of resamples for the interval of a slice.
     """
     main = SLICE_FIGURES[task.kind.answer]
     rows = np.flatnonzero(_labelled_rows(judged, task))
@@ -141,32 +141,31 @@ def task_errors(
 
 
 def entry_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The plain loss of each entry at the task's temperature, 0 where its label is missing; shaped like `labels`.
+    """Return the loss of each entry at the task's temperature, in the shape of `labels`. It is 0 for missing labels.
 
-    Plain is without weights, smoothing and focus, which would make some rows look worse than others; of a number it is
-    the squared error.
+    The loss is without weights, smoothing and focus, so that rows are comparable. For a number it is the squared error.
 
     Args:
         task: The task.
-        logits: As the head gives them.
-        labels: As in a batch.
+        logits: The output of the task's head.
+        labels: The labels as in a batch.
     """
     plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     if not task.kind.is_number:
         numbers = numbers / task.temperature
-    numbers = numbers.reshape(truth.numel(), -1)  # (M, ...), one logit for each position of several labels
+    numbers = numbers.reshape(truth.numel(), -1)  # (M, ...), with several labels one logit for each
     each = vmap(lambda logit, label: plain.kind.loss_sum(logit[None], label[None], plain))(numbers, truth.reshape(-1))
     return each.reshape(truth.shape).numpy()
 
 
 def shown_text(text: Text) -> str:
-    """A text as it is, a pair of texts as `first | second`."""
+    """Return a text unchanged, and a pair of texts as `first | second`."""
     return text if isinstance(text, str) else " | ".join(text)
 
 
 class _Labelled(NamedTuple):
-    """The rows that have a label for a task: (N,), or (N, C) of several labels, and `rows` among all."""
+    """The rows that have a label for a task: (N,), or (N, C) with several labels. `rows` are their indices."""
 
     task: TaskConfig
     rows: np.ndarray
@@ -178,7 +177,7 @@ class _Labelled(NamedTuple):
 
 
 def _labelled_rows(judged: Judged, task: TaskConfig) -> np.ndarray:
-    """Which of all rows have a label for the task, or one of several."""
+    """Return which of all rows have a label for the task, or with several labels at least one."""
     present = labelled_entries(judged.labels[task.name], task.kind)
     return np.asarray(present.reshape(len(present), -1).any(axis=1))
 
@@ -205,7 +204,7 @@ def _worst(own: _Labelled, most: int) -> list[WorstRow]:
 
 
 def _answer_scores(own: _Labelled) -> np.ndarray:
-    """The probability, by the model itself, that an answer is right; (N,)."""
+    """Return the model's probability that each answer is right, (N,)."""
     scores, chosen = own.decision.scores.astype(float), own.decision.chosen
     if own.task.kind.is_number:
         return np.full(len(scores), np.nan)
@@ -225,7 +224,7 @@ def _words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
 
 
 class _Entries(NamedTuple):
-    """What is right, where `given` is `truth`, or wrong by itself, (M,) each; `NOT_ASKED` is the last of the words."""
+    """Answers and true labels, (M,) each. Equal if the answer is right. The index `NOT_ASKED` is the last word."""
 
     rows: np.ndarray
     truth: np.ndarray
@@ -265,7 +264,7 @@ def _confusions(entries: _Entries, texts: list[str], most: int, examples: int) -
 
 
 def _by_length(lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Bins of about as many rows each; rows of the same length are never parted."""
+    """Return bins with about equally many rows. Rows of the same length are always in one bin."""
     ends = np.quantile(lengths, np.arange(1, LENGTH_BINS + 1) / LENGTH_BINS, method="inverted_cdf")
     places = np.searchsorted(np.unique(ends), lengths)  # an end belongs to the bin that it ends
     names = {}

@@ -1,4 +1,4 @@
-"""How good the answers to one task are, each figure with a bootstrap interval.
+"""The metrics of one task, each with a bootstrap interval.
 
 Shapes: N labelled rows, C classes of one task, R resamples.
 """
@@ -13,14 +13,14 @@ from ..answers_multitask import NOT_ASKED, Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries, spearman
 
-OfRows = Callable[[np.ndarray], float]  # a figure of the rows of these numbers
+OfRows = Callable[[np.ndarray], float]  # a figure of the rows with these indices
 
 RESAMPLES = 1_000
 LEVEL = 0.95
 
 
 class Figure(NamedTuple):
-    """A value, and the interval in which 95 % of resampled rows put it (percentile bootstrap, Efron 1979)."""
+    """A value and its 95% interval from resampled rows (percentile bootstrap, Efron 1979)."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class against all others: precision, recall and F1, 0 where undefined, and the rows that have it."""
+    """The figures of one class against all others: precision, recall and F1, 0 if undefined, and its rows."""
 
     precision: float
     recall: float
@@ -39,16 +39,16 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class TaskFigures:
-    """What a report says of one task.
+    """The figures of one task.
 
     Args:
         task: The task.
-        rows: N, the rows that have a label for it.
-        all_rows: The rows there are.
-        figures: By name, such as `accuracy`.
-        classes: By label; empty for a regression.
-        confusion: (C, C + 1) rows by true and by given class, the last column those without an answer because the
-            question was not asked; `None` where several labels or numbers are given.
+        rows: N, the number of rows that have a label for the task.
+        all_rows: The number of all rows.
+        figures: The figures by name, such as `accuracy`.
+        classes: The figures of each class by label. Empty for a regression.
+        confusion: (C, C + 1), the number of rows by true and answered class. The last column counts the rows whose
+            question was not asked. `None` for several labels and for numbers.
     """
 
     task: TaskConfig
@@ -68,14 +68,14 @@ def task_figures(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> TaskFigures:
-    """All figures of one task over the rows that have a label for it.
+    """Return the figures of one task on the rows that have a label for it.
 
     Args:
         task: The task.
-        decision: Of all rows, as arrays; see `decide_arrays`.
-        labels: As in a batch, missing ones among them.
-        only: The name of a figure, if the others are not wanted.
-        seed: Of the resampling.
+        decision: The decision on all rows, as arrays. See `decide_arrays`.
+        labels: The labels as in a batch, including missing ones.
+        only: The name of a single figure to compute. By default all are computed.
+        seed: The seed of the resampling.
         resamples: R.
     """
     present = labelled_entries(labels, task.kind)
@@ -88,7 +88,7 @@ def task_figures(
     if task.kind.one_label:
         confusion = _confusion(labels, answers, len(task.labels or ()))
         measures = _ORDERED if task.kind.ordered else _OF_CONFUSION
-        figures = _of_confusion(confusion, _wanted(measures, only), seed, resamples)
+        figures = _of_confusion(confusion, _selected(measures, only), seed, resamples)
         return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
     if task.kind.is_number:
         of_rows, classes = _of_numbers(answers, labels), {}
@@ -96,18 +96,18 @@ def task_figures(
         of_rows = _of_positions(answers, scores, labels, present)
         classes = _positions(task, answers, labels, present)
     resample = _Resampler(count, seed, resamples)
-    figures = {name: resample(measure) for name, measure in _wanted(of_rows, only).items()}
+    figures = {name: resample(measure) for name, measure in _selected(of_rows, only).items()}
     return TaskFigures(task, count, len(rows), figures, classes)
 
 
-def _wanted(measures: dict[str, Any], only: str | None) -> dict[str, Any]:
+def _selected(measures: dict[str, Any], only: str | None) -> dict[str, Any]:
     return measures if only is None else {only: measures[only]}
 
 
 def _of_confusion(
     confusion: np.ndarray, measures: dict[str, Callable[[np.ndarray], float]], seed: int, resamples: int
 ) -> dict[str, Figure]:
-    """Rows drawn with replacement are cells of the matrix drawn by their counts."""
+    """Return figures with intervals. Drawing rows with replacement equals drawing matrix cells by their counts."""
     cells, rows = np.flatnonzero(confusion), confusion.sum()
     counts = np.random.default_rng(seed).multinomial(rows, confusion.flat[cells] / rows, size=resamples)
     values = np.empty((resamples, len(measures)))
@@ -126,7 +126,7 @@ def _figure(value: float, drawn: np.ndarray) -> Figure:
 
 
 class _Resampler:
-    """Draws rows with replacement, the same for every figure of a task."""
+    """A sampler that draws rows with replacement, the same rows for every figure of a task."""
 
     def __init__(self, rows: int, seed: int, resamples: int) -> None:
         self._rows, self._seed, self._resamples = rows, seed, resamples
@@ -147,13 +147,13 @@ def _accuracy(confusion: np.ndarray) -> float:
 
 
 def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(C,) each, 0 where undefined."""
+    """Return precision, recall and F1, (C,) each. They are 0 if undefined."""
     hits, given, there = np.diag(confusion), confusion.sum(axis=0)[:-1], confusion.sum(axis=1)
     return hits / np.maximum(given, 1), hits / np.maximum(there, 1), 2 * hits / np.maximum(given + there, 1)
 
 
 def _macro_f1(confusion: np.ndarray) -> float:
-    """Over the classes that occur, in truth or in answers, as scikit-learn has it."""
+    """Return the mean F1 over the classes that occur in labels or answers, as in scikit-learn."""
     occurring = (confusion.sum(axis=0)[:-1] + confusion.sum(axis=1)) > 0
     return float(_precision_recall_f1(confusion)[2][occurring].mean())
 
@@ -163,7 +163,7 @@ def _weighted_f1(confusion: np.ndarray) -> float:
 
 
 def _quadratic_kappa(confusion: np.ndarray) -> float:
-    confusion = confusion[:, :-1]  # of the rows that have an answer
+    confusion = confusion[:, :-1]  # only rows that have an answer
     ranks = np.arange(len(confusion))
     distance = np.square(ranks[:, None] - ranks)
     expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / max(confusion.sum(), 1)
@@ -172,7 +172,7 @@ def _quadratic_kappa(confusion: np.ndarray) -> float:
 
 
 def _rank_error(confusion: np.ndarray) -> float:
-    """NaN where no row has an answer."""
+    """Return the mean distance between the ranks of label and answer, or NaN if no row has an answer."""
     confusion = confusion[:, :-1]
     ranks = np.arange(len(confusion))
     errors = (np.abs(ranks[:, None] - ranks) * confusion).sum()
@@ -222,7 +222,7 @@ def _of_positions(
     ranked = [_Ranked(*columns) for columns in zip(scores.T, labels.T, present.T, strict=True)]
 
     def mean_average_precision(rows: np.ndarray) -> float:
-        """Over the labels that some row has."""
+        """Return the mean over the labels that at least one row has."""
         counts = np.bincount(rows, minlength=len(labels))
         values = np.array([each.average_precision(counts) for each in ranked])
         return float(values[~np.isnan(values)].mean()) if not np.isnan(values).all() else float("nan")
@@ -236,7 +236,7 @@ def _of_positions(
 
 
 class _Ranked:
-    """The rows of one label by score, so that its average precision need not sort them for each resample."""
+    """The rows of one label sorted by score, so that average precision does not sort them for each resample."""
 
     def __init__(self, scores: np.ndarray, labels: np.ndarray, present: np.ndarray) -> None:
         rows = np.flatnonzero(present)
@@ -246,7 +246,7 @@ class _Ranked:
         self._ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else ranked.astype(int)
 
     def average_precision(self, counts: np.ndarray) -> float:
-        """Of rows that occur so many times (rows,), as scikit-learn has it; NaN if none has the label."""
+        """Return the average precision of rows that occur `counts` times, as in scikit-learn. NaN without the label."""
         weights = counts[self._order]
         hits, given = np.cumsum(weights * self._truth)[self._ends], np.cumsum(weights)[self._ends]
         if len(hits) == 0 or hits[-1] == 0:

@@ -1,4 +1,4 @@
-"""Rows whose labels are known, and what a model says of them.
+"""Rows with labels, and a model's output for them.
 
 Shapes: N rows, C classes of one task.
 """
@@ -29,10 +29,10 @@ class Judged:
     Args:
         tasks: The model's tasks.
         texts: N texts, or pairs of texts.
-        logits: By task name, (N, C).
-        labels: By task name, as in a batch, missing ones among them.
-        lengths: (N,) the tokens of each text, as the model sees it.
-        sources: N names of the tables that the rows come from; empty if that is not known.
+        logits: (N, C) by task name.
+        labels: The labels by task name, as in a batch, including missing ones.
+        lengths: (N,), the number of tokens of each text after truncation.
+        sources: N names of source tables. Empty if they are unknown.
     """
 
     tasks: list[TaskConfig]
@@ -44,12 +44,12 @@ class Judged:
 
     @cached_property
     def decisions(self) -> dict[str, Decision]:
-        """By task name, the answers, in arrays."""
+        """The decisions by task name, as arrays."""
         return decide_arrays(self.logits, self.tasks)
 
     @cached_property
     def unasked(self) -> dict[str, np.ndarray]:
-        """By task name, (N,), the rows whose labels say that its question is not asked."""
+        """Whether the row's labels imply that the question is not asked, (N,) by task name."""
         return unasked_arrays(self.labels, self.tasks)
 
 
@@ -61,18 +61,18 @@ def judge(
     sources: list[str] | None = None,
     show_progress: bool = False,
 ) -> Judged:
-    """Puts rows through a model.
+    """Run a model on labelled rows.
 
     Args:
         model: The model.
-        rows: As `MultiTaskBuilder` gives them: the text, and a column for each task.
-        tokenizer: The model's.
-        sources: N names of the tables that the rows come from, if they are known.
-        show_progress: Whether to show a bar.
+        rows: The rows as `MultiTaskBuilder` returns them, with the text and a column for each task.
+        tokenizer: The model's tokenizer.
+        sources: N names of source tables, if they are known.
+        show_progress: Whether to show a progress bar.
     """
     texts = row_texts(rows)
     tasks = model.config.tasks
-    # In the model's own precision: figures are not to depend on what a processor is fast in.
+    # In the model's own precision, so that figures do not depend on the processor.
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
     named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
@@ -88,7 +88,7 @@ def judge(
 
 
 def row_texts(rows: Dataset) -> list[Text]:
-    """The text of each row, or its pair of texts."""
+    """Return the text, or the pair of texts, of each row."""
     if TEXT_PAIR in rows.column_names:
         return list(zip(rows[TEXT], rows[TEXT_PAIR], strict=True))
     return list(rows[TEXT])

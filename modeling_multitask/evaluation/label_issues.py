@@ -1,4 +1,4 @@
-"""Labels that are likely wrong, found by what embeddings say of them.
+"""Labels that are probably wrong, found from embeddings.
 
 Shapes: N rows, D width of the embeddings, C classes of one task.
 """
@@ -19,15 +19,16 @@ from .errors import shown_text
 
 
 class LabelIssue(NamedTuple):
-    """A row's label, and how far to believe it.
+    """A row's label and its quality.
 
     Args:
-        row: Its index.
+        row: The index of the row.
         task: The task's name.
-        text: As `shown_text` has it.
-        label: The one that the row has; of several labels one of them, as `LABEL: yes` or `LABEL: no`.
-        suggestion: The most probable one, which may be the same.
-        score: cleanlab's label quality, from 0 to 1: the probability of the label. Low is suspicious.
+        text: The output of `shown_text`.
+        label: The label of the row. With several labels, one of them, as `LABEL: yes` or `LABEL: no`.
+        suggestion: The most probable label. It may be the same.
+        score: cleanlab's label quality, from 0 to 1: the probability of the label. Labels with a low score are
+            probably wrong.
     """
 
     row: int
@@ -41,20 +42,20 @@ class LabelIssue(NamedTuple):
 def label_issues(
     task: TaskConfig, embeddings: np.ndarray, labels: np.ndarray, texts: list[Text], *, folds: int = 5, seed: int = 0
 ) -> list[LabelIssue]:
-    """Every label of a task, the most suspicious first; none of a regression.
+    """Return every label of a task, lowest quality first. A regression has none.
 
-    The probability of each label is by a logistic regression that has seen the other folds alone (Northcutt et al.
-    2021); all rows of a text are in the same fold, or one would tell the label of the next. A class that fewer texts
-    than folds have cannot be learnt so, and its rows are left out; all rows are where fewer than two classes remain.
-    Each label of a multi-label task is a question of yes or no.
+    The probability of each label comes from a logistic regression trained on the other folds (Northcutt et al. 2021).
+    All rows with the same text are in one fold, so that the label of one does not reveal the label of another. Rows of
+    a class with fewer texts than folds are skipped. If fewer than two classes remain, all rows are skipped. Each label
+    of a multi-label task is a yes-or-no question.
 
     Args:
         task: The task.
-        embeddings: (N, D) of an encoder that has not been trained on these labels: one that has would find them right.
-        labels: As in a batch, missing ones among them.
+        embeddings: (N, D), from an encoder that is not trained on these labels. A trained one would confirm them.
+        labels: The labels as in a batch, including missing ones.
         texts: N texts, or pairs of texts.
-        folds: How many.
-        seed: Of the folds.
+        folds: The number of folds.
+        seed: The seed of the folds.
 
     Raises:
         ImportError: If cleanlab or scikit-learn is not installed.
@@ -67,7 +68,7 @@ def label_issues(
     shown = [shown_text(text) for text in texts]
     numbers: dict[str, int] = {}
     groups = np.array([numbers.setdefault(text, len(numbers)) for text in shown], dtype=int)  # (N,)
-    # Of length 1: 20 times as long, C = 1 holds so little back that 68 % of flipped labels come first and not 83 %.
+    # Length 1: with vectors 20 times as long, C = 1 regularises too little: 68% of flipped labels come first, not 83%.
     vectors = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)  # (N, D)
     issues = []
     for words, column in zip(questions, labels.T if several else labels[None], strict=True):
@@ -81,14 +82,14 @@ def label_issues(
 
 
 def write_label_issues(issues: list[LabelIssue], path: Path) -> None:
-    """Writes a table to work through, whole or not at all, with an empty column for a person's verdict.
+    """Write a table for manual review atomically. The column `verdict` is empty, for the reviewer.
 
     Args:
-        issues: In the order in which they are to be looked at.
-        path: Of a CSV file (or of another table, by its ending).
+        issues: The issues in review order.
+        path: The path of the table. The file extension decides the format, such as CSV.
 
     Raises:
-        DataError: If the path's ending names no format.
+        DataError: If the file extension is not supported.
     """
     columns: dict[str, pa.Array] = {"rank": pa.array(range(1, len(issues) + 1), pa.int64())}
     kinds = {"row": pa.int64(), "score": pa.float64()}
@@ -99,7 +100,7 @@ def write_label_issues(issues: list[LabelIssue], path: Path) -> None:
 
 
 def _ranked_rows(labels: np.ndarray, groups: np.ndarray, folds: int) -> np.ndarray:
-    """The rows of the classes that enough texts have, so that every fold has one of each; none for a single class."""
+    """Return the rows of classes with enough texts for one in every fold. A single class gives no rows."""
     rows = np.flatnonzero(labels >= 0)
     firsts = labels[rows][_first_of_each(groups[rows])]
     classes, counts = np.unique(firsts, return_counts=True)
@@ -110,7 +111,7 @@ def _ranked_rows(labels: np.ndarray, groups: np.ndarray, folds: int) -> np.ndarr
 def _judged_labels(
     embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, folds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The quality of each label by cleanlab, and the class that is most probable; (N,) each."""
+    """Return cleanlab's quality of each label, (N,), and the most probable class, (N,)."""
     quality = import_extra("cleanlab.rank", extra="errors").get_label_quality_scores
     if len(labels) == 0:
         return np.empty(0), np.empty(0, dtype=int)
@@ -123,13 +124,13 @@ def _judged_labels(
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
-    """Which rows each fold has; all rows of a text are in the same, by the label that the first of them has."""
+    """Return the rows of each fold. All rows of a text are in one fold, stratified by the label of the first row."""
     firsts = _first_of_each(groups)
     split = StratifiedKFold(folds, shuffle=True, random_state=seed).split(firsts, labels[firsts])
     return [np.isin(groups, groups[firsts[held_out]]) for _, held_out in split]
 
 
 def _first_of_each(groups: np.ndarray) -> np.ndarray:
-    """The index of the first row of each group."""
+    """Return the index of the first row of each group."""
     firsts: np.ndarray = np.unique(groups, return_index=True)[1]
     return firsts

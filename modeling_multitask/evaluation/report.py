@@ -1,4 +1,4 @@
-"""What a user wants to know of a model: where it fails, and how far its scores can be trusted.
+"""The report on a model: its metrics, its errors and the calibration of its scores.
 
 Shapes: N rows, M labelled rows of one task.
 """
@@ -23,29 +23,29 @@ from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
 _OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png")
-# What is to be known of a report on validation rows.
+# The note of a report on validation rows.
 CHOSEN_BY = (
-    "these rows chose the checkpoint, and temperature, thresholds and abstention were fitted on them: the figures "
-    "flatter the model"
+    "The checkpoint was selected on these rows, and temperature, thresholds and abstention were fitted on them: the "
+    "figures flatter the model"
 )
 
 
 class Calibration(NamedTuple):
-    """Whether scores hold: of the plain model (no temperature, no thresholds), and as the model answers."""
+    """The reliability of scores: without temperature and thresholds (`before`), and with them (`after`)."""
 
     before: Reliability
     after: Reliability
 
 
 class Abstention(NamedTuple):
-    """What becomes of a task whose answers are withheld below a score, or an energy.
+    """The abstention of a task whose answers are withheld below a score or an energy.
 
     Args:
         by: `score` or `energy`.
-        below: Its least value that has an answer.
-        answered: How many of the labelled rows have an answer.
-        share: The same as a share of them.
-        accuracy: The share of the answers that is right; NaN if there is none.
+        below: The threshold. Answers with a lower value are withheld.
+        answered: The number of labelled rows that have an answer.
+        share: The share of labelled rows that have an answer.
+        accuracy: The share of the answers that are right. NaN if there are no answers.
     """
 
     by: str
@@ -57,14 +57,14 @@ class Abstention(NamedTuple):
 
 @dataclass(frozen=True)
 class TaskReport:
-    """What is said of one task; nothing but its figures, which are empty, if no row has a label for it.
+    """The report on one task. If no row has a label for it, only `figures` is set, and it is empty.
 
     Args:
-        figures: How good it is.
-        errors: Where it fails.
-        calibration: Whether its scores hold; `None` for a regression.
-        abstention: `None` if it always answers.
-        numbers: (2, M) of a regression the true numbers and the answers.
+        figures: The metrics.
+        errors: The errors.
+        calibration: The calibration of the scores. `None` for a regression.
+        abstention: The withheld answers. `None` if no answer is withheld.
+        numbers: (2, M), the true numbers and the answers of a regression.
     """
 
     figures: TaskFigures
@@ -80,21 +80,21 @@ class TaskReport:
 
     @property
     def coverage(self) -> float:
-        """The share of all rows that have a label for it."""
+        """The share of all rows that have a label for the task."""
         return self.figures.rows / max(self.figures.all_rows, 1)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is said of a model on some rows.
+    """The report on a model.
 
     Args:
-        name: Of the model.
-        split: Of the rows.
+        name: The model's name.
+        split: The split that the rows are from.
         rows: N.
-        tasks: In the model's order.
-        resamples: That the intervals were found with.
-        notes: What else there is to know of the rows.
+        tasks: The reports on the tasks, in the model's order.
+        resamples: The number of resamples of each interval.
+        notes: Notes on the rows, shown at the top.
     """
 
     name: str
@@ -114,25 +114,28 @@ def make_report(
     resamples: int = RESAMPLES,
     notes: list[str] | None = None,
 ) -> Report:
-    """All there is to say of a model on these rows.
+    """Return the report on a model for these rows.
 
     Args:
         judged: The rows, their labels and the model's logits.
-        name: Of the model.
-        split: Of the rows.
-        seed: Of the resampling, and of the examples that are shown.
-        resamples: How often rows are drawn anew for the interval of a figure.
-        notes: What else there is to know of the rows.
+        name: The model's name.
+        split: The split that the rows are from.
+        seed: The seed of the resampling.
+        resamples: The number of resamples for the interval of a figure.
+        notes: Notes on the rows, shown at the top.
+
+    Raises:
+        ValueError: If there are no rows.
     """
     if not judged.texts:
-        raise ValueError("there are no rows to report on; give at least one")
+        raise ValueError("the report has no rows; give at least one")
     plain = decide_arrays(judged.logits, [replace(task, temperature=1.0, thresholds=None) for task in judged.tasks])
     tasks = [_task(judged, task, plain[task.name], seed, resamples) for task in judged.tasks]
     return Report(name, split, len(judged.texts), tasks, resamples, list(notes or []))
 
 
 def report_as_json(report: Report) -> dict[str, Any]:
-    """The report in plain types; what is not a number is null."""
+    """Return the report in JSON types. NaN and infinite numbers become `None`."""
     return _plain(
         {
             "model": report.name,
@@ -146,26 +149,26 @@ def report_as_json(report: Report) -> dict[str, Any]:
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
-    """Writes the page, the same as Markdown and as JSON, and its pictures and tables; each file whole or not at all.
+    """Write the report as HTML, Markdown and JSON, with its pictures and tables. Each file is written atomically.
 
-    Without matplotlib there are no pictures, and a note that says so.
+    Without matplotlib the report has no pictures, and a note explains why.
 
     Args:
         report: The report.
-        folder: Where to; made if it is not there.
+        folder: The folder. It is created if needed.
 
     Returns:
-        What was written, the page first.
+        The paths of the files, the HTML page first.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for old in [each for pattern in _OF_TASKS for each in folder.glob(pattern)]:  # perhaps of tasks of another model
+    for old in [each for pattern in _OF_TASKS for each in folder.glob(pattern)]:  # possibly from another model
         old.unlink()
     notes = list(report.notes)
     try:
         pictures = {name: each for task in report.tasks for name, each in _pictures(task).items()}
     except ImportError as error:
         pictures = {}
-        notes.append(f"There are no pictures: {error}")
+        notes.append(f"The report has no pictures: {error}")
     content = report_as_json(report)
     sections = [_section(name, each, pictures) for name, each in content["tasks"].items()]
     pages = render(Page(content, sections, notes))
@@ -212,7 +215,7 @@ def _abstention(task: TaskConfig, decision: Decision, labels: np.ndarray, unaske
 
 
 def _pictures(report: TaskReport) -> dict[str, bytes]:
-    """By file name."""
+    """Return the pictures of a task by file name."""
     pictures, name = {}, report.task.name
     if report.figures.confusion is not None:
         pictures[f"confusion_{name}.png"] = draw_confusion(report.task.labels or [], report.figures.confusion)
@@ -229,7 +232,7 @@ def _section(name: str, content: dict[str, Any], pictures: dict[str, bytes]) -> 
 
 
 def _confusion_table(task: TaskConfig, confusion: np.ndarray) -> list[list[Any]]:
-    """True labels below each other, answers beside each other."""
+    """Return the table of the confusion matrix: one row for each true label, one column for each answer."""
     labels = task.labels or []
     lines = [[label, *line] for label, line in zip(labels, confusion.tolist(), strict=True)]
     return [["label", *labels, "(not asked)"], *lines]
@@ -288,7 +291,7 @@ def _reliability_as_json(given: Reliability) -> dict[str, Any]:
 
 
 def _plain(given: Any) -> Any:
-    """The same in types that JSON has."""
+    """Return the content in JSON types."""
     if isinstance(given, dict):
         return {str(name): _plain(each) for name, each in given.items()}
     given = given.tolist() if isinstance(given, np.ndarray | np.generic) else given

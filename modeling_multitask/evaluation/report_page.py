@@ -1,6 +1,6 @@
-"""A report as a page and as Markdown, and how its files are written.
+"""The report as an HTML page and as Markdown.
 
-Labels, texts and names come from tables of unknown people: nothing of them becomes markup, in either format.
+Labels, texts and names are untrusted input. They are escaped in both formats.
 """
 
 import base64
@@ -26,8 +26,8 @@ IN_WORDS = {
     "spearman": "Spearman correlation",
     "quadratic_kappa": "quadratic kappa",
 } | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
-_GAP = 0.005  # between scores and accuracy that is worth no word
-_MAX_TEXT = 280  # letters of a text that the page shows; the JSON has all of it
+_GAP = 0.005  # smaller gaps between scores and accuracy are not reported
+_MAX_TEXT = 280  # characters of a text on the page; the JSON has the whole text
 
 
 class Picture(NamedTuple):
@@ -38,18 +38,18 @@ class Picture(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How wide a page shows it: half its pixels, so that it is sharp on a screen that has twice as many."""
+        """The displayed width: half its pixels, so that it is sharp on a high-resolution screen."""
         return int.from_bytes(self.png[16:20], "big") // 2
 
 
 @dataclass(frozen=True)
 class Section:
-    """What a page shows of one task.
+    """The section of a page on one task.
 
     Args:
-        name: Of the task.
-        content: What `as_json` says of it.
-        pictures: By kind: `confusion`, `scatter`, `reliability`.
+        name: The task's name.
+        content: The task's part of `report_as_json`.
+        pictures: The pictures by kind: `confusion`, `scatter`, `reliability`.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows.
+    """The content of a page.
 
     Args:
-        content: What `as_json` gives.
-        sections: One for each task.
-        notes: What is said at the top.
+        content: The output of `report_as_json`.
+        sections: One section for each task.
+        notes: The notes at the top.
     """
 
     content: dict[str, Any]
@@ -73,7 +73,7 @@ class Page:
 
 
 def render(page: Page) -> dict[str, str]:
-    """The page and the Markdown, by file name."""
+    """Return the HTML page and the Markdown by file name."""
     return {
         "report.html": _HTML.get_template("report.html.jinja").render(page=page, report=page.content),
         "report.md": _MARKDOWN.get_template("report.md.jinja").render(page=page, report=page.content),
@@ -81,7 +81,7 @@ def render(page: Page) -> dict[str, str]:
 
 
 def bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each slice with where its bar (`zero`, `value`) and its interval (`low`, `high`) lie, in percent of the width."""
+    """Return each slice with the positions of its bar (`zero`, `value`) and interval (`low`, `high`), in percent."""
     known = [each[name] for each in slices for name in ("value", "low", "high") if each[name] is not None]
     least = min([0.0, *known])
     width = (max([1.0, *known]) if max([0.0, *known]) <= 1 else 1.05 * max(known)) - least
@@ -99,29 +99,29 @@ def bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Labels and their figures, the lowest F1 first; those that no row has at the end."""
+    """Return labels and their figures, sorted by F1, lowest first. Labels without rows are last."""
     return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]))
 
 
 def number(value: float | None, digits: int = 3) -> Markup:
-    """Such as `0.912`; a dash if there is none."""
+    """Return a number such as `0.912`, or a dash for `None`."""
     if value is None:
         return Markup("–")
     return Markup(f"{value:,.{digits}f}" if abs(value) < 1_000 else f"{value:,.0f}")
 
 
 def interval(figure: dict[str, float | None]) -> Markup:
-    """Such as `0.912 (0.903 to 0.921)`."""
+    """Return a figure with its interval, such as `0.912 (0.903 to 0.921)`."""
     return Markup(f"{number(figure['value'])} ({number(figure['low'])} to {number(figure['high'])})")
 
 
 def percent(share: float | None, digits: int = 1) -> Markup:
-    """Such as `91.2%`; a dash if there is none."""
+    """Return a percentage such as `91.2%`, or a dash for `None`."""
     return Markup("–") if share is None else Markup(f"{share:.{digits}%}")
 
 
 def count(value: int) -> Markup:
-    """Such as `1,402`."""
+    """Return a count such as `1,402`."""
     return Markup(f"{value:,}")
 
 
@@ -130,30 +130,30 @@ def _cut(text: str) -> str:
 
 
 def _thresholds(task: dict[str, Any]) -> list[tuple[str, float]]:
-    """Each threshold with the label that it decides on."""
+    """Return each threshold with its label."""
     return list(
         zip(task["labels"][-len(task["calibration"]["thresholds"]) :], task["calibration"]["thresholds"], strict=True)
     )
 
 
 def trust(scores: dict[str, float]) -> Markup:
-    """What the mean score says beside how often answers are right."""
+    """Return a sentence that compares the mean score with the accuracy of the answers."""
     gap = scores["mean_score"] - scores["right"]
-    too = "as they should be" if abs(gap) < _GAP else f"too {'high' if gap > 0 else 'low'} by {abs(gap):.3f}"
+    too = "well calibrated on average" if abs(gap) < _GAP else f"too {'high' if gap > 0 else 'low'} by {abs(gap):.3f}"
     return Markup(
-        f"On average an answer scores {number(scores['mean_score'])}, and {percent(scores['right'])} of them are "
-        f"right: scores are {too}."
+        f"The mean score of the answers is {number(scores['mean_score'])}, and {percent(scores['right'])} of the "
+        f"answers are right: scores are {too}."
     )
 
 
 def withheld(task: dict[str, Any]) -> Markup:
-    """How many answers to a task can be trusted enough to be given, and how many of these are right."""
+    """Return sentences on the withheld answers: how many rows have an answer, and how many of these are right."""
     given = task["abstention"]
-    right = f", and {percent(given['accuracy'])} of these are right" if given["answered"] else ""
+    right = f", and {percent(given['accuracy'])} of these answers are right" if given["answered"] else ""
     return Markup(
-        f"Answers whose {given['by']} is below {number(given['below'])} are withheld: {count(given['answered'])} of "
-        f"{count(task['rows'])} labelled rows ({percent(given['share'])}) have one{right}. All other figures count "
-        "the withheld answers as well."
+        f"Answers with {given['by']} below {number(given['below'])} are withheld. {count(given['answered'])} of "
+        f"{count(task['rows'])} labelled rows ({percent(given['share'])}) have an answer{right}. All other figures "
+        "include the withheld answers."
     )
 
 
@@ -179,7 +179,7 @@ def _environment(**settings: Any) -> Environment:
         "bars": bars,
         "weakest_first": weakest_first,
         "data_uri": _data_uri,
-        "file": Markup,  # of a picture: a task's name is letters, digits and _
+        "file": Markup,  # the file name of a picture is safe: task names have only letters, digits and _
         "thresholds": _thresholds,
         "trust": trust,
         "withheld": withheld,

@@ -1,4 +1,4 @@
-"""The pictures of a report, each as a PNG: what is taken for what, whether scores hold, numbers against the truth.
+"""The pictures of a report as PNG: confusion matrix, reliability diagram and scatter plot.
 
 Shapes: N labelled rows, C classes of one task, S of them shown.
 """
@@ -13,53 +13,53 @@ from ..pictures import new_figure, plain_text
 from ..wording import on_one_line
 from .calibration import BINS, Reliability
 
-MOST_CLASSES = 25  # that are all shown; of more, only those that are in most errors
+MOST_CLASSES = 25  # up to this number all are shown, otherwise only those with the most errors
 SHOWN_OF_MANY = 20
-_MOST_COUNTS = 1_000  # dots of a scatter that are drawn one by one at full strength
-_MAX_LABEL = 26  # letters of a label
-_BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"  # told apart by the colour-blind as well
-_WRONG = "#A33B00"  # orange that is read on blue as well
+_MOST_COUNTS = 1_000  # up to this number the dots of a scatter plot have full opacity
+_MAX_LABEL = 26  # characters of a label
+_BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"  # safe for colour-blind readers
+_WRONG = "#A33B00"  # an orange that is readable on blue
 _OTHERS, _NO_ANSWER = "all others", "not asked"
 
 
 class Matrix(NamedTuple):
-    """What is shown of a confusion matrix.
+    """The displayed part of a confusion matrix.
 
     Args:
-        counts: Rows by true class (below) and given class (beside).
-        below: What each line stands for.
-        beside: What each column stands for.
-        title: What it is.
-        unclear: Whether the last cell of the others is left out, for it holds right and wrong answers alike.
+        counts: The number of rows by true class (`lines`) and answered class (`columns`).
+        lines: The names of the lines.
+        columns: The names of the columns.
+        title: The title of the picture.
+        unclear: Whether the cell of "all others" by "all others" is hidden, because it mixes right and wrong answers.
     """
 
     counts: np.ndarray
-    below: list[str]
-    beside: list[str]
+    lines: list[str]
+    columns: list[str]
     title: str
     unclear: bool = False
 
 
 def draw_confusion(labels: list[str], confusion: np.ndarray) -> bytes:
-    """A confusion matrix; coloured by the share of each true class, so that rare classes are seen as well.
+    """Draw a confusion matrix. Colours are the share of each true class, so that rare classes are visible.
 
-    Of more than `MOST_CLASSES` only the `SHOWN_OF_MANY` that are in most errors have a line and a column; those stand
-    side by side that are taken for each other.
+    If there are more than `MOST_CLASSES` classes, only the `SHOWN_OF_MANY` with the most errors have a line and a
+    column. Classes that are often confused are next to each other.
 
     Args:
         labels: C names.
-        confusion: (C, C + 1), the last column the rows without an answer because the question was not asked.
+        confusion: (C, C + 1). The last column counts the rows whose question was not asked.
 
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
     """
     matrix = shown_matrix(labels, confusion)
-    size = 2.6 + 0.34 * max(len(matrix.beside), 6)
+    size = 2.6 + 0.34 * max(len(matrix.columns), 6)
     return _draw(lambda axes: _confusion(axes, matrix), (size + 0.6, size))
 
 
 def draw_reliability(before: Reliability, after: Reliability) -> bytes:
-    """How often answers of a score are right, without calibration and with it; below, how many have which score.
+    """Draw the accuracy by score, before and after calibration. A histogram of the scores is below.
 
     If calibration changes nothing, there is one line.
 
@@ -70,7 +70,7 @@ def draw_reliability(before: Reliability, after: Reliability) -> bytes:
 
 
 def draw_scatter(truth: np.ndarray, answers: np.ndarray) -> bytes:
-    """Numbers (N,) as they were answered, against the true ones.
+    """Draw the answered numbers, (N,), against the true numbers, (N,).
 
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
@@ -79,17 +79,17 @@ def draw_scatter(truth: np.ndarray, answers: np.ndarray) -> bytes:
 
 
 def shown_matrix(labels: list[str], confusion: np.ndarray) -> Matrix:
-    """What `draw_confusion` shows."""
-    asked = [] if confusion[:, -1].any() else [len(labels)]  # else an empty column
+    """Return the part of a confusion matrix that `draw_confusion` shows."""
+    asked = [] if confusion[:, -1].any() else [len(labels)]  # the column would be empty
     counts, names = np.delete(confusion, asked, axis=1), [*labels, _NO_ANSWER][: len(labels) + 1 - len(asked)]
     if len(labels) <= MOST_CLASSES:
-        return Matrix(counts, list(labels), names, "What is taken for what")
+        return Matrix(counts, list(labels), names, "Confusion matrix")
     kept = _side_by_side(confusion[:, :-1], _most_in_errors(confusion))
     others = np.setdiff1d(np.arange(len(labels)), kept)
     lines = np.vstack([counts[kept], counts[others].sum(axis=0)])  # (S + 1, ...)
     parts = [lines[:, kept], lines[:, others].sum(axis=1, keepdims=True), lines[:, len(labels) :]]
     below = [*(labels[i] for i in kept), _OTHERS]
-    title = f"What is taken for what: the {len(kept)} of {len(labels)} labels that are in most errors"
+    title = f"Confusion matrix: the {len(kept)} of {len(labels)} labels with the most errors"
     return Matrix(np.hstack(parts), below, [*below, *names[len(labels) :]], title, unclear=True)
 
 
@@ -101,7 +101,7 @@ def _most_in_errors(confusion: np.ndarray) -> np.ndarray:
 
 
 def _side_by_side(confusion: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The classes in an order in which each is followed by the one that it is most often taken for, or taken for it."""
+    """Return the classes in an order in which each is followed by the one it is most often confused with."""
     together = confusion + confusion.T
     left, order = kept.tolist(), list[int]()
     while left:
@@ -123,14 +123,14 @@ def _confusion(axes: Any, matrix: Matrix) -> None:
     counts = matrix.counts.astype(float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if matrix.unclear:
-        counts[-1, len(matrix.below) - 1] = shares[-1, len(matrix.below) - 1] = np.nan
+        counts[-1, len(matrix.lines) - 1] = shares[-1, len(matrix.lines) - 1] = np.nan
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     for (y, x), count in np.ndenumerate(counts):
         if np.isnan(count):
             axes.text(x, y, "·", ha="center", va="center", color=_GREY)
         elif count:
             _write_count(axes, (x, y), int(count), shares[y, x], right=x == y)
-    names = [[on_one_line(name, _MAX_LABEL) for name in each] for each in (matrix.beside, matrix.below)]
+    names = [[on_one_line(name, _MAX_LABEL) for name in each] for each in (matrix.columns, matrix.lines)]
     axes.set_xticks(range(len(names[0])), names[0], rotation=45, ha="right", rotation_mode="anchor", fontsize=8.5)
     axes.set_yticks(range(len(names[1])), names[1], fontsize=8.5)
     axes.set_xlabel("answer")
@@ -153,7 +153,7 @@ def _write_count(axes: Any, place: tuple[int, int], count: int, share: float, *,
 
 def _reliability(axes: tuple[Any, Any], before: Reliability, after: Reliability) -> None:
     upper, lower = axes
-    upper.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=":", label="scores that mean what they say")
+    upper.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=":", label="perfect calibration")
     looks = ((before, "uncalibrated", _ORANGE, "o--"), (after, "as the model answers", _BLUE, "s-"))
     edges = np.linspace(0, 1, BINS + 1)
     for each, name, colour, style in looks[_same(before, after) :]:
@@ -163,9 +163,9 @@ def _reliability(axes: tuple[Any, Any], before: Reliability, after: Reliability)
         shares = each.counts / max(each.counts.sum(), 1)
         filled = style.endswith("-") and not style.endswith("--")
         lower.stairs(shares, edges, color=colour, fill=filled, alpha=0.35 if filled else 1, linewidth=1.4)
-    upper.set_ylabel("share that is right")
+    upper.set_ylabel("accuracy")
     upper.set_ylim(-0.03, 1.03)
-    upper.set_title("Is an answer as often right as its score says?", loc="left", fontsize=10.5)
+    upper.set_title("Accuracy of the answers by score", loc="left", fontsize=10.5)
     upper.legend(loc="best", frameon=False, fontsize=8.5)
     lower.set_xlabel("score of the answer")
     lower.set_ylabel("share of answers")
@@ -190,7 +190,7 @@ def _scatter(axes: Any, truth: np.ndarray, answers: np.ndarray) -> None:
     axes.set_aspect("equal")
     axes.set_xlabel("true number")
     axes.set_ylabel("answer")
-    axes.set_title("Answers against the truth; on the dotted line they agree", loc="left", fontsize=10.5)
+    axes.set_title("Answers and true numbers (dotted line: equal)", loc="left", fontsize=10.5)
     _plain(axes)
 
 

@@ -232,7 +232,7 @@ def test_several_leading_dimensions_are_taken() -> None:
         ([DOMAIN, replace(INTENT, given=GivenConfig("domain", parents={"pin": "bank"}))], "name each label"),
         ([DOMAIN, replace(INTENT, given=GivenConfig("domain"))], "neither labels nor parents"),
         ([SENTIMENT, replace(DAMAGE, given=GivenConfig("sentiment", parents={"a": "negative"}))], "parents: is for"),
-        ([replace(SENTIMENT, thresholds=[0.4]), REASON], "thresholds do not go"),
+        ([replace(SENTIMENT, thresholds=[0.4]), REASON], "thresholds do not apply"),
     ],
 )
 def test_tasks_that_cannot_depend_on_each_other_are_refused(tasks: list[TaskConfig], message: str) -> None:

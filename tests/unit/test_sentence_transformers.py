@@ -74,7 +74,7 @@ def test_what_is_given_goes_before_what_the_backbone_says(backbone: Path, tmp_pa
 def test_several_poolings_at_once_are_refused(backbone: Path, tmp_path: Path) -> None:
     folder = theirs(backbone, tmp_path, Pooling(32, pooling_mode=("mean", "max")))
 
-    with pytest.raises(ValueError, match=r"pools by \['mean', 'max'\]; name one pooling of cls, mean"):
+    with pytest.raises(ValueError, match=r"pooling is \['mean', 'max'\]; set pooling to one of cls, mean"):
         read_embedding_settings(str(folder))
 
 
@@ -86,7 +86,7 @@ def test_a_module_that_has_no_counterpart_is_named(
 
     read_embedding_settings(str(folder))
 
-    assert "its Dense is left out, so embeddings will differ from its own" in caplog.text
+    assert "its Dense is ignored, so embeddings will differ from its own" in caplog.text
 
 
 @pytest.mark.compat
@@ -122,10 +122,10 @@ def test_a_pooling_that_sentence_transformers_does_not_know_is_not_taken_for_the
     with caplog.at_level(logging.WARNING):
         write_sentence_transformers_files(config, tmp_path)
 
-    assert "has no pooling 'root_mean_square'" in caplog.text
+    assert "does not support the pooling 'root_mean_square'" in caplog.text
     with pytest.raises(ValueError, match="Invalid pooling mode: 'root_mean_square'"):
         SentenceTransformer(str(tmp_path), trust_remote_code=True)
-    with pytest.raises(ValueError, match=r"pools by \['root_mean_square'\]; name one pooling of cls, mean"):
+    with pytest.raises(ValueError, match=r"pooling is \['root_mean_square'\]; set pooling to one of cls, mean"):
         read_embedding_settings(str(tmp_path))
 
 

@@ -268,7 +268,7 @@ def test_a_package_that_is_not_installed_is_an_error(
     code = main(["package:no_such_package/model", str(table), str(tmp_path / "answers.csv")])
 
     assert code == 1
-    assert "no Python package 'no_such_package' is installed" in capsys.readouterr().err
+    assert "the Python package 'no_such_package' is not installed" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_no_model_is_an_error_with_its_name(

@@ -129,7 +129,7 @@ def test_page_markdown_json_pictures_and_tables_are_written_and_the_figures_prin
 def test_without_matplotlib_there_is_a_report_all_the_same(tmp_path: Path, command: Command) -> None:
     assert command() == 0
 
-    assert "There are no pictures" in (tmp_path / "out" / "report.html").read_text()
+    assert "The report has no pictures" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_several_labels_stand_in_one_cell(tmp_path: Path, command: Command) -> None:

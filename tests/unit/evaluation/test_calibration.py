@@ -161,7 +161,7 @@ def test_what_is_answered_is_as_often_right_as_wanted_and_as_much_as_can_be(
     good = [cut for cut in values if right[values >= cut].mean() >= wanted]
 
     if not good:
-        with pytest.raises(ValueError, match="no score is high enough for a precision of"):
+        with pytest.raises(ValueError, match="no threshold reaches a precision of"):
             abstention_threshold(values, right, precision=wanted)
     else:
         assert abstention_threshold(values, right, precision=wanted) == min(good)

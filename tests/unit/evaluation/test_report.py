@@ -234,8 +234,8 @@ def test_a_task_without_a_label_has_no_figures_and_a_line_that_says_so(tmp_path:
 
     own = json.loads((tmp_path / "report.json").read_text())["tasks"][name]
     assert (own["rows"], own["coverage"], own["figures"]) == (0, 0.0, {})
-    assert "no row has a label" in (tmp_path / "report.html").read_text()
-    assert "no labelled row" in (tmp_path / "report.md").read_text()
+    assert "no labelled rows" in (tmp_path / "report.html").read_text()
+    assert "no labelled rows" in (tmp_path / "report.md").read_text()
     assert not list(tmp_path.glob(f"*_{name}.*"))
 
 
@@ -277,7 +277,7 @@ def test_without_matplotlib_there_are_all_words_and_a_note(tmp_path: Path, repor
 
     assert not list(tmp_path.glob("*.png"))
     for name in ("report.html", "report.md"):
-        assert "There are no pictures: matplotlib is not installed" in (tmp_path / name).read_text()
+        assert "The report has no pictures: matplotlib is not installed" in (tmp_path / name).read_text()
     assert "<img" not in (tmp_path / "report.html").read_text()
     assert "![" not in (tmp_path / "report.md").read_text()
 

@@ -79,12 +79,12 @@ def test_of_many_classes_those_in_most_errors_are_shown_and_the_others_together(
 
     matrix = shown_matrix([f"intent {i}" for i in range(151)], confusion)
 
-    assert matrix.below == matrix.beside
-    assert (len(matrix.below), matrix.below[-1]) == (SHOWN_OF_MANY + 1, "all others")
-    assert matrix.below[:2] == ["intent 7", "intent 140"]  # the greatest confusion stands side by side
+    assert matrix.lines == matrix.columns
+    assert (len(matrix.lines), matrix.lines[-1]) == (SHOWN_OF_MANY + 1, "all others")
+    assert matrix.lines[:2] == ["intent 7", "intent 140"]  # the greatest confusion stands side by side
     assert matrix.counts[0, 1] == 50
     assert matrix.counts.sum() == confusion.sum()
-    assert matrix.title.endswith(f"the {SHOWN_OF_MANY} of 151 labels that are in most errors")
+    assert matrix.title.endswith(f"the {SHOWN_OF_MANY} of 151 labels with the most errors")
 
 
 def test_of_all_others_together_it_is_not_said_what_is_right(drawn: list[Figure]) -> None:
@@ -98,7 +98,7 @@ def test_of_all_others_together_it_is_not_said_what_is_right(drawn: list[Figure]
 def test_many_classes_and_rows_that_were_not_asked_have_both_columns() -> None:
     matrix = shown_matrix([f"intent {i}" for i in range(30)], confusion_of(30, not_asked=3))
 
-    assert matrix.beside[-2:] == ["all others", "not asked"]
+    assert matrix.columns[-2:] == ["all others", "not asked"]
     assert matrix.counts[:, -1].sum() == 3
 
 

@@ -233,7 +233,7 @@ def test_an_encoder_that_needs_remote_code_is_refused(tmp_path: Path) -> None:
 def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
     T5Config(vocab_size=40, d_model=8, d_ff=8, num_layers=1, num_heads=1).save_pretrained(tmp_path)
 
-    with pytest.raises(ValueError, match="'t5' is an encoder with a decoder; give an encoder"):
+    with pytest.raises(ValueError, match="'t5' is an encoder-decoder; use an encoder"):
         load_encoder(str(tmp_path))
 
 

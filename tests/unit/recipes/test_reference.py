@@ -40,7 +40,8 @@ def test_the_page_has_a_section_for_each_table(heading: str) -> None:
     [
         "| `tokens_per_batch` | The tokens of a batch at most, padding included, in place of a fixed number of rows. "
         "| whole number; at least 1 | – | `tokens_per_batch: 2048` |",
-        "| `dropout` | The dropout after each hidden block but the last. | number; at least 0 and below 1 | `0.1` |  |",
+        "| `dropout` | The dropout after each hidden block except the last. "
+        "| number; at least 0 and below 1 | `0.1` |  |",
         "| `seed` | The seed of everything that is drawn. | whole number | `0` |  |",
         "| `task` | The task whose classes are balanced. | text | – | `task: topic` |",
     ],
@@ -73,7 +74,7 @@ def test_the_schema_has_bounds_choices_and_examples() -> None:
 
     assert definitions["HeadConfig"]["properties"]["dropout"] == {
         "default": 0.1,
-        "description": "The dropout after each hidden block but the last.",
+        "description": "The dropout after each hidden block except the last.",
         "exclusiveMaximum": 1,
         "minimum": 0,
         "title": "Dropout",

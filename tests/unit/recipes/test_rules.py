@@ -43,7 +43,7 @@ def test_tasks_that_would_write_the_same_column_are_a_problem() -> None:
 
 
 def test_no_task_is_a_problem() -> None:
-    assert rule_problems(content()) == ["tasks: a multi-task model needs at least one task; none was given"]
+    assert rule_problems(content()) == ["tasks: a multi-task model needs at least one task; none is given"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_malformed_part_is_reported_once(malformed: dict[str, Any], places: li
 def test_a_task_without_a_name_is_not_reported_as_no_task() -> None:
     problems = rule_problems(content({"problem_type": "regression"}, labels={}))
 
-    assert "none was given" not in " ".join(problems)
+    assert "none is given" not in " ".join(problems)
 
 
 def test_a_task_without_a_name_is_not_called_none() -> None:
@@ -303,11 +303,11 @@ def test_a_task_may_depend_on_one_before_it(task: dict[str, Any]) -> None:
         ),
         (
             given(INTENT, task="sentiment", parents={"pin": "negative"}),
-            "parents: must name each label of the task; 'visa' is left out",
+            "parents: must name each label of the task; 'visa' is missing",
         ),
         (
             given(TOPIC, task="sentiment", labels=["negative"], parents={"film": "negative"}),
-            "labels: are said, and so are parents; say one of the two",
+            "labels: is set together with parents; set only one of them",
         ),
         (
             given(RATING, task="sentiment", parents={"film": "negative"}),
@@ -315,7 +315,8 @@ def test_a_task_may_depend_on_one_before_it(task: dict[str, Any]) -> None:
         ),
         (
             given(RATING, task="sentiment"),
-            "labels: are missing; rows tell the parents of single_label_classification alone, and this is regression",
+            "labels: are missing; only single_label_classification reads parents from the training rows, "
+            "and this is regression",
         ),
     ],
 )

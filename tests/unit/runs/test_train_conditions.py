@@ -167,7 +167,7 @@ def test_a_label_beside_several_parents_is_an_error_with_its_place(
     [
         (
             "tasks.5.given.parents={pin: bank, visa: travel}",
-            "parents: must name each label of the task; 'balance' is le",
+            "parents: must name each label of the task; 'balance' is mi",
         ),
         ("tasks.5.given.parents={pin: bank, balance: bank, visa: travl}", "parents: 'travl' .*; did you mean 'travel'"),
         ("tasks.5.given.labels=[bnak]", "labels: 'bnak' is not a label of 'domain'; did you mean 'bank'"),

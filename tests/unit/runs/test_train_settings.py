@@ -322,7 +322,7 @@ def test_an_empty_list_freezes_nothing(recipe: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("tasks.0.class_weights=[1, 2, 3]", r"tasks: task 'topic': class_weights is .*; it must be 2 numbers"),
+        ("tasks.0.class_weights=[1, 2, 3]", r"tasks: task 'topic': class_weights is .*; it must be 2 non-negative"),
         ("freeze=[heads, backbone]", "phases: training everything without heads, backbone leaves nothing to train"),
         ("freeze=[layers.0-9]", "freeze: 'layers.0-9': there are no such layers; this encoder has the layers 0 to 1"),
         ("learning_rates={patterns: {nowhere: 0.1}}", "learning_rates: the pattern 'nowhere' is found in no parameter"),

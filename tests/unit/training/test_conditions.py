@@ -134,7 +134,7 @@ def test_rows_that_are_streamed_are_not_looked_at(given: GivenConfig) -> None:
             GivenConfig("domain", parents={"pin": "bank"}),
             "parents: must name each label of the task; 'b",
         ),
-        (DAMAGE, SENTIMENT, GivenConfig("sentiment"), "labels: are missing; rows tell the parents of single_label"),
+        (DAMAGE, SENTIMENT, GivenConfig("sentiment"), "labels: are missing; only single_label_classification reads"),
         (TOOLS, SENTIMENT, GivenConfig("sentiment"), "labels: are missing; .*, and this is multi_label_classification"),
         (INTENT, DAMAGE, GivenConfig("damage"), "task: is 'damage', a regression; a condition needs one label"),
     ],

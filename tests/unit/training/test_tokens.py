@@ -73,7 +73,7 @@ def test_rows_without_windows_are_padded_as_the_tokenizer_pads_them(tokenizer: P
 
 
 def test_windows_of_pairs_are_refused(tokenizer: PreTrainedTokenizerBase) -> None:
-    with pytest.raises(ValueError, match="'windows', which are of single texts; pairs can only be cut: say 'truncate'"):
+    with pytest.raises(ValueError, match="'windows', which does not work for pairs of texts; set it to 'truncate'"):
         row_tokens(tokenizer, WINDOWS, ["good"], ["bad"])
 
 
