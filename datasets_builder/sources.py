@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
-from datasets.exceptions import DatasetNotFoundError
+from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import UNFIT, first_unfit, fit
@@ -135,7 +135,7 @@ def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
         )
     except DatasetNotFoundError:
         raise DataError(f"{source.path}: no such file or folder, nor a data set that the Hub gives") from None
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         raise DataError(f"{source.path}: no such file or folder, and the Hub gives no data set ({error})") from error
 
 

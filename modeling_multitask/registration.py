@@ -5,6 +5,7 @@ a program imports an Auto class or `pipeline`, our class is imported after it an
 """
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder

@@ -11,7 +11,7 @@ from typing import Any
 
 _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=.*", re.DOTALL)
 
-Condition = Callable[[argparse.Namespace], bool]
+IsRequired = Callable[[argparse.Namespace], bool]
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,11 +25,11 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command: str, usage: str, description: str) -> None:
         super().__init__(prog=f"multitask {command}", usage=f"%(prog)s {usage}", description=description)
-        self._positionals_required: dict[str, Condition] = {}
+        self._positionals_required: dict[str, IsRequired] = {}
         self._list_accepts: dict[str, Callable[[str], object]] = {}
         self._takes_overrides = False
 
-    def add_positional(self, name: str, *, required: Condition = lambda _: True, **settings: Any) -> None:
+    def add_positional(self, name: str, *, required: IsRequired = lambda _: True, **settings: Any) -> None:
         """Add a positional argument.
 
         Args:

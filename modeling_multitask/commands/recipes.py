@@ -16,7 +16,7 @@ def build_parser() -> Parser:
     """The arguments of the command."""
     parser = Parser("recipes", "[copy NAME DIR] [--force]", "List the bundled recipes, or copy one with its data.")
     for name, what in (("action", "copy; without it, the recipes are listed"), ("name", "of a recipe"), ("dir", "")):
-        parser.add_positional(name, required=lambda arguments: arguments.action is not None, help=what)
+        parser.add_positional(name, required=lambda arguments: arguments.action == "copy", help=what)
     parser.add_argument("--force", action="store_true", help="overwrite files that are there")
     return parser
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..recipes.bundled import recipe_path
+from ..recipes.loading import load_recipe
+from ..recipes.yaml_file import RECIPE_ENDINGS
 from .arguments import Parser, positive
 from .command import command
 
@@ -44,6 +46,10 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Judge and write; everything is checked before the model runs."""
+    data = recipe_path(arguments.data)
+    if data.suffix.lower() in RECIPE_ENDINGS:
+        load_recipe(data, arguments.overrides)  # before what takes seconds to import
+
     from rich.console import Console
 
     from ..evaluation.judged import judge
@@ -53,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..inference.loading import load
     from ..runs.judged_rows import check_data, check_label_issues, issues_of_labels, rows_to_judge
 
-    output, data = arguments.output, recipe_path(arguments.data)
+    output = arguments.output
     written = [*FILES, *([ISSUES] if arguments.label_issues else [])]
     if not arguments.force and any((output / name).exists() for name in written):
         raise FileExistsError(f"{output} holds a report already; add --force to overwrite it")

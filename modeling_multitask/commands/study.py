@@ -8,6 +8,7 @@ import argparse
 import re
 
 from ..errors import DataError, RecipeError
+from ..recipes.loading import load_recipe
 from ..study.strategies import STRATEGIES
 from .arguments import Parser, positive
 from .command import command
@@ -34,6 +35,8 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan, train, write and print; 1 if a run failed."""
+    load_recipe(arguments.recipe, arguments.overrides)  # before what takes seconds to import
+
     from ..study.runs import begin_study, carry_out, default_jobs, plan_study, write_study
     from ..study.words import study_as_markdown
 

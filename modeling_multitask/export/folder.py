@@ -16,7 +16,7 @@ from ..answers_multitask import Decision
 from ..configuration_multitask import MultiTaskConfig
 from ..evaluation.agreement import agreement, answer_figures
 from ..evaluation.judged import judge
-from ..files import write_json
+from ..files import whole_folder, write_json
 from ..inference import predict_onnx
 from ..inference.predict_onnx import MultiTaskOnnx
 from ..inference.saving import save_tokenizer
@@ -102,16 +102,8 @@ def write_export(
         ValueError: If the encoder or the tokenizer cannot be exported.
         ImportError: If a package is not installed.
     """
-    folder = folder.resolve()
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        found = _fill(partial, without_adapters(model), tokenizer, runtime, int8, held_out)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return found
+    with whole_folder(folder.resolve()) as partial:
+        return _fill(partial, without_adapters(model), tokenizer, runtime, int8, held_out)
 
 
 def describe_export(found: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import RecipeError
+from ..files import is_file
 from ..shipped import shipped
 from ..words_multitask import nearest_hint
 
@@ -56,6 +57,10 @@ def copy_recipe(name: str, folder: Path, *, force: bool = False) -> list[Path]:
         FileExistsError: If a file is there already; nothing is copied.
     """
     recipe = bundled_recipes().get(name) or recipe_path(name)
+    if not is_file(recipe):
+        raise RecipeError(recipe, ["no such file"])
+    if is_file(folder):
+        raise NotADirectoryError(f"{folder} is a file; name a folder")
     names = [recipe.name, *dict.fromkeys(_DATA.findall(recipe.read_text(encoding="utf-8")))]
     targets = {folder / each: recipe.parent / each for each in names if (recipe.parent / each).is_file()}
     if not force and (there := [path for path in targets if path.exists()]):

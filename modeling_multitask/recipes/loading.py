@@ -58,12 +58,23 @@ def as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = No
     """
     try:
         yield
+    except (LookupError, AttributeError, ArithmeticError) as error:  # of a library that expects another value
+        reason = f"a value is refused by {_raised_in(error)} ({type(error).__name__}: {error})"
+        raise RecipeError(recipe.path, [f"{place}: {reason}"]) from error
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, StrictDataclassError) as error:
         message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
         if but is not None and isinstance(error, but):
             raise
         has_place = re.split(r"[.:\[]", message)[0] in declared_words(Recipe)
         raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
+
+
+def _raised_in(error: BaseException) -> str:
+    """Return the package whose code raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "Python" if trace is None else str(trace.tb_frame.f_globals.get("__name__", "Python")).split(".")[0]
 
 
 def _check(content: dict[str, Any], path: Path) -> Recipe:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..words_multitask import nearest_hint, unknown_word
+from ..words_multitask import nearest_hint, number_in_words, unknown_word
 from .validation import form_of
 
 MOST_WORDS = 40  # that a message lists
@@ -58,6 +58,9 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{where}: {_unknown_word(str(detail['loc'][-1]), words_at(model, plain_location(detail['loc'])[:-1]))}"
     if kind == "missing":
         return f"{where}: is missing"
+    if kind == "invalid_key":
+        above = place(detail["loc"][:-1])
+        return f"{above or 'recipe'}: has the word {_shown(given)}, which is not text; write '{given}', in quotes"
     if kind == "value_error":
         message = str(context["error"])
         begins_with_word = re.split(r"\W", message, maxsplit=1)[0] in words_at(model, plain_location(detail["loc"]))
@@ -81,7 +84,7 @@ def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
         return f"one of {', '.join(words)}{nearest_hint(str(given), words)}" if len(words) > 1 else words[0]
     if kind in _BOUNDS:
         name, bound = _BOUNDS[kind]
-        return f"{name} {context[bound]:g}"
+        return f"{name} {number_in_words(context[bound])}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         expected = context.get("expected_tags", "").replace("'", "").replace("<", "").replace(">", "")
         return " or ".join(expected.split(", ")) or "text, a number, a list or a table of words"

@@ -14,7 +14,7 @@ from ..training.phases import Phase
 from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
 from ..training.sampling import Sampling
-from ..words_multitask import LongTexts, Pooling, Refusal, check_bounds, word
+from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word
 from .training_words import TrainingWords
 
 CalibrationMethod = Literal["temperature", "thresholds"]
@@ -218,7 +218,7 @@ class Recipe:
         description="Any field of transformers' `TrainingArguments` that no other word is for.",
         example={"num_train_epochs": 3, "per_device_train_batch_size": 32},
     )
-    seed: int = word(0, description="The seed of everything that is drawn.")
+    seed: int = word(0, description="The seed of everything that is drawn.", ge=0, le=LARGEST_SEED)
     resume: bool = word(False, description="Whether to go on with the run in `output_dir` from its last checkpoint.")
     output_dir: str = word(
         None,

@@ -24,6 +24,16 @@ OWN_WORDS = {
     "early_stopping_patience": "The evaluations without a better metric after which training stops.",
     "conflict_steps": "The steps between two records of how far the gradients of the tasks agree.",
 }
+# Numbers that transformers takes and that fail later, or mean nothing.
+BOUNDS: dict[str, dict[str, float]] = {
+    "per_device_train_batch_size": {"ge": 1},
+    "per_device_eval_batch_size": {"ge": 1},
+    "gradient_accumulation_steps": {"ge": 1},
+    "num_train_epochs": {"gt": 0, "le": 1_000_000},
+    "dataloader_num_workers": {"ge": 0},
+    "early_stopping_patience": {"ge": 1},
+    "conflict_steps": {"ge": 1},
+}
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 _PLAIN_TYPES: dict[str, Any] = {
     **_PLAIN,

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from ..words_multitask import Word, declared_words
-from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
+from .training_words import BOUNDS, OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
 
 NUMBER, TEXT, TRUTH, LIST, TABLE = "a number", "text", "true or false", "a list", "a table of words"
 _FORMS = ((bool, TRUTH), (int | float, NUMBER), (str, TEXT), (list, LIST), (dict | BaseModel, TABLE))
@@ -43,10 +43,14 @@ def model_of(cls: type) -> type[BaseModel]:
 @cache
 def training_model() -> Any:
     """What is allowed in `training`; what passes is a dict of the words that are given."""
-    settings: dict[str, Any] = {name: (kind, None) for name, kind in training_words().items()}
+    settings: dict[str, Any] = {
+        name: (_checked(kind, Word(description="", **BOUNDS.get(name, {}))), None)
+        for name, kind in training_words().items()
+    }
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
     settings |= {
-        name: (Annotated[int, Field(ge=1)] | None, Field(None, description=what)) for name, what in OWN_WORDS.items()
+        name: (_checked(int | None, Word(description=what, **BOUNDS[name])), Field(None, description=what))
+        for name, what in OWN_WORDS.items()
     }
     model = create_model("Training", __config__=_CONFIG, **settings)
     return Annotated[model, AfterValidator(lambda words: TrainingWords(words.model_dump(exclude_unset=True)))]
@@ -95,7 +99,7 @@ def _checked(annotation: Any, declared: Word) -> Any:
         return Annotated[built, BeforeValidator(partial(_written_out, word=declared.shorthand))]
     if annotation in (int, float):
         bounds: Any = declared.bounds
-        return Annotated[annotation, Field(**bounds)]
+        return Annotated[annotation, Field(**bounds), BeforeValidator(_refuse_huge)]
     if origin in (list, tuple, Sequence):
         return list[_checked(arguments[0], declared)]  # type: ignore[misc]
     if origin in (dict, Mapping):
@@ -154,6 +158,12 @@ def _written_out(given: Any, word: str | None) -> Any:
 def _refuse_all_but_scalars(given: Any) -> Any:
     if not isinstance(given, str | int | float):
         raise ValueError(f"is {given!r}; it must be text, a number, true or false")
+    return given
+
+
+def _refuse_huge(given: Any) -> Any:
+    if isinstance(given, int) and abs(given) >= 2**63:
+        raise ValueError(f"has {len(str(abs(given)))} digits; it must fit in 64 bits")
     return given
 
 

@@ -11,14 +11,19 @@ from ruamel.yaml.error import YAMLError
 from ..errors import RecipeError
 from ..files import is_file, is_folder
 
+RECIPE_ENDINGS = (".yaml", ".yml")
+
 
 class _Constructor(SafeConstructor):
     """One that tells where a value is that its form or tag does not fit, such as `!!int x` or 2026-13-45."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep=deep)
-        except (ValueError, LookupError, AttributeError) as error:
+            value = super().construct_object(node, deep=deep)
+            if isinstance(value, str):
+                value.encode()  # "\\ud800" is half a character, which no file and no tokenizer takes
+            return value
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             problem = f"{str(node.value)[:40]!r} is not what its form or tag says ({error})"
             raise ConstructorError(None, None, problem, node.start_mark) from None
 
@@ -82,3 +87,5 @@ def _parse(text: str, path: Path) -> Any:
         raise RecipeError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
     except RecursionError:
         raise RecipeError(path, ["its lists and tables are nested too deeply"]) from None
+    except (ValueError, TypeError, ArithmeticError) as error:  # such as "\U00110000", which is no character
+        raise RecipeError(path, [f"not YAML: {error}"]) from None

@@ -24,12 +24,11 @@ from ..recipes.comparison import changed_words
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..recipes.record import recipe_words, recorded_words
+from ..recipes.yaml_file import RECIPE_ENDINGS
 from ..training.collator import MultiTaskCollator
 from ..training.sampling import Sampling
 from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
-
-RECIPES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def check_data(data: Path) -> None:
     """Raises a `DataError` if there is no such file, or it is neither a recipe nor a table."""
     if not data.is_file():
         raise DataError(f"{data}: no such file")
-    if data.suffix.lower() not in RECIPES + READABLE:
-        raise DataError(f"{data}: neither a recipe ({', '.join(RECIPES)}) nor a table ({', '.join(READABLE)})")
+    if data.suffix.lower() not in RECIPE_ENDINGS + READABLE:
+        raise DataError(f"{data}: neither a recipe ({', '.join(RECIPE_ENDINGS)}) nor a table ({', '.join(READABLE)})")
 
 
 def check_label_issues(data: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -65,7 +64,7 @@ def check_label_issues(data: Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: If it cannot be read, or its training rows are streamed.
         ImportError: If cleanlab is not installed.
     """
-    if data.suffix.lower() not in RECIPES:
+    if data.suffix.lower() not in RECIPE_ENDINGS:
         raise DataError(f"{data}: issues of labels are sought in the training rows of a recipe, and this is a table")
     recipe = load_recipe(data, list(overrides))
     if recipe.data.streaming:
@@ -98,7 +97,7 @@ def rows_to_judge(
         DataError: If a table cannot be used, or has labels that the model does not know.
     """
     check_data(data)
-    if data.suffix.lower() in RECIPES:
+    if data.suffix.lower() in RECIPE_ENDINGS:
         recipe = load_recipe(data, list(overrides))
         _check_split(recipe, model)
         return _of_recipe(tasks, recipe)

@@ -11,7 +11,7 @@ from transformers.utils import logging
 
 from .. import MultiTaskModel
 from ..errors import RecipeError
-from ..files import write_json
+from ..files import whole_folder, write_json
 from ..inference.saving import save_folder
 from ..recipes.comparison import changed_words
 from ..recipes.recipe import Recipe
@@ -98,11 +98,8 @@ def save_output(
         if (recipe.lora or {}).get("keep_adapter"):
             save_adapter(model, tokenizer, folder / "adapter")
         model = model.merge_and_unload()
-    partial = folder / "model.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    save_folder(model, tokenizer, partial)
-    shutil.rmtree(folder / "model", ignore_errors=True)
-    partial.rename(folder / "model")
+    with whole_folder(folder / "model") as partial:
+        save_folder(model, tokenizer, partial)
     model.name_or_path = str(folder / "model")
     write_json(folder / "results.json", results)
     if calibration:

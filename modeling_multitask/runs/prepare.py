@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 from transformers.utils import logging
 
@@ -72,7 +73,21 @@ def prepare(recipe: Recipe) -> Prepared:
         rows = tokenize_rows(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
         trainer = build_trainer(model, tokenizer, rows, arguments)
+        _check_loading(trainer)
     return Prepared(trainer, tokenizer, rows, tasks)
+
+
+def _check_loading(trainer: MultiTaskTrainer) -> None:
+    """Raise now the errors that the settings of the data loaders would cause at the first step."""
+    arguments = trainer.args
+    DataLoader(
+        [],
+        batch_size=arguments.per_device_train_batch_size,
+        num_workers=arguments.dataloader_num_workers,
+        persistent_workers=arguments.dataloader_persistent_workers,
+        prefetch_factor=arguments.dataloader_prefetch_factor,
+    )
+    trainer._set_signature_columns_if_needed()
 
 
 def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokenizerBase]:

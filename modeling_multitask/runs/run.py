@@ -79,9 +79,21 @@ def train(recipe: str | os.PathLike | dict[str, Any], *, force: bool = False, **
         >>> results, folder = train("quickstart", output_dir="runs/again", **{"training.max_steps": 10})
         >>> results["test"]["score"]
     """
-    words = [f"{name}={json.dumps(value, default=os.fspath)}" for name, value in overrides.items()]
+    words = [f"{name}={json.dumps(_as_written(value))}" for name, value in overrides.items()]
+    recipe = _as_written(recipe) if isinstance(recipe, dict) else recipe
     run = run_recipe(load_recipe(recipe, words), force=force)
     return Trained(run.results, run.folder)
+
+
+def _as_written(value: Any) -> Any:
+    """Return a value as YAML has it: paths are texts, tuples are lists, and numbers of numpy are plain numbers."""
+    if isinstance(value, dict):
+        return {name: _as_written(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_written(each) for each in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if hasattr(value, "item") else value
 
 
 def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:

@@ -130,10 +130,10 @@ def study_as_json(study: Study) -> dict[str, Any]:
     """Everything, in plain JSON; an interval that is not there is null."""
     return {
         "metrics": study.metrics,
-        "recommendation": study.recommendation and _plain(study.recommendation),
+        "recommendation": study.recommendation and _fields_of(study.recommendation),
         "strategies": [_row_as_json(row) for row in study.rows],
-        "together": [_plain(each) for each in study.together],
-        "frozen_heads": {task: [_plain(each) for each in found] for task, found in study.frozen_heads.items()},
+        "together": [_fields_of(each) for each in study.together],
+        "frozen_heads": {task: [_fields_of(each) for each in found] for task, found in study.frozen_heads.items()},
         "words": {
             "recommendation": recommendation_in_words(study),
             "together": together_in_words(study),
@@ -225,10 +225,10 @@ def _given(row: StudyRow, split: str, name: str) -> bool:
 
 def _row_as_json(row: StudyRow) -> dict[str, Any]:
     figures = {split: {name: each._asdict() for name, each in found.items()} for split, found in row.figures.items()}
-    return _plain(row) | {"strategy": _plain(row.strategy), "figures": figures}
+    return _fields_of(row) | {"strategy": _fields_of(row.strategy), "figures": figures}
 
 
-def _plain(given: Any) -> dict[str, Any]:
+def _fields_of(given: Any) -> dict[str, Any]:
     """The fields of a dataclass; a named tuple among them by its names."""
     fields = {name: getattr(given, name) for name in given.__dataclass_fields__}
     named = {name: each._asdict() if isinstance(each, Estimate) else each for name, each in fields.items()}

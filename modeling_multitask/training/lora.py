@@ -10,7 +10,7 @@ from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
 
 from ..modeling_multitask import MultiTaskModel
-from ..words_multitask import nearest_hint
+from ..words_multitask import unknown_word
 
 # Settings of LoraConfig that are not for the user to say.
 _DECIDED = {
@@ -53,7 +53,7 @@ def lora_problem(settings: dict[str, Any]) -> str | None:
         if name in _DECIDED:
             return f"{name}: is not to be set; {_DECIDED[name]}"
         if name not in allowed:
-            return f"{name}: no such setting of peft's LoraConfig{nearest_hint(name, allowed)}"
+            return f"{name}: {unknown_word(name, [each for each in allowed if each not in _DECIDED])}"
     return None
 
 

@@ -105,6 +105,10 @@ assert code == int(code or 0) and "Traceback" not in printed.getvalue()
         ["recipes"],
         ["schema"],
         ["train", "no_such_recipe"],
+        ["study", "no_such_recipe"],
+        ["study", "quickstart", "pooling=avg"],
+        ["report", "no/model", "no_such_recipe", "--output", "out"],
+        ["report", "no/model", "quickstart", "pooling=avg", "--output", "out"],
         ["train", "quickstart", "poolin=mean", "tasks.0.problem_type=regresion", "training.num_train_epoch=1"],
     ],
     ids=" ".join,
@@ -123,3 +127,14 @@ assert not heavy, heavy
 
 def test_the_model_and_its_configuration_need_no_trainer() -> None:
     assert finished("-c", IMPORTS) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from modeling_multitask.modeling_multitask import MultiTaskModel",
+        "from modeling_multitask.configuration_multitask import MultiTaskConfig",
+    ],
+)
+def test_a_travelling_file_is_imported_as_the_first_of_all(line: str) -> None:
+    assert finished("-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {line}")[0] == 0

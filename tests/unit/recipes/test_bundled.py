@@ -61,6 +61,8 @@ def test_a_copy_overwrites_nothing_unless_it_is_forced(tmp_path: Path, capsys: p
     ("words", "message"),
     [
         (["copy", "s9", "mine"], "no bundled recipe has this name"),
+        (["list"], "'list' is no action; write: multitask recipes copy NAME DIR"),
+        (["copy", "./s9.yaml", "mine"], "s9.yaml has a problem:\n  no such file"),
         (["list", "s0", "mine"], "'list' is no action; write: multitask recipes copy NAME DIR"),
     ],
 )
@@ -68,3 +70,11 @@ def test_a_wrong_line_is_an_error(words: list[str], message: str, capsys: pytest
     assert main(words) == 1
 
     assert message in capsys.readouterr().err
+
+
+def test_a_copy_into_a_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").write_text("mine")
+
+    assert main(["copy", "s0", str(tmp_path / "mine")]) == 1
+
+    assert "is a file; name a folder" in capsys.readouterr().err

@@ -42,7 +42,7 @@ def test_the_page_has_a_section_for_each_table(heading: str) -> None:
         "| whole number; at least 1 | – | `tokens_per_batch: 2048` |",
         "| `dropout` | The dropout after each hidden block except the last. "
         "| number; at least 0 and below 1 | `0.1` |  |",
-        "| `seed` | The seed of everything that is drawn. | whole number | `0` |  |",
+        "| `seed` | The seed of everything that is drawn. | whole number; at least 0 and at most 4294967295 | `0` |  |",
         "| `task` | The task whose classes are balanced. | text | – | `task: topic` |",
     ],
 )

@@ -201,7 +201,7 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
         ({"rename_labels": {"a": "b"}}, "rename_labels: there is no start_from whose labels could be renamed"),
         (
             {"lora": {"lora_alfa": 8}},
-            "lora.lora_alfa: no such setting of peft's LoraConfig; did you mean 'lora_alpha'?",
+            "lora.lora_alfa: no such word; did you mean 'lora_alpha'?",
         ),
         ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: is not to be set; every head is trained"),
         (

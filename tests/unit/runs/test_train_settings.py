@@ -404,3 +404,42 @@ def test_a_run_with_nothing_held_out_has_no_report_and_the_last_one_is_gone(reci
     run_recipe(recipe("report=true", "data.split={}", "calibrate=[]"), force=True)
 
     assert not (folder / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.dataloader_persistent_workers=true", "persistent_workers option needs num_workers"),
+        ("training.log_level=loud", "a value is refused by transformers .KeyError: 'loud'"),
+        ("training.parallelism_config=3", "a value is refused by accelerate"),
+        ("training.label_names=3", "training: can only concatenate list"),
+        ("lora.rank=2", "lora.rank: no such word; words here: .*lora_alpha"),
+    ],
+)
+def test_a_value_that_a_library_refuses_is_an_error_before_training(recipe: Any, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        plan(recipe(override))
+
+
+@pytest.mark.parametrize("word", ["seed", "data.split.seed", "data.hide_labels.seed"])
+def test_a_seed_is_one_that_numpy_takes(recipe: Any, word: str) -> None:
+    hidden = ["data.hide_labels.fraction=0.1"] if "hide" in word else []
+
+    for seed in (-1, 2**32):
+        with pytest.raises(RecipeError, match=f"{word}: is {seed}; it must be at (least 0|most 4294967295)"):
+            recipe(*hidden, f"{word}={seed}")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.per_device_train_batch_size=0", "is 0; it must be at least 1"),
+        ("training.gradient_accumulation_steps=0", "is 0; it must be at least 1"),
+        ("training.dataloader_num_workers=-1", "is -1; it must be at least 0"),
+        ("training.num_train_epochs=1e308", r"is 1e\+308; it must be at most 1000000"),
+        (f"head.hidden_sizes=[{10**400}]", "has 401 digits; it must fit in 64 bits"),
+    ],
+)
+def test_a_number_that_would_fail_later_is_an_error_of_its_word(recipe: Any, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe(override)

@@ -140,7 +140,7 @@ def test_names_of_no_layer_are_refused(model: MultiTaskModel, given: Any, messag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lora_alfa": 8}, "lora_alfa: no such setting of peft's LoraConfig; did you mean 'lora_alpha'?"),
+        ({"lora_alfa": 8}, "lora_alfa: no such word; did you mean 'lora_alpha'?"),
         ({"modules_to_save": []}, "modules_to_save: is not to be set; every head is trained and saved anyway"),
         ({"task_type": "SEQ_CLS"}, "task_type: is not to be set; a multi-task model is none of peft's kinds"),
         ({"peft_type": "IA3"}, "peft_type: is not to be set; it is LoRA"),
@@ -161,7 +161,7 @@ def test_names_of_no_layer_are_refused(model: MultiTaskModel, given: Any, messag
     ],
 )
 def test_settings_that_are_unknown_or_decided_are_refused(settings: dict, message: str) -> None:
-    assert lora_problem(settings) == message
+    assert str(lora_problem(settings)).startswith(message)
 
 
 def test_a_refused_setting_is_named_with_its_place(model: MultiTaskModel) -> None:
