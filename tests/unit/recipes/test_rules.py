@@ -237,7 +237,7 @@ def test_a_phase_that_waits_for_a_metric_needs_validation_rows() -> None:
     phases = [{"until": "no improvement of score for 2 evaluations"}, {}]
 
     assert rule_problems({**content(TOPIC), "phases": phases}) == [
-        "phases[0]: score is asked for, but nothing is evaluated during training"
+        "phases[0]: no metric 'score': nothing is evaluated during training"
     ]
 
 
