@@ -209,7 +209,7 @@ def test_a_phase_that_cannot_be_read_is_refused(given: dict[str, Any], message: 
 @pytest.mark.parametrize(
     ("phases", "problem"),
     [
-        ([Phase(("layer.1",))], "phases[0].train: 'layer.1' names no part of a model; these are everything,"),
+        ([Phase(("layer.1",))], "phases[0].train: 'layer.1' is not a part of a model; it must be one of everything,"),
         (
             [Phase(("layers.1-2",))],
             "phases[0].train: 'layers.1-2': there are no such layers; this encoder has the layer",

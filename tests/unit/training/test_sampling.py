@@ -380,8 +380,8 @@ def test_rows_that_do_not_say_what_a_strategy_asks_for_are_refused(
     [
         ({"strategy": "round_robbin"}, "'round_robbin'; it must be one of concatenated, .* did you mean 'round_robin'"),
         ({"strategy": "temperature", "temperature": 0.0}, "temperature is 0.0; it must be above 0"),
-        ({"strategy": "balanced"}, "'balanced' needs the task whose classes are balanced"),
-        ({"strategy": "annealed", "task": "topic"}, "'annealed' has no task; 'balanced' has"),
+        ({"strategy": "balanced"}, "'balanced' needs task, to balance its classes"),
+        ({"strategy": "annealed", "task": "topic"}, "'annealed' takes no task; only 'balanced' does"),
     ],
 )
 def test_sampling_that_cannot_be_is_refused(words: dict[str, Any], message: str) -> None:

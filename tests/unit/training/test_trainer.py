@@ -199,16 +199,14 @@ def test_a_module_with_one_trainable_parameter_keeps_its_dropout(model: MultiTas
 
 
 def test_smoothing_by_the_trainers_own_argument_is_refused(build: Any) -> None:
-    with pytest.raises(
-        ValueError, match=r"label_smoothing_factor is 0.1, but .* give each task its own label_smoothing"
-    ):
+    with pytest.raises(ValueError, match=r"label_smoothing_factor is 0.1, but .* set the label_smoothing of each task"):
         build(label_smoothing_factor=0.1)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"average_tokens_across_devices": False}, "labels are always counted over all processes"),
+        ({"average_tokens_across_devices": False}, "because labels are counted over all processes"),
         ({"freeze": "backbone", "ddp_find_unused_parameters": False}, "ddp_find_unused_parameters is False"),
         ({"learning_rates": {"head": 1e-3}}, "learning_rates.head: no such word; did you mean"),
     ],
@@ -246,7 +244,9 @@ def test_an_optimizer_with_groups_of_its_own_is_refused(build: Any) -> None:
 
 
 def test_an_unknown_word_for_freezing_is_refused(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"'layer.0' names no part of a model; these are everything, backbone,"):
+    with pytest.raises(
+        ValueError, match=r"'layer.0' is not a part of a model; it must be one of everything, backbone,"
+    ):
         build(freeze=["layer.0"])
 
 
@@ -283,14 +283,14 @@ def test_an_optimizer_of_ones_own_does_not_go_with_learning_rates(build: Any) ->
     trainer = build(learning_rates={"heads": 1e-3, "backbone": 1e-4})
     optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)
 
-    with pytest.raises(ValueError, match="an optimizer is given, which has its own rates; leave it out"):
+    with pytest.raises(ValueError, match="optimizers sets its own rates; leave it out"):
         MultiTaskTrainer(
             trainer.model, trainer.args, processing_class=trainer.processing_class, optimizers=(optimizer, None)
         )
 
 
 def test_callbacks_are_not_built_anew_by_transformers(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"restore_callback_states_from_checkpoint is true, .* they restore"):
+    with pytest.raises(ValueError, match=r"restore_callback_states_from_checkpoint is True, .* they restore"):
         build(restore_callback_states_from_checkpoint=True)
 
 
