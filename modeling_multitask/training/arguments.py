@@ -43,6 +43,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
         ValueError: If a value is not allowed, or two arguments do not work together.
 
     Example:
+        >>> from modeling_multitask import MultiTaskTrainingArguments
+
         >>> args = MultiTaskTrainingArguments(
         ...     "runs/reviews",
         ...     learning_rates={"heads": 1e-3, "backbone": 5e-5, "layer_decay": 0.9},

@@ -47,7 +47,7 @@ class LossBalancing(ResumingCallback):
 
 
 class UncertaintyWeighting(LossBalancing):
-    """Weights each task's loss by its learned uncertainty (Kendall et al. 2018).
+    """Task weights by learned uncertainty (Kendall et al. 2018).
 
     With s, the logarithm of the learned variance, the loss is multiplied by exp(-s) for classes and by exp(-s) / 2 for
     numbers. The term s / 2 is added once per optimizer step, and only if the step has labels for the task. Otherwise,
@@ -96,7 +96,7 @@ class UncertaintyWeighting(LossBalancing):
 
 
 class DynamicWeightAverage(LossBalancing):
-    """Gives more weight to tasks whose loss falls slowly from epoch to epoch (Liu et al. 2019).
+    """Higher weights for tasks whose loss falls slowly from epoch to epoch (Liu et al. 2019).
 
     A task's ratio is its mean loss in the last epoch over that in the epoch before. The weights are K times the softmax
     of the ratios over 2. In the first two epochs, all weights are 1.

@@ -22,7 +22,9 @@ from .tokens import padded_rows
 
 @dataclass
 class MultiTaskCollator:
-    """Makes a padded batch of rows. A row has `input_ids`, or `text` and maybe `text_pair`, and a column for any task.
+    """A data collator that makes a padded batch of partially labelled rows.
+
+    A row has `input_ids`, or `text` and maybe `text_pair`, and a column for any task.
 
     A label is a class id or a class name. For a multi-label task, it is a list or a dict of 0, 1 and null, one per
     label. For a regression, it is a number. Null, NaN and an absent column mean a missing label. Except for a
@@ -33,6 +35,9 @@ class MultiTaskCollator:
         config: The model's configuration, with the tasks and the maximum length of a text.
 
     Example:
+        >>> from modeling_multitask import MultiTaskCollator, MultiTaskModel
+        >>> from transformers import AutoTokenizer
+
         >>> name = "distilbert/distilbert-base-uncased"
         >>> topic = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
         >>> model = MultiTaskModel.from_backbone(name, tasks=[topic])

@@ -78,7 +78,7 @@ def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
 
 
 class GradientBalancing(ResumingCallback):
-    """Combines the gradients of the tasks on the shared parameters into one, with an aggregator of torchjd.
+    """A combination of the tasks' gradients on the shared parameters, with an aggregator of torchjd.
 
     Args:
         name: pcgrad (Yu et al. 2020), cagrad (Liu et al. 2021), upgrad (Quinton and Rey 2024), mgda (Désidéri 2012),

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class TaskLossLog:
-    """Sums the task losses on their device, and reads them only when a line is logged. A step therefore never waits.
+    """The sums of the task losses, on their device. They are read only when a line is logged, so a step never waits.
 
     Each loss is a share of the mean of an optimizer step. The sum over micro-batches and processes, divided by the
     number of steps, is the mean loss per step.

@@ -17,7 +17,7 @@ from .resuming import ResumingCallback
 
 
 class PhaseCallback(ResumingCallback):
-    """Runs the phases of training.
+    """A callback that runs the phases of training.
 
     Parts are frozen when training begins, not before: by then, the optimizer holds every parameter. A parameter that
     is frozen earlier would be in no optimizer group and would not train later. The state of the phases is saved with
@@ -149,7 +149,7 @@ class PhaseCallback(ResumingCallback):
 
 
 class EpochEndCallback(TrainerCallback):
-    """Delays the checkpoint of the last step of an epoch until the epoch has ended.
+    """A callback that delays the checkpoint of an epoch's last step until the epoch has ended.
 
     The Trainer writes it before the evaluation, the next phase and the new task weights at the end of the epoch. A run
     that is resumed from such a checkpoint would miss them.

@@ -18,6 +18,8 @@ class LearningRates:
         ValueError: If the fields do not fit together, or a rate is out of range.
 
     Example:
+        >>> from modeling_multitask import LearningRates
+
         >>> rates = LearningRates(heads=1e-3, backbone=5e-5, layer_decay=0.9, patterns={"LayerNorm": 1e-4})
         >>> rates.rate("heads.topic.0.weight", depth=7, top=6)
         0.001

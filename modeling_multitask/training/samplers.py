@@ -244,7 +244,7 @@ def load_token_batches(rows: Any, sampler: TokenBatchSampler, collate: Callable,
 
 
 class EpochCallback(TrainerCallback):
-    """Sets the epoch of a sampler when an epoch begins; the wrapper of accelerate does not always do this."""
+    """A callback that sets the epoch of a sampler. The wrapper of accelerate does not always do this."""
 
     def __init__(self, sampler: Any) -> None:
         self.sampler = sampler

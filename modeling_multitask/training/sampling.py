@@ -1,4 +1,4 @@
-"""How often the rows of each source or class are drawn."""
+"""The sampling of training rows by source or class."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,7 +10,7 @@ SamplingStrategy = Literal["concatenated", "proportional", "temperature", "round
 
 @dataclass(frozen=True)
 class Sampling:
-    """How often the rows of each source or class are drawn in an epoch.
+    """The sampling of training rows by source or class.
 
     Raises:
         ValueError: If the strategy is unknown, or `task` does not fit it.

@@ -51,6 +51,10 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         ValueError: If the arguments do not fit the model or each other.
 
     Example:
+        >>> from datasets import Dataset
+        >>> from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+        >>> from transformers import AutoTokenizer
+
         >>> name = "distilbert/distilbert-base-uncased"
         >>> topic = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
         >>> trainer = MultiTaskTrainer(
@@ -197,7 +201,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds each task's loss to the lines that report a training loss."""
+        """Log these values, with the loss of each task if they have a training loss."""
         if "loss" in logs:
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)

@@ -1,4 +1,4 @@
-"""Where the output of frozen layers is cached on disk, and the maximum size of the cache."""
+"""The folder and the maximum size of the cache of frozen layers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from ...words_multitask import check_bounds, word
 
 @dataclass(frozen=True)
 class PrefixCaching:
-    """Where the output of frozen layers is cached on disk, and the maximum size of the cache."""
+    """The folder and the maximum size of the cache of frozen layers."""
 
     folder: str | None = word(
         None,

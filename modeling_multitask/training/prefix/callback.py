@@ -14,7 +14,7 @@ WORTHWHILE = 1.5  # passes over the training rows; filling the cache takes one
 
 
 class PrefixCallback(ResumingCallback):
-    """Prepares a cache for the rows of a run when the frozen part of the model changes.
+    """A callback that prepares a cache for the rows of a run when the frozen part of the model changes.
 
     Whether the cache is used is decided when a phase begins, and saved with every checkpoint. A resumed run has fewer
     epochs left, but must decide the same: with and without the cache, sums differ in the last digit.

@@ -82,8 +82,8 @@ class PrefixCacheMixin(SamplingMixin):
 
     def _awake(self, model: nn.Module) -> nn.Module:
         """Return the part of the model that the Trainer must visit: only the heads if the encoder is skipped."""
-        rests = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
-        return HeadsAlone(self.model) if rests else model
+        skipped = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
+        return HeadsAlone(self.model) if skipped else model
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         return super()._clip_grad_norm(self._awake(model))
