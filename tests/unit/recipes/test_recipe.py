@@ -265,7 +265,7 @@ def test_a_part_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
         ("training.num_train_epochs=many", "training.num_train_epochs: is 'many'; it must be a number"),
         (
             "freeze=backbon",
-            "freeze: 'backbon' names no part of a model; these are everything, backbone, embeddings, layers.K, "
+            "freeze: 'backbon' is not a part of a model; it must be one of everything, backbone, embeddings, layers.K, "
             "layers.A-B, last_layers.N, heads, heads.TASK; did you mean 'backbone'?",
         ),
     ],

@@ -203,7 +203,7 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
             {"lora": {"lora_alfa": 8}},
             "lora.lora_alfa: no such word; did you mean 'lora_alpha'?",
         ),
-        ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: is not to be set; every head is trained"),
+        ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: cannot be set; every head is always trained"),
         (
             {"tokens_per_batch": 512, "training": {"per_device_train_batch_size": 8}},
             "tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size",
@@ -216,7 +216,7 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
             {"sampling": {"strategy": "balanced", "task": "topics"}},
             "sampling.task: no such task; did you mean 'topic'?",
         ),
-        ({"freeze": ["layers"]}, "freeze: 'layers' names no part of a model; these are everything, backbone,"),
+        ({"freeze": ["layers"]}, "freeze: 'layers' is not a part of a model; it must be one of everything, backbone,"),
         ({"freeze": ["backbone"], "phases": [{"train": ["heads"]}]}, "freeze: what is frozen is said in the phases"),
         ({"phases": []}, "phases: must be a list with at least one phase"),
         ({"phases": [{"train": ["heads.topics"]}]}, "phases[0].train: 'heads.topics': no such task; did you mean"),
@@ -237,7 +237,7 @@ def test_a_phase_that_waits_for_a_metric_needs_validation_rows() -> None:
     phases = [{"until": "no improvement of score for 2 evaluations"}, {}]
 
     assert rule_problems({**content(TOPIC), "phases": phases}) == [
-        "phases[0]: score is asked for, but nothing is evaluated during training"
+        "phases[0]: no metric 'score': nothing is evaluated during training"
     ]
 
 

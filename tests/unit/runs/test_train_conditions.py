@@ -144,9 +144,9 @@ def test_labels_that_are_left_out_are_said(recipe: Callable[..., Recipe], monkey
     prepare(recipe())
 
     assert said == [
-        "task 'reason': 8 labels are left out of training (given the task 'sentiment')",
-        "task 'faults': 12 labels are left out of training (given the task 'reason')",
-        "task 'damage': 8 labels are left out of training (given the task 'sentiment')",
+        "task 'reason': 8 labels are left out of training (condition on the task 'sentiment')",
+        "task 'faults': 12 labels are left out of training (condition on the task 'reason')",
+        "task 'damage': 8 labels are left out of training (condition on the task 'sentiment')",
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_label_beside_several_parents_is_an_error_with_its_place(
     (tmp_path / "rows.csv").write_text((tmp_path / "rows.csv").read_text().replace("bank,pin", "travel,pin", 1))
 
     message = (
-        r"tasks: task 'intent': given\.parents is left out, .* 'pin' stands beside several of 'domain': 'bank' \(7"
+        r"tasks: task 'intent': given\.parents is missing, .* 'pin' occurs with several labels of 'domain': 'bank' \(7"
     )
     with pytest.raises(RecipeError, match=message):
         prepare(recipe())

@@ -325,8 +325,8 @@ def test_an_empty_list_freezes_nothing(recipe: Any) -> None:
         ("tasks.0.class_weights=[1, 2, 3]", r"tasks: task 'topic': class_weights is .*; it must be 2 non-negative"),
         ("freeze=[heads, backbone]", "phases: training everything without heads, backbone leaves nothing to train"),
         ("freeze=[layers.0-9]", "freeze: 'layers.0-9': there are no such layers; this encoder has the layers 0 to 1"),
-        ("learning_rates={patterns: {nowhere: 0.1}}", "learning_rates: the pattern 'nowhere' is found in no parameter"),
-        ("lora={target_modules: [qeury]}", "lora.target_modules: no layer is called 'qeury'; there are dense, key,"),
+        ("learning_rates={patterns: {nowhere: 0.1}}", "learning_rates: the pattern 'nowhere' matches no parameter"),
+        ("lora={target_modules: [qeury]}", "lora.target_modules: no layer is named 'qeury'; layers here: dense, key,"),
     ],
 )
 def test_what_does_not_fit_the_model_is_an_error_with_its_place(recipe: Any, words: str, message: str) -> None:

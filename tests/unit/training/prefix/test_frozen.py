@@ -61,7 +61,7 @@ def test_layers_that_are_shared_cannot_be_entered_in_the_middle() -> None:
     model = of_family_training("albert", "heads")
 
     assert encoder_layers(model) != []
-    with pytest.raises(ValueError, match="its layers are not one list that can be entered in the middle"):
+    with pytest.raises(ValueError, match="cannot start at a middle layer, because its layers are not one list"):
         FrozenPrefix(model, 1)
 
 
@@ -154,7 +154,7 @@ def test_an_encoder_that_does_something_between_its_layers_is_refused(monkeypatc
 
     monkeypatch.setattr(encoder, "forward", forward)
 
-    with pytest.raises(ValueError, match="its layers do more than hand their states on"):
+    with pytest.raises(ValueError, match="because its layers pass on more than states"):
         FrozenPrefix(model, 4)
 
 

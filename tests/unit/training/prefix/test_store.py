@@ -69,7 +69,7 @@ def test_a_damaged_segment_is_noticed_and_made_anew(
 
     assert store.missing(["a"]) == ["a"]
     assert "is damaged" in caplog.text
-    assert "what it held is computed anew" in caplog.text
+    assert "its content is computed again" in caplog.text
     assert list(tmp_path.iterdir()) == []
     store.add(["a"], states(4))
     assert store_in(tmp_path).missing(["a"]) == []
