@@ -59,7 +59,7 @@ def copy_recipe(name: str, folder: Path, *, force: bool = False) -> list[Path]:
     names = [recipe.name, *dict.fromkeys(_DATA.findall(recipe.read_text(encoding="utf-8")))]
     targets = {folder / each: recipe.parent / each for each in names if (recipe.parent / each).is_file()}
     if not force and (there := [path for path in targets if path.exists()]):
-        raise FileExistsError(f"{there[0]} exists already; name another folder, or add --force to overwrite it")
+        raise FileExistsError(f"{there[0]} already exists; choose another folder, or add --force to overwrite it")
     for target, source in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

@@ -225,7 +225,7 @@ def test_a_run_whose_rows_are_gone_is_exported_all_the_same(
     assert main([folder, f"{tmp_path}/out"]) == 0
 
     printed = capsys.readouterr().out
-    assert "The rows of the model's own run cannot be had: " in printed
+    assert "The test rows of the model's own run are not available: " in printed
     assert "No rows were given" in printed
 
 

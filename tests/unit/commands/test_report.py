@@ -182,7 +182,7 @@ def test_labels_that_may_be_wrong_are_listed_of_the_training_rows(
     with (tmp_path / "out" / "label_issues.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert {line["task"] for line in lines} == {"topic", "mood"}
-    assert "labels, the most suspicious of each task first, are in" in capsys.readouterr().out
+    assert "labels, sorted by suspicion within each task: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "report.json"])
@@ -195,7 +195,7 @@ def test_a_report_that_is_there_is_not_overwritten(
     code = command()
 
     assert (code, [each.read_text() for each in (tmp_path / "out").iterdir()]) == (1, ["precious"])
-    assert capsys.readouterr().err == f"error: {tmp_path}/out holds a report already; add --force to overwrite it\n"
+    assert capsys.readouterr().err == f"error: {tmp_path}/out already contains a report; add --force to overwrite it\n"
 
 
 def test_a_report_that_is_there_is_overwritten_if_forced(tmp_path: Path, command: Command) -> None:
@@ -302,7 +302,7 @@ def test_an_output_that_is_a_file_is_an_error(
     (tmp_path / "out").write_text("precious")
 
     assert command("rows.csv", "--force") == 1
-    assert f"error: {tmp_path}/out is a file; name a folder\n" in capsys.readouterr().err
+    assert f"error: {tmp_path}/out is a file; --output must be a folder\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["0", "many"])

@@ -104,7 +104,7 @@ def test_without_matplotlib_there_are_words_and_the_name_of_the_extra(
 
     command("--only", "lora", "--seeds", "0")
 
-    assert "There is no picture: matplotlib is not installed" in capsys.readouterr().out
+    assert "No picture was drawn: matplotlib is not installed" in capsys.readouterr().out
     assert (tmp_path / "out" / "study.json").is_file()
     assert not (tmp_path / "out" / "study.png").exists()
 

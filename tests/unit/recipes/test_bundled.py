@@ -51,7 +51,7 @@ def test_a_copy_overwrites_nothing_unless_it_is_forced(tmp_path: Path, capsys: p
     (tmp_path / "s0.yaml").write_text("mine")
 
     assert main(["copy", "s0", str(tmp_path)]) == 1
-    assert "s0.yaml exists already; name another folder, or add --force" in capsys.readouterr().err
+    assert "s0.yaml already exists; choose another folder, or add --force" in capsys.readouterr().err
     assert (tmp_path / "s0.yaml").read_text() == "mine"
     assert main(["copy", "s0", str(tmp_path), "--force"]) == 0
     assert (tmp_path / "s0.yaml").read_text() == (RECIPES / "s0.yaml").read_text()
@@ -61,7 +61,7 @@ def test_a_copy_overwrites_nothing_unless_it_is_forced(tmp_path: Path, capsys: p
     ("words", "message"),
     [
         (["copy", "s9", "mine"], "no bundled recipe has this name"),
-        (["list", "s0", "mine"], "'list' is no action; write: multitask recipes copy NAME DIR"),
+        (["list", "s0", "mine"], "unknown action 'list'; write: multitask recipes copy NAME DIR"),
     ],
 )
 def test_a_wrong_line_is_an_error(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

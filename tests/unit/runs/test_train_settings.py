@@ -311,7 +311,7 @@ def test_a_dry_run_says_that_rows_are_streamed(
     show_plan(plan(streamed()))
 
     printed = capsys.readouterr().out
-    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled in training: not known\n" in printed
+    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled training rows: unknown\n" in printed
     assert not (tmp_path / "out").exists()
 
 
