@@ -32,7 +32,7 @@ def test_a_missing_recipe_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
 
     assert (code, capsys.readouterr().err) == (
         1,
-        f"error: {tmp_path / 'tiny.yaml'} has a problem:\n  no such file; recipes there: none\n",
+        f"error: {tmp_path / 'tiny.yaml'} has a problem:\n  no such file; recipes in this folder: none\n",
     )
 
 

@@ -23,7 +23,9 @@ def test_what_has_a_slash_or_an_ending_is_a_file(given: str) -> None:
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_one_and_all_others() -> None:
-    with pytest.raises(RecipeError, match=r"did you mean 'quickstart'\?; there are clinc150, .*; write ./quickstrat"):
+    with pytest.raises(
+        RecipeError, match=r"did you mean 'quickstart'\?; bundled recipes: clinc150, .*; write ./quickstrat"
+    ):
         load_recipe("quickstrat")
 
 
