@@ -137,7 +137,7 @@ def test_rows_without_a_task_are_an_error(
     code = main([folder, f"{tmp_path}/out", "--data", str(table)])
 
     assert code == 1
-    assert "no column is named like a task" in capsys.readouterr().err
+    assert "no column has the name of a task" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "rows.csv"]
 
 
