@@ -82,12 +82,12 @@ def run(arguments: argparse.Namespace) -> None:
     model, tokenizer = load_encoder(arguments.model)
     queries = arguments.nearest or []
     embeddings = encode(model, [*given.sentences, *queries], tokenizer=tokenizer, dtype=model.dtype, show_progress=True)
-    embeddings, wanted = np.split(embeddings, [len(given.sentences)])
+    embeddings, query_embeddings = np.split(embeddings, [len(given.sentences)])
     tables = {
         "pairs": lambda: add_cosines(given.table, embeddings),
         "matrix": lambda: matrix_table(given.sentences, embeddings),
         "stats": lambda: statistics_table(given.sentences, embeddings),
-        "nearest": lambda: nearest_table(queries, wanted, given.sentences, embeddings, top_k=arguments.top_k),
+        "nearest": lambda: nearest_table(queries, query_embeddings, given.sentences, embeddings, top_k=arguments.top_k),
     }
     if "stats" in views:
         length = "normalised" if model.config.normalize else "not normalised"

@@ -62,7 +62,10 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
 def _as_decided(
     task: TaskConfig, tasks: list[TaskConfig], logits: dict[str, np.ndarray], labels: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """Return the logits (N, C) for a decision; with parents, other logits than the true label's siblings are -inf."""
+    """Return the logits (N, C) for a decision between the siblings of the true label. Other labels get -inf.
+
+    Without parents, all labels are siblings.
+    """
     if task.given is None or task.given.parents is None:
         return logits[task.name]
     parent = parent_task(task, tasks)
