@@ -1,7 +1,7 @@
 """The words of a recipe's `training`: the fields of transformers' `TrainingArguments`.
 
-They are read from its source. Importing the class imports torch and takes seconds, and neither checking a recipe nor
-printing its schema needs more than names and types.
+The fields are read from the source code, because importing the class imports torch and takes seconds. Checking a recipe
+and printing its schema need names and types only.
 """
 
 import ast
@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Fields of TrainingArguments for which a recipe has words of its own.
+# Fields of TrainingArguments that other words of a recipe set.
 SAID_ELSEWHERE = {
     "output_dir": "output_dir",
     "seed": "seed",
@@ -19,10 +19,10 @@ SAID_ELSEWHERE = {
     "label_smoothing_factor": "label_smoothing of each task",
     "resume_from_checkpoint": "resume",
 }
-# Fields of MultiTaskTrainingArguments that a recipe has among those of TrainingArguments.
+# Fields of MultiTaskTrainingArguments that belong to `training` too.
 OWN_WORDS = {
-    "early_stopping_patience": "The evaluations without a better metric after which training stops.",
-    "conflict_steps": "The steps between two records of how far the gradients of the tasks agree.",
+    "early_stopping_patience": "Stop training after this number of evaluations without a better metric.",
+    "conflict_steps": "The number of steps between two measurements of gradient agreement between tasks.",
 }
 # Numbers that transformers takes and that fail later, or mean nothing.
 BOUNDS: dict[str, dict[str, float]] = {
@@ -42,12 +42,12 @@ _PLAIN_TYPES: dict[str, Any] = {
 
 
 class TrainingWords(dict[str, Any]):
-    """The words of `training` that a recipe gives."""
+    """The words that a recipe sets in `training`."""
 
 
 @cache
 def training_words() -> dict[str, Any]:
-    """The type of each field by name; `Any` where it is not a plain one, which transformers itself then checks."""
+    """Return the type of each field by name. It is `Any` for types that transformers checks itself."""
     spec = importlib.util.find_spec("transformers")
     assert spec is not None  # a dependency
     assert spec.origin is not None

@@ -1,6 +1,6 @@
-"""What a recipe says, checked against the declarations of its words (`words_multitask.word`).
+"""Validation of recipes against the declarations of their words (`words_multitask.word`).
 
-From each dataclass a pydantic model is made that has its words alone; what passes it becomes the dataclass.
+Each dataclass gets a pydantic model of its words. Values that pass the model are used to build the dataclass.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=Fal
 
 @cache
 def model_of(cls: type) -> type[BaseModel]:
-    """The pydantic model of a dataclass: its words, with their types, bounds and defaults."""
+    """Return the pydantic model of a dataclass: its words with their types, bounds and defaults."""
     hints = typing.get_type_hints(cls)
     settings: dict[str, Any] = {name: _setting(hints[name], each) for name, each in declared_words(cls).items()}
     return create_model(cls.__name__, __config__=_CONFIG, __doc__=_first_line(cls), **settings)
@@ -42,11 +42,8 @@ def model_of(cls: type) -> type[BaseModel]:
 
 @cache
 def training_model() -> Any:
-    """What is allowed in `training`; what passes is a dict of the words that are given."""
-    settings: dict[str, Any] = {
-        name: (_checked(kind, Word(description="", **BOUNDS.get(name, {}))), None)
-        for name, kind in training_words().items()
-    }
+    """Return the type of `training`. Validation returns a dict of the words that are set."""
+    settings: dict[str, Any] = {name: (kind, None) for name, kind in training_words().items()}
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
     settings |= {
         name: (_checked(int | None, Word(description=what, **BOUNDS[name])), Field(None, description=what))
@@ -57,10 +54,10 @@ def training_model() -> Any:
 
 
 def build(cls: type, words: BaseModel) -> Any:
-    """The dataclass of words that passed its model; those that are left out keep its defaults.
+    """Build a dataclass from validated words. Missing words keep their defaults.
 
     Raises:
-        ValueError: If the words do not go together.
+        ValueError: If the words contradict each other.
     """
     hints = typing.get_type_hints(cls)
     given = {name: getattr(words, name) for name in words.model_fields_set}
@@ -73,12 +70,12 @@ def build(cls: type, words: BaseModel) -> Any:
 
 
 def form_of(given: Any) -> str | None:
-    """What a value is, in the words of messages; `None` for what no recipe holds."""
+    """Return the form of a value as messages name it, or `None` for a value that recipes cannot contain."""
     return next((form for kind, form in _FORMS if isinstance(given, kind)), None)
 
 
 def _setting(annotation: Any, each: dataclasses.Field) -> tuple[Any, Any]:
-    """The type of a word, and its default with what is declared of it."""
+    """Return the type of a word and its pydantic field."""
     declared: Word = each.metadata["word"]
     checked = _checked(annotation, declared)
     if declared.one_or_list:
@@ -89,7 +86,7 @@ def _setting(annotation: Any, each: dataclasses.Field) -> tuple[Any, Any]:
 
 
 def _checked(annotation: Any, declared: Word) -> Any:
-    """An annotation of a dataclass as pydantic is to check it."""
+    """Return the pydantic type for an annotation of a dataclass."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is TrainingWords:
         return training_model()
@@ -110,10 +107,10 @@ def _checked(annotation: Any, declared: Word) -> Any:
 
 
 def _union(members: tuple[Any, ...], declared: Word) -> Any:
-    """One of several forms; only the errors of the form that is given are reported."""
+    """Return a union of forms that reports only the errors of the given form."""
     if set(members) == _SCALARS:
         return Annotated[Any, AfterValidator(_refuse_all_but_scalars)]
-    members_by_form = sorted(members, key=lambda each: each is float)  # of `int | float` the latter
+    members_by_form = sorted(members, key=lambda each: each is float)  # `int | float` is checked as float
     forms = {_form(each): each for each in members_by_form if each is not types.NoneType}
     checked = {form: _checked(each, declared) for form, each in forms.items()}
     if len(forms) == 1:
@@ -125,7 +122,7 @@ def _union(members: tuple[Any, ...], declared: Word) -> Any:
 
 
 def _forms(annotation: Any) -> set[str]:
-    """What values of a type are, in the words of `form_of`."""
+    """Return the forms of a type, as `form_of` names them."""
     members = (
         typing.get_args(annotation) if typing.get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     )
@@ -147,7 +144,7 @@ def _tag(given: Any) -> str | None:
 
 
 def _as_list(given: Any, forms: set[str]) -> Any:
-    """A single value as a list of one, unless it is allowed as it is."""
+    """Return a single value as a list of one, unless the value itself is allowed."""
     return given if given is None or form_of(given) in forms else [given]
 
 
@@ -168,7 +165,7 @@ def _refuse_huge(given: Any) -> Any:
 
 
 def _refuse_said_elsewhere(_given: Any, info: ValidationInfo) -> Any:
-    raise ValueError(f"a recipe says this by its {SAID_ELSEWHERE[str(info.field_name)]}")
+    raise ValueError(f"not allowed in training; set the recipe's {SAID_ELSEWHERE[str(info.field_name)]} instead")
 
 
 def _is_tuple(annotation: Any) -> bool:
@@ -176,14 +173,14 @@ def _is_tuple(annotation: Any) -> bool:
 
 
 def _or_item(checked: Any, annotation: Any) -> Any:
-    """A list of something, or one of it."""
+    """Return the type of a list or a single item of it."""
     return checked | typing.get_args(checked)[0] if _forms(annotation) == {LIST} else checked
 
 
 def _default(each: dataclasses.Field) -> dict[str, Any]:
     if each.metadata["word"].required:
         return {"default": ...}
-    if dataclasses.is_dataclass(each.default):  # which the schema cannot show
+    if dataclasses.is_dataclass(each.default):  # the schema cannot show a dataclass
         return {"default_factory": lambda: each.default}
     if each.default is not dataclasses.MISSING:
         return {"default": each.default}

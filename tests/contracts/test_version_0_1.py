@@ -88,5 +88,5 @@ def test_an_interrupted_run_is_resumed_from_its_checkpoint(folder: Path) -> None
 def test_a_run_that_was_begun_by_another_recipe_is_refused(folder: Path) -> None:
     recipe = load_recipe(folder / "recipe.yaml", ["resume=true", f"output_dir={folder}/run", "seed=1"])
 
-    with pytest.raises(ValueError, match=r"seed: was 0 when the run began; given: 1"):
+    with pytest.raises(ValueError, match=r"seed: is 1; the run was started with 0"):
         run_recipe(recipe)

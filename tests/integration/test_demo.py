@@ -277,7 +277,7 @@ def test_it_ends_cleanly_when_it_is_told_to(visit: Visit, folder: Path, how: sig
 
     printed = demo.log.read_text()
     assert code == 0
-    assert f"The demo is at {demo.address}" in printed
+    assert f"The demo runs at {demo.address}" in printed
     assert "Traceback" not in printed
 
 

@@ -61,7 +61,7 @@ def test_two_processes_answer_each_row_once_and_in_order(folder: Path) -> None:
     said = finish(folder, "tables", "two.parquet", processes=2)
 
     check_the_same(folder / "two.parquet", folder / "whole.parquet")
-    assert said.count(f"{TABLES * ROWS} rows answered in two.parquet") == 1
+    assert said.count(f"Wrote predictions for {TABLES * ROWS} rows to two.parquet") == 1
     assert not (folder / "two.parquet.parts").exists()
 
 

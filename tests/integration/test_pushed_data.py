@@ -82,6 +82,6 @@ def test_pushed_rows_are_found_by_a_stranger_and_by_a_recipe(
     counts = ", ".join(f"{name} {len(built[name]):,}" for name in ("train", "validation", "test"))
     assert f"rows: {counts}\n" in planned
     labelled = {task: sum(row[task] is not None for row in built["train"]) for task in ("domain", "sentiment")}
-    assert f"labelled in training: domain {labelled['domain']:,}, sentiment {labelled['sentiment']:,}\n" in planned
+    assert f"labelled training rows: domain {labelled['domain']:,}, sentiment {labelled['sentiment']:,}\n" in planned
     assert "until no improvement of score for 1 evaluations" in planned
     assert not os.path.lexists(project / "runs")

@@ -385,8 +385,8 @@ def test_the_command_shows_and_then_pushes(hub: HubServer, run: Path, tmp_path: 
     asked = [each for each in hub.requests if each[0] != "GET"]
     pushed = command("--yes")
 
-    assert "Would go to the model tester/model:\n" in shown.stdout
-    assert "Nothing was pushed; add --yes to do so." in shown.stdout
+    assert "Would push to the model tester/model:\n" in shown.stdout
+    assert "Nothing was pushed; add --yes to push." in shown.stdout
     assert asked == []
     assert (tmp_path / "look" / "model" / "README.md").is_file()
     assert f"Pushed to {hub.url}/tester/model, commit {hub.commits('tester/model')[0]}" in pushed.stdout

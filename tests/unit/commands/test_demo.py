@@ -28,14 +28,16 @@ def test_a_port_in_use_is_said_before_the_model_is_loaded(capsys: pytest.Capture
         code = main(["no-model", "--port", str(port), "--no_browser"])
 
     assert code == 1
-    assert capsys.readouterr().err == f"error: port {port}: Address already in use; give another with --port\n"
+    assert capsys.readouterr().err == f"error: port {port}: Address already in use; choose another port with --port\n"
 
 
 def test_a_port_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["no-model", "--port", "70000", "--no_browser"])
 
     assert code == 1
-    assert "error: port 70000: bind(): port must be 0-65535.; give another with --port" in capsys.readouterr().err
+    assert (
+        "error: port 70000: bind(): port must be 0-65535.; choose another port with --port" in capsys.readouterr().err
+    )
 
 
 def test_a_model_that_does_not_exist_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,7 +137,7 @@ def test_rows_without_a_task_are_an_error(
     code = main([folder, f"{tmp_path}/out", "--data", str(table)])
 
     assert code == 1
-    assert "no column is named like a task" in capsys.readouterr().err
+    assert "no column has the name of a task" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "rows.csv"]
 
 
@@ -225,7 +225,7 @@ def test_a_run_whose_rows_are_gone_is_exported_all_the_same(
     assert main([folder, f"{tmp_path}/out"]) == 0
 
     printed = capsys.readouterr().out
-    assert "The rows of the model's own run cannot be had: " in printed
+    assert "The test rows of the model's own run are not available: " in printed
     assert "No rows were given" in printed
 
 

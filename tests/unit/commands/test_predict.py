@@ -173,7 +173,7 @@ def test_the_number_of_rows_is_printed(
 ) -> None:
     main([folder, str(table), str(tmp_path / "answers.csv")])
 
-    assert capsys.readouterr().out == f"3 rows answered in {tmp_path / 'answers.csv'}\n"
+    assert capsys.readouterr().out == f"Wrote predictions for 3 rows to {tmp_path / 'answers.csv'}\n"
 
 
 def test_an_output_that_is_there_is_not_overwritten(
@@ -185,7 +185,7 @@ def test_an_output_that_is_there_is_not_overwritten(
     code = main([folder, str(table), str(output)])
 
     assert (code, output.read_text()) == (1, "precious")
-    assert capsys.readouterr().err == f"error: {output} exists already; add --force to overwrite it\n"
+    assert capsys.readouterr().err == f"error: {output} already exists; add --force to overwrite it\n"
 
 
 def test_an_output_that_is_there_is_overwritten_if_forced(tmp_path: Path, folder: str, table: Path) -> None:
@@ -314,4 +314,4 @@ def test_texts_that_are_cut_are_counted(tmp_path: Path, folder: str, capsys: pyt
 
     main([folder, str(path), str(tmp_path / "answers.csv")])
 
-    assert "2 texts have more than 16 tokens and were cut (long_texts: truncate)" in capsys.readouterr().out
+    assert "2 texts have more than 16 tokens and were truncated (long_texts: truncate)" in capsys.readouterr().out

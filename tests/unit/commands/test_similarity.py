@@ -161,7 +161,7 @@ def test_the_matrix_is_drawn(
     code = main([folder, str(sentences), "--matrix", "--output", str(tmp_path / name)])
 
     assert (code, (tmp_path / name).read_bytes()[:4]) == (0, start)
-    assert capsys.readouterr().out.endswith(f"The picture is in {(tmp_path / name).as_posix()}\n")
+    assert capsys.readouterr().out.endswith(f"Wrote the picture to {(tmp_path / name).as_posix()}\n")
 
 
 def test_the_sentences_of_pairs_are_all_in_the_matrix(
@@ -263,7 +263,7 @@ def test_a_long_table_that_is_written_is_only_counted(
 
     main([folder, str(path), "--output", str(output)])
 
-    assert capsys.readouterr().out == f"1,300 rows in {output.as_posix()}\n"
+    assert capsys.readouterr().out == f"Wrote 1,300 rows to {output.as_posix()}\n"
 
 
 @pytest.mark.parametrize("name", ["found.csv", "found.png"])
@@ -275,7 +275,7 @@ def test_an_output_that_is_there_is_not_overwritten(
     code = main(["no-model", str(sentences), "--matrix", "--output", str(tmp_path / name)])
 
     assert (code, (tmp_path / name).read_text()) == (1, "precious")
-    assert capsys.readouterr().err == f"error: {tmp_path / name} exists already; add --force to overwrite it\n"
+    assert capsys.readouterr().err == f"error: {tmp_path / name} already exists; add --force to overwrite it\n"
 
 
 @pytest.mark.parametrize("name", ["found.csv", "found.png"])
@@ -339,7 +339,7 @@ def test_a_matrix_of_one_sentence_is_refused(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "one.txt").write_text("soup\n")
 
     assert refusal(capsys, tmp_path / "one.txt", "--matrix") == (
-        "error: a matrix compares texts with each other, but there is only one; give two or more\n"
+        "error: --matrix needs two or more texts, but there is only one\n"
     )
 
 
@@ -347,7 +347,7 @@ def test_a_matrix_that_is_too_wide_to_print_is_refused(tmp_path: Path, capsys: p
     (tmp_path / "many.txt").write_text("soup\n" * 1300)
 
     assert refusal(capsys, tmp_path / "many.txt", "--matrix") == (
-        "error: a matrix of 1,300 texts is too wide to print; write it with --output FILE\n"
+        "error: a matrix of 1,300 texts is too wide to print; write it to a file with --output FILE\n"
     )
 
 

@@ -74,13 +74,13 @@ def test_without_a_tokenizer_nothing_is_measured_and_that_is_said(recipe: Any) -
     look = build_data(recipe("backbone=no/encoder", "max_length=8")).look
 
     assert look.lengths == {}
-    assert look.notes[-1] == "the lengths of texts are not known: the recipe's encoder has no tokenizer at hand"
+    assert look.notes[-1] == "text lengths are unknown: the tokenizer of the recipe's encoder is not available"
 
 
 def test_streamed_rows_are_refused(recipe: Any) -> None:
     streamed = ["data.streaming=true", "data.split={}", "training.max_steps=2", "tasks.0.class_weights=null"]
 
-    with pytest.raises(RecipeError, match=r"data\.streaming: rows that are streamed are never looked at as a whole"):
+    with pytest.raises(RecipeError, match=r"data\.streaming: streamed rows cannot be summarised"):
         build_data(recipe(*streamed, "tasks.1.pos_weight=null"))
 
 

@@ -51,7 +51,7 @@ def test_a_file_gives_what_the_dict_gives(words: dict[str, Any]) -> None:
 def test_a_run_is_overwritten_only_if_it_is_forced(words: dict[str, Any]) -> None:
     train(words, output_dir="here")
 
-    with pytest.raises(FileExistsError, match="holds a run already"):
+    with pytest.raises(FileExistsError, match="already contains a run"):
         train(words, output_dir="here")
     train(words, output_dir=Path("here"), force=True)
 

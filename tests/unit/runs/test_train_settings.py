@@ -111,7 +111,7 @@ def test_a_trained_task_of_another_type_is_refused(recipe: Any, tmp_path: Path) 
 def test_a_start_with_another_pooling_is_refused(recipe: Any, tmp_path: Path) -> None:
     first = run_recipe(recipe())
 
-    with pytest.raises(RecipeError, match=r"pooling: .* was trained with 'mean'; leave it out"):
+    with pytest.raises(RecipeError, match=r"pooling: .* was trained with 'mean'; leave pooling out"):
         prepare(recipe(f"start_from={first.folder}", "pooling=max", f"output_dir={tmp_path}/b"))
 
 
@@ -174,7 +174,7 @@ def test_a_finished_run_is_resumed_to_the_same_results(recipe: Any) -> None:
 def test_a_run_is_not_resumed_by_another_recipe(recipe: Any) -> None:
     run_recipe(recipe())
 
-    with pytest.raises(RecipeError, match="seed: was 0 when the run began; given: 1"):
+    with pytest.raises(RecipeError, match="seed: is 1; the run was started with 0"):
         run_recipe(recipe("resume=true", "seed=1"))
 
 
@@ -218,7 +218,7 @@ def test_the_recipe_of_a_run_is_noted_beside_it(recipe: Any, tmp_path: Path) -> 
 def test_the_model_that_a_run_starts_from_is_not_overwritten(recipe: Any) -> None:
     first = run_recipe(recipe())
 
-    with pytest.raises(RecipeError, match=r"output_dir: .* holds the model of start_from; name another"):
+    with pytest.raises(RecipeError, match=r"output_dir: .* contains the model of start_from; choose another"):
         run_recipe(recipe(f"start_from={first.folder}"), force=True)
 
 
@@ -311,7 +311,7 @@ def test_a_dry_run_says_that_rows_are_streamed(
     show_plan(plan(streamed()))
 
     printed = capsys.readouterr().out
-    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled in training: not known\n" in printed
+    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled training rows: unknown\n" in printed
     assert not (tmp_path / "out").exists()
 
 
