@@ -21,7 +21,7 @@ def build_parser() -> Parser:
         "dir": "the folder to copy to; it is created if it does not exist",
     }
     for name, what in about.items():
-        parser.add_positional(name, required=lambda arguments: arguments.action is not None, help=what)
+        parser.add_positional(name, required=lambda arguments: arguments.action == "copy", help=what)
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     return parser
 

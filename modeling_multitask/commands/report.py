@@ -54,6 +54,10 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the arguments, evaluate the model, and write the report."""
+    data = recipe_path(arguments.data)
+    if data.suffix.lower() in RECIPE_ENDINGS:
+        load_recipe(data, arguments.overrides)  # before the imports that take seconds
+
     from rich.console import Console
 
     from ..evaluation.judged import judge

@@ -39,6 +39,8 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan and run the study, and write the results. Return 1 if a run failed, else 0."""
+    load_recipe(arguments.recipe, arguments.overrides)  # before the imports that take seconds
+
     from ..study.runs import begin_study, carry_out, default_jobs, plan_study, write_study
     from ..study.words import study_as_markdown
 

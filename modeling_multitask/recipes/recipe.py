@@ -230,7 +230,7 @@ class Recipe:
         description="Any field of transformers' `TrainingArguments` that no other word sets.",
         example={"num_train_epochs": 3, "per_device_train_batch_size": 32},
     )
-    seed: int = word(0, description="The seed of all random numbers.")
+    seed: int = word(0, description="The seed of all random numbers.", ge=0, le=LARGEST_SEED)
     resume: bool = word(False, description="Whether to resume the run in `output_dir` from its last checkpoint.")
     output_dir: str = word(
         None,

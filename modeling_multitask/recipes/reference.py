@@ -133,8 +133,13 @@ def _training_section() -> str:
     for name, annotation in training_words().items():
         if name not in SAID_ELSEWHERE:
             (kind, *_) = _alternatives(annotation)
-            forms.setdefault("other types, see that page" if kind is Any else _FORMS[kind], []).append(f"`{name}`")
-    own = "".join(f"- `{name}`: {meaning} Whole number, at least 1.\n" for name, meaning in OWN_WORDS.items())
+            bounds = Word(description="", **BOUNDS.get(name, {})).bounds_in_words
+            named = f"`{name}` ({bounds})" if bounds else f"`{name}`"
+            forms.setdefault("other types, see that page" if kind is Any else _FORMS[kind], []).append(named)
+    own = "".join(
+        f"- `{name}`: {meaning} Whole number, {Word(description='', **BOUNDS[name]).bounds_in_words}.\n"
+        for name, meaning in OWN_WORDS.items()
+    )
     elsewhere = ", ".join(f"`{name}` ({word})" for name, word in SAID_ELSEWHERE.items())
     listed = "".join(f"- {form[0].upper()}{form[1:]}: {', '.join(names)}.\n" for form, names in forms.items())
     return f"""{TRAINING_HEADING}

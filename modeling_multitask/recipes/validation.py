@@ -43,7 +43,10 @@ def model_of(cls: type) -> type[BaseModel]:
 @cache
 def training_model() -> Any:
     """Return the type of `training`. Validation returns a dict of the words that are set."""
-    settings: dict[str, Any] = {name: (kind, None) for name, kind in training_words().items()}
+    settings: dict[str, Any] = {
+        name: (_checked(kind, Word(description="", **BOUNDS.get(name, {}))), None)
+        for name, kind in training_words().items()
+    }
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
     settings |= {
         name: (_checked(int | None, Word(description=what, **BOUNDS[name])), Field(None, description=what))

@@ -19,8 +19,11 @@ class _Constructor(SafeConstructor):
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep=deep)
-        except (ValueError, LookupError, AttributeError) as error:
+            value = super().construct_object(node, deep=deep)
+            if isinstance(value, str):
+                value.encode()  # fails for half a surrogate pair, which no tokenizer takes
+            return value
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             problem = f"{str(node.value)[:40]!r} does not match its YAML type or tag ({error})"
             raise ConstructorError(None, None, problem, node.start_mark) from None
 
@@ -84,3 +87,5 @@ def _parse(text: str, path: Path) -> Any:
         raise RecipeError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
     except RecursionError:
         raise RecipeError(path, ["lists and tables are nested too deeply"]) from None
+    except (ValueError, TypeError, ArithmeticError) as error:  # such as "\U00110000", which is not a character
+        raise RecipeError(path, [f"not YAML: {error}"]) from None

@@ -52,8 +52,8 @@ def check_data(data: Path) -> None:
     """Raise a `DataError` if the file does not exist, or is neither a recipe nor a table."""
     if not data.is_file():
         raise DataError(f"{data}: no such file")
-    if data.suffix.lower() not in RECIPES + READABLE:
-        raise DataError(f"{data}: must be a recipe ({', '.join(RECIPES)}) or a table ({', '.join(READABLE)})")
+    if data.suffix.lower() not in RECIPE_ENDINGS + READABLE:
+        raise DataError(f"{data}: must be a recipe ({', '.join(RECIPE_ENDINGS)}) or a table ({', '.join(READABLE)})")
 
 
 def check_label_issues(data: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -64,7 +64,7 @@ def check_label_issues(data: Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: If the recipe is invalid, or its training rows are streamed.
         ImportError: If cleanlab is not installed.
     """
-    if data.suffix.lower() not in RECIPES:
+    if data.suffix.lower() not in RECIPE_ENDINGS:
         raise DataError(f"{data}: is a table; --label_issues needs a recipe, because it checks its training rows")
     recipe = load_recipe(data, list(overrides))
     if recipe.data.streaming:

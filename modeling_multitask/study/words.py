@@ -230,7 +230,7 @@ def _row_as_json(row: StudyRow) -> dict[str, Any]:
     return _fields_of(row) | {"strategy": _fields_of(row.strategy), "figures": figures}
 
 
-def _plain(given: Any) -> dict[str, Any]:
+def _fields_of(given: Any) -> dict[str, Any]:
     """Return the fields of a dataclass as plain JSON, with `Estimate` as a dict."""
     fields = {name: getattr(given, name) for name in given.__dataclass_fields__}
     named = {name: each._asdict() if isinstance(each, Estimate) else each for name, each in fields.items()}

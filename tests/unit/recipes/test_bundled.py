@@ -63,6 +63,8 @@ def test_a_copy_overwrites_nothing_unless_it_is_forced(tmp_path: Path, capsys: p
     ("words", "message"),
     [
         (["copy", "s9", "mine"], "no bundled recipe has this name"),
+        (["list"], "unknown action 'list'; write: multitask recipes copy NAME DIR"),
+        (["copy", "./s9.yaml", "mine"], "s9.yaml has a problem:\n  no such file"),
         (["list", "s0", "mine"], "unknown action 'list'; write: multitask recipes copy NAME DIR"),
     ],
 )

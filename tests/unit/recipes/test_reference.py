@@ -40,8 +40,9 @@ def test_the_page_has_a_section_for_each_table(heading: str) -> None:
     [
         "| `tokens_per_batch` | The maximum number of tokens of a batch, including padding. It replaces a fixed number "
         "of rows. | whole number; at least 1 | – | `tokens_per_batch: 2048` |",
-        "| `dropout` | The dropout after each hidden block but the last. | number; at least 0 and below 1 | `0.1` |  |",
-        "| `seed` | The seed of all random numbers. | whole number | `0` |  |",
+        "| `dropout` | The dropout after each hidden block except the last. | number; at least 0 and "
+        "below 1 | `0.1` |  |",
+        "| `seed` | The seed of all random numbers. | whole number; at least 0 and at most 4294967295 | `0` |  |",
         "| `task` | The task whose classes are balanced. | text | – | `task: topic` |",
     ],
 )
