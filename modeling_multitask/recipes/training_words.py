@@ -20,10 +20,7 @@ SAID_ELSEWHERE = {
     "resume_from_checkpoint": "resume",
 }
 # Fields of MultiTaskTrainingArguments that belong to `training` too.
-OWN_WORDS = {
-    "early_stopping_patience": "Stop training after this number of evaluations without a better metric.",
-    "conflict_steps": "The number of steps between two measurements of gradient agreement between tasks.",
-}
+OWN_WORDS = ("early_stopping_patience", "conflict_steps")
 # Numbers that transformers takes and that fail later, or mean nothing.
 BOUNDS: dict[str, dict[str, float]] = {
     "per_device_train_batch_size": {"ge": 1},
@@ -31,8 +28,6 @@ BOUNDS: dict[str, dict[str, float]] = {
     "gradient_accumulation_steps": {"ge": 1},
     "num_train_epochs": {"gt": 0, "le": 1_000_000},
     "dataloader_num_workers": {"ge": 0},
-    "early_stopping_patience": {"ge": 1},
-    "conflict_steps": {"ge": 1},
 }
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 _PLAIN_TYPES: dict[str, Any] = {

@@ -23,6 +23,7 @@ from pydantic import (
     create_model,
 )
 
+from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
 from .training_words import BOUNDS, OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
 
@@ -49,8 +50,8 @@ def training_model() -> Any:
     }
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
     settings |= {
-        name: (_checked(int | None, Word(description=what, **BOUNDS[name])), Field(None, description=what))
-        for name, what in OWN_WORDS.items()
+        name: _setting(typing.get_type_hints(TrainingChoices)[name], declared_words(TrainingChoices)[name])
+        for name in OWN_WORDS
     }
     model = create_model("Training", __config__=_CONFIG, **settings)
     return Annotated[model, AfterValidator(lambda words: TrainingWords(words.model_dump(exclude_unset=True)))]
