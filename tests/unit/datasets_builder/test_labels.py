@@ -160,7 +160,7 @@ def test_what_is_no_number_is_an_error_for_a_regression(cell: str) -> None:
 
 
 def test_a_number_too_large_for_a_float_is_an_error_for_a_regression() -> None:
-    with pytest.raises(DataError, match="row 1, column 'rating': '1e999' is not a number that can be learnt"):
+    with pytest.raises(DataError, match="row 1, column 'rating': '1e999' is not a finite number in float32"):
         labels(["1e999"], RATING)
 
 

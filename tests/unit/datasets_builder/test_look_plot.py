@@ -71,7 +71,7 @@ def test_there_is_a_panel_for_every_task_below_the_three_of_all(drawn: Any, task
 def test_lengths_that_are_not_known_are_said_to_be_so(drawn: Any) -> None:
     texts = [text.get_text() for text in drawn(TOPIC).axes[2].texts]
 
-    assert texts == ["no tokenizer at hand"]
+    assert texts == ["no tokenizer available"]
 
 
 def test_every_bar_of_lengths_stands_for_as_many_lengths_as_the_others(drawn: Any) -> None:

@@ -60,7 +60,7 @@ def test_each_of_the_repeated_rows_of_the_first_source_is_completed() -> None:
     )
 
     assert rows.to_dict() == {"text": ["a", "b", "a"], "topic": [0, 1, 0], "rating": [1.0, None, 1.0]}
-    assert notes[1] == "train: 1 rows repeat a text of their own source, and stay"
+    assert notes[1] == "train: 1 rows repeat a text of their own source and are kept"
 
 
 def test_repeated_rows_of_a_later_source_become_one() -> None:
@@ -186,7 +186,7 @@ def test_numbers_are_resolved_too() -> None:
 
 
 def test_nothing_that_is_left_is_an_error() -> None:
-    with pytest.raises(DataError, match="task 'topic': none of the training rows has a label"):
+    with pytest.raises(DataError, match="task 'topic': no training row has a label"):
         topics("film", "food", contradictions="drop")
 
 

@@ -131,7 +131,7 @@ def test_a_missing_text_column_of_json_lines_is_an_error_with_the_nearest(tmp_pa
         ("text\n", "a header, but no rows"),
         ("text,text\na,b\n", "the header names 'text' more than once"),
         ("text,id\na\n", "line 2: 1 cells, but the header has 2"),
-        (b"\x89PNG\r\n", r"a\.csv, line 1, byte 0: not a text in UTF-8"),
+        (b"\x89PNG\r\n", r"a\.csv, line 1, byte 0: not UTF-8 text"),
     ],
     ids=["empty", "header only", "header doubled", "short row", "binary"],
 )
@@ -164,7 +164,7 @@ def test_kinds_of_values_that_mix_far_apart_are_an_error(tmp_path: Path) -> None
 
 
 def test_json_lines_that_are_not_utf_8_are_an_error_with_their_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.jsonl, line 1, byte 13: not a text in UTF-8"):
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1, byte 13: not UTF-8 text"):
         read(tmp_path, b'{"text": "caf\xe9"}\n', "a.jsonl")
 
 
@@ -179,7 +179,7 @@ def test_a_text_column_that_holds_no_text_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_number_beyond_64_bits_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.jsonl, line 1, column 'id': what no table can hold .*too large"):
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1, column 'id': a value that a table cannot hold .*too large"):
         read(tmp_path, f'{{"text": "a", "id": {2**70}}}\n', "a.jsonl")
 
 
@@ -190,7 +190,7 @@ def test_a_text_that_pandas_wrote_as_a_category_is_text(tmp_path: Path) -> None:
 
 
 def test_what_is_no_parquet_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.parquet: not a whole Parquet file \("):
+    with pytest.raises(DataError, match=r"a\.parquet: not a complete Parquet file \("):
         read(tmp_path, "hello", "a.parquet")
 
 

@@ -134,7 +134,7 @@ def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_not_utf_8_are_an_error_with_their_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.txt, byte 3: not a text in UTF-8 \(.*\)"):
+    with pytest.raises(DataError, match=r"a\.txt, byte 3: not UTF-8 text \(.*\)"):
         read_texts(write(tmp_path, b"caf\xe9 noir\n", "a.txt"))
 
 

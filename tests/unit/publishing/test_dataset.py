@@ -190,7 +190,7 @@ def test_what_was_found_on_the_way_is_on_the_card(tmp_path: Path) -> None:
     card = card_of(write(tmp_path / "repo", build(data, TOPIC)))
 
     assert "- train: 1 rows without a text are left out\n" in card
-    assert "- train: 1 rows repeat a text of their own source, and stay\n" in card
+    assert "- train: 1 rows repeat a text of their own source and are kept\n" in card
 
 
 @pytest.mark.parametrize(
