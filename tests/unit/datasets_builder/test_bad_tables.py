@@ -205,7 +205,10 @@ TEXT_FILES = [
         OPEN,
     ),
     Case(
-        "accents written apart", csv("a,film\nb,caf\u00e9\nc,cafe\u0301\n"), "in several spellings: 'cafe\u0301' ", OPEN
+        "accents written apart",
+        csv("a,film\nb,caf\u00e9\nc,cafe\u0301\n"),
+        "several spellings of one label: 'cafe\u0301' ",
+        OPEN,
     ),
     Case(
         "one class",
