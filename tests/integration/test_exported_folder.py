@@ -240,7 +240,7 @@ def test_how_far_the_graph_is_from_the_model_is_said(exported: Exported) -> None
 def test_without_rows_no_agreement_is_claimed(exported: Exported) -> None:
     assert exported.found["rows"] is None
     assert describe_export(exported.found).endswith(
-        "No rows were given: how far answers agree, and how good they are, is not measured."
+        "No rows were given, so agreement and quality of the answers are not measured."
     )
 
 

@@ -230,7 +230,7 @@ def test_an_output_whose_ending_names_no_format_is_refused(
     code = main(["no-model", str(table), str(tmp_path / "answers.xlsx")])
 
     assert code == 1
-    assert "answers.xlsx: the ending '.xlsx' names no format" in capsys.readouterr().err
+    assert "answers.xlsx: the ending is '.xlsx'" in capsys.readouterr().err
 
 
 def test_a_column_that_an_answer_would_double_is_refused(
@@ -240,7 +240,7 @@ def test_a_column_that_an_answer_would_double_is_refused(
 
     code = main([folder, str(path), str(tmp_path / "answers.csv")])
 
-    message = "error: the input has a column 'topic' already; name the answers otherwise with --prefix\n"
+    message = "error: the input already has a column 'topic'; rename the answers with --prefix\n"
     assert code == 1
     assert capsys.readouterr().err.endswith(message)
 
@@ -288,7 +288,7 @@ def test_a_model_that_does_not_exist_is_an_error(
     code = main([str(tmp_path / "none"), str(table), str(tmp_path / "answers.csv")])
 
     assert code == 1
-    assert "none: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
+    assert "none: not a local folder, and not found on the Hub" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_another_kind_of_model_is_an_error(

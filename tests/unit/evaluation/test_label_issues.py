@@ -228,7 +228,7 @@ def test_a_table_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path)
 
 
 def test_an_ending_that_names_no_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the ending '.txt' names no format"):
+    with pytest.raises(DataError, match=r"the ending is '.txt'"):
         write_label_issues([], tmp_path / "label_issues.txt")
 
 

@@ -91,7 +91,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.json", "a"])
 def test_an_ending_that_names_no_format_is_an_error_with_those_that_do(name: str) -> None:
-    message = f"{name}: the ending '{Path(name).suffix}' names no format; give one of .csv, .jsonl, .parquet"
+    message = f"{name}: the ending is '{Path(name).suffix}'; it must be one of .csv, .jsonl, .parquet"
 
     with pytest.raises(DataError, match=re.escape(message)):
         check_ending(Path(name))
@@ -159,7 +159,7 @@ def test_json_lines_of_mixed_types_are_an_error_with_line_and_column(tmp_path: P
 def test_kinds_of_values_that_mix_far_apart_are_an_error(tmp_path: Path) -> None:
     lines = '{"text": "a", "more": [1]}\n' * 10_000 + '{"text": "b", "more": ["x"]}\n'
 
-    with pytest.raises(DataError, match=r"a\.jsonl: a column mixes kinds of values"):
+    with pytest.raises(DataError, match=r"a\.jsonl: a column mixes types of values"):
         read(tmp_path, lines, "a.jsonl")
 
 
@@ -281,7 +281,7 @@ def test_the_prefix_stands_before_answer_and_score() -> None:
 
 @pytest.mark.parametrize("column", ["topic", "topic_score", "rating", "grade_score"])
 def test_a_column_that_an_answer_would_double_is_an_error(column: str) -> None:
-    message = f"the input has a column '{column}' already; name the answers otherwise with --prefix"
+    message = f"the input already has a column '{column}'; rename the answers with --prefix"
 
     with pytest.raises(DataError, match=message):
         check_answer_columns(["text", column], TASKS)
@@ -342,5 +342,5 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> No
 
 
 def test_a_table_is_not_written_under_another_ending(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the ending '\.xlsx' names no format"):
+    with pytest.raises(DataError, match=r"the ending is '\.xlsx'"):
         write_table(pa.table({"text": ["a"]}), tmp_path / "a.xlsx")
