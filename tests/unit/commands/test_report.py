@@ -332,7 +332,7 @@ def test_a_model_that_is_not_there_is_an_error(
     code = main([f"{tmp_path}/modle", f"{tmp_path}/rows.csv", "--output", f"{tmp_path}/out"])
 
     assert code == 1
-    assert "modle: no such folder" in capsys.readouterr().err
+    assert "modle: not a local folder" in capsys.readouterr().err
 
 
 def test_rows_that_were_trained_on_are_not_judged_as_held_out(

@@ -332,7 +332,7 @@ def test_a_file_that_cannot_be_read_is_refused(
 def test_a_column_that_would_be_doubled_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "pairs.csv", [{"text": "a", "text_pair": "b", "cosine": "1"}])
 
-    assert "the input has a column 'cosine' already" in refusal(capsys, path)
+    assert "the input already has a column 'cosine'" in refusal(capsys, path)
 
 
 def test_a_matrix_of_one_sentence_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,7 +119,9 @@ def test_an_embedding_without_length_has_no_distance_to_a_query() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_an_embedding_that_is_not_finite_has_no_cosine(value: float) -> None:
-    with pytest.raises(ValueError, match=f"embedding 1 of 1 has length {value:g}.* check the model if all embeddings are like this"):
+    with pytest.raises(
+        ValueError, match=f"embedding 1 of 1 has length {value:g}.* check the model if all embeddings are like this"
+    ):
         cosine_matrix(np.array([[1.0, value]]))
 
 
