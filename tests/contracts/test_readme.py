@@ -1,4 +1,4 @@
-"""What the README shows runs."""
+"""The examples of the README run."""
 
 import re
 from pathlib import Path
@@ -26,23 +26,23 @@ TASKS = [
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language."""
+    """Return the fenced code blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
 def read_yaml_text(text: str) -> Any:
-    """The content of a YAML text."""
+    """Return the content of a YAML text."""
     return YAML(typ="safe", pure=True).load(text)
 
 
 def write_yaml(content: Any, path: Path) -> None:
-    """Writes a YAML file."""
+    """Write a YAML file."""
     YAML(typ="safe", pure=True).dump(content, path)
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that looks like the checkout after the quickstart, with untrained heads."""
+    """A folder like the checkout after the quickstart, but with untrained heads."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("configuration", "scripts"):
         (folder / name).symlink_to(ROOT / name)
