@@ -1,4 +1,4 @@
-"""Answers to large tables: by two processes, and by one that is killed, each row comes out once and in its place."""
+"""Answers to large tables: with two processes, or after a killed one, each row is written once and in its place."""
 
 import random
 import signal

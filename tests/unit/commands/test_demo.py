@@ -1,4 +1,4 @@
-"""The command that shows a model in a browser: what it says when it cannot."""
+"""The demo command: its messages when the demo cannot start."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""The command that exports a model: what it writes and says, and where it stops before the model runs."""
+"""The export command: its output and messages, and errors before the model runs."""
 
 import csv
 import json
@@ -28,10 +28,10 @@ ROWS = [
 
 
 class Shouting(BertTokenizer):
-    """Puts a word before each text, in Python."""
+    """A tokenizer that adds a word before each text, in Python."""
 
     def __call__(self, text: Any, *others: Any, **settings: Any) -> Any:
-        """Reads other texts."""
+        """Tokenize the changed texts."""
         return super().__call__([f"good {each}" for each in text], *others, **settings)
 
 

@@ -1,4 +1,4 @@
-"""The command that answers every task for each row of a table."""
+"""The predict command, which answers every task for each row of a table."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The command that reports on a model: recipes and tables, what it writes, and where it stops before the model runs."""
+"""The report command: recipes and tables, its output, and errors before the model runs."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 @pytest.fixture
 def pictures() -> None:
-    """Says that they are to be drawn."""
+    """Record the call."""
 
 
 @pytest.fixture

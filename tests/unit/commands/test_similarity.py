@@ -1,4 +1,4 @@
-"""The command that says how alike texts are."""
+"""The similarity command."""
 
 import csv
 import json
@@ -150,7 +150,7 @@ def test_the_matrix_is_written_as_a_table(
 
     rows = read(tmp_path / "matrix.csv")
     assert [row["text"] for row in rows] == TEXTS
-    # Texts beside each other are padded, which moves a cosine by about 1e-7.
+    # Texts in one batch are padded, which changes a cosine by about 1e-7.
     assert float(rows[1]["3"]) == pytest.approx(cosine(model, tokenizer, TEXTS[1], TEXTS[2]), abs=1e-5)
 
 
@@ -291,7 +291,7 @@ def test_an_output_that_is_there_is_overwritten_if_forced(
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What the command says where it stops before the model, which does not exist, is loaded."""
+    """Return the error of a command that stops before the model, which does not exist, is loaded."""
     assert main(["no-model", *map(str, arguments)]) == 1
     return capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""Bad tables: each is one error that says where and why, or is mended and the mending counted; never a wrong label."""
+"""Bad tables: each gives one error with its location, or is repaired and counted, and never gives a wrong label."""
 
 import datetime
 import decimal

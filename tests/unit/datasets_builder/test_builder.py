@@ -1,4 +1,4 @@
-"""The builder: sources of any shape become one data set with its splits."""
+"""The builder: any sources become one data set with its splits."""
 
 import csv
 from collections import Counter

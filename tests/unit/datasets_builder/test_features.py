@@ -1,4 +1,4 @@
-"""The columns of the multi-task table: what the labels of each task are, and which tasks and columns are refused."""
+"""The columns of the multi-task table: the labels of each task, and the refused tasks and columns."""
 
 from pathlib import Path
 from typing import Any

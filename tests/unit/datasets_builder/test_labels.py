@@ -1,4 +1,4 @@
-"""Cells: what each becomes as a label, and which are refused."""
+"""Cells: how they are converted to labels, and which are refused."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""A look at a data set: what is counted, and how it is said."""
+"""The overview of a data set: its counts and its text."""
 
 import json
 from typing import Any

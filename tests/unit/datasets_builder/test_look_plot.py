@@ -1,4 +1,4 @@
-"""The picture of a data set: drawn whatever there is to draw, and every name as it is written."""
+"""The plot of a data set can be drawn for any content, with unchanged names."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def look_of(*tasks: TaskConfig, lengths: list[int] | None = None) -> Look:
 
 @pytest.fixture
 def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Draws a look, and gives the figure as it is saved, laid out."""
+    """Draw an overview, and return the saved figure with its layout."""
     saved: list[Figure] = []
     save = Figure.savefig
 

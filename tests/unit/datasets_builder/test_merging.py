@@ -1,4 +1,4 @@
-"""Rows of the same text in several sources become one; what repeats within a source stays."""
+"""Rows of the same text in several sources are merged, and rows repeated within one source are kept."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def merged(*tables: dict[str, list[Any]], tasks: list[dict[str, Any]], **setting
 
 
 def topics(*labels: str | None, text: str = "a", **settings: Any) -> list[int | None]:
-    """What becomes of a text that has these labels, one in each source."""
+    """Return the merged topics of a text with these labels, one in each source."""
     tables = [{"text": [text], "topic": [label]} for label in labels]
     return merged(*tables, tasks=[TOPIC], **settings)[0]["topic"][:]
 

@@ -1,4 +1,4 @@
-"""Sources: which tables they are, what their columns mean, and what is refused before anything is read."""
+"""Sources: their tables, the meaning of their columns, and the errors before anything is read."""
 
 from pathlib import Path
 from typing import Any

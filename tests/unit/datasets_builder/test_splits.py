@@ -1,4 +1,4 @@
-"""Splits: reproducible, disjoint, complete and stratified; and labels hidden in the stated share."""
+"""Splits are reproducible, disjoint, complete and stratified, and the stated share of labels is hidden."""
 
 import numpy as np
 import pyarrow as pa

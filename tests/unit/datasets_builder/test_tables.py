@@ -1,4 +1,4 @@
-"""Tables of every format: each cell as it stands, and what is refused."""
+"""Tables of every format: cells are unchanged, and invalid tables are refused."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What runs a model: torch, or a graph that was exported."""
+"""The backends for a model: torch, or an exported graph."""
 
 from pathlib import Path
 

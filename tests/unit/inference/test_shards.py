@@ -1,4 +1,4 @@
-"""Tables answered in shards: whatever breaks off, each row comes out once, in its place."""
+"""Tables answered in shards: after any interruption each row is written once and in its place."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""Cosines, neighbours and figures of embeddings; and what gives them: a trained model, or a plain encoder."""
+"""Cosines, neighbours and statistics of embeddings, from a trained model or a plain encoder."""
 
 import json
 import math
@@ -174,7 +174,7 @@ def test_a_plain_encoder_gives_the_mean_of_its_token_states(backbone: Path) -> N
             for text in TEXTS
         ]
     expected = torch.stack([each.mean(dim=0) for each in states]).numpy()
-    # Padding beside one another moves float32 sums by about 1e-7.
+    # Padding in a batch changes float32 sums by about 1e-7.
     assert encode(encoder, TEXTS, tokenizer=tokenizer) == pytest.approx(expected, abs=1e-6)
 
 

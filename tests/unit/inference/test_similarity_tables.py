@@ -1,4 +1,4 @@
-"""How alike texts are, as tables to write and to print."""
+"""Tables of text similarities, to write and to print."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Tables of texts: read with every cell as it stands, and written with the answers beside it."""
+"""Tables of texts: cells are unchanged, and answers are written as new columns."""
 
 import csv
 import datetime

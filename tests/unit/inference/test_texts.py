@@ -1,4 +1,4 @@
-"""Texts to compare: of tables and of lines, alone and in pairs."""
+"""Texts to compare: from tables and from lines, single texts and pairs."""
 
 from pathlib import Path
 

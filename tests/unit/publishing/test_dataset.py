@@ -1,4 +1,4 @@
-"""What a data set becomes for the Hub: rows that anyone loads, a card, and how it is built anew."""
+"""A data set for the Hub: rows that load everywhere, a card, and a script that rebuilds it."""
 
 import runpy
 import shutil

@@ -1,4 +1,4 @@
-"""Whole runs on a tiny encoder: adapters, trained models that grow, balanced weights, sources, resuming, plans."""
+"""Complete runs on a tiny encoder: adapters, growing models, balanced weights, sources, resuming, plans."""
 
 import json
 import shutil
