@@ -39,7 +39,9 @@ def split_rows(
     for name, fraction in fractions.items():
         count = round(fraction * len(strata))
         if not 0 < count < len(rest):
-            raise DataError(f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty")
+            raise DataError(
+                f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty; change the share"
+            )
         if groups is None:
             taken = _draw(strata[rest], count, seed)
         else:

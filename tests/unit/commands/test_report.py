@@ -47,7 +47,7 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 @pytest.fixture
 def pictures() -> None:
-    """Record the call."""
+    """Let the report draw its plots."""
 
 
 @pytest.fixture
