@@ -1,8 +1,8 @@
 """A Hugging Face Hub on this machine, for the real clients of huggingface_hub, datasets and transformers.
 
-`wire` speaks HTTP, `routing` finds what answers a request, `reading` and `writing` are what answers. `repositories`
-keeps the history, `trees` the files of one commit, `cards` reads the metadata of a README. The clients that these
-routes were read from are huggingface_hub 2.4 and datasets 5.2.
+`wire` implements HTTP, `routing` selects the function that answers a request, and `reading` and `writing` contain
+these functions. `repositories` stores the history, `trees` the files of a commit, and `cards` reads the metadata of a
+README. The routes were derived from the clients in huggingface_hub 2.4 and datasets 5.2.
 """
 
 import os
@@ -80,7 +80,7 @@ class HubServer:
         }
 
     def files(self, repo_id: str, repo_type: str = "model", revision: str = "main") -> dict[str, bytes]:
-        """What a repository holds, by path; `.gitattributes`, which the Hub itself writes, is among it."""
+        """Return the files of a repository by path, including `.gitattributes`, which the Hub writes itself."""
         with self._lock:
             tree = self._hub.find(repo_type, repo_id, signed_in=True).resolve(revision).tree
         return {path: blob.content for path, blob in sorted(tree.items())}

@@ -1,4 +1,4 @@
-"""The metadata at the head of a README.md, and what the Hub refuses in it."""
+"""The metadata at the head of a README.md, and the errors that the Hub reports for it."""
 
 from io import StringIO
 from typing import Any
@@ -20,7 +20,7 @@ def metadata(card: str) -> dict[str, Any]:
 
 
 def problems(card: str) -> list[str]:
-    """What is wrong with the metadata of a card; a card without any is fine."""
+    """Return the errors in the metadata of a card. A card without metadata is allowed."""
     try:
         values = metadata(card)
     except YAMLError as error:

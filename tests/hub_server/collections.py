@@ -1,4 +1,4 @@
-"""Collections; each route names the client function that it was read from."""
+"""Collections. Each route names the client function that it was derived from."""
 
 import json
 import re

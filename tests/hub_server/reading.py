@@ -1,4 +1,4 @@
-"""The routes that change nothing; each names the client function that it was read from."""
+"""The routes that only read. Each names the client function that it was derived from."""
 
 import hashlib
 import re
@@ -169,7 +169,7 @@ def read_file(hub: Hub, request: Request, repository: Repository, revision: str,
 
 
 def _part(content: bytes, wanted: str | None, headers: dict[str, str]) -> Response:
-    """All of the content or the one range of it that is wanted."""
+    """Return the content, or the requested range of it."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted or "")
     if not match or not any(match.groups()):
         return Response(200, headers, content)

@@ -1,4 +1,4 @@
-"""Repositories in memory: their whole history, and who may see them."""
+"""Repositories in memory, with their history and access rights."""
 
 import hashlib
 import re
@@ -109,7 +109,7 @@ class Repository:
         return commit, ref
 
     def store(self, oid: str, size: int, content: bytes) -> None:
-        """Keeps an LFS object if it is what was announced."""
+        """Store an LFS object if it has the announced size and hash."""
         if len(content) != size:
             raise HubError(400, f"LFS object {oid} has {len(content)} bytes, not the {size} that were announced")
         if hashlib.sha256(content).hexdigest() != oid:

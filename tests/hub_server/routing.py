@@ -1,4 +1,4 @@
-"""Which function answers a request, and who may ask."""
+"""The function that answers a request, and the access rights for it."""
 
 import binascii
 import json

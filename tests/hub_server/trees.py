@@ -1,4 +1,4 @@
-"""The files of one commit, and the rules by which a change to them is refused."""
+"""The files of a commit, and the rules for changes to them."""
 
 import hashlib
 from base64 import b64decode
@@ -37,7 +37,7 @@ class Blob:
 
     @property
     def pointer(self) -> bytes:
-        """What git keeps of an LFS file."""
+        """The pointer that git stores for an LFS file."""
         return (
             f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.content)}\n".encode()
         )

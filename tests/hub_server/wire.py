@@ -1,4 +1,4 @@
-"""HTTP as the Hub's clients speak it: whole requests in, whole responses out."""
+"""HTTP as used by the Hub's clients: complete requests and complete responses."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent; `target` is the path with its query, still quoted."""
+    """A request of a client. `target` is the path with its query, still quoted."""
 
     method: str
     target: str
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What a client gets."""
+    """The response to a client."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -130,4 +130,4 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def log_message(self, *arguments: object) -> None:
-        """Says nothing: `HubServer.requests` has it."""
+        """Log nothing, because `HubServer.requests` records the requests."""

@@ -1,4 +1,4 @@
-"""The routes that change something, or prepare to; each names the client function that it was read from."""
+"""The routes that write or prepare a write. Each names the client function that it was derived from."""
 
 import json
 import re

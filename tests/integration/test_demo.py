@@ -1,4 +1,4 @@
-"""The demo in a real browser, as a process of its own; and as a Space, from a Hub on this machine."""
+"""The demo in a real browser: as a separate process, and as a Space from a Hub on this machine."""
 
 import csv
 import json

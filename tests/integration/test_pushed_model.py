@@ -1,4 +1,4 @@
-"""A model that is pushed, as strangers find it on the Hub: by every loader, pinned, private, gated, and offline."""
+"""A pushed model on the Hub, used by every loader: pinned, private, gated, and offline."""
 
 import json
 import re
@@ -66,7 +66,7 @@ result = {name: each.tolist() for name, each in model(**inputs).logits.items()}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
-    """What training leaves: a model, an adapter beside it, a recipe."""
+    """The files of a training: a model, an adapter next to it, and a recipe."""
     return write_run(tmp_path_factory.mktemp("runs") / "run", backbone)
 
 
@@ -285,7 +285,7 @@ def test_what_an_earlier_push_has_linked_stays_linked(
 
 
 def links_of(card: bytes) -> set[bytes]:
-    """What a card has links for."""
+    """Return the names of a card's links."""
     return set(re.findall(rb"^- ([\w ]+): \[", card, re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""The command that shows a recipe's data and pushes it: what it writes, where it stops, and what it never does."""
+"""The data command, which shows a recipe's data and pushes it: its output and its errors."""
 
 import json
 import os
@@ -29,7 +29,7 @@ Command = Callable[..., int]
 
 @pytest.fixture
 def command(tmp_path: Path, backbone: Path) -> Command:
-    """The command with a recipe of eight rows; what it writes by default lies in `out`."""
+    """The command with a recipe of eight rows, whose default output is in `out`."""
     rows = "".join(f"t{i},{'film' if i % 2 else 'food'}\n" for i in range(8))
     (tmp_path / "reviews.csv").write_text(f"text,topic\n{rows}")
     (tmp_path / "reviews.yaml").write_text(RECIPE)

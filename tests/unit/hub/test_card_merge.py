@@ -1,4 +1,4 @@
-"""A push replaces what was generated, and leaves what people have written or changed."""
+"""A push replaces the generated sections of a card, and keeps text that people have written or changed."""
 
 from collections import Counter
 from typing import Any
@@ -161,7 +161,7 @@ def test_the_results_of_a_card_that_was_never_generated_are_kept_up_to_date() ->
 
 @pytest.mark.parametrize("theirs", ["", "---\nlicense: gpl-3.0\n---\n", "---\nlicense: gpl-3.0\n---\n\n \n"])
 def test_a_card_without_text_gets_all_of_it(theirs: str) -> None:
-    # What the Hub makes where somebody chooses a licence for a new repository.
+    # The card that the Hub creates when a licence is chosen for a new repository.
     merged = merge_cards(theirs, generated())
 
     assert "# Reviews" in merged

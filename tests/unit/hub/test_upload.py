@@ -1,4 +1,4 @@
-"""A push is one commit: whatever happens on the way, the old files are there or the new ones."""
+"""A push is one commit: after any failure the repository has either the old files or the new ones."""
 
 import contextlib
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The picture of what a model answers to one text."""
+"""The plot of a model's answers to a text."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A card says what is known of a model, and nothing that is nobody's business."""
+"""A card contains the known facts about a model, and no private information."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What a data set becomes for the Hub: rows that anyone loads, a card, and how it is built anew."""
+"""A data set for the Hub: rows that load everywhere, a card, and a script that rebuilds it."""
 
 import runpy
 import shutil
@@ -190,7 +190,7 @@ def test_what_was_found_on_the_way_is_on_the_card(tmp_path: Path) -> None:
     card = card_of(write(tmp_path / "repo", build(data, TOPIC)))
 
     assert "- train: 1 rows without a text are left out\n" in card
-    assert "- train: 1 rows repeat a text of their own source, and stay\n" in card
+    assert "- train: 1 rows repeat a text of their own source and are kept\n" in card
 
 
 @pytest.mark.parametrize(

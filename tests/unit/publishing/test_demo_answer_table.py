@@ -1,4 +1,4 @@
-"""The demo's tables: what is read, what is refused, and what is added."""
+"""The demo's tables: reading, errors, and added columns."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The demo as Gradio has it: what programs may ask for, what is kept, and what is not told to anyone."""
+"""The demo's Gradio interface: its API, the stored data, and the data that it never reveals."""
 
 import asyncio
 from collections.abc import Iterator

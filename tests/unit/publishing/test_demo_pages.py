@@ -1,4 +1,4 @@
-"""The demo's pages: what they show, and that nothing from outside becomes markup."""
+"""The demo's pages: their content, and that no input becomes markup."""
 
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -29,7 +29,7 @@ UNASKED = replace(SILENT, asked=False, note="not asked: topic is not food")
 
 
 class Parsed(HTMLParser):
-    """What a browser makes of a page."""
+    """A page as a browser parses it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -39,12 +39,12 @@ class Parsed(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keeps its name and its attributes."""
+        """Record the name and the attributes of a tag."""
         self.tags.add(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_data(self, data: str) -> None:
-        """Keeps it."""
+        """Record a text."""
         self.text += data
 
 

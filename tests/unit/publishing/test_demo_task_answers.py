@@ -1,4 +1,4 @@
-"""What the demo says of a text: every score, the answer, and why there is none."""
+"""The demo's answers to a text: every score, the answer, and the reason for a missing answer."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What lies beside a model is read; what does not is empty."""
+"""Reading the files next to a model. Missing files give empty values."""
 
 import json
 from pathlib import Path

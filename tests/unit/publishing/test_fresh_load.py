@@ -1,4 +1,4 @@
-"""What a stranger gets from a folder is what the model gives here."""
+"""A model loaded without this package gives the same outputs as here."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is looked for in a folder before it is pushed."""
+"""The checks of a folder before a push."""
 
 import json
 import pickle

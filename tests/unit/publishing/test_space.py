@@ -1,4 +1,4 @@
-"""The repository of a Space: complete, flat, and able to stand alone."""
+"""The repository of a Space is complete, flat and self-contained."""
 
 import ast
 import configparser

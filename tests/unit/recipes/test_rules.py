@@ -1,4 +1,4 @@
-"""What does not fit together in a recipe, in words."""
+"""The messages for settings of a recipe that do not fit together."""
 
 import re
 from typing import Any
