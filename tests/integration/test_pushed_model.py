@@ -234,7 +234,7 @@ def test_all_of_it_is_linked_and_in_one_collection(
             "Data set": ("tester/reviews", "dataset"),
             "Demo": ("tester/demo", "space"),
             "Adapter": ("tester/lora",),
-            "What the adapter sits on": ("tester/lora-base",),
+            "Base model of the adapter": ("tester/lora-base",),
         }.items()
     }
     slug = re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", cards["Model"])[1]
