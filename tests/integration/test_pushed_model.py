@@ -260,7 +260,7 @@ def test_what_was_edited_on_the_hub_survives_the_next_push(
     # P56
     ship(hub_api, shipment, tmp_path / "work")
     card = hub.files("tester/model")["README.md"].decode()
-    edited = card.replace("## Limitations", "Mind the gap.\n\n## Limits") + "\n## By hand\n\nThanks to all.\n"
+    edited = card.replace("## Limitations", "Mind the gap.\n\n## Limitations") + "\n## By hand\n\nThanks to all.\n"
     hub_api.upload_file(path_or_fileobj=edited.encode(), path_in_repo="README.md", repo_id="tester/model")
 
     ship(hub_api, shipment, tmp_path / "work", settings=CardSettings(license="mit"))

@@ -443,12 +443,12 @@ def test_no_label_is_taken_for_the_mark_of_a_section() -> None:
 
 @pytest.mark.parametrize("name", ['x"); import os', "nobody", "a/b/c", "me/<b>"])
 def test_a_repository_that_cannot_be_is_refused(name: str) -> None:
-    with pytest.raises(DataError, match=r"cannot be the name of a model on the Hub|names no owner"):
+    with pytest.raises(DataError, match=r"is not a valid name of a model on the Hub|has no owner"):
         a_card(repo_id=name)
 
 
 def test_a_link_to_what_cannot_be_is_refused() -> None:
-    with pytest.raises(DataError, match=r"'me/<b>' cannot be the name of a space on the Hub"):
+    with pytest.raises(DataError, match=r"'me/<b>' is not a valid name of a space on the Hub"):
         Links(space="me/<b>")
 
 
