@@ -131,11 +131,13 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
     built = f"Built by [`{SCRIPT}`]({SCRIPT})" + (" from [`recipe.yaml`](recipe.yaml)." if with_recipe else ".")
     parts = [
         f"{_generated('summary')}# {card.title or 'Multi-task data set'}",
-        lower_headings(card.description or "Texts with labels for several tasks. A row may lack some labels."),
+        lower_headings(
+            card.description or "Texts with labels for several tasks. A row may have no label for some of them."
+        ),
         f"{_generated('use')}## Usage",
         f'```python\nfrom datasets import load_dataset\n\ndataset = load_dataset("{repo_id}")\n```',
-        "A missing label is null. Label ids are those of each column's `ClassLabel`. A multi-label task has 0, 1 or null "
-        "for each of its labels.",
+        "A missing label is null. Label ids are those of each column's `ClassLabel`. A multi-label task has 0, 1 or "
+        "null for each of its labels.",
         f"{_generated('tasks')}## Tasks",
         _task_table(tasks, look),
         *(f"Labels of `{task.name}`: {', '.join(map(code, task.labels))}." for task in tasks if task.labels),
