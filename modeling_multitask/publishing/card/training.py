@@ -108,7 +108,7 @@ def _data_notes(data: dict[str, Any]) -> list[str]:
         share = f"{hidden['fraction']:.0%}"
         notes.append(f"{share} of each task's training labels were hidden to measure the effect of missing labels.")
     if data.get("contradictions", "error") != "error":
-        notes.append(f"Contradictory labels for the same text were resolved by {data['contradictions']}.")
+        notes.append(f"Rule for contradictory labels of the same text: {data['contradictions']}.")
     if data.get("leaks") == "remove":
         notes.append("Training rows whose text also occurs in another split were removed.")
     return notes

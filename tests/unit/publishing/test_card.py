@@ -229,7 +229,7 @@ def test_rows_labels_and_what_became_of_them_are_said() -> None:
     assert "- Held out from the training rows: 10% for validation, stratified by all labels." in text
     assert "- Rows with the same value in the column customer are in the same split." in text
     assert "- 33% of each task's training labels were hidden to measure the effect of missing labels." in text
-    assert "- Contradictory labels for the same text were resolved by majority." in text
+    assert "- Rule for contradictory labels of the same text: majority." in text
     assert "- Training rows whose text also occurs in another split were removed." in text
 
 
