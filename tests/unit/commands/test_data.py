@@ -202,7 +202,7 @@ def test_a_push_without_a_network_is_an_error(
     assert "error: http://127.0.0.1:9 cannot be reached" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "message"), [("reviews", "names no owner"), ("a b/c", "cannot be the name of a")])
+@pytest.mark.parametrize(("name", "message"), [("reviews", "has no owner"), ("a b/c", "is not a valid name of a")])
 def test_a_name_that_no_data_set_can_have_is_an_error_before_anything_is_read(
     tmp_path: Path, command: Command, name: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

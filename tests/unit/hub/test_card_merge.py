@@ -221,13 +221,13 @@ def test_results_that_cannot_be_read_are_replaced(theirs: str) -> None:
 
 def test_metadata_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"the metadata of the card that is there is no YAML \(.*\); mend its README.md"
+        ValueError, match=r"the metadata of the existing card is not valid YAML \(.*\); fix its README.md"
     ):
         merge_cards("---\nlicense: [\n---\n# Mine\n", generated())
 
 
 def test_metadata_without_keys_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the card that is there has no keys, but is a str; mend its README.md"):
+    with pytest.raises(ValueError, match=r"existing card must be a mapping, not str; fix its README.md"):
         merge_cards("---\njust words\n---\n# Mine\n", generated())
 
 

@@ -21,7 +21,7 @@ def test_the_trainers_card_does_not_overwrite_one_that_was_edited(tmp_path: Path
     (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone=backbone))
     card = tmp_path / "out" / "model" / "README.md"
     card.parent.mkdir(parents=True)
-    card.write_text(a_card().replace("## Limits", "Ask me first.\n\n## Limits"))
+    card.write_text(a_card().replace("## Limitations", "Ask me first.\n\n## Limitations"))
     edited = card.read_text()
 
     prepare(load_recipe(tmp_path / "recipe.yaml", [f"output_dir={tmp_path / 'out'}"])).trainer.create_model_card()
