@@ -134,7 +134,14 @@ def test_the_model_and_its_configuration_need_no_trainer() -> None:
     [
         "from modeling_multitask.modeling_multitask import MultiTaskModel",
         "from modeling_multitask.configuration_multitask import MultiTaskConfig",
+        "from modeling_multitask import MultiTaskPipeline",
+        "from modeling_multitask.inference.loading import load",
+        "from transformers import pipeline; import modeling_multitask",
     ],
 )
-def test_a_travelling_file_is_imported_as_the_first_of_all(line: str) -> None:
-    assert finished("-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {line}")[0] == 0
+def test_the_model_is_registered_whatever_is_imported_first(line: str) -> None:
+    registered = "AutoModel._model_mapping[modeling_multitask.MultiTaskConfig] is modeling_multitask.MultiTaskModel"
+    code = f"import sys; sys.path[:0] = {sys.path!r}; {line}; import modeling_multitask\n"
+
+    # -S: no .pth file of another package imports anything before.
+    assert finished("-S", "-c", f"{code}from transformers import AutoModel; assert {registered}") == (0, "", "")
