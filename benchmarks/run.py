@@ -1,9 +1,9 @@
-"""Times kinds of work beside what people use instead, and draws how many times as fast ours is.
+"""Measure the speed-up over the usual alternatives, and draw it.
 
 python -m benchmarks.run [NAME ...] [--pairs 5] [--threads N]
 
-Writes `benchmarks/results/NAME.json` for each, with a row for each work and machine, and prints them all as one table;
-`benchmarks/results/speed.png` is the picture of all that lie there.
+Writes `benchmarks/results/NAME.json` for each benchmark, with a row for each task and machine, and prints a table.
+`benchmarks/results/speed.png` shows all results in that folder.
 """
 
 import argparse
@@ -29,14 +29,14 @@ WORKS: dict[str, Callable[[int], list[Row]]] = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures, writes, prints and draws."""
+    """Measure, write, print and draw."""
     parser = argparse.ArgumentParser(prog="benchmarks.run")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(WORKS)}; all if left out")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="turns of each (%(default)s)")
-    parser.add_argument("--threads", type=int, help="of torch")
+    parser.add_argument("names", nargs="*", help=f"benchmarks to run: {', '.join(WORKS)} (default: all)")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="number of measured pairs (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="number of torch threads")
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.names if name not in WORKS]:
-        parser.error(f"no such benchmark: {unknown[0]}; there are {', '.join(WORKS)}")
+        parser.error(f"no such benchmark: {unknown[0]}; it must be one of {', '.join(WORKS)}")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     for name in arguments.names or WORKS:
@@ -53,7 +53,7 @@ def _line(row: Row) -> str:
 
 
 def draw() -> None:
-    """The rows that have a goal of so many times, on a logarithmic scale, each with its goal."""
+    """Draw the rows with a minimum speed-up on a logarithmic scale, each with its limit."""
     paths = [RESULTS / f"{name}.json" for name in WORKS]
     rows = [row for path in paths if path.is_file() for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
     shown = [row for row in rows if row.get("goal", "").startswith(">=") and float(row["goal"][2:]) > 1]
@@ -73,7 +73,7 @@ def draw() -> None:
     axis.set_xscale("log")
     axis.set_xlim(0.8, max(row["high"] for row in shown) * 2)
     axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
-    axis.set_xlabel("times as fast as what it is beside; the line is what was wanted")
+    axis.set_xlabel("speed-up over the baseline (black line: lower limit)")
     axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(RESULTS / "speed.png", dpi=120)
 

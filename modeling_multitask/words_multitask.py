@@ -70,7 +70,7 @@ class Word:
 
 def number_in_words(number: float) -> str:
     """Return a number as messages write it: whole numbers with all their digits."""
-    return str(number) if isinstance(number, int) else f"{number:g}"
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def word(default: Any = MISSING, *, default_factory: Any = MISSING, **declared: Any) -> Any:
@@ -82,6 +82,20 @@ def word(default: Any = MISSING, *, default_factory: Any = MISSING, **declared: 
         declared: The arguments of `Word`.
     """
     return field(default=default, default_factory=default_factory, metadata={"word": Word(**declared)})
+
+
+def word_of(cls: type, name: str, **changed: Any) -> Any:
+    """Return a field that is a word which another dataclass declares: same default, bounds and description.
+
+    Args:
+        cls: The dataclass that declares the word.
+        name: The name of the word.
+        changed: `default`, if it differs.
+    """
+    each = declared_words(cls)[name]
+    default = {"default": each.default} if each.default is not MISSING else {"default_factory": each.default_factory}
+    word_and_help = {"word": each.metadata["word"], "help": each.metadata["word"].description}
+    return field(**(changed or default), metadata=word_and_help)
 
 
 def declared_words(cls: type) -> dict[str, Field]:

@@ -1,4 +1,4 @@
-"""Embeddings of review sentences, beside sentence-transformers' `encode` with its defaults."""
+"""Embeddings of review sentences, compared with sentence-transformers' `encode` with its defaults."""
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -12,7 +12,7 @@ GOALS = {torch.float32: ">= 1.15", torch.bfloat16: ">= 3"}
 
 
 def measure(pairs: int) -> list[Row]:
-    """In float32, and in bfloat16 where the processor has units for it."""
+    """Measure in float32, and in bfloat16 if the CPU supports it natively."""
     texts = sentences()
     other = SentenceTransformer(resolve_model_path(MINILM), device="cpu")
     model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])

@@ -1,4 +1,4 @@
-"""From nothing to the first answer, in a process of its own, beside transformers' `text-classification` pipeline."""
+"""Time from process start to the first answer, compared with transformers' `text-classification` pipeline."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ pipeline({kind!r}, model=sys.argv[1], trust_remote_code={trust})("The battery di
 
 
 def measure(pairs: int) -> list[Row]:
-    """A saved model of four tasks, loaded without this package, beside a saved one of one task."""
+    """Measure a saved model with four tasks, loaded without this package, and a saved model with one task."""
     with tempfile.TemporaryDirectory() as home:
         own, other = Path(home) / "own", Path(home) / "other"
         model, _ = minilm(TASKS)
@@ -36,7 +36,7 @@ def measure(pairs: int) -> list[Row]:
             for each, script, folder in ((seconds[0], theirs, other), (seconds[1], ours, own)):
                 each.append(_seconds(script, folder, home))
     against = 'pipeline("text-classification") of the same backbone'
-    # The first of each fills the caches of the disk and of Python.
+    # The first run of each is not counted, because it fills the caches of the disk and of Python.
     return [compared("start: from_pretrained and first answer", against, seconds[0][1:], seconds[1][1:], "<= 1.1")]
 
 

@@ -1,7 +1,7 @@
-"""Answers to four questions, beside four `text-classification` pipelines; and what each further question costs.
+"""Answers for four tasks, compared with four `text-classification` pipelines, and the cost of each additional task.
 
-The heads are made of the weights of the four models, so that the answers must be the same: all-MiniLM-L6-v2 with the
-pooler of BERT and a classifier is a head with one hidden layer on its first token.
+The heads use the weights of the four models, so the answers must be equal. all-MiniLM-L6-v2 with BERT's pooler and a
+classifier is equal to a head with one hidden layer on the first token.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ HEAD = {"hidden_sizes": [384], "normalization": "none", "activation": "tanh", "d
 
 
 def measure(pairs: int) -> list[Row]:
-    """Four tasks beside four pipelines; then sixteen and four beside one."""
+    """Compare four tasks with four pipelines, then 4 and 16 tasks with one."""
     texts = sentences(1000)
     with tempfile.TemporaryDirectory() as folder:
         pipelines = [_classifier(Path(folder) / str(i), seed=i) for i in range(4)]
@@ -51,7 +51,7 @@ def measure(pairs: int) -> list[Row]:
 
 
 def _added(count: int, texts: list[str], pairs: int) -> Row:
-    """What so many tasks take beside one, as the part that each one added takes of one."""
+    """Compare several tasks with one, and note the cost of each added task as a share of one task."""
     (one, tokenizer), (several, _) = (minilm(_tasks(number)) for number in (1, count))
     theirs, ours = in_turns(
         lambda: predict(one, texts, tokenizer=tokenizer),
@@ -68,7 +68,7 @@ def _tasks(count: int) -> list[dict]:
 
 
 def _classifier(folder: Path, seed: int) -> Pipeline:
-    """A model of one task, as one would have trained it, saved and loaded."""
+    """Return a model with one task, saved and loaded like a trained model."""
     torch.manual_seed(seed)
     path = resolve_model_path(MINILM)
     names = dict(enumerate(LABELS))

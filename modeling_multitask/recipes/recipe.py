@@ -10,11 +10,12 @@ from datasets_builder.words import Contradictions, HideLabels, Leaks, Split
 from ..hub.card_settings import CardSettings
 from ..tasks_multitask import HeadConfig, TaskWords
 from ..training.balancing_methods import Balancing
+from ..training.choices import TrainingChoices
 from ..training.phases import Phase
 from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
 from ..training.sampling import Sampling
-from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word
+from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word, word_of
 from .training_words import TrainingWords
 
 CalibrationMethod = Literal["temperature", "thresholds"]
@@ -175,17 +176,9 @@ class Recipe:
         description="The tasks, in order.", example=[{"name": "topic", "problem_type": "single_label_classification"}]
     )
     data: DataRecipe = word(description="The data of the run: sources and splits.", example={"train": "reviews.csv"})
-    sampling: Sampling = word(Sampling(), description="How often rows are drawn, by source or by label.")
-    balancing: Balancing = word(
-        "sum",
-        description="How to combine the tasks: their losses (`sum`, `uncertainty`, `dwa`), or their gradients on the "
-        "encoder (the other methods, which need the extra `balancing`).",
-    )
-    conflict: Literal["log"] | None = word(
-        None,
-        description="`log` records how far the gradients of the tasks agree, and draws a picture of it.",
-        example="log",
-    )
+    sampling: Sampling = word_of(TrainingChoices, "sampling")
+    balancing: Balancing = word_of(TrainingChoices, "balancing")
+    conflict: Literal["log"] | None = word_of(TrainingChoices, "conflict")
     calibrate: list[CalibrationMethod] = word(
         default_factory=lambda: ["temperature"],
         description="The calibration to fit on the validation rows after training.",
@@ -193,38 +186,17 @@ class Recipe:
         one_or_list=True,
     )
     report: bool = word(True, description="Whether to write a report next to the model.")
-    freeze: list[str] = word(
-        default_factory=lambda: ["none"],
-        description="The frozen parts: `none`, `everything`, `backbone`, `embeddings`, `layers.A-B`, `heads.TASK`, ...",
-        example=["embeddings", "layers.0-3"],
-        one_or_list=True,
-    )
-    learning_rates: LearningRates | None = word(
-        None,
-        description="Learning rates by depth, in bands of layers, or by the name of a parameter.",
-        example={"heads": 1e-3, "backbone": 5e-5, "layer_decay": 0.9},
-    )
-    phases: list[Phase] | None = word(
-        None,
-        description="Consecutive phases of training, each with its own trained parts and learning rates. They replace "
-        "`freeze`.",
-        example=[{"train": "heads", "until": "epoch 1"}, {"train": "everything"}],
-    )
+    freeze: list[str] = word_of(TrainingChoices, "freeze")
+    learning_rates: LearningRates | None = word_of(TrainingChoices, "learning_rates")
+    phases: list[Phase] | None = word_of(TrainingChoices, "phases")
     lora: dict[str, Any] | None = word(
         None,
         description="Low-rank adapters: any field of peft's `LoraConfig`. With `keep_adapter: true` the adapter is "
         "saved in addition to the merged model.",
         example={"r": 8, "lora_alpha": 16},
     )
-    tokens_per_batch: int | None = word(
-        None,
-        description="The maximum number of tokens of a batch, including padding. It replaces a fixed number of rows.",
-        example=2048,
-        ge=1,
-    )
-    prefix_cache: bool | PrefixCaching = word(
-        True, description="Whether and where to cache the output of frozen layers on disk."
-    )
+    tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
+    prefix_cache: bool | PrefixCaching = word_of(TrainingChoices, "prefix_cache")
     training: TrainingWords = word(
         default_factory=TrainingWords,
         description="Any field of transformers' `TrainingArguments` that no other word sets.",

@@ -9,9 +9,10 @@ from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any, Literal, Union
 
+from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
 from .recipe import Recipe
-from .training_words import BOUNDS, OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
+from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
 
 TRAINING_HEADING = "## `training`\n"
 _HEADER = "| Word | Meaning | Allowed | Default | Example |\n|---|---|---|---|---|\n"
@@ -133,12 +134,12 @@ def _training_section() -> str:
     for name, annotation in training_words().items():
         if name not in SAID_ELSEWHERE:
             (kind, *_) = _alternatives(annotation)
-            bounds = Word(description="", **BOUNDS.get(name, {})).bounds_in_words
+            bounds = bounded(name).bounds_in_words
             named = f"`{name}` ({bounds})" if bounds else f"`{name}`"
             forms.setdefault("other types, see that page" if kind is Any else _FORMS[kind], []).append(named)
     own = "".join(
-        f"- `{name}`: {meaning} Whole number, {Word(description='', **BOUNDS[name]).bounds_in_words}.\n"
-        for name, meaning in OWN_WORDS.items()
+        f"- `{name}`: {each.description} Whole number, {each.bounds_in_words}.\n"
+        for name, each in ((name, declared_words(TrainingChoices)[name].metadata["word"]) for name in OWN_WORDS)
     )
     elsewhere = ", ".join(f"`{name}` ({word})" for name, word in SAID_ELSEWHERE.items())
     listed = "".join(f"- {form[0].upper()}{form[1:]}: {', '.join(names)}.\n" for form, names in forms.items())

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..words_multitask import Word
+
 # Fields of TrainingArguments that other words of a recipe set.
 SAID_ELSEWHERE = {
     "output_dir": "output_dir",
@@ -20,19 +22,14 @@ SAID_ELSEWHERE = {
     "resume_from_checkpoint": "resume",
 }
 # Fields of MultiTaskTrainingArguments that belong to `training` too.
-OWN_WORDS = {
-    "early_stopping_patience": "Stop training after this number of evaluations without a better metric.",
-    "conflict_steps": "The number of steps between two measurements of gradient agreement between tasks.",
-}
+OWN_WORDS = ("early_stopping_patience", "conflict_steps")
 # Numbers that transformers takes and that fail later, or mean nothing.
-BOUNDS: dict[str, dict[str, float]] = {
-    "per_device_train_batch_size": {"ge": 1},
-    "per_device_eval_batch_size": {"ge": 1},
-    "gradient_accumulation_steps": {"ge": 1},
-    "num_train_epochs": {"gt": 0, "le": 1_000_000},
-    "dataloader_num_workers": {"ge": 0},
-    "early_stopping_patience": {"ge": 1},
-    "conflict_steps": {"ge": 1},
+BOUNDS = {
+    "per_device_train_batch_size": Word(description="", ge=1),
+    "per_device_eval_batch_size": Word(description="", ge=1),
+    "gradient_accumulation_steps": Word(description="", ge=1),
+    "num_train_epochs": Word(description="", gt=0, le=1_000_000),
+    "dataloader_num_workers": Word(description="", ge=0),
 }
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 _PLAIN_TYPES: dict[str, Any] = {
@@ -62,3 +59,8 @@ def training_words() -> dict[str, Any]:
         for node in body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
     }
+
+
+def bounded(name: str) -> Word:
+    """Return the bounds of a field of `TrainingArguments`, as a word."""
+    return BOUNDS.get(name, Word(description=""))

@@ -23,8 +23,9 @@ from pydantic import (
     create_model,
 )
 
+from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
-from .training_words import BOUNDS, OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
+from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
 
 NUMBER, TEXT, TRUTH, LIST, TABLE = "a number", "text", "true or false", "a list", "a table of words"
 _FORMS = ((bool, TRUTH), (int | float, NUMBER), (str, TEXT), (list, LIST), (dict | BaseModel, TABLE))
@@ -43,14 +44,11 @@ def model_of(cls: type) -> type[BaseModel]:
 @cache
 def training_model() -> Any:
     """Return the type of `training`. Validation returns a dict of the words that are set."""
-    settings: dict[str, Any] = {
-        name: (_checked(kind, Word(description="", **BOUNDS.get(name, {}))), None)
-        for name, kind in training_words().items()
-    }
+    settings: dict[str, Any] = {name: (_checked(kind, bounded(name)), None) for name, kind in training_words().items()}
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
     settings |= {
-        name: (_checked(int | None, Word(description=what, **BOUNDS[name])), Field(None, description=what))
-        for name, what in OWN_WORDS.items()
+        name: _setting(typing.get_type_hints(TrainingChoices)[name], declared_words(TrainingChoices)[name])
+        for name in OWN_WORDS
     }
     model = create_model("Training", __config__=_CONFIG, **settings)
     return Annotated[model, AfterValidator(lambda words: TrainingWords(words.model_dump(exclude_unset=True)))]

@@ -81,7 +81,7 @@ def _check_loading(trainer: MultiTaskTrainer) -> None:
     """Raise now the errors that the settings of the data loaders would cause at the first step."""
     arguments = trainer.args
     DataLoader(
-        [],
+        trainer.train_dataset,
         batch_size=arguments.per_device_train_batch_size,
         num_workers=arguments.dataloader_num_workers,
         persistent_workers=arguments.dataloader_persistent_workers,

@@ -6,8 +6,9 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from ..words_multitask import from_words, nearest_hint
+from ..words_multitask import check_bounds, from_words, nearest_hint, word_of
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
+from .choices import TrainingChoices
 from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix.caching import PrefixCaching
@@ -55,16 +56,16 @@ class MultiTaskTrainingArguments(TrainingArguments):
         0.9
     """
 
-    learning_rates: Any = field(default=None, metadata={"help": "Rates by depth, in bands, or by pattern."})
-    freeze: Any = field(default="none", metadata={"help": "none, everything, backbone, or a list of parts."})
-    phases: Any = field(default=None, metadata={"help": "Phases with parts, rates and weights of their own."})
-    balancing: str = field(default="sum", metadata={"help": "How the losses or gradients of the tasks are combined."})
-    conflict: str | None = field(default=None, metadata={"help": "log, to record the cosine between gradients."})
-    conflict_steps: int | None = field(default=None, metadata={"help": "Optimizer steps between two records."})
-    sampling: Any = field(default=None, metadata={"help": "strategy, temperature and task."})
-    tokens_per_batch: int | None = field(default=None, metadata={"help": "Token budget of a batch."})
-    early_stopping_patience: int | None = field(default=None, metadata={"help": "Evaluations without a better metric."})
-    prefix_cache: Any = field(default=True, metadata={"help": "true, false, or folder and gigabytes."})
+    learning_rates: Any = word_of(TrainingChoices, "learning_rates")
+    freeze: Any = word_of(TrainingChoices, "freeze", default="none")
+    phases: Any = word_of(TrainingChoices, "phases")
+    balancing: str = word_of(TrainingChoices, "balancing")
+    conflict: str | None = word_of(TrainingChoices, "conflict")
+    conflict_steps: int | None = word_of(TrainingChoices, "conflict_steps")
+    sampling: Any = word_of(TrainingChoices, "sampling", default=None)
+    tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
+    early_stopping_patience: int | None = word_of(TrainingChoices, "early_stopping_patience")
+    prefix_cache: Any = word_of(TrainingChoices, "prefix_cache")
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
     greater_is_better: bool | None = field(default=None, metadata={"help": "False by default for a loss or an error."})
     logging_nan_inf_filter: bool = field(default=False, metadata={"help": "True: a NaN loss is not logged."})
@@ -151,13 +152,12 @@ class MultiTaskTrainingArguments(TrainingArguments):
         return from_words(PrefixCaching, self.prefix_cache, "prefix_cache.")
 
     def _check_choices(self) -> None:
+        check_bounds(self)
         if self.balancing not in BALANCING:
             hint = nearest_hint(self.balancing, BALANCING)
             raise ValueError(f"balancing is {self.balancing!r}; it must be one of {', '.join(BALANCING)}{hint}")
         if self.conflict not in (None, "log"):
             raise ValueError(f"conflict is {self.conflict!r}; it must be log, or left out")
-        if self.conflict_steps is not None and self.conflict_steps < 1:
-            raise ValueError(f"conflict_steps is {self.conflict_steps}; it must be at least 1")
         # transformers sets torch_compile later if only one of the other two is given.
         compiles = self.torch_compile or self.torch_compile_backend or self.torch_compile_mode
         if compiles and (self.conflict or self.balancing in GRADIENT_BALANCING):
@@ -168,8 +168,6 @@ class MultiTaskTrainingArguments(TrainingArguments):
             )
         if self.phases and self.freeze != "none":
             raise ValueError("freeze and phases are both given; use the freeze of each phase instead")
-        if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
-            raise ValueError(f"tokens_per_batch is {self.tokens_per_batch}; it must be at least 1")
 
     def _make_plain(self) -> None:
         """Turn objects into plain JSON, which experiment trackers need."""

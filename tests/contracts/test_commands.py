@@ -1,4 +1,4 @@
-"""The commands: the same by every name, described in full, and fast to start."""
+"""The commands are the same under every name, are fully documented, and start fast."""
 
 import importlib
 import re
@@ -18,12 +18,12 @@ each_command = pytest.mark.parametrize("command", COMMANDS)
 
 
 def parser_of(command: str) -> Parser:
-    """The arguments of a command."""
+    """Return the arguments of a command."""
     return importlib.import_module(f"modeling_multitask.commands.{command}").build_parser()
 
 
 def finished(*words: str) -> tuple[int, str, str]:
-    """The exit code and the output of Python with these words."""
+    """Return the exit code and the output of Python with these arguments."""
     process = subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )

@@ -1,4 +1,4 @@
-"""A name means one thing: no class, function or alias has the name of another one in another module."""
+"""Names are unique: no class, function or alias of a type has the same name as one in another module."""
 
 import ast
 from collections import defaultdict
@@ -6,7 +6,7 @@ from collections import defaultdict
 from tests.conftest import ROOT
 
 PACKAGES = ("modeling_multitask", "datasets_builder")
-ROLES = {"main", "run", "build_parser"}  # what every command has
+ROLES = {"main", "run", "build_parser"}  # every command has these
 
 
 def test_no_public_name_has_two_meanings() -> None:

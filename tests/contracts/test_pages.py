@@ -1,4 +1,4 @@
-"""The pages of the five systems say what their recipes say, and their commands are ones that there are."""
+"""The pages of the five systems agree with their recipes, and their commands exist."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment goes on from its last whole checkpoint, to the very same weights."""
+"""A run killed at any time continues from its last complete checkpoint and ends with the same weights."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Two processes that share one cache of frozen layers train to the weights of two that have none."""
+"""Two processes that share one cache of frozen outputs train to the same weights as two without a cache."""
 
 from pathlib import Path
 from typing import Any

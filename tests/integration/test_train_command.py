@@ -1,4 +1,4 @@
-"""The train command as a person gives it: in one process, by accelerate, and in two processes."""
+"""The train command in one process, with accelerate, and in two processes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Command lines are understood as people type them."""
+"""Command lines are parsed as users type them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def similarity() -> Parser:
 
 
 def parsed(build: Callable[[], Parser], line: str) -> dict[str, Any]:
-    """What is given, without what is left out."""
+    """Return the given arguments, without the omitted ones."""
     return {name: value for name, value in vars(build().parse(line.split())).items() if value}
 
 

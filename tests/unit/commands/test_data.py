@@ -1,4 +1,4 @@
-"""The command that shows a recipe's data and pushes it: what it writes, where it stops, and what it never does."""
+"""The data command, which shows a recipe's data and pushes it: its output and its errors."""
 
 import json
 import os
@@ -29,7 +29,7 @@ Command = Callable[..., int]
 
 @pytest.fixture
 def command(tmp_path: Path, backbone: Path) -> Command:
-    """The command with a recipe of eight rows; what it writes by default lies in `out`."""
+    """The command with a recipe of eight rows, whose default output is in `out`."""
     rows = "".join(f"t{i},{'film' if i % 2 else 'food'}\n" for i in range(8))
     (tmp_path / "reviews.csv").write_text(f"text,topic\n{rows}")
     (tmp_path / "reviews.yaml").write_text(RECIPE)
@@ -202,7 +202,7 @@ def test_a_push_without_a_network_is_an_error(
     assert "error: http://127.0.0.1:9 cannot be reached" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "message"), [("reviews", "names no owner"), ("a b/c", "cannot be the name of a")])
+@pytest.mark.parametrize(("name", "message"), [("reviews", "has no owner"), ("a b/c", "is not a valid name of a")])
 def test_a_name_that_no_data_set_can_have_is_an_error_before_anything_is_read(
     tmp_path: Path, command: Command, name: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

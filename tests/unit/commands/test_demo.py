@@ -1,4 +1,4 @@
-"""The command that shows a model in a browser: what it says when it cannot."""
+"""The demo command: its messages when the demo cannot start."""
 
 import socket
 import sys
@@ -44,7 +44,7 @@ def test_a_model_that_does_not_exist_is_an_error(tmp_path: Path, capsys: pytest.
     code = main([str(tmp_path / "none"), "--no_browser", "--port", str(free_port())])
 
     assert code == 1
-    assert "none: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
+    assert "none: not a local folder, and not found on the Hub" in capsys.readouterr().err
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""The command that pushes a model, where the Hub is out of reach."""
+"""The push command without access to the Hub."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command that reports on a model: recipes and tables, what it writes, and where it stops before the model runs."""
+"""The report command: recipes and tables, its output, and errors before the model runs."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 @pytest.fixture
 def pictures() -> None:
-    """Says that they are to be drawn."""
+    """Let the report draw its plots."""
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_a_model_that_is_not_there_is_an_error(
     code = main([f"{tmp_path}/modle", f"{tmp_path}/rows.csv", "--output", f"{tmp_path}/out"])
 
     assert code == 1
-    assert "modle: no such folder" in capsys.readouterr().err
+    assert "modle: not a local folder" in capsys.readouterr().err
 
 
 def test_rows_that_were_trained_on_are_not_judged_as_held_out(

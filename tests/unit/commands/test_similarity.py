@@ -1,4 +1,4 @@
-"""The command that says how alike texts are."""
+"""The similarity command."""
 
 import csv
 import json
@@ -150,7 +150,7 @@ def test_the_matrix_is_written_as_a_table(
 
     rows = read(tmp_path / "matrix.csv")
     assert [row["text"] for row in rows] == TEXTS
-    # Texts beside each other are padded, which moves a cosine by about 1e-7.
+    # Texts in one batch are padded, which changes a cosine by about 1e-7.
     assert float(rows[1]["3"]) == pytest.approx(cosine(model, tokenizer, TEXTS[1], TEXTS[2]), abs=1e-5)
 
 
@@ -291,7 +291,7 @@ def test_an_output_that_is_there_is_overwritten_if_forced(
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What the command says where it stops before the model, which does not exist, is loaded."""
+    """Return the error of a command that stops before the model, which does not exist, is loaded."""
     assert main(["no-model", *map(str, arguments)]) == 1
     return capsys.readouterr().err
 
@@ -307,7 +307,7 @@ def test_a_file_and_pairs_at_once_are_refused(sentences: Path, capsys: pytest.Ca
 def test_sentences_that_are_no_pairs_are_refused_with_what_can_be_asked(
     sentences: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "--matrix, --stats and --nearest take texts that are no pairs" in refusal(capsys, sentences)
+    assert "--matrix, --stats and --nearest take single texts" in refusal(capsys, sentences)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_sentences_that_are_no_pairs_are_refused_with_what_can_be_asked(
         ("texts.csv", "", "the file is empty"),
         ("texts.txt", "\n", "no rows"),
         ("texts.csv", "review\na\n", "no column 'text'; its columns are 'review'"),
-        ("texts.pdf", "text\na\n", "the ending '.pdf' names no format; give one of .csv, .tsv, .jsonl, .json"),
+        ("texts.pdf", "text\na\n", "the ending is '.pdf'; it must be one of .csv, .tsv, .jsonl, .json"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(
@@ -332,7 +332,7 @@ def test_a_file_that_cannot_be_read_is_refused(
 def test_a_column_that_would_be_doubled_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "pairs.csv", [{"text": "a", "text_pair": "b", "cosine": "1"}])
 
-    assert "the input has a column 'cosine' already" in refusal(capsys, path)
+    assert "the input already has a column 'cosine'" in refusal(capsys, path)
 
 
 def test_a_matrix_of_one_sentence_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -369,7 +369,7 @@ def test_an_output_whose_ending_names_no_format_is_refused(
 ) -> None:
     said = refusal(capsys, sentences, view, "--output", f"found{ending}")
 
-    assert said == f"error: found{ending}: the ending '{ending}' names no format; give one of {allowed}"
+    assert said == f"error: found{ending}: the ending is '{ending}'; it must be one of {allowed}"
 
 
 def test_a_picture_without_the_extra_that_draws_is_refused(
@@ -383,7 +383,7 @@ def test_a_picture_without_the_extra_that_draws_is_refused(
 
 
 def test_a_model_that_does_not_exist_is_an_error(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no-model: no such folder, nor a model that the Hub gives" in refusal(capsys, sentences, "--stats")
+    assert "no-model: not a local folder, and not found on the Hub" in refusal(capsys, sentences, "--stats")
 
 
 def test_embeddings_without_length_are_an_error(
@@ -401,7 +401,7 @@ def test_embeddings_without_length_are_an_error(
     code = main([str(tmp_path / "zero"), str(sentences), "--matrix", "--output", str(tmp_path / "matrix.csv")])
 
     assert (code, (tmp_path / "matrix.csv").exists()) == (1, False)
-    assert "error: embedding 1 of 4 has length 0, so that it points nowhere" in capsys.readouterr().err
+    assert "error: embedding 1 of 4 has length 0 and therefore no cosine" in capsys.readouterr().err
 
 
 def test_no_neighbours_at_all_are_refused(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:

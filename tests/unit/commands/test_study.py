@@ -1,4 +1,4 @@
-"""The command that compares all ways of training: where it stops, and that it does nothing twice."""
+"""The study command, which compares all ways of training: its errors, and finished work that is not repeated."""
 
 import json
 import os

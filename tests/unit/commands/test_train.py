@@ -1,4 +1,4 @@
-"""The command that trains what a recipe says: how it ends where there is something for the user to mend."""
+"""The train command: its messages for errors that the user can fix."""
 
 from pathlib import Path
 from typing import Any

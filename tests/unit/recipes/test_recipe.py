@@ -1,4 +1,4 @@
-"""Recipes: what they may say, and that everything wrong with one is reported at once, each with its place."""
+"""Recipes: the allowed words, and all errors reported together with their location."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is made from the declarations of the words: the schema, and the page that lists them."""
+"""The schema and the reference page, which are generated from the declarations of the words."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "reference" / "recipe.md").read_text(encoding="utf-8")
 
 
 def test_the_page_is_not_stale() -> None:
-    # What stands under `training` are the words of one version of transformers.
+    # The words under `training` depend on the version of transformers.
     page, made = PAGE.split(TRAINING_HEADING), recipe_reference().split(TRAINING_HEADING)
 
     assert made[0] == page[0], "run: multitask schema --markdown > docs/reference/recipe.md"

@@ -1,4 +1,4 @@
-"""What does not fit together in a recipe, in words."""
+"""The messages for settings of a recipe that do not fit together."""
 
 import re
 from typing import Any
@@ -216,7 +216,7 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
             {"sampling": {"strategy": "balanced", "task": "topics"}},
             "sampling.task: no such task; did you mean 'topic'?",
         ),
-        ({"freeze": ["layers"]}, "freeze: 'layers' names no part of a model; these are everything, backbone,"),
+        ({"freeze": ["layers"]}, "freeze: 'layers' is not a part of a model; it must be one of everything, backbone,"),
         (
             {"freeze": ["backbone"], "phases": [{"train": ["heads"]}]},
             "freeze: cannot be combined with phases; use the freeze of each",

@@ -1,4 +1,4 @@
-"""What `calibrate` and `abstain` of a recipe leave in the model, and where they are refused."""
+"""The effect of `calibrate` and `abstain` in a recipe on the model, and the refused settings."""
 
 import copy
 import json

@@ -28,7 +28,7 @@ data:
 
 @pytest.fixture
 def recipe(tmp_path: Path, backbone: Path) -> Any:
-    """Loads a recipe of eight rows, each of three words, beside a link to the tiny encoder."""
+    """Load a recipe with eight rows of three words, next to a link to the tiny encoder."""
     rows = "".join(f"the {'good film' if i % 2 else 'bad soup'},{'film' if i % 2 else 'food'},yes\n" for i in range(8))
     (tmp_path / "reviews.csv").write_text(f"text,topic,liked\n{rows}")
     (tmp_path / "reviews.yaml").write_text(RECIPE)

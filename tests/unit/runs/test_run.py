@@ -1,4 +1,4 @@
-"""The parts of a run: what it checks before it trains, and how it is told to train."""
+"""The parts of a run: its checks before training, and its training settings."""
 
 from pathlib import Path
 

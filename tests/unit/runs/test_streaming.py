@@ -1,4 +1,4 @@
-"""Recipes whose training rows are streamed: what does not go with that, and what a run of them is told."""
+"""Recipes with streamed training rows: the settings that are refused, and the settings of a run."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whole runs of tasks that depend on each other: what is trained on, what is saved, and what that answers."""
+"""Complete runs of dependent tasks: the training, the saved model, and its answers."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def row(i: int) -> str:
 
 
 def build(folder: Path, backbone: Path) -> Callable[..., Recipe]:
-    """The recipe, and the rows beside it; takes overrides."""
+    """Write the recipe and its rows. Accepts overrides."""
     header = "text,sentiment,reason,faults,damage,domain,intent,urgent"
     (folder / "rows.csv").write_text("\n".join([header, *map(row, range(24))]) + "\n")
     (folder / "recipe.yaml").write_text(RECIPE.format(backbone=backbone, output=folder / "out"))

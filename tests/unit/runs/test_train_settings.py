@@ -1,4 +1,4 @@
-"""Whole runs on a tiny encoder: adapters, trained models that grow, balanced weights, sources, resuming, plans."""
+"""Complete runs on a tiny encoder: adapters, growing models, balanced weights, sources, resuming, plans."""
 
 import json
 import shutil
@@ -116,7 +116,7 @@ def test_a_start_with_another_pooling_is_refused(recipe: Any, tmp_path: Path) ->
 
 
 def test_a_start_that_is_not_there_is_refused(recipe: Any) -> None:
-    with pytest.raises(RecipeError, match="start_from: no/where: no such folder, nor a model that the Hub gives"):
+    with pytest.raises(RecipeError, match="start_from: no/where: not a local folder, and not found on the Hub"):
         prepare(recipe("start_from=no/where"))
 
 

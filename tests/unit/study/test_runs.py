@@ -1,4 +1,4 @@
-"""A study of a recipe: which runs it plans, what it does not do twice, and what a failing run leaves."""
+"""A study of a recipe: its planned runs, finished runs that are skipped, and the state after a failed run."""
 
 import json
 import subprocess
@@ -61,7 +61,7 @@ def recipe(tmp_path: Path, backbone: Path) -> Path:
 
 @pytest.fixture
 def quick_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the real plan says of the encoder, the rows and the steps, without their being loaded."""
+    """Replace the plan with its encoder groups, rows and steps, so that nothing is loaded."""
     groups = [SimpleNamespace(name=name) for name in ("heads", "layers.1", "layers.1", "layers.0", "embeddings")]
     made = SimpleNamespace(groups=groups, rows={"train": 8, "validation": 4, "test": 4}, steps=16)
     monkeypatch.setattr(study_module, "plan", lambda _: made)
@@ -394,7 +394,7 @@ def test_a_run_leaves_its_figures_and_no_model(planned: PlannedStudy, monkeypatc
 
 @pytest.mark.slow
 def test_a_run_does_not_outlive_the_study_that_started_it() -> None:
-    """It would write into a folder in which the next study trains anew."""
+    """It would write into a folder in which the next study trains again."""
     ends = "from modeling_multitask.study.one_run import _end_with; _end_with(-1)"
 
     finished = subprocess.run([sys.executable, "-c", ends], cwd=ROOT, check=False)

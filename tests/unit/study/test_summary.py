@@ -1,4 +1,4 @@
-"""What a study says: its intervals, what it recommends, and that its words follow from its numbers."""
+"""The summary of a study: its intervals and recommendations, and sentences that follow from the numbers."""
 
 import csv
 import json
@@ -111,7 +111,7 @@ def test_the_cheaper_is_recommended_if_no_difference_can_be_told() -> None:
 
 
 def test_the_luck_of_the_split_does_not_make_a_cheaper_one_as_good() -> None:
-    """Its mean lies within the interval of the best, but it is worse by 0.02 in every seed."""
+    """Its mean is within the interval of the best, but it is worse by 0.02 for every seed."""
     study = study_of([0.80, 0.90, 0.95], [0.78, 0.879, 0.931])
 
     assert study.recommendation is not None

@@ -1,4 +1,4 @@
-"""Each way in which a checkpoint can be damaged is recognised, and the one before it is taken."""
+"""Every kind of damaged checkpoint is recognised, and the checkpoint before it is used."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Weights for rare classes: scikit-learn's, counted over the labels that are there."""
+"""Weights for rare classes equal those of scikit-learn, counted over the labels that are present."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Conditions held against rows: parents read from them, labels that answer no question, and what stands against it."""
+"""Conditions: parents inferred from rows, labels of tasks that do not apply, and conflicting labels."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ def domains_and_intents(*pairs: tuple[int | None, int | None]) -> Dataset:
 
 @pytest.fixture
 def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is said to the user."""
+    """The warnings for the user."""
     said: list[str] = []
     logger = logging.get_logger("modeling_multitask.training.conditions")
     monkeypatch.setattr(logger, "warning", said.append)

@@ -1,4 +1,4 @@
-"""The picture of how far the tasks' gradients agree."""
+"""The plot of the agreement between the tasks' gradients."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Parts of a model: what each holds, in every encoder family, and which of them train."""
+"""Parts of a model: their content in every encoder family, and which of them are trained."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each task's gradient on the encoder: compared with the others', and combined with them into one."""
+"""The tasks' gradients on the encoder: their comparison, and their combination into one."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Adapters: every head trains, nothing else of the encoder does, and what is saved gives the trained logits."""
+"""Adapters: every head is trained, the rest of the encoder is not, and the saved model gives the trained logits."""
 
 import json
 from collections.abc import Callable

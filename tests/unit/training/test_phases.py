@@ -1,4 +1,4 @@
-"""Phases of a training run: how they are read, what trains in each and at which rates, and when they end."""
+"""Phases of a training run: their settings, trained parts and learning rates, and when they end."""
 
 import re
 from collections.abc import Callable

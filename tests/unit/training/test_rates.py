@@ -1,4 +1,4 @@
-"""Learning rates by depth, in bands and by pattern: what each parameter gets, and what is refused."""
+"""Learning rates by depth, in bands and by pattern: the rate of each parameter, and the refused settings."""
 
 import re
 

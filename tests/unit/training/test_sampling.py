@@ -1,4 +1,4 @@
-"""How often the rows of which source are drawn, in which order, and how an epoch is cut into batches."""
+"""Sampling: how often and in which order the rows of each source are drawn, and how an epoch is cut into batches."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The trainer: missing labels, missing columns, frozen parts, and logs a person can read."""
+"""The trainer: missing labels, missing columns, frozen parts, and readable logs."""
 
 from pathlib import Path
 from typing import Any

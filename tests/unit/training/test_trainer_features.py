@@ -1,4 +1,4 @@
-"""What transformers' own arguments promise holds with labels that are missing, and with adapters."""
+"""The features of transformers' training arguments work with missing labels and with adapters."""
 
 import json
 import os
@@ -257,7 +257,7 @@ def test_a_plateau_lowers_every_rate_by_the_same_factor(build: Callable) -> None
 
 @pytest.fixture
 def fresh_compiler() -> Any:
-    """What one test compiles is nothing to the next."""
+    """Reset compiled code between tests."""
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()

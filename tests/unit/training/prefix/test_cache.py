@@ -1,4 +1,4 @@
-"""Training that starts behind what is frozen: the same weights and metrics, however the cache fares (P33)."""
+"""Training from cached outputs gives the same weights and metrics, whatever happens to the cache (P33)."""
 
 import errno
 import importlib
@@ -46,7 +46,7 @@ SHORT_PHASES = [
 
 @pytest.fixture
 def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
-    """Trains a model of three layers and gives its trainer; the cache is in a folder of the test's own."""
+    """Train a model of three layers with a cache in the test's own folder, and return its trainer."""
 
     def trained(
         *,

@@ -1,4 +1,4 @@
-"""The frozen part of an encoder: how far it reaches in every family, and that passes which start there are the same."""
+"""The frozen part of an encoder: its extent in every family, and equal outputs for passes that start after it."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_the_frozen_layers_do_not_run() -> None:
 
 
 def test_checkpointed_layers_are_computed_again_from_the_same_states() -> None:
-    # What they are computed from is only known until the forward pass has ended.
+    # Their inputs are only known until the forward pass ends.
     model = of_family_training("minilm", "last_layers.2", "heads")
     prefix, batch = FrozenPrefix(model, 4), random_batch()
     states = prefix.states(batch)

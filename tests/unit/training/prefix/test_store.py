@@ -1,4 +1,4 @@
-"""States on disk by key: whole segments or none, damage noticed, room made."""
+"""Cached outputs on disk: only complete segments are stored, damage is noticed, and old entries make room."""
 
 import errno
 import os
