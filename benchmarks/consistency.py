@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         domain, intent = model.config.tasks
         dependent = with_condition(intent, domain, rows["train"], GivenConfig("domain"))
         judged = judge(model, rows["test"], tokenizer)
-        ways = {"alone": [domain, intent], "together": [domain, dependent]}
+        ways = {"separate": [domain, intent], "together": [domain, dependent]}
         chosen = {
             name: {task: each.chosen for task, each in decide_arrays(judged.logits, tasks).items()}
             for name, tasks in ways.items()
@@ -70,7 +70,7 @@ def compared(
     }
     rng = np.random.default_rng(0)
     for task in ("domain", "intent"):
-        gain = right["together"][task].astype(float) - right["alone"][task]
+        gain = right["together"][task].astype(float) - right["separate"][task]
         means = [gain[rng.integers(len(gain), size=len(gain))].mean() for _ in range(RESAMPLES)]
         figures[f"{task}_difference"] = [float(gain.mean()), *map(float, np.quantile(means, [0.025, 0.975]))]
     return figures

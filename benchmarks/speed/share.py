@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.speed.measuring import Row, has_bf16, minilm, rated, sentences
+from benchmarks.speed.measuring import RELATIVE_RATE, Row, has_bf16, minilm, rated, sentences
 from modeling_multitask.inference.text_encoder import TextEncoder
 
 SIZE = 4_096  # of the square matrices
@@ -29,7 +29,7 @@ def measure(pairs: int) -> list[Row]:
     kind = str(dtype).removeprefix("torch.")
     notes = {"operations a second of the product, 1e9": peak / 1e9, "time goes to": _profile(encoder, texts)}
     what = f"operations a second while encoding, {kind}"
-    return [rated(what, f"a {SIZE} x {SIZE} matrix product", shares, notes=notes)]
+    return [rated(what, f"a {SIZE} x {SIZE} matrix product", shares, RELATIVE_RATE, notes=notes)]
 
 
 def operations(model: torch.nn.Module, lengths: np.ndarray) -> float:

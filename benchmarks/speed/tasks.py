@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Pipeline, pipeline
 
-from benchmarks.speed.measuring import MINILM, Row, compared, has_bf16, in_turns, minilm, sentences
+from benchmarks.speed.measuring import MINILM, RELATIVE_TIME, Row, compared, has_bf16, in_turns, minilm, sentences
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.modeling_multitask import resolve_model_path
@@ -43,7 +43,6 @@ def measure(pairs: int) -> list[Row]:
             "four text-classification pipelines, batch_size 32, one after another",
             theirs,
             ours,
-            ">= 10",
             same={"equal answers": sum(equal) / len(equal)},
         )
     ]
@@ -58,7 +57,7 @@ def _added(count: int, texts: list[str], pairs: int) -> Row:
         lambda: predict(several, texts, tokenizer=tokenizer),
         pairs=pairs,
     )
-    row = compared(f"{count} tasks in place of 1", "ours with 1 task", theirs, ours, f"<= {1 + 0.05 * (count - 1):g}")
+    row = compared(f"{count} tasks instead of 1", "ours with 1 task", theirs, ours, RELATIVE_TIME)
     row.notes["more for each added task"] = (row.ratio - 1) / (count - 1)
     return row
 
