@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: a wheel carries the bundled recipes, the launch files and the card's template."""
+"""Build step that setup.cfg cannot express: add the recipes, launch files and card template to the wheel."""
 
 import shutil
 from pathlib import Path
@@ -11,10 +11,10 @@ SHIPPED = ("configuration", "model_card.md")
 
 
 class BuildWithShippedFiles(build_py):
-    """Copies the files that `modeling_multitask.shipped` finds into the package."""
+    """A build that copies the files of `modeling_multitask.shipped` into the package."""
 
     def run(self) -> None:
-        """Build the modules, then copy; an editable install finds the files in the checkout."""
+        """Build the modules and copy the files. An editable install uses the files of the checkout."""
         super().run()
         if not self.editable_mode:
             for source in self._sources():
@@ -23,7 +23,7 @@ class BuildWithShippedFiles(build_py):
                 shutil.copyfile(source, target)
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        """The files of the wheel."""
+        """Return the files of the wheel."""
         return super().get_outputs(include_bytecode) + [str(self._target(source)) for source in self._sources()]
 
     def _sources(self) -> list[Path]:

@@ -1,1 +1,1 @@
-"""Figures that the project states, with the commands that measure them."""
+"""The benchmarks behind the project's published figures."""

@@ -1,10 +1,11 @@
-"""Intent and domain of CLINC150 with out-of-scope rows in training, beside the table of Larson et al. 2019.
+"""Intent and domain of CLINC150 with out-of-scope rows in training, compared with the table of Larson et al. 2019.
 
 python -m benchmarks.clinc150 [--seeds 0 1 2] [key=value ...]
 
-`configuration/recipes/clinc150.yaml` for each seed. Accuracy is over in-scope rows, where an answer of `oos` is wrong;
-recall is that of `oos` over out-of-scope rows, by the intent head. Validation is what settings are chosen on; the test
-rows are read once, by the checkpoint that validation chose. Overrides are those of the train command.
+Trains `configuration/recipes/clinc150.yaml` for each seed. Accuracy is measured on in-scope rows, where the answer
+`oos` is wrong. Recall is that of the intent head's label `oos` on out-of-scope rows. Settings are chosen on the
+validation rows. The test rows are evaluated once, with the checkpoint chosen on validation. Overrides are those of the
+train command.
 """
 
 import argparse
@@ -27,7 +28,7 @@ OUT_OF_SCOPE = "oos"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures, prints and writes the figures of every seed and their mean."""
+    """Measure, print and write the figures of every seed and their mean."""
     parser = argparse.ArgumentParser(prog="benchmarks.clinc150")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("overrides", nargs="*")
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def figures(run: Run, rows: Dataset) -> dict[str, float]:
-    """In-scope accuracy of both tasks, and recall of what is out of scope."""
+    """Return the in-scope accuracy of both tasks, and the out-of-scope recall."""
     answers = predict(run.model, rows["text"], tokenizer=run.tokenizer)
     right: dict[str, list[bool]] = {"intent": [], "domain": [], OUT_OF_SCOPE: []}
     for task in run.model.config.tasks:

@@ -1,11 +1,11 @@
-"""Intent and domain of CLINC150 chosen together, beside the same heads read one by one.
+"""Intent and domain of CLINC150 decided together, compared with the same heads decided separately.
 
 python -m benchmarks.consistency MODEL [MODEL ...]
 
-Each MODEL was trained by `configuration/recipes/clinc150.yaml` with a seed of its own. For intents `given: {task:
-domain}` changes nothing in training, since every intent has a domain; it says how the two answers are chosen. Test rows
-are judged both ways: the share of rows whose intent belongs to their domain, the accuracy of each task over all 5,500
-rows, and the difference with its paired bootstrap interval.
+Each MODEL is trained with `configuration/recipes/clinc150.yaml` and a different seed. For intents, `given: {task:
+domain}` does not change training, because every intent has a domain. It only changes how the two answers are chosen.
+The test rows are evaluated in both ways. The figures are the share of rows whose intent belongs to their domain, the
+accuracy of each task on all 5,500 rows, and the difference with its paired bootstrap interval.
 """
 
 import argparse
@@ -30,9 +30,9 @@ RESAMPLES = 2_000
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures, prints and writes the figures of every model."""
+    """Measure, print and write the figures of every model."""
     parser = argparse.ArgumentParser(prog="benchmarks.consistency")
-    parser.add_argument("models", nargs="+", help="trained by the recipe")
+    parser.add_argument("models", nargs="+", help="models trained with the recipe")
     rows, _ = build_dataset(load_recipe(RECIPE))
     runs = []
     for folder in parser.parse_args(argv).models:
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         domain, intent = model.config.tasks
         dependent = with_condition(intent, domain, rows["train"], GivenConfig("domain"))
         judged = judge(model, rows["test"], tokenizer)
-        ways = {"alone": [domain, intent], "together": [domain, dependent]}
+        ways = {"separate": [domain, intent], "together": [domain, dependent]}
         chosen = {
             name: {task: each.chosen for task, each in decide_arrays(judged.logits, tasks).items()}
             for name, tasks in ways.items()
@@ -57,7 +57,7 @@ def compared(
     domains: list[str],
     intents: list[str],
 ) -> dict[str, Any]:
-    """Consistency and accuracies of both ways, and their differences."""
+    """Return the consistency and accuracies of both ways, and the differences in accuracy."""
     domain_of = np.array([domains.index(parents[intent]) for intent in intents])
     right = {way: {task: each[task] == labels[task] for task in each} for way, each in chosen.items()}
     figures: dict[str, Any] = {
@@ -70,7 +70,7 @@ def compared(
     }
     rng = np.random.default_rng(0)
     for task in ("domain", "intent"):
-        gain = right["together"][task].astype(float) - right["alone"][task]
+        gain = right["together"][task].astype(float) - right["separate"][task]
         means = [gain[rng.integers(len(gain), size=len(gain))].mean() for _ in range(RESAMPLES)]
         figures[f"{task}_difference"] = [float(gain.mean()), *map(float, np.quantile(means, [0.025, 0.975]))]
     return figures

@@ -1,9 +1,10 @@
-"""A million rows: building beside plain `load_dataset` and `map`, peak memory, and a first step that streams.
+"""Building a million rows, compared with `load_dataset` and `map`: speed, peak memory, and a first streamed step.
 
     python -m benchmarks.data_speed [--rows 1000000] [--times 3]
 
-Each build runs in a process of its own, with an empty cache, and the two take turns. Theirs reads the CSV file with
-`load_dataset` and makes ids of the labels with `map`; it neither checks rows nor finds repeated texts, as ours does.
+Each build runs in a new process with an empty cache, and the two alternate. The baseline reads the CSV file with
+`load_dataset` and converts labels to ids with `map`. Unlike `MultiTaskBuilder`, it neither checks rows nor finds
+repeated texts.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# ruff: noqa: PLC0415 - each process imports only what it measures
+# ruff: noqa: PLC0415 - each process imports only the code that it measures
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "data_speed.json"
@@ -44,7 +45,7 @@ WORDS = [
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures all of it and writes the figures."""
+    """Measure, print and write the figures."""
     parser = argparse.ArgumentParser(prog="benchmarks.data_speed")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=3)
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def make_table(path: Path, rows: int) -> None:
-    """A CSV file of texts of 5 to 25 words, with gaps in both label columns."""
+    """Write a CSV file with texts of 5 to 25 words, and with missing labels in both label columns."""
     random.seed(0)
     with path.open("w", encoding="utf-8") as file:
         file.write("text,topic,sentiment\n")
@@ -78,7 +79,7 @@ def make_table(path: Path, rows: int) -> None:
 
 
 def measure(what: str, table: Path) -> dict[str, float]:
-    """What one process with an empty cache says of itself."""
+    """Return the measurements of a new process with an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         command = [sys.executable, "-m", "benchmarks.data_speed", "--child", what, str(table), cache]
         output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
@@ -87,7 +88,7 @@ def measure(what: str, table: Path) -> dict[str, float]:
 
 
 def ours(table: str, cache: str) -> dict[str, float]:
-    """The builder of this package."""
+    """Measure `MultiTaskBuilder`."""
     from datasets_builder import MultiTaskBuilder
 
     started = time.perf_counter()
@@ -98,7 +99,7 @@ def ours(table: str, cache: str) -> dict[str, float]:
 
 
 def theirs(table: str, cache: str) -> dict[str, float]:
-    """`load_dataset`, and labels made ids by `map`."""
+    """Measure `load_dataset`, with labels converted to ids by `map`."""
     from datasets import ClassLabel, Features, Value, load_dataset
 
     started = time.perf_counter()
@@ -116,7 +117,7 @@ def theirs(table: str, cache: str) -> dict[str, float]:
 
 
 def streamed(table: str, cache: str) -> dict[str, float]:
-    """The first training step on rows that are streamed."""
+    """Measure the first training step on streamed rows."""
     from modeling_multitask.recipes.loading import load_recipe
     from modeling_multitask.runs.prepare import prepare
 
@@ -147,7 +148,7 @@ def _measured(rows: int, started: float) -> dict[str, float]:
 
 
 def summary(runs: list[dict], rows: int) -> dict:
-    """The runs, and how many times as many rows a second ours builds."""
+    """Return the runs, and the speed-up of `MultiTaskBuilder` in rows per second."""
     seconds = {what: [run["seconds"] for run in runs if run["what"] == what] for what in CHILDREN}
     ratios = [theirs / ours for theirs, ours in zip(seconds["theirs"], seconds["ours"], strict=True)]
     return {

@@ -1,16 +1,19 @@
-"""Refusing what is out of scope of CLINC150 by a threshold: on the score, the energy, or the distance to what was seen.
+"""Refusing out-of-scope rows of CLINC150 by a threshold on the score, the energy, or the distance to training rows.
 
 python -m benchmarks.out_of_scope [--trained with without] [--seeds 0 1 2] [--models FOLDER ...] [key=value ...]
 
-`configuration/recipes/clinc150.yaml` for each seed, with the out-of-scope rows (`oos`) in training and without them; or
-models that were trained so already, in the order of the seeds. The threshold is the one by which most `_val` rows, in
-scope and out of it, are right, as in Larson et al. 2019; then test rows are judged by it. Accuracy is that of intents
-over in-scope rows, where a refused row is wrong; recall is the share of out-of-scope rows that is refused, or answered
-with `oos`. Overrides are those of the train command; results of other overrides stay beside the new ones.
+Trains `configuration/recipes/clinc150.yaml` for each seed, with and without the out-of-scope rows (`oos`), or uses
+trained models, given in the order of the seeds. As in Larson et al. 2019, the threshold maximises the number of correct
+`_val` rows, in scope and out of scope. It is then applied to the test rows. Accuracy is that of intents on in-scope
+rows, where a refused row is wrong. Recall is the share of out-of-scope rows that are refused or answered with `oos`.
+Overrides are those of the train command. Results with other overrides are kept.
 
-Scores, higher where more in scope: `score`, the probability of the answer; `energy`, the log-sum-exp of the logits (Liu
-et al. 2020); `distance`, the mean cosine to the five nearest training sentences in scope (Sun et al. 2022). `answer`
-refuses nothing: what is answered with `oos` is all that is found.
+The scores are higher for rows that are more in scope:
+
+- `score`: the probability of the answer.
+- `energy`: the log-sum-exp of the logits (Liu et al. 2020).
+- `distance`: the mean cosine to the five nearest in-scope training sentences (Sun et al. 2022).
+- `answer`: refuses nothing, so only rows answered with `oos` are found.
 """
 
 import argparse
@@ -36,16 +39,18 @@ RECIPE = ROOT / "configuration" / "recipes" / "clinc150.yaml"
 RESULTS = ROOT / "benchmarks" / "results" / "out_of_scope.json"
 OUT_OF_SCOPE = "oos"
 NEIGHBOURS = 5
-WITHOUT = [f"tasks.{i}.missing=[{OUT_OF_SCOPE}]" for i in (0, 1)]  # such rows have no label, and train nothing
+WITHOUT = [
+    f"tasks.{i}.missing=[{OUT_OF_SCOPE}]" for i in (0, 1)
+]  # out-of-scope rows then have no label and are not trained on
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures, prints and writes the figures of every seed and their means."""
+    """Measure, print and write the figures of every seed and their means."""
     parser = argparse.ArgumentParser(prog="benchmarks.out_of_scope")
     parser.add_argument("--trained", nargs="+", choices=("with", "without"), default=["with", "without"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--models", nargs="+", default=[], help="one for each seed, instead of training them")
-    parser.add_argument("--called", help="what the overrides are called in the results; they themselves if left out")
+    parser.add_argument("--models", nargs="+", default=[], help="a trained model for each seed, instead of training")
+    parser.add_argument("--called", help="the name of the overrides in the results (default: the overrides)")
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     arguments = parser.parse_intermixed_args(argv)
@@ -64,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def judged(folder: str, rows: dict[str, Dataset]) -> list[dict[str, Any]]:
-    """For each kind of score, the figures of validation and test rows by the threshold that validation chose."""
+    """Return the figures of validation and test rows for each score, with the threshold chosen on validation."""
     model, tokenizer = load(folder)
     task = next(each for each in model.config.tasks if each.name == "intent")
     names = rows["train"].features["intent"].names
@@ -93,9 +98,9 @@ def judged(folder: str, rows: dict[str, Dataset]) -> list[dict[str, Any]]:
 
 
 def best_threshold(scores: np.ndarray, answers: np.ndarray, truth: np.ndarray, out: int) -> float:
-    """The score below which answers are refused so that most rows are right; the lowest of equally good ones."""
+    """Return the threshold below which answers are refused, so that most rows are correct. Ties take the lowest."""
     order = np.argsort(scores, kind="stable")
-    # By refusing one row more, from the lowest score up: an answer that was right is lost, or an out-of-scope row won.
+    # Refuse one more row at a time, lowest score first: it loses a correct answer, or gains an out-of-scope row.
     gain = np.cumsum((truth == out)[order].astype(int) - (answers == truth)[order].astype(int))
     best = int(np.argmax(np.append(0, gain)))
     return float(scores[order[best]]) if best < len(scores) else float("inf")
@@ -112,7 +117,7 @@ def _train(overrides: list[str], folder: Path) -> str:
 
 
 def _add(runs: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
-    """Puts runs in the place of those measured before with the same settings, and gives the means over the seeds."""
+    """Write the runs, replacing earlier runs with the same settings, and return the means over the seeds."""
 
     def settings(run: dict[str, Any]) -> tuple[Any, ...]:
         return run["recipe"], run["trained"], run["seed"], run["by"]

@@ -1,9 +1,10 @@
-"""Quality of the quickstart on held-out rows, beside a frozen encoder with scikit-learn's logistic regression.
+"""Quality of the quickstart on held-out rows, compared with logistic regression on a frozen encoder.
 
 python -m benchmarks.quality [key=value ...]
 
-Both see the same rows: once with all labels, and once with a third of each task's hidden. Seeds 0, 1 and 2 decide
-split, hiding, first weights and order alike. Overrides are those of the train command.
+Both use the same rows, once with all labels and once with a third of each task's labels hidden. Seeds 0, 1 and 2
+determine the split, the hidden labels, the initial weights and the row order of both. Overrides are those of the train
+command.
 """
 
 import json
@@ -30,7 +31,7 @@ LABELS = {"all labels": ["data.hide_labels=null"], "a third hidden": []}
 
 
 def main(overrides: list[str]) -> None:
-    """Measures, prints and writes the test accuracy of every task, each seed and the mean."""
+    """Measure, print and write the test accuracy of every task, for each seed and as a mean."""
     results: dict[str, dict[str, dict[str, list[float]]]] = {}
     for labels, hiding in LABELS.items():
         for method, measure in (("logistic regression", _logistic_regression), ("quickstart", _quickstart)):

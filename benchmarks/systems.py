@@ -1,14 +1,14 @@
-"""The five systems' recipes over seeds, beside what punctuation, or the words alone, would tell.
+"""The recipes of the five systems over several seeds, compared with baselines on punctuation and on words.
 
 python -m benchmarks.systems [NAME ...] [--seeds 0 1 2] [--backbone MODEL] [--called TEXT]
 
-Each named recipe (`s0`, `s1`, `s2`, `s3`; `s4`, `s4_weights`, `s4_stages`, `s4_unfreezing` on MPNet) for each seed of
-split, first weights and order; the test rows are read once, by the checkpoint that validation chose, or the last where
-there are no validation rows. S2 is judged on `intents_test.csv` as well, whose sentences were written apart. S3 is
-judged after each of its two phases.
+Trains each named recipe (`s0`, `s1`, `s2`, `s3`; `s4`, `s4_weights`, `s4_stages`, `s4_unfreezing` on MPNet) for each
+seed. The seed determines the split, the initial weights and the row order. The test rows are evaluated once, with the
+checkpoint chosen on validation, or with the last checkpoint if there are no validation rows. S2 is also evaluated on
+`intents_test.csv`, whose sentences were written separately. S3 is evaluated after each of its two phases.
 
-Beside every figure, on the same rows: the most frequent label; logistic regression on the last character; and on the
-words (unigrams and bigrams, counted).
+The baselines use the same rows: the most frequent label, logistic regression on the last character, and logistic
+regression on the counts of unigrams and bigrams.
 """
 
 import argparse
@@ -43,12 +43,12 @@ Figures = dict[str, dict[str, float]]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures, prints and writes the figures of every recipe, task, set of rows and seed."""
+    """Measure, print and write the figures of every recipe, task, set of rows and seed."""
     parser = argparse.ArgumentParser(prog="benchmarks.systems")
     parser.add_argument("names", nargs="*", default=["s0", "s1", "s2", "s3"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--backbone", default=MINILM)
-    parser.add_argument("--called", default="all-MiniLM-L6-v2", help="what the results call the backbone")
+    parser.add_argument("--called", default="all-MiniLM-L6-v2", help="the backbone's name in the results")
     arguments = parser.parse_args(argv)
     for name in arguments.names:
         for seed in arguments.seeds:
@@ -56,11 +56,11 @@ def main(argv: list[str] | None = None) -> None:
             _add({"system": name, "backbone": arguments.called, "seed": seed, "sets": measured(name, given)})
             if name in FIRST_PHASE_ALONE:
                 sets = measured(name, [*given, *FIRST_PHASE_ALONE[name]])
-                _add({"system": f"{name}, heads alone", "backbone": arguments.called, "seed": seed, "sets": sets})
+                _add({"system": f"{name}, heads only", "backbone": arguments.called, "seed": seed, "sets": sets})
 
 
 def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
-    """By set of rows and task, the accuracy and macro-F1 of the recipe and of what stands beside it."""
+    """Return the accuracy and macro-F1 of the recipe and its baselines, by set of rows and task."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = load_recipe(
             RECIPES / f"{name}.yaml",
@@ -70,7 +70,7 @@ def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
     dataset, _ = build_dataset(recipe)
     sets = {"test": dataset["test"]}
     if name in HELD_OUT:
-        sets["written apart"] = Dataset.from_csv(str(HELD_OUT[name]))
+        sets["separate"] = Dataset.from_csv(str(HELD_OUT[name]))
     found = {}
     for called, rows in sets.items():
         judged = judge(run.model, rows, run.tokenizer)
@@ -101,7 +101,7 @@ def _baselines(task: TaskConfig, train_rows: Dataset, rows: Dataset, collate: Mu
 
 
 def _figures(labels: np.ndarray, answers: np.ndarray) -> dict[str, float]:
-    """Over the rows with a label; a question that is not asked has a wrong answer."""
+    """Return the figures for rows with a label. A task that does not apply to a row counts as a wrong answer."""
     there = labels >= 0
     truth, given = labels[there], answers[there]
     f1 = f1_score(truth, given, average="macro", labels=np.unique(truth), zero_division=0)
@@ -109,7 +109,7 @@ def _figures(labels: np.ndarray, answers: np.ndarray) -> dict[str, float]:
 
 
 def _add(run: dict[str, Any]) -> None:
-    """Writes a run in the place of one with the same settings, and the means over the seeds."""
+    """Write a run, replacing one with the same settings, and the means over the seeds."""
 
     def settings(each: dict[str, Any]) -> tuple[Any, ...]:
         return each["system"], each["backbone"], each["seed"]
@@ -128,7 +128,7 @@ def _add(run: dict[str, Any]) -> None:
 
 
 def _mean(runs: list[dict[str, Any]]) -> Any:
-    """The mean over runs of every number in their sets."""
+    """Return the mean over runs of every number in their sets."""
 
     def over(each: list[Any]) -> Any:
         if isinstance(each[0], dict):

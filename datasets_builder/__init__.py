@@ -1,4 +1,4 @@
-"""Tables with gaps, read as one multi-task data set."""
+"""Read tables with missing labels as one multi-task data set."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Tables of Arrow's kind: Parquet and Arrow files, and what `datasets` has loaded."""
+"""Arrow tables: Parquet and Arrow files, and `datasets` objects."""
 
 import abc
 import uuid
@@ -12,11 +12,11 @@ from datasets import Dataset, Features, IterableDataset
 from datasets_builder.tables import CHUNK_ROWS, FileTable, Table
 from modeling_multitask.errors import DataError
 
-_ARROW_FILE = b"ARROW1"  # how an Arrow file begins, and a stream does not
+_ARROW_FILE = b"ARROW1"  # the first bytes of an Arrow file, but not of an Arrow stream
 
 
 class SchemaTable(FileTable):
-    """A file that says itself what its columns are."""
+    """A file that stores the types of its columns."""
 
     @abc.abstractmethod
     def _schema(self) -> pa.Schema: ...
@@ -29,7 +29,7 @@ class SchemaTable(FileTable):
         try:
             return Features.from_arrow_schema(schema) if b"huggingface" in (schema.metadata or {}) else None
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.path}: what it says of its columns for datasets is not known ({error})") from None
+            raise DataError(f"{self.path}: its column types for datasets are not known ({error})") from None
 
 
 class ParquetTable(SchemaTable):
@@ -50,11 +50,11 @@ class ParquetTable(SchemaTable):
             with self._readable():
                 yield
         except pa.ArrowException as error:
-            raise DataError(f"{self.path}: not a whole Parquet file ({error})") from None
+            raise DataError(f"{self.path}: not a complete Parquet file ({error})") from None
 
 
 class ArrowTable(SchemaTable):
-    """An Arrow file or stream, as `save_to_disk` of `datasets` leaves it."""
+    """An Arrow file or stream, such as `save_to_disk` of `datasets` writes."""
 
     def _schema(self) -> pa.Schema:
         with self._opened() as (schema, _):
@@ -78,14 +78,14 @@ class ArrowTable(SchemaTable):
                     stream = pa.ipc.open_stream(memory)
                     yield stream.schema, iter(stream)
         except pa.ArrowException as error:
-            raise DataError(f"{self.path}: not a whole Arrow file ({error})") from None
+            raise DataError(f"{self.path}: not a complete Arrow file ({error})") from None
 
 
 class LoadedTable(Table):
     """A `datasets` object, from memory or from the Hub.
 
     Args:
-        name: How messages call it.
+        name: Its name in messages.
         rows: The rows.
     """
 
@@ -100,7 +100,7 @@ class LoadedTable(Table):
         return self.rows.features
 
     def _digest(self) -> str:
-        # What a stream will bring is not known: it is not to be found again.
+        # The content of a stream is unknown, so each stream gets a new hash and is never found in the cache.
         return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else uuid.uuid4().hex
 
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:

@@ -1,4 +1,4 @@
-"""Sources of any shape become one `datasets` data set: the text, one column for each task, null where missing."""
+"""Build one `datasets` data set from all sources: the text and a column for each task, null for a missing label."""
 
 import hashlib
 import tempfile
@@ -31,20 +31,27 @@ logger = datasets.logging.get_logger(__name__)
 class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     """A `datasets` builder over any number of tables with any number of label columns.
 
-    A text that stands in several sources of a split becomes one row with the labels of all.
-
-    Example:
-        >>> builder = MultiTaskBuilder(
-        ...     tasks=[{"name": "sentiment", "problem_type": "binary_classification"}],
-        ...     train=[Source("reviews.csv", labels={"sentiment": "sentiment"})],
-        ...     split={"test": 0.2, "seed": 0},
-        ... )
-        >>> builder.download_and_prepare()
-        >>> dataset = builder.as_dataset()
+    A text that occurs in several sources of a split becomes one row with all its labels. The settings are the keyword
+    arguments of [`MultiTaskBuilderConfig`].
 
     Raises:
-        DataError: On construction, if a source is missing or lacks a column, or labels cannot be inferred; on
-            preparation, if a table cannot be read to its end, a cell is not a label, or labels contradict each other.
+        DataError: On construction, if a source is missing or lacks a column, or labels cannot be inferred. On
+            preparation, if a table cannot be read to its end, a cell is not a label, or labels conflict.
+
+    Example:
+        >>> from datasets_builder import MultiTaskBuilder
+        >>> reviews = {
+        ...     "text": ["Great soup.", "Never again.", "Lovely.", "Cold food."],
+        ...     "sentiment": ["good", "bad", "good", "bad"],
+        ... }
+        >>> builder = MultiTaskBuilder(
+        ...     tasks=[{"name": "sentiment", "problem_type": "binary_classification"}],
+        ...     train=[reviews],
+        ...     split={"test": 0.5, "seed": 0},
+        ... )
+        >>> builder.download_and_prepare()
+        >>> builder.as_dataset()["train"].column_names
+        ['text', 'sentiment']
     """
 
     VERSION = datasets.Version("2.0.0")
@@ -53,7 +60,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def __init__(self, **kwargs: Any) -> None:
         given = {name: as_sources(kwargs.get(name), name) for name in SPLITS}
         if not given["train"]:
-            raise DataError("no source of training rows is given (data.train)")
+            raise DataError("data.train: is missing; give at least one source of training rows")
         check_settings(kwargs)
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
         if not (given["validation"] or given["test"] or held_out_shares(split)):
@@ -73,21 +80,21 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
 
     @property
     def prepared_splits(self) -> list[str]:
-        """The splits that are built and not streamed."""
+        """The names of the splits that are built, not streamed."""
         held_out = held_out_shares(self.config.split or {})
         return [name for name in SPLITS if name in self._to_prepare() or name in held_out]
 
     @property
     def notes(self) -> list[str]:
-        """What was repaired, merged or found on the way, once the data set is prepared."""
+        """Messages about repaired, merged and leaked rows, available after the data set is prepared."""
         return list(filter(None, (self.info.description or "").splitlines()))
 
     def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Builds the data set in the cache, or finds it there; says what was repaired or merged.
+        """Build the data set in the cache, or find it there, and log the notes.
 
         Raises:
-            DataError: If a table cannot be read to its end, a cell is not one of its task's labels, or labels
-                contradict each other.
+            DataError: If a table cannot be read to its end, a cell is not one of its task's labels, or labels of the
+                same text conflict.
         """
         if not self._to_prepare():
             return
@@ -98,14 +105,14 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             logger.warning(note)
 
     def as_streaming_dataset(self, split: str | None = "train", base_path: str | None = None) -> IterableDataset:
-        """The rows as they are read; sources of one split take turns until each is at its end.
+        """Return an iterable data set that reads its rows on demand, alternating between the sources of the split.
 
         Args:
-            split: Which split.
-            base_path: Not used; there as `datasets` has it.
+            split: The name of the split.
+            base_path: Not used. It exists because `datasets` has it.
 
         Raises:
-            DataError: While it is iterated, if a table cannot be read or a cell is not a label.
+            DataError: During iteration, if a table cannot be read or a cell is not a label.
         """
         streams = []
         for number, source in enumerate(self.sources[split or "train"]):
@@ -140,7 +147,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _generate_tables(
         self, parts: list[Any], read: Callable[[Any], Iterator[pa.Table]]
     ) -> Iterator[tuple[Any, pa.Table]]:
-        # `datasets` hands each of its processes some of the parts.
+        # With `num_proc`, `datasets` gives each process some of the parts.
         for i, part in enumerate(parts):
             for j, table in enumerate(read(part)):
                 yield (i, j), table
@@ -167,7 +174,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
                 where = ", ".join(
                     f"{each.name}, {' and '.join(map(repr, each.label_columns[task.name].names))}" for each in named
                 )
-                raise DataError(f"task {task.name!r}: none of the training rows has a label ({where})")
+                raise DataError(f"task {task.name!r}: no training row has a label ({where})")
 
     def _held_out(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
         split = self.config.split or {}
@@ -188,14 +195,14 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if not leaked.any():
             return splits
         remove = self.config.leaks == "remove"
-        done = "are taken out of training" if remove else "stay there; data.leaks: remove takes them out"
-        note = f"train: {leaked.sum()} rows have a text that stands in validation or test, and {done}"
+        done = "are removed from train" if remove else "are kept; data.leaks: remove removes them"
+        note = f"train: {leaked.sum()} rows have a text that is also in validation or test, and {done}"
         self.info.description = "\n".join(filter(None, [self.info.description, note]))
         return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits
 
 
 def fingerprint(sources: list[OpenSource]) -> str:
-    """A short hash of the sources' content and of how they are read; another one whenever any of that changes."""
+    """Return a short hash of the sources' content and settings."""
     digest = hashlib.sha256()
     for source in sources:
         how = replace(source.source, path="", data=None, called=None)
@@ -206,7 +213,7 @@ def fingerprint(sources: list[OpenSource]) -> str:
 
 
 class _StreamedRows:
-    """Reads the tables of a source while they are asked for."""
+    """Read the tables of a source on demand."""
 
     def __init__(self, source: OpenSource, tasks: list[Any], number: int | None) -> None:
         self.source, self.tasks, self.number = source, tasks, number
@@ -222,16 +229,14 @@ class _StreamedRows:
 
 
 def _splits_on_hub(train: list[Source]) -> dict[str, list[Source]]:
-    """The splits of a data set on the Hub that is the only source, and is named without a split."""
+    """Return all splits of a data set on the Hub, if it is the only source and is given without a split."""
     if len(train) > 1 or train[0].split is not None or not is_on_hub(train[0]):
         return {}
     source = train[0]
     try:
         names = get_dataset_split_names(source.path, source.config, revision=source.revision)
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"{source.path}: no such file or folder, nor a data set that the Hub gives ({error})"
-        ) from error
+        raise DataError(f"{source.path}: not a local file or folder, and not found on the Hub ({error})") from error
     return {name: [replace(source, split=name)] for name in SPLITS if name in names}
 
 
@@ -252,14 +257,14 @@ def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None
         if tells_its_labels(task) or column is None or not isinstance(column.column, str):
             continue
         if any(table.class_names(column.column) is None for table in source.tables):
-            raise DataError(f"task {task['name']!r}: rows that are streamed do not tell its labels; list them")
+            raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")
 
 
 def _ids(labels: pa.Table, tasks: list[TaskConfig]) -> list[np.ndarray]:
-    """What the rows can be stratified by: each task's ids, those of each label where there may be several."""
+    """Return the columns to stratify by: each task's ids, with one column for each label of a multi-label task."""
     columns: list[pa.Array] = []
     for task in tasks:
         column = labels[task.name].combine_chunks()
-        if not task.kind.is_number:  # numbers cannot be stratified by
+        if not task.kind.is_number:  # rows cannot be stratified by a number
             columns += column.flatten() if pa.types.is_struct(column.type) else [column]
     return [pc.fill_null(each.cast(pa.int64()), -1).to_numpy(zero_copy_only=False) for each in columns]

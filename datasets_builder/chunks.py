@@ -1,4 +1,4 @@
-"""What is done to the chunks of every table: texts must be UTF-8, and classes come by their names."""
+"""Check the texts of a table's chunks, and convert class ids to class names."""
 
 import bisect
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from datasets.features.features import FeatureType
 
 from modeling_multitask.errors import DataError
 
-UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)  # what `pa.array` raises
+UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)  # the errors that `pa.array` raises
 
 
 def with_names(chunk: pa.Table, features: dict[str, FeatureType], table: str, first_row: int) -> pa.Table:
-    """The chunk with the names of classes for the ids of a `ClassLabel`, and null for the id -1.
+    """Return the chunk with class names instead of the ids of a `ClassLabel`, and null for the id -1.
 
     Args:
         chunk: Some rows of a table.
-        features: What `datasets` knows of its columns.
-        table: How messages call it.
+        features: The table's `datasets` features.
+        table: Its name in messages.
         first_row: The number of the chunk's first row, counted from 0.
 
     Raises:
-        DataError: If a text is no UTF-8, or an id is that of no class.
+        DataError: If a text is not UTF-8, or an id has no class.
     """
 
     def problem(row: int, name: str, what: str) -> DataError:
@@ -33,7 +33,7 @@ def with_names(chunk: pa.Table, features: dict[str, FeatureType], table: str, fi
     for place, name in enumerate(chunk.column_names):
         column = chunk[name].combine_chunks()
         if (damaged := _first_damaged(column)) is not None:
-            raise problem(damaged, name, "the file is damaged, or its texts are not in UTF-8")
+            raise problem(damaged, name, "the file is damaged, or its text is not UTF-8")
         feature, ids = features.get(name), column
         if several := isinstance(feature, List | LargeList):
             feature, ids = feature.feature, column.flatten()
@@ -42,26 +42,26 @@ def with_names(chunk: pa.Table, features: dict[str, FeatureType], table: str, fi
         lowest = 0 if several else -1
         if (wrong := _first_outside(ids, lowest, len(feature.names))) is not None:
             row = pc.list_parent_indices(column)[wrong].as_py() if several else wrong
-            raise problem(row, name, f"{ids[wrong]} is the id of none of its {len(feature.names)} classes")
+            raise problem(row, name, f"{ids[wrong]} is not the id of one of its {len(feature.names)} classes")
         names = pa.array(feature.names, pa.string()).take(pc.if_else(pc.less(ids, 0), pa.scalar(None, ids.type), ids))
         chunk = chunk.set_column(place, name, relisted(column, names) if several else names)
     return chunk
 
 
 def relisted(lists: pa.Array, values: pa.Array) -> pa.ListArray:
-    """Lists of the same lengths, null where they are, with these values instead of their own."""
+    """Return lists with these values, and with the lengths and nulls of the given lists."""
     counts = pc.fill_null(pc.list_value_length(lists), 0).cast(pa.int32())
     offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
     return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(lists))
 
 
 def first_unfit(values: Sequence[Any]) -> int:
-    """The place of the first value that cannot stand in one column with those before it."""
+    """Return the place of the first value whose type does not fit the values before it."""
     return bisect.bisect_left(range(1, len(values)), True, key=lambda count: not fit(values[:count]))
 
 
 def fit(values: Sequence[Any]) -> bool:
-    """Whether the values can stand in one column."""
+    """Return whether the values can form one column."""
     try:
         pa.array(values, from_pandas=True)
     except UNFIT:
@@ -75,7 +75,7 @@ def _first_outside(ids: pa.Array, lowest: int, count: int) -> int | None:
 
 
 def _first_damaged(column: pa.Array) -> int | None:
-    """The first row that is not what its type says; parsers check less than that."""
+    """Return the first row whose value is not valid for its type, or `None`. Parsers do not check this."""
     if _is_valid(column):
         return None
     return next((row for row in range(len(column)) if not _is_valid(column.slice(row, 1))), 0)

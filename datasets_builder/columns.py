@@ -1,5 +1,5 @@
-"""The columns of a multi-task table that are no task's."""
+"""The columns of a multi-task table that hold no labels."""
 
 TEXT = "text"
 TEXT_PAIR = "text_pair"  # the second text of each row, where rows are pairs
-SOURCE = "source"  # which of a split's sources a row comes from, counted from 0; there where it is asked for
+SOURCE = "source"  # the number of a row's source within its split, counted from 0; optional

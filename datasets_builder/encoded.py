@@ -1,4 +1,4 @@
-"""The rows of one split: read once from all its sources, merged, and ready to be written.
+"""The rows of one split: read once from all sources, merged, and ready to be written.
 
 Shapes: N rows.
 """
@@ -25,15 +25,15 @@ from .words import Contradictions
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """The rows of one split; the texts lie in a file, everything else in memory.
+    """The rows of one split. The texts are in a file, everything else is in memory.
 
     Args:
         texts: An Arrow file with the texts of all rows that were read.
-        rows: (N,) which of these stay.
-        labels: (N rows) the label columns, and where wanted the source.
-        keys: (N,) the number of each row's text, the same for the same text in every split.
-        groups: (N,) each row's group, if one was asked for.
-        notes: What was repaired or merged on the way, in words.
+        rows: (N,) the numbers of the kept rows.
+        labels: (N rows) the label columns and, if requested, the source.
+        keys: (N,) the number of each row's text. Equal texts have the same number in every split.
+        groups: (N,) each row's group, if requested.
+        notes: Messages about repaired and merged rows.
     """
 
     texts: Path
@@ -47,14 +47,14 @@ class EncodedRows:
         return len(self.rows)
 
     def select(self, places: np.ndarray) -> "EncodedRows":
-        """Some of the rows."""
+        """Return the rows at these places."""
         groups = None if self.groups is None else self.groups[places]
         return replace(
             self, rows=self.rows[places], labels=self.labels.take(places), keys=self.keys[places], groups=groups
         )
 
     def with_hidden_labels(self, tasks: list[TaskConfig], fraction: float, seed: int) -> "EncodedRows":
-        """With this share of each task's labels made missing."""
+        """Return the rows with this share of each task's labels made missing."""
         rng, labels = np.random.default_rng(seed), self.labels
         for task in tasks:
             place = labels.column_names.index(task.name)
@@ -62,14 +62,14 @@ class EncodedRows:
         return replace(self, labels=labels)
 
     def parts(self) -> list[np.ndarray]:
-        """The places of the rows, cut into chunks."""
+        """Return the places of the rows in chunks."""
         return [np.arange(start, min(start + CHUNK_ROWS, len(self))) for start in range(0, len(self), CHUNK_ROWS)]
 
     def tables(self, places: np.ndarray) -> Iterator[pa.Table]:
-        """The whole rows at these places."""
+        """Yield the rows at these places with all their columns."""
         rows = self.rows[places]
         with pa.memory_map(str(self.texts)) as file:
-            # Only the stretch that the rows, which are ascending, lie in: `take` copies all that it is given.
+            # The rows are ascending. Slice first, because `take` copies the whole table that it is called on.
             table = pa.ipc.open_file(file).read_all().slice(rows[0], rows[-1] + 1 - rows[0]).take(rows - rows[0])
         for name in self.labels.column_names:
             table = table.append_column(self.labels.schema.field(name), self.labels[name].take(places))
@@ -78,26 +78,26 @@ class EncodedRows:
 
 @dataclass(frozen=True)
 class ReadRows:
-    """All rows of a split's sources, as they were read.
+    """All rows of a split's sources before merging.
 
     Args:
-        encoded: Every row that has a text.
-        origins: Where they come from, chunk by chunk.
+        encoded: All rows that have a text.
+        origins: The table and row numbers of each chunk.
     """
 
     encoded: EncodedRows
     origins: list["_Origin"]
 
     def merge(self, tasks: list[TaskConfig], rule: Contradictions, *, with_source: bool = False) -> EncodedRows:
-        """Rows of the same text in several sources made one.
+        """Return the rows, with rows of the same text in several sources merged into one.
 
         Args:
-            tasks: With their labels.
-            rule: What becomes of labels that differ between sources.
+            tasks: The tasks with their labels.
+            rule: How to resolve labels that differ between sources.
             with_source: Whether to add the number of each row's source.
 
         Raises:
-            DataError: If labels contradict each other, and the rule is `error`.
+            DataError: If labels differ and the rule is `error`.
         """
         whole = self.encoded
         sources = np.concatenate([np.full(len(each.numbers), each.source) for each in self.origins])
@@ -120,14 +120,14 @@ class ReadRows:
 def read_rows(
     sources: list[OpenSource], tasks: list[TaskConfig], texts: Path, known: dict[bytes, int], findings: Findings
 ) -> ReadRows:
-    """Reads all sources of a split.
+    """Read all sources of a split.
 
     Args:
-        sources: In order.
-        tasks: With their labels.
+        sources: The sources in order.
+        tasks: The tasks with their labels.
         texts: The Arrow file to write the texts to.
-        known: The numbers of texts so far; grows.
-        findings: Where wrong cells are noted.
+        known: The numbers of the texts so far. New texts are added to it.
+        findings: Collects the wrong cells.
 
     Raises:
         DataError: If a table cannot be read.
@@ -148,7 +148,7 @@ def read_rows(
                 origins.append(_Origin(number, chunk.table, chunk.numbers))
                 dropped += chunk.dropped
     if not sum(map(len, keys)):
-        raise DataError(f"{' and '.join(source.source.name for source in sources)}: none of the rows has a text")
+        raise DataError(f"{' and '.join(source.source.name for source in sources)}: no row has a text")
     encoded = EncodedRows(
         texts,
         rows=np.arange(sum(map(len, keys))),
@@ -161,21 +161,21 @@ def read_rows(
 
 
 def text_columns(sources: list[OpenSource]) -> list[str]:
-    """The columns of the texts.
+    """Return the text columns: one, or two for pairs of texts.
 
     Raises:
-        DataError: If some sources have a text, and others pairs.
+        DataError: If some sources have single texts and others have pairs.
     """
     single = [source.source.name for source in sources if len(source.source.texts) == 1]
     pairs = [source.source.name for source in sources if len(source.source.texts) == 2]
     if single and pairs:
-        raise DataError(f"{pairs[0]} has pairs of texts, but {single[0]} has single ones")
+        raise DataError(f"{pairs[0]} has pairs of texts, but {single[0]} has single texts; they cannot be mixed")
     return [TEXT, TEXT_PAIR] if pairs else [TEXT]
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where the rows of one chunk come from."""
+    """The source, table and row numbers of one chunk."""
 
     source: int
     table: str

@@ -1,7 +1,7 @@
-"""What the columns of a multi-task table are.
+"""The columns of a multi-task table.
 
-A label column holds ids of a `ClassLabel` (one of several labels), numbers (a regression), or a struct with one
-0 or 1 for each label (multi-label); null is a missing label everywhere.
+A label column holds the ids of a `ClassLabel` (single-label), numbers (regression), or a struct with a 0 or 1 for each
+label (multi-label). Null always means a missing label.
 """
 
 import functools
@@ -27,14 +27,14 @@ from modeling_multitask.words_multitask import nearest_hint
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of a source, as the multi-task table has them.
+    """Some rows of a source, with the columns of the multi-task table.
 
     Args:
-        rows: Those that have a text.
-        table: How messages call their table.
+        rows: The rows that have a text.
+        table: The name of their table in messages.
         numbers: (rows,) each row's number in its table, counted from 1.
-        groups: Each row's group, if the source says one.
-        dropped: How many rows had no text.
+        groups: Each row's group, if the source has a group column.
+        dropped: Number of rows without a text.
     """
 
     rows: pa.Table
@@ -45,14 +45,14 @@ class Chunk:
 
 
 def table_features(tasks: list[TaskConfig], *, with_pair: bool = False, with_source: bool = False) -> Features:
-    """The text, or the pair of texts, then one column for each task, in order, then the source."""
+    """Return the features: the text or the pair of texts, a column for each task in order, and the source."""
     columns = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
     columns |= {task.name: _label_feature(task) for task in tasks}
     return Features(columns | ({SOURCE: Value("int32")} if with_source else {}))
 
 
 def check_columns_of(source: OpenSource, names: list[str]) -> None:
-    """Raises a `DataError` if the source brings labels for none of the tasks of these names, or lacks a column."""
+    """Raise a `DataError` if the source has labels for an unknown task or for no task, or lacks a column."""
     given = source.source
     for name in given.label_columns:
         if name not in names:
@@ -63,11 +63,13 @@ def check_columns_of(source: OpenSource, names: list[str]) -> None:
         table.check_columns(given.columns)
     if not given.label_columns:
         there = ", ".join(map(repr, source.tables[0].columns))
-        raise DataError(f"{given.name}: no labels are named, and no column has the name of a task ({there})")
+        raise DataError(
+            f"{given.name}: source.labels is not given, and no column has the name of a task; its columns are {there}"
+        )
 
 
 def check_labels_of(source: Source, tasks: list[TaskConfig]) -> None:
-    """Raises a `DataError` if the source brings a task's labels in a way that it cannot have."""
+    """Raise a `DataError` if the settings of a label column do not fit its task."""
     known = {task.name: task for task in tasks}
     for name, column in source.label_columns.items():
         if (problem := _column_problem(column, known[name])) is not None:
@@ -77,14 +79,14 @@ def check_labels_of(source: Source, tasks: list[TaskConfig]) -> None:
 def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     labels, several = task.labels or [], task.kind.several_labels
     if len(set(column.names)) < len(column.names):
-        return f"task {task.name!r} has a column twice: {column.names}"
+        return f"task {task.name!r} has the same column twice: {column.names}"
     if not several and not isinstance(column.column, str):
-        return f"task {task.name!r} is {task.problem_type}; its labels are in one column"
+        return f"task {task.name!r} is {task.problem_type}; its labels must be in one column"
     if not several and column.separator is not None:
-        return f"task {task.name!r} is {task.problem_type}; a separator is for multi-label tasks"
+        return f"task {task.name!r} is {task.problem_type}; a separator is only for multi-label tasks; remove it"
     strange = [] if isinstance(column.column, str) else [name for name in column.names if name not in labels]
     if strange:
-        return f"column {strange[0]!r} is none of the labels of {task.name!r}: {labels}"
+        return f"column {strange[0]!r} is not one of the labels of {task.name!r}: {labels}"
     return None if several or task.kind.is_number else _alias_problem(column, task)
 
 
@@ -97,12 +99,12 @@ def _alias_problem(column: LabelColumn, task: TaskConfig) -> str | None:
 
 
 def encode_cells(source: OpenSource, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
-    """The source's rows, chunk by chunk; tasks that the source does not name are missing throughout.
+    """Yield the source's rows in chunks. Tasks that the source does not name have no labels in them.
 
     Args:
         source: The source.
-        tasks: The tasks, with their labels.
-        findings: Where cells that are not one of their task's labels are noted.
+        tasks: The tasks with their labels.
+        findings: Collects the cells that are not one of their task's labels.
 
     Raises:
         DataError: If a table cannot be read.
@@ -112,7 +114,7 @@ def encode_cells(source: OpenSource, tasks: list[TaskConfig], findings: Findings
 
 
 def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings: Findings) -> Iterator[Chunk]:
-    """The rows of one of a source's tables; see `encode_cells`."""
+    """Yield the rows of one of a source's tables, as `encode_cells` does."""
     schema = table_features(tasks, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     row = 0

@@ -1,14 +1,14 @@
-"""What is wrong in the cells of all tables, reported together."""
+"""Collect the errors in the cells of all tables, to report them together."""
 
 from modeling_multitask.errors import DataError
 
-MAX_SHOWN = 10  # wrong cells that one message lists for each table
+MAX_SHOWN = 10  # wrong cells listed in a message for each table
 
 
 class Findings:
-    """What is wrong in the cells of all tables, gathered so that one error says it all.
+    """The errors in the cells of all tables, reported in one exception.
 
-    Of each table the first ten are kept, and all are counted.
+    The first ten errors of each table are listed. All errors are counted.
     """
 
     def __init__(self) -> None:
@@ -16,19 +16,19 @@ class Findings:
         self._counts: dict[str, int] = {}
 
     def add(self, table: str, messages: list[str], count: int | None = None) -> None:
-        """Notes what is wrong in a table.
+        """Add errors in a table.
 
         Args:
-            table: How messages call it.
-            messages: With row and column each.
-            count: How many there are, if not all are given.
+            table: Its name in messages.
+            messages: The errors, each with row and column.
+            count: The number of errors, if `messages` does not hold all of them.
         """
         shown = self._shown.setdefault(table, [])
         shown += messages[: MAX_SHOWN - len(shown)]
         self._counts[table] = self._counts.get(table, 0) + (len(messages) if count is None else count)
 
     def check(self) -> None:
-        """Raises a `DataError` that lists everything, if there is anything."""
+        """Raise a `DataError` that lists all errors, if there are any."""
         if self._counts:
             raise DataError("\n".join(self._describe(table) for table in self._counts if self._counts[table]))
 

@@ -1,4 +1,4 @@
-"""The formats of tables, by ending: one list for training, prediction, similarity and reports."""
+"""The supported table formats by file ending, for training, prediction, similarity and reports."""
 
 READABLE = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".arrow")
 WRITABLE = (".csv", ".jsonl", ".parquet")

@@ -1,7 +1,7 @@
-"""What the cells of a table become: ids of classes, numbers, or zeros and ones; null where a label is missing.
+"""Convert the cells of a table to class ids, numbers, or zeros and ones, with null where a label is missing.
 
-A cell is first a word, whatever its type: the number 1, 1.0 of a column of floating point (as pandas leaves whole
-numbers with gaps) and the text `1` are the word "1", and true is "true".
+A cell of any type is first converted to a word. The number 1, the number 1.0 (pandas stores integers with gaps as
+floats) and the text `1` all become the word "1". The truth value true becomes "true".
 """
 
 import functools
@@ -19,17 +19,17 @@ from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # a cell of a column that is one label's of several
+POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # the cells of a column for one label of a multi-label task
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a chunk lies, for messages.
+    """The location of a chunk, for messages.
 
     Args:
-        table: How messages call the table.
+        table: The name of the table in messages.
         first_row: The number of the chunk's first row, counted from 0.
-        findings: Where wrong cells are noted.
+        findings: Collects the wrong cells.
     """
 
     table: str
@@ -37,7 +37,7 @@ class Place:
     findings: Findings
 
     def note(self, column: str, cells: pa.Array, wrong: pa.Array, why: str, labels: list[str] | None = None) -> None:
-        """Notes the cells that are wrong, with the label that was meant, perhaps."""
+        """Add the wrong cells to the findings, with a suggestion if a label is similar."""
         rows = pc.indices_nonzero(wrong).to_pylist()
         shown = [(row, cells[row].as_py()) for row in rows[:MAX_SHOWN]]
         messages = [
@@ -49,10 +49,10 @@ class Place:
 
 
 def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
-    """The labels that a chunk has for a task; (rows,): int64 ids, float32, or structs of int8 by label.
+    """Return (rows,) a chunk's labels of a task: int64 ids, float32 numbers, or structs of int8 by label.
 
     Raises:
-        DataError: If a column is of a type that cannot be labels.
+        DataError: If the type of a column cannot hold labels.
     """
     if task.kind.is_number:
         return _numbers(chunk, column, place)
@@ -63,10 +63,10 @@ def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: P
 
 
 def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, table: str) -> list[str]:
-    """The labels that stand in a chunk, of a task that has classes; in order, if they are columns.
+    """Return the labels in a chunk for a task with classes. If the labels are columns, they keep their order.
 
     Raises:
-        DataError: If a column is of a type that cannot be labels.
+        DataError: If the type of a column cannot hold labels.
     """
     if not isinstance(column.column, str):
         return column.names
@@ -76,12 +76,12 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, tab
     if pa.types.is_struct(chunk[name].type):
         return [field.name for field in chunk[name].type]
     words = pc.unique(_label_lists(chunk, name, column, table).flatten()).drop_null().to_pylist()
-    # What stands for nothing is no label; in a list it is an error, which is found later, with its row.
+    # A mark for a missing label is not a label. Inside a list it is an error, which is reported later with its row.
     return [word for word in words if word not in ("", *column.missing)]
 
 
 def _words(chunk: pa.Table, name: str, column: LabelColumn, table: str) -> pa.Array:
-    """Each cell as the word it stands for, null where the label is missing."""
+    """Return each cell as a word, with aliases replaced and null where the label is missing."""
     cells = _as_text(chunk[name].combine_chunks(), f"{table}, column {name!r}")
     missing = pa.array(["", *column.missing], pa.string())
     cells = pc.if_else(pc.is_in(cells, missing), pa.scalar(None, pa.string()), cells)
@@ -99,7 +99,7 @@ def _as_text(cells: pa.Array, where: str) -> pa.Array:
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
     kind = cells.type
-    if pa.types.is_float16(kind):  # few functions know it
+    if pa.types.is_float16(kind):  # few Arrow functions support it
         cells, kind = cells.cast(pa.float32()), pa.float32()
     if pa.types.is_floating(kind):
         cells = pc.if_else(pc.is_nan(cells), pa.scalar(None, kind), cells)
@@ -113,7 +113,7 @@ def _as_text(cells: pa.Array, where: str) -> pa.Array:
 def _ids(words: pa.Array, task: TaskConfig, name: str, place: Place) -> pa.Array:
     labels = task.labels or []
     ids = pc.index_in(words, pa.array(labels, pa.string()))
-    if labels == [f"LABEL_{i}" for i in range(len(labels))]:  # a number of labels was given, and no names
+    if labels == [f"LABEL_{i}" for i in range(len(labels))]:  # num_labels was given instead of names
         ids = pc.coalesce(ids, pc.index_in(words, pa.array(map(str, range(len(labels))), pa.string())))
     unknown = pc.and_(pc.is_null(ids), pc.is_valid(words))
     place.note(name, words, unknown, _not_among(labels), labels if len(labels) > MAX_SHOWN else None)
@@ -122,7 +122,7 @@ def _ids(words: pa.Array, task: TaskConfig, name: str, place: Place) -> pa.Array
 
 def _not_among(labels: list[str]) -> str:
     if len(labels) > MAX_SHOWN:
-        return f"none of the task's {len(labels)} labels"
+        return f"not one of the task's {len(labels)} labels"
     return f"not one of {', '.join(map(repr, labels))}"
 
 
@@ -144,7 +144,7 @@ def _numbers(chunk: pa.Table, column: LabelColumn, place: Place) -> pa.Array:
     missing = pa.array([float(word) for word in column.missing if pc.match_substring_regex(word, NUMBER).as_py()])
     numbers = pc.if_else(pc.is_in(numbers, missing.cast(pa.float64())), pa.scalar(None, pa.float64()), numbers)
     numbers = numbers.cast(pa.float32(), safe=False)
-    place.note(name, words, pc.fill_null(pc.invert(pc.is_finite(numbers)), False), "not a number that can be learnt")
+    place.note(name, words, pc.fill_null(pc.invert(pc.is_finite(numbers)), False), "not a finite number in float32")
     return numbers
 
 
@@ -156,7 +156,7 @@ def _positions(chunk: pa.Table, column: LabelColumn, labels: list[str], place: P
     else:
         return _of_lists(_label_lists(chunk, column.column, column, place.table), labels, column.column, place)
     columns = [positions.get(label, pa.nulls(len(chunk), pa.int8())) for label in labels]
-    missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any position has no label
+    missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any 0 or 1 has no label
     return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
 
 
@@ -174,13 +174,13 @@ def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], p
             f"{place.table}, column {column.column!r}: {unknown[0]!r} is {_not_among(labels)}"
             f"{nearest_hint(unknown[0], labels)}"
         )
-    # `flatten` gives null where the whole struct is; `field` would not.
+    # Where the whole struct is null, `flatten` returns null fields. `field` does not.
     fields = pa.table(cells.flatten(), names=names)
     return {name: _position(fields, name, column, place) for name in names}
 
 
 def _label_lists(chunk: pa.Table, name: str, column: LabelColumn, table: str) -> pa.ListArray:
-    """The labels of each row as a list of words; null where they are missing."""
+    """Return the labels of each row as a list of words, null where they are missing."""
     cells = chunk[name].combine_chunks()
     where = f"{table}, column {name!r}"
     if _is_list(cells.type):
@@ -194,7 +194,7 @@ def _label_lists(chunk: pa.Table, name: str, column: LabelColumn, table: str) ->
             f"{where}: holds {cells.type}; a multi-label task needs lists, one column for each of its labels, "
             "or a separator: {column: ..., separator: ';'}"
         )
-    missing = LabelColumn(name, missing=column.missing)  # aliases are those of the single labels
+    missing = LabelColumn(name, missing=column.missing)  # aliases apply to single labels, not to the whole cell
     parts = pc.split_pattern(_words(chunk, name, missing, table), column.separator)
     words = _without_aliases(pc.utf8_trim_whitespace(parts.flatten()), column)
     return pa.ListArray.from_arrays(parts.offsets, words, mask=parts.is_null())
@@ -227,5 +227,5 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds texts."""
+    """Return whether a column of this type holds texts."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

@@ -1,4 +1,4 @@
-"""A look at a data set before anything is trained: which labels there are, how they are spread, what is cut.
+"""An overview of a data set before training: labels, class balance, and truncated texts.
 
 Shapes: N rows, K tasks.
 """
@@ -15,8 +15,8 @@ from datasets import Dataset
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.wording import on_one_line
 
-MAX_SHOWN = 12  # labels of one task, and combinations of tasks, that the text lists
-MAX_LABEL = 60  # letters of a label that the text shows
+MAX_SHOWN = 12  # labels of one task, and combinations of tasks, listed in the text
+MAX_LABEL = 60  # characters of a label shown in the text
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class TaskLook:
 
     Args:
         task: The task.
-        labelled: By split, how many rows have a label for it.
-        counts: By split, how many rows have each label; for a multi-label task, have it set.
-        numbers: For a regression, by split: its least, median and greatest number.
+        labelled: By split, the number of rows with a label for it.
+        counts: By split, the number of rows with each label. For a multi-label task, the rows where the label is 1.
+        numbers: For a regression, by split: the minimum, median and maximum.
     """
 
     task: TaskConfig
@@ -38,16 +38,16 @@ class TaskLook:
 
 @dataclass(frozen=True)
 class Look:
-    """What there is to see.
+    """The overview of a data set.
 
     Args:
-        rows: By split, how many rows.
-        tasks: In order.
-        patterns: By which tasks are labelled, how many rows of all splits; the most frequent first.
-        together: (K, K) rows of all splits that have a label for both tasks.
-        notes: What was repaired, merged or found while the data set was built.
-        lengths: By split (N,), the tokens of each text, uncut; empty if there was no tokenizer.
-        max_length: Beyond which a text is cut, if that is known.
+        rows: By split, the number of rows.
+        tasks: The labels of each task, in order.
+        patterns: By combination of labelled tasks, the number of rows in all splits, the most frequent first.
+        together: (K, K) the number of rows in all splits with a label for both tasks.
+        notes: Messages about rows that were repaired or merged while the data set was built.
+        lengths: By split (N,), the tokens of each text before truncation. Empty without a tokenizer.
+        max_length: The length in tokens at which texts are truncated, if known.
     """
 
     rows: dict[str, int]
@@ -60,12 +60,12 @@ class Look:
 
     @property
     def cut_rows(self) -> int:
-        """How many texts are longer than the model reads."""
+        """The number of texts that are truncated."""
         return sum(int((each > (self.max_length or np.inf)).sum()) for each in self.lengths.values())
 
     @property
     def cut_tokens(self) -> float:
-        """The share of all tokens that is cut off; between 0 and 1."""
+        """The share of all tokens that is cut off, between 0 and 1."""
         tokens = np.concatenate(list(self.lengths.values()))
         return float(np.maximum(tokens - (self.max_length or np.inf), 0).sum() / max(tokens.sum(), 1))
 
@@ -78,14 +78,14 @@ def look_at(
     lengths: dict[str, np.ndarray] | None = None,
     max_length: int | None = None,
 ) -> Look:
-    """Counts all that a `Look` holds.
+    """Return the overview of a data set.
 
     Args:
         dataset: By split, the multi-task table.
         tasks: Its tasks.
-        notes: What its builder said.
+        notes: The notes of its builder.
         lengths: By split, the tokens of each text.
-        max_length: Beyond which a text is cut.
+        max_length: The length in tokens at which texts are truncated.
     """
     columns = {name: rows.with_format("arrow")[:] for name, rows in dataset.items()}
     labelled = np.concatenate([_labelled(table, tasks) for table in columns.values()])  # (N, K)
@@ -105,10 +105,10 @@ def look_at(
 
 
 def describe(look: Look) -> str:
-    """The look in words, for a terminal or a file."""
+    """Return the overview as text, for a terminal or a file."""
     lines = ["rows: " + ", ".join(f"{name} {count:,}" for name, count in look.rows.items())]
     lines += [f"note: {note}" for note in look.notes]
-    lines += ["", "which labels stand together (rows of all splits)", *_pattern_lines(look)]
+    lines += ["", "which labels occur together (rows in all splits)", *_pattern_lines(look)]
     for each in look.tasks:
         lines += ["", *_task_lines(each, look.rows)]
     return "\n".join([*lines, *_length_lines(look)])
@@ -181,12 +181,12 @@ def _length_lines(look: Look) -> list[str]:
 
 
 def in_percent(share: float) -> str:
-    """`12.3%`; a share that would be rounded to nothing is not called nothing."""
+    """Return a share as `12.3%`, and a share above 0 that rounds to 0 as `under 0.1%`."""
     return "under 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def look_as_json(look: Look) -> dict[str, Any]:
-    """The look as plain values."""
+    """Return the overview as plain values for JSON."""
     return {
         "rows": look.rows,
         "notes": look.notes,

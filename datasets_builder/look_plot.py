@@ -1,4 +1,4 @@
-"""A look at a data set as one picture: coverage, class balance, labels that stand together, lengths."""
+"""A plot of a data set: label coverage, class balance, tasks labelled together, and text lengths."""
 
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,20 @@ from modeling_multitask.wording import on_one_line
 
 _BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"
 _MAX_PATTERNS = 12
-_MAX_LABELS = 15  # of one task; where there are more, only how they are spread is drawn
-_MAX_NAME, _MAX_LABEL = 20, 28  # letters of a task's name, and of a label's
+_MAX_LABELS = 15  # of one task; with more labels, only their distribution is drawn
+_MAX_NAME, _MAX_LABEL = 20, 28  # characters of a task's name, and of a label
 _MAX_BARS = 50  # of the histogram of lengths
 
 
 def draw_look(look: Look, path: Path) -> None:
-    """Draws the look.
+    """Draw the overview of a data set into a file.
 
     Args:
-        look: What to draw.
-        path: The file; its ending says the format.
+        look: The overview to draw.
+        path: The file. Its ending sets the format.
 
     Raises:
-        ImportError: If matplotlib is not installed; the message names the extra.
+        ImportError: If matplotlib is not installed. The message names the extra to install.
     """
     with plain_text():
         figure = _draw(look)
@@ -49,7 +49,7 @@ def _draw(look: Look) -> Any:
 
 
 def _draw_patterns(axis: Any, look: Look) -> None:
-    """Each row a combination of labelled tasks, each column a task; a dot where it is labelled."""
+    """Draw a row for each combination of labelled tasks and a column for each task, with a dot where it is labelled."""
     names = [each.task.name for each in look.tasks]
     ticks = [on_one_line(name, _MAX_NAME) for name in names]
     shown = list(look.patterns.items())[:_MAX_PATTERNS]
@@ -80,12 +80,12 @@ def _draw_together(axis: Any, look: Look) -> None:
 def _draw_lengths(axis: Any, look: Look) -> None:
     axis.set_title("Tokens of a text", loc="left", fontsize=11)
     if not look.lengths:
-        axis.text(0.5, 0.5, "no tokenizer at hand", ha="center", color=_GREY, transform=axis.transAxes)
+        axis.text(0.5, 0.5, "no tokenizer available", ha="center", color=_GREY, transform=axis.transAxes)
         axis.set_axis_off()
         return
     tokens = np.concatenate(list(look.lengths.values()))
     least, most = int(tokens.min()), int(tokens.max())
-    width = (most - least) // _MAX_BARS + 1  # whole tokens, else some bars stand for more lengths than others
+    width = (most - least) // _MAX_BARS + 1  # whole tokens, so that all bars cover the same number of lengths
     axis.hist(tokens, bins=np.arange(least, most + width + 1, width) - 0.5, color=_BLUE)
     if look.max_length is not None:
         axis.axvline(look.max_length, color=_ORANGE, linewidth=1.5)
@@ -107,7 +107,7 @@ def _draw_task(axis: Any, look: TaskLook) -> None:
             axis.text(median, y - 0.12, f"{median:.3g}", ha="center", fontsize=8, color=_GREY)
         axis.set_yticks(range(len(look.numbers)), list(look.numbers))
         axis.set_ylim(len(look.numbers) - 0.4, -0.7)
-        axis.set_xlabel("least, median and greatest number")
+        axis.set_xlabel("minimum, median and maximum")
         return
     totals = {label: sum(counts[label] for counts in look.counts.values()) for label in look.task.labels or ()}
     if len(totals) > _MAX_LABELS:
@@ -120,7 +120,7 @@ def _draw_task(axis: Any, look: TaskLook) -> None:
     axis.barh(range(len(totals)), list(totals.values()), color=_BLUE)
     axis.set_yticks(range(len(totals)), [on_one_line(label, _MAX_LABEL) for label in totals])
     axis.invert_yaxis()
-    axis.set_xlabel("rows of all splits")
+    axis.set_xlabel("rows in all splits")
     for y, count in enumerate(totals.values()):
         axis.text(count, y, f" {count:,}", va="center", fontsize=8, color=_GREY)
     axis.margins(x=0.15)

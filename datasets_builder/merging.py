@@ -1,4 +1,4 @@
-"""Rows of the same text in several sources become one row with the labels of all.
+"""Merge rows with the same text in several sources into one row with all their labels.
 
 Shapes: N rows, G different texts.
 """
@@ -21,15 +21,15 @@ from .words import Contradictions
 
 @dataclass(frozen=True)
 class Merged:
-    """What merging made of a table.
+    """The result of merging a table.
 
     Args:
-        rows: (M,) the numbers of the rows that stay, ascending.
-        labels: Their label columns.
-        merged: How many rows went into others.
-        repeated: How many rows stay whose text stands above already, in the same source.
-        repeated_otherwise: How many texts repeat in one source with other labels.
-        contradictions: How many labels differed between sources and were resolved.
+        rows: (M,) the numbers of the kept rows, ascending.
+        labels: The label columns of the kept rows.
+        merged: Number of rows merged into other rows.
+        repeated: Number of kept rows whose text already occurs in an earlier row of the same source.
+        repeated_otherwise: Number of texts that are repeated within one source with different labels.
+        contradictions: Number of labels that differed between sources and were resolved.
     """
 
     rows: np.ndarray
@@ -40,19 +40,19 @@ class Merged:
     contradictions: int = 0
 
     def notes(self) -> list[str]:
-        """What happened, in words."""
+        """Return a sentence for each count that is not 0."""
         said = {
             "rows are merged with rows of the same text in other sources": self.merged,
             "contradictions between sources are resolved": self.contradictions,
-            "rows repeat a text of their own source, and stay": self.repeated,
-            "texts are repeated in one source with other labels": self.repeated_otherwise,
+            "rows repeat a text of their own source and are kept": self.repeated,
+            "texts are repeated within one source with different labels": self.repeated_otherwise,
         }
         return [f"{count} {words}" for words, count in said.items() if count]
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A label column as numbers, NaN where missing, and the name of each number for messages."""
+    """A label column as numbers (NaN where the label is missing), and the name of each number for messages."""
 
     name: str
     values: np.ndarray
@@ -63,11 +63,11 @@ class _Column:
 
 
 def text_keys(table: pa.Table, known: dict[bytes, int]) -> np.ndarray:
-    """A number for each text, or pair of texts, the same for the same; (N,).
+    """Return (N,) a number for each text or pair of texts. Equal texts get the same number.
 
     Args:
         table: The rows.
-        known: The numbers given so far, by digest of the text; grows.
+        known: The numbers given so far, by digest of the text. New texts are added to it.
     """
     texts = table[TEXT].to_pylist()
     if TEXT_PAIR in table.column_names:
@@ -84,19 +84,19 @@ def merge_rows(
     rule: Contradictions,
     describe: Callable[[int], str],
 ) -> Merged:
-    """Merges rows of the same text across sources; within one source repeated rows stay.
+    """Merge rows with the same text across sources. Rows repeated within one source are kept.
 
-    The first source that has a text keeps its rows of it, and these take the labels they lack from the others.
+    The first source that has a text keeps its rows. Labels that these rows lack are taken from the other sources.
 
     Args:
         labels: (N rows) a column for each task.
         names: By task, the names of its ids, for messages.
         keys: (N,) the number of each row's text.
-        sources: (N,) which source a row is from, ascending.
-        rule: What becomes of labels that differ: `error` lists them; `first` takes that of the first source,
-            `majority` the most frequent, of equally frequent ones the first; `drop` makes the label missing, and
-            leaves out a row that keeps none.
-        describe: Says of a row which text it has and where it stands.
+        sources: (N,) the source of each row, ascending.
+        rule: How to resolve labels that differ. `error` lists them. `first` keeps the label of the first source.
+            `majority` keeps the most frequent label, or the first of equally frequent ones. `drop` makes the label
+            missing, and drops rows that have no label left.
+        describe: Returns the text of a row and its location, for messages.
 
     Raises:
         DataError: If labels differ and the rule is `error`.
@@ -134,7 +134,7 @@ def merge_rows(
 
 
 def _most_frequent(values: pd.Series, keys: np.ndarray, which: pd.Index) -> pd.Series:
-    """For each of these texts the label that most of its rows have; of equally frequent ones the first."""
+    """Return the most frequent label of each of these texts, or the first of equally frequent ones."""
     rows = pd.DataFrame({"key": keys, "value": values, "place": range(len(values))})
     rows = rows[np.isin(keys, which) & values.notna().to_numpy()]
     counts = rows.groupby(["key", "value"])["place"].agg(["size", "min"]).reset_index()
@@ -158,13 +158,13 @@ def _contradictory(problems: list[str], count: int) -> str:
     shown = "".join(f"\n  {problem}" for problem in problems[:MAX_SHOWN])
     more = f"\n  and {count - MAX_SHOWN} more" if count > MAX_SHOWN else ""
     return (
-        "texts that stand in several sources have labels that contradict each other; mend them, or say by "
-        f"data.contradictions what to do (first, majority, drop):{shown}{more}"
+        "the same text has conflicting labels in several sources; fix the data, or set data.contradictions "
+        f"(first, majority, drop):{shown}{more}"
     )
 
 
 def _repeated(keys: np.ndarray, columns: list[np.ndarray]) -> tuple[int, int]:
-    """How many rows repeat a text, and how many texts do so with other labels."""
+    """Return how many rows repeat a text, and how many texts are repeated with different labels."""
     unique, counts = np.unique(keys, return_counts=True)
     repeated = np.isin(keys, unique[counts > 1])
     if not repeated.any():

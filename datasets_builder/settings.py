@@ -1,4 +1,4 @@
-"""The settings of a builder, and what may be given for them."""
+"""The settings of a builder, and their checks."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -17,22 +17,35 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass
 class MultiTaskBuilderConfig(datasets.BuilderConfig):
-    """What a [`MultiTaskBuilder`] reads.
+    """The settings of a [`MultiTaskBuilder`].
+
+    You rarely create it yourself: `MultiTaskBuilder` takes the same settings as keyword arguments.
 
     Args:
-        tasks: In order; each a dict with `name`, `problem_type` and, if they are not to be inferred, `labels`;
-            `aliases` (labels by how they are written) and `missing` (what stands for no label) hold in all sources.
-        train: The sources of the training rows; `validation` and `test` likewise, where files are given. A data set
-            on the Hub that is the only source gives all of its splits.
-        split: Shares of the training rows that are held out (`validation`, `test`), the `seed`, and `group`, a column
-            whose equal values are not parted.
-        hide_labels: The `fraction` of each task's training labels that is made missing, and the `seed`.
-        contradictions: What becomes of labels that differ for the same text in several sources: `error`, `first`,
+        tasks: The tasks in order. Each is a dict with `name`, `problem_type` and optionally `labels`, which are
+            inferred by default. `aliases` (labels by spelling) and `missing` (values that mark a missing label) apply
+            to all sources.
+        train: The sources of the training rows. `validation` and `test` are given in the same way. If a data set on
+            the Hub is the only source, all of its splits are used.
+        split: The shares of the training rows to hold out (`validation`, `test`), the `seed`, and `group`, a column
+            whose equal values stay in the same split.
+        hide_labels: The `fraction` of each task's training labels to make missing, and the `seed`.
+        contradictions: How to resolve different labels for the same text in several sources: `error`, `first`,
             `majority` or `drop`.
-        leaks: What becomes of training rows whose text stands in another split too: `report` or `remove`.
-        streaming: Whether training rows are read while training, and never as a whole; for data larger than memory.
-            Labels must be given then, and nothing is merged, split or hidden.
-        with_source: Whether to add the column `source`: from which of a split's sources a row comes, counted from 0.
+        leaks: How to handle training rows whose text also occurs in another split: `report` or `remove`.
+        streaming: Whether to read the training rows during training and never all at once, for data larger than
+            memory. The labels must then be given, and nothing is merged, split or hidden.
+        with_source: Whether to add the column `source`, the number of the source of each row, counted from 0.
+
+    Example:
+        >>> from datasets_builder import MultiTaskBuilder, Source
+        >>> builder = MultiTaskBuilder(
+        ...     tasks=[{"name": "topic", "problem_type": "single_label_classification"}],
+        ...     train=[Source(data={"text": ["Good soup.", "A long film."], "topic": ["food", "film"]})],
+        ...     with_source=True,
+        ... )
+        >>> builder.config.with_source
+        True
     """
 
     tasks: list[dict[str, Any]] = field(default_factory=list)
@@ -48,7 +61,7 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
 
 
 def as_sources(given: Any, split: str) -> list[Source]:
-    """The sources of a split, whether one or several are given; those without a path get a name by their place."""
+    """Return the sources of a split as a list. Sources without a path get a name from their position."""
     each = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
     sources = [_as_source(one) for one in each]
     if len(sources) == 1:
@@ -60,7 +73,7 @@ def as_sources(given: Any, split: str) -> list[Source]:
 
 
 def _as_source(given: Any) -> Source:
-    """A source as it is, from a dict of its settings, or from a table in memory."""
+    """Return a source from a `Source`, a dict of its settings, a path, or a table in memory."""
     if isinstance(given, Source):
         return given
     if isinstance(given, dict) and _are_settings(given):
@@ -69,17 +82,17 @@ def _as_source(given: Any) -> Source:
 
 
 def _are_settings(given: dict[str, Any]) -> bool:
-    """Whether a dict says where a table is; it may also be a table itself, whose columns have such names."""
+    """Return whether a dict holds a source's settings, and not a table whose columns have the same names."""
     return isinstance(given.get("path"), (str, os.PathLike)) or not isinstance(given.get("data"), list | type(None))
 
 
 def held_out_shares(split: dict[str, Any]) -> dict[str, float]:
-    """What is held out of the training rows, by split."""
+    """Return the share of the training rows to hold out, by split."""
     return {name: split[name] for name in ("validation", "test") if split.get(name)}
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Raises a `DataError` if a setting of the builder is none, or cannot be."""
+    """Raise a `DataError` if a setting of the builder is missing or not allowed."""
     for i, task in enumerate(settings.get("tasks") or []):
         if missing := [name for name in ("name", "problem_type") if name not in task]:
             raise DataError(f"tasks[{i}].{missing[0]}: is missing")
@@ -93,7 +106,10 @@ def check_settings(settings: dict[str, Any]) -> None:
     if not settings.get("streaming"):
         return
     if held_out_shares(settings.get("split") or {}) or settings.get("hide_labels"):
-        raise DataError("data.streaming: rows that are streamed cannot be split, nor their labels hidden; give files")
+        raise DataError(
+            "data.streaming: streamed rows cannot be split, and their labels cannot be hidden; "
+            "remove data.hide_labels, and give data.validation and data.test instead of data.split"
+        )
 
 
 def _check_shares(settings: dict[str, Any]) -> None:
@@ -104,5 +120,5 @@ def _check_shares(settings: dict[str, Any]) -> None:
     for name in held_out_shares(split):
         if settings.get(name):
             raise DataError(
-                f"data.split.{name}: is taken from train, but data.{name} gives a table; say one of the two"
+                f"data.split.{name}: takes rows from train, but data.{name} gives a table; set only one of the two"
             )

@@ -1,6 +1,6 @@
-"""What a source is: where its tables are, and what their columns mean.
+"""The declaration of a source: the location of its tables and the meaning of their columns.
 
-Only declarations, so that a recipe is checked without importing `datasets` or torch.
+This module does not import `datasets` or torch, so that a recipe can be checked without them.
 """
 
 import os
@@ -16,15 +16,32 @@ from modeling_multitask.words_multitask import from_words, word
 
 from .formats import READABLE
 
-Cell = str | int | float | bool  # what a cell of a table may hold
+Cell = str | int | float | bool  # the values that a cell of a table may hold
 
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """Where a source has the labels of a task, and how they are written there."""
+    """The column of a task's labels in a source, and how the labels are written in it.
+
+    Args:
+        column: The column. For a multi-label task also a list of columns, one for each label.
+        separator: The text between the labels of a multi-label task in one cell.
+        aliases: Labels by their spelling in this source.
+        missing: Values that mark a missing label, in addition to null, NaN and an empty cell.
+
+    Raises:
+        DataError: If the separator is empty.
+
+    Example:
+        >>> from datasets_builder import LabelColumn, Source
+        >>> tags = LabelColumn("tags", separator=";", missing=["n/a"])
+        >>> source = Source("reviews.csv", labels={"topic": "category", "tags": tags})
+        >>> source.columns
+        ['text', 'category', 'tags']
+    """
 
     column: str | list[str] = word(
-        description="The column; of a multi-label task also a list of columns, one for each label, whose cells are 0, "
+        description="The column. For a multi-label task also a list of columns, one for each label, whose cells are 0, "
         "1 or empty.",
         example="tags",
     )
@@ -32,35 +49,52 @@ class LabelColumn:
         None, description="The text between the labels of a multi-label task in one cell.", example=";"
     )
     aliases: Mapping[Cell, str] = word(
-        default_factory=dict, description="Labels by how they are written here.", example={"pos": "positive"}
+        default_factory=dict, description="Labels by their spelling in this source.", example={"pos": "positive"}
     )
     missing: Sequence[Cell] = word(
         default_factory=list,
-        description="What marks a missing label here, besides null, NaN and an empty cell.",
+        description="Values that mark a missing label here, in addition to null, NaN and an empty cell.",
         example=["n/a", -1],
     )
 
     def __post_init__(self) -> None:
         if self.separator == "":
-            raise DataError(f"column {self.column!r}: its separator is empty")
-        # As words, like all that stands in a cell: a number or a truth value may be given as such.
+            raise DataError(
+                f"column {self.column!r}: its separator is empty; it must be the text between two labels, such as ';'"
+            )
+        # As text, like every cell: a number or a truth value may be given as such.
         object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
         object.__setattr__(self, "missing", [_word(value) for value in self.missing])
 
     @property
     def names(self) -> list[str]:
-        """The columns, as a list."""
+        """The names of the columns, always as a list."""
         return [self.column] if isinstance(self.column, str) else list(self.column)
 
 
 @dataclass(frozen=True)
 class Source:
-    """One table, a folder of tables of one format, or a data set on the Hub, and what its columns mean.
+    """A table, a folder of tables in one format, or a data set on the Hub, with the meaning of its columns.
 
     Args:
-        data: Instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
-        group: A column whose equal values must not be parted between splits.
-        called: How messages call data that has no path.
+        path: A file, a folder of files, or the id of a data set on the Hub.
+        text: The column of the text, or two columns for pairs of texts.
+        labels: For each task its column or a [`LabelColumn`]. By default each task uses the column of its name.
+        data: The rows, instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
+        config: The configuration of a data set on the Hub.
+        split: The split of a data set on the Hub.
+        revision: The branch, tag or commit of a data set on the Hub.
+        group: A column whose equal values stay in the same split.
+        called: The name of data without a path in messages.
+
+    Raises:
+        ValueError: If both or neither of `path` and `data` are given, or there are more than two text columns.
+
+    Example:
+        >>> from datasets_builder import Source
+        >>> source = Source("pairs.csv", text=["question", "answer"], labels={"topic": "category"})
+        >>> source.columns
+        ['question', 'answer', 'category']
     """
 
     path: str | None = word(
@@ -75,8 +109,8 @@ class Source:
     )
     labels: Mapping[str, str | list[str] | LabelColumn] | None = word(
         None,
-        description="For each task the column of its labels, several columns, or how they are written. A task that is "
-        "not named has no labels here. By default each task has its labels in the column of its name, if there is one.",
+        description="For each task the column of its labels, several columns, or the column with its settings. A task "
+        "that is not named has no labels here. By default each task uses the column of its name, if there is one.",
         example={"topic": "category"},
     )
     data: Any = None
@@ -88,39 +122,39 @@ class Source:
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
-            raise ValueError("a source has either a path or data")
+            raise ValueError("a source needs either path or data, and not both")
         if self.path is not None:
             object.__setattr__(self, "path", os.fspath(self.path))
         if len(self.texts) not in (1, 2):
-            raise ValueError(f"a source has a text or a pair of texts; given: {self.texts}")
+            raise ValueError(f"source.text is {self.texts}; it must be one column, or two columns for pairs of texts")
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return self.path or self.called or f"the given {type(self.data).__name__}"
 
     @property
     def texts(self) -> list[str]:
-        """The column of the text, or those of the pair."""
+        """The column of the text, or the two columns of a pair, as a list."""
         return [self.text] if isinstance(self.text, str) else list(self.text)
 
     @property
     def label_columns(self) -> dict[str, LabelColumn]:
-        """By task name, where its labels are.
+        """The label column of each task, by task name.
 
         Raises:
-            DataError: If one has a setting that there is not.
+            DataError: If a label column has an unknown setting.
         """
         return {name: _as_label_column(given) for name, given in (self.labels or {}).items()}
 
     @property
     def columns(self) -> list[str]:
-        """Every column that is read, the texts' first."""
+        """All columns that are read, the text columns first."""
         labels = [name for column in self.label_columns.values() for name in column.names]
         return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
 
     def with_labels_of(self, tasks: list[dict[str, Any]], columns: list[str]) -> "Source":
-        """The source with every task's labels named, and written as these tasks' `aliases` and `missing` say."""
+        """Return the source with a label column for each task, including the tasks' own `aliases` and `missing`."""
         labels = self.label_columns
         if self.labels is None:
             labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in columns}
@@ -136,7 +170,7 @@ class Source:
 
 
 def is_on_hub(source: Source) -> bool:
-    """Whether the path can only be the id of a data set on the Hub: a name, or an owner and a name."""
+    """Return whether the path is not local and has the form of a data set's id on the Hub, `name` or `owner/name`."""
     if source.path is None or is_there(source.path) or Path(source.path).suffix.lower() in READABLE:
         return False
     return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None

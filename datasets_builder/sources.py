@@ -1,4 +1,4 @@
-"""One source: where its tables are, and what their columns mean."""
+"""Find and open the tables of a source."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
-from datasets.exceptions import DatasetNotFoundError
+from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import UNFIT, first_unfit, fit
@@ -31,11 +31,11 @@ TABLES: dict[str, type[FileTable]] = {
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A source whose tables have been found.
+    """A source and its tables.
 
     Args:
-        source: With every task's labels named.
-        tables: In order.
+        source: The source, with the label columns of all its tasks.
+        tables: Its tables, in order.
     """
 
     source: Source
@@ -43,24 +43,24 @@ class OpenSource:
 
 
 def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
-    """The source's tables, in order; their content is not read yet.
+    """Return the source's tables in order, without reading their rows.
 
     Args:
         source: The source.
-        streaming: Whether a data set on the Hub is to be read row by row and not be downloaded.
+        streaming: Whether to read a data set on the Hub row by row instead of downloading it.
 
     Raises:
-        DataError: If there is no such file, folder or data set.
+        DataError: If the file, folder or data set is not found.
     """
     if source.path is None:
         return [LoadedTable(source.name, _as_dataset(source))]
     if is_on_hub(source):
         return [LoadedTable(source.path, _from_hub(source, streaming))]
     if not source.path:
-        raise DataError("a source's path is empty")
+        raise DataError("a source's path is empty; give a file, a folder, or the id of a data set on the Hub")
     given = [name for name in ("config", "split", "revision") if getattr(source, name) is not None]
     if given:
-        raise DataError(f"{source.path}: {given[0]} is for data sets on the Hub")
+        raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(source.path)
     return _folder(path) if is_folder(path) else [_file(path)]
 
@@ -70,7 +70,7 @@ def _file(path: Path) -> Table:
         raise DataError(f"{path}: no such file{_nearest_file(path)}")
     table = TABLES.get(path.suffix.lower())
     if table is None:
-        raise DataError(f"{path}: the ending {path.suffix!r} names no format; it must be one of {', '.join(TABLES)}")
+        raise DataError(f"{path}: the ending is {path.suffix!r}; it must be one of {', '.join(TABLES)}")
     return table(path)
 
 
@@ -78,14 +78,17 @@ def _folder(path: Path) -> list[Table]:
     tables = [each for each in sorted(path.iterdir()) if each.suffix.lower() in TABLES and not _is_by_the_way(each)]
     endings = sorted({each.suffix.lower() for each in tables})
     if not tables:
-        raise DataError(f"{path}: a folder without a table ({', '.join(TABLES)})")
+        raise DataError(f"{path}: the folder contains no table; a table ends in one of {', '.join(TABLES)}")
     if len(endings) > 1:
-        raise DataError(f"{path}: a folder with tables of several formats ({', '.join(endings)}); name one file each")
+        raise DataError(
+            f"{path}: the folder contains tables in several formats ({', '.join(endings)}); "
+            "give each file as a source of its own"
+        )
     return [TABLES[endings[0]](each) for each in tables]
 
 
 def _is_by_the_way(path: Path) -> bool:
-    """Whether a file is hidden, one that `save_to_disk` leaves beside the rows, or a cache of `datasets`."""
+    """Return whether a file is hidden, a metadata file that `save_to_disk` writes, or a cache of `datasets`."""
     return path.name in ("dataset_info.json", "state.json") or path.name.startswith(("cache-", "."))
 
 
@@ -100,7 +103,7 @@ def _as_dataset(source: Source) -> Dataset | IterableDataset:
     except DataError:
         raise
     except UNFIT as error:
-        raise DataError(f"{source.name}{_unfit_cell(data)}: cannot be a table ({error})") from None
+        raise DataError(f"{source.name}{_unfit_cell(data)}: cannot be converted to a table ({error})") from None
     if isinstance(data, Dataset | IterableDataset):
         return data
     raise DataError(f"{source.name}: it must be a datasets.Dataset, a pandas DataFrame, or a dict of lists")
@@ -112,11 +115,11 @@ def _check_lists(name: str, columns: dict[str, Any]) -> None:
             raise DataError(f"{name}, column {column!r}: is a {type(cells).__name__}, not a list")
     lengths = {column: len(cells) for column, cells in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"{name}: its columns are of different length: {lengths}")
+        raise DataError(f"{name}: its columns have different lengths: {lengths}")
 
 
 def _unfit_cell(data: pd.DataFrame | dict[str, Any]) -> str:
-    """`, row 2, column 'topic'` of the first cell that cannot stand in a column with those above it."""
+    """Return `, row 2, column 'topic'` for the first cell whose type does not fit the cells above it."""
     for column in data:
         cells = list(data[column]) if isinstance(data[column], Iterable) else []
         if not fit(cells):
@@ -134,11 +137,13 @@ def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
             streaming=streaming,
         )
     except DatasetNotFoundError:
-        raise DataError(f"{source.path}: no such file or folder, nor a data set that the Hub gives") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"{source.path}: no such file or folder, and the Hub gives no data set ({error})") from error
+        raise DataError(f"{source.path}: not a local file or folder, and not found on the Hub") from None
+    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+        raise DataError(
+            f"{source.path}: not a local file or folder, and it cannot be loaded from the Hub ({error})"
+        ) from error
 
 
 def _nearest_file(path: Path) -> str:
-    beside = [each.name for each in path.parent.glob("*")] if is_folder(path.parent) else []
-    return nearest_hint(path.name, beside)
+    siblings = [each.name for each in path.parent.glob("*")] if is_folder(path.parent) else []
+    return nearest_hint(path.name, siblings)

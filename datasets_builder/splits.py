@@ -1,4 +1,4 @@
-"""Which rows are held out for validation and test, and whose labels are hidden.
+"""Choose the rows to hold out for validation and test, and the labels to hide.
 
 Shapes: N rows.
 """
@@ -14,31 +14,34 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from modeling_multitask.errors import DataError
 
-MAX_FOLDS = 20  # a share of groups is rounded to so many parts
+MAX_FOLDS = 20  # a share of groups is rounded to a fraction with at most this denominator
 
 
 def split_rows(
     strata: np.ndarray, fractions: dict[str, float], seed: int, groups: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """The row numbers of each split, ascending; `train` keeps what the others do not take.
+    """Return the row numbers of each split, ascending. `train` gets the rows that no other split takes.
 
     Every split has about the same share of each stratum.
 
     Args:
-        strata: (N,) what each row is stratified by.
+        strata: (N,) the stratum of each row.
         fractions: By split name, its share of all rows.
-        seed: Decides which rows are drawn.
-        groups: (N,) rows of the same group stay together; the shares are then met only nearly.
+        seed: The seed of the draw.
+        groups: (N,) the group of each row. Rows of the same group stay in the same split, so the shares are
+            approximate.
 
     Raises:
-        DataError: If a fraction leaves a split, or train, without rows, or there are too few groups.
+        DataError: If a split or train would have no rows, or there are too few groups.
     """
     rest = np.arange(len(strata))
     splits: dict[str, np.ndarray] = {}
     for name, fraction in fractions.items():
         count = round(fraction * len(strata))
         if not 0 < count < len(rest):
-            raise DataError(f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty")
+            raise DataError(
+                f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty; change the share"
+            )
         if groups is None:
             taken = _draw(strata[rest], count, seed)
         else:
@@ -49,14 +52,14 @@ def split_rows(
 
 
 def strata_of(labels: list[np.ndarray], rows: int) -> np.ndarray:
-    """What the rows are stratified by, so that each task's labels are spread evenly, and their gaps too; (N,).
+    """Return (N,) the stratum of each row, so that each task's labels and missing labels are spread evenly.
 
-    This is the combination of all labels, a missing one being a label like another. A combination too rare to be in
-    every split gives way to the rarest of its labels, as in iterative stratification (Sechidis et al. 2011), but in
-    one step.
+    A stratum is a combination of the labels of all tasks, where a missing label counts as a label. If a combination
+    is too rare to be in every split, the row is stratified by its rarest label instead. Iterative stratification
+    (Sechidis et al. 2011) uses the same idea in several steps.
 
     Args:
-        labels: For each task (N,) ids, -1 where missing; a multi-label task gives one such column for each label.
+        labels: For each task (N,) ids, -1 where missing. A multi-label task has one such column for each label.
         rows: N.
     """
     if not labels:
@@ -73,12 +76,12 @@ def strata_of(labels: list[np.ndarray], rows: int) -> np.ndarray:
 
 
 def _rarest_labels(rows: list[np.ndarray], everywhere: list[np.ndarray]) -> np.ndarray:
-    """For each row the number of its label that is rarest over all rows; labels are numbered over all tasks."""
+    """Return for each row its label that is rarest over all rows, as a number that is unique over all tasks."""
     numbers, counts, offset = [], [], 0
     for column, whole in zip(rows, everywhere, strict=True):
         size = int(whole.max()) + 2
         occurring = np.bincount(whole + 1, minlength=size).astype(float)
-        occurring[0] = np.inf  # a missing label is no reason to stratify by
+        occurring[0] = np.inf  # a missing label is never the rarest
         numbers.append(column + 1 + offset)
         counts.append(occurring[column + 1])
         offset += size
@@ -87,9 +90,9 @@ def _rarest_labels(rows: list[np.ndarray], everywhere: list[np.ndarray]) -> np.n
 
 
 def merge_rare(strata: np.ndarray, fewest: int) -> np.ndarray:
-    """The strata with those of fewer rows than `fewest` made one, which joins the largest if it is rare itself; (N,).
+    """Return (N,) the strata, with all strata of fewer than `fewest` rows merged into one.
 
-    A stratum that is too small to have a row in every split cannot be stratified by.
+    A stratum needs a row in every split. If the merged stratum is still too small, it joins the largest stratum.
     """
     counts = Counter(strata.tolist())
     rare = [stratum for stratum, count in counts.items() if count < fewest]
@@ -100,7 +103,7 @@ def merge_rare(strata: np.ndarray, fewest: int) -> np.ndarray:
 
 
 def hide_labels(column: pa.ChunkedArray | pa.Array, fraction: float, rng: np.random.Generator) -> pa.Array:
-    """The label column with this share of its labels made missing, to show what masking is for."""
+    """Return the label column with this share of its labels made missing."""
     labelled = np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False))
     mask = np.zeros(len(column), dtype=bool)
     mask[rng.choice(labelled, size=round(fraction * len(labelled)), replace=False)] = True
@@ -109,7 +112,7 @@ def hide_labels(column: pa.ChunkedArray | pa.Array, fraction: float, rng: np.ran
 
 
 def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Which rows are taken; (N,) of bool."""
+    """Return (N,) bool, whether each row is taken."""
     kept = merge_rare(strata, fewest=math.ceil(len(strata) / min(count, len(strata) - count)))
     _, rows = train_test_split(np.arange(len(strata)), test_size=count, random_state=seed, stratify=kept)
     taken = np.zeros(len(strata), dtype=bool)
@@ -118,12 +121,12 @@ def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _draw_groups(strata: np.ndarray, groups: np.ndarray, count: int, seed: int, name: str) -> np.ndarray:
-    """The same, whole groups: the share of p / q is p of q folds."""
+    """Return (N,) bool, whether each row is taken, for whole groups: a share of p / q takes p of q folds."""
     different, asked = len(np.unique(groups)), count / len(strata)
     share = Fraction(asked).limit_denominator(min(MAX_FOLDS, different))
     parts, folds = share.numerator, share.denominator
     if not 0 < parts < folds or abs(share - asked) > asked / 2:
-        raise DataError(f"data.split.{name}: {different} groups are too few to take a share of {asked:.2g} from")
+        raise DataError(f"data.split.{name}: {different} groups are too few for a share of {asked:.2g}")
     kept = merge_rare(strata, fewest=folds)
     cut = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed).split(kept, kept, groups)
     taken = np.zeros(len(strata), dtype=bool)

@@ -1,4 +1,4 @@
-"""What every table is: columns, and chunks of rows that are read with each cell as it stands."""
+"""The base classes of all tables, which have columns and are read in chunks of unchanged rows."""
 
 import abc
 import functools
@@ -19,13 +19,13 @@ CHUNK_ROWS = 10_000
 
 
 class Table(abc.ABC):
-    """One table; its rows are numbered from 1 in messages.
+    """A table. Its rows are numbered from 1 in messages.
 
     Args:
-        name: How messages call it.
+        name: Its name in messages.
     """
 
-    emptiness: ClassVar[str] = "no rows"  # what messages say of a table that has columns alone
+    emptiness: ClassVar[str] = "no rows"  # the message for a table that has columns but no rows
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,17 +35,17 @@ class Table(abc.ABC):
         """The names of its columns.
 
         Raises:
-            DataError: If the table cannot be opened, or does not name its columns.
+            DataError: If the table cannot be opened or its columns have no names.
         """
         return self._columns()
 
     @functools.cached_property
     def features(self) -> Features | None:
-        """What `datasets` knows of the columns, if the table brings that."""
+        """The `datasets` features of the columns, if the table has them."""
         return self._features()
 
     def digest(self) -> str:
-        """A hash of the content."""
+        """Return a hash of the content."""
         return self._digest()
 
     @abc.abstractmethod
@@ -61,7 +61,7 @@ class Table(abc.ABC):
         return None
 
     def read(self, columns: list[str]) -> Iterator[pa.Table]:
-        """Chunks with these columns; the ids of a `ClassLabel` come as its names, a missing one as null.
+        """Yield chunks with these columns. The ids of a `ClassLabel` are converted to names, missing ones to null.
 
         Raises:
             DataError: If the table lacks a column or cannot be read to its end.
@@ -74,19 +74,19 @@ class Table(abc.ABC):
         if row == 0:
             raise DataError(f"{self.name}: {self.emptiness}")
 
-    def check_columns(self, wanted: Iterable[str]) -> None:
-        """Raises a `DataError` that names the columns there are, if one is missing or named twice."""
+    def check_columns(self, required: Iterable[str]) -> None:
+        """Raise a `DataError` that lists the table's columns, if a column is missing or occurs twice."""
         columns = self.columns
         if doubled := sorted({name for name in columns if columns.count(name) > 1}):
             raise DataError(f"{self.name}: the header names {', '.join(map(repr, doubled))} more than once")
-        for name in wanted:
+        for name in required:
             if name not in columns:
                 hint = self._separator_hint() or nearest_hint(name, columns)
                 there = ", ".join(map(repr, columns))
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")
 
     def class_names(self, column: str) -> list[str] | None:
-        """The names of the column's classes, or of the positions of a struct, if the table says them."""
+        """Return the class names of a column, or the field names of a struct, or `None` if the table has none."""
         feature = (self.features or {}).get(column)
         if isinstance(feature, dict):
             return list(feature)
@@ -113,5 +113,5 @@ class FileTable(Table):
         try:
             yield
         except OSError as error:
-            reason = " ".join(str(error.strerror or error).split())  # those of Parquet have several lines
+            reason = " ".join(str(error.strerror or error).split())  # Parquet errors have several lines
             raise DataError(f"{self.path}: cannot be read ({reason})") from error

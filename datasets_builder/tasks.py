@@ -1,6 +1,6 @@
-"""The tasks of a data set with their labels: those that are given, that a table names, or that occur.
+"""Find the labels of each task: given in the task, named by a table, or inferred from the cells.
 
-Labels that occur are looked at before they are believed: spellings of one label, positions, fractions.
+Inferred labels are checked for several spellings of one label, positions instead of labels, and fractions.
 """
 
 import re
@@ -15,22 +15,25 @@ from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.task_problems_multitask import task_labels_problem, task_list_problem
 from modeling_multitask.tasks_multitask import TaskConfig, parse_task
 
-# What a task says of the tables and a model needs not know; one that is `trained` needs labels in none of them.
+# Settings of a task that only concern the tables and not the model. A `trained` task needs no labels in any table.
 TABLE_SETTINGS = ("aliases", "missing", "trained")
 
 
 def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> list[TaskConfig]:
-    """The tasks with their labels: those given, else those that the sources name, else those that occur, sorted.
+    """Return the tasks with their labels.
+
+    The labels are those given in the task, otherwise those that the sources name, otherwise the sorted labels in the
+    cells.
 
     Args:
-        tasks: Dicts of settings; besides those of a `TaskConfig`, `aliases` and `missing` of all sources, and whether
-            it is `trained` already, with the labels that are given, so that no source has to have any.
-        sources: Those of the training rows.
+        tasks: Dicts with the settings of a `TaskConfig`, and with `aliases` and `missing` for all sources. A task that
+            is already `trained` has its labels given, and needs labels in no source.
+        sources: The sources of the training rows.
 
     Raises:
-        DataError: If a task has labels in no source, the sources disagree, or what occurs cannot be the labels of
-            such a task; all of it at once.
-        ValueError: If the tasks themselves cannot be.
+        DataError: If a task has labels in no source, the sources disagree, or the labels found do not fit the problem
+            type. All problems are reported together.
+        ValueError: If the settings of a task are not allowed.
     """
     if (problem := task_list_problem([task["name"] for task in tasks])) is not None:
         raise ValueError(problem)
@@ -50,13 +53,13 @@ def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> lis
 
 
 def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
-    """The labels that a task must be given, unless it has them or needs none."""
+    """Return the labels to give to a task, or `None` if it already has them or needs none."""
     name, problem_type = task["name"], task["problem_type"]
     if problem_type not in PROBLEM_TYPES:
         allowed = ", ".join(PROBLEM_TYPES)
         raise ValueError(f"task {name!r}: problem_type is {problem_type!r}; it must be one of {allowed}")
     if not sources:
-        raise DataError(f"task {name!r}: no source of the training rows names a column for it")
+        raise DataError(f"task {name!r}: no source of training rows has a column for it")
     if tells_its_labels(task):
         return None
     labels = _named_labels(task, sources)
@@ -70,7 +73,7 @@ def _labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None
 
 
 def tells_its_labels(task: dict[str, Any]) -> bool:
-    """Whether a task needs no table for its labels: they are given, or it is a regression, which has none."""
+    """Return whether a task needs no table to find its labels: they are given, or it is a regression without labels."""
     return bool(PROBLEM_TYPES[task["problem_type"]].is_number or task.get("labels") or task.get("num_labels"))
 
 
@@ -79,7 +82,7 @@ def _columns(source: OpenSource, task: str) -> str:
 
 
 def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] | None:
-    """The names that a `ClassLabel` gives, if a source has one; what other sources hold must be among them."""
+    """Return the class names of the sources' `ClassLabel`, or `None` without one. All sources must use them."""
     named: list[tuple[str, list[str]]] = []
     for each in sources:
         column = each.source.label_columns[task["name"]]
@@ -93,13 +96,13 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
     if any(names != first for _, names in named):
         lists = "; ".join(f"{table} names {', '.join(map(repr, names))}" for table, names in named)
         raise DataError(
-            f"task {task['name']!r}: the sources name its labels differently; list them in the task ({lists})"
+            f"task {task['name']!r}: its labels have different names in the sources; list them in the task ({lists})"
         )
     return list(dict.fromkeys(first))
 
 
 def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str]:
-    where: dict[str, str] = {}  # in which table each label was seen first
+    where: dict[str, str] = {}  # the table in which each label was seen first
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
@@ -110,7 +113,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     _check_whole(task["name"], where)
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
         if not isinstance(column.column, str):
-            return list(where)  # the columns, in the order in which they are named
+            return list(where)  # the columns, in their given order
         _check_no_positions(task["name"], where)
     return sorted(where, key=_sort_key(list(where)))
 
@@ -122,14 +125,14 @@ def _check_spellings(task: str, where: dict[str, str]) -> None:
     if several := [words for words in alike.values() if len(words) > 1]:
         pairs = "; ".join(" and ".join(f"{word!r} ({where[word]})" for word in words) for words in several)
         raise DataError(
-            f"task {task!r}: these look like one label in several spellings: {pairs}; give the task aliases "
+            f"task {task!r}: these look like several spellings of one label: {pairs}; set the task's aliases "
             "({spelling: label}), or list its labels"
         )
 
 
 def _folded(word: str) -> str:
-    """The same for words that differ in what one does not see: case, spaces, how letters or a number are written."""
-    if re.fullmatch(r"\s*[+-]?\d{16,}\s*", word):  # more than a float tells apart
+    """Return a form that is equal for words that differ only in case, spaces, letter forms or number format."""
+    if re.fullmatch(r"\s*[+-]?\d{16,}\s*", word):  # more digits than a float can distinguish
         return word.strip()
     if re.fullmatch(NUMBER, word):
         return str(float(word))
@@ -141,8 +144,8 @@ def _check_no_positions(task: str, where: dict[str, str]) -> None:
     if where and where.keys() <= {"0", "1"}:
         table = next(iter(where.values()))
         raise DataError(
-            f"task {task!r}: the lists of {table} hold nothing but 0 and 1; if these say of each label whether it "
-            "holds, give one column for each label, else list the labels"
+            f"task {task!r}: the lists in {table} contain only 0 and 1; if each position is a label, "
+            "give one column for each label; otherwise list the labels"
         )
 
 
@@ -152,7 +155,7 @@ def _check_whole(task: str, where: dict[str, str]) -> None:
     if fractions and len(numbers) == len(where):
         raise DataError(
             f"task {task!r}: its labels are numbers with fractions, such as {fractions[0]!r} ({where[fractions[0]]}); "
-            "if it is a regression, say so by its problem_type, else list its labels"
+            "for a regression, set problem_type: regression; otherwise list its labels"
         )
 
 
@@ -161,5 +164,5 @@ def _are_numbers(words: list[str]) -> bool:
 
 
 def _sort_key(words: list[str]) -> Any:
-    """Numbers are sorted as numbers."""
+    """Return a sort key that sorts numbers by value."""
     return float if _are_numbers(words) else str

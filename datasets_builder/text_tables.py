@@ -1,7 +1,7 @@
-"""CSV, TSV and JSON lines, checked while they are read.
+"""CSV, TSV and JSON lines files, checked while they are read.
 
-They are read by Python's own parsers, not by those of `datasets`: these fill short rows up with missing labels, take
-strings for dates, and know no line numbers. One parser checks and reads, so the two cannot disagree.
+They are read with Python's own parsers. The parsers of `datasets` fill short rows with missing labels, convert strings
+to dates, and give no line numbers. The same parser checks and reads, so both always agree.
 """
 
 import codecs
@@ -19,24 +19,24 @@ from datasets_builder.chunks import UNFIT, first_unfit
 from datasets_builder.tables import CHUNK_ROWS, FileTable
 from modeling_multitask.errors import DataError
 
-csv.field_size_limit(2**31 - 1)  # texts are as long as they are; Windows takes no more than this
+csv.field_size_limit(2**31 - 1)  # the largest limit that Windows allows; texts may be long
 
 _KINDS = {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
 
 
 class TextTable(FileTable):
-    """A table in a text in UTF-8."""
+    """A table in a UTF-8 text file."""
 
     @contextmanager
     def _in_utf8(self) -> Iterator[None]:
         try:
             yield
         except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}{_undecodable(self.path)}: not a text in UTF-8 ({_why(error)})") from None
+            raise DataError(f"{self.path}{_undecodable(self.path)}: not UTF-8 text ({_why(error)})") from None
 
 
 class CsvTable(TextTable):
-    """A CSV file in UTF-8, with a header; every cell is a string, and an empty one the empty string."""
+    """A CSV file in UTF-8 with a header. Every cell is a string. An empty cell is the empty string."""
 
     delimiter: ClassVar[str] = ","
     emptiness = "a header, but no rows"
@@ -58,11 +58,11 @@ class CsvTable(TextTable):
             if not row:  # a blank line
                 continue
             if row == header and len(header) > 1:
-                raise DataError(f"{self.path}, line {line}: the header once more; were files put together?")
+                raise DataError(f"{self.path}, line {line}: the header is repeated; were files concatenated?")
             if len(row) != len(header):
                 raise DataError(
                     f"{self.path}, line {line}: {len(row)} cells, but the header has {len(header)}; "
-                    "a cell with the separator in it must be quoted"
+                    "a cell that contains the separator must be quoted"
                 )
             cells.append([row[place] for place in places])
             if len(cells) == CHUNK_ROWS:
@@ -74,7 +74,7 @@ class CsvTable(TextTable):
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         with self._readable(), self._in_utf8(), self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(_without_nul(file, self.path), delimiter=self.delimiter, strict=True)
-            line = 1  # where a row begins: an unclosed quote may take in the lines below it
+            line = 1  # the first line of a row, because an unclosed quote may include the lines below it
             try:
                 for row in reader:
                     yield line, row
@@ -87,24 +87,24 @@ class CsvTable(TextTable):
         found = [name for mark, name in others.items() if mark != self.delimiter and mark in self.columns[0]]
         if len(self.columns) > 1 or not found:
             return ""
-        return f"; they seem to be separated by {found[0]}, and must be by {others[self.delimiter]}"
+        return f"; they seem to be separated by {found[0]}, but must be separated by {others[self.delimiter]}"
 
 
 class TsvTable(CsvTable):
-    """The same with tabs between the cells."""
+    """A TSV file, which is a CSV file with tabs between the cells."""
 
     delimiter = "\t"
 
 
 class JsonLinesTable(TextTable):
-    """A file with one JSON object in each line; a name that an object lacks is null there.
+    """A file with one JSON object in each line. A name that an object lacks is null in its row.
 
     Raises:
-        DataError: If the values of a column are of several kinds, such as strings and numbers.
+        DataError: If the values of a column have several types, such as strings and numbers.
     """
 
     def _columns(self) -> list[str]:
-        # A name may come in the last line only, so that all are looked at.
+        # A name may occur only in the last line, so all lines are read.
         names: dict[str, None] = {}
         for _, row in self._rows():
             names.update(dict.fromkeys(row))
@@ -144,7 +144,7 @@ class JsonLinesTable(TextTable):
             except UNFIT as error:
                 line = lines[first_unfit(values)]
                 raise DataError(
-                    f"{self.path}, line {line}, column {name!r}: what no table can hold ({error})"
+                    f"{self.path}, line {line}, column {name!r}: a value that a table cannot hold ({error})"
                 ) from None
         return pa.table(arrays, names=columns)
 
@@ -163,7 +163,7 @@ class JsonLinesTable(TextTable):
             names = [name for name, _ in pairs]
             if len(set(names)) < len(names):
                 doubled = next(name for name in names if names.count(name) > 1)
-                raise DataError(f"{self.path}, line {line}: {doubled!r} stands there more than once")
+                raise DataError(f"{self.path}, line {line}: {doubled!r} occurs more than once")
             return dict(pairs)
 
         try:
@@ -186,12 +186,12 @@ def _strings(columns: list[str], rows: list[list[str]]) -> pa.Table:
 def _without_nul(lines: Iterable[str], path: Path) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if "\0" in line:
-            raise DataError(f"{path}, line {number}: a NUL byte; the file is not a text, or in UTF-16")
+            raise DataError(f"{path}, line {number}: a NUL byte; the file is not text, or is UTF-16; it must be UTF-8")
         yield line
 
 
 def _undecodable(path: Path) -> str:
-    """`, line 3, byte 12` of the first byte that is no UTF-8."""
+    """Return `, line 3, byte 12` for the first byte that is not UTF-8."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         for number, line in enumerate(file, start=1):
             if found := re.search("[\udc80-\udcff]", line):
@@ -200,4 +200,4 @@ def _undecodable(path: Path) -> str:
 
 
 def _why(error: UnicodeDecodeError) -> str:
-    return "but in UTF-16" if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else error.reason
+    return "it is UTF-16" if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else error.reason

@@ -1,4 +1,4 @@
-"""Atomic file writes, and path checks that accept any name."""
+"""Atomic writes of files and folders, and path checks that accept any name."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,22 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)  # noqa: PTH105, also works on Windows if the file exists
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder, which replaces the folder `path` if the block ends without an error.
+
+    The block makes the folder. What an earlier, killed block left is removed first.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

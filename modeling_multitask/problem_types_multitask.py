@@ -13,7 +13,7 @@ ProblemTypeName = Literal[
     "regression",
     "ordinal_regression",
 ]
-Answer = Literal["label", "labels", "number"]
+AnswerForm = Literal["label", "labels", "number"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ProblemType:
 
     name: str
     in_words: str
-    answer: Answer
+    answer: AnswerForm
     losses: tuple[str, ...]
     metrics: tuple[str, ...]
     main_metric: str

@@ -25,7 +25,6 @@ def register_when_imported() -> None:
     finder = _Finder()
     sys.meta_path.insert(0, finder)
     for name in [name for name in _COUNTERPARTS if name in sys.modules]:
-        finder.watched.discard(name)
         finder.imported(name)
 
 
@@ -33,34 +32,47 @@ class _Finder(MetaPathFinder):
     """An import finder that notes when the modules of `_COUNTERPARTS`, theirs and ours, are imported."""
 
     def __init__(self) -> None:
-        self.watched = {name for pair in _COUNTERPARTS.items() for name in pair}
-        self._complete: set[str] = set()
+        self._watched = {name for pair in _COUNTERPARTS.items() for name in pair}
+        self._registered: set[str] = set()
+        self._ours_in_progress = 0
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in self.watched:
+        if fullname not in self._watched:
             return None
-        self.watched.discard(fullname)  # the search below must not call this finder again
-        spec = importlib.util.find_spec(fullname)
+        others = [finder for finder in sys.meta_path if finder is not self]
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if spec is not None and spec.loader is not None:
             loader: Any = spec.loader
             loader.exec_module = self._then_noted(fullname, loader.exec_module)
         return spec
 
     def imported(self, name: str) -> None:
-        """Import our counterpart of a transformers module, and register each pair whose modules are both imported."""
-        self._complete.add(name)
-        ours = _COUNTERPARTS.get(name)
-        if ours is not None and ours not in sys.modules:
-            importlib.import_module(ours)
+        """Import our counterparts of the modules that are imported, and register the complete pairs.
+
+        This waits until no module of ours is in the middle of its own imports: another one could need it.
+        """
+        self._watched.discard(name)
+        if self._ours_in_progress:
+            return
         for theirs, ours in _COUNTERPARTS.items():
-            if name in (theirs, ours) and {theirs, ours} <= self._complete:
+            if theirs not in self._watched and ours not in sys.modules:
+                importlib.import_module(ours)
+        for theirs, ours in _COUNTERPARTS.items():
+            if not {theirs, ours} & self._watched and theirs not in self._registered:
+                self._registered.add(theirs)
                 _REGISTER[theirs]()
 
     def _then_noted(self, name: str, exec_module: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+        is_ours = name in _COUNTERPARTS.values()
+
         def exec_and_note(module: ModuleType) -> None:
-            exec_module(module)
+            self._ours_in_progress += is_ours
+            try:
+                exec_module(module)
+            finally:
+                self._ours_in_progress -= is_ours
             self.imported(name)
 
         return exec_and_note

@@ -17,6 +17,7 @@ Normalization = Literal["layer", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Declared = TypeVar("Declared")
 Refusal = Literal["score", "energy"]
+LARGEST_SEED = 2**32 - 1  # of numpy and scikit-learn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +56,21 @@ class Word:
     def bounds_in_words(self) -> str:
         """The bounds as text, such as `at least 0 and below 1`. Empty if there are none."""
         names = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-        return " and ".join(f"{names[name]} {value:g}" for name, value in self.bounds.items())
+        return " and ".join(f"{names[name]} {number_in_words(value)}" for name, value in self.bounds.items())
 
     def admits(self, number: float) -> bool:
         """Return whether a number is within the bounds."""
-        return math.isfinite(number) and (
+        return (isinstance(number, int) or math.isfinite(number)) and (
             (self.ge is None or number >= self.ge)
             and (self.gt is None or number > self.gt)
             and (self.le is None or number <= self.le)
             and (self.lt is None or number < self.lt)
         )
+
+
+def number_in_words(number: float) -> str:
+    """Return a number as messages write it: whole numbers with all their digits."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def word(default: Any = MISSING, *, default_factory: Any = MISSING, **declared: Any) -> Any:
@@ -76,6 +82,20 @@ def word(default: Any = MISSING, *, default_factory: Any = MISSING, **declared: 
         declared: The arguments of `Word`.
     """
     return field(default=default, default_factory=default_factory, metadata={"word": Word(**declared)})
+
+
+def word_of(cls: type, name: str, **changed: Any) -> Any:
+    """Return a field that is a word which another dataclass declares: same default, bounds and description.
+
+    Args:
+        cls: The dataclass that declares the word.
+        name: The name of the word.
+        changed: `default`, if it differs.
+    """
+    each = declared_words(cls)[name]
+    default = {"default": each.default} if each.default is not MISSING else {"default_factory": each.default_factory}
+    word_and_help = {"word": each.metadata["word"], "help": each.metadata["word"].description}
+    return field(**(changed or default), metadata=word_and_help)
 
 
 def declared_words(cls: type) -> dict[str, Field]:

@@ -1,1 +1,1 @@
-"""The commands of `multitask`, for a checkout that is not installed."""
+"""The commands of `multitask` as modules, for a checkout that is not installed."""

@@ -1,4 +1,4 @@
-"""A real browser without a window, for pages that must be tried."""
+"""A headless browser for testing pages."""
 
 import importlib.util
 import shutil
@@ -18,12 +18,12 @@ EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"
 
 @dataclass
 class Visit:
-    """A page, and what the browser had to say while it was open.
+    """A page, with the errors and requests that the browser reported for it.
 
     Args:
-        page: To go to addresses with.
-        errors: Of the console and of scripts, and every dialog that opened.
-        requests: The address of each.
+        page: The page, which can open addresses.
+        errors: The errors of the console and of scripts, and all dialogs that opened.
+        requests: The addresses of all requests.
     """
 
     page: "Page"
@@ -31,7 +31,7 @@ class Visit:
     requests: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
-        """Begins to note."""
+        """Start recording."""
 
         def dismiss(dialog: Any) -> None:
             self.errors.append(f"dialog: {dialog.message}")
@@ -49,7 +49,7 @@ class Visit:
 
 @pytest.fixture
 def visit() -> Iterator[Visit]:
-    """An empty page, as wide as a desktop's; it takes downloads."""
+    """An empty page of desktop width that accepts downloads."""
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("needs the package playwright")
     if EXECUTABLE is None:
@@ -57,7 +57,7 @@ def visit() -> Iterator[Visit]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # Its sandbox cannot be had in many containers; what is visited is ours.
+        # The sandbox is not available in many containers. All visited pages are our own.
         browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
         try:
             visited = Visit(browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True))

@@ -1,4 +1,4 @@
-"""A copy of the checkout, without what git ignores."""
+"""A copy of the checkout without the files that git ignores."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ _AT_THE_ROOT = {"build", "dist", "runs"}
 
 
 def copy_checkout(target: Path) -> Path:
-    """Copies the checkout; the target must not exist."""
+    """Copy the checkout to a folder that does not exist yet."""
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         at_the_root = _AT_THE_ROOT & set(names) if Path(folder) == ROOT else set()

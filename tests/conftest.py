@@ -1,11 +1,11 @@
-"""Small real models and tables that many tests share."""
+"""Small models and tables shared by many tests."""
 
 import gc
 import importlib.util
 import os
 from pathlib import Path
 
-# Nothing a test does may reach the Hub; said before transformers is imported.
+# Tests must not access the Hub. This must be set before transformers is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -47,7 +47,7 @@ needs_minilm = pytest.mark.skipif(
 
 @pytest.fixture(scope="module", autouse=True)
 def _what_was_imported_is_no_garbage() -> None:
-    """Else every `train`, which collects garbage, would look through all of torch and transformers again."""
+    """Exclude imported modules from garbage collection, which every `train` runs and which would be slow."""
     gc.collect()
     gc.freeze()
 
@@ -64,7 +64,7 @@ def _the_same_arithmetic_on_every_processor(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Data sets that tests build, and states of their frozen layers, must not be found again by the next run."""
+    """Give the session its own caches, so that the next run does not find its data sets and cached outputs."""
     import datasets.config
     from huggingface_hub import constants
 
@@ -74,18 +74,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random BERT of two layers, width 32, and a tokenizer that knows `WORDS`."""
+    """A folder with a random BERT of two layers and width 32, and a tokenizer for `WORDS`."""
     return save_backbone(tmp_path_factory.mktemp("backbone"))
 
 
 @pytest.fixture(scope="session")
 def deep_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As `backbone`, with the twelve layers of BERT, for recipes that name layers by number."""
+    """The same as `backbone`, but with twelve layers, for recipes that name layers by number."""
     return save_backbone(tmp_path_factory.mktemp("deep_backbone"), num_hidden_layers=12)
 
 
 def save_backbone(folder: Path, **settings: int) -> Path:
-    """Writes a random BERT of width 32, and a tokenizer that knows `WORDS`, into the folder."""
+    """Write a random BERT of width 32 and a tokenizer for `WORDS` into the folder."""
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     (folder / "vocab.txt").write_text("\n".join(tokens))
     BertTokenizer(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
@@ -102,24 +102,24 @@ def tokenizer(backbone: Path) -> PreTrainedTokenizerBase:
 
 @pytest.fixture
 def config() -> MultiTaskConfig:
-    """One task of each problem type on a tiny BERT."""
+    """A configuration with one task of each problem type on a tiny BERT."""
     return MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type(), max_length=16)
 
 
 @pytest.fixture
 def model(config: MultiTaskConfig) -> MultiTaskModel:
-    """A random model of `config`, in eval mode."""
+    """A random model with `config`, in eval mode."""
     return MultiTaskModel(config).eval()
 
 
 def tiny_bert_config(**settings: int) -> BertConfig:
-    """Two layers, width 32."""
+    """Return the configuration of a BERT with two layers and width 32."""
     defaults = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     return BertConfig(**{**defaults, "intermediate_size": 64, "max_position_embeddings": 64, **settings})
 
 
 def tasks_of_each_type() -> list[dict]:
-    """A topic, a sentiment, a set of tags, a rating and a grade."""
+    """Return one task of each problem type: topic, sentiment, tags, rating and grade."""
     return [
         {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]},
         {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
@@ -130,7 +130,7 @@ def tasks_of_each_type() -> list[dict]:
 
 
 def rows_with_gaps(count: int = 16) -> Dataset:
-    """Sentences of three words; every third lacks a topic, half a sentiment."""
+    """Return sentences of three words, where every third row has no topic and half the rows have no sentiment."""
     return Dataset.from_dict(
         {
             "text": [" ".join(WORDS[(i * k) % len(WORDS)] for k in (1, 3, 5)) for i in range(count)],
@@ -141,7 +141,7 @@ def rows_with_gaps(count: int = 16) -> Dataset:
 
 
 def rows_of_each_type(count: int = 24) -> Dataset:
-    """Sentences of two to nine words; the labels have gaps."""
+    """Return sentences of two to nine words, with missing labels."""
     texts = [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 8)) for i in range(count)]
     return Dataset.from_dict(
         {
@@ -155,7 +155,7 @@ def rows_of_each_type(count: int = 24) -> Dataset:
 
 
 def random_batch(rows: int = 6, tokens: int = 8, vocab_size: int = 40) -> dict[str, torch.Tensor]:
-    """Token ids with padding on the right, of a different length in every row."""
+    """Return token ids of different lengths, padded on the right."""
     lengths = torch.arange(rows) % (tokens - 2) + 3
     attention_mask = (torch.arange(tokens) < lengths.unsqueeze(1)).long()
     return {

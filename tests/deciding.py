@@ -1,4 +1,4 @@
-"""Answers and figures of one task by itself, for tests."""
+"""Answers and decisions of a single task, for tests."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from modeling_multitask.training.metrics import decide_arrays
 
 
 def answer(logits: Tensor, task: TaskConfig, **top_k: int | None) -> Answer:
-    """The answer that one row's logits (C,) give."""
+    """Return the answer for the logits (C,) of one row."""
     return answers({task.name: logits[None]}, [task], **top_k)[0][task.name]
 
 
 def decision_of(task: TaskConfig, logits: np.ndarray) -> Decision:
-    """The decision that the logits (N, C) of a task make when no other task has a say."""
+    """Return the decision for the logits (N, C) of a task, independent of other tasks."""
     return decide_arrays({task.name: logits}, [task])[task.name]
 
 
 def predicted(logits: np.ndarray, task: TaskConfig) -> Any:
-    """The labels, or numbers, that logits (N, C) give."""
+    """Return the labels or numbers for logits (N, C)."""
     return decision_of(task, logits).chosen

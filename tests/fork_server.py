@@ -1,6 +1,6 @@
-"""A process that has imported what takes long to import, and forks to run the code that it is given.
+"""A process that imports slow packages once, and forks to run code.
 
-It is run by its path and reads requests from its standard input, one in each line; nothing of ours is in it.
+It is run by its path and reads requests from standard input, one in each line. It must not import this package.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ HEAVY = (
 
 
 def serve() -> None:
-    """Answers each request with the exit codes of its processes."""
+    """Answer each request with the exit codes of its processes."""
     for name in HEAVY:
         importlib.import_module(name)
     for line in sys.stdin:
@@ -48,7 +48,7 @@ def _fork(request: dict[str, Any], environment: dict[str, str]) -> int:
 
 
 def _exit_codes(children: list[int], seconds: float) -> list[int]:
-    """Those of all, once they have ended; if one fails, or it takes longer, the others are killed."""
+    """Return the exit codes of all children. If one fails or the time is over, kill the others."""
     codes: dict[int, int] = {}
     end = time.monotonic() + seconds
     while len(codes) < len(children):
@@ -64,7 +64,7 @@ def _exit_codes(children: list[int], seconds: float) -> list[int]:
 
 
 def _run(request: dict[str, Any], environment: dict[str, str]) -> NoReturn:
-    """Runs code as Python would, with its output in files."""
+    """Run code like the Python interpreter, with its output in files."""
     code = 1
     try:
         modes = ((os.devnull, os.O_RDONLY), *((request[name], os.O_WRONLY | os.O_APPEND) for name in ("out", "err")))

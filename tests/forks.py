@@ -1,4 +1,4 @@
-"""Code in processes of its own, forked from one that has imported torch and transformers, and nothing of ours."""
+"""Run code in processes forked from one that has imported torch and transformers, but not this package."""
 
 import atexit
 import json
@@ -16,7 +16,7 @@ SERVER = Path(__file__).parent / "fork_server.py"
 
 
 class Finished(NamedTuple):
-    """The exit code of each process, and what all of them wrote."""
+    """The exit code of each process, and the output of all processes."""
 
     exit_codes: list[int]
     stdout: str
@@ -33,16 +33,16 @@ def run_forked(
     seconds: float = 600,
     **environment: str,
 ) -> Finished:
-    """Runs code in one process, or in several that find each other as those of torchrun do.
+    """Run code in one process, or in several that connect to each other as under torchrun.
 
     Args:
-        code: Python.
-        arguments: `sys.argv`.
-        folder: Where it works.
-        paths: What stands in front of `sys.path`.
-        processes: How many.
-        seconds: After which they are killed; they may wait for each other without end.
-        environment: Set once torch and transformers are imported.
+        code: The Python code.
+        arguments: The value of `sys.argv`.
+        folder: The working folder.
+        paths: The paths to put first in `sys.path`.
+        processes: The number of processes.
+        seconds: The time limit. The processes are killed after it, because they may wait for each other forever.
+        environment: Variables that are set after torch and transformers are imported.
     """
     with tempfile.TemporaryDirectory() as outputs:
         names = {name: Path(outputs) / name for name in ("out", "err")}
@@ -66,7 +66,7 @@ def run_forked(
 
 
 def _ranks(processes: int) -> list[dict[str, str]]:
-    """The environment of each process, in torchrun's words."""
+    """Return the variables that torchrun sets for each process."""
     if processes == 1:
         return [{}]
     with socket.socket() as free:
@@ -79,7 +79,7 @@ def _ranks(processes: int) -> list[dict[str, str]]:
 
 @cache
 def _server() -> subprocess.Popen[str]:
-    """One for each process of pytest."""
+    """Return the fork server of this pytest process."""
     server = subprocess.Popen(
         [sys.executable, str(SERVER)],
         cwd=_caches(),
@@ -93,7 +93,7 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, but with caches of its own, and without a network."""
+    """Return the environment of this process, with separate caches and without network access."""
     return {**os.environ, "HF_HOME": _caches(), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 

@@ -1,4 +1,4 @@
-"""Python in a process of its own, in which this package cannot be imported."""
+"""Run Python in a new process in which this package cannot be imported."""
 
 import json
 import subprocess
@@ -13,15 +13,15 @@ BLOCK = f"import sys\nfor name in {OURS!r}: sys.modules[name] = None\n"
 
 
 def run_fresh(code: str, *arguments: object, folder: Path, without_us: bool = True, online: bool = False) -> Any:
-    """Runs the code and returns what it leaves in `result`, by way of JSON.
+    """Run the code and return its variable `result`, passed as JSON.
 
     Args:
-        code: Python; it finds `arguments` in `sys.argv[1:]`.
-        arguments: Given as strings.
-        folder: Where the process works.
-        without_us: Whether importing this package fails there.
-        online: Whether it may ask the Hub that the environment names; it then keeps its caches where that says, and
-            has to import everything itself, since what is imported knows its Hub and its caches.
+        code: The Python code, which finds `arguments` in `sys.argv[1:]`.
+        arguments: The arguments, which are converted to strings.
+        folder: The working folder.
+        without_us: Whether importing this package fails in the process.
+        online: Whether the process may access the Hub named in the environment. It then uses the caches of the
+            environment, and imports everything itself, because imported modules remember their Hub and their caches.
     """
     script = f"{BLOCK if without_us else 'import sys'}\n{code}\nimport json\nprint(json.dumps(result), file=sys.stderr)"
     words = ["-c", *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""Commands that start processes of their own, as torchrun does, and how to end them with these."""
+"""Start commands that start further processes, as torchrun does, and end them together."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.forks import run_forked
 
 
 def start(*words: object, folder: Path, processes: int = 1, **environment: str) -> subprocess.Popen[str]:
-    """Python with these words, a script or `-m` and a module, in so many processes, which find this checkout."""
+    """Start Python with a script or with `-m` and a module, in one or several processes that import this checkout."""
     launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
     return subprocess.Popen(
         [sys.executable, *launch, *map(str, words)],
@@ -26,9 +26,9 @@ def start(*words: object, folder: Path, processes: int = 1, **environment: str) 
 
 
 def finish(*words: object, folder: Path, processes: int = 1, **environment: str) -> str:
-    """As `start`, until it ends well; what it writes.
+    """Run the same command as `start` to its successful end, and return its output.
 
-    The processes are forked and not started by torchrun, which would take longer than what they do.
+    The processes are forked and not started by torchrun, because torchrun takes longer than the tests' own work.
     """
     name, *arguments = map(str, words[1:] if words[0] == "-m" else words)
     module = f"import runpy\nrunpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
@@ -45,14 +45,14 @@ def finish(*words: object, folder: Path, processes: int = 1, **environment: str)
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:
-    """Kills a command and what it has started, which would go on without it."""
+    """Kill a command and its child processes, which would otherwise continue."""
     for each in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
         each.send_signal(signal.SIGKILL)
     process.communicate()
 
 
 def said_by(process: subprocess.Popen[str], seconds: float) -> str:
-    """What a command writes until it ends well; after so many seconds it is killed: its processes may wait forever."""
+    """Return the output of a command that ends successfully. Kill it after the time limit, because it may hang."""
     try:
         said, _ = process.communicate(timeout=seconds)
     finally:

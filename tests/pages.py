@@ -87,7 +87,7 @@ def run_page(page: str, folder: Path) -> None:
 def missing_lines(shown: str, output: str) -> list[str]:
     """The lines shown that do not occur in the output in their order, whatever the numbers are."""
     rest = iter([_plain(line) for line in output.splitlines()])
-    lines = [line for line in shown.splitlines() if line.strip() not in ("", "...")]
+    lines = [line for line in shown.splitlines() if _plain(line) not in ("", "...")]
     return [line for line in lines if not any(_plain(line) in each for each in rest)]
 
 
@@ -109,7 +109,7 @@ def check_recipe_part(block: Block, folder: Path) -> None:
 
 def _plain(line: str) -> str:
     """A line without its numbers, its borders and its spacing."""
-    return _NUMBER.sub("0", " ".join(re.sub(r"[│┃|]", " ", line).split()))
+    return _NUMBER.sub("0", " ".join(re.sub(r"[│┃|━─┏┓┗┛┡┩╇┳┻┴└┘├┤┼╋╈]", " ", line).split()))
 
 
 def _lines(text: str) -> list[str]:
@@ -125,7 +125,8 @@ def _run_python(program: str, folder: Path) -> str:
 def _run_line(line: str, folder: Path) -> str:
     """Runs a line of a shell; our own command in a forked process, which starts fast."""
     if line.startswith("multitask ") and not re.search(r"[|>&$*]", line):
-        return finish("-m", "modeling_multitask", *shlex.split(line, comments=True)[1:], folder=folder)
+        words = shlex.split(line, comments=True)[1:]
+        return finish("-m", "modeling_multitask", *words, folder=folder, COLUMNS="100")
     done = subprocess.run(
         ["bash", "-ec", line],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""Properties that several tests assert, so that each new loss, head or schedule gets the whole list."""
+"""Properties asserted by several tests, so that every new loss, head or schedule is checked for all of them."""
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +9,12 @@ from modeling_multitask.losses_multitask import loss_divisor, masked_loss
 
 
 def assert_unlabelled_rows_change_nothing(task: TaskConfig, logits: Tensor, labels: Tensor, present: Tensor) -> None:
-    """Value and gradient are those of the labelled rows alone, and the other rows' gradient is exactly zero.
+    """Assert that value and gradient are those of the labelled rows, and the gradient of other rows is exactly zero.
 
     Args:
-        task: Says the problem type and the loss.
-        logits: (B, C), in float64, so that another order of sums is no excuse.
-        labels: As in a batch.
+        task: The task, with its problem type and loss.
+        logits: (B, C), in float64, so that the order of sums makes no difference.
+        labels: The labels of a batch.
         present: (B,), the rows that keep their labels.
     """
     every, alone = logits.clone().requires_grad_(), logits[present].clone().requires_grad_()
@@ -30,7 +30,7 @@ def assert_unlabelled_rows_change_nothing(task: TaskConfig, logits: Tensor, labe
 
 
 def assert_parts_add_up(task: TaskConfig, logits: Tensor, labels: Tensor, part_of_row: Tensor) -> None:
-    """The losses of the parts of a batch, with one divisor, add up to that of the whole: to 1e-12 in float64."""
+    """Assert that the losses of the parts of a batch, with one divisor, add up to the loss of the batch (to 1e-12)."""
     divisor = loss_divisor(labels, task)
     parts = [part_of_row == part for part in part_of_row.unique()]
 
@@ -40,27 +40,27 @@ def assert_parts_add_up(task: TaskConfig, logits: Tensor, labels: Tensor, part_o
 
 
 def hide(labels: Tensor, rows: Tensor) -> Tensor:
-    """The labels without those of some rows; (B,) says which."""
+    """Return the labels, with those of the rows (B,) made missing."""
     hidden = labels.clone()
     hidden[rows] = float("nan") if labels.is_floating_point() else IGNORE_INDEX
     return hidden
 
 
 def assert_same_gradients(one: nn.Module, other: nn.Module, *, tolerance: float) -> None:
-    """The norm of the difference of the whole gradient is at most `tolerance` of its norm."""
+    """Assert that the norm of the difference of the gradients is at most `tolerance` times the norm of the first."""
     first, second = whole_gradient(one), whole_gradient(other)
     assert first.norm() > 0
     assert (first - second).norm() <= tolerance * first.norm()
 
 
 def whole_gradient(module: nn.Module) -> Tensor:
-    """Every parameter's gradient in one vector, zeros where there is none."""
+    """Return the gradients of all parameters in one vector, with zeros where there is none."""
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in module.parameters()]
     return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def assert_no_gradient(module: nn.Module) -> None:
-    """Every gradient is there, as DDP asks, and exactly zero."""
+    """Assert that every gradient exists, as DDP requires, and is exactly zero."""
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
         assert torch.count_nonzero(parameter.grad) == 0, name

@@ -1,1 +1,1 @@
-"""How fast: each file times one kind of work beside what people use instead, in turns; `python -m benchmarks.run`."""
+"""Speed benchmarks. Each file measures one task and its baseline alternately. Run `python -m benchmarks.run`."""

@@ -1,4 +1,4 @@
-"""On a GPU, in bfloat16: tokens a second of encoding and of fine-tuning, and their share of what it can do."""
+"""Tokens per second of encoding and fine-tuning on a GPU in bfloat16, and their share of the GPU's peak."""
 
 import statistics
 import time
@@ -14,13 +14,13 @@ from modeling_multitask.modeling_multitask import resolve_model_path
 
 SIZE = 8_192  # of the square matrices
 TEXTS = 20_000
-BATCHES = (32, 256)  # of sentence-transformers: its default, and one that suits a GPU
+BATCHES = (32, 256)  # batch sizes of sentence-transformers: its default, and a larger one for a GPU
 
 
 def measure(pairs: int) -> list[Row]:
-    """Nothing, where there is no GPU."""
+    """Measure encoding and fine-tuning. Without a GPU, return no rows."""
     if not torch.cuda.is_available():
-        print("gpu: there is none")
+        print("gpu: skipped, because no GPU is available")
         return []
     return [*_encoding(pairs), *_fine_tuning(pairs)]
 
@@ -59,16 +59,17 @@ def _fine_tuning(pairs: int) -> list[Row]:
     texts = sentences()
     model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])
     lengths = TextEncoder(model.to("cuda"), tokenizer).encode(texts)[1]
-    trained = 0.7 * statistics.median(1 / each for each in seconds["ours"])  # of the rows; forward and twice backward
+    trained = 0.7 * statistics.median(1 / each for each in seconds["ours"])  # 0.7: share of training rows
     row.notes = {
         "tokens a second": float(lengths.sum()) * trained,
+        # 3: one forward pass, and a backward pass that takes twice as much
         "share of the bfloat16 peak": 3 * operations(model, lengths) * trained / _peak(),
     }
     return [row]
 
 
 def _peak() -> float:
-    """Operations a second of a large product in bfloat16."""
+    """Return the operations per second of a large matrix product in bfloat16."""
     one, other = (torch.randn(SIZE, SIZE, device="cuda", dtype=torch.bfloat16) for _ in range(2))
     for _ in range(3):
         one @ other

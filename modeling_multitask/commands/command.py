@@ -1,4 +1,4 @@
-"""What all commands share: an error that the user can correct is one message and exit code 1."""
+"""Shared code of all commands: errors that users can correct are printed as one message, with exit code 1."""
 
 import argparse
 import sys
@@ -14,16 +14,16 @@ def command(
     run: Callable[[argparse.Namespace], int | None],
     errors: tuple[type[Exception], ...] = (OSError, ImportError, ValueError),
 ) -> Main:
-    """The `main` of a command.
+    """Return the `main` function of a command.
 
     Args:
-        build_parser: Its arguments.
-        run: What it does with them; returns an exit code, or `None` for 0.
-        errors: Those that the user can correct; all others are faults of ours and keep their traceback.
+        build_parser: Returns the parser of the command.
+        run: Runs the command. Returns an exit code, or `None` for 0.
+        errors: Errors that users can correct. All others are bugs and keep their traceback.
     """
 
     def main(argv: Sequence[str] | None = None) -> int:
-        """Run the command; 1 if there is something for the user to correct."""
+        """Run the command and return its exit code; 1 for an error that the user can correct."""
         arguments = build_parser().parse(argv)
         try:
             return run(arguments) or 0

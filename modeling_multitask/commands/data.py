@@ -1,4 +1,4 @@
-"""Show what the data of a recipe is like, and push it to the Hub as a data set.
+"""Summarise the data of a recipe, and push it to the Hub as a data set.
 
 multitask data quickstart
 multitask data quickstart --push me/reviews --yes
@@ -24,27 +24,29 @@ FILES = ("data.txt", "data.json", "data.png")
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser(
         "data",
         "RECIPE [key=value ...] [--output DIR] [--push REPO] [--yes] [--private] [--revision R] [--create_pr] "
         "[--force]",
-        "Look at the data of a recipe; push it to the Hub.",
+        "Summarise the data of a recipe, or push it to the Hub.",
     )
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
-    parser.add_overrides(help="words of the recipe, such as seed=1 or data.leaks=remove")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where the look is written (OUTPUT_DIR/data)")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
-    parser.add_argument("--push", metavar="REPO", help="the name of the data set on the Hub, such as me/reviews")
-    parser.add_argument("--yes", action="store_true", help="push; without it, only show what would be pushed")
-    parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")
+    parser.add_overrides(help="override a word of the recipe, such as seed=1 or data.leaks=remove")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="the folder for the summary (default: data in the run's output_dir)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite an existing summary")
+    parser.add_argument("--push", metavar="REPO", help="push to this data set on the Hub, such as me/reviews")
+    parser.add_argument("--yes", action="store_true", help="push; without --yes, only list the files to push")
+    parser.add_argument("--private", action="store_true", default=None, help="create the repository as private")
     parser.add_argument("--revision", metavar="R", help="the branch to push to")
-    parser.add_argument("--create_pr", action="store_true", help="open a pull request instead")
+    parser.add_argument("--create_pr", action="store_true", help="open a pull request instead of pushing directly")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Look, and push if asked to."""
+    """Summarise the data, and push it if requested."""
     recipe = load_recipe(arguments.recipe, arguments.overrides)
 
     from datasets_builder.look import describe
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         check_dataset_id(arguments.push)
     output = arguments.output or Path(recipe.output_dir) / "data"
     if not arguments.push and not arguments.force and any((output / name).exists() for name in FILES):
-        raise FileExistsError(f"{output} holds a look already; add --force to overwrite it")
+        raise FileExistsError(f"{output} already contains a data summary; add --force to overwrite it")
     data = build_data(recipe)
     print(describe(data.look))
     if arguments.push:
@@ -66,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def save_look(data: Data, output: Path) -> None:
-    """Write the look as text, JSON and a picture."""
+    """Write the summary as text, JSON and a picture."""
     from datasets_builder.look import describe, look_as_json
     from datasets_builder.look_plot import draw_look
 
@@ -74,10 +76,10 @@ def save_look(data: Data, output: Path) -> None:
     write_json(output / "data.json", look_as_json(data.look))
     try:
         draw_look(data.look, output / "data.png")
-    except ImportError as error:  # the words are there all the same
-        print(f"\nThe look is in {output.as_posix()}, without a picture: {error}")
+    except ImportError as error:  # the text files are already written
+        print(f"\nThe summary is in {output.as_posix()}, without a picture: {error}")
     else:
-        print(f"\nThe picture is in {(output / 'data.png').as_posix()}")
+        print(f"\nThe summary is in {output.as_posix()}, with a picture: {(output / 'data.png').as_posix()}")
 
 
 def push_data(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:
@@ -91,12 +93,12 @@ def push_data(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_data_repository(recipe, data, arguments.push, folder)
-        print(f"\n{'To' if arguments.yes else 'Would go to'} the data set {arguments.push}:")
+        print(f"\n{'Pushing' if arguments.yes else 'Would push'} to the data set {arguments.push}:")
         print(*file_lines(folder), sep="\n")
         if paths := paths_of_this_machine(recipe):
-            print(f"Note that recipe.yaml says where {', '.join(paths)} is on this machine.")
+            print(f"Note: recipe.yaml contains local paths of this machine: {', '.join(paths)}.")
         if not arguments.yes:
-            print("Nothing was pushed; add --yes to do so.")
+            print("Nothing was pushed; add --yes to push.")
             return
         target = Target(
             arguments.push,

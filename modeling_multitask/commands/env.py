@@ -1,4 +1,4 @@
-"""Print what a bug report needs: versions, processor and devices; no paths, no tokens.
+"""Print version and hardware information for bug reports. The output has no paths and no tokens.
 
 multitask env
 """
@@ -19,12 +19,12 @@ PACKAGES = (
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
-    return Parser("env", "", "Print what a bug report needs: versions, processor and devices.")
+    """Return the parser of the command."""
+    return Parser("env", "", "Print version and hardware information for bug reports. It has no paths and no tokens.")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print a line for each fact."""
+    """Print one line per item."""
     lines = {"modeling-multitask": __version__, "python": platform.python_version(), "system": platform.platform()}
     lines |= {name: _version(name) for name in PACKAGES}
     lines |= machine()
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def machine() -> dict[str, str]:
-    """The processor, the memory and the accelerators of this machine."""
+    """Return the processor, the memory and the accelerators of this machine."""
     import torch
 
     from ..runs.records import cores, memory_bytes, processor_name
@@ -43,7 +43,7 @@ def machine() -> dict[str, str]:
     devices = [] if kind is None else [_device_name(kind.type, i) for i in range(torch.accelerator.device_count())]
     return {
         "processor": f"{processor_name()}, {cores()} cores",
-        "memory": "not known" if memory is None else f"{memory / 2**30:.0f} GiB",
+        "memory": "unknown" if memory is None else f"{memory / 2**30:.0f} GiB",
         "accelerators": ", ".join(devices) or "none",
     }
 

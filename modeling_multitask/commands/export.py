@@ -1,4 +1,4 @@
-"""Write a model as a folder that runs without PyTorch: ONNX or OpenVINO.
+"""Export a model to ONNX or OpenVINO, to run it without PyTorch.
 
 multitask export runs/quickstart/model runs/quickstart/onnx --format onnx --int8
 """
@@ -21,26 +21,30 @@ FORMATS = ("onnx", "openvino")
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser(
         "export",
         f"MODEL OUT [--format {{{','.join(FORMATS)}}}] [--int8] [--data DATA] [--text COLUMN] [--text_pair COLUMN] "
         "[--force]",
-        "Write a model that runs without PyTorch.",
+        "Export a model to ONNX or OpenVINO, to run it without PyTorch.",
     )
-    parser.add_positional("model", help="a folder, a Hub id, or package:NAME/FOLDER")
+    parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_positional("out", help="the folder to write, such as MODEL/onnx")
-    parser.add_argument("--format", choices=FORMATS, default="onnx", help="what runs it (%(default)s)")
+    parser.add_argument("--format", choices=FORMATS, default="onnx", help="the export format (default: %(default)s)")
     parser.add_argument("--int8", action="store_true", help="also write a graph with 8-bit weights, a quarter as large")
-    parser.add_argument("--data", help="a recipe (its test rows) or a table to compare on (by default the run's own)")
-    parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
-    parser.add_argument("--text_pair", help="the table's column of the second text, for a model of pairs")
-    parser.add_argument("--force", action="store_true", help="overwrite another export")
+    parser.add_argument(
+        "--data",
+        help="a recipe (its test rows) or a table, to compare the export with the original model "
+        "(default: the test rows of the model's own run)",
+    )
+    parser.add_argument("--text", default="text", help="the text column of the table (default: %(default)s)")
+    parser.add_argument("--text_pair", help="the column of the second text, for a model of text pairs")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing export")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write and compare; everything is checked before the model runs."""
+    """Check the arguments, export the model, and compare it with the original."""
     from ..export.folder import HeldOut, check_export, describe_export, write_export
     from ..inference.loading import load
     from ..runs.judged_rows import check_data
@@ -58,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def rows_to_compare(tasks: list[TaskConfig], arguments: argparse.Namespace) -> JudgedRows | None:
-    """The rows of DATA; without it the test rows of the model's own run, if they are still there."""
+    """Return the rows of DATA, or else the test rows of the model's own run if they still exist."""
     from ..errors import DataError, RecipeError
     from ..runs.judged_rows import rows_to_judge
     from ..runs.recorded import recorded_rows
@@ -69,7 +73,7 @@ def rows_to_compare(tasks: list[TaskConfig], arguments: argparse.Namespace) -> J
     try:
         return recorded_rows(tasks, arguments.model)
     except (RecipeError, DataError, OSError) as error:
-        print(f"The rows of the model's own run cannot be had: {error}")
+        print(f"The test rows of the model's own run are not available: {error}")
         return None
 
 

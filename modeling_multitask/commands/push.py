@@ -1,4 +1,4 @@
-"""Push a trained model to the Hub, with its card, and on request its adapter and its demo.
+"""Push a trained model to the Hub, with its card and optionally its adapter and a demo.
 
 multitask push runs/quickstart/model me/reviews --license apache-2.0 --space me/reviews-demo
 multitask push runs/quickstart/model me/reviews --license apache-2.0 --space me/reviews-demo --yes
@@ -20,29 +20,33 @@ if TYPE_CHECKING:
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser(
         "push",
         "MODEL REPO [--yes] [--license L] [--dataset REPO] [--space REPO] [--adapter REPO] [--private] [--revision R] "
         "[--create_pr] [--output DIR]",
-        "Push a trained model to the Hub.",
+        "Push a trained model to the Hub, with its card.",
     )
-    parser.add_positional("model", help="a folder, a Hub id, or package:NAME/FOLDER; or the folder of an adapter")
-    parser.add_positional("repo", help="its name on the Hub, such as me/reviews")
-    parser.add_argument("--yes", action="store_true", help="push; without it, only show what would be pushed")
-    parser.add_argument("--private", action="store_true", default=None, help="make new repositories private")
+    parser.add_positional(
+        "model", help="the model: a folder, a Hub id, or package:NAME/FOLDER; or the folder of an adapter"
+    )
+    parser.add_positional("repo", help="the repository on the Hub, such as me/reviews")
+    parser.add_argument("--yes", action="store_true", help="push; without --yes, only list the files to push")
+    parser.add_argument("--private", action="store_true", default=None, help="create new repositories as private")
     parser.add_argument("--revision", metavar="R", help="the branch to push to")
-    parser.add_argument("--create_pr", action="store_true", help="open a pull request instead")
-    parser.add_argument("--space", metavar="REPO", help="push a demo as well, as this Space")
-    parser.add_argument("--adapter", metavar="REPO", help="push the adapter as well, as this model")
+    parser.add_argument("--create_pr", action="store_true", help="open a pull request instead of pushing directly")
+    parser.add_argument("--space", metavar="REPO", help="also push a demo to this Space")
+    parser.add_argument("--adapter", metavar="REPO", help="also push the adapter to this model repository")
     parser.add_argument("--dataset", metavar="REPO", help="the data set on the Hub that the model was trained on")
-    parser.add_argument("--license", metavar="L", help="such as apache-2.0; by default that of the recipe's card")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="write all that would be pushed into this folder")
+    parser.add_argument(
+        "--license", metavar="L", help="the licence, such as apache-2.0 (default: that of the recipe's card)"
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="also write the files to push into this folder")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Check, show, and push if asked to."""
+    """Check the model, list the files, and push them if requested."""
     from huggingface_hub import HfApi
 
     from ..hub.upload import Target
@@ -53,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_words(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = local_folder(arguments.model, Path(name) / "downloaded")
-        print(f"Looking at {arguments.model}, and loading it in a process without this package ...", flush=True)
+        print(f"Checking {arguments.model} and loading it in a process without this package ...", flush=True)
         shipment = make_shipment(
             folder,
             Target(
@@ -68,16 +72,19 @@ def run(arguments: argparse.Namespace) -> None:
         for target, written in write_all(shipment, arguments.output or Path(name) / "work"):
             show_target(target, written, sent=arguments.yes)
         if not arguments.yes:
-            print("\nNothing was pushed; add --yes to do so.")
+            print("\nNothing was pushed; add --yes to push.")
             return
         for pushed in push(HfApi(), shipment, Path(name) / "sent"):
             print(f"Pushed to {pushed.address}, commit {pushed.commit}")
         if arguments.space and arguments.private:
-            print("The Space needs a token that may read the model: add it to its settings as the secret HF_TOKEN.")
+            print(
+                "The model is private: in the settings of the Space, add the secret HF_TOKEN, "
+                "a token that can read the model."
+            )
 
 
 def check_words(arguments: argparse.Namespace) -> None:
-    """Refuse names that no repository can have, and options that exclude each other."""
+    """Raise a `ValueError` for invalid repository names and for options that exclude each other."""
     from ..hub.upload import check_repo_id
 
     for kind, name in (("model", arguments.repo), ("Space", arguments.space), ("model", arguments.adapter)):
@@ -86,13 +93,13 @@ def check_words(arguments: argparse.Namespace) -> None:
     if arguments.dataset is not None:
         check_repo_id(arguments.dataset)
     if arguments.create_pr and (arguments.revision or arguments.space or arguments.adapter):
-        raise ValueError("--create_pr is for the model and its main branch alone; leave the other out")
+        raise ValueError("--create_pr cannot be combined with --revision, --space or --adapter; leave one of them out")
     if arguments.output is not None and arguments.output.exists():
-        raise FileExistsError(f"{arguments.output} exists already; name another folder")
+        raise FileExistsError(f"{arguments.output} already exists; choose another folder for --output")
 
 
 def local_folder(model: str, download: Path) -> Path:
-    """The folder of a model; one on the Hub is downloaded."""
+    """Return the folder of a model. A model on the Hub is downloaded."""
     from huggingface_hub import HfApi, snapshot_download
 
     from ..hub.upload import patiently
@@ -103,7 +110,7 @@ def local_folder(model: str, download: Path) -> Path:
 
 
 def show_target(target: Target, folder: Path, *, sent: bool) -> None:
-    """Print what goes where, and what happens to what is there."""
+    """Print the files for a repository, and the changes to files that it already has."""
     from huggingface_hub import HfApi
 
     from ..hub.card_merge import is_signed
@@ -111,19 +118,19 @@ def show_target(target: Target, folder: Path, *, sent: bool) -> None:
     from ..publishing.push import owned_by
 
     kind = {"space": "Space"}.get(target.repo_type, target.repo_type)
-    print(f"\n{'To' if sent else 'Would go to'} the {kind} {target.repo_id}:")
+    print(f"\n{'Pushing' if sent else 'Would push'} to the {kind} {target.repo_id}:")
     print(*file_lines(folder), sep="\n")
     try:
         there = patiently(lambda: look(HfApi(), target), HfApi(), attempts=2)
     except OSError as error:
-        print(f"  What is there already cannot be told: {str(error).splitlines()[0]}")
+        print(f"  The current content of the repository is unknown: {str(error).splitlines()[0]}")
         return
     if there is None:
         return
     for name in stale_files(folder, there, owned_by(target)):
         print(f"  {'deleted':>18}  {name}")
     if there.card is not None and not is_signed(there.card) and target.repo_type == "model":
-        print("  Its README.md was written by hand: its text stays, and only its metadata get what they lack.")
+        print("  Its README.md was written by hand: the text is kept, and only missing metadata are added.")
 
 
 main = command(build_parser, run)

@@ -1,4 +1,4 @@
-"""Report where a model fails, and how far its scores can be trusted.
+"""Evaluate a model: metrics with intervals, errors and calibration.
 
 multitask report runs/quickstart/model quickstart --output runs/report
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..recipes.bundled import recipe_path
+from ..recipes.loading import load_recipe
+from ..recipes.yaml_file import RECIPE_ENDINGS
 from .arguments import Parser, positive
 from .command import command
 
@@ -22,28 +24,40 @@ ISSUES = "label_issues.csv"
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser(
         "report",
         "MODEL DATA [key=value ...] --output DIR [--text COLUMN] [--text_pair COLUMN] [--separator TEXT] "
         "[--resamples N] [--label_issues] [--force]",
-        "Report where a model fails, and how far to trust it.",
+        "Evaluate a model and write a report: metrics with intervals, errors and calibration.",
     )
-    parser.add_positional("model", help="a folder, a Hub id, or package:NAME/FOLDER")
-    parser.add_positional("data", help="a recipe (its test rows), or a table with columns named like the tasks")
-    parser.add_overrides(help="words of the recipe, such as seed=1")
-    parser.add_argument("--output", type=Path, metavar="DIR", required=True, help="the folder to write to")
-    parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
-    parser.add_argument("--text_pair", help="the table's column of the second text, for a model of pairs")
-    parser.add_argument("--separator", default=";", help="between several labels in a cell of the table (%(default)s)")
-    parser.add_argument("--resamples", type=positive, default=1000, help="behind each interval (%(default)s)")
-    parser.add_argument("--label_issues", action="store_true", help="also list the recipe's labels that may be wrong")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
+    parser.add_positional("data", help="a recipe (its test rows), or a table with a label column named after each task")
+    parser.add_overrides(help="override a word of the recipe, such as seed=1")
+    parser.add_argument("--output", type=Path, metavar="DIR", required=True, help="the folder for the report")
+    parser.add_argument("--text", default="text", help="the text column of the table (default: %(default)s)")
+    parser.add_argument("--text_pair", help="the column of the second text, for a model of text pairs")
+    parser.add_argument(
+        "--separator",
+        default=";",
+        help="the separator of several labels in one cell of the table (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resamples", type=positive, default=1000, help="bootstrap resamples for each interval (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--label_issues", action="store_true", help="also list training labels of the recipe that may be wrong"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite an existing report")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Judge and write; everything is checked before the model runs."""
+    """Check the arguments, evaluate the model, and write the report."""
+    data = recipe_path(arguments.data)
+    if data.suffix.lower() in RECIPE_ENDINGS:
+        load_recipe(data, arguments.overrides)  # before the imports that take seconds
+
     from rich.console import Console
 
     from ..evaluation.judged import judge
@@ -53,12 +67,12 @@ def run(arguments: argparse.Namespace) -> None:
     from ..inference.loading import load
     from ..runs.judged_rows import check_data, check_label_issues, issues_of_labels, rows_to_judge
 
-    output, data = arguments.output, recipe_path(arguments.data)
+    output = arguments.output
     written = [*FILES, *([ISSUES] if arguments.label_issues else [])]
     if not arguments.force and any((output / name).exists() for name in written):
-        raise FileExistsError(f"{output} holds a report already; add --force to overwrite it")
+        raise FileExistsError(f"{output} already contains a report; add --force to overwrite it")
     if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"{output} is a file; name a folder")
+        raise NotADirectoryError(f"{output} is a file; --output must be a folder")
     check_data(data)
     recipe = check_label_issues(data, arguments.overrides) if arguments.label_issues else None
     model, tokenizer = load(arguments.model)
@@ -80,17 +94,17 @@ def run(arguments: argparse.Namespace) -> None:
     if recipe is not None:
         issues = issues_of_labels(recipe)
         write_label_issues(issues, output / ISSUES)
-        print(f"{len(issues)} labels, the most suspicious of each task first, are in {(output / ISSUES).as_posix()}")
+        print(f"{len(issues)} labels, sorted by suspicion within each task: {(output / ISSUES).as_posix()}")
     print(f"The report is in {(output / 'report.html').as_posix()}")
 
 
 def figures_table(report: Report) -> Table:
-    """The main figure of each task, and how far its scores are off."""
+    """Return a table of the main metric and the calibration error of each task."""
     from rich.table import Table
 
     table = Table(title=f"{report.split}: {report.rows:,} rows")
-    for heading in ("task", "labelled", "main figure", "", "95 %", "ECE before", "ECE after"):
-        table.add_column(heading, justify="left" if heading in ("task", "main figure") else "right")
+    for heading in ("task", "labelled rows", "main metric", "", "95 % interval", "ECE before", "ECE after"):
+        table.add_column(heading, justify="left" if heading in ("task", "main metric") else "right")
     for each in report.tasks:
         name = each.task.kind.main_metric
         main, scores = each.figures.figures.get(name), each.calibration

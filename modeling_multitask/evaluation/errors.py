@@ -14,7 +14,7 @@ from torch.func import vmap
 
 from ..answers_multitask import NOT_ASKED, Decision
 from ..inference.batches import Text
-from ..problem_types_multitask import Answer
+from ..problem_types_multitask import AnswerForm
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
 from .calibration import plainly_judged
@@ -25,7 +25,7 @@ RESAMPLES = 200  # for each slice: there are many slices, and their intervals ar
 LENGTH_BINS = 4
 MOST_PATTERNS = 12
 # The figure that is shown for slices, by the form of the answer.
-SLICE_FIGURES: dict[Answer, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
+SLICE_FIGURES: dict[AnswerForm, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
 UNASKED = "(not asked)"
 NO_LABEL = "(none)"
 

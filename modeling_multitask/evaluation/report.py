@@ -136,7 +136,7 @@ def make_report(
 
 def report_as_json(report: Report) -> dict[str, Any]:
     """Return the report in JSON types. NaN and infinite numbers become `None`."""
-    return _plain(
+    return _without_numpy(
         {
             "model": report.name,
             "split": report.split,
@@ -290,11 +290,11 @@ def _reliability_as_json(given: Reliability) -> dict[str, Any]:
     }
 
 
-def _plain(given: Any) -> Any:
+def _without_numpy(given: Any) -> Any:
     """Return the content in JSON types."""
     if isinstance(given, dict):
-        return {str(name): _plain(each) for name, each in given.items()}
+        return {str(name): _without_numpy(each) for name, each in given.items()}
     given = given.tolist() if isinstance(given, np.ndarray | np.generic) else given
     if isinstance(given, list | tuple):
-        return [_plain(each) for each in given]
+        return [_without_numpy(each) for each in given]
     return None if isinstance(given, float) and not math.isfinite(given) else given

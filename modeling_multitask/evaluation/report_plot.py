@@ -171,7 +171,7 @@ def _reliability(axes: tuple[Any, Any], before: Reliability, after: Reliability)
     lower.set_ylabel("share of answers")
     lower.set_xlim(0, 1)
     for each in axes:
-        _plain(each)
+        _without_frame(each)
 
 
 def _same(one: Reliability, other: Reliability) -> bool:
@@ -191,10 +191,10 @@ def _scatter(axes: Any, truth: np.ndarray, answers: np.ndarray) -> None:
     axes.set_xlabel("true number")
     axes.set_ylabel("answer")
     axes.set_title("Answers and true numbers (dotted line: equal)", loc="left", fontsize=10.5)
-    _plain(axes)
+    _without_frame(axes)
 
 
-def _plain(axes: Any) -> None:
+def _without_frame(axes: Any) -> None:
     axes.grid(color=_PALE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,1 +1,1 @@
-"""A trained model as a folder that runs without torch."""
+"""Export a trained model as a folder that runs without torch."""

@@ -1,4 +1,4 @@
-"""Whether an exported graph says what the model says.
+"""Compare an exported graph with its model.
 
 Shapes: B rows, T tokens, C classes of one task.
 """
@@ -14,18 +14,18 @@ from ..answers_multitask import decide
 from ..inference.predict_onnx import Arrays
 from ..tasks_multitask import TaskConfig
 
-TOLERANCE = 1e-4  # of float32, relative to numbers above 1
-MOST_TOKENS = 512  # in the batch of several rows, whose attention would else need gigabytes
+TOLERANCE = 1e-4  # for float32, relative for numbers above 1
+MOST_TOKENS = 512  # in the batch of several rows, because longer attention needs gigabytes
 _ROWS = 7
 
 
 @dataclass(frozen=True)
 class Equality:
-    """How far a graph is from the model.
+    """The largest difference between a graph and its model.
 
     Args:
-        shapes: The (B, T) that were tried.
-        largest_difference: Of all numbers, relative to those above 1.
+        shapes: The (B, T) of the compared batches.
+        largest_difference: The largest difference of all numbers, relative for numbers above 1.
     """
 
     shapes: list[tuple[int, ...]]
@@ -33,7 +33,7 @@ class Equality:
 
 
 def probe_shapes(max_length: int) -> list[tuple[int, int]]:
-    """The (B, T) at which a graph is held against its model: one row and several, short and as long as can be."""
+    """Return the (B, T) for comparing a graph with its model: one row and several, short and of maximum length."""
     short = min(3, max_length)
     return [(1, short), (_ROWS, short), (1, max_length), (_ROWS, min(max_length, MOST_TOKENS))]
 
@@ -44,30 +44,35 @@ def check_equal(
     batches: list[dict[str, Tensor]],
     tasks: list[TaskConfig],
 ) -> Equality:
-    """Holds a graph against the model that it was made from, on batches of several shapes.
+    """Compare a graph with its model on batches of several shapes.
 
-    Its decisions must be those that the model's own code makes of its logits: of scores that are all but equal, the
-    model's logits may choose another.
+    The graph's decisions are compared with those that the model's code makes from the graph's logits. The model's own
+    logits could give another decision for almost equal scores.
 
     Args:
-        graph: From inputs (B, T) to outputs, by name.
-        expected: The same, by the model.
-        batches: Inputs, by name.
-        tasks: The model's.
+        graph: A function from inputs (B, T) to outputs, by name.
+        expected: The same function of the model.
+        batches: The inputs, by name.
+        tasks: The model's tasks.
+
+    Returns:
+        The compared shapes and the largest difference.
 
     Raises:
-        ValueError: If the graph does not run, a number differs by more than `TOLERANCE`, or a decision is another.
+        ValueError: If the graph does not run, a number differs by more than `TOLERANCE`, or a decision differs.
     """
     largest = 0.0
     for batch in batches:
         found = _run(graph, batch)
         with torch.no_grad():
-            wanted = expected(**batch)
+            reference = expected(**batch)
         own = decide({task.name: torch.from_numpy(found[f"{task.name}.logits"]) for task in tasks}, tasks)
-        wanted |= {f"{name}.{part}": getattr(each, part) for name, each in own.items() for part in ("chosen", "asked")}
-        for name, value in wanted.items():
+        reference |= {
+            f"{name}.{part}": getattr(each, part) for name, each in own.items() for part in ("chosen", "asked")
+        }
+        for name, value in reference.items():
             difference = _difference(found[name], value.numpy())
-            if not difference <= TOLERANCE:  # NaN is no number below it
+            if not difference <= TOLERANCE:  # also true for NaN
                 raise ValueError(
                     f"the exported graph differs from the model: {name} by {difference:.1g} at {_shape(batch)} tokens, "
                     f"where {TOLERANCE:.0e} is allowed; this encoder cannot be exported"
@@ -79,7 +84,7 @@ def check_equal(
 def _run(graph: Callable[[Arrays], Arrays], batch: dict[str, Tensor]) -> Arrays:
     try:
         return graph({name: each.numpy() for name, each in batch.items()})
-    except Exception as error:  # of the runtime, which has kinds of its own
+    except Exception as error:  # the runtimes have their own exception types
         reason = " ".join(str(error).split())
         raise ValueError(
             f"the exported graph does not run at {_shape(batch)} tokens ({reason}); this encoder cannot be exported"
@@ -90,6 +95,6 @@ def _shape(batch: dict[str, Tensor]) -> str:
     return " x ".join(map(str, batch["input_ids"].shape))
 
 
-def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
-    found, wanted = found.astype(np.float64), wanted.astype(np.float64)
-    return float((np.abs(found - wanted) / np.abs(wanted).clip(min=1)).max())
+def _difference(found: np.ndarray, expected: np.ndarray) -> float:
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    return float((np.abs(found - expected) / np.abs(expected).clip(min=1)).max())

@@ -1,4 +1,4 @@
-"""The folder of an exported model, which runs without torch and without this package."""
+"""Write the folder of an exported model, which runs without torch and without this package."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from ..answers_multitask import Decision
 from ..configuration_multitask import MultiTaskConfig
 from ..evaluation.agreement import agreement, answer_figures
 from ..evaluation.judged import judge
-from ..files import write_json
+from ..files import whole_folder, write_json
 from ..inference import predict_onnx
 from ..inference.predict_onnx import MultiTaskOnnx
 from ..inference.saving import save_tokenizer
@@ -32,19 +32,19 @@ Runtime = Literal["onnx", "openvino"]
 RECORD = "export.json"
 PYTORCH = "PyTorch"
 _FILES = {"onnx": (ONNX, ONNX_INT8), "openvino": (OPENVINO, OPENVINO_INT8)}
-# Nothing, signs, a word that no vocabulary has, and more than fits.
+# An empty text, special characters, unknown words, and a text longer than the maximum length.
 _TEXTS = ["", "Naïve? 2 phones & a «soup» – bad_good!", "\u4e2d\u6587 xqzzyv", "one more word " * 2000]
-# What config.json says of files that are not in the folder.
+# Settings of config.json that refer to files that are not in the folder.
 _OF_OTHER_FILES = ("auto_map", "custom_pipelines", "architectures")
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows on which the forms of a model are compared.
+    """Rows for comparing the exported graphs with the model.
 
     Args:
-        rows: As `MultiTaskBuilder` gives them.
-        name: What they are.
+        rows: Rows of a `MultiTaskBuilder`.
+        name: Their name in reports.
     """
 
     rows: Dataset
@@ -52,23 +52,25 @@ class HeldOut:
 
 
 def check_export(folder: Path, runtime: Runtime, *, int8: bool, force: bool) -> None:
-    """Refuses what could not be exported, before any work is done.
+    """Check the folder and the packages before the export.
 
     Args:
-        folder: Where the export is to go.
-        runtime: What is to run it.
-        int8: Whether a second graph is wanted.
-        force: Whether another export there is overwritten.
+        folder: The folder of the export.
+        runtime: The runtime of the export.
+        int8: Whether a second graph with 8-bit weights is requested.
+        force: Whether to overwrite an export in the folder.
 
     Raises:
-        FileExistsError: If something is there.
+        FileExistsError: If the folder is not empty, unless it is an export and `force` is set.
         ImportError: If a package is not installed.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         if not force:
             raise FileExistsError(f"{folder} exists already; add --force to overwrite it")
         if not (folder / RECORD).is_file():
-            raise FileExistsError(f"{folder} is not an export (it has no {RECORD}), and is not overwritten")
+            raise FileExistsError(
+                f"{folder} is not an export (it has no {RECORD}), so --force does not overwrite it; give another folder"
+            )
     if runtime == "onnx":
         check_onnx()
     else:
@@ -84,38 +86,30 @@ def write_export(
     int8: bool = False,
     held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
-    """Writes graphs, configuration, tokenizer and `predict_onnx.py`, all of them or nothing.
+    """Write graphs, configuration, tokenizer and `predict_onnx.py`. If one of them fails, nothing is written.
 
     Args:
         model: The trained model.
         tokenizer: Its tokenizer.
-        folder: Replaced, if it is there.
-        runtime: What is to run it.
-        int8: Whether to write a second graph with weights in 8 bits.
-        held_out: Rows on which the graphs are compared with the model.
+        folder: The folder, which is replaced if it exists.
+        runtime: The runtime of the export.
+        int8: Whether to write a second graph with 8-bit weights.
+        held_out: Rows for comparing the graphs with the model.
 
     Returns:
-        What `export.json` in the folder says: which files there are, how far they are from the model, and, with rows,
-        how far their answers agree and how good they are.
+        The content of `export.json` in the folder: the files, their largest difference from the model, and, with rows,
+        the agreement and the metrics of their answers.
 
     Raises:
         ValueError: If the encoder or the tokenizer cannot be exported.
         ImportError: If a package is not installed.
     """
-    folder = folder.resolve()
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        found = _fill(partial, without_adapters(model), tokenizer, runtime, int8, held_out)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return found
+    with whole_folder(folder.resolve()) as partial:
+        return _fill(partial, without_adapters(model), tokenizer, runtime, int8, held_out)
 
 
 def describe_export(found: dict[str, Any]) -> str:
-    """What `write_export` returns, in words."""
+    """Return the result of `write_export` as text."""
     equality = found["equality"]
     shapes = ", ".join(f"{rows} x {tokens}" for rows, tokens in equality["shapes"])
     lines = [
@@ -124,7 +118,7 @@ def describe_export(found: dict[str, Any]) -> str:
         f"{equality['tolerance']:.0e} is allowed, in batches of {shapes} tokens.",
     ]
     if found["rows"] is None:
-        return "\n".join([*lines, "No rows were given: how far answers agree, and how good they are, is not measured."])
+        return "\n".join([*lines, "No rows were given, so agreement and quality of the answers are not measured."])
     lines.append(f"On {found['rows']['count']:,} rows ({found['rows']['name']}):")
     width = max(map(len, found["figures"]))
     for task in found["figures"][PYTORCH]:
@@ -145,7 +139,7 @@ def _fill(
 ) -> dict[str, Any]:
     if not tokenizer.is_fast:
         raise ValueError(
-            f"{type(tokenizer).__name__} has no tokenizer.json, by which an export cuts texts into tokens; "
+            f"{type(tokenizer).__name__} has no tokenizer.json, which an export needs; "
             "only models with a fast tokenizer can be exported"
         )
     export = export_onnx if runtime == "onnx" else export_openvino
@@ -169,17 +163,17 @@ def _config_text(config: MultiTaskConfig) -> str:
 
 
 def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raises a `ValueError` if texts become other tokens than by the tokenizer itself, which may do more in Python."""
+    """Raise a `ValueError` if tokenizer.json gives other tokens than the tokenizer, which may run Python code."""
     expected, given = TextEncoder(model, tokenizer, dtype=torch.float32).run(_TEXTS), form.run(_TEXTS)
     pairs = {"embedding": (given[EMBEDDING], expected.embeddings)}
     pairs |= {f"logits of {name}": (given[f"{name}.logits"], logits) for name, logits in expected.logits.items()}
-    for name, (ours, wanted) in pairs.items():
-        difference = np.abs(ours - wanted).max(axis=1)  # (N,)
+    for name, (ours, theirs) in pairs.items():
+        difference = np.abs(ours - theirs).max(axis=1)  # (N,)
         if not difference.max() <= TOLERANCE:
             text = _TEXTS[int(difference.argmax())]
             raise ValueError(
-                f"{type(tokenizer).__name__} reads {text[:40]!r} otherwise than its tokenizer.json does ({name}: "
-                f"{difference.max():.1g} apart); only models whose tokenizer.json says all can be exported"
+                f"{type(tokenizer).__name__} reads {text[:40]!r} differently from its tokenizer.json ({name} differs "
+                f"by {difference.max():.1g}); only models whose tokenizer.json is complete can be exported"
             )
 
 
@@ -203,7 +197,7 @@ def _compare(
     tokenizer: PreTrainedTokenizerBase,
     held_out: HeldOut | None,
 ) -> dict[str, Any]:
-    """How good the answers of each form are, and how far they are the model's."""
+    """Return the metrics of each graph's answers, and their agreement with the model's answers."""
     if held_out is None:
         return {"rows": None}
     tasks = model.config.tasks

@@ -1,4 +1,4 @@
-"""A trained model as one ONNX graph: each task's logits and decision, and the sentence embedding.
+"""Export a trained model as one ONNX graph with each task's logits and decision, and the sentence embedding.
 
 Shapes: B rows, T tokens, D width of the encoder, C classes of one task.
 """
@@ -23,20 +23,20 @@ from ..modeling_multitask import MultiTaskModel
 from .check import Equality, check_equal, probe_shapes
 
 ONNX, ONNX_INT8 = "model.onnx", "model_int8.onnx"
-OPSET = 18  # the newest that torch writes without converting; ONNX Runtime has read it since 1.14
+OPSET = 18  # the newest that torch writes without conversion; ONNX Runtime supports it since 1.14
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-# `embedding` is the name of a node already, and makes torch's exporter write an invalid graph.
+# `embedding` is already the name of a node, and makes torch's exporter write an invalid graph.
 EMBEDDING = "sentence_embedding"
 _EXTRA = "onnx"
-# One says at each export that torchvision is not there, the other which constants it has not folded.
+# At each export one logs that torchvision is not installed, the other which constants it did not fold.
 _TALKERS = ("torch.onnx._internal.exporter._registration", "onnxscript.optimizer._constant_folding")
 
 
 class AnswerGraph(nn.Module):
-    """What is exported: a model that also decides, so that no reader of the graph need know how tasks depend.
+    """The exported module: a model with its decisions, so that users of the graph need no code for dependent tasks.
 
     Args:
-        model: As `without_adapters` makes it.
+        model: A model returned by `without_adapters`.
     """
 
     def __init__(self, model: MultiTaskModel) -> None:
@@ -45,15 +45,15 @@ class AnswerGraph(nn.Module):
         self.eval()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> dict:
-        """All outputs by name.
+        """Return all outputs by name.
 
         Args:
             input_ids: (B, T).
             attention_mask: (B, T).
-            token_type_ids: (B, T), for an encoder that has segments.
+            token_type_ids: (B, T), for an encoder with segments.
 
         Returns:
-            `sentence_embedding` (B, D); and for each task `TASK.logits` and, as `decide` gives them, `TASK.scores`
+            `sentence_embedding` (B, D), and for each task `TASK.logits` and the results of `decide`: `TASK.scores`
             (B, C), `TASK.chosen` and `TASK.asked` (B,).
         """
         output = self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
@@ -67,16 +67,19 @@ class AnswerGraph(nn.Module):
 def export_onnx(
     model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path, *, int8: bool = False
 ) -> Equality:
-    """Writes `model.onnx`, for any number of rows and tokens, after holding it against the model.
+    """Write `model.onnx` for any number of rows and tokens, and compare it with the model.
 
     Args:
-        model: On any device, in any dtype; the graph is float32.
-        tokenizer: The model's; says whether the encoder gets segments.
-        folder: Made if it is not there.
-        int8: Also writes `model_int8.onnx`.
+        model: The model, on any device and in any dtype. The graph is float32.
+        tokenizer: The model's tokenizer, which determines whether the encoder gets segments.
+        folder: The folder, which is created if needed.
+        int8: Whether to write `model_int8.onnx` too.
+
+    Returns:
+        The compared shapes and the largest difference.
 
     Raises:
-        ValueError: If the encoder cannot be exported, or the graph says something else than the model.
+        ValueError: If the encoder cannot be exported, or the graph differs from the model.
         ImportError: If the packages of the extra `onnx` are not installed.
     """
     check_onnx()
@@ -89,30 +92,30 @@ def export_onnx(
 
 
 def check_onnx() -> None:
-    """Raises an `ImportError` that says how to install what an export needs, if that is not there."""
+    """Raise an `ImportError` with install instructions if a package for the export is missing."""
     for module in ("onnx", "onnxscript", "onnxruntime"):
         import_extra(module, extra=_EXTRA)
 
 
 def without_adapters(model: MultiTaskModel) -> MultiTaskModel:
-    """A copy on the CPU, in float32 and eval mode, with the attention whose graph is the simplest.
+    """Return a copy on the CPU, in float32 and eval mode, with the attention that gives the simplest graph.
 
     Raises:
         ValueError: If the model reads long texts in windows.
     """
     if model.config.long_texts == "windows":
         raise ValueError(
-            "the model reads long texts in windows, and a graph reads only the first; "
+            "the model reads long texts in windows, but a graph reads only the first window; "
             "export a model with long_texts: truncate"
         )
     model = copy.deepcopy(model).cpu().float().eval()
-    if model.backbone.config._attn_implementation != "eager":  # encoders that have no other do not like being asked
+    if model.backbone.config._attn_implementation != "eager":  # encoders without another attention refuse the call
         model.set_attn_implementation("eager")
     return model
 
 
 def write_graph(graph: AnswerGraph, names: list[str], path: Path) -> Equality:
-    """Writes one float32 graph with these inputs, and holds it against the model."""
+    """Write a float32 graph with these inputs, and compare it with the model."""
     model = graph.model
     _trace(graph, probe(model, names, 2, min(8, _most_tokens(model))), path)
     import_extra("onnx.checker", extra=_EXTRA).check_model(str(path), full_check=True)
@@ -120,27 +123,27 @@ def write_graph(graph: AnswerGraph, names: list[str], path: Path) -> Equality:
 
 
 def graph_inputs(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Which inputs the graph has: those that the tokenizer gives and the encoder takes."""
+    """Return the inputs of the graph: those that the tokenizer returns and the encoder accepts."""
     taken = inspect.signature(model.backbone.forward).parameters
     return [name for name in INPUTS if name in taken and (name in tokenizer.model_input_names or name in INPUTS[:2])]
 
 
 def probes(model: MultiTaskModel, names: list[str]) -> list[dict[str, Tensor]]:
-    """Batches of several shapes at which a graph is held against its model."""
+    """Return batches of several shapes for comparing a graph with its model."""
     return [probe(model, names, rows, tokens) for rows, tokens in probe_shapes(_most_tokens(model))]
 
 
 def probe(model: MultiTaskModel, names: list[str], rows: int, tokens: int) -> dict[str, Tensor]:
-    """Random tokens, each row but the first a little shorter than the one before it.
+    """Return random tokens, where each row is one token shorter than the row before it.
 
     Args:
-        model: Says how many words there are, and segments.
-        names: Of the inputs.
+        model: The model, which determines the vocabulary and the segments.
+        names: The names of the inputs.
         rows: B.
         tokens: T.
 
     Returns:
-        By name, (B, T).
+        The inputs by name, (B, T).
     """
     config = model.config.backbone_config
     random = torch.Generator().manual_seed(0)
@@ -152,20 +155,20 @@ def probe(model: MultiTaskModel, names: list[str], rows: int, tokens: int) -> di
 
 
 def quantize_onnx(path: Path, target: Path) -> None:
-    """Writes a graph whose weights are in 8 bits, and whose activations become so as it runs.
+    """Write a graph with 8-bit weights, whose activations are quantized at run time.
 
-    Of the ways that ONNX Runtime has, unsigned weights with a scale for each channel agreed best with float32.
+    Of the methods in ONNX Runtime, unsigned weights with a scale for each channel agree best with float32.
 
     Args:
         path: The float32 graph.
-        target: Where the other goes; about a quarter as large.
+        target: The path of the quantized graph, which is about a quarter as large.
     """
     onnx = import_extra("onnx", extra=_EXTRA)
     quantization = import_extra("onnxruntime.quantization", extra=_EXTRA)
     graph = onnx.load(path)
-    # The quantizer transposes weights and trips over the shapes that are noted of them; it finds them out by itself.
+    # The quantizer transposes weights and fails on their recorded shapes. It infers the shapes itself.
     del graph.graph.value_info[:]
-    # Else it recommends what torch's exporter has done.
+    # Without this it recommends a preprocessing that torch's exporter has already done.
     import_extra("onnxruntime.quantization.quant_utils", extra=_EXTRA).add_pre_process_metadata(graph)
     quantization.quantize_dynamic(
         graph,
@@ -178,7 +181,7 @@ def quantize_onnx(path: Path, target: Path) -> None:
 
 def _trace(graph: AnswerGraph, batch: dict[str, Tensor], path: Path) -> None:
     rows, tokens = torch.export.Dim("batch"), torch.export.Dim("sequence", max=max(3, _most_tokens(graph.model)))
-    # Run once before it is traced: `may_follow` keeps its tables, and would keep those of the trace.
+    # Run once before tracing, because `may_follow` caches its tables and must not cache those of the trace.
     with torch.no_grad():
         names = list(graph(**batch))
     try:
@@ -202,7 +205,7 @@ def _trace(graph: AnswerGraph, batch: dict[str, Tensor], path: Path) -> None:
 
 
 def _forget_where(model: Any) -> None:
-    """Takes out what the exporter notes of each node: the lines of code that it came from, with their folders."""
+    """Remove the exporter's metadata of each node, which contains source lines and local paths."""
     parts = [model.graph, *model.functions.values()]
     for each in (model, *parts, *(node for part in parts for node in part.all_nodes())):
         each.metadata_props.clear()
@@ -214,7 +217,7 @@ def _most_tokens(model: MultiTaskModel) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter says of its own inside."""
+    """Silence the exporter's internal logs and warnings."""
     talkers = [logging.getLogger(name) for name in _TALKERS]
     levels = [each.level for each in talkers]
     for each in talkers:

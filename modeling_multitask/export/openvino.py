@@ -1,4 +1,4 @@
-"""A trained model as an OpenVINO graph, made from its ONNX graph."""
+"""Export a trained model as an OpenVINO graph, converted from its ONNX graph."""
 
 import logging
 import os
@@ -21,16 +21,19 @@ _EXTRA = "openvino"
 def export_openvino(
     model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path, *, int8: bool = False
 ) -> Equality:
-    """Writes `openvino_model.xml` and its `.bin`, after holding them against the model.
+    """Write `openvino_model.xml` and its `.bin`, and compare them with the model.
 
     Args:
-        model: As for `export_onnx`, like `tokenizer`.
-        tokenizer: Says whether the encoder gets segments.
-        folder: Made if it is not there.
-        int8: Also writes `openvino_model_int8.xml`, whose weights are in 8 bits; it still computes in float32.
+        model: The model, as for `export_onnx`.
+        tokenizer: The model's tokenizer, which determines whether the encoder gets segments.
+        folder: The folder, which is created if needed.
+        int8: Whether to write `openvino_model_int8.xml` too. Its weights have 8 bits, and it computes in float32.
+
+    Returns:
+        The compared shapes and the largest difference.
 
     Raises:
-        ValueError: If the encoder cannot be exported, or the graph says something else than the model.
+        ValueError: If the encoder cannot be exported, or the graph differs from the model.
         ImportError: If the packages of the extras `onnx` and `openvino` are not installed.
     """
     check_openvino(int8=int8)
@@ -38,11 +41,11 @@ def export_openvino(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     answers, names = AnswerGraph(without_adapters(model)), graph_inputs(model, tokenizer)
-    with tempfile.TemporaryDirectory() as beside:
-        write_graph(answers, names, Path(beside) / ONNX)
-        graph = read_graph(Path(beside) / ONNX, model.config.backbone_config.model_type)
+    with tempfile.TemporaryDirectory() as temporary:
+        write_graph(answers, names, Path(temporary) / ONNX)
+        graph = read_graph(Path(temporary) / ONNX, model.config.backbone_config.model_type)
         openvino.save_model(graph, folder / OPENVINO, compress_to_fp16=False)
-        del graph  # else the file cannot be removed where it is still read from
+        del graph  # an open graph would keep the file from being removed
     equality = check_equal(open_graph(folder / OPENVINO), answers, probes(model, names), model.config.tasks)
     if int8:
         openvino.save_model(_compressed(folder / OPENVINO), folder / OPENVINO_INT8, compress_to_fp16=False)
@@ -50,24 +53,24 @@ def export_openvino(
 
 
 def check_openvino(*, int8: bool) -> None:
-    """Raises an `ImportError` that says how to install what an export needs, if that is not there."""
+    """Raise an `ImportError` with install instructions if a package for the export is missing."""
     check_onnx()
     for module in ("openvino", *(["nncf"] if int8 else [])):
         _import_silent(module)
 
 
 def read_graph(path: Path, encoder: str) -> Any:
-    """An ONNX graph as one of OpenVINO's.
+    """Return an ONNX graph as an OpenVINO graph.
 
     Args:
         path: The file.
-        encoder: Its kind, for the error.
+        encoder: The encoder's model type, for the error.
 
     Raises:
-        ValueError: If OpenVINO cannot read it.
+        ValueError: If OpenVINO cannot read the graph.
     """
     try:
-        # Not by `convert_model`, which reports each use over the network.
+        # `convert_model` is not used, because it reports each use over the network.
         return import_extra("openvino", extra=_EXTRA).Core().read_model(path)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
@@ -75,12 +78,12 @@ def read_graph(path: Path, encoder: str) -> Any:
 
 
 def _compressed(path: Path) -> Any:
-    """The graph with weights in 8 bits, each channel with a scale and a zero point: nncf's own choice."""
+    """Return the graph with 8-bit weights, with a scale and a zero point for each channel, the default of nncf."""
     nncf = _import_silent("nncf")
     nncf.set_log_level(logging.ERROR)
     return nncf.compress_weights(import_extra("openvino", extra=_EXTRA).Core().read_model(path))
 
 
 def _import_silent(module: str) -> Any:
-    os.environ.setdefault("NNCF_CI", "1")  # else nncf reports each use over the network
+    os.environ.setdefault("NNCF_CI", "1")  # without this, nncf reports each use over the network
     return import_extra(module, extra=_EXTRA)

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: uploads, cards that people edit, Markdown."""
+"""The Hugging Face Hub: uploads, merged cards and Markdown."""

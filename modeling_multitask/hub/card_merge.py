@@ -1,8 +1,8 @@
-"""One card of two: what was generated is replaced, what people wrote or changed stays.
+"""Merge of two cards: generated sections are replaced, edited sections are kept.
 
-A line such as `<!-- generated: results 3fa9c1b2 -->` stands before each section that was generated, with a digest of
-its text: a section whose text has another digest was edited since. A section ends where the next one, or a heading of
-the first or second level, begins. The first line of the text has such digests of the metadata, by key.
+A line such as `<!-- generated: results 3fa9c1b2 -->` marks each generated section with a digest of its text. If the
+digest of the text is different, the section was edited. A section ends at the next marked section or at the next
+heading of level one or two. The first line of the text contains the digests of the metadata, by key.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ class _Section:
     """A part of a card's text.
 
     Args:
-        name: What it was generated as; `None` of what somebody wrote.
-        digest: Of the text that was generated.
-        text: Without the line that says so, nor blank lines around it.
+        name: Name of a generated section. `None` for a section that a person wrote.
+        digest: Digest of the generated text.
+        text: Text without its marker line and without blank lines around it.
     """
 
     name: str | None
@@ -40,12 +40,12 @@ class _Section:
 
     @property
     def edited(self) -> bool:
-        """Whether somebody has written it, or changed it since it was generated."""
+        """Return whether a person wrote or changed the section."""
         return self.name is None or self.digest != _digest(self.text)
 
     @property
     def heading(self) -> str:
-        """Its first line."""
+        """Return the first line."""
         return self.text.split("\n", maxsplit=1)[0].strip()
 
     def __str__(self) -> str:
@@ -57,9 +57,9 @@ class _Card:
     """A card in its parts.
 
     Args:
-        metadata: By key.
-        record: The digests of what was generated of it; `None` if the card was never generated.
-        sections: In order.
+        metadata: Metadata by key.
+        record: Digests of the generated metadata. `None` if the card was never generated.
+        sections: Sections in order.
     """
 
     metadata: dict[str, Any]
@@ -75,10 +75,10 @@ class _Card:
 
 
 def signed(card: str) -> str:
-    """A card with the digests by which a later push finds what was edited.
+    """Return a card with digests, which let a later push detect edits.
 
     Args:
-        card: Generated, with a line such as `<!-- generated: results -->` before each section.
+        card: Generated card with a line such as `<!-- generated: results -->` before each section.
     """
     parsed = _parse(card)
     sections = [_Section(each.name, each.name and _digest(each.text), each.text) for each in parsed.sections]
@@ -86,26 +86,26 @@ def signed(card: str) -> str:
 
 
 def is_signed(card: str) -> bool:
-    """Whether a card was generated, however much of it was edited since."""
+    """Return whether a card was generated, even if it was edited later."""
     return _parse(card).record is not None
 
 
 def merge_cards(existing: str, new: str, keep: Collection[str] = ()) -> str:
-    """A generated card with everything that people have written into the one that is there.
+    """Return the new card with all edits of the existing card.
 
-    A section that was edited stays as it is, and one that was added where it is (but a block of code in it that lacks
-    its end gets one); a generated one that was taken out comes back, unless its heading is left. A key of the metadata
-    that was changed, added or taken out stays so; results that somebody added to ours stay beside them. A card that was
-    never generated keeps its text whole, and gets what its metadata lacks. Merging once more changes nothing.
+    Edited sections are kept, and added sections keep their place. An open code block in such a section is closed. A
+    removed generated section is added again, unless its heading is still there. Metadata keys that were changed, added
+    or removed stay so, and added results are kept next to the generated results. A card that was never generated keeps
+    its text, and only missing metadata is added. A second merge changes nothing.
 
     Args:
-        existing: The card that is there; one that has no text counts for its metadata alone.
-        new: What `make_card` gives.
-        keep: The names of generated sections of which the new card knows nothing: they stay as they are there, and so
-            does what was generated of the metadata and is not in the new ones.
+        existing: The card on the Hub. If it has no text, only its metadata is used.
+        new: The new card from `make_card`.
+        keep: Names of generated sections that the new card cannot fill. These sections and generated metadata that the
+            new card lacks are kept.
 
     Raises:
-        ValueError: If the metadata of the existing card cannot be read.
+        ValueError: If the metadata of the existing card is not valid.
     """
     theirs, ours = _parse(existing), _parse(new)
     if keep:
@@ -117,7 +117,7 @@ def merge_cards(existing: str, new: str, keep: Collection[str] = ()) -> str:
 
 
 def _with_kept(theirs: _Card, ours: _Card, keep: Collection[str]) -> _Card:
-    """Our card with what theirs has of the sections to keep, and of metadata that we have none of."""
+    """Return our card with the sections to keep, and with the generated metadata that it lacks."""
     known = {each.name: each for each in theirs.sections if each.name in keep}
     metadata = {name: value for name, value in theirs.metadata.items() if name in (theirs.record or {})}
     sections = [known.get(each.name, each) for each in ours.sections]
@@ -125,7 +125,7 @@ def _with_kept(theirs: _Card, ours: _Card, keep: Collection[str]) -> _Card:
 
 
 def lower_headings(text: str) -> str:
-    """Markdown whose headings of the first two levels are of the third, so that it stays within one section."""
+    """Return Markdown with headings of level one and two lowered to level three, to keep it in one section."""
     lines = _LINE_END.split(text)
     for i in list(_headings(lines)):
         lines[i] = f"### {lines[i].lstrip(' #')}"
@@ -145,21 +145,23 @@ def _parse(card: str) -> _Card:
 
 def _read_metadata(block: str) -> dict[str, Any]:
     try:
-        metadata = YAML(typ="safe", pure=True).load(block)  # YAML 1.2, as the Hub reads it: `no` is a language
+        metadata = YAML(typ="safe", pure=True).load(block)  # YAML 1.2, like the Hub: `no` is a language
     except YAMLError as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"the metadata of the card that is there is no YAML ({reason}); mend its README.md") from error
+        raise ValueError(
+            f"the metadata of the existing card is not valid YAML ({reason}); fix its README.md"
+        ) from error
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
         kind = type(metadata).__name__
-        raise ValueError(f"the metadata of the card that is there has no keys, but is a {kind}; mend its README.md")
+        raise ValueError(f"the metadata of the existing card must be a mapping, not {kind}; fix its README.md")
     return metadata
 
 
 def _sections(lines: list[str]) -> Iterator[_Section]:
     starts, headings = [], set(_headings(lines))
-    blank = True  # whether nothing but a marker stands in the present section
+    blank = True  # whether the present section contains only a marker
     for i, line in enumerate(lines):
         if _MARKER.fullmatch(line.strip()) or (i in headings and not blank):
             starts.append(i)
@@ -174,12 +176,12 @@ def _sections(lines: list[str]) -> Iterator[_Section]:
 
 
 def _headings(lines: list[str]) -> Iterator[int]:
-    """Where headings of the first two levels stand; a `#` in a block of code is none."""
+    """Yield the line numbers of headings of level one and two. A `#` in a code block is not a heading."""
     return (i for i, fence in enumerate(_fences(lines)) if not fence and _HEADING.match(lines[i]))
 
 
 def _fences(lines: list[str]) -> Iterator[str]:
-    """For each line what the block of code began with that is still open behind it; nothing where none is."""
+    """Yield, for each line, the fence of the code block that is open after it, or an empty string."""
     fence = ""
     for line in lines:
         if _MARKER.fullmatch(line.strip()):
@@ -196,7 +198,7 @@ def _merged_sections(theirs: list[_Section], ours: list[_Section]) -> list[_Sect
     by_name = {each.name: each for each in ours}
     by_heading = {each.heading: each.name for each in ours}
     merged: list[_Section] = []
-    names: list[str | None] = []  # what each is in our card
+    names: list[str | None] = []  # the name of each section in our card
     for section in theirs:
         name = section.name or by_heading.get(section.heading)
         if section.edited and section.text != getattr(by_name.get(name), "text", None):
@@ -215,29 +217,29 @@ def _merged_sections(theirs: list[_Section], ours: list[_Section]) -> list[_Sect
 
 
 def _closed(section: _Section) -> _Section:
-    """The section with the end of a block of code that somebody forgot, which would swallow what follows."""
+    """Return the section with an open code block closed, because it would swallow the following text."""
     *_, fence = _fences(section.text.split("\n"))
     return replace(section, text=f"{section.text}\n{fence}") if fence else section
 
 
 def _place(names: list[str | None], before: list[str | None]) -> int:
-    """Behind the nearest of the sections that stand before it in our card."""
+    """Return the place after the nearest section that precedes it in our card."""
     return next((names.index(each) + 1 for each in reversed(before) if each in names), 0)
 
 
 def _begins_itself(section: _Section) -> bool:
-    """Whether it would be found as a section of its own behind another."""
+    """Return whether the section would be parsed as a separate section after another one."""
     return section.name is not None or next(_headings(section.text.split("\n")), None) == 0
 
 
 def _merged_metadata(theirs: _Card, ours: _Card) -> tuple[dict[str, Any], dict[str, str]]:
-    """The metadata, and the digests of what we have generated of it."""
+    """Return the metadata, and the digests of its generated part."""
     record, fresh = theirs.record or {}, _digests(ours.metadata)
     metadata, kept = {}, {}
     for name in dict.fromkeys([*theirs.metadata, *ours.metadata]):
         there = name in theirs.metadata
         digest = _digest_of(theirs.metadata.get(name)) if there else None
-        if digest == record.get(name) or digest == fresh.get(name):  # as we left it, or as we would have it
+        if digest == record.get(name) or digest == fresh.get(name):  # unchanged, or equal to the new value
             if name in ours.metadata:
                 metadata[name], kept[name] = ours.metadata[name], fresh[name]
             continue
@@ -251,7 +253,7 @@ def _merged_metadata(theirs: _Card, ours: _Card) -> tuple[dict[str, Any], dict[s
 
 
 def _merged_results(theirs: Any, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Our results, and those of theirs that are of another task, data set or split."""
+    """Return our results, and their results for other tasks, data sets or splits."""
     known = {_measured(each) for each in ours[0]["results"]}
     models = [each for each in theirs if isinstance(each, dict)] if isinstance(theirs, list) else []
     results = [each for model in models for each in model.get("results") or [] if isinstance(each, dict)]
@@ -259,7 +261,7 @@ def _merged_results(theirs: Any, ours: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _measured(result: dict[str, Any]) -> str:
-    """What a result is of."""
+    """Return a digest of the task and data set of a result."""
     return _digest_of([result.get("task"), result.get("dataset")])
 
 
@@ -272,6 +274,6 @@ def _digest_of(value: Any) -> str:
 
 
 def _digest(text: str) -> str:
-    """Eight hexadecimal digits of the text, whatever stands at the ends of its lines."""
+    """Return a digest of the text with eight hexadecimal digits. White space at line ends is ignored."""
     lines = "\n".join(line.rstrip() for line in text.strip().split("\n"))
     return hashlib.sha256(lines.encode("utf-8", errors="replace")).hexdigest()[:8]

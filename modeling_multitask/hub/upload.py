@@ -1,4 +1,4 @@
-"""A folder to a repository on the Hub: all of it in one commit, or nothing."""
+"""Upload of a folder to a repository on the Hub, in one commit."""
 
 import re
 import time
@@ -25,32 +25,32 @@ from ..errors import DataError
 
 CARD = "README.md"
 ATTEMPTS = 4
-LONGEST_WAIT = 60.0  # seconds that a busy Hub may ask for between two attempts
+LONGEST_WAIT = 60.0  # maximum seconds between two attempts, even if the Hub asks for more
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _MEANINGS = {
-    401: "log in with `hf auth login`, or set HF_TOKEN to a token that may write",
-    402: "the account has no storage left, or has to pay for more",
-    403: "the token may not write there, or the account has no storage left",
-    412: "somebody else has pushed meanwhile; push again",
-    413: "it is larger than the account may store",
-    429: "the Hub gets too many requests from here; push again later",
+    401: "log in with `hf auth login`, or set HF_TOKEN to a token with write access",
+    402: "the account has no storage left; free or buy storage",
+    403: "the token has no write access to this repository, or the account has no storage left",
+    412: "someone else pushed at the same time; push again",
+    413: "the upload is larger than the storage limit of the account",
+    429: "too many requests from this machine; push again later",
 }
-# The second is that of the HTTP library, which is another one in older huggingface_hub; the last, a page where JSON
-# should be.
+# The second is the error of the HTTP library, which depends on the version of huggingface_hub. The last is raised for
+# a page that is not JSON.
 _REFUSALS: Any = (HfHubHTTPError, HfHubHTTPError.__mro__[1], ConnectionError, JSONDecodeError)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a folder goes.
+    """The target of an upload.
 
     Args:
-        repo_id: The repository, made if it is not there.
+        repo_id: Repository. It is created if needed.
         repo_type: `model`, `dataset` or `space`.
-        private: Whether a new repository is private; the owner's default if left out.
-        revision: The branch, made from `main` if it is not there.
+        private: Whether a new repository is private. By default the owner's default.
+        revision: Branch. It is created from `main` if needed.
         create_pr: Whether to open a pull request instead.
-        space_sdk: Of a new Space.
+        space_sdk: SDK of a new Space.
     """
 
     repo_id: str
@@ -62,14 +62,14 @@ class Target:
 
 
 class Pushed(NamedTuple):
-    """Where a folder has gone: the address for people, and the sha of the commit."""
+    """A finished upload: the URL of the page, and the sha of the commit."""
 
     address: str
     commit: str
 
 
 class There(NamedTuple):
-    """What a repository holds: the sha of its newest commit, its files, its card if it has one, and who may see it."""
+    """The content of a repository: sha of the newest commit, files, card (if any) and visibility."""
 
     commit: str
     files: list[str]
@@ -78,18 +78,18 @@ class There(NamedTuple):
 
 
 def check_repo_id(repo_id: str, kind: str = "data set") -> None:
-    """Raises a `DataError` if no repository on the Hub can be called so, or no owner is named.
+    """Raise a `DataError` if the name is not a valid repository name on the Hub, or has no owner.
 
     Args:
-        repo_id: What is to be checked.
-        kind: What it is to be, for the message.
+        repo_id: Name to check.
+        kind: Kind of the repository, for the message.
     """
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise DataError(f"{repo_id!r} cannot be the name of a {kind} on the Hub ({error})") from None
+        raise DataError(f"{repo_id!r} is not a valid name of a {kind} on the Hub ({error})") from None
     if "/" not in repo_id:
-        raise DataError(f"{repo_id!r} names no owner; write OWNER/{repo_id}")
+        raise DataError(f"{repo_id!r} has no owner; write OWNER/{repo_id}")
 
 
 def push_folder(
@@ -102,25 +102,24 @@ def push_folder(
     merge_cards: Callable[[str, str], str] | None = None,
     first_wait: float = 1.0,
 ) -> Pushed:
-    """Makes a repository's files those of the folder, by one commit.
+    """Upload the files of a folder to a repository, with one commit.
 
-    Nothing is seen of it before that commit, and all of it after: a push that is cut off leaves what was there, and
-    what it had uploaded is found again by the next one. A Hub that is busy or out of reach is asked again, up to four
-    times; a pull request is not, for it might be opened twice.
+    The upload becomes visible with this commit. An interrupted push changes nothing, and the next push reuses the files
+    that were uploaded. A busy or unreachable Hub is tried up to four times. A pull request is tried once, because a
+    second attempt could open it twice.
 
     Args:
-        api: Of the Hub, with its token.
-        folder: What is to be there.
-        target: Where.
-        owned: Patterns of files that are deleted there if the folder does not have them; others stay. One without a
-            slash is about files at the root alone.
+        api: Client of the Hub, with its token.
+        folder: Folder to upload.
+        target: Target of the upload.
+        owned: Patterns of remote files that are deleted if they are not in the folder. Other files stay. A pattern
+            without a slash matches only files at the root.
         message: Title of the commit.
-        merge_cards: What makes one card of that which is there and the folder's; left out, the latter.
-        first_wait: Seconds before the second attempt; they double with each.
+        merge_cards: Function that merges the remote card and the folder's card. By default the folder's card is used.
+        first_wait: Seconds before the second attempt. They double with each attempt.
 
     Raises:
-        OSError: If the Hub cannot be reached or refuses, with what to do, or the repository is public
-            and should not be.
+        OSError: If the Hub is not reachable or refuses the push, or if the repository is public but `private` is set.
     """
 
     def attempt() -> Pushed:
@@ -134,7 +133,7 @@ def push_folder(
         with_card = merge_cards is not None
         there = look(api, target, with_card=with_card) or _new_branch(api, target, with_card=with_card)
         if target.private and not there.private:
-            raise PermissionError(f"{target.repo_id} is public already; make it private first, or leave --private out")
+            raise PermissionError(f"{target.repo_id} is already public; make it private first, or remove --private")
         commit = api.create_commit(
             target.repo_id,
             _operations(folder, there, owned, merge_cards),
@@ -150,15 +149,15 @@ def push_folder(
 
 
 def look(api: HfApi, target: Target, *, with_card: bool = True) -> There | None:
-    """What the repository holds at the target's revision; `None` if there is no such repository or revision.
+    """Return the content of the repository at the target's revision, or `None` if there is no such revision.
 
     Args:
-        api: Of the Hub.
-        target: Where.
-        with_card: Whether to read its card.
+        api: Client of the Hub.
+        target: Repository and revision.
+        with_card: Whether to read the card.
 
     Raises:
-        OSError: If the Hub cannot be reached or refuses.
+        OSError: If the Hub is not reachable or refuses the request.
     """
     try:
         info: Any = api.repo_info(target.repo_id, repo_type=target.repo_type, revision=target.revision)
@@ -172,7 +171,7 @@ def look(api: HfApi, target: Target, *, with_card: bool = True) -> There | None:
 def _read_card(api: HfApi, target: Target, commit: str) -> str | None:
     try:
         path = api.hf_hub_download(target.repo_id, CARD, repo_type=target.repo_type, revision=commit)
-    except LocalEntryNotFoundError as error:  # it is there; the Hub was busy, and nothing must be written over it
+    except LocalEntryNotFoundError as error:  # the card exists, but the Hub is busy: it must not be overwritten
         raise error.__cause__ if isinstance(error.__cause__, _REFUSALS) else ConnectionError(str(error)) from error
     except EntryNotFoundError:
         return None
@@ -180,19 +179,19 @@ def _read_card(api: HfApi, target: Target, commit: str) -> str | None:
 
 
 def stale_files(folder: Path, there: There, owned: Sequence[str]) -> list[str]:
-    """Which files of a repository a push of the folder deletes.
+    """Return the files of a repository that a push of the folder deletes.
 
     Args:
-        folder: What is to be pushed.
-        there: What the repository holds.
-        owned: Patterns; one without a slash is about files at the root alone.
+        folder: Folder to push.
+        there: Content of the repository.
+        owned: Patterns. A pattern without a slash matches only files at the root.
     """
     files = _files(folder)
     return [name for name in there.files if name not in files and any(_matches(name, each) for each in owned)]
 
 
 def file_lines(folder: Path) -> list[str]:
-    """The size and the name of each file of a folder that is to be pushed, a line each, in order."""
+    """Return one line with the size and the name for each file of a folder, in order."""
     return [f"  {path.stat().st_size:>12,} bytes  {name}" for name, path in _files(folder).items()]
 
 
@@ -205,16 +204,16 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def patiently(act: Callable[[], Any], api: HfApi, *, attempts: int = ATTEMPTS, first_wait: float = 1.0) -> Any:
-    """What `act` returns; it is tried again where the Hub is busy or out of reach.
+    """Return the result of `act`. Try again if the Hub is busy or not reachable.
 
     Args:
-        act: May be done twice with the same effect as once.
-        api: Of the Hub.
-        attempts: At most.
-        first_wait: Seconds before the second one; they double with each.
+        act: Function that has the same effect if it is called twice.
+        api: Client of the Hub.
+        attempts: Maximum number of attempts.
+        first_wait: Seconds before the second attempt. They double with each attempt.
 
     Raises:
-        OSError: If the Hub cannot be reached or refuses, with what to do.
+        OSError: If the Hub is not reachable or refuses the request. The message says what to do.
     """
     for i in range(attempts):
         try:
@@ -230,7 +229,7 @@ def patiently(act: Callable[[], Any], api: HfApi, *, attempts: int = ATTEMPTS, f
 def _operations(
     folder: Path, there: There, owned: Sequence[str], merge_cards: Callable[[str, str], str] | None
 ) -> list[CommitOperationAdd | CommitOperationDelete]:
-    """Every file of the folder; what is there of ours, and no longer in it, is deleted."""
+    """Return the operations that add every file of the folder and delete stale remote files."""
     files = _files(folder)
     contents: dict[str, str | bytes] = {name: str(path) for name, path in files.items()}
     if there.card is not None and merge_cards is not None and CARD in files:
@@ -242,11 +241,11 @@ def _operations(
 
 
 def _new_branch(api: HfApi, target: Target, *, with_card: bool) -> There:
-    """What the branch holds that is made from `main`."""
+    """Create the branch from `main`, and return its content."""
     api.create_branch(target.repo_id, branch=str(target.revision), repo_type=target.repo_type, exist_ok=True)
     made = look(api, target, with_card=with_card)
     if made is None:
-        raise ConnectionError(f"{target.repo_id} was made on {api.endpoint}, and is not there")
+        raise ConnectionError(f"{target.repo_id} was created on {api.endpoint} but was not found there; push again")
     return made
 
 
@@ -257,8 +256,8 @@ def _address(api: HfApi, target: Target) -> str:
 
 
 def _wait(error: Exception) -> float | None:
-    """How many seconds the Hub asks to wait; `None` if it is of no use to try again."""
-    # Of a RuntimeError, huggingface_hub has tried again itself, where it uploads large files.
+    """Return how many seconds the Hub asks to wait, or `None` if another attempt cannot help."""
+    # huggingface_hub raises RuntimeError after its own attempts to upload large files.
     if isinstance(error, RuntimeError | OfflineModeIsEnabled):
         return None
     status = _status(error)
@@ -269,7 +268,7 @@ def _wait(error: Exception) -> float | None:
 
 
 def _status(error: Any) -> int | None:
-    """Of HTTP; where Xet uploads, it stands in the message alone."""
+    """Return the HTTP status. For an upload by Xet, only the message contains it."""
     if isinstance(error, HfHubHTTPError):
         return int(error.response.status_code)
     found = re.search(r"\b([45]\d\d) [A-Z][a-z]+", str(error))
@@ -284,7 +283,7 @@ def _explained(error: Exception, api: HfApi) -> OSError:
     if status is None:
         return ConnectionError(f"{api.endpoint} cannot be reached ({cause})")
     said = getattr(cause, "server_message", None) or str(cause).strip().splitlines()[0]
-    meaning = _MEANINGS.get(status, "its status page is https://status.huggingface.co" if status >= 500 else "")
+    meaning = _MEANINGS.get(status, "see the status page https://status.huggingface.co" if status >= 500 else "")
     if status == 404 and "/xet-" in said:
-        meaning = "it knows no Xet; set HF_HUB_DISABLE_XET=1 to upload without it"
-    return OSError(f"the Hub refused ({status}): {said}" + (f"; {meaning}" if meaning else ""))
+        meaning = "this Hub does not support Xet; set HF_HUB_DISABLE_XET=1 to upload without it"
+    return OSError(f"the Hub refused the request ({status}): {said}" + (f"; {meaning}" if meaning else ""))

@@ -1,4 +1,4 @@
-"""Embeddings and answers for many texts, from one pass each."""
+"""Embeddings and answers for many texts, with one pass for all tasks."""
 
 from typing import TYPE_CHECKING
 

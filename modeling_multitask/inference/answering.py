@@ -1,4 +1,4 @@
-"""Embeddings and answers for many texts, in the order they were given.
+"""Embeddings and answers for many texts, in their given order.
 
 Shapes: N texts, D width of the encoder.
 """
@@ -29,17 +29,28 @@ def encode(
     show_progress: bool = False,
     **settings: Any,
 ) -> np.ndarray:
-    """The sentence embedding of each text, as the heads see it.
+    """Return the sentence embedding of each text, which is the input of the heads.
 
     Args:
-        model: A model, or where to load one from.
-        texts: The texts, in any order of length; or pairs of texts, each a tuple.
-        tokenizer: The model's own if left out.
-        show_progress: Whether to show a bar.
+        model: A model, or its Hub id or folder.
+        texts: The texts, or pairs of texts as tuples. They need not be sorted by length.
+        tokenizer: The tokenizer. By default the model's own.
+        show_progress: Whether to show a progress bar.
         settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
 
     Returns:
         (N, D), float32.
+
+    Raises:
+        ValueError: If a setting is not allowed.
+        OSError: If the model is not found.
+
+    Example:
+        ```python
+        from modeling_multitask.inference import encode
+
+        encode("runs/quickstart/model", ["Great soup."])  # (1, 384) float32
+        ```
     """
     encoder = text_encoder(model, tokenizer, **settings)
     if isinstance(encoder, TextEncoder):
@@ -56,15 +67,31 @@ def predict(
     top_k: int | Literal["answer"] | None = "answer",
     **settings: Any,
 ) -> list[dict[str, Any]]:
-    """Every task's answer to each text, as the pipeline gives them.
+    """Return every task's answer to each text, in the format of the pipeline.
 
     Args:
-        model: A model, or where to load one from.
-        texts: The texts, in any order of length; or pairs of texts, each a tuple.
-        tokenizer: The model's own if left out.
-        show_progress: Whether to show a bar.
-        top_k: As for the pipeline, that many labels of each task, `None` for all; left out, the answer alone.
+        model: A model, or its Hub id or folder.
+        texts: The texts, or pairs of texts as tuples. They need not be sorted by length.
+        tokenizer: The tokenizer. By default the model's own.
+        show_progress: Whether to show a progress bar.
+        top_k: The number of labels to return for each task, as in the pipeline, or `None` for all labels. By default
+            only the answer.
         settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
+
+    Returns:
+        For each text `{task: {"label": ..., "score": ...}}`.
+
+    Raises:
+        ValueError: If a setting is not allowed.
+        OSError: If the model is not found.
+
+    Example:
+        ```python
+        from modeling_multitask.inference import predict
+
+        for answer in predict("runs/quickstart/model", ["Great soup.", "Never again."]):
+            print(answer)
+        ```
     """
     encoder = text_encoder(model, tokenizer, **settings)
     outputs = encoder.run(list(texts), show_progress=show_progress)
@@ -79,18 +106,18 @@ def text_encoder(
     dtype: torch.dtype | str = "auto",
     tokens_per_batch: int | None = None,
 ) -> TextEncoder | GraphEncoder:
-    """A model that is ready for many texts.
+    """Return an encoder that runs a model on many texts.
 
     Args:
-        model: A model, or where to load one from.
-        tokenizer: The model's own if left out.
-        backend: What runs it: torch, or a graph that `multitask export` has written into the model's folder.
-        dtype: What the encoder computes in, by torch; see [`TextEncoder`].
-        tokens_per_batch: Most tokens of a forward pass by torch.
+        model: A model, or its Hub id or folder.
+        tokenizer: The tokenizer. By default the model's own.
+        backend: The runtime: torch, or the graph that `multitask export` wrote into the model's folder.
+        dtype: The dtype of the encoder in torch. See [`TextEncoder`].
+        tokens_per_batch: The most tokens of a forward pass in torch.
 
     Raises:
-        ValueError: If there is no such backend, or it cannot do what is asked of it.
-        OSError: If there is no such model, or no graph of it.
+        ValueError: If the backend is unknown, or a setting is not allowed for it.
+        OSError: If the model or its graph is not found.
         ImportError: If the backend is not installed.
     """
     if backend == "torch":
@@ -104,23 +131,25 @@ def text_encoder(
         raise ValueError(f"backend is {backend!r}; it must be torch, {' or '.join(GRAPHS)}")
     if not isinstance(model, str):
         raise ValueError(
-            f"backend is {backend!r}, whose graph lies in a folder; name the folder and not a loaded model"
+            f"backend is {backend!r}, which reads a graph from a folder; give the folder instead of a loaded model"
         )
     if dtype != "auto" or tokens_per_batch is not None or tokenizer is not None:
-        raise ValueError(f"backend is {backend!r}: dtype, tokens_per_batch and tokenizer are the graph's own")
+        raise ValueError(
+            f"backend is {backend!r}: dtype, tokens_per_batch and tokenizer are fixed by the graph; remove them"
+        )
     return GraphEncoder(model, backend)
 
 
 def answers_of(outputs: Outputs, tasks: list[TaskConfig], **top_k: int | None) -> list[dict[str, Any]]:
-    """The labelled answers to all tasks, a dict by task name for each row.
+    """Return the answers to all tasks, for each row a dict by task name.
 
     Args:
-        outputs: Of N texts.
-        tasks: The model's, in order.
+        outputs: The outputs for N texts.
+        tasks: The model's tasks, in order.
         top_k: As for `answers`.
     """
     found: list[dict[str, Any]] = []
-    # A label that depends on another has a score for each pair of the two: of many rows, many gigabytes.
+    # A task that depends on another has a score for each pair of labels, which takes gigabytes for many rows.
     for start in range(0, len(outputs.embeddings), ROWS_AT_ONCE):
         part = {name: torch.from_numpy(each[start : start + ROWS_AT_ONCE]) for name, each in outputs.logits.items()}
         found += answers(part, tasks, **top_k)

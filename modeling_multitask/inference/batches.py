@@ -1,4 +1,4 @@
-"""Texts as padded batches of similar length, tokenised while the batches before them are computed.
+"""Padded batches of texts of similar length, tokenised while the previous batches are computed.
 
 Shapes: B rows of a batch, T tokens, N texts of a block, W windows of these texts (N, unless long texts have several).
 """
@@ -25,11 +25,11 @@ class Block:
     """Texts that are tokenised together.
 
     Args:
-        start: The number of the first.
-        tokens: By name, the W lists of `input_ids` and what else the tokenizer gives, without padding.
-        window_texts: (W,), the text of the block that each is of.
-        lengths: (W,), how many tokens each has.
-        cut: How many of the texts are longer than the model reads.
+        start: The number of the first text.
+        tokens: By name, W lists of `input_ids` and the tokenizer's other outputs, without padding.
+        window_texts: (W,), the number of each window's text within the block.
+        lengths: (W,), the number of tokens of each window.
+        cut: Number of truncated texts.
     """
 
     start: int
@@ -40,14 +40,14 @@ class Block:
 
     @property
     def texts(self) -> int:
-        """N."""
+        """The number of texts, N."""
         return int(self.window_texts[-1]) + 1
 
 
 def tokenized_blocks(
     tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig, texts: Sequence[Text]
 ) -> Iterator[Block]:
-    """The texts in blocks; while one is worked on, another thread tokenises the next."""
+    """Yield the texts in blocks, and tokenise the next block in a thread at the same time."""
     with ThreadPoolExecutor(max_workers=1) as other:
         blocks = (other.submit(_block, tokenizer, config, texts, start) for start in range(0, len(texts), BLOCK))
         ahead = next(blocks, None)
@@ -57,16 +57,16 @@ def tokenized_blocks(
 
 
 def batches_of(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:
-    """The numbers of W rows in batches, the longest first: if memory is short, it fails at once.
+    """Return the numbers of W rows in batches, the longest first, so that a lack of memory shows at once.
 
     Args:
         lengths: (W,).
-        tokens_per_batch: Most tokens of a batch, padding included; a longer row is a batch of its own.
+        tokens_per_batch: The most tokens of a batch, including padding. A longer row is a batch of its own.
     """
     order = np.argsort(-lengths, kind="stable")
     batches, start = [], 0
     while start < len(order):
-        # Descending, so that the first row is the longest and all are padded to it.
+        # The order is descending, so the first row is the longest, and the others are padded to it.
         stop = start + max(1, tokens_per_batch // max(int(lengths[order[start]]), 1))
         batches.append(order[start:stop])
         start = stop
@@ -74,7 +74,7 @@ def batches_of(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:
 
 
 def padded(block: Block, rows: np.ndarray, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
-    """The batch of these rows of a block, (B, T) by name; without an attention mask where nothing is padded."""
+    """Return the batch of these rows of a block, (B, T) by name. It has an attention mask only if it has padding."""
     lengths = block.lengths[rows]
     longest = int(lengths.max())
     places = np.arange(longest)

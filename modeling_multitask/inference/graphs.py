@@ -1,4 +1,4 @@
-"""An exported model at work on many texts, in place of torch.
+"""Run an exported model on many texts, without torch.
 
 Shapes: N texts, D width of the encoder, C classes of one task.
 """
@@ -25,14 +25,14 @@ _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 
 class GraphEncoder:
-    """An export, as `multitask export` leaves it, with the face of a [`TextEncoder`].
+    """An export written by `multitask export`, with the interface of a [`TextEncoder`].
 
     Args:
-        model: A folder or a Hub id that holds an export, at its root or in a folder called like the backend.
+        model: A folder or a Hub id with an export at its root, or in a folder with the name of the backend.
         backend: `onnx` or `openvino`.
 
     Raises:
-        FileNotFoundError: If there is no such export.
+        FileNotFoundError: If the export is not found.
         ImportError: If the extra is not installed.
     """
 
@@ -43,17 +43,17 @@ class GraphEncoder:
         self._graph = MultiTaskOnnx(self._folder, file=GRAPHS[backend])
 
     def digest(self) -> str:
-        """A hash of all that answers depend on."""
+        """Return a hash of everything that the answers depend on."""
         digest = hashlib.blake2b(digest_size=16)
         for path in sorted(path for path in self._folder.iterdir() if path.is_file()):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
     def run(self, texts: Sequence[Text], *, show_progress: bool = False) -> Outputs:
-        """The embeddings and every task's logits."""
+        """Return the embeddings and every task's logits."""
         parts = []
         with tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
-            for start in range(0, max(len(texts), 1), BLOCK):  # of no texts the shapes are asked for all the same
+            for start in range(0, max(len(texts), 1), BLOCK):  # one pass even without texts, for the shapes
                 parts.append(self._graph.run(texts[start : start + BLOCK]))
                 bar.update(len(texts[start : start + BLOCK]))
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -61,17 +61,17 @@ class GraphEncoder:
 
 
 def _find(model: str, backend: str) -> Path:
-    """The folder of the export."""
+    """Return the folder of the export."""
     root = Path(resolve_model_path(model))
     if not root.is_dir():
         try:
             root = Path(snapshot_download(model, allow_patterns=[f"{backend}/*"]))
         except (HfHubHTTPError, OSError, ValueError) as error:
-            raise FileNotFoundError(f"{model}: no such folder, nor a model that the Hub gives ({error})") from error
+            raise FileNotFoundError(f"{model}: not a local folder, and not found on the Hub ({error})") from error
     for folder in (root, root / backend):
         if (folder / GRAPHS[backend]).is_file():
             return folder
     raise FileNotFoundError(
-        f"{model} holds no {GRAPHS[backend]}; write one by: "
+        f"{model} contains no {GRAPHS[backend]}; write it with: "
         f"multitask export {model} {model}/{backend} --format {backend}"
     )

@@ -1,6 +1,7 @@
-"""Every task's answer to a text, and its embedding, by an exported model; lies in every export and runs alone.
+"""Run an exported model: every task's answers to texts, and their embeddings.
 
-Needs numpy, tokenizers and onnxruntime, or openvino for an export to OpenVINO.
+This file is part of every export and runs without this package. It needs numpy, tokenizers, and onnxruntime, or
+openvino for an export to OpenVINO.
 
     python predict_onnx.py "The battery died within a day." "Great soup."
 
@@ -23,23 +24,23 @@ from typing import Any
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-FILES = ("model.onnx", "openvino_model.xml")  # the first that is there is taken
+FILES = ("model.onnx", "openvino_model.xml")  # the first that exists is used
 BATCH_SIZE = 32
-_NOTHING = 1e-6  # of a probability that is left over by rounding
+_NOTHING = 1e-6  # a smaller remaining probability is a rounding error
 
 Arrays = dict[str, np.ndarray]
 TextOrPair = str | tuple[str, str]
 
 
 class MultiTaskOnnx:
-    """An exported model; its answers are those of the pipeline of the model that was exported.
+    """An exported model, which gives the same answers as the pipeline of the original model.
 
     Args:
-        folder: Holds the graph, config.json and tokenizer.json; that of this file if left out.
-        file: The graph, such as `model_int8.onnx`.
+        folder: The folder with the graph, config.json and tokenizer.json. By default the folder of this file.
+        file: The graph, such as `model_int8.onnx`. By default the float32 graph.
 
     Raises:
-        FileNotFoundError: If the folder has no such graph.
+        FileNotFoundError: If the folder does not contain the graph.
     """
 
     def __init__(self, folder: str | Path = Path(__file__).parent, *, file: str | None = None) -> None:
@@ -55,17 +56,18 @@ class MultiTaskOnnx:
     def predict(
         self, texts: Sequence[TextOrPair], *, top_k: int | None = 0, batch_size: int = BATCH_SIZE
     ) -> list[dict[str, Any]]:
-        """Every task's answer to each text.
+        """Return every task's answer to each text.
 
         Args:
-            texts: N texts, or pairs of texts, each a tuple.
-            top_k: How many labels to give for each task, the answer first and then by score; `None` for all of them,
-                0 for the answer alone, or for a multi-label task the labels above their threshold.
-            batch_size: Texts in one pass.
+            texts: N texts, or pairs of texts as tuples.
+            top_k: The number of labels to return for each task, the answer first and then by score. `None` returns
+                all labels. 0 returns only the answer, or for a multi-label task the labels above their threshold.
+            batch_size: The number of texts in one pass.
 
         Returns:
-            For each text `{task: {"label": ..., "score": ...}}`, a list of these for a multi-label task and with
-            `top_k`, `{"score": ...}` for a regression. A label, or number, is `None` where there is no answer.
+            For each text `{task: {"label": ..., "score": ...}}`. A multi-label task, or any task with `top_k`, has a
+            list of these, and a regression has `{"score": ...}`. Without an answer the label, or the regression's
+            score, is `None`.
         """
         outputs = self.run(texts, batch_size=batch_size)
         answers: list[dict[str, Any]] = [{} for _ in texts]
@@ -74,7 +76,7 @@ class MultiTaskOnnx:
             name, given = task["name"], task.get("given")
             scores, chosen, asked = (outputs[f"{name}.{part}"] for part in ("scores", "chosen", "asked"))
             refused[name] = _refused(task, asked, outputs[f"{name}.confidence"])
-            if given:  # what depends on an answer that is refused has none either
+            if given:  # a task that depends on a refused answer has no answer either
                 refused[name] |= refused[given["task"]]
             columns = (scores, chosen, asked, asked & ~refused[name])
             for answer, *row in zip(answers, *(each.tolist() for each in columns), strict=True):
@@ -82,28 +84,32 @@ class MultiTaskOnnx:
         return answers
 
     def encode(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
-        """The sentence embedding of each text, (N, D) float32."""
+        """Return the sentence embedding of each text, (N, D) float32."""
         return self.run(texts, batch_size=batch_size)["sentence_embedding"]
 
     def run(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE) -> Arrays:
-        """All that the graph says of N texts, in their order.
+        """Return all outputs of the graph for N texts, in their order.
 
         Args:
-            texts: In any order of length; those of similar length share a batch.
-            batch_size: Texts in one pass.
+            texts: The texts. Texts of similar length are batched together.
+            batch_size: The number of texts in one pass.
 
         Returns:
-            `sentence_embedding` (N, D), and for each task `TASK.logits`; `TASK.scores` (N, C), of a regression its
-            number (N, 1); `TASK.chosen` (N,), the id of the label, -1 where the question is not asked, of a multi-label
-            task zeros and ones (N, C), of a regression its number; `TASK.asked` (N,); and `TASK.confidence` (N,), by
-            which an answer is refused.
+            `sentence_embedding` (N, D), and for each task:
+
+            - `TASK.logits`.
+            - `TASK.scores` (N, C), or the number (N, 1) of a regression.
+            - `TASK.chosen` (N,), the id of the label, or -1 where the task does not apply. Zeros and ones (N, C) for a
+              multi-label task, and the number for a regression.
+            - `TASK.asked` (N,), whether the task applies.
+            - `TASK.confidence` (N,), which is compared with `abstain_below` to refuse an answer.
 
         Raises:
-            TypeError: If the texts are a single one.
+            TypeError: If `texts` is a single text.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts is a single text, {texts!r}; give a list of texts")
-        encoded = self._tokenizer.encode_batch(list(texts) or [""])  # of no texts the shapes are still those of one
+        encoded = self._tokenizer.encode_batch(list(texts) or [""])  # without texts, one empty text gives the shapes
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         outputs = [self._graph(self._pad([encoded[row] for row in batch])) for batch in batches]
@@ -124,13 +130,13 @@ class MultiTaskOnnx:
 
 
 def open_graph(path: Path) -> Callable[[Arrays], Arrays]:
-    """A graph as a function from its inputs (B, T), and others that it leaves alone, to all of its outputs by name."""
+    """Return a graph as a function from inputs (B, T) to all outputs by name. Inputs that it lacks are ignored."""
     return _open_openvino(path) if path.suffix == ".xml" else _open_onnx(path)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints a line of JSON for each text."""
-    parser = argparse.ArgumentParser(description="Every task's answer to each text, a line of JSON each.")
+    """Print a line of JSON for each text."""
+    parser = argparse.ArgumentParser(description="Print every task's answer to each text as a line of JSON.")
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     parser.add_argument("--file", help=f"the graph, such as model_int8.onnx ({' or '.join(FILES)})")
     arguments = parser.parse_args(argv)
@@ -143,8 +149,8 @@ def _find_graph(folder: Path, file: str | None) -> Path:
     for name in [file] if file else FILES:
         if (folder / name).is_file():
             return folder / name
-    wanted = file or " or ".join(FILES)
-    raise FileNotFoundError(f"{folder} has no {wanted}; its graphs are: {', '.join(graphs) or 'none'}")
+    missing = file or " or ".join(FILES)
+    raise FileNotFoundError(f"{folder} has no {missing}; its graphs are: {', '.join(graphs) or 'none'}")
 
 
 def _open_onnx(path: Path) -> Callable[[Arrays], Arrays]:
@@ -155,18 +161,18 @@ def _open_onnx(path: Path) -> Callable[[Arrays], Arrays]:
 
 def _open_openvino(path: Path) -> Callable[[Arrays], Arrays]:
     core = importlib.import_module("openvino").Core()
-    graph = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})  # some processors take bfloat16
+    graph = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})  # some CPUs use bfloat16
     inputs = [each.any_name for each in graph.inputs]
 
     def run(given: Arrays) -> Arrays:
         found = graph({name: given[name] for name in inputs})
-        return {name: found[each] for each in graph.outputs for name in each.names}  # equal outputs are one
+        return {name: found[each] for each in graph.outputs for name in each.names}  # equal outputs are merged
 
     return run
 
 
 def _refused(task: dict[str, Any], asked: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """(N,) where an answer is not to be trusted enough to be given."""
+    """Return (N,) whether an answer is refused because its confidence is below `abstain_below`."""
     if task.get("abstain_below") is None:
         return np.zeros_like(asked)
     refused: np.ndarray = asked & (confidence < task["abstain_below"])
@@ -182,15 +188,15 @@ def _answer(task: dict[str, Any], row: list[Any], top_k: int | None) -> dict[str
     ]
     if isinstance(chosen, list):
         ranked = sorted(zip(options, chosen, strict=True), key=lambda each: -each[0]["score"])
-        wanted = [option for option, given in ranked if given or top_k != 0]
-        return wanted[: top_k or None] if answered else []
+        shown = [option for option, given in ranked if given or top_k != 0]
+        return shown[: top_k or None] if answered else []
     unasked = max(1 - sum(scores), 0.0) if task.get("given") else 0.0
     if top_k == 0:
         label = task["labels"][chosen] if answered else None
         return {"label": label, "score": scores[chosen] if asked else unasked}
     if not asked or unasked > _NOTHING:
         options.append({"label": None, "score": unasked})
-    answer = options.pop(chosen if asked else -1)  # the task that it depends on may have had a say in it
+    answer = options.pop(chosen if asked else -1)  # not always the highest score: the parent task may decide
     return [answer, *sorted(options, key=lambda each: -each["score"])][:top_k]
 
 

@@ -1,4 +1,4 @@
-"""The folder that anyone loads: weights, code, tokenizer and sentence-transformers files."""
+"""Save a model as a folder with weights, code, tokenizer and sentence-transformers files."""
 
 import copy
 from pathlib import Path
@@ -9,21 +9,20 @@ from ..modeling_multitask import MultiTaskModel
 
 
 def save_folder(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> None:
-    """Writes a Hub repository that loads without this package.
+    """Write a Hub repository that loads without this package.
 
     Args:
         model: The trained model.
-        tokenizer: Its tokenizer; saved with the model's one length limit. A tokenizer's file may carry limits of
-            its own (that of all-MiniLM-L6-v2 cuts and pads every text to 128 tokens), which readers of the
-            file alone would follow.
-        folder: Made if it is not there.
+        tokenizer: Its tokenizer, which is saved with the model's maximum length. Other limits are removed. For
+            example, the tokenizer file of all-MiniLM-L6-v2 truncates and pads every text to 128 tokens.
+        folder: The folder, which is created if needed.
     """
     model.save_pretrained(folder)
     save_tokenizer(tokenizer, model.config.max_length, folder)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, max_length: int | None, folder: str | Path) -> None:
-    """Writes a tokenizer's files with one length limit, and without the path of this machine."""
+    """Write a tokenizer's files with one maximum length and without local paths."""
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.model_max_length = max_length
     if tokenizer.is_fast:

@@ -1,7 +1,7 @@
-"""Tables of any size answered in shards, by one process or several, so that a run that breaks off loses little.
+"""Answer tables of any size in shards, with one process or several, so that an interrupted run loses little work.
 
-A shard holds the answers to one chunk of the table. It is written whole or not at all, into a folder beside the output;
-a run that is started again computes only the shards that are not there. When all are, they are put together in order.
+A shard holds the answers to one chunk of the table. It is written completely or not at all, into a folder next to the
+output. A restarted run computes only the missing shards. At the end all shards are merged in order.
 """
 
 import hashlib
@@ -30,21 +30,21 @@ from .text_encoder import TextEncoder
 logger = logging.get_logger(__name__)
 
 _JOB = "job.json"
-_WAIT = 0.2  # seconds between two looks for the shards of others
+_WAIT = 0.2  # seconds between two checks for the shards of other processes
 
 
 def _alone() -> None:
-    """There is nobody to wait for."""
+    """No-op barrier for a single process."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """Which of how many processes this is.
+    """The index of this process among all processes.
 
     Args:
-        index: From 0 on.
-        count: Of all.
-        meet: Returns when all of them have called it.
+        index: The index of this process, from 0.
+        count: The number of processes.
+        meet: A barrier, which returns when all processes have called it.
     """
 
     index: int = 0
@@ -56,18 +56,18 @@ class Input(NamedTuple):
     """The tables to answer, one after the other.
 
     Args:
-        tables: With the same columns.
-        texts: Their column of texts, or two of them for pairs.
+        tables: The tables, all with the same columns.
+        texts: The text column, or two columns for pairs of texts.
     """
 
     tables: Sequence[Table]
     texts: tuple[str, ...]
 
     def chunks(self) -> Iterator[pa.Table]:
-        """All columns, in the order of the first table, so many rows at a time.
+        """Yield chunks of rows with all columns, in the column order of the first table.
 
         Raises:
-            DataError: If a table cannot be read, lacks a column of texts, or has other columns than the first.
+            DataError: If a table cannot be read, lacks a text column, or has other columns than the first table.
         """
         first = self.tables[0]
         for table in self.tables:
@@ -81,10 +81,10 @@ class Input(NamedTuple):
 
 
 def count_rows(given: Input) -> int:
-    """How many rows there are; reads all of them, so that what is wrong with a table is said before long work.
+    """Return the number of rows. All rows are read, so that errors in a table are reported before the model runs.
 
     Raises:
-        DataError: If there is something wrong.
+        DataError: If a table cannot be used.
     """
     rows, schemas = 0, set()
     for chunk in given.chunks():
@@ -103,19 +103,19 @@ def answer_table(
     rows: int | None = None,
     process: Process = Process(),
 ) -> int:
-    """Writes the table with every task's answers; the number of its rows.
+    """Write the table with every task's answers, and return the number of its rows.
 
     Args:
-        encoder: Answers.
-        given: What to answer.
+        encoder: The model.
+        given: The tables to answer.
         output: A .csv, .jsonl or .parquet file.
-        prefix: Put before the names of the added columns.
-        rows: How many there are, if that is known; for the progress bar.
-        process: With several, each calls this; the first puts the shards together.
+        prefix: The prefix of the added columns.
+        rows: The number of rows for the progress bar, if known.
+        process: This process. With several processes, each calls this function, and the first merges the shards.
 
     Raises:
         DataError: If a table cannot be read.
-        OSError: If something cannot be written; the shards that are there stay.
+        OSError: If a file cannot be written. Finished shards are kept.
     """
     parts = output.with_name(f"{output.name}.parts")
     there = _begin(parts, _job(encoder, given, prefix), process)
@@ -129,7 +129,7 @@ def answer_table(
             bar.update(len(chunk))
     if process.index > 0:
         return 0
-    while not all(path.is_file() for path in shards):  # those of the other processes
+    while not all(path.is_file() for path in shards):  # wait for the other processes
         time.sleep(_WAIT)
     total = write_tables(_of_one_kind(shards), output)
     shutil.rmtree(parts)
@@ -143,7 +143,7 @@ def _answered(encoder: TextEncoder | GraphEncoder, chunk: pa.Table, names: tuple
 
 
 def _of_one_kind(shards: list[Path]) -> Iterator[pa.Table]:
-    """The shards in types that hold what all of them have: in one alone a column may be empty, or of whole numbers."""
+    """Return the shards with the same column types. In a single shard a column may be all null, or all integers."""
     schema = _unified([pq.read_schema(path) for path in shards])
     return (pq.read_table(path).cast(schema) for path in shards)
 
@@ -152,22 +152,22 @@ def _unified(schemas: list[pa.Schema]) -> pa.Schema:
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException as error:
-        raise DataError(f"a column mixes kinds of values ({error})") from None
+        raise DataError(f"a column mixes types of values ({error})") from None
 
 
 def _job(encoder: TextEncoder | GraphEncoder, given: Input, prefix: str) -> dict[str, Any]:
-    """What the shards depend on."""
+    """Return everything that the shards depend on."""
     tables = hashlib.sha256("".join(table.digest() for table in given.tables).encode()).hexdigest()
     return {"model": encoder.digest(), "tables": tables, "texts": list(given.texts), "prefix": prefix}
 
 
 def _begin(parts: Path, job: dict[str, Any], process: Process) -> set[Path]:
-    """Makes the folder of shards, or goes on with those of the same job that are there already, which it gives."""
+    """Create the folder of shards, or reuse that of the same job, and return the finished shards."""
     if process.index == 0:
         _open(parts, job)
     process.meet()
     there = set(parts.glob("*.parquet"))
-    process.meet()  # the first may have nothing to do, and would remove the folder while others look into it
+    process.meet()  # otherwise the first process could finish and remove the folder while others list it
     return there
 
 
@@ -176,7 +176,7 @@ def _open(parts: Path, job: dict[str, Any]) -> None:
     before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
     if before == job:
         done = len(list(parts.glob("*.parquet")))
-        logger.warning(f"{parts} holds {done} shards of this job; only what is missing is computed")
+        logger.warning(f"{parts} holds {done} shards of this job; only the missing ones are computed")
         return
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)

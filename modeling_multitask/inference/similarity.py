@@ -1,4 +1,4 @@
-"""How alike texts are: cosines of their embeddings, the nearest among many, and what an embedding's values are like.
+"""Text similarity: cosines of embeddings, nearest neighbours, and statistics of an embedding's values.
 
 Shapes: N embeddings, M others, D width of the encoder.
 """
@@ -13,19 +13,19 @@ from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..sentence_transformers_multitask import read_embedding_settings
 from .loading import load, to_accelerator
 
-# A model needs a task; of an encoder only the embeddings are looked at.
+# A model needs a task, but only the embeddings of a plain encoder are used.
 _NO_TASK = {"name": "none", "problem_type": "regression", "head": {"hidden_sizes": []}}
 
 
 class Neighbour(NamedTuple):
-    """One of the embeddings nearest to a query."""
+    """An embedding near a query: its row and its cosine."""
 
     row: int
     cosine: float
 
 
 class Statistics(NamedTuple):
-    """Figures of each embedding's D values; every field is (N,)."""
+    """Statistics of each embedding's D values. Every field is (N,)."""
 
     min: np.ndarray
     max: np.ndarray
@@ -35,7 +35,7 @@ class Statistics(NamedTuple):
 
 
 def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The cosine between each row and the same row of the other.
+    """Return the cosine between each row and the same row of the other array.
 
     Args:
         one: (N, D).
@@ -45,23 +45,23 @@ def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         (N,), from -1 to 1.
 
     Raises:
-        ValueError: If an embedding has no direction.
+        ValueError: If the length of an embedding is 0 or not finite.
     """
     return np.clip((_directions(one) * _directions(other)).sum(axis=1), -1, 1)
 
 
 def cosine_matrix(embeddings: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-    """The cosine between each row and each row of the others.
+    """Return the cosine between each row and each row of the others.
 
     Args:
         embeddings: (N, D).
-        others: (M, D); the same embeddings if left out.
+        others: (M, D). By default the same embeddings.
 
     Returns:
         (N, M), from -1 to 1.
 
     Raises:
-        ValueError: If an embedding has no direction.
+        ValueError: If the length of an embedding is 0 or not finite.
     """
     rows = _directions(embeddings)
     columns = rows if others is None else _directions(others)
@@ -69,20 +69,20 @@ def cosine_matrix(embeddings: np.ndarray, others: np.ndarray | None = None) -> n
 
 
 def scaled(cosine: np.ndarray) -> np.ndarray:
-    """Cosines from 0 (opposite) to 1 (the same direction): (1 + cosine) / 2."""
+    """Scale cosines to the range from 0 (opposite) to 1 (same direction): (1 + cosine) / 2."""
     return (1 + cosine) / 2
 
 
 def nearest(query: np.ndarray, embeddings: np.ndarray, *, top_k: int = 5) -> list[Neighbour]:
-    """The rows with the highest cosine to a query, the highest first; of equal ones the earlier row.
+    """Return the rows with the highest cosine to a query, the highest first. Ties are in row order.
 
     Args:
         query: (D,).
         embeddings: (N, D).
-        top_k: How many at most.
+        top_k: The most rows to return.
 
     Raises:
-        ValueError: If an embedding has no direction.
+        ValueError: If the length of an embedding is 0 or not finite.
     """
     found = cosine_matrix(query[None], embeddings)[0]  # (N,)
     order = np.argsort(-found, kind="stable")[:top_k]
@@ -90,10 +90,10 @@ def nearest(query: np.ndarray, embeddings: np.ndarray, *, top_k: int = 5) -> lis
 
 
 def statistics(embeddings: np.ndarray) -> Statistics:
-    """Minimum, maximum, mean, median and deviation of each embedding's values.
+    """Return the minimum, maximum, mean, median and standard deviation of each embedding's values.
 
-    The median is torch's: of an even number of values the lower of the two in the middle. The deviation is that of a
-    sample, divided by D - 1.
+    As in torch, the median of an even number of values is the lower of the two middle values. The standard deviation
+    is that of a sample, which divides by D - 1.
 
     Args:
         embeddings: (N, D).
@@ -104,44 +104,44 @@ def statistics(embeddings: np.ndarray) -> Statistics:
 
 
 def load_encoder(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
-    """What gives `encode` its embeddings, and its tokenizer: a trained model, or a plain encoder.
+    """Return a trained model or a plain encoder as a model for `encode`, and its tokenizer.
 
-    A plain encoder pools, and cuts texts, as its own sentence-transformers files say, but does not normalise: no cosine
-    depends on it, and `statistics` are those of the pooled values.
+    A plain encoder uses the pooling and the maximum length of its own sentence-transformers files. Its embeddings are
+    not normalised. Cosines do not depend on this, and `statistics` describe the pooled values.
 
     Args:
-        model: Hub id, folder, or `package:NAME/FOLDER`.
+        model: A Hub id, a folder, or `package:NAME/FOLDER`.
 
     Raises:
-        OSError: If there is no such model, or its weights are not safetensors.
-        ValueError: If it is no encoder, or needs remote code.
+        OSError: If the model is not found, or its weights are not safetensors.
+        ValueError: If it is not an encoder, or needs remote code.
     """
     path = resolve_model_path(model)
     subfolder = _subfolder_of_plain(path)
     if subfolder is None:
         return load(model)
-    # As `load`: a stranger's folder runs no code, so no pickle is read, and no tokenizer of its own.
+    # As in `load`, a model from an unknown author must not run code.
     encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False, use_safetensors=True)
     tokenizer = AutoTokenizer.from_pretrained(path, subfolder=subfolder, trust_remote_code=False)
     return to_accelerator(encoder), tokenizer
 
 
 def _directions(embeddings: np.ndarray) -> np.ndarray:
-    """The embeddings with length 1, in float64; (N, D)."""
+    """Return the embeddings with length 1 in float64, (N, D)."""
     values = embeddings.astype(np.float64)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)  # (N, 1)
     usable = (lengths > 0) & np.isfinite(lengths)
     if not usable.all():
         row = int(usable[:, 0].argmin())
         raise ValueError(
-            f"embedding {row + 1} of {len(values)} has length {lengths[row, 0]:g}, so that it points nowhere and has "
-            "no cosine; leave its text out, or look at the model if all are so"
+            f"embedding {row + 1} of {len(values)} has length {lengths[row, 0]:g} and therefore no cosine; "
+            "remove its text, or check the model if all embeddings are like this"
         )
     return values / lengths
 
 
 def _subfolder_of_plain(path: str) -> str | None:
-    """Where a plain encoder lies; `None` for a model of ours, and for what cannot be read: `load` says why."""
+    """Return the subfolder of a plain encoder. `None` for a trained model, or if `load` must report an error."""
     try:
         subfolder = read_embedding_settings(path).subfolder
         kind = MultiTaskConfig.get_config_dict(path, subfolder=subfolder)[0].get("model_type")

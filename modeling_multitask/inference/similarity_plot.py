@@ -1,4 +1,4 @@
-"""A picture of how alike texts are: the cosine of every two.
+"""A plot of text similarities: the cosine of every two texts.
 
 Shapes: N texts.
 """
@@ -12,30 +12,30 @@ import numpy as np
 from ..pictures import new_figure, plain_text, save_figure
 from ..wording import on_one_line
 
-MOST_NUMBERS = 15  # texts up to which every cosine is written into its cell
-MOST_LABELS = 50  # texts up to which each is named
-_MAX_LABEL = 40  # letters of a text
-_LETTERS = 8.5  # their size in points
-_INCHES = 0.42  # of a cell
+MOST_NUMBERS = 15  # the most texts for which every cosine is written into its cell
+MOST_LABELS = 50  # the most texts for which each text is written next to its row
+_MAX_LABEL = 40  # characters of a text
+_LETTERS = 8.5  # font size in points
+_INCHES = 0.42  # size of a cell
 _LARGEST = 9.0  # inches of all cells together
 
 
 def draw_matrix(matrix: np.ndarray, texts: Sequence[str], path: Path) -> None:
-    """Draws the cosine of every two texts, in the order they were given; the darker, the more alike.
+    """Draw the cosine of every two texts in their given order. A darker cell means more similar texts.
 
     Args:
         matrix: (N, N), from -1 to 1.
-        texts: N of them; left out where they are more than `MOST_LABELS`.
-        path: The file; its ending says the format.
+        texts: The N texts, which are not shown if there are more than `MOST_LABELS`.
+        path: The file. Its ending sets the format.
 
     Raises:
-        ImportError: If matplotlib is not installed; the message names the extra.
+        ImportError: If matplotlib is not installed. The message names the extra to install.
     """
     side = min(_INCHES * max(len(texts), 4), _LARGEST)
     with plain_text():
         figure = new_figure(figsize=(side, side), dpi=180)
         axes = figure.add_axes((0, 0, 1, 1))
-        # From 0 on, unless some are below: so that the colours of two pictures mean the same.
+        # The scale starts at 0 unless a cosine is negative, so that the colours of several plots are comparable.
         image = axes.imshow(matrix, cmap="Blues", vmin=min(0, matrix.min()), vmax=1)
         _add_scale(axes, image)
         _name(axes, texts)
@@ -52,7 +52,7 @@ def _add_scale(axes: Any, image: Any) -> None:
 
 
 def _name(axes: Any, texts: Sequence[str]) -> None:
-    """Numbers above, and beside the numbers the texts."""
+    """Write numbers above the columns, and texts with numbers next to the rows."""
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.xaxis.tick_top()

@@ -1,4 +1,4 @@
-"""How alike texts are, as tables to write and to print.
+"""Tables of text similarities, to write and to print.
 
 Shapes: N texts, D width of the encoder.
 """
@@ -13,40 +13,40 @@ from datasets_builder import DataError
 from ..wording import on_one_line
 from .similarity import cosine_matrix, cosines, nearest, scaled, statistics
 
-_MAX_TEXT = 70  # letters of a text that is printed
+_MAX_TEXT = 70  # characters of a printed text
 
 
 def check_pair_columns(table: pa.Table) -> None:
-    """Raises a `DataError` if the table has a column already that `add_cosines` would add."""
+    """Raise a `DataError` if the table already has a column that `add_cosines` adds."""
     if taken := [name for name in ("cosine", "similarity") if name in table.column_names]:
-        raise DataError(f"the input has a column {taken[0]!r} already, and one of that name would be added; rename it")
+        raise DataError(f"the input already has a column {taken[0]!r}, which the output adds; rename it")
 
 
 def add_cosines(pairs: pa.Table, embeddings: np.ndarray) -> pa.Table:
-    """The table with `cosine`, and `similarity` from 0 to 1, of each row's two texts.
+    """Return the table with the `cosine`, and the `similarity` from 0 to 1, of the two texts of each row.
 
     Args:
         pairs: N rows.
-        embeddings: (2 N, D), of the first and the second text of each row in turn.
+        embeddings: (2 N, D), alternately of the first and the second text of each row.
 
     Raises:
-        ValueError: If an embedding has no direction.
+        ValueError: If the length of an embedding is 0 or not finite.
     """
     found = cosines(embeddings[::2], embeddings[1::2])  # (N,)
     return pairs.append_column("cosine", pa.array(found)).append_column("similarity", pa.array(scaled(found)))
 
 
 def matrix_table(texts: Sequence[str], embeddings: np.ndarray) -> pa.Table:
-    """A row for each text, with its number, the text, and its cosine to the text of each number.
+    """Return a row for each text, with its number, the text, and its cosine to every text.
 
-    Numbers name the columns, for texts are long and may come twice.
+    The cosine columns are named by number, because texts are long and may repeat.
 
     Args:
-        texts: N of them.
+        texts: The N texts.
         embeddings: (N, D).
 
     Raises:
-        ValueError: If an embedding has no direction.
+        ValueError: If the length of an embedding is 0 or not finite.
     """
     numbers = range(1, len(texts) + 1)
     columns = {str(number): column for number, column in zip(numbers, cosine_matrix(embeddings), strict=True)}
@@ -54,40 +54,40 @@ def matrix_table(texts: Sequence[str], embeddings: np.ndarray) -> pa.Table:
 
 
 def statistics_table(texts: Sequence[str], embeddings: np.ndarray) -> pa.Table:
-    """A row for each text: min, max, mean, median and std of its embedding's values.
+    """Return a row for each text with the min, max, mean, median and std of its embedding's values.
 
     Args:
-        texts: N of them.
+        texts: The N texts.
         embeddings: (N, D).
     """
     return pa.table({"text": list(texts), **statistics(embeddings)._asdict()})
 
 
 def nearest_table(
-    queries: Sequence[str], wanted: np.ndarray, texts: Sequence[str], embeddings: np.ndarray, *, top_k: int
+    queries: Sequence[str], query_embeddings: np.ndarray, texts: Sequence[str], embeddings: np.ndarray, *, top_k: int
 ) -> pa.Table:
-    """For each query, in order, a row for each text near it, the nearest first: its number, their cosine, and both.
+    """Return the nearest texts of each query in order, the nearest first: query, number, cosine and text.
 
     Args:
-        queries: What to look for.
-        wanted: (len(queries), D), their embeddings.
-        texts: N of them, among which to look.
+        queries: The queries.
+        query_embeddings: (len(queries), D).
+        texts: The N texts to search.
         embeddings: (N, D).
-        top_k: How many for each query at most.
+        top_k: The most texts for each query.
 
     Raises:
-        ValueError: If an embedding has no direction.
+        ValueError: If the length of an embedding is 0 or not finite.
     """
     rows = [
         {"query": query, "number": found.row + 1, "cosine": found.cosine, "text": texts[found.row]}
-        for query, embedding in zip(queries, wanted, strict=True)
+        for query, embedding in zip(queries, query_embeddings, strict=True)
         for found in nearest(embedding, embeddings, top_k=top_k)
     ]
     return pa.Table.from_pylist(rows)
 
 
 def as_lines(table: pa.Table) -> list[str]:
-    """A header and each row, in columns: first the numbers, to 4 decimals, then the texts, each on one line and cut."""
+    """Return a header and the rows as aligned lines: first the numbers with 4 decimals, then the shortened texts."""
     cells = {name: [name, *map(_shown, table[name].to_pylist())] for name in table.column_names}
     numbers = [
         field.name for field in table.schema if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)

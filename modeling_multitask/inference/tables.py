@@ -1,4 +1,4 @@
-"""Tables of texts: read with every cell as it stands, and written with the answers beside it."""
+"""Read tables of texts with all cells unchanged, and write them with the answers as new columns."""
 
 import contextlib
 import csv
@@ -21,16 +21,16 @@ from ..words_multitask import nearest_hint
 
 
 def read_table(path: Path, *texts: str) -> pa.Table:
-    """A table in a file of any format; every cell of a CSV is a string.
+    """Return a table from a file in any supported format. Every cell of a CSV file is a string.
 
     Raises:
-        DataError: If the file cannot be read, or lacks a column of the texts.
+        DataError: If the file cannot be read or lacks a text column.
     """
     [given] = open_tables(Source(str(path)))
     try:
         table = pa.concat_tables(given.read(given.columns), promote_options="permissive")
     except pa.ArrowException as error:
-        raise DataError(f"{path}: a column mixes kinds of values ({error})") from None
+        raise DataError(f"{path}: a column mixes types of values ({error})") from None
     for text in texts:
         if text not in table.column_names:
             columns, hint = ", ".join(map(repr, table.column_names)), nearest_hint(text, table.column_names)
@@ -40,44 +40,44 @@ def read_table(path: Path, *texts: str) -> pa.Table:
 
 
 def check_holds_text(table: str, column: str, kind: pa.DataType) -> None:
-    """Raises a `DataError` unless a column of a table holds texts, or nothing."""
-    values = kind.value_type if pa.types.is_dictionary(kind) else kind  # as pandas writes a category
+    """Raise a `DataError` unless a column of a table holds texts or only nulls."""
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind  # the type of a pandas category
     if not (is_text(values) or pa.types.is_null(values)):
         raise DataError(f"{table}: the column {column!r} holds {kind}, not text")
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Writes CSV (a list as JSON), JSON lines or Parquet by the path's ending, whole or not at all."""
+    """Write CSV (lists as JSON), JSON lines or Parquet, chosen by the path's ending. No partial file is left."""
     write_tables([table], path)
 
 
 def write_tables(tables: Iterable[pa.Table], path: Path) -> int:
-    """Writes tables one after the other as one, as `write_table` does; the number of their rows."""
+    """Write tables one after the other into one file, as `write_table` does, and return the number of rows."""
     check_ending(path)
     with whole_file(path) as partial:
         return _WRITERS[path.suffix.lower()](tables, partial)
 
 
 def check_ending(path: Path, allowed: Sequence[str] = WRITABLE) -> None:
-    """Raise a `DataError` unless the file's ending is an allowed one; left out, that of a table that can be written."""
+    """Raise a `DataError` unless the file's ending is allowed. By default all formats that can be written are."""
     if path.suffix.lower() not in allowed:
-        raise DataError(f"{path}: the ending {path.suffix!r} names no format; give one of {', '.join(allowed)}")
+        raise DataError(f"{path}: the ending is {path.suffix!r}; it must be one of {', '.join(allowed)}")
 
 
 def answer_names(tasks: list[TaskConfig], prefix: str = "") -> list[str]:
-    """The columns that `add_answers` adds."""
+    """Return the names of the columns that `add_answers` adds."""
     kinds = [(task.name, () if task.kind.is_number else ("_score",)) for task in tasks]
     return [f"{prefix}{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
 
 
 def check_answer_columns(columns: Sequence[str], tasks: list[TaskConfig], prefix: str = "") -> None:
-    """Raises a `DataError` if a table has a column already that `add_answers` would add."""
+    """Raise a `DataError` if a table already has a column that `add_answers` adds."""
     if taken := [name for name in answer_names(tasks, prefix) if name in columns]:
-        raise DataError(f"the input has a column {taken[0]!r} already; name the answers otherwise with --prefix")
+        raise DataError(f"the input already has a column {taken[0]!r}; rename the answers with --prefix")
 
 
 def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> pa.Table:
-    """The table with each task's answer and its score: of a regression the number alone, of several labels lists."""
+    """Return the table with each task's answer and score: lists for a multi-label task, one number for a regression."""
     for task in tasks:
         given = [row[task.name] for row in answers]
         if task.kind.is_number:

@@ -1,9 +1,9 @@
-"""A model at work on many texts: each is computed once, in a batch of texts of similar length.
+"""Run a model on many texts: each distinct text is computed once, in a batch of texts of similar length.
 
-The heads read all embeddings at the end.
+The heads run at the end, on all embeddings.
 
-Shapes: N texts, B rows of a batch, W windows of texts (N, unless long texts have several), D width of the encoder, C
-classes of one task.
+Shapes: N texts, B rows of a batch, W windows of texts (N, unless long texts have several), D width of the encoder,
+C classes of one task.
 """
 
 import copy
@@ -25,18 +25,18 @@ from ..tasks_multitask import TaskConfig
 from .batches import Block, Text, batches_of, padded, tokenized_blocks
 from .loading import fast_dtype
 
-# Tokens of one forward pass. What a layer computes must fit into a processor's cache, or fill a GPU.
+# Tokens of one forward pass. The activations of a layer must fit into a CPU's cache, or fill a GPU.
 TOKENS_ON_CPU, TOKENS_ON_ACCELERATOR = 512, 32_768
-ROWS_AT_ONCE = 8_192  # whose heads are asked together
+ROWS_AT_ONCE = 8_192  # rows in one pass of the heads
 
 
 class Outputs(NamedTuple):
-    """What a model says of N texts.
+    """A model's outputs for N texts.
 
     Args:
         embeddings: (N, D), float32.
         logits: By task name, (N, C), float32.
-        lengths: (N,) the tokens of each text, as the model reads it, where that is known.
+        lengths: (N,) the number of tokens of each text that the model reads, if known.
     """
 
     embeddings: np.ndarray
@@ -45,14 +45,14 @@ class Outputs(NamedTuple):
 
 
 class TextEncoder:
-    """A model that is ready for many texts.
+    """Run a model on many texts.
 
     Args:
-        model: The model; left as it is.
+        model: The model, which is not changed.
         tokenizer: Its tokenizer.
-        dtype: What the encoder computes in. `auto` is bfloat16 where the device is faster in it, a GPU or a processor
-            with AMX or AVX-512 BF16, and float32 elsewhere; a model that is in half precision stays in it.
-        tokens_per_batch: Most tokens of a forward pass, padding included; what suits the device if left out.
+        dtype: The dtype of the encoder. `auto` is bfloat16 where the device is faster in it (a GPU, or a CPU with AMX
+            or AVX-512 BF16), and float32 elsewhere. A model in half precision keeps its dtype.
+        tokens_per_batch: The most tokens of a forward pass, including padding. The default depends on the device.
 
     Raises:
         ValueError: If `tokens_per_batch` is not positive.
@@ -74,8 +74,8 @@ class TextEncoder:
         self.tokens_per_batch = tokens_per_pass(model.device) if tokens_per_batch is None else tokens_per_batch
         is_ready = model.dtype == dtype and not model.training
         self._encoder = model if is_ready else copy.deepcopy(model).to(dtype).eval()
-        self.cut = 0  # texts so far that were longer than the model reads
-        # The heads are small, and read in full precision what comes out of the encoder.
+        self.cut = 0  # texts truncated so far
+        # The heads are small, so they stay in full precision.
         self._heads = copy.deepcopy(model.heads).eval() if model.training else model.heads
 
     @property
@@ -84,7 +84,7 @@ class TextEncoder:
         return self.model.config.tasks
 
     def digest(self) -> str:
-        """A hash of all that answers depend on."""
+        """Return a hash of everything that the answers depend on."""
         digest = hashlib.blake2b(self.model.config.to_json_string(use_diff=False).encode(), digest_size=16)
         digest.update(str(self._encoder.dtype).encode())
         for parameter in self.model.state_dict().values():
@@ -92,12 +92,12 @@ class TextEncoder:
         return digest.hexdigest()
 
     def run(self, texts: Sequence[Text], *, show_progress: bool = False) -> Outputs:
-        """The embeddings and every task's logits."""
+        """Return the embeddings, every task's logits, and the number of tokens of each text."""
         embeddings, lengths = self.encode(texts, show_progress=show_progress)
         return Outputs(embeddings, self.logits(embeddings), lengths)
 
     def encode(self, texts: Sequence[Text], *, show_progress: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """The embeddings, (N, D) float32, and the tokens of each text, (N,)."""
+        """Return the embeddings, (N, D) float32, and the number of tokens of each text, (N,)."""
         counts = Counter(texts)
         unique = list(counts)
         embeddings = np.empty((len(unique), self.model.config.hidden_size), dtype=np.float32)
@@ -116,7 +116,7 @@ class TextEncoder:
         return embeddings[back], lengths[back]
 
     def logits(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        """By task name, (N, C) float32, what the heads read out of embeddings (N, D)."""
+        """Return the logits of the heads for embeddings (N, D), by task name, (N, C) float32."""
         parts = [embeddings[start : start + ROWS_AT_ONCE] for start in range(0, len(embeddings), ROWS_AT_ONCE)]
         with torch.inference_mode():
             found = [self._heads(self._on_device(part)) for part in parts or [embeddings]]
@@ -124,8 +124,8 @@ class TextEncoder:
         return {name: np.concatenate([each[name].float().cpu().numpy() for each in found]) for name in names}
 
     def _embed(self, block: Block, report: Callable[[np.ndarray], Any]) -> np.ndarray:
-        """(N, D) float32; says after each batch which of the N texts it has completed."""
-        left = np.bincount(block.window_texts)  # (N,) windows still to be read
+        """Return (N, D) float32, and report after each batch which of the N texts are complete."""
+        left = np.bincount(block.window_texts)  # (N,) windows that are not computed yet
         batches = batches_of(block.lengths, self.tokens_per_batch)
         found = []
         for rows in batches:
@@ -145,7 +145,7 @@ class TextEncoder:
 
 
 def tokens_per_pass(device: torch.device) -> int:
-    """The tokens of a forward pass that suit a device."""
+    """Return the default number of tokens of a forward pass on a device."""
     return TOKENS_ON_CPU if device.type == "cpu" else TOKENS_ON_ACCELERATOR
 
 

@@ -1,4 +1,4 @@
-"""Texts to compare, as they stand in a table or in lines."""
+"""Read texts to compare from a table or from lines."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,33 +12,33 @@ from ..words_multitask import nearest_hint
 from .tables import check_ending, read_table
 
 TEXT, TEXT_PAIR = "text", "text_pair"
-LINES = ".txt"  # the ending of a file with a text in each line
+LINES = ".txt"  # the ending of a file with one text in each line
 
 
 class Texts(NamedTuple):
-    """A table, and its columns of texts: one, or two where each row is a pair."""
+    """A table and its text columns: one, or two if each row is a pair."""
 
     table: pa.Table
     columns: tuple[str, ...]
 
     @property
     def sentences(self) -> list[str]:
-        """Every text, row by row; an empty cell is the empty text."""
+        """All texts, row by row. An empty cell is the empty text."""
         cells = [self.table[name].to_pylist() for name in self.columns]
         return [text or "" for row in zip(*cells, strict=True) for text in row]
 
 
 def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pairs: bool = False) -> Texts:
-    """The texts of a table, or of a .txt with one text in each line, where blank lines are none.
+    """Return the texts of a table, or of a .txt file with one text in each line. Blank lines are skipped.
 
     Args:
         path: The file.
-        text: Its column of texts.
-        text_pair: Its column of second texts; left out, it is `text_pair` if there is one.
-        pairs: Whether there must be second texts.
+        text: The column of texts.
+        text_pair: The column of second texts. By default `text_pair`, if the table has it.
+        pairs: Whether second texts are required.
 
     Raises:
-        DataError: If the file cannot be read, has no rows, or lacks a column of texts.
+        DataError: If the file cannot be read, has no rows, or lacks a text column.
     """
     check_ending(path, (*READABLE, LINES))
     table = _read_lines(path, text) if _is_lines(path) else read_table(path, text)
@@ -51,7 +51,7 @@ def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pa
     if pairs or text_pair:
         raise DataError(
             f"{path}: {_what_there_is(path, table, second)}; pairs need a second column, named with --text_pair; "
-            "--matrix, --stats and --nearest take texts that are no pairs"
+            "--matrix, --stats and --nearest take single texts"
         )
     return Texts(table, (text,))
 
@@ -66,12 +66,12 @@ def _read_lines(path: Path, column: str) -> pa.Table:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}, byte {error.start}: not a text in UTF-8 ({error.reason})") from None
+        raise DataError(f"{path}, byte {error.start}: not UTF-8 text ({error.reason})") from None
     return pa.table({column: pa.array([line for line in lines if line], pa.string())})
 
 
 def _check_holds_text(path: Path, table: pa.Table, column: str) -> None:
-    # By its cells: a column of texts may also be of categories, or have nothing in it.
+    # The cells are checked, because a text column may also have a categorical type or be empty.
     if not all(isinstance(cell, str | None) for cell in table[column].to_pylist()):
         raise DataError(f"{path}: the column {column!r} holds {table.schema.field(column).type}, not text")
 

@@ -1,1 +1,1 @@
-"""Cards, demos, and the push of a trained model to the Hub."""
+"""Cards and demos for trained models, and their upload to the Hub."""

@@ -1,4 +1,4 @@
-"""A picture of what a model answers to one text, with bars like those of the demo."""
+"""A picture of the answers to one text, with bars like in the demo."""
 
 import math
 import textwrap
@@ -12,27 +12,27 @@ from ..wording import on_one_line
 from .demo.pages import short_answer
 from .demo.task_answers import Option, TaskAnswer
 
-MOST_BARS = 5  # of a task; what the others have together is said in words
-_MAX_LABEL = 26  # letters of a label
-_MAX_TEXT = 200  # letters of the text
-_MAX_LINE = 62  # letters of it in one line
+MOST_BARS = 5  # of a task; the total of the other labels is shown as text
+_MAX_LABEL = 26  # characters of a label
+_MAX_TEXT = 200  # characters of the text
+_MAX_LINE = 62  # characters in one line
 _BLUE, _PALE, _TRACK, _GREY, _LINES = "#0072B2", "#b9d6e8", "#eef1f4", "#555555", "#dddddd"
 _NO_ANSWER = "#A33B00"
-# In inches, from the upper left corner: where bars begin and end, where scores end, the margins.
+# In inches from the upper left corner: left margin, start and end of the bars, width of the picture.
 _LEFT, _BEGIN, _END, _WIDTH = 0.2, 2.2, 5.6, 6.4
-_BAR, _STEP = 0.15, 0.24  # the height of a bar, and from one to the next
+_BAR, _STEP = 0.15, 0.24  # the height of a bar, and the distance from one bar to the next
 
 
 def draw_answers(answers: Sequence[TaskAnswer], text: str, path: Path) -> None:
-    """Draws each task's answer and its scores, one task below the other.
+    """Draw the answer and the scores of each task, one task below the other.
 
     Args:
-        answers: What `answer_text(MultiTaskPipeline(model=model, tokenizer=tokenizer), text).tasks` gives.
-        text: What was asked about.
-        path: The file; its ending says the format.
+        answers: `answer_text(MultiTaskPipeline(model=model, tokenizer=tokenizer), text).tasks`.
+        text: The text.
+        path: Output file. Its suffix sets the format.
 
     Raises:
-        ImportError: If matplotlib is not installed; the message names the extra.
+        ImportError: If matplotlib is not installed. The message names the extra.
     """
     said = textwrap.wrap(f"“{on_one_line(text, _MAX_TEXT)}”", _MAX_LINE)
     tops = list(accumulate((_height(each) for each in answers), initial=0.4 + 0.22 * len(said)))
@@ -51,15 +51,15 @@ def _height(answer: TaskAnswer) -> float:
 
 
 def _lines(answer: TaskAnswer) -> list[Option | str]:
-    """The bars of a task, and what is said of the labels that have none."""
+    """Return the bars of a task, and a line of text for the labels without a bar."""
     if not answer.asked:
         return []
     if answer.kind.ordered or len(answer.options) <= MOST_BARS + 1:
         return list(answer.options)
     rest = answer.options[MOST_BARS:]
     several = answer.kind.several_labels
-    together = "" if several else f", together {math.fsum(option.score for option in rest):.2f}"
-    return [*answer.options[:MOST_BARS], f"{len(rest)} more{together}"]
+    together = "" if several else f", total {math.fsum(option.score for option in rest):.2f}"
+    return [*answer.options[:MOST_BARS], f"{len(rest)} more labels{together}"]
 
 
 def _draw(axes: Any, top: float, answer: TaskAnswer) -> None:

@@ -1,4 +1,4 @@
-"""A data set as a Hub repository: Parquet files that `load_dataset` reads without code from anyone, and a card."""
+"""A data set as a Hub repository: Parquet files that `load_dataset` reads without remote code, and a card."""
 
 import math
 import os
@@ -28,8 +28,8 @@ SHARD_BYTES = 500_000_000
 SCRIPT = "build_dataset.py"
 BUILDER_SETTINGS = ("tasks", "train", "validation", "test", "split", "hide_labels", "contradictions", "leaks")
 _MODELS = "## Models trained on it"
-_BARE = "---\ntags:\n- multi-task\n---\n"  # of a repository without a card: one without metadata is warned of
-OWNED = ("data/*.parquet",)  # rows that an earlier push brought, and this one has not
+_BARE = "---\ntags:\n- multi-task\n---\n"  # for a repository without a card: the Hub warns about missing metadata
+OWNED = ("data/*.parquet",)  # files of an earlier push that this push does not contain
 TASK_SETTINGS = ("name", "problem_type", "labels", *TABLE_SETTINGS)
 
 
@@ -42,16 +42,16 @@ def write_repository(
     recipe: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> None:
-    """Writes all that a repository holds: the rows, a card, and how they were built.
+    """Write the content of a repository: the rows, a card, and the script that built them.
 
     Args:
-        folder: An empty folder.
-        repo_id: What the repository will be called.
-        builder: Of the data set, which it has built.
-        look: What there is to see in the data set.
-        card: What only its owner knows.
-        recipe: The recipe that it was built from, which goes along.
-        overrides: What was said besides the recipe, `key=value` each; noted at its head.
+        folder: Empty output folder.
+        repo_id: Repository on the Hub.
+        builder: Builder that has built the data set.
+        look: Statistics of the data set.
+        card: Card settings from the owner.
+        recipe: Recipe of the data set. It is copied into the repository.
+        overrides: Overrides of the recipe as `key=value`. They are noted at the top of the copied recipe.
     """
     for name, rows in builder.as_dataset().items():
         _write_shards(rows.remove_columns([SOURCE] if SOURCE in rows.column_names else []), folder / "data", name)
@@ -65,27 +65,27 @@ def write_repository(
 
 
 def check_dataset_id(repo_id: str) -> None:
-    """Raises a `DataError` if no data set on the Hub can be called so, or no owner is named."""
+    """Raise a `DataError` if the name is not a valid data set name on the Hub, or has no owner."""
     check_repo_id(repo_id)
     if repo_id.endswith(f"/{Path(SCRIPT).stem}"):
-        # A script named like its repository is taken for a loading script, which datasets refuses to run.
-        raise DataError(f"{repo_id!r} is named like the {SCRIPT} in it, and datasets would not load it")
+        # datasets treats a script with the name of its repository as a loading script and refuses to run it.
+        raise DataError(f"{repo_id!r} has the same name as its {SCRIPT}; datasets cannot load it; choose another name")
 
 
 def push_dataset(api: HfApi, folder: Path, target: Target) -> Pushed:
-    """Pushes what `write_repository` wrote, and takes away the rows that an earlier push brought.
+    """Push a folder from `write_repository`, and delete the rows of an earlier push.
 
     Raises:
-        OSError: If the Hub cannot be reached, or refuses.
+        OSError: If the Hub is not reachable or refuses the push.
     """
     return push_folder(api, folder, target, owned=OWNED, message="Add the multi-task data set", merge_cards=merge_cards)
 
 
 def link_model(api: HfApi, dataset: str, model: str) -> bool:
-    """Names a model that was trained on a data set in the data set's card, by a commit; whether it was not there yet.
+    """Add a link to a model to the card of its data set, with one commit. Return whether the link is new.
 
     Raises:
-        OSError: If the Hub cannot be reached, or refuses.
+        OSError: If the Hub is not reachable or refuses the commit.
     """
 
     def attempt() -> bool:
@@ -106,7 +106,7 @@ def link_model(api: HfApi, dataset: str, model: str) -> bool:
 
 
 def with_model(card: str, model: str) -> str:
-    """A data set's card with a link to a model, under a heading that people may change as they like."""
+    """Return a data set's card with a link to a model, in a section that people may edit."""
     line = f"- [{model}](https://huggingface.co/{model})"
     if line in card:
         return card
@@ -117,7 +117,7 @@ def with_model(card: str, model: str) -> str:
 
 
 def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSettings, *, with_recipe: bool) -> str:
-    """The README of the repository, with its metadata."""
+    """Return the README of the repository, including its metadata."""
     total = sum(look.rows.values())
     metadata = DatasetCardData(
         language=card.language or None,
@@ -128,14 +128,16 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
         tags=["multi-task"],
         configs=[{"config_name": "default", "data_files": [{"split": n, "path": f"data/{n}-*"} for n in look.rows]}],
     )
-    built = f"It was built by [`{SCRIPT}`]({SCRIPT})" + (" from [`recipe.yaml`](recipe.yaml)." if with_recipe else ".")
+    built = f"Built by [`{SCRIPT}`]({SCRIPT})" + (" from [`recipe.yaml`](recipe.yaml)." if with_recipe else ".")
     parts = [
         f"{_generated('summary')}# {card.title or 'Multi-task data set'}",
-        lower_headings(card.description or "Texts with labels for several tasks; most rows may lack some of them."),
-        f"{_generated('use')}## Use",
+        lower_headings(
+            card.description or "Texts with labels for several tasks. A row may have no label for some of them."
+        ),
+        f"{_generated('use')}## Usage",
         f'```python\nfrom datasets import load_dataset\n\ndataset = load_dataset("{repo_id}")\n```',
-        "A missing label is null. Ids are those of each column's `ClassLabel`; a multi-label task has 0, 1 or null for "
-        "each of its labels.",
+        "A missing label is null. Label ids are those of each column's `ClassLabel`. A multi-label task has 0, 1 or "
+        "null for each of its labels.",
         f"{_generated('tasks')}## Tasks",
         _task_table(tasks, look),
         *(f"Labels of `{task.name}`: {', '.join(map(code, task.labels))}." for task in tasks if task.labels),
@@ -144,23 +146,23 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
         f"{_generated('built')}## How it was built",
         built + "".join(f"\n- {note}" for note in look.notes),
         f"{_generated('licence')}## Licence",
-        code(card.license) if card.license else "The owner has not stated one.",
+        code(card.license) if card.license else "The owner has not stated a licence.",
         *([f"{_generated('citation')}## Citation", fenced(card.citation.strip())] if card.citation else []),
     ]
     return signed(f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n")
 
 
 def _generated(section: str) -> str:
-    """What stands before a section, so that a later push finds out whether somebody has edited it."""
+    """Return the mark before a section, which lets a later push detect edits."""
     return f"<!-- generated: {section} -->\n"
 
 
 def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
-    """Python that builds the data set anew.
+    """Return a Python script that builds the data set again.
 
     Args:
-        builder: What built it.
-        folder: Paths of its sources are written as seen from here.
+        builder: Builder of the data set.
+        folder: Folder that the paths of the sources are relative to.
     """
     given = {each.name: getattr(builder.config, each.name) for each in fields(MultiTaskBuilderConfig)}
     settings = {name: given[name] for name in BUILDER_SETTINGS if given[name]}
@@ -170,7 +172,7 @@ def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
     ]
     arguments = "".join(f"    {name}={_python(value, folder)},\n" for name, value in settings.items())
     return (
-        '"""Builds this data set anew; run it where its sources lie.\n\n'
+        '"""Build this data set again. Run it in the folder that the paths of its sources are relative to.\n\n'
         f"pip install modeling-multitask\npython {SCRIPT}\n"
         '"""\n\n'
         "from datasets_builder import LabelColumn, MultiTaskBuilder, Source  # noqa: F401\n\n"
@@ -181,13 +183,13 @@ def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
 
 
 def _python(value: Any, folder: Path) -> str:
-    """The value as Python source, without what is at its default or missing."""
+    """Return the value as Python source, without empty and default values."""
     if isinstance(value, Source | LabelColumn):
         given = {each.name: getattr(value, each.name) for each in fields(value)}
         if given.get("path") and Path(given["path"]).exists():
             given["path"] = Path(os.path.relpath(given["path"], folder)).as_posix()
         if given.get("data") is not None and not isinstance(given["data"], dict):
-            given["data"] = ...  # a table in memory, for whoever runs this to put in
+            given["data"] = ...  # a table in memory, to be filled in by the user of the script
         words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each)
         return f"{type(value).__name__}({words})"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What lies beside a trained model, and is evidence of how it was made and how good it is."""
+"""The files next to a trained model that record its training and its results."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ _PICTURES = ("confusion_*.png", "scatter_*.png", "reliability_*.png")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a model besides the model itself; what is not there is empty.
+    """The records of a model's training and evaluation. A missing file is an empty field.
 
     Args:
-        recipe: Its words, as `recipe.json` has them.
-        results: By split, what `results.json` says of each task.
-        calibration: By task, what was fitted.
-        training: What its training took; see `modeling_multitask.runs.records`.
-        report: What `report.json` says; see `evaluation.report.as_json`.
-        pictures: Where each picture lies, by the name that it has in the repository's folder `pictures`.
-        exports: The folders within the model's that hold it as a graph: `onnx`, `openvino`.
+        recipe: Recipe words from `recipe.json`.
+        results: Results of each task from `results.json`, by split.
+        calibration: Fitted calibration, by task.
+        training: Time, hardware and energy of the training, see `modeling_multitask.runs.records`.
+        report: Content of `report.json`, see `evaluation.report.as_json`.
+        pictures: Path of each picture, by its name in the repository's folder `pictures`.
+        exports: Folders in the model's folder that contain it as a graph: `onnx`, `openvino`.
     """
 
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -35,18 +35,18 @@ class Evidence:
 
     @property
     def settings(self) -> CardSettings:
-        """What the recipe's `card` says."""
+        """Return the settings from the recipe's `card`."""
         return CardSettings(**self.recipe.get("card", {}))
 
 
 def read_evidence(model_folder: Path) -> Evidence:
-    """Reads what a run, and a report, have left beside the model; a model that lies alone has none.
+    """Read the records of a run and of a report next to the model. They are empty for a model without a run.
 
     Args:
-        model_folder: The model; beside it means in the folder that it lies in.
+        model_folder: Folder of the model. The records are in its parent folder.
 
     Raises:
-        ValueError: If a file is there and cannot be read.
+        ValueError: If a file exists but is not valid.
     """
     run = model_folder.resolve().parent
     report = run / "report"
@@ -67,7 +67,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read as JSON ({error}); take it away, or write it anew") from error
+        raise ValueError(f"{path} is not valid JSON ({error}); remove it or write it again") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object but {type(content).__name__}; take it away, or write it anew")
+        raise ValueError(
+            f"{path} must contain a JSON object, not {type(content).__name__}; remove it or write it again"
+        )
     return content

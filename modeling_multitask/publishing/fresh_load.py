@@ -1,4 +1,4 @@
-"""A saved model as a stranger finds it: loaded in a new process in which this package cannot be imported."""
+"""Check that a saved model loads for other users, in a new process where this package cannot be imported."""
 
 import json
 import os
@@ -66,29 +66,29 @@ with open(output, "w", encoding="utf-8") as file:
 def fresh_load_problem(
     folder: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> str | None:
-    """Why a stranger would not get the model's own logits and embeddings from a folder; `None` if they would.
+    """Return why other users would get different logits or embeddings from a folder, or `None` if they would not.
 
-    The folder's code is run, so it must have been looked at before. `AutoModel`, the pipeline and, where it is
-    installed, `SentenceTransformer` load it, offline and with an empty cache.
+    The function runs the code in the folder, so the code must be checked first. `AutoModel`, the pipeline and, if it is
+    installed, `SentenceTransformer` load the folder, offline and with an empty cache.
 
     Args:
-        folder: What is to be pushed.
-        model: What was loaded from it in this process.
-        tokenizer: Likewise.
-        texts: Are answered by both.
+        folder: Folder to push.
+        model: The model, loaded from the folder in this process.
+        tokenizer: The tokenizer, loaded from the folder in this process.
+        texts: Texts for the comparison.
     """
     found = _in_a_fresh_process(_SCRIPT, folder, texts)
     return found if isinstance(found, str) else _difference(found, _own(model, tokenizer, texts))
 
 
 def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
-    """Why a stranger would not get an adapter's logits by `AutoPeftModel`; `None` if they would.
+    """Return why other users would get different logits with `AutoPeftModel`, or `None` if they would not.
 
-    The code of the model that it sits on is run, so it must have been looked at before.
+    The function runs the code of the base model, so the code must be checked first.
 
     Args:
-        folder: Of the adapter, with that model in `base`.
-        texts: Are answered by both.
+        folder: Folder of the adapter, with its base model in `base`.
+        texts: Texts for the comparison.
     """
     base, tokenizer = load(str(folder / "base"))
     adapted: Any = PeftModel.from_pretrained(base, folder).float().eval()
@@ -98,7 +98,7 @@ def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
                 shutil.copy2(path, copy)
         config = Path(copy) / "adapter_config.json"
         words = json.loads(config.read_text(encoding="utf-8"))
-        # Where the base lay when it was saved may be elsewhere.
+        # The saved path of the base model may be outdated.
         config.write_text(json.dumps({**words, "base_model_name_or_path": str((folder / "base").resolve())}))
         found = _in_a_fresh_process(_ADAPTER_SCRIPT, Path(copy), texts)
     if isinstance(found, str):
@@ -108,12 +108,12 @@ def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
             given = adapted(**tokenizer(text, truncation=True, return_tensors="pt").to(base.device))
         for name, logits in given.logits.items():
             if not _equal(theirs["logits"].get(name), logits[0].float().tolist()):
-                return f"without this package the adapter's logits of {name!r} are others; train it anew"
+                return f"without this package, the adapter gives different logits for {name!r}; train it again"
     return None
 
 
 def _in_a_fresh_process(script: str, folder: Path, texts: list[str]) -> dict[str, Any] | str:
-    """What the script finds, offline and with an empty cache; or why it cannot."""
+    """Run the script offline with an empty cache. Return its output, or the reason why it failed."""
     with tempfile.TemporaryDirectory() as home:
         output = Path(home) / "found.json"
         environment = {**os.environ, "HF_HOME": home, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
@@ -129,7 +129,7 @@ def _in_a_fresh_process(script: str, folder: Path, texts: list[str]) -> dict[str
             check=False,
         )
         if finished.returncode != 0:
-            return f"it does not load without this package: {_last_line(finished.stderr)}"
+            return f"loading without this package failed: {_last_line(finished.stderr)}"
         found: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
         return found
 
@@ -150,21 +150,23 @@ def _difference(found: dict[str, Any], own: list[dict[str, Any]]) -> str | None:
     for theirs, ours in zip(found["rows"], own, strict=True):
         for name, logits in ours["logits"].items():
             if not _equal(theirs["logits"].get(name), logits):
-                return f"without this package the logits of {name!r} are others; save the model anew by save_folder"
-    # SentenceTransformer reads one window of a text, may not be there, and may not know the pooling.
+                return (
+                    f"without this package, the logits of {name!r} are different; save the model again with save_folder"
+                )
+    # SentenceTransformer reads only one window of a text. It may be missing or may not support the pooling.
     embeddings = [
         theirs if theirs is not None and row["windows"] == 1 else row["embedding"]
         for row, theirs in zip(found["rows"], found["embeddings"] or [None] * len(own), strict=True)
     ]
     if not all(_equal(theirs, ours["embedding"]) for theirs, ours in zip(embeddings, own, strict=True)):
-        return "without this package the embeddings are others; save the model anew by save_folder"
+        return "without this package, the embeddings are different; save the model again with save_folder"
     if not all(_alike(theirs, ours["answers"]) for theirs, ours in zip(found["answers"], own, strict=True)):
-        return "without this package the pipeline's answers are others; save the model anew by save_folder"
+        return "without this package, the answers of the pipeline are different; save the model again with save_folder"
     return None
 
 
 def _alike(theirs: Any, ours: Any) -> bool:
-    """Whether answers are equal but for the last digits of scores."""
+    """Return whether answers are equal, with a tolerance for scores."""
     if isinstance(ours, dict):
         return theirs.keys() == ours.keys() and all(_alike(theirs[name], ours[name]) for name in ours)
     if isinstance(ours, list):
@@ -178,4 +180,4 @@ def _equal(theirs: list[float] | None, ours: list[float]) -> bool:
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1] if lines else "it ended without a word"
+    return lines[-1] if lines else "the process ended without a message"

@@ -1,4 +1,4 @@
-"""What is wrong with a folder that is to be pushed: everything that can be told by looking at its files."""
+"""Problems of a folder before a push, found by reading its files."""
 
 import json
 import re
@@ -13,36 +13,37 @@ from ..configuration_multitask import MultiTaskConfig
 
 _PACKAGE = Path(__file__).parents[1]
 _EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
-# Of the kinds of files that a model's repository has. Anything else may be a pickle, which runs code where it is read.
+# The file types of a model's repository. Any other file may be a pickle, which can run code when it is loaded.
 _KINDS = frozenset(
     {".json", ".md", ".txt", ".py", ".css", ".yaml", ".yml", ".safetensors", ".onnx", ".data", ".xml", ".bin", ".model"}
     | {".png", ".jpg", ".svg", ".html", ".pdf", ""}
 )
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".npy", ".npz")
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
-_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # the last a zip, as torch writes
+# The last is a zip file, as torch writes it.
+_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json")
-# None of them within a longer word: `multi-task-...` holds an sk-.
+# Not inside a longer word: `multi-task-...` contains `sk-`.
 _SECRETS = re.compile(
     r"(?<![\w-])(?:hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{30,}|AKIA[0-9A-Z]{16})"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
-# An absolute path of a person or a machine, and no part of an address or of a longer path.
+# The start of an absolute path, not a part of a URL or of a longer path.
 _ABSOLUTE = r"(?<![\w.:/\\-])"
 _HOMES = re.compile(
     _ABSOLUTE + r"(?:/(?:home|Users|root|mnt|scratch|Volumes|tmp|private)/[\w.-]+|[A-Za-z]:\\+Users\\+[\w.-]+)"
 )
-# Of a graph, which is no text, but may hold where its code lay.
+# For a graph, which is not text but may contain the path of its code.
 _HOMES_IN_BYTES = re.compile(rb"/(?:home|Users|root|mnt|scratch|tmp)/[\w.-]+/[\w./-]+")
-# What sentence-transformers may be told to import by a folder of ours.
+# The modules that a saved folder may tell sentence-transformers to import.
 _MODULES = {f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Normalize")}
 _NEEDED = ("config.json", "tokenizer_config.json", "modules.json")
 
 
 def folder_problems(folder: Path) -> list[str]:
-    """Everything that speaks against pushing this folder, each with what to do; empty if nothing does.
+    """Return all problems that prevent a push of this folder, each with a fix. Empty if there are none.
 
-    Nothing of the folder is run.
+    No code of the folder is run.
     """
     return [
         *_missing(folder),
@@ -54,23 +55,23 @@ def folder_problems(folder: Path) -> list[str]:
 
 
 def adapter_problems(folder: Path) -> list[str]:
-    """What speaks against pushing an adapter, without the model that it sits on, which lies in `base`."""
+    """Return the problems of an adapter, without those of its base model in `base`."""
     problems = [each for each in file_problems(folder) if not each.startswith("base/")]
     problems += [
-        f"{path.relative_to(folder).as_posix()}: an adapter has no code; take it away"
+        f"{path.relative_to(folder).as_posix()}: an adapter must not contain code; remove the file"
         for path in sorted(folder.rglob("*.py"))
         if path.relative_to(folder).parts[0] != "base"
     ]
     tokenizer = folder / "tokenizer_config.json"
     if tokenizer.is_file() and "auto_map" in tokenizer.read_text(encoding="utf-8", errors="replace"):
         problems.append(
-            "tokenizer_config.json: names code (auto_map), which a tokenizer of ours has none of; take it out"
+            "tokenizer_config.json: names code (auto_map), but our tokenizers have no code; remove the entry"
         )
     return problems
 
 
 def file_problems(folder: Path) -> list[str]:
-    """What speaks against pushing the files of any folder: links, pickles, tables, secrets, paths of this machine."""
+    """Return the problems of the files of any folder: links, pickles, tables, secrets, paths of this machine."""
     return [
         *_unsafe(folder),
         *(problem for path in pushed_files(folder) for problem in _content_problems(folder, path)),
@@ -78,7 +79,7 @@ def file_problems(folder: Path) -> list[str]:
 
 
 def pushed_files(folder: Path) -> list[Path]:
-    """The files of a folder that are pushed: all but hidden ones and what Python caches."""
+    """Return the files of a folder that are pushed: all files except hidden files and Python caches."""
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -93,53 +94,53 @@ def _is_hidden(part: str) -> bool:
 def _missing(folder: Path) -> Iterator[str]:
     for name in _NEEDED:
         if not (folder / name).is_file():
-            yield f"{name}: is not there; save the model and its tokenizer by save_folder, or train it anew"
+            yield f"{name}: is missing; save the model and its tokenizer with save_folder, or train it again"
     if not any(folder.glob("model*.safetensors")):
-        yield "model.safetensors: is not there; weights are pushed as safetensors alone"
+        yield "model.safetensors: is missing; weights must be in safetensors format; save the model with save_folder"
 
 
 def _unsafe(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            yield f"{path.relative_to(folder)}: is a link; put the file itself there, or take it away"
+            yield f"{path.relative_to(folder)}: is a link; replace it with the file itself, or remove it"
 
 
 def _content_problems(folder: Path, path: Path) -> Iterator[str]:
     name = path.relative_to(folder).as_posix()
     if path.suffix.lower() in _TABLES:
-        yield f"{name}: is a table; push data with `multitask data`, and remove it here"
+        yield f"{name}: is a table; remove it, and push data with `multitask data`"
     elif problem := _kind_problem(path):
-        yield f"{name}: {problem}; take it away"
+        yield f"{name}: {problem}; remove it"
     if path.suffix.lower() == ".onnx" and (place := _path_in_bytes(path, folder)):
-        yield f"{name}: names a path of this machine ({place}); export the model anew"
+        yield f"{name}: contains a path of this machine ({place}); export the model again"
     text = _as_text(path)
     if text is None or path.name in _VOCABULARIES:
         return
     if found := _SECRETS.search(text):
-        yield f"{name}: holds what looks like a secret ({found[0][:6]}...); take it out, and revoke it"
+        yield f"{name}: seems to contain a secret ({found[0][:6]}...); remove it and revoke it"
     if path_found := _machine_path(text, folder):
-        yield f"{name}: names a path of this machine ({path_found}); take it out"
+        yield f"{name}: contains a path of this machine ({path_found}); remove it"
 
 
 def _kind_problem(path: Path) -> str | None:
-    """Why a file is none that a model has; `None` if it is one."""
+    """Return why a file does not belong in a model's repository, or `None` if it does."""
     kind = path.suffix.lower()
     with path.open("rb") as file:
         start = file.read(4)
-    # The first bytes of safetensors are a number, which may be any.
+    # The first bytes of a safetensors file are its header size, which can have any value.
     pickled = kind != ".safetensors" and start.startswith(_PICKLE_STARTS)
     openvino = kind == ".bin" and path.with_suffix(".xml").is_file()
     if pickled or kind in _PICKLES or (kind == ".bin" and not openvino):
-        return "is a pickle, which runs code where it is read"
+        return "is a pickle, which can run code when it is loaded"
     if kind in _READERS and not _can_be_read(path):
-        return f"is no {kind} file, whatever its ending says"
-    return None if kind in _KINDS else "is no kind of file that a model's repository has"
+        return f"is not a valid {kind} file"
+    return None if kind in _KINDS else "is not a file type of a model's repository"
 
 
 def _can_be_read(path: Path) -> bool:
     try:
         _READERS[path.suffix.lower()](path)
-    except Exception:  # whatever a stranger's file makes a parser raise
+    except Exception:  # an untrusted file can make a parser raise anything
         return False
     return True
 
@@ -156,7 +157,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
 
 
 def _as_text(path: Path) -> str | None:
-    """The content, if it is text."""
+    """Return the content, if it is text."""
     if path.suffix.lower() in (".safetensors", ".onnx", ".data", ".bin", ".png", ".jpg", ".pdf", ".model"):
         return None
     try:
@@ -166,9 +167,9 @@ def _as_text(path: Path) -> str | None:
 
 
 def _machine_path(text: str, folder: Path) -> str | None:
-    """A home, or the folder that the model or the present process lies in."""
+    """Return a home folder, the folder of the model or the working folder, if the text contains one."""
     known = [form for each in _places(folder) for form in (str(each), each.as_posix(), json.dumps(str(each))[1:-1])]
-    # A whole path: a working folder such as `/data` stands in many an address.
+    # Match whole paths only: many URLs contain a working folder such as `/data`.
     here = (re.search(rf"{_ABSOLUTE}{re.escape(each)}(?![\w.-])", text) for each in known)
     found = next(filter(None, here), None) or _HOMES.search(text)
     return found and found[0]
@@ -193,29 +194,29 @@ def _code_problems(folder: Path) -> Iterator[str]:
         name = path.relative_to(folder).as_posix()
         if name in ours and path.read_bytes() != ours[name].read_bytes():
             yield (
-                f"{name}: differs from this package's; if another version saved it, load the model and save it anew by "
-                "save_folder; else somebody altered it"
+                f"{name}: differs from the file of this package; if another version saved it, load the model and save "
+                "it again with save_folder; otherwise the file was changed"
             )
         elif name not in ours and not _is_ours(path):
-            yield f"{name}: is no code of this package; take it away"
+            yield f"{name}: is not code of this package; remove it"
     for name in sorted(ours):
         if not (folder / name).is_file():
-            yield f"{name}: is not there; save the model anew by save_folder"
+            yield f"{name}: is missing; save the model again with save_folder"
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether it is the script that an export brings along, as it was."""
+    """Return whether the file is the unchanged script of an export."""
     return path.name == _EXPORTED.name and path.read_bytes() == _EXPORTED.read_bytes()
 
 
 def _module_problems(folder: Path) -> Iterator[str]:
     path = folder / "modules.json"
     if not path.is_file() or not _can_be_read(path):
-        return  # told already
+        return  # reported already
     listing = json.loads(path.read_text(encoding="utf-8"))
     kinds = [each.get("type") if isinstance(each, dict) else each for each in listing] if listing else [None]
     if strange := [kind for kind in kinds if kind not in _MODULES]:
-        yield f"modules.json: names {strange[0]!r}, which is no module of ours; save the model anew by save_folder"
+        yield f"modules.json: names {strange[0]!r}, which is not allowed; save the model again with save_folder"
 
 
 def _config_problems(folder: Path) -> Iterator[str]:
@@ -223,9 +224,9 @@ def _config_problems(folder: Path) -> Iterator[str]:
         return
     try:
         config = MultiTaskConfig.from_pretrained(folder)
-    except Exception as error:  # whatever a stranger's file makes transformers raise
+    except Exception as error:  # an untrusted file can make transformers raise anything
         yield f"config.json: cannot be read ({str(error).strip().splitlines()[0]})"
         return
     for task in config.tasks:
         if task.labels and all(re.fullmatch(r"LABEL_\d+", label) for label in task.labels):
-            yield f"config.json: the labels of {task.name!r} have no names but {task.labels[0]}, ...; name them"
+            yield f"config.json: the labels of {task.name!r} have only default names ({task.labels[0]}, ...); name them"

@@ -1,4 +1,4 @@
-"""What the cards of one model's repositories point to on the Hub."""
+"""Links between the cards of a model's repositories on the Hub."""
 
 import re
 from dataclasses import dataclass, fields, replace
@@ -10,18 +10,18 @@ from .card.words import HUB, link
 
 @dataclass(frozen=True)
 class Links:
-    """The repositories that belong together; `None` where there is none.
+    """Repositories that belong together. A field is `None` if there is no such repository.
 
     Args:
-        model: That all of it is about.
-        dataset: That it was trained on.
-        space: Of the demo.
-        adapter: Of the low-rank weights alone; what these sit on is called like it, with `-base`.
-        base: What the model was trained from.
-        collection: The slug of what holds them all.
+        model: The model.
+        dataset: The data set that the model was trained on.
+        space: The Space with the demo.
+        adapter: The low-rank adapter. Its base model has the same name with the suffix `-base`.
+        base: The model that training started from.
+        collection: Slug of the collection that contains all repositories.
 
     Raises:
-        DataError: If no repository on the Hub can be called so.
+        DataError: If a name is not a valid repository name on the Hub.
     """
 
     model: str | None = None
@@ -37,18 +37,18 @@ class Links:
                 check_repo_id(getattr(self, each.name), each.name)
 
     def lines(self, besides: str) -> list[dict[str, Any]]:
-        """The name and the link of each, for the card of one of them.
+        """Return the name and the link of each repository, for the card of one of them.
 
         Args:
-            besides: The field of the repository whose card it is; `below` is what the adapter sits on.
+            besides: Field of the repository that the card belongs to. `below` is the adapter's base model.
         """
         pointers = {
             "model": ("Model", self.model, ""),
             "dataset": ("Data set", self.dataset, "datasets/"),
             "space": ("Demo", self.space, "spaces/"),
             "adapter": ("Adapter", self.adapter, ""),
-            "below": ("What the adapter sits on", base_repo_id(self.adapter) if self.adapter else None, ""),
-            "base": ("Began from", self.base, ""),
+            "below": ("Base model of the adapter", base_repo_id(self.adapter) if self.adapter else None, ""),
+            "base": ("Trained from", self.base, ""),
             "collection": ("Collection", self.collection, "collections/"),
         }
         return [
@@ -58,7 +58,7 @@ class Links:
         ]
 
     def or_those_of(self, card: str | None) -> "Links":
-        """These, and for what is not named here what a card of ours points to that is there already."""
+        """Return these links, filled in with the links of the card that is already on the Hub."""
         if card is None:
             return self
         found = {
@@ -72,5 +72,5 @@ class Links:
 
 
 def base_repo_id(adapter: str) -> str:
-    """What the repository is called of the model that an adapter sits on."""
+    """Return the name of the repository of an adapter's base model."""
     return f"{adapter}-base"

@@ -1,4 +1,4 @@
-"""A trained model on the Hub: its repository, those of its adapter and its demo, and the collection of them all."""
+"""Upload of a trained model to the Hub, with its adapter, its demo and a collection of all repositories."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,41 +18,41 @@ from .staging import PICTURES, empty, unknown_sections, write_adapter, write_bas
 
 logger = logging.get_logger(__name__)
 
-# What a push deletes there if it has no such file itself: whatever one of the loaders would read beside other weights.
+# Remote files that a push deletes if it does not replace them: a loader could read them together with other weights.
 OWNED = (
     *("*_multitask.py", "config.json", "model*.safetensors", "model.safetensors.index.json", "pytorch_model*.bin"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "*.model"),
     *("modules.json", "*sentence*transformers.json", "sentence_bert_config.json", "*_Pooling/*", "*_Normalize/*"),
-    # What transformers' own push of a training leaves there.
+    # Files that the push of a transformers Trainer leaves in the repository.
     *("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json"),
     *("adapter_*", "results.json", f"{PICTURES}/*", "onnx/model*", "onnx/*.json", "onnx/predict_onnx.py"),
     *("openvino/openvino_model*", "openvino/*.json", "openvino/predict_onnx.py"),
 )
 OWNED_OF_SPACE = ("*.py", "*.css", "settings.json", "requirements.txt")
-_LONGEST_TITLE = 59  # letters that the Hub allows a collection's
+_LONGEST_TITLE = 59  # characters that the Hub allows in the title of a collection
 
 
 def push(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
-    """Pushes everything, each repository by one commit: what others point to comes first.
+    """Push all repositories of a shipment, each with one commit. A repository is pushed before those that link to it.
 
-    Cut off between two of them, the next push completes it.
+    If the push is interrupted between two repositories, the next push completes it.
 
     Args:
-        api: Of the Hub, with its token.
-        shipment: What, and where.
-        work: An empty folder for what is written on the way.
+        api: Client of the Hub, with its token.
+        shipment: The files and their targets.
+        work: Empty folder for temporary files.
 
     Returns:
-        Where each has gone, in order.
+        The address and the commit of each repository, in the order of the push.
 
     Raises:
-        OSError: If the Hub cannot be reached or refuses, or the data set is not there.
+        OSError: If the Hub is not reachable or refuses the push, or if the data set does not exist.
     """
     if shipment.dataset is not None:
         _check_dataset(api, shipment.dataset)
     collection = _make_collection(api, shipment)
     there = patiently(lambda: look(api, shipment.target), api)
-    # What an earlier push has linked, and this one does not name, stays linked.
+    # Links of an earlier push that this push does not set are kept.
     links, pushed = shipment.links(collection).or_those_of(there and there.card), []
     if shipment.adapter is not None:
         pushed += _push_adapter(api, shipment, links, work)
@@ -73,19 +73,19 @@ def push(api: HfApi, shipment: Shipment, work: Path) -> list[Pushed]:
 def _link_from_dataset(api: HfApi, dataset: str, model: str) -> None:
     try:
         link_model(api, dataset, model)
-    except OSError as error:  # it may be somebody else's
-        logger.warning(f"The card of {dataset} does not name {model}: {error}")
+    except OSError as error:  # the data set may have another owner
+        logger.warning(f"The card of {dataset} was not updated with a link to {model}: {error}")
 
 
 def _check_dataset(api: HfApi, name: str) -> None:
     if patiently(lambda: look(api, Target(name, "dataset")), api) is None:
         raise FileNotFoundError(
-            f"there is no data set {name} on the Hub; push it first: multitask data RECIPE --push {name} --yes"
+            f"data set {name} does not exist on the Hub; push it first: multitask data RECIPE --push {name} --yes"
         )
 
 
 def owned_by(target: Target) -> tuple[str, ...]:
-    """Patterns of the files that a push there deletes if it has no such file itself."""
+    """Return patterns of the remote files that a push deletes if it does not replace them."""
     return OWNED_OF_SPACE if target.repo_type == "space" else OWNED
 
 
@@ -104,14 +104,14 @@ def _push(api: HfApi, folder: Path, target: Target, keep: tuple[str, ...] = ()) 
 
 
 def _merge_space_cards(existing: str, new: str) -> str:
-    """As `merge_cards`; but of a card that is none of ours nothing stays: the Hub itself puts one into a new Space."""
+    """Merge cards like `merge_cards`, but replace a card without our marks: the Hub adds one to each new Space."""
     return merge_cards(existing, new) if is_signed(existing) else new
 
 
 def _make_collection(api: HfApi, shipment: Shipment) -> str | None:
-    """The slug of the collection, made if it is not there.
+    """Return the slug of the collection, which is created if needed.
 
-    `None` if there is but one repository to put into it, or only a pull request, or the token may not make one.
+    `None` if there is only one repository, if the push is a pull request, or if the token may not create a collection.
     """
     if len(shipment.items) < 2 or shipment.target.create_pr:
         return None
@@ -125,7 +125,7 @@ def _make_collection(api: HfApi, shipment: Shipment) -> str | None:
     try:
         return str(patiently(make, api))
     except OSError as error:
-        logger.warning(f"There is no collection: {error}")
+        logger.warning(f"The collection was not created: {error}")
         return None
 
 
@@ -134,4 +134,4 @@ def _add_items(api: HfApi, collection: str, items: Sequence[tuple[Any, str]]) ->
         try:
             patiently(partial(api.add_collection_item, collection, name, kind, exists_ok=True), api)
         except OSError as error:
-            logger.warning(f"{name} is not in the collection: {error}")
+            logger.warning(f"{name} was not added to the collection: {error}")

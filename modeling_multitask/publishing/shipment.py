@@ -1,4 +1,4 @@
-"""What is pushed and where: put together, looked at and tried before anything is sent."""
+"""The files of a push and their targets, checked before anything is uploaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,24 +19,24 @@ TEXTS = (*EXAMPLES, "x")
 
 
 class ShipmentError(ValueError):
-    """A model that is not to be pushed, with all that speaks against it."""
+    """A model that cannot be pushed, with all its problems."""
 
 
 @dataclass(frozen=True)
 class Shipment:
-    """What is pushed, and where.
+    """The files of a push and their targets.
 
     Args:
-        model: Folder of the model; `None` if only its adapter is pushed.
-        target: Where the model goes.
-        config: The model's.
-        evidence: What lies beside it.
-        template: Of the card.
-        settings: What only its owner knows.
-        dataset: The data set that it was trained on, which is on the Hub already.
-        space: Where the demo goes, if anywhere.
-        adapter: Where the adapter goes, if anywhere; what it sits on goes to a repository of that name with `-base`.
-        adapter_folder: Of the adapter.
+        model: Folder of the model. `None` if only its adapter is pushed.
+        target: Target of the model.
+        config: Configuration of the model.
+        evidence: Records of training and evaluation.
+        template: Template of the card.
+        settings: Card settings from the owner.
+        dataset: Data set that the model was trained on. It must already be on the Hub.
+        space: Repository of the demo, if it is pushed.
+        adapter: Repository of the adapter, if it is pushed. Its base model goes to the same name with `-base`.
+        adapter_folder: Folder of the adapter.
     """
 
     model: Path | None
@@ -52,12 +52,12 @@ class Shipment:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Return the display name."""
         return self.settings.title or self.target.repo_id.rpartition("/")[2]
 
     @property
     def items(self) -> list[tuple[str, str]]:
-        """The kind and the name of every repository that belongs to it, the data set among them."""
+        """Return the kind and the name of every repository, including the data set."""
         named = [
             ("model", self.target.repo_id if self.model else None),
             ("model", self.adapter),
@@ -68,7 +68,7 @@ class Shipment:
         return [(kind, name) for kind, name in named if name is not None]
 
     def links(self, collection: str | None = None) -> Links:
-        """What the cards point to."""
+        """Return the repositories that the cards link to."""
         return Links(
             model=self.target.repo_id if self.model else None,
             dataset=self.dataset,
@@ -88,33 +88,33 @@ def make_shipment(
     space: str | None = None,
     adapter: str | None = None,
 ) -> Shipment:
-    """What is to be pushed, looked at, and tried in a process without this package.
+    """Return a shipment after checking its files and loading them in a process without this package.
 
     Args:
-        folder: Of a model, or of an adapter, which is then pushed alone.
-        target: Where it goes.
-        template: Of the card.
-        license: As the Hub writes it; left out, the recipe's card says it.
-        dataset: The data set that the model was trained on.
-        space: Where the demo goes, if anywhere.
-        adapter: Where the adapter beside the model goes, if anywhere.
+        folder: Folder of a model, or of an adapter to push alone.
+        target: Target of the model or adapter.
+        template: Template of the card.
+        license: License identifier of the Hub. By default that of the recipe's card.
+        dataset: Data set that the model was trained on.
+        space: Repository of the demo, if it is pushed.
+        adapter: Repository of the adapter next to the model, if it is pushed.
 
     Raises:
-        ShipmentError: If something speaks against it.
-        ValueError: If what lies beside the model cannot be read.
+        ShipmentError: If there are problems that prevent the push.
+        ValueError: If a record next to the model is not valid.
     """
     alone = (folder / ADAPTER_CONFIG).is_file()
     if alone and (space or adapter):
-        raise ShipmentError(f"{folder} is an adapter; a Space, and an adapter beside it, go with its model")
+        raise ShipmentError(f"{folder} is an adapter; push its model to add a Space or an adapter")
     adapter = target.repo_id if alone else adapter
     adapter_folder = folder if alone else folder.parent / "adapter"
     if adapter is not None and not (adapter_folder / ADAPTER_CONFIG).is_file():
-        raise ShipmentError(f"{adapter_folder}: there is no adapter; train with lora: {{keep_adapter: true}}")
+        raise ShipmentError(f"{adapter_folder}: no adapter found; train with lora: {{keep_adapter: true}}")
     evidence = read_evidence(folder)
     settings = replace(evidence.settings, license=license) if license else evidence.settings
     if not settings.license:
         raise ShipmentError(
-            "no licence is stated; add --license apache-2.0, or another, or let the recipe's card say it"
+            "the licence is missing; add --license, such as --license apache-2.0, or set it in the recipe's card"
         )
     if adapter is not None:
         _check_adapter(adapter_folder, target, adapter, alone=alone)
@@ -135,27 +135,31 @@ def make_shipment(
 
 
 def _check_adapter(folder: Path, target: Target, adapter: str, *, alone: bool) -> None:
-    """Looks at an adapter, and at the model that it sits on."""
+    """Check an adapter and its base model."""
     if target.revision or target.create_pr:
-        raise ShipmentError("an adapter goes to main, where its card says that it is; leave the branch out")
+        raise ShipmentError(
+            "an adapter must be pushed to main, because its card says so; remove --revision and --create_pr"
+        )
     if not alone and target.repo_id in (adapter, base_repo_id(adapter)):
-        raise ShipmentError(f"{adapter} and {base_repo_id(adapter)} are for the adapter; the model needs another name")
-    # What names the base by a path of this machine is written anew; what lies in the base is looked at as a model.
-    own = [each for each in adapter_problems(folder) if not each.startswith(f"{ADAPTER_CONFIG}: names a path")]
+        raise ShipmentError(
+            f"{adapter} and {base_repo_id(adapter)} are used by the adapter; choose another name for the model"
+        )
+    # The path of the base model in the adapter is rewritten later. The files in `base` are checked as a model.
+    own = [each for each in adapter_problems(folder) if not each.startswith(f"{ADAPTER_CONFIG}: contains a path")]
     refuse(folder, [*own, *(f"base/{each}" for each in folder_problems(folder / "base"))])
     if problem := fresh_adapter_problem(folder, list(TEXTS)):
         refuse(folder, [problem])
 
 
 def check(folder: Path, texts: Sequence[str]) -> None:
-    """Looks at the files of a model, then loads them as a stranger would.
+    """Check the files of a model, then load them in a process without this package.
 
     Args:
-        folder: Of the model.
-        texts: The first three are answered.
+        folder: Folder of the model.
+        texts: Texts for the comparison. The first three are used.
 
     Raises:
-        ShipmentError: If something speaks against pushing it.
+        ShipmentError: If there are problems that prevent the push.
     """
     refuse(folder, folder_problems(folder))
     model, tokenizer = load(str(folder))
@@ -164,7 +168,7 @@ def check(folder: Path, texts: Sequence[str]) -> None:
 
 
 def refuse(what: Path | str, problems: list[str]) -> None:
-    """Raises a `ShipmentError` with all problems, if there are any."""
+    """Raise a `ShipmentError` with all problems, if there are any."""
     if problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ShipmentError("\n  ".join([f"{what} has {count}:", *problems]))

@@ -1,4 +1,4 @@
-"""The repository of a Space: the demo of a model on the Hub."""
+"""The repository of a Space with the demo of a model."""
 
 import json
 import shutil
@@ -14,9 +14,9 @@ from .links import Links
 APP = Path(__file__).with_name("demo")
 SDK_VERSION = "6.31.0"  # of Gradio
 PYTHON_VERSION = "3.11"
-REQUIREMENTS = ("gradio>=6.31", "torch>=2.13", "transformers>=5.17")  # the bounds of setup.cfg, which are tested
-MOST_ROWS = 1_000  # of a table; a free Space has two slow cores
-DESCRIPTION = "Every task's answer, and the words that mattered"  # the Hub takes 60 letters
+REQUIREMENTS = ("gradio>=6.31", "torch>=2.13", "transformers>=5.17")  # the tested lower bounds of setup.cfg
+MOST_ROWS = 1_000  # of a table; a free Space has only two slow cores
+DESCRIPTION = "Answers to every task, with the important words"  # at most 60 characters on the Hub
 
 
 def write_space(
@@ -28,21 +28,21 @@ def write_space(
     license: str | None = None,  # noqa: A002
     examples: Sequence[str] | None = None,
 ) -> None:
-    """Writes all that a Space's repository holds: the app, which model it loads, what it needs, and a card.
+    """Write the files of a Space's repository: the app, its settings, its requirements and a card.
 
     Args:
-        folder: Made if it is not there.
-        links: What the Space will be called, which model it shows, and what else its card points to.
-        revision: Of the model; a commit, whose code is what was tried.
-        title: Of the model, for people.
-        license: As the Hub writes it, such as `apache-2.0`.
-        examples: Sentences to choose from; the demo's own if left out.
+        folder: Output folder. It is created if needed.
+        links: Names of the Space and its model, and the other repositories that the card links to.
+        revision: Commit of the model that the Space loads. Its code is the code that was checked.
+        title: Display name of the model.
+        license: License identifier of the Hub, such as `apache-2.0`.
+        examples: Example sentences. By default those of the demo.
 
     Raises:
-        ValueError: If the links name no Space, or no model.
+        ValueError: If the links contain no Space or no model.
     """
     if links.space is None or links.model is None:
-        raise ValueError("a Space needs a name, and a model to show")
+        raise ValueError("a Space needs a name and a model; set both in the links")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in [*APP.glob("*.py"), *APP.glob("*.css")]:
@@ -79,9 +79,9 @@ def _card(space_id: str, model_id: str, title: str, license_name: str | None, li
     parts = [
         f"---\n{data.to_yaml()}\n---",
         f"<!-- generated: summary -->\n# {plain(title)}",
-        f"{DESCRIPTION}; two sentences compared; a table answered row by row. The model is of the revision that "
-        "`settings.json` names.",
+        "This demo shows the answer to every task for a sentence and highlights the important words. It also compares "
+        "two sentences, and answers every row of a CSV file. `settings.json` sets the revision of the model.",
         "\n".join(f"- {each['name']}: {each['link']}" for each in links.lines(besides="space")),
-        f"At home:\n\n```bash\n{home}\n```",
+        f"Run the demo on your machine:\n\n```bash\n{home}\n```",
     ]
     return signed(str(SpaceCard("\n\n".join(parts) + "\n")))

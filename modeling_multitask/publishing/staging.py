@@ -1,4 +1,4 @@
-"""The folders of a push: what the repositories of the model, its adapter, what that sits on, and the demo will hold."""
+"""Local folders with the content of the pushed repositories: model, adapter, base model and demo."""
 
 import json
 import os
@@ -27,16 +27,16 @@ PICTURES = "pictures"
 
 
 def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = True) -> None:
-    """Writes what the model's repository is to hold: the model, its card, its results and their pictures.
+    """Write the content of the model's repository: the model, its card, its results and their pictures.
 
     Args:
-        shipment: Which has a model.
-        folder: An empty folder.
-        links: What the card points to.
-        link: Whether files may be other names of the model's own, which saves their copies.
+        shipment: A shipment with a model.
+        folder: Empty output folder.
+        links: Repositories that the card links to.
+        link: Whether files may be hard links to the model's files, which avoids copies.
     """
     if shipment.model is None:
-        raise ValueError("there is no model to write; only its adapter is to be pushed")
+        raise ValueError("the shipment has no model, only an adapter; use write_adapter")
     _copy(shipment.model, folder, link=link)
     for name, path in shipment.evidence.pictures.items():
         _bring(path, folder / PICTURES / name, link=link)
@@ -62,14 +62,14 @@ def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = 
 def write_adapter(
     shipment: Shipment, folder: Path, *, links: Links | None = None, revision: str | None = None, link: bool = True
 ) -> None:
-    """Writes what the adapter's repository is to hold.
+    """Write the content of the adapter's repository.
 
     Args:
-        shipment: Which has an adapter.
-        folder: An empty folder.
-        links: What its card points to; what belongs to the shipment if left out.
-        revision: The commit of the model that it sits on, once that is known; the adapter names it.
-        link: Whether files may be other names of the adapter's own.
+        shipment: A shipment with an adapter.
+        folder: Empty output folder.
+        links: Repositories that the card links to. By default those of the shipment.
+        revision: Commit of the base model, if known. The adapter pins it.
+        link: Whether files may be hard links to the adapter's files.
     """
     source, base_id = _adapter_folder(shipment), base_repo_id(str(shipment.adapter))
     _copy(source, folder, leave_out=("base",), link=link)
@@ -77,19 +77,19 @@ def write_adapter(
     card = make_adapter_card(str(shipment.adapter), base_id, links, shipment.settings, base_revision=revision)
     _write(folder / CARD, card)
     config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    # It named a folder of this machine.
+    # The saved value is a folder of this machine.
     config |= {"base_model_name_or_path": base_id, "revision": revision}
     _write(folder / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def write_base(shipment: Shipment, folder: Path, *, links: Links | None = None, link: bool = True) -> None:
-    """Writes what the repository is to hold of the model that an adapter sits on.
+    """Write the content of the repository of an adapter's base model.
 
     Args:
-        shipment: Which has an adapter.
-        folder: An empty folder.
-        links: What its card points to; what belongs to the shipment if left out.
-        link: Whether files may be other names of that model's own.
+        shipment: A shipment with an adapter.
+        folder: Empty output folder.
+        links: Repositories that the card links to. By default those of the shipment.
+        link: Whether files may be hard links to the base model's files.
     """
     adapter = str(shipment.adapter)
     _copy(_adapter_folder(shipment) / "base", folder, link=link)
@@ -98,13 +98,13 @@ def write_base(shipment: Shipment, folder: Path, *, links: Links | None = None, 
 
 
 def write_demo(shipment: Shipment, folder: Path, links: Links, revision: str) -> None:
-    """Writes what the demo's repository, a Space, is to hold.
+    """Write the content of the demo's repository, a Space.
 
     Args:
-        shipment: Which has a demo.
-        folder: An empty folder.
-        links: What its card points to.
-        revision: The commit of the model that it loads.
+        shipment: A shipment with a demo.
+        folder: Empty output folder.
+        links: Repositories that the card links to.
+        revision: Commit of the model that the demo loads.
     """
     write_space(
         folder,
@@ -117,10 +117,10 @@ def write_demo(shipment: Shipment, folder: Path, links: Links, revision: str) ->
 
 
 def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
-    """Writes everything as it would be pushed, for people to look at; returns where each would go, and its folder.
+    """Write all repositories as they would be pushed, for review. Return the target and the folder of each.
 
     Raises:
-        ShipmentError: If what is written holds a secret, or a path of this machine, as a description may.
+        ShipmentError: If a written file contains a secret or a path of this machine, for example in a description.
     """
     written = []
     if shipment.adapter is not None:
@@ -140,28 +140,28 @@ def write_all(shipment: Shipment, work: Path) -> list[tuple[Target, Path]]:
 
 
 def unknown_sections(shipment: Shipment) -> tuple[str, ...]:
-    """The sections of a card that nothing beside the model can fill, as of one that comes from the Hub."""
+    """Return the card sections that cannot be filled, because the model has no report and no results."""
     return () if shipment.evidence.report or shipment.evidence.results else FROM_EVIDENCE
 
 
 def empty(folder: Path) -> Path:
-    """The folder, with nothing in it."""
+    """Return the folder after deleting its content."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
 def _draw_answers(shipment: Shipment, path: Path) -> bool:
-    """Draws the answers to the recipe's first example, or to one of ours; whether there is something to draw with."""
+    """Draw the answers to the recipe's first example, or to a default example. Return whether they were drawn."""
     examples = shipment.evidence.recipe.get("examples") or EXAMPLES
     model, tokenizer = load(str(shipment.model))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # it may be another name of the model's own file
+    path.unlink(missing_ok=True)  # it may be a hard link to the model's file
     answer = answer_text(MultiTaskPipeline(model=model, tokenizer=tokenizer), examples[0])
     try:
         draw_answers(answer.tasks, examples[0], path)
     except ImportError as error:
-        logger.warning(f"The card has no picture of answers: {error}")
+        logger.warning(f"The card has no picture of the answers: {error}")
         return False
     return True
 
@@ -174,9 +174,9 @@ def _copy(source: Path, folder: Path, leave_out: tuple[str, ...] = (), *, link: 
 
 
 def _bring(path: Path, to: Path, *, link: bool) -> None:
-    """The file at another place; if it may be linked, without a copy of its content where the disk allows it."""
+    """Copy a file to another place, or hard-link it if this is allowed and the disk supports it."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.unlink(missing_ok=True)  # it may be another name of a file that must not be written to
+    to.unlink(missing_ok=True)  # it may be a hard link to a file that must not change
     if not link:
         shutil.copy2(path, to)
         return
@@ -187,11 +187,11 @@ def _bring(path: Path, to: Path, *, link: bool) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)  # it may be another name of the model's own file
+    path.unlink(missing_ok=True)  # it may be a hard link to the model's file
     path.write_text(text, encoding="utf-8")
 
 
 def _adapter_folder(shipment: Shipment) -> Path:
     if shipment.adapter_folder is None:
-        raise ValueError("there is no adapter to write")
+        raise ValueError("the shipment has no adapter")
     return shipment.adapter_folder

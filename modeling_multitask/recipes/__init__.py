@@ -1,1 +1,1 @@
-"""Recipes: their words, their checks, and those that are bundled."""
+"""Recipes: their words, their validation, and the bundled recipes."""

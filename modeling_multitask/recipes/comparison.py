@@ -1,22 +1,22 @@
-"""Where two recipes differ: the one that a run has recorded, and the one that is given now."""
+"""Differences between the recorded recipe of a run and the current one."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 
 class Change(NamedTuple):
-    """What a word says in each of two recipes."""
+    """The values of a word in two recipes."""
 
     before: Any
     now: Any
 
 
 def changed_words(before: dict[str, Any], now: dict[str, Any], *, ignored: Iterable[str] = ()) -> dict[str, Change]:
-    """The words at the top of two recipes that say different things, in the order of the second one.
+    """Return the top-level words that differ between two recipes, in the order of the second recipe.
 
     Args:
         before: The content of a `recipe.json`.
-        now: Likewise, of the recipe that is given now.
+        now: The current recipe in the same form.
         ignored: Words that may differ.
     """
     names = [name for name in now if name not in set(ignored)]

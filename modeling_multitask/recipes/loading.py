@@ -1,4 +1,4 @@
-"""Reading a recipe: all problems are reported together, before anything long starts."""
+"""Reading and checking recipes. All problems are reported together, before data or models are loaded."""
 
 import copy
 import os
@@ -29,11 +29,17 @@ def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[
     """Read and check a recipe.
 
     Args:
-        recipe: A YAML file, the name of a bundled recipe, or the words themselves.
-        overrides: `key=value` each, as on the command line: the key's parts joined by dots, the value in YAML.
+        recipe: A YAML file, the name of a bundled recipe, or a dict of the recipe's words.
+        overrides: `key=value` strings as on the command line. Dots in the key separate nested words, and the value is
+            YAML.
 
     Raises:
-        RecipeError: With every problem there is, each with its place.
+        RecipeError: If the recipe is invalid. The error lists every problem with its location.
+
+    Example:
+        >>> recipe = load_recipe("quickstart", ["seed=1", "training.max_steps=10"])
+        >>> recipe.seed
+        1
     """
     if isinstance(recipe, dict):
         path, content = Path("recipe"), copy.deepcopy(recipe)
@@ -49,15 +55,18 @@ def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[
 
 @contextmanager
 def as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = None) -> Iterator[None]:
-    """Turns an error of the library into one of the recipe.
+    """Turn an error of the library into a `RecipeError`.
 
     Args:
         recipe: The recipe.
-        place: What it is about, if the message itself does not begin with a word of the recipe.
-        but: An error to let pass.
+        place: The location to report if the message does not begin with a word of the recipe.
+        but: An error type that is not converted.
     """
     try:
         yield
+    except (LookupError, AttributeError, ArithmeticError) as error:  # of a library that expects another value
+        reason = f"a value is refused by {_raised_in(error)} ({type(error).__name__}: {error})"
+        raise RecipeError(recipe.path, [f"{place}: {reason}"]) from error
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, StrictDataclassError) as error:
         message = str(error.__cause__ if isinstance(error, StrictDataclassError) else error)
         if but is not None and isinstance(error, but):
@@ -66,8 +75,16 @@ def as_recipe_error(recipe: Recipe, place: str, but: type[Exception] | None = No
         raise RecipeError(recipe.path, [message if has_place else f"{place}: {message}"]) from error
 
 
+def _raised_in(error: BaseException) -> str:
+    """Return the package whose code raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "Python" if trace is None else str(trace.tb_frame.f_globals.get("__name__", "Python")).split(".")[0]
+
+
 def _check(content: dict[str, Any], path: Path) -> Recipe:
-    """The recipe of these words; with the problems of single words those of words that do not go together."""
+    """Check single words and the rules between words, and return the recipe."""
     model = model_of(Recipe)
     try:
         words = model.model_validate(content)
@@ -80,7 +97,7 @@ def _check(content: dict[str, Any], path: Path) -> Recipe:
 
 
 def _well_formed(content: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    """The content without the words whose values are of a wrong type or unknown."""
+    """Return the content without unknown words and without values of a wrong type."""
     content = copy.deepcopy(content)
     for detail in error.errors():
         if detail["type"] not in ("missing", "value_error"):
@@ -89,7 +106,7 @@ def _well_formed(content: dict[str, Any], error: ValidationError) -> dict[str, A
 
 
 def _remove_word(content: Any, location: Sequence[str | int]) -> None:
-    """Removes the last word that leads to a place."""
+    """Remove the innermost word at a location."""
     holder, name = None, None
     for part in location:
         if isinstance(content, dict) and part in content:
@@ -111,11 +128,11 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _data_path(path: str, folder: Path) -> str:
-    """Data is a file or a folder, seen from the recipe, unless it can only be a data set on the Hub."""
+    """Return a path relative to the recipe's folder, unless it can only be a data set on the Hub."""
     there = str(folder / path)
     return path if not is_there(there) and is_on_hub(Source(path)) else there
 
 
 def _model_path(model: str | None, folder: Path) -> str | None:
-    """A model is a folder if one lies there, seen from the recipe; else it is a Hub id, or a package's folder."""
+    """Return a folder relative to the recipe's folder if it exists, or else the Hub id or package path."""
     return str(folder / model) if model is not None and is_folder(folder / model) else model

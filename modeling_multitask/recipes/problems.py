@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in words: where, what was given, what is allowed."""
+"""Messages for the problems of a recipe: the location, the given value and the allowed values."""
 
 import re
 import typing
@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..words_multitask import nearest_hint, unknown_word
+from ..words_multitask import nearest_hint, number_in_words, unknown_word
 from .validation import form_of
 
-MOST_WORDS = 40  # that a message lists
-MOST_LETTERS = 80  # that it shows of a value
+MOST_WORDS = 40  # words that a message lists
+MOST_LETTERS = 80  # characters of a value that a message shows
 _BOUNDS = {"greater_than_equal": ("at least", "ge"), "greater_than": ("above", "gt")}
 _BOUNDS |= {"less_than_equal": ("at most", "le"), "less_than": ("below", "lt")}
 _FORMS = {
@@ -31,22 +31,22 @@ Location = tuple[str | int, ...]
 
 
 def describe_all(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line for each thing that pydantic found.
+    """Return one line for each problem that pydantic found.
 
     Args:
-        error: What it found.
-        model: The model that was read; it knows the words allowed at each place.
+        error: The error of pydantic.
+        model: The model that was validated. It defines the words allowed at each location.
     """
     return list(dict.fromkeys(_describe(detail, model) for detail in error.errors()))
 
 
 def plain_location(location: Location) -> Location:
-    """The words and numbers that lead to a place, without the forms and marks that pydantic puts between them."""
+    """Return a location without the tags that pydantic inserts."""
     return tuple(part for part in location if isinstance(part, int) or not (part.startswith("<") or part == "[key]"))
 
 
 def place(location: Location) -> str:
-    """`tasks[1].name` of `("tasks", 1, "name")`."""
+    """Return a location as text: `tasks[1].name` for `("tasks", 1, "name")`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in plain_location(location)]
     return "".join(parts).removeprefix(".")
 
@@ -58,6 +58,9 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{where}: {_unknown_word(str(detail['loc'][-1]), words_at(model, plain_location(detail['loc'])[:-1]))}"
     if kind == "missing":
         return f"{where}: is missing"
+    if kind == "invalid_key":
+        above = place(detail["loc"][:-1])
+        return f"{above or 'recipe'}: has the word {_shown(given)}, which is not text; write '{given}', in quotes"
     if kind == "value_error":
         message = str(context["error"])
         begins_with_word = re.split(r"\W", message, maxsplit=1)[0] in words_at(model, plain_location(detail["loc"]))
@@ -66,13 +69,13 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _shown(given: Any) -> str:
-    """A value as it is written, cut if it is long."""
+    """Return the representation of a value, truncated if it is long."""
     written = "empty" if given is None else repr(given)
     return written if len(written) <= MOST_LETTERS else f"{written[:MOST_LETTERS]}..."
 
 
 def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
-    """What may stand in the place of a wrong value."""
+    """Return the allowed values for an invalid one."""
     if kind == "string_type" and form_of(given) in ("a number", "true or false"):
         written = str(given).lower() if isinstance(given, bool) else given
         return f"text; write '{written}', in quotes"
@@ -81,7 +84,7 @@ def _allowed(kind: str, given: Any, context: dict[str, Any]) -> str | None:
         return f"one of {', '.join(words)}{nearest_hint(str(given), words)}" if len(words) > 1 else words[0]
     if kind in _BOUNDS:
         name, bound = _BOUNDS[kind]
-        return f"{name} {context[bound]:g}"
+        return f"{name} {number_in_words(context[bound])}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         expected = context.get("expected_tags", "").replace("'", "").replace("<", "").replace(">", "")
         return " or ".join(expected.split(", ")) or "text, a number, a list or a table of words"
@@ -96,7 +99,7 @@ def _unknown_word(given: str, allowed: list[str]) -> str:
 
 
 def words_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The words that are allowed at a place."""
+    """Return the words that are allowed at a location."""
     current: Any = model
     for part in location:
         current = _step(current, part)
@@ -105,7 +108,7 @@ def words_at(model: type[BaseModel], location: Location) -> list[str]:
 
 
 def _step(annotation: Any, part: str | int) -> Any:
-    """The annotation of a word of a model, of an item of a list, or of a value of a dict."""
+    """Return the annotation of a word of a model, an item of a list, or a value of a dict."""
     model = _model_within(annotation)
     if isinstance(part, str) and model is not None and part in model.model_fields:
         return model.model_fields[part].annotation
@@ -113,7 +116,7 @@ def _step(annotation: Any, part: str | int) -> Any:
 
 
 def _model_within(annotation: Any) -> Any:
-    """The first model that an annotation such as `list[Model] | None` holds, if any."""
+    """Return the first model within an annotation such as `list[Model] | None`, if any."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_within, typing.get_args(annotation))), None)

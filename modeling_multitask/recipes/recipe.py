@@ -10,11 +10,12 @@ from datasets_builder.words import Contradictions, HideLabels, Leaks, Split
 from ..hub.card_settings import CardSettings
 from ..tasks_multitask import HeadConfig, TaskWords
 from ..training.balancing_methods import Balancing
+from ..training.choices import TrainingChoices
 from ..training.phases import Phase
 from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
 from ..training.sampling import Sampling
-from ..words_multitask import LongTexts, Pooling, Refusal, check_bounds, word
+from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word, word_of
 from .training_words import TrainingWords
 
 CalibrationMethod = Literal["temperature", "thresholds"]
@@ -22,22 +23,22 @@ CalibrationMethod = Literal["temperature", "thresholds"]
 
 @dataclass(frozen=True)
 class Abstain:
-    """How often answers must be right, or how many rows must have one; answers that score too low are withheld."""
+    """The required precision or coverage of the answers of a task. Answers with a low score are withheld."""
 
     by: Refusal = word(
         "score",
-        description="The `score` of the answer, or the `energy` of the logits, which tells better what is unlike the "
-        "training rows.",
+        description="The value to compare with the threshold: the `score` of the answer, or the `energy` of the "
+        "logits, which detects out-of-distribution rows better.",
     )
     precision: float | None = word(
         None,
-        description="The share of the given answers that is right on the validation rows.",
+        description="The share of given answers that must be correct on the validation rows.",
         example=0.95,
         gt=0,
         le=1,
     )
     coverage: float | None = word(
-        None, description="The share of the validation rows that gets an answer.", example=0.9, gt=0, le=1
+        None, description="The share of the validation rows that must get an answer.", example=0.9, gt=0, le=1
     )
 
     def __post_init__(self) -> None:
@@ -51,38 +52,41 @@ class TaskRecipe(TaskWords):
     """One task of a recipe.
 
     Args:
-        written: The words that the recipe has: `given: null` drops the condition that a model of `start_from` has.
+        written: The words that the recipe sets. An explicit `given: null` drops the condition of a model in
+            `start_from`.
     """
 
     aliases: dict[Cell, str] = word(
         default_factory=dict,
-        description="Labels by how they are written, in all sources.",
+        description="Other spellings of labels in all sources, each with its label.",
         example={"pos": "positive", 1: "positive"},
     )
     missing: list[Cell] = word(
         default_factory=list,
-        description="What marks a missing label, in all sources, besides null, NaN and an empty cell.",
+        description="Values that mark a missing label in all sources, in addition to null, NaN and an empty cell.",
         example=["n/a", -1],
     )
     abstain: Abstain | None = word(
-        None, description="When the task gives no answer; by default it always does.", example={"precision": 0.95}
+        None,
+        description="The condition for giving no answer. By default the task always answers.",
+        example={"precision": 0.95},
     )
     written: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """Where the rows come from and how they are split."""
+    """The sources of the rows, and their splits."""
 
     train: list[Source] = word(
-        description="The sources of the training rows: one or a list; a path alone is a source.",
+        description="The sources of the training rows: one source or a list. A path alone is a source too.",
         example="reviews.csv",
         one_or_list=True,
         shorthand="path",
     )
     validation: list[Source] = word(
         default_factory=list,
-        description="The sources of the validation rows, which choose the best checkpoint and calibrate the scores.",
+        description="The sources of the validation rows. They select the best checkpoint and calibrate the scores.",
         example="validation.csv",
         one_or_list=True,
         shorthand="path",
@@ -95,29 +99,33 @@ class DataRecipe:
         shorthand="path",
     )
     split: Split = word(
-        Split(), description="Shares of the training rows to hold out.", example={"validation": 0.1, "test": 0.2}
+        Split(),
+        description="The shares of the training rows to hold out for validation and test.",
+        example={"validation": 0.1, "test": 0.2},
     )
     hide_labels: HideLabels | None = word(
-        None, description="Labels of the training rows to make missing.", example={"fraction": 0.33}
+        None,
+        description="Treat a share of the training labels as missing, to measure the effect of missing labels.",
+        example={"fraction": 0.33},
     )
     contradictions: Contradictions = word(
-        "error", description="What becomes of a text with different labels in several sources."
+        "error", description="How to resolve a text with different labels in several sources."
     )
-    leaks: Leaks = word("report", description="What becomes of training rows whose text is also in another split.")
+    leaks: Leaks = word("report", description="How to handle training rows whose text is also in another split.")
     streaming: bool = word(
         False,
-        description="Whether training rows are read while training and never as a whole, for data larger than memory.",
+        description="Whether training rows are read during training instead of before it, for data larger than memory.",
     )
-    card: CardSettings = word(CardSettings(), description="What the card of the pushed data set says.")
+    card: CardSettings = word(CardSettings(), description="Texts for the card of the pushed data set.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A whole run. Paths are relative to the recipe's file; those of data are absolute once it is loaded.
+    """A whole run. Paths in the file are relative to the file. `load_recipe` makes the paths of data absolute.
 
     Args:
-        path: The file it was read from, for messages.
-        overrides: What was given besides the file, `key=value` each.
+        path: The file of the recipe, for messages.
+        overrides: The `key=value` overrides.
     """
 
     backbone: str | None = word(
@@ -127,109 +135,86 @@ class Recipe:
     )
     start_from: str | None = word(
         None,
-        description="Instead of `backbone`: a trained model. Tasks that are new to it are added, others that are not "
-        "listed are dropped.",
+        description="A trained model, instead of `backbone`. New tasks are added to the model. Tasks that the recipe "
+        "does not list are dropped.",
         example="runs/reviews/model",
     )
     rename_labels: dict[str, str] = word(
         default_factory=dict,
-        description="New names of labels of the model in `start_from`.",
+        description="New names for labels of the model in `start_from`.",
         example={"good": "positive"},
     )
     pooling: Pooling | None = word(
         None,
-        description="How the token states become one embedding; by default as the backbone's own files say, else mean.",
+        description="The pooling of token states into one embedding. The default is the backbone's own setting, or "
+        "else mean.",
         example="cls",
     )
     normalize: bool | None = word(
         None,
-        description="Whether embeddings have length 1; by default as the backbone's own files say, else false.",
+        description="Whether embeddings are normalised to length 1. The default is the backbone's own setting, or "
+        "else false.",
         example=True,
     )
     max_length: int | None = word(
         None,
-        description="The number of tokens beyond which a text is long; by default as the backbone's own files say, "
-        "else 512 or the encoder's limit.",
+        description="The maximum number of tokens of a text; for longer ones see `long_texts`. The default is the "
+        "backbone's own setting, or else 512 or the limit of the encoder.",
         example=128,
         ge=2,
     )
     long_texts: LongTexts | None = word(
         None,
-        description="What becomes of long texts: they are cut, or read in windows. By default `truncate`.",
+        description="How to handle texts with more than `max_length` tokens: `truncate` (the default), or read them in "
+        "`windows`.",
         example="windows",
     )
     head: HeadConfig | None = word(
-        None, description="The head of every task that has none of its own.", example={"hidden_sizes": [256, 64]}
+        None, description="The head of every task without its own head.", example={"hidden_sizes": [256, 64]}
     )
     tasks: list[TaskRecipe] = word(
         description="The tasks, in order.", example=[{"name": "topic", "problem_type": "single_label_classification"}]
     )
-    data: DataRecipe = word(description="Where the rows come from.", example={"train": "reviews.csv"})
-    sampling: Sampling = word(Sampling(), description="How often rows of which source, or with which label, are drawn.")
-    balancing: Balancing = word(
-        "sum",
-        description="How the tasks become one loss (`sum`, `uncertainty`, `dwa`) or one gradient on the encoder (the "
-        "others, which need the extra `balancing`).",
-    )
-    conflict: Literal["log"] | None = word(
-        None, description="`log` records how far the gradients of the tasks agree, and draws it.", example="log"
-    )
+    data: DataRecipe = word(description="The data of the run: sources and splits.", example={"train": "reviews.csv"})
+    sampling: Sampling = word_of(TrainingChoices, "sampling")
+    balancing: Balancing = word_of(TrainingChoices, "balancing")
+    conflict: Literal["log"] | None = word_of(TrainingChoices, "conflict")
     calibrate: list[CalibrationMethod] = word(
         default_factory=lambda: ["temperature"],
-        description="What is fitted on the validation rows after training.",
+        description="The calibration to fit on the validation rows after training.",
         example=["temperature", "thresholds"],
         one_or_list=True,
     )
-    report: bool = word(True, description="Whether a report is written beside the model.")
-    freeze: list[str] = word(
-        default_factory=lambda: ["none"],
-        description="The parts that do not train: `none`, `everything`, `backbone`, `embeddings`, `layers.A-B`, "
-        "`heads.TASK`, ...",
-        example=["embeddings", "layers.0-3"],
-        one_or_list=True,
-    )
-    learning_rates: LearningRates | None = word(
-        None,
-        description="Rates by depth, in bands, or by the name of a parameter.",
-        example={"heads": 1e-3, "backbone": 5e-5, "layer_decay": 0.9},
-    )
-    phases: list[Phase] | None = word(
-        None,
-        description="Stretches of training one after another, with parts and rates of their own; instead of `freeze`.",
-        example=[{"train": "heads", "until": "epoch 1"}, {"train": "everything"}],
-    )
+    report: bool = word(True, description="Whether to write a report next to the model.")
+    freeze: list[str] = word_of(TrainingChoices, "freeze")
+    learning_rates: LearningRates | None = word_of(TrainingChoices, "learning_rates")
+    phases: list[Phase] | None = word_of(TrainingChoices, "phases")
     lora: dict[str, Any] | None = word(
         None,
-        description="Low-rank adapters: any field of peft's `LoraConfig`, and `keep_adapter: true` to keep the adapter "
-        "beside the merged model.",
+        description="Low-rank adapters: any field of peft's `LoraConfig`. With `keep_adapter: true` the adapter is "
+        "saved in addition to the merged model.",
         example={"r": 8, "lora_alpha": 16},
     )
-    tokens_per_batch: int | None = word(
-        None,
-        description="The tokens of a batch at most, padding included, in place of a fixed number of rows.",
-        example=2048,
-        ge=1,
-    )
-    prefix_cache: bool | PrefixCaching = word(
-        True, description="Whether, and where, the output of frozen layers is cached on disk."
-    )
+    tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
+    prefix_cache: bool | PrefixCaching = word_of(TrainingChoices, "prefix_cache")
     training: TrainingWords = word(
         default_factory=TrainingWords,
-        description="Any field of transformers' `TrainingArguments` that no other word is for.",
+        description="Any field of transformers' `TrainingArguments` that no other word sets.",
         example={"num_train_epochs": 3, "per_device_train_batch_size": 32},
     )
-    seed: int = word(0, description="The seed of everything that is drawn.")
-    resume: bool = word(False, description="Whether to go on with the run in `output_dir` from its last checkpoint.")
+    seed: int = word(0, description="The seed of all random numbers.", ge=0, le=LARGEST_SEED)
+    resume: bool = word(False, description="Whether to resume the run in `output_dir` from its last checkpoint.")
     output_dir: str = word(
         None,
-        description="The folder of the run, relative to the current folder; by default `runs/NAME` of the recipe.",
+        description="The folder of the run, relative to the current folder. The default is `runs/` and the name of the "
+        "recipe.",
         example="runs/reviews",
     )
     examples: list[str] = word(
         default_factory=list,
-        description="Texts that are answered after training, and shown in the card.",
+        description="Example texts. They are answered after training and shown in the card.",
         example=["Great soup."],
     )
-    card: CardSettings = word(CardSettings(), description="What the card of the pushed model says.")
+    card: CardSettings = word(CardSettings(), description="Texts for the card of the pushed model.")
     path: Path = field(default=Path("recipe"), compare=False)
     overrides: tuple[str, ...] = field(default=(), compare=False)

@@ -1,4 +1,4 @@
-"""A recipe as plain JSON: what a run records, and how the record of another version is read."""
+"""Recipes as plain JSON, as runs record them."""
 
 import dataclasses
 import json
@@ -13,16 +13,16 @@ from .validation import build, model_of
 
 
 def recipe_words(recipe: Recipe) -> dict[str, Any]:
-    """All words of a recipe with their values, those left out with their defaults, in plain JSON."""
+    """Return all words of a recipe with their values or defaults, as plain JSON."""
     content: dict[str, Any] = json.loads(json.dumps(_plain(recipe)))
     return content
 
 
 def recorded_words(content: dict[str, Any]) -> dict[str, Any]:
-    """The same of a record, which may lack words that are newer than it.
+    """Return all words of a recorded recipe. Words that are newer than the record get their defaults.
 
     Raises:
-        ValueError: If it has words that this version does not know.
+        ValueError: If the record has words that this version does not know.
     """
     given = {name: value for name, value in (content.get("training") or {}).items() if value is not None}
     try:
@@ -33,7 +33,7 @@ def recorded_words(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_words(instance: Any) -> dict[str, Any]:
-    """The words of a dataclass, in plain Python."""
+    """Return the words of a dataclass as plain Python values."""
     content: dict[str, Any] = _plain(instance)
     return content
 

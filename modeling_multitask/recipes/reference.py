@@ -1,4 +1,4 @@
-"""The page that lists every word of a recipe, made from their declarations."""
+"""The reference page of all recipe words, generated from their declarations."""
 
 import dataclasses
 import re
@@ -9,9 +9,10 @@ from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any, Literal, Union
 
+from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
 from .recipe import Recipe
-from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
+from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
 
 TRAINING_HEADING = "## `training`\n"
 _HEADER = "| Word | Meaning | Allowed | Default | Example |\n|---|---|---|---|---|\n"
@@ -22,13 +23,13 @@ _ANY_CELL = "text, number, `true` or `false`"
 _INTRODUCTION = """\
 # The words of a recipe
 
-A recipe is a YAML 1.2 file. A word that is not listed here is an error. `multitask schema` prints the same as JSON
-Schema, by which editors check and complete recipes; `multitask schema --markdown` prints this page.
+A recipe is a YAML 1.2 file. A word that is not listed here is an error. `multitask schema` prints a JSON Schema with
+the same content, for validation and completion in editors. `multitask schema --markdown` prints this page.
 """
 
 
 def recipe_reference() -> str:
-    """The page, in Markdown."""
+    """Return the reference page in Markdown."""
     places: dict[type, list[str]] = {}
     _note_places(Recipe, "", places)
     sections = [_section(cls, places) for cls in places]
@@ -36,7 +37,7 @@ def recipe_reference() -> str:
 
 
 def _note_places(cls: type, place: str, places: dict[type, list[str]]) -> None:
-    """Notes where the words of a dataclass stand, and those of the dataclasses within it."""
+    """Collect the locations of a dataclass and of the dataclasses within it."""
     known = cls in places
     places.setdefault(cls, []).append(place)
     hints = typing.get_type_hints(cls)
@@ -47,7 +48,7 @@ def _note_places(cls: type, place: str, places: dict[type, list[str]]) -> None:
 
 
 def _members(annotation: Any) -> list[Any]:
-    """An annotation and all that stand within it."""
+    """Return an annotation and all annotations within it."""
     return [annotation, *(each for inner in typing.get_args(annotation) for each in _members(inner))]
 
 
@@ -75,7 +76,7 @@ def _row(name: str, annotation: Any, each: dataclasses.Field, places: dict[type,
 
 
 def _allowed(annotation: Any, declared: Word, places: dict[type, list[str]]) -> str:
-    """What may stand in the place of a word."""
+    """Return the allowed values of a word."""
     members = [each for each in _alternatives(annotation) if each is not types.NoneType]
     words = [_form(each, places) for each in members if not (each is int and float in members)]
     if declared.one_or_list:
@@ -92,7 +93,7 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def _form(annotation: Any, places: dict[type, list[str]]) -> str:
-    """What a type that is no choice of several allows."""
+    """Return the allowed values of a type that is not a union."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
@@ -107,7 +108,7 @@ def _form(annotation: Any, places: dict[type, list[str]]) -> str:
 
 
 def _each(annotation: Any, places: dict[type, list[str]]) -> str:
-    """What the items of a list, or the keys or values of a table, may be."""
+    """Return the allowed items of a list, or the allowed keys or values of a table."""
     members = _alternatives(annotation)
     if bool in members:
         return _ANY_CELL
@@ -123,30 +124,36 @@ def _default(each: dataclasses.Field) -> str:
 
 
 def _is_plain(default: Any) -> bool:
-    """Whether a default is more than the absence of a value, and can be shown in a line."""
+    """Return whether a default is a value that fits in one line."""
     return default not in (None, [], {}, ()) and not dataclasses.is_dataclass(default)
 
 
 def _training_section() -> str:
-    """What is allowed in `training`, which depends on the version of transformers."""
+    """Return the section on `training`, which depends on the version of transformers."""
     forms: dict[str, list[str]] = {}
     for name, annotation in training_words().items():
         if name not in SAID_ELSEWHERE:
             (kind, *_) = _alternatives(annotation)
-            forms.setdefault("as that page has it" if kind is Any else _FORMS[kind], []).append(f"`{name}`")
-    own = "".join(f"- `{name}`: {meaning} Whole number, at least 1.\n" for name, meaning in OWN_WORDS.items())
+            bounds = bounded(name).bounds_in_words
+            named = f"`{name}` ({bounds})" if bounds else f"`{name}`"
+            forms.setdefault("other types, see that page" if kind is Any else _FORMS[kind], []).append(named)
+    own = "".join(
+        f"- `{name}`: {each.description} Whole number, {each.bounds_in_words}.\n"
+        for name, each in ((name, declared_words(TrainingChoices)[name].metadata["word"]) for name in OWN_WORDS)
+    )
     elsewhere = ", ".join(f"`{name}` ({word})" for name, word in SAID_ELSEWHERE.items())
     listed = "".join(f"- {form[0].upper()}{form[1:]}: {', '.join(names)}.\n" for form, names in forms.items())
     return f"""{TRAINING_HEADING}
-Besides two words of ours, any field of transformers' `TrainingArguments`, which
-[its page](https://huggingface.co/docs/transformers/main_classes/trainer#transformers.TrainingArguments) explains; these
-are those of transformers {version("transformers")}. Some are said by another word, named in brackets: {elsewhere}.
+Two additional words, and any field of transformers' `TrainingArguments`, which
+[its page](https://huggingface.co/docs/transformers/main_classes/trainer#transformers.TrainingArguments) explains. This
+list is for transformers {version("transformers")}. A recipe sets some fields with another word, named in brackets:
+{elsewhere}.
 
 {own}{listed.rstrip()}"""
 
 
 def _yaml(value: Any) -> str:
-    """A value in one line of YAML."""
+    """Return a value as one line of YAML."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_yaml(name)}: {_yaml(each)}' for name, each in value.items())}}}"
     if isinstance(value, list | tuple):

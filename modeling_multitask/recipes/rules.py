@@ -1,7 +1,7 @@
 """The rules that connect several words of a recipe.
 
-They read the recipe as it is written, without the words whose values are malformed, so that what does not go together
-is reported with what is misspelt. Every value is of the type of its word; any word may be missing.
+The rules read the written recipe without malformed values, so that contradictions and misspelt words are reported
+together. Every value has the type of its word. Any word may be missing.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ Content = dict[str, Any]
 
 
 def rule_problems(content: Content) -> list[str]:
-    """What does not go together, each problem with its place."""
+    """Return the contradictions between words, each with its location."""
     tasks = _tables(content.get("tasks"))
     data = _table(content.get("data"))
     return [
@@ -43,9 +43,9 @@ def rule_problems(content: Content) -> list[str]:
 
 
 def may_validate(data: Content) -> bool:
-    """Whether there are validation rows, as far as the recipe's `data` can tell.
+    """Return whether the recipe's `data` may have validation rows.
 
-    A data set on the Hub, or a folder, that is the only source may have a split of them.
+    A single source that is a data set on the Hub or a folder may contain a validation split.
     """
     if data.get("validation") or _table(data.get("split")).get("validation"):
         return True
@@ -58,9 +58,9 @@ def may_validate(data: Content) -> bool:
 def _model_problems(content: Content) -> list[str]:
     problems = []
     if not content.get("backbone") and not content.get("start_from"):
-        problems.append("backbone: is missing; name an encoder, or a trained model by start_from")
+        problems.append("backbone: is missing; name an encoder, or a trained model with start_from")
     if content.get("rename_labels") and not content.get("start_from"):
-        problems.append("rename_labels: there is no start_from whose labels could be renamed")
+        problems.append("rename_labels: needs start_from, the trained model whose labels are renamed")
     lora = {name: value for name, value in _table(content.get("lora")).items() if name != "keep_adapter"}
     if lora:
         from ..training.lora import lora_problem  # noqa: PLC0415, peft and torch take seconds to import
@@ -69,7 +69,7 @@ def _model_problems(content: Content) -> list[str]:
             problems.append(f"lora.{problem}")
     keep = _table(content.get("lora")).get("keep_adapter", False)
     if not isinstance(keep, bool):
-        problems.append(f"lora.keep_adapter: should be true or false; given: {keep!r}")
+        problems.append(f"lora.keep_adapter: is {keep!r}; it must be true or false")
     return problems
 
 
@@ -88,14 +88,14 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
         if (loss_problem := task_loss_problem(task)) is not None:
             problems.append(f"tasks[{i}].{loss_problem[0]}: {loss_problem[1]}")
         if facts.ordered and labels is None:
-            problems.append(f"tasks[{i}].labels: {facts.name} needs its labels in order, the lowest first")
+            problems.append(f"tasks[{i}].labels: {facts.name} requires its labels in order, the lowest first")
         if labels is not None and (problem := task_labels_problem(facts.name, labels, None)) is not None:
             problems.append(f"tasks[{i}].labels: {problem}")
     return problems
 
 
 def _given_problems(tasks: list[Content], content: Content) -> list[str]:
-    """What is wrong with tasks that depend on others."""
+    """Return the problems of tasks that depend on other tasks."""
     problems = []
     streamed = _table(content.get("data")).get("streaming") is True
     for i, task in enumerate(tasks):
@@ -105,12 +105,12 @@ def _given_problems(tasks: list[Content], content: Content) -> list[str]:
             continue
         given = _table(task.get("given"))
         if streamed and given and not (given.get("labels") or given.get("parents")):
-            problems.append(f"tasks[{i}].given: parents are read from the rows, and these are streamed; write them")
+            problems.append(f"tasks[{i}].given: parents cannot be read from streamed rows; write them in the recipe")
     return problems
 
 
 def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> list[str]:
-    """What is wrong with what the tables are said to hold; where nothing is trained yet, they must serve every task."""
+    """Return the problems of the sources' labels. With `afresh`, every task needs a source with its labels."""
     kinds = {task["name"]: task.get("problem_type") for task in tasks if "name" in task}
     if not kinds:
         return []
@@ -122,8 +122,8 @@ def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> li
                 if name not in kinds:
                     problems.append(f"{where}.{name}: no such task{nearest_hint(name, list(kinds))}")
                 elif isinstance(columns, list) and (facts := _facts(kinds[name])) and not facts.several_labels:
-                    problems.append(f"{where}.{name}: {kinds[name]} has one column; given: {columns}")
-    # A source that names no labels brings those of every task whose name is a column of it.
+                    problems.append(f"{where}.{name}: is {columns}; it must be one column for {kinds[name]}")
+    # A source without `labels` has the labels of every task whose name is one of its columns.
     train = _tables(data.get("train"))
     if afresh and train and all(isinstance(source.get("labels"), dict) for source in train):
         trained = {name for source in train for name in source["labels"]}
@@ -137,18 +137,18 @@ def _streaming_problems(tasks: list[Content], content: Content) -> list[str]:
         return []
     problems = []
     if not training.get("max_steps"):
-        problems.append("training.max_steps: is missing; rows that are streamed do not tell how many there are")
+        problems.append("training.max_steps: is missing; with data.streaming the number of rows is unknown")
     for name in ("split", "hide_labels"):
         given = {word for word, value in _table(data.get(name)).items() if value is not None} - {"seed"}
         if given:
-            problems.append(f"data.{name}: rows that are streamed cannot be split, nor their labels hidden; give files")
+            problems.append(f"data.{name}: streamed rows cannot be split, nor their labels hidden; use separate files")
     if content.get("tokens_per_batch") is not None:
         problems.append("tokens_per_batch: needs the length of every row before training, and rows are streamed")
     if _table(content.get("sampling")).get("strategy", "concatenated") != "concatenated":
-        problems.append("sampling.strategy: rows that are streamed come as they are; leave it out")
+        problems.append("sampling.strategy: streamed rows are read in their own order; leave sampling.strategy out")
     for i, task in enumerate(tasks):
         problems += [
-            f"tasks[{i}].{name}: balanced weights are counted from the rows, and these are streamed; give numbers"
+            f"tasks[{i}].{name}: balanced weights cannot be computed from streamed rows; give numbers"
             for name in ("class_weights", "pos_weight")
             if task.get(name) == "balanced"
         ]
@@ -159,12 +159,12 @@ def _split_problems(data: Content) -> list[str]:
     split = _table(data.get("split"))
     shares = {name: split[name] for name in ("validation", "test") if isinstance(split.get(name), int | float)}
     problems = [
-        f"data.split.{name}: rows for {name} are taken from train, but data.{name} gives a file; say one of the two"
+        f"data.split.{name}: holds out training rows, but data.{name} has a source; give only one of the two"
         for name in shares
         if data.get(name)
     ]
     if sum(shares.values()) >= 1:
-        problems.append(f"data.split: {' + '.join(map(str, shares.values()))} leaves nothing to train on")
+        problems.append(f"data.split: {' + '.join(map(str, shares.values()))} leaves no training rows")
     return problems
 
 
@@ -173,26 +173,27 @@ def _training_problems(tasks: list[Content], content: Content) -> list[str]:
     training, sampling = _table(content.get("training")), _table(content.get("sampling"))
     budget = content.get("tokens_per_batch")
     if budget is not None and "per_device_train_batch_size" in training:
-        problems.append("tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size")
+        problems.append("tokens_per_batch: cannot be combined with training.per_device_train_batch_size; leave one out")
     if budget is not None and sampling.get("strategy", "concatenated") != "concatenated":
-        problems.append(f"sampling.strategy: {sampling['strategy']!r} does not go with tokens_per_batch; leave one out")
+        what = f"{sampling['strategy']!r} cannot be combined with tokens_per_batch"
+        problems.append(f"sampling.strategy: {what}; leave one out")
     if isinstance(sampling.get("task"), str) and sampling["task"] not in names:
         problems.append(f"sampling.task: no such task{nearest_hint(sampling['task'], names)}")
     if content.get("phases") and content.get("freeze") not in (None, "none"):
-        problems.append("freeze: what is frozen is said in the phases")
+        problems.append("freeze: cannot be combined with phases; use the freeze of each phase")
     return problems
 
 
 def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
     data = _table(content.get("data"))
     problems = [
-        f"tasks[{i}].abstain: is for tasks of one label; this is {facts.name}"
+        f"tasks[{i}].abstain: needs a task with one label per row; this task is {facts.name}"
         for i, task in enumerate(tasks)
         if task.get("abstain") and (facts := _facts(task.get("problem_type"))) and not facts.one_label
     ]
     fitting = " and ".join(each.name for each in PROBLEM_TYPES.values() if each.has_energy)
     problems += [
-        f"tasks[{i}].abstain.by: the energy is for {fitting}; this is {facts.name}"
+        f"tasks[{i}].abstain.by: energy is for {fitting}; this task is {facts.name}"
         for i, task in enumerate(tasks)
         if _table(task.get("abstain")).get("by") == "energy"
         and (facts := _facts(task.get("problem_type")))
@@ -203,11 +204,12 @@ def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
         return problems
     asking = ["calibrate"] if content.get("calibrate") else []
     asking += [f"tasks[{i}].abstain" for i, task in enumerate(tasks) if task.get("abstain")]
-    return problems + [f"{place}: is fitted on validation rows, and there are none" for place in asking]
+    advice = "there are none; add data.validation or data.split.validation, or leave it out"
+    return problems + [f"{place}: needs validation rows, and {advice}" for place in asking]
 
 
 def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
-    """What is wrong with phases that are well-formed one by one."""
+    """Return the problems of `freeze` and of the phases together."""
     names = [str(task.get("name")) for task in tasks]
     frozen = content.get("freeze", "none")
     parts = [frozen] if isinstance(frozen, str) else frozen if isinstance(frozen, list) else []
@@ -219,7 +221,7 @@ def _phase_problems(tasks: list[Content], content: Content) -> list[str]:
     try:
         phases = [parse_phase(phase) for phase in _tables(given)]
     except ValueError:
-        return problems  # reported with its place already
+        return problems  # already reported with its location
     data, training = _table(content.get("data")), _table(content.get("training"))
     kinds = [(name, str(task.get("problem_type"))) for name, task in zip(names, tasks, strict=True)]
     metrics = evaluated_metrics(kinds) if may_validate(data) and training.get("eval_strategy") != "no" else []
@@ -235,6 +237,6 @@ def _table(given: Any) -> Content:
 
 
 def _tables(given: Any) -> list[Content]:
-    """One table or a list of them; a text alone is the path of a source."""
+    """Return one table or a list of tables as a list. A string is the path of a source."""
     listed = given if isinstance(given, list) else [] if given is None else [given]
     return [{"path": each} if isinstance(each, str) else _table(each) for each in listed]

@@ -7,6 +7,6 @@ from .validation import model_of
 
 
 def recipe_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a recipe."""
+    """Return the JSON Schema (draft 2020-12) of a recipe."""
     schema = model_of(Recipe).model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Recipe", **schema}

@@ -1,7 +1,7 @@
 """The words of a recipe's `training`: the fields of transformers' `TrainingArguments`.
 
-They are read from its source. Importing the class imports torch and takes seconds, and neither checking a recipe nor
-printing its schema needs more than names and types.
+The fields are read from the source code, because importing the class imports torch and takes seconds. Checking a recipe
+and printing its schema need names and types only.
 """
 
 import ast
@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Fields of TrainingArguments for which a recipe has words of its own.
+from ..words_multitask import Word
+
+# Fields of TrainingArguments that other words of a recipe set.
 SAID_ELSEWHERE = {
     "output_dir": "output_dir",
     "seed": "seed",
@@ -19,10 +21,15 @@ SAID_ELSEWHERE = {
     "label_smoothing_factor": "label_smoothing of each task",
     "resume_from_checkpoint": "resume",
 }
-# Fields of MultiTaskTrainingArguments that a recipe has among those of TrainingArguments.
-OWN_WORDS = {
-    "early_stopping_patience": "The evaluations without a better metric after which training stops.",
-    "conflict_steps": "The steps between two records of how far the gradients of the tasks agree.",
+# Fields of MultiTaskTrainingArguments that belong to `training` too.
+OWN_WORDS = ("early_stopping_patience", "conflict_steps")
+# Numbers that transformers takes and that fail later, or mean nothing.
+BOUNDS = {
+    "per_device_train_batch_size": Word(description="", ge=1),
+    "per_device_eval_batch_size": Word(description="", ge=1),
+    "gradient_accumulation_steps": Word(description="", ge=1),
+    "num_train_epochs": Word(description="", gt=0, le=1_000_000),
+    "dataloader_num_workers": Word(description="", ge=0),
 }
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 _PLAIN_TYPES: dict[str, Any] = {
@@ -32,12 +39,12 @@ _PLAIN_TYPES: dict[str, Any] = {
 
 
 class TrainingWords(dict[str, Any]):
-    """The words of `training` that a recipe gives."""
+    """The words that a recipe sets in `training`."""
 
 
 @cache
 def training_words() -> dict[str, Any]:
-    """The type of each field by name; `Any` where it is not a plain one, which transformers itself then checks."""
+    """Return the type of each field by name. It is `Any` for types that transformers checks itself."""
     spec = importlib.util.find_spec("transformers")
     assert spec is not None  # a dependency
     assert spec.origin is not None
@@ -52,3 +59,8 @@ def training_words() -> dict[str, Any]:
         for node in body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
     }
+
+
+def bounded(name: str) -> Word:
+    """Return the bounds of a field of `TrainingArguments`, as a word."""
+    return BOUNDS.get(name, Word(description=""))

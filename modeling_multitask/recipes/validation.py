@@ -1,6 +1,6 @@
-"""What a recipe says, checked against the declarations of its words (`words_multitask.word`).
+"""Validation of recipes against the declarations of their words (`words_multitask.word`).
 
-From each dataclass a pydantic model is made that has its words alone; what passes it becomes the dataclass.
+Each dataclass gets a pydantic model of its words. Values that pass the model are used to build the dataclass.
 """
 
 import dataclasses
@@ -23,8 +23,9 @@ from pydantic import (
     create_model,
 )
 
+from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
-from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, training_words
+from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
 
 NUMBER, TEXT, TRUTH, LIST, TABLE = "a number", "text", "true or false", "a list", "a table of words"
 _FORMS = ((bool, TRUTH), (int | float, NUMBER), (str, TEXT), (list, LIST), (dict | BaseModel, TABLE))
@@ -34,7 +35,7 @@ _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=Fal
 
 @cache
 def model_of(cls: type) -> type[BaseModel]:
-    """The pydantic model of a dataclass: its words, with their types, bounds and defaults."""
+    """Return the pydantic model of a dataclass: its words with their types, bounds and defaults."""
     hints = typing.get_type_hints(cls)
     settings: dict[str, Any] = {name: _setting(hints[name], each) for name, each in declared_words(cls).items()}
     return create_model(cls.__name__, __config__=_CONFIG, __doc__=_first_line(cls), **settings)
@@ -42,21 +43,22 @@ def model_of(cls: type) -> type[BaseModel]:
 
 @cache
 def training_model() -> Any:
-    """What is allowed in `training`; what passes is a dict of the words that are given."""
-    settings: dict[str, Any] = {name: (kind, None) for name, kind in training_words().items()}
+    """Return the type of `training`. Validation returns a dict of the words that are set."""
+    settings: dict[str, Any] = {name: (_checked(kind, bounded(name)), None) for name, kind in training_words().items()}
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
     settings |= {
-        name: (Annotated[int, Field(ge=1)] | None, Field(None, description=what)) for name, what in OWN_WORDS.items()
+        name: _setting(typing.get_type_hints(TrainingChoices)[name], declared_words(TrainingChoices)[name])
+        for name in OWN_WORDS
     }
     model = create_model("Training", __config__=_CONFIG, **settings)
     return Annotated[model, AfterValidator(lambda words: TrainingWords(words.model_dump(exclude_unset=True)))]
 
 
 def build(cls: type, words: BaseModel) -> Any:
-    """The dataclass of words that passed its model; those that are left out keep its defaults.
+    """Build a dataclass from validated words. Missing words keep their defaults.
 
     Raises:
-        ValueError: If the words do not go together.
+        ValueError: If the words contradict each other.
     """
     hints = typing.get_type_hints(cls)
     given = {name: getattr(words, name) for name in words.model_fields_set}
@@ -69,12 +71,12 @@ def build(cls: type, words: BaseModel) -> Any:
 
 
 def form_of(given: Any) -> str | None:
-    """What a value is, in the words of messages; `None` for what no recipe holds."""
+    """Return the form of a value as messages name it, or `None` for a value that recipes cannot contain."""
     return next((form for kind, form in _FORMS if isinstance(given, kind)), None)
 
 
 def _setting(annotation: Any, each: dataclasses.Field) -> tuple[Any, Any]:
-    """The type of a word, and its default with what is declared of it."""
+    """Return the type of a word and its pydantic field."""
     declared: Word = each.metadata["word"]
     checked = _checked(annotation, declared)
     if declared.one_or_list:
@@ -85,7 +87,7 @@ def _setting(annotation: Any, each: dataclasses.Field) -> tuple[Any, Any]:
 
 
 def _checked(annotation: Any, declared: Word) -> Any:
-    """An annotation of a dataclass as pydantic is to check it."""
+    """Return the pydantic type for an annotation of a dataclass."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is TrainingWords:
         return training_model()
@@ -95,7 +97,7 @@ def _checked(annotation: Any, declared: Word) -> Any:
         return Annotated[built, BeforeValidator(partial(_written_out, word=declared.shorthand))]
     if annotation in (int, float):
         bounds: Any = declared.bounds
-        return Annotated[annotation, Field(**bounds)]
+        return Annotated[annotation, Field(**bounds), BeforeValidator(_refuse_huge)]
     if origin in (list, tuple, Sequence):
         return list[_checked(arguments[0], declared)]  # type: ignore[misc]
     if origin in (dict, Mapping):
@@ -106,10 +108,10 @@ def _checked(annotation: Any, declared: Word) -> Any:
 
 
 def _union(members: tuple[Any, ...], declared: Word) -> Any:
-    """One of several forms; only the errors of the form that is given are reported."""
+    """Return a union of forms that reports only the errors of the given form."""
     if set(members) == _SCALARS:
         return Annotated[Any, AfterValidator(_refuse_all_but_scalars)]
-    members_by_form = sorted(members, key=lambda each: each is float)  # of `int | float` the latter
+    members_by_form = sorted(members, key=lambda each: each is float)  # `int | float` is checked as float
     forms = {_form(each): each for each in members_by_form if each is not types.NoneType}
     checked = {form: _checked(each, declared) for form, each in forms.items()}
     if len(forms) == 1:
@@ -121,7 +123,7 @@ def _union(members: tuple[Any, ...], declared: Word) -> Any:
 
 
 def _forms(annotation: Any) -> set[str]:
-    """What values of a type are, in the words of `form_of`."""
+    """Return the forms of a type, as `form_of` names them."""
     members = (
         typing.get_args(annotation) if typing.get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     )
@@ -143,7 +145,7 @@ def _tag(given: Any) -> str | None:
 
 
 def _as_list(given: Any, forms: set[str]) -> Any:
-    """A single value as a list of one, unless it is allowed as it is."""
+    """Return a single value as a list of one, unless the value itself is allowed."""
     return given if given is None or form_of(given) in forms else [given]
 
 
@@ -157,8 +159,14 @@ def _refuse_all_but_scalars(given: Any) -> Any:
     return given
 
 
+def _refuse_huge(given: Any) -> Any:
+    if isinstance(given, int) and abs(given) >= 2**63:
+        raise ValueError(f"has {len(str(abs(given)))} digits; it must fit in 64 bits")
+    return given
+
+
 def _refuse_said_elsewhere(_given: Any, info: ValidationInfo) -> Any:
-    raise ValueError(f"a recipe says this by its {SAID_ELSEWHERE[str(info.field_name)]}")
+    raise ValueError(f"not allowed in training; set the recipe's {SAID_ELSEWHERE[str(info.field_name)]} instead")
 
 
 def _is_tuple(annotation: Any) -> bool:
@@ -166,14 +174,14 @@ def _is_tuple(annotation: Any) -> bool:
 
 
 def _or_item(checked: Any, annotation: Any) -> Any:
-    """A list of something, or one of it."""
+    """Return the type of a list or a single item of it."""
     return checked | typing.get_args(checked)[0] if _forms(annotation) == {LIST} else checked
 
 
 def _default(each: dataclasses.Field) -> dict[str, Any]:
     if each.metadata["word"].required:
         return {"default": ...}
-    if dataclasses.is_dataclass(each.default):  # which the schema cannot show
+    if dataclasses.is_dataclass(each.default):  # the schema cannot show a dataclass
         return {"default_factory": lambda: each.default}
     if each.default is not dataclasses.MISSING:
         return {"default": each.default}

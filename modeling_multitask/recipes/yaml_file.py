@@ -1,4 +1,4 @@
-"""YAML 1.2, where `2e-5` is a number and `yes` and `no` are words."""
+"""Reading YAML 1.2, where `2e-5` is a number, and `yes` and `no` are strings."""
 
 from io import StringIO
 from pathlib import Path
@@ -11,42 +11,47 @@ from ruamel.yaml.error import YAMLError
 from ..errors import RecipeError
 from ..files import is_file, is_folder
 
+RECIPE_ENDINGS = (".yaml", ".yml")
+
 
 class _Constructor(SafeConstructor):
-    """One that tells where a value is that its form or tag does not fit, such as `!!int x` or 2026-13-45."""
+    """A constructor that reports the location of a value that does not match its tag, such as `!!int x`."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep=deep)
-        except (ValueError, LookupError, AttributeError) as error:
-            problem = f"{str(node.value)[:40]!r} is not what its form or tag says ({error})"
+            value = super().construct_object(node, deep=deep)
+            if isinstance(value, str):
+                value.encode()  # fails for half a surrogate pair, which no tokenizer takes
+            return value
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            problem = f"{str(node.value)[:40]!r} does not match its YAML type or tag ({error})"
             raise ConstructorError(None, None, problem, node.start_mark) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The content of a YAML file.
+    """Return the content of a YAML file.
 
     Raises:
-        RecipeError: If there is no such file, or it is not YAML, or no table of words.
+        RecipeError: If the file does not exist, is not YAML, or is not a table of words.
     """
     if not is_file(path):
-        beside = sorted(each.name for each in path.parent.glob("*.yaml")) if is_folder(path.parent) else []
-        raise RecipeError(path, [f"no such file; recipes there: {', '.join(beside) or 'none'}"])
+        recipes = sorted(each.name for each in path.parent.glob("*.yaml")) if is_folder(path.parent) else []
+        raise RecipeError(path, [f"no such file; recipes in this folder: {', '.join(recipes) or 'none'}"])
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise RecipeError(path, [f"not a text in UTF-8 (byte {error.start}: {error.reason})"]) from None
+        raise RecipeError(path, [f"the file is not UTF-8 (byte {error.start}: {error.reason})"]) from None
     content = _parse(text, path)
     if not isinstance(content, dict):
-        raise RecipeError(path, ["a recipe is a table of words and values"])
+        raise RecipeError(path, ["a recipe must be a table of words and values, such as `seed: 0`"])
     return content
 
 
 def set_value(content: dict[str, Any], override: str, path: Path) -> None:
-    """Sets one value, as `data.split.seed=1` or `tasks.0.weight=2` say it, in place.
+    """Apply an override such as `data.split.seed=1` or `tasks.0.weight=2` in place.
 
     Raises:
-        RecipeError: If the override is not of that form or leads through something that holds no words.
+        RecipeError: If the override has another form, or its key leads through a value that is not a table or list.
     """
     key, equals, value = override.partition("=")
     if not equals or not key:
@@ -60,7 +65,7 @@ def set_value(content: dict[str, Any], override: str, path: Path) -> None:
     elif isinstance(current, dict):
         current[last] = _parse(value, path)
     else:
-        raise RecipeError(path, [f"override {override!r}: there is no {last!r} to set"])
+        raise RecipeError(path, [f"override {override!r}: {last!r} does not exist"])
 
 
 def _child(current: Any, name: str, override: str, path: Path) -> Any:
@@ -70,7 +75,7 @@ def _child(current: Any, name: str, override: str, path: Path) -> Any:
         if current.get(name) is None:
             current[name] = {}
         return current[name]
-    raise RecipeError(path, [f"override {override!r}: there is no {name!r}"])
+    raise RecipeError(path, [f"override {override!r}: {name!r} does not exist"])
 
 
 def _parse(text: str, path: Path) -> Any:
@@ -81,4 +86,6 @@ def _parse(text: str, path: Path) -> Any:
     except YAMLError as error:
         raise RecipeError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
     except RecursionError:
-        raise RecipeError(path, ["its lists and tables are nested too deeply"]) from None
+        raise RecipeError(path, ["lists and tables are nested too deeply"]) from None
+    except (ValueError, TypeError, ArithmeticError) as error:  # such as "\U00110000", which is not a character
+        raise RecipeError(path, [f"not YAML: {error}"]) from None

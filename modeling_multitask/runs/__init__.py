@@ -1,4 +1,4 @@
-"""From a recipe to a trained model in a folder that anyone can load."""
+"""Runs: from a recipe to a trained model in a folder."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Scores that mean what they say: what a recipe's `calibrate` and `abstain` do once training is over."""
+"""Calibration after training: a recipe's `calibrate` and `abstain`."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,21 +20,21 @@ Answers = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # logits and labe
 
 
 def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answers]) -> dict[str, Any]:
-    """Fits temperatures, thresholds and abstention on the validation rows, and puts them into the model's tasks.
+    """Fit temperatures, thresholds and abstention on the validation rows, and set them in the model's configuration.
 
     Args:
-        recipe: Says what is fitted.
-        config: Of the trained model.
-        answers: By split.
+        recipe: The recipe, with `calibrate` and each task's `abstain`.
+        config: The configuration of the trained model. Its tasks are changed in place.
+        answers: Logits and labels by split.
 
     Returns:
-        By task, what was fitted, and the expected calibration error of each split before and after.
+        The fitted values by task, with the expected calibration error of each split before and after.
     """
     if "validation" not in answers or not (recipe.calibrate or any(task.abstain for task in recipe.tasks)):
         return {}
     logits, labels = answers["validation"]
     before = config.tasks
-    together = decided_together(before)  # these are chosen by the probability of all, and have no thresholds
+    together = decided_together(before)  # tasks decided by their joint probability have no thresholds
     after = []
     for task, words in zip(before, recipe.tasks, strict=True):
         methods = [each for each in recipe.calibrate if each != "thresholds" or task.name not in together]
@@ -62,7 +62,10 @@ def calibrate(recipe: Recipe, config: MultiTaskConfig, answers: dict[str, Answer
 def _as_decided(
     task: TaskConfig, tasks: list[TaskConfig], logits: dict[str, np.ndarray], labels: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """The logits (N, C) that a task chooses by: where each label has a parent, those of the true label's siblings."""
+    """Return the logits (N, C) for a decision between the siblings of the true label. Other labels get -inf.
+
+    Without parents, all labels are siblings.
+    """
     if task.given is None or task.given.parents is None:
         return logits[task.name]
     parent = parent_task(task, tasks)
@@ -72,17 +75,17 @@ def _as_decided(
 
 
 def _abstaining(
-    task: TaskConfig, wanted: Abstain | None, decision: Decision, labels: np.ndarray, unasked: np.ndarray
+    task: TaskConfig, abstain: Abstain | None, decision: Decision, labels: np.ndarray, unasked: np.ndarray
 ) -> TaskConfig:
-    if wanted is None:
+    if abstain is None:
         return task
     confidences, right = answer_confidences(task, decision, labels, unasked)
     if len(confidences) == 0:
-        logger.warning(f"task {task.name!r} always answers: no validation row has a label for it")
+        logger.warning(f"task {task.name!r} never abstains: no validation row has a label for it")
         return task
     try:
-        least = abstention_threshold(confidences, right, precision=wanted.precision, coverage=wanted.coverage)
-    except ValueError as error:  # training is over, and nothing of it must be lost
-        logger.warning(f"task {task.name!r} always answers: {error}")
+        least = abstention_threshold(confidences, right, precision=abstain.precision, coverage=abstain.coverage)
+    except ValueError as error:  # the trained model must still be saved
+        logger.warning(f"task {task.name!r} never abstains: {error}")
         return task
     return replace(task, abstain_below=least)

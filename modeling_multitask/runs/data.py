@@ -1,4 +1,4 @@
-"""What a recipe says of its data: a look at it, and the repository that it becomes on the Hub."""
+"""The data of a recipe: a summary of it, and its repository on the Hub."""
 
 import re
 from dataclasses import dataclass, replace
@@ -23,18 +23,18 @@ from .rows import build_builder, without_what_waits
 
 logger = logging.get_logger(__name__)
 
-CHUNK = 1_000  # texts that are tokenised at a time
-OF_DATA = ("data", "tasks", "seed")  # the words of a recipe on which its data depends
+CHUNK = 1_000  # texts per call of the tokenizer
+OF_DATA = ("data", "tasks", "seed")  # the words of a recipe that define its data
 
 
 @dataclass(frozen=True)
 class Data:
-    """The tables of a recipe, built.
+    """The built tables of a recipe.
 
     Args:
-        builder: What built them.
-        dataset: By split, the multi-task table.
-        look: What there is to see.
+        builder: The builder of the tables.
+        dataset: The multi-task table of each split.
+        look: The summary of the data.
     """
 
     builder: MultiTaskBuilder
@@ -43,14 +43,14 @@ class Data:
 
 
 def build_data(recipe: Recipe) -> Data:
-    """Builds the recipe's tables and looks at them; the encoder's tokenizer is used if it can be had.
+    """Build the recipe's tables and summarise them. Text lengths need the encoder's tokenizer.
 
     Raises:
-        RecipeError: If the tasks cannot be, or training rows are streamed.
-        DataError: If a table cannot be used.
+        RecipeError: If the tasks are invalid, or the training rows are streamed.
+        DataError: If a table is invalid.
     """
     if recipe.data.streaming:
-        raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
+        raise RecipeError(recipe.path, ["data.streaming: streamed rows cannot be summarised; set data.streaming=false"])
     builder = build_builder(recipe, [without_what_waits(task) for task in recipe.tasks])
     builder.download_and_prepare()
     dataset = dict(builder.as_dataset())
@@ -60,14 +60,14 @@ def build_data(recipe: Recipe) -> Data:
         tokenizer, max_length = _tokenizer(recipe)
         lengths = {name: text_lengths(rows, tokenizer) for name, rows in dataset.items()}
     except RecipeError as error:
-        logger.warning(error.problems[0])  # not in the notes, which are pushed: it names folders of this machine
-        notes.append("the lengths of texts are not known: the recipe's encoder has no tokenizer at hand")
+        logger.warning(error.problems[0])  # not in the notes: they are pushed, and the error contains local paths
+        notes.append("text lengths are unknown: the tokenizer of the recipe's encoder is not available")
     look = look_at(dataset, builder.tasks, notes=notes, lengths=lengths, max_length=max_length)
     return Data(builder, dataset, look)
 
 
 def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """The tokens of each text, or pair of texts, uncut; (N,)."""
+    """Return the number of tokens of each text or pair of texts, without truncation, (N,)."""
     names = [name for name in (TEXT, TEXT_PAIR) if name in rows.column_names]
     lengths: list[int] = []
     for chunk in rows.select_columns(names).iter(CHUNK):
@@ -77,12 +77,12 @@ def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> np.ndarra
 
 
 def write_data_repository(recipe: Recipe, data: Data, repo_id: str, folder: Path) -> None:
-    """Writes what a push would upload.
+    """Write the files of a data set repository into a folder.
 
     Args:
-        recipe: What the data was built from; it goes along.
+        recipe: The recipe of the data. It is part of the repository.
         data: The data.
-        repo_id: What the repository will be called.
+        repo_id: The id of the repository.
         folder: An empty folder.
     """
     overrides = [each for each in recipe.overrides if re.split("[.=]", each)[0] in OF_DATA]
@@ -90,13 +90,13 @@ def write_data_repository(recipe: Recipe, data: Data, repo_id: str, folder: Path
 
 
 def paths_of_this_machine(recipe: Recipe) -> list[str]:
-    """Absolute paths that the recipe's file names, and that nobody else has."""
+    """Return the absolute paths in the recipe's file that exist on this machine."""
     words = re.findall(r"(?<![\w:/.])(?:/|[A-Z]:\\)[^\s,'\"\]}]+", recipe.path.read_text(encoding="utf-8"))
     return [word for word in dict.fromkeys(words) if Path(word).exists()]
 
 
 def _tokenizer(recipe: Recipe) -> tuple[PreTrainedTokenizerBase, int | None]:
-    """The tokenizer, without the limits that its files may carry, and the recipe's length or the encoder's."""
+    """Return the tokenizer without truncation and padding, and the maximum length of the recipe or the encoder."""
     if recipe.start_from is not None:
         recipe = replace(recipe, backbone=recipe.start_from)
     tokenizer = load_tokenizer(recipe)

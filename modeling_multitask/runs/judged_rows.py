@@ -1,4 +1,4 @@
-"""The rows that a model is reported on, from a recipe or a table, and the labels of a recipe that may be wrong."""
+"""The rows to evaluate a model on, from a recipe or a table, and training labels that may be wrong."""
 
 import json
 from collections.abc import Sequence
@@ -24,23 +24,22 @@ from ..recipes.comparison import changed_words
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..recipes.record import recipe_words, recorded_words
+from ..recipes.yaml_file import RECIPE_ENDINGS
 from ..training.collator import MultiTaskCollator
 from ..training.sampling import Sampling
 from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
 
-RECIPES = (".yaml", ".yml")
-
 
 @dataclass(frozen=True)
 class JudgedRows:
-    """What a model is held against.
+    """The rows to evaluate a model on.
 
     Args:
-        rows: As `MultiTaskBuilder` gives them.
-        split: What they are.
-        sources: The name of the table that each comes from; empty if it is one table.
-        notes: What was found on the way.
+        rows: The rows, as `MultiTaskBuilder` returns them.
+        split: The name of the split or of the table.
+        sources: The table of each row. Empty if all rows are from one table.
+        notes: Notes about the data.
     """
 
     rows: Dataset
@@ -50,26 +49,26 @@ class JudgedRows:
 
 
 def check_data(data: Path) -> None:
-    """Raises a `DataError` if there is no such file, or it is neither a recipe nor a table."""
+    """Raise a `DataError` if the file does not exist, or is neither a recipe nor a table."""
     if not data.is_file():
         raise DataError(f"{data}: no such file")
-    if data.suffix.lower() not in RECIPES + READABLE:
-        raise DataError(f"{data}: neither a recipe ({', '.join(RECIPES)}) nor a table ({', '.join(READABLE)})")
+    if data.suffix.lower() not in RECIPE_ENDINGS + READABLE:
+        raise DataError(f"{data}: must be a recipe ({', '.join(RECIPE_ENDINGS)}) or a table ({', '.join(READABLE)})")
 
 
 def check_label_issues(data: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in whose training rows issues of labels are sought.
+    """Return the recipe whose training labels are to be checked.
 
     Raises:
-        DataError: If the file is no recipe.
-        RecipeError: If it cannot be read, or its training rows are streamed.
+        DataError: If the file is not a recipe.
+        RecipeError: If the recipe is invalid, or its training rows are streamed.
         ImportError: If cleanlab is not installed.
     """
-    if data.suffix.lower() not in RECIPES:
-        raise DataError(f"{data}: issues of labels are sought in the training rows of a recipe, and this is a table")
+    if data.suffix.lower() not in RECIPE_ENDINGS:
+        raise DataError(f"{data}: is a table; --label_issues needs a recipe, because it checks its training rows")
     recipe = load_recipe(data, list(overrides))
     if recipe.data.streaming:
-        raise RecipeError(recipe.path, ["data.streaming: rows that are streamed are never looked at as a whole"])
+        raise RecipeError(recipe.path, ["data.streaming: streamed rows cannot be checked; set data.streaming=false"])
     import_extra("cleanlab.rank", extra="errors")
     return recipe
 
@@ -83,22 +82,22 @@ def rows_to_judge(
     texts: tuple[str, ...] = ("text",),
     separator: str = ";",
 ) -> JudgedRows:
-    """The rows of a recipe's test split (of validation, if it has no test), or all of a table.
+    """Return the rows of a recipe's test split (or validation split, if there is no test split), or of a whole table.
 
     Args:
-        tasks: The model's; their labels are those that count.
-        data: A recipe, or a table.
-        overrides: Of the recipe, `key=value` each.
-        model: Where the model is; its rows are split again only as they were when it was trained.
-        texts: Of a table the column of the text, or both of a pair.
-        separator: What stands between several labels in a cell of a table.
+        tasks: The tasks of the model, which define the labels.
+        data: A recipe or a table.
+        overrides: `key=value` overrides of the recipe.
+        model: The model's folder. The recipe must split the training rows as it did for this model.
+        texts: The text column of a table, or the two columns of a pair.
+        separator: The separator of several labels in one cell of a table.
 
     Raises:
-        RecipeError: If the recipe cannot be read, or its tasks are others than the model's.
-        DataError: If a table cannot be used, or has labels that the model does not know.
+        RecipeError: If the recipe is invalid, or its tasks do not match the model's.
+        DataError: If a table is invalid, or has labels that the model does not have.
     """
     check_data(data)
-    if data.suffix.lower() in RECIPES:
+    if data.suffix.lower() in RECIPE_ENDINGS:
         recipe = load_recipe(data, list(overrides))
         _check_split(recipe, model)
         return _of_recipe(tasks, recipe)
@@ -106,16 +105,17 @@ def rows_to_judge(
 
 
 def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
-    """How far to believe each label of the recipe's training rows, the most suspicious of each task first.
+    """Return an estimate of the quality of each training label, the most suspicious labels of each task first.
 
-    They are judged by the encoder that the recipe starts from: one that was trained on them would find them right.
+    The embeddings are those of the recipe's backbone before training, because a model trained on wrong labels
+    reproduces them.
 
     Args:
-        recipe: As `check_label_issues` lets it pass.
+        recipe: A recipe that `check_label_issues` accepts.
 
     Raises:
-        RecipeError: If the encoder cannot be had.
-        DataError: If a table cannot be used.
+        RecipeError: If the encoder cannot be loaded.
+        DataError: If a table is invalid.
         ImportError: If cleanlab or scikit-learn is not installed.
     """
     trained, tokenizer = load_start(recipe)
@@ -130,7 +130,7 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
 
 
 def _check_split(recipe: Recipe, model: str | None) -> None:
-    """Raises a `RecipeError` if the rows that the model was trained on would be split in another way."""
+    """Raise a `RecipeError` if the training rows of the model would be split differently."""
     record = Path(model or "").parent / "recipe.json"
     if model is None or not record.is_file():
         return
@@ -139,8 +139,8 @@ def _check_split(recipe: Recipe, model: str | None) -> None:
         return
     words = changed_words(_split_words(before), _split_words(now))
     problems = [
-        f"{word}: was {old!r} when the model was trained; given: {new!r}, which splits its rows anew, so that rows it "
-        f"was trained on would be judged; say it as then, such as {word}={json.dumps(old)}"
+        f"{word}: is {new!r}; the model was trained with {old!r}, and another split would evaluate it on training "
+        f"rows; set it as in training, such as {word}={json.dumps(old)}"
         for word, (old, new) in words.items()
     ]
     if problems:
@@ -148,7 +148,7 @@ def _check_split(recipe: Recipe, model: str | None) -> None:
 
 
 def _split_words(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The words on which it depends which rows are held out."""
+    """Return the words that determine which rows are held out."""
     tasks = [task["name"] for task in recipe["tasks"]]
     return {"seed": recipe["seed"], "data.split": recipe["data"]["split"], "tasks": tasks}
 
@@ -158,8 +158,8 @@ def _of_table(tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separ
     there = [task for task in tasks if task.name in columns]
     if not there:
         raise DataError(
-            f"{path}: no column is named like a task; its columns are {_listed(columns)}, "
-            f"the model's tasks {_listed([task.name for task in tasks])}"
+            f"{path}: no column has the name of a task; columns: {_listed(columns)}; "
+            f"tasks of the model: {_listed([task.name for task in tasks])}"
         )
     source = Source(
         str(path), list(texts) if len(texts) > 1 else texts[0], {each.name: _column(each, separator) for each in there}
@@ -174,18 +174,18 @@ def _of_table(tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separ
 def _of_recipe(tasks: list[TaskConfig], recipe: Recipe) -> JudgedRows:
     known = {task.name: task for task in tasks}
     problems = [
-        f"tasks[{i}].problem_type: the model answers {task.name!r} as {known[task.name].problem_type}"
+        f"tasks[{i}].problem_type: is {task.problem_type}; in the model it is {known[task.name].problem_type}"
         for i, task in enumerate(recipe.tasks)
         if task.name in known and task.problem_type != known[task.name].problem_type
     ]
     if not any(task.name in known for task in recipe.tasks):
         problems.append(
-            f"tasks: none is the model's; they are {_listed([task.name for task in recipe.tasks])}, "
-            f"the model's {_listed(list(known))}"
+            f"tasks: are {_listed([task.name for task in recipe.tasks])}; "
+            f"none of them is a task of the model ({_listed(list(known))})"
         )
     if problems:
         raise RecipeError(recipe.path, problems)
-    # All of the recipe's tasks, for by their labels rows are split; a strategy by which rows say their source.
+    # All tasks of the recipe, because the split is stratified by their labels. "proportional" adds the source column.
     settings = [
         {**_known(known[task.name]), "aliases": task.aliases, "missing": task.missing}
         if task.name in known
@@ -196,10 +196,10 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe) -> JudgedRows:
     builder = build_builder(recipe, settings)
     split = next((name for name in ("test", "validation") if name in builder.prepared_splits), None)
     if split is None:
-        raise RecipeError(recipe.path, ["data: has neither test nor validation rows, so that all were trained on"])
+        raise RecipeError(recipe.path, ["data: has no test or validation rows; all rows were used for training"])
     builder.download_and_prepare()
     rows = builder.as_dataset()[split]
-    sources = builder.sources.get(split, builder.sources["train"])  # rows that are held out are of the training tables
+    sources = builder.sources.get(split, builder.sources["train"])  # held-out rows come from the training tables
     return JudgedRows(
         rows,
         split,
@@ -217,7 +217,7 @@ def _sources(rows: Dataset, paths: list[str]) -> list[str]:
 
 
 def _known(task: TaskConfig) -> dict[str, Any]:
-    """What a table must know of a task: its labels are the model's, whatever occurs."""
+    """Return the settings of a task for reading a table, with the labels of the model."""
     labels = {} if task.labels is None else {"labels": task.labels}
     return {"name": task.name, "problem_type": task.problem_type, **labels}
 

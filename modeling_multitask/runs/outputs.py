@@ -1,4 +1,4 @@
-"""What a run leaves in its `output_dir`, and what a resumed one finds there."""
+"""The files of a run in its `output_dir`, and the state of a run to resume."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from transformers.utils import logging
 
 from .. import MultiTaskModel
 from ..errors import RecipeError
-from ..files import write_json
+from ..files import whole_folder, write_json
 from ..inference.saving import save_folder
 from ..recipes.comparison import changed_words
 from ..recipes.recipe import Recipe
@@ -27,44 +27,48 @@ _FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "card", "prefix
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
-    """Raises a `FileExistsError` if the folder holds a run already, unless it is resumed or overwritten."""
+    """Raise a `FileExistsError` if the folder contains a run, unless it is resumed or overwritten."""
     held = any(any(folder.glob(name)) for name in ("model", "checkpoints/checkpoint-*", "results.json"))
     if held and not force and not resume:
         raise FileExistsError(
-            f"output_dir {folder} holds a run already; name another, add resume=true to go on with it, "
+            f"output_dir {folder} already contains a run; choose another output_dir, add resume=true to resume it, "
             "or --force to overwrite it"
         )
 
 
 def check_start(recipe: Recipe) -> None:
-    """Raises a `RecipeError` if the run would overwrite the model that it starts from."""
+    """Raise a `RecipeError` if the run would overwrite the model in `start_from`."""
     start, output = Path(recipe.start_from or ""), Path(recipe.output_dir).resolve()
     if recipe.start_from is not None and start.resolve().is_relative_to(output):
-        raise RecipeError(recipe.path, [f"output_dir: {recipe.output_dir} holds the model of start_from; name another"])
+        what = f"{recipe.output_dir} contains the model of start_from; choose another output_dir"
+        raise RecipeError(recipe.path, [f"output_dir: {what}"])
 
 
 def find_checkpoint(recipe: Recipe) -> Path | None:
-    """The last whole checkpoint of the run that is to be resumed; `None` if it has none, and starts anew.
+    """Return the last complete checkpoint of the run to resume, or `None` to start from the beginning.
 
     Raises:
-        RecipeError: If the run was begun by a recipe that says something else.
+        RecipeError: If the run was started with another recipe.
     """
     record = Path(recipe.output_dir) / "recipe.json"
     if record.is_file():
         before, now = _recorded(record, recipe), recipe_words(recipe)
         changed = changed_words(before, now, ignored=_FREE_TO_CHANGE)
         if changed:
-            what = [f"{name}: was {old!r} when the run began; given: {new!r}" for name, (old, new) in changed.items()]
-            raise RecipeError(recipe.path, [*what, "resume: a run is only resumed as it was begun"])
+            what = [f"{name}: is {new!r}; the run was started with {old!r}" for name, (old, new) in changed.items()]
+            advice = "resume: the recipe must be the one that started the run; restore these words, or set resume=false"
+            raise RecipeError(recipe.path, [*what, advice])
     checkpoint, damaged = last_whole_checkpoint(Path(recipe.output_dir) / "checkpoints")
     for path, reason in damaged.items():
         logger.warning(f"{path} is skipped: {reason}")
-    logger.warning(f"Training goes on from {checkpoint}." if checkpoint else "There is no checkpoint; training starts.")
+    logger.warning(
+        f"Training resumes from {checkpoint}." if checkpoint else "No checkpoint found. Training starts from step 0."
+    )
     return checkpoint
 
 
 def start_output(recipe: Recipe) -> None:
-    """Makes `output_dir`, without what another run has left there, and notes the recipe in it."""
+    """Create `output_dir`, remove the files of another run, and write `recipe.json`."""
     folder = Path(recipe.output_dir)
     if not recipe.resume:
         for name in ("checkpoints", "model", "adapter", "report"):
@@ -76,7 +80,7 @@ def start_output(recipe: Recipe) -> None:
 
 
 def save_record(recipe: Recipe, record: dict[str, Any]) -> None:
-    """Writes what the training took."""
+    """Write `training.json`: time, hardware and energy of the training."""
     write_json(Path(recipe.output_dir) / "training.json", record)
 
 
@@ -88,21 +92,18 @@ def save_output(
     calibration: dict[str, Any],
     log_history: list[dict[str, Any]],
 ) -> MultiTaskModel:
-    """Writes the model, its results and the pictures; each is there whole or not at all.
+    """Write the model, its results and the pictures. The model's folder is complete or does not exist.
 
     Returns:
-        The model that was written: with LoRA, adapters and encoder merged.
+        The model that was written. LoRA adapters are merged into the encoder.
     """
     folder = Path(recipe.output_dir)
     if isinstance(model, PeftModel):
         if (recipe.lora or {}).get("keep_adapter"):
             save_adapter(model, tokenizer, folder / "adapter")
         model = model.merge_and_unload()
-    partial = folder / "model.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    save_folder(model, tokenizer, partial)
-    shutil.rmtree(folder / "model", ignore_errors=True)
-    partial.rename(folder / "model")
+    with whole_folder(folder / "model") as partial:
+        save_folder(model, tokenizer, partial)
     model.name_or_path = str(folder / "model")
     write_json(folder / "results.json", results)
     if calibration:
@@ -111,7 +112,7 @@ def save_output(
         try:
             draw_conflicts(log_history, folder / "conflict.png")
         except ValueError as error:  # nothing was recorded
-            logger.warning(f"There is no picture of conflicts: {error}")
+            logger.warning(f"No picture of gradient conflicts was drawn: {error}")
     return model
 
 
@@ -119,5 +120,5 @@ def _recorded(record: Path, recipe: Recipe) -> dict[str, Any]:
     try:
         return recorded_words(json.loads(record.read_text(encoding="utf-8")))
     except ValueError as error:
-        problem = f"resume: the run was begun by another version, whose words this one does not know ({error})"
+        problem = f"resume: the run was started by another version, and its recipe.json has unknown words ({error})"
         raise RecipeError(recipe.path, [f"{problem}; train again in another output_dir"]) from None

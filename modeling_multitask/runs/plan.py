@@ -1,4 +1,4 @@
-"""What a run would do, worked out without training: groups, rates, phases, steps, rows and memory.
+"""The plan of a run without training: parameter groups, rates, phases, steps, rows and memory.
 
 Shapes: B rows, T tokens, D width, L layers, A attention heads.
 """
@@ -18,20 +18,20 @@ from ..training.tokens import row_lengths
 from .prepare import Prepared, prepare
 from .rows import labelled_rows
 
-FLOAT = 4  # bytes of a float32: weights, gradients and the optimizer's state are that, with bf16 as well
-ADAM_STATES = 2  # the two means that AdamW keeps for each parameter
+FLOAT = 4  # bytes of a float32: the type of weights, gradients and optimizer states, also with bf16
+ADAM_STATES = 2  # AdamW keeps two means for each parameter
 
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that share a rate and a weight decay.
+    """Parameters that share a learning rate and a weight decay.
 
     Args:
         name: `heads`, `layers.3` or `embeddings`.
-        weight_decay: Theirs.
-        parameters: How many numbers they hold.
-        rates: The rate in each phase; `None` where none of them trains.
-        trained: How many of the numbers train in each phase.
+        weight_decay: The weight decay.
+        parameters: The number of parameters.
+        rates: The rate in each phase, or `None` if the whole group is frozen.
+        trained: The number of trained parameters in each phase.
     """
 
     name: str
@@ -43,18 +43,18 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do.
+    """The plan of a run.
 
     Args:
-        groups: The optimizer's groups, from the heads down.
-        phases: In order.
-        trained: How many numbers train in each phase.
-        parameters: How many there are.
-        steps_per_epoch: Optimizer steps; 0 if rows are streamed, for nobody knows.
-        steps: Optimizer steps in all, if no phase ends training before.
-        rows: By split, how many rows.
-        labelled: By task, the training rows that have a label for it; `None` if rows are streamed.
-        memory: Bytes by what takes them: weights, gradients, optimizer, activations; an estimate.
+        groups: The parameter groups of the optimizer, from the heads down.
+        phases: The phases in order.
+        trained: The number of trained parameters in each phase.
+        parameters: The number of all parameters.
+        steps_per_epoch: Optimizer steps per epoch. 0 if rows are streamed, because their number is unknown.
+        steps: The total number of optimizer steps. Phases that end early may reduce it.
+        rows: The number of rows by split.
+        labelled: The number of training rows with a label, by task. `None` if rows are streamed.
+        memory: The estimated bytes of weights, gradients, optimizer and activations.
     """
 
     groups: list[Group]
@@ -69,18 +69,18 @@ class Plan:
 
 
 def plan(recipe: Recipe) -> Plan:
-    """What a recipe would do; writes nothing into its `output_dir`.
+    """Return the plan of a recipe. Nothing is written to its `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument cannot be used.
-        DataError: If a table cannot be used.
+        RecipeError: If a model or a training argument is invalid.
+        DataError: If a table is invalid.
     """
-    with tempfile.TemporaryDirectory() as folder:  # the Trainer makes the folder that it is given
+    with tempfile.TemporaryDirectory() as folder:  # the Trainer creates its output folder
         return make_plan(prepare(replace(recipe, output_dir=folder)))
 
 
 def make_plan(prepared: Prepared) -> Plan:
-    """The plan of a run that is ready to train."""
+    """Return the plan of a prepared run."""
     trainer = prepared.trainer
     arguments, model = trainer.args, trainer.model
     phases = arguments.schedule
@@ -113,7 +113,7 @@ def _group(group: dict, trained: list[set[str]]) -> Group:
 
 
 def _memory(trainer: MultiTaskTrainer, groups: list[Group], trained: list[set[str]]) -> dict[str, int]:
-    """Bytes at the peak, of the phase that trains most."""
+    """Return the bytes at the peak of the phase with the most trained parameters."""
     most = max(sum(group.trained[i] for group in groups) for i in range(len(trained)))
     return {
         "weights": FLOAT * sum(group.parameters for group in groups),
@@ -124,7 +124,7 @@ def _memory(trainer: MultiTaskTrainer, groups: list[Group], trained: list[set[st
 
 
 def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
-    """What the layers above the lowest one that trains keep for the backward pass of the longest batch.
+    """Return the bytes of activations that the layers from the lowest trained one up keep for the longest batch.
 
     B·T·D·(34 + 5·A·T / D) bytes a layer in half precision (Korthikanti et al. 2022, equation 2), twice that in float32.
     """

@@ -1,10 +1,11 @@
-"""What a recipe needs before it is trained: the model, the rows, the arguments and the trainer."""
+"""Preparation of a run: the model, the rows, the training arguments and the trainer."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import PeftModel
+from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 from transformers.utils import logging
 
@@ -25,7 +26,7 @@ from .rows import RowsBySplit, build_dataset, tokenize_rows
 
 logger = logging.get_logger(__name__)
 
-# What a run does unless the recipe's `training` says otherwise.
+# Defaults of a run. The recipe's `training` overrides them.
 TRAINING_DEFAULTS = {
     "eval_strategy": "epoch",
     "per_device_eval_batch_size": 64,
@@ -41,10 +42,10 @@ class Prepared:
     """A run that is ready to train.
 
     Args:
-        trainer: With its model, which has adapters if the recipe says so.
-        tokenizer: The model's.
-        rows: The data set with token ids, by split.
-        tasks: The tasks, with their labels.
+        trainer: The trainer with its model, which has adapters if the recipe has `lora`.
+        tokenizer: The tokenizer of the model.
+        rows: The rows of each split, with token ids.
+        tasks: The tasks with their labels.
     """
 
     trainer: MultiTaskTrainer
@@ -54,14 +55,14 @@ class Prepared:
 
 
 def prepare(recipe: Recipe) -> Prepared:
-    """Builds all that a run needs, and trains nothing.
+    """Build the trainer of a run with its model and rows, without training.
 
     Raises:
-        RecipeError: If a model or a training argument cannot be used.
-        DataError: If a table cannot be used.
+        RecipeError: If a model or a training argument is invalid.
+        DataError: If a table is invalid.
     """
     may = may_validate(plain_words(recipe.data))
-    arguments = build_arguments(recipe, validated=may)  # what is wrong with them is said before the rows are built
+    arguments = build_arguments(recipe, validated=may)  # first, to report their errors before the rows are built
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(recipe, trained)
@@ -72,33 +73,48 @@ def prepare(recipe: Recipe) -> Prepared:
         rows = tokenize_rows(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
         trainer = build_trainer(model, tokenizer, rows, arguments)
+        _check_loading(trainer)
     return Prepared(trainer, tokenizer, rows, tasks)
 
 
+def _check_loading(trainer: MultiTaskTrainer) -> None:
+    """Raise now the errors that the settings of the data loaders would cause at the first step."""
+    arguments = trainer.args
+    DataLoader(
+        trainer.train_dataset,
+        batch_size=arguments.per_device_train_batch_size,
+        num_workers=arguments.dataloader_num_workers,
+        persistent_workers=arguments.dataloader_persistent_workers,
+        prefetch_factor=arguments.dataloader_prefetch_factor,
+    )
+    trainer._set_signature_columns_if_needed()
+
+
 def load_start(recipe: Recipe) -> tuple[MultiTaskModel | None, PreTrainedTokenizerBase]:
-    """The trained model that the recipe starts from, if it names one, and the tokenizer.
+    """Return the model of `start_from`, if the recipe has one, and the tokenizer.
 
     Raises:
-        RecipeError: If there is no such model or backbone.
+        RecipeError: If the model or backbone does not exist.
     """
     if recipe.start_from is not None:
         with as_recipe_error(recipe, "start_from"):
             trained, tokenizer = load(recipe.start_from)
         for name in ("pooling", "normalize"):
-            wanted, there = getattr(recipe, name), getattr(trained.config, name)
-            if wanted not in (None, there):
+            given, there = getattr(recipe, name), getattr(trained.config, name)
+            if given not in (None, there):
                 raise RecipeError(
-                    recipe.path, [f"{name}: {recipe.start_from} was trained with {there!r}; leave it out"]
+                    recipe.path,
+                    [f"{name}: is {given!r}; {recipe.start_from} was trained with {there!r}; leave {name} out"],
                 )
         return trained.float(), tokenizer
     return None, load_tokenizer(recipe)
 
 
 def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
-    """The tokenizer of the recipe's backbone.
+    """Return the tokenizer of the recipe's backbone.
 
     Raises:
-        RecipeError: If there is no such backbone.
+        RecipeError: If the backbone does not exist or has no tokenizer.
     """
     backbone = str(recipe.backbone)
     try:
@@ -107,30 +123,30 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         there = is_folder(backbone)
-        what = "this folder has no tokenizer that loads" if there else "no such folder, nor a model that the Hub gives"
+        what = "the tokenizer of this folder does not load" if there else "not a local folder, and not found on the Hub"
         raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
 
 
 def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
-    """What suits rows of which nobody knows how many make an epoch: ten evaluations on the way."""
+    """Return defaults for streamed rows, where the length of an epoch is unknown: ten evaluations per run."""
     every = max(training["max_steps"] // 10, 1)
     steps = {
         f"{what}_{word}": value
         for what in ("eval", "save", "logging")
         for word, value in (("strategy", "steps"), ("steps", every))
     }
-    return steps | {"accelerator_config": {"dispatch_batches": False}}  # else ragged batches break it
+    return steps | {"accelerator_config": {"dispatch_batches": False}}  # dispatching fails on batches of unequal length
 
 
 def build_model(
     recipe: Recipe, tasks: list[TaskConfig], trained: MultiTaskModel | None = None
 ) -> MultiTaskModel | PeftModel:
-    """The recipe's backbone, or the trained model it starts from, with a head for each task, and adapters if wanted.
+    """Return the model of a recipe: the backbone or the model of `start_from`, with a head per task and the adapters.
 
     Raises:
-        RecipeError: If the model cannot be had, or does not go with the recipe's other words.
+        RecipeError: If the model cannot be loaded, or contradicts other words of the recipe.
     """
-    # The new heads' and adapters' first weights are drawn here, before the Trainer sets the seed.
+    # New heads and adapters are initialised here, before the Trainer sets the seed.
     set_seed(recipe.seed)
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
@@ -153,21 +169,21 @@ def build_model(
 
 
 def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArguments:
-    """The recipe's training arguments.
+    """Return the training arguments of a recipe.
 
     Args:
-        recipe: What to do.
+        recipe: The recipe.
         validated: Whether there are validation rows.
 
     Raises:
-        RecipeError: If transformers refuses a value.
+        RecipeError: If transformers rejects a value.
     """
     given = recipe.training
     settings = {**TRAINING_DEFAULTS, **(_streaming_defaults(given) if recipe.data.streaming else {}), **given}
     if not validated:
         settings["eval_strategy"] = "no"
     evaluated = settings["eval_strategy"] != "no"
-    settings.setdefault("use_cpu", not torch.accelerator.is_available())  # else bf16 is refused on a CPU
+    settings.setdefault("use_cpu", not torch.accelerator.is_available())  # without it, bf16 is rejected on a CPU
     settings.setdefault("save_strategy", settings["eval_strategy"] if evaluated else "epoch")
     settings.setdefault("logging_strategy", "epoch")
     settings.setdefault("load_best_model_at_end", evaluated and settings["save_strategy"] != "no")
@@ -193,7 +209,7 @@ def build_trainer(
     rows: RowsBySplit,
     arguments: MultiTaskTrainingArguments,
 ) -> MultiTaskTrainer:
-    """A trainer of the model on the rows, which prints one line per evaluation."""
+    """Return a trainer for the model and the rows. It prints one line per evaluation."""
     trainer = MultiTaskTrainer(
         model=model,
         args=arguments,

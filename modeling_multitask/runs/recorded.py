@@ -1,4 +1,4 @@
-"""The rows that a trained model was tested on, by what its run has noted."""
+"""The test rows of a trained model, from the record of its run."""
 
 import json
 import tempfile
@@ -8,20 +8,20 @@ from .. import TaskConfig
 from ..errors import RecipeError
 from .judged_rows import JudgedRows, rows_to_judge
 
-# Which rows there are, and how they are split. The record has all words, with settings that a recipe says otherwise.
+# The words that define the rows and their split. The other words of the record are not valid as a recipe.
 _WORDS = ("backbone", "start_from", "tasks", "data", "seed")
 
 
 def recorded_rows(tasks: list[TaskConfig], model: str) -> JudgedRows | None:
-    """The test rows of the run whose `recipe.json` lies beside a model's folder; `None` if there is none.
+    """Return the test rows of the run that trained a model, or `None` if there is no `recipe.json` next to the model.
 
     Args:
-        tasks: The model's.
-        model: Where the model is.
+        tasks: The tasks of the model.
+        model: The folder of the model.
 
     Raises:
-        RecipeError: If its tasks are others than the model's.
-        DataError: If its tables are no longer there.
+        RecipeError: If the tasks of the run do not match the model's.
+        DataError: If the tables of the run no longer exist.
     """
     record = Path(model).parent / "recipe.json"
     if not (Path(model).is_dir() and record.is_file()):

@@ -1,4 +1,4 @@
-"""What a training took: time, energy, rows and parameters, and on what it ran; what `training.json` holds."""
+"""The record of a training in `training.json`: time, energy, rows, parameters and hardware."""
 
 import os
 import platform
@@ -17,8 +17,8 @@ from ..training.freezing import trained_parameters
 from ..training.resuming import ResumingCallback
 from .rows import RowsBySplit
 
-# What Green Algorithms takes for processors that it does not know (Lannelongue et al. 2021,
-# https://doi.org/10.1002/advs.202100707), in watts.
+# The watts that Green Algorithms assumes for unknown processors (Lannelongue et al. 2021,
+# https://doi.org/10.1002/advs.202100707).
 CORE_POWER = 12.0
 ACCELERATOR_POWER = 200.0
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "huggingface_hub")
@@ -27,9 +27,9 @@ _JOULES_PER_KWH = 3.6e6
 
 
 class TrainingClock(ResumingCallback):
-    """How long a training has taken, over all the stretches it was resumed in.
+    """The time of a training, summed over all resumes.
 
-    What was done after the last checkpoint of a run that was killed is done anew, and counts once.
+    A run that was killed repeats the steps after its last checkpoint. These steps count once.
     """
 
     def __init__(self) -> None:
@@ -39,53 +39,53 @@ class TrainingClock(ResumingCallback):
 
     @property
     def seconds(self) -> float:
-        """By the wall."""
+        """The wall-clock time in seconds."""
         return self._before[0] + (time.perf_counter() - self._began[0] if self._began else 0.0)
 
     @property
     def cpu_seconds(self) -> float:
-        """Of all cores together, in this process."""
+        """The CPU time of this process in seconds, summed over all cores."""
         return self._before[1] + (time.process_time() - self._began[1] if self._began else 0.0)
 
     def stop(self) -> None:
-        """Ends the present stretch."""
+        """Stop the clock."""
         self._before, self._began = (self.seconds, self.cpu_seconds), None
 
     def attributes(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return the state that a checkpoint saves."""
         return {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "resumed": self.resumed}
 
     def restore(self, attributes: dict[str, Any]) -> None:
-        """Takes up what a checkpoint kept, and begins a stretch."""
+        """Restore the state of a checkpoint and start the clock."""
         self._before = (attributes.get("seconds", 0.0), attributes.get("cpu_seconds", 0.0))
         self._began = (time.perf_counter(), time.process_time())
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Begins a stretch; where it is not the first, goes on from what the checkpoint kept."""
+        """Start the clock. A resumed run continues from the state of the checkpoint."""
         super().on_train_begin(args, state, control, **kwargs)
         if state.global_step:
             before = state.stateful_callbacks.get(type(self).__name__, {}).get("attributes", {})
             self.resumed = before.get("resumed", 0) + 1
-        # A checkpoint of before there was a clock has no place for it, and the Trainer asks for one.
+        # Checkpoints of older versions have no state of the clock, but the Trainer requires one.
         state.stateful_callbacks.setdefault(type(self).__name__, self.state())
 
 
 def training_record(
     trainer: MultiTaskTrainer, clock: TrainingClock, rows: RowsBySplit, labelled: dict[str, int | None]
 ) -> dict[str, Any]:
-    """What a training took, in plain JSON.
+    """Return the record of a training as plain JSON.
 
     Args:
-        trainer: Which has trained.
-        clock: Which has run along.
-        rows: By split.
-        labelled: By task, the training rows that have a label for it.
+        trainer: The trainer after training.
+        clock: The clock of the training.
+        rows: The rows by split.
+        labelled: The number of training rows with a label, by task.
 
     Returns:
-        Seconds, steps, rows, hardware, versions, and an estimate of the energy with what it assumes. Counts of rows
-        that were streamed are null. Nothing in it names the machine, or a folder of it.
+        Seconds, steps, rows, hardware, versions, and an estimate of the energy with its assumptions. Counts of streamed
+        rows are null. The record does not contain the name or any folder of the machine.
     """
     hardware = hardware_of(trainer.args)
     return {
@@ -104,9 +104,9 @@ def training_record(
 
 
 def count_parameters(trainer: MultiTaskTrainer) -> dict[str, int]:
-    """How many numbers the model holds, how many of them train in some phase, and in the phase that trains most.
+    """Return the number of parameters: all, trained in any phase, and trained in the phase that trains most.
 
-    To be asked before training, which may share the model out over processes.
+    Call it before training, which may shard the model over processes.
     """
     sizes = {name: each.numel() for name, each in trainer.model.named_parameters()}
     trained = [
@@ -121,7 +121,7 @@ def count_parameters(trainer: MultiTaskTrainer) -> dict[str, int]:
 
 
 def hardware_of(arguments: TrainingArguments) -> dict[str, Any]:
-    """The processor, its cores, the accelerators that train, and the bytes of memory."""
+    """Return the processor, its cores, the bytes of memory, the accelerators in use, and the number of processes."""
     return {
         "processor": processor_name(),
         "cores": cores(),
@@ -132,7 +132,7 @@ def hardware_of(arguments: TrainingArguments) -> dict[str, Any]:
 
 
 def estimate_energy(seconds: float, cpu_seconds: float, hardware: dict[str, Any]) -> dict[str, Any]:
-    """About how much energy a training took, and what that assumes; nothing was metered."""
+    """Return an estimate of the energy of a training, with its assumptions. Nothing is measured."""
     watts_seconds = CORE_POWER * cpu_seconds * hardware["processes"]
     assumed = f"{CORE_POWER:g} W for each busy core"
     if accelerators := len(hardware["accelerators"]):
@@ -149,18 +149,18 @@ def _versions() -> dict[str, str]:
     for name in PACKAGES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # found by its path, and not installed
+        except PackageNotFoundError:  # imported from a path without being installed
             continue
     return found
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor_name() -> str:
-    """Its name; on Linux Python itself knows only the architecture."""
+    """Return the name of the processor. On Linux it is read from `/proc/cpuinfo`."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -170,7 +170,7 @@ def processor_name() -> str:
 
 
 def memory_bytes() -> int | None:
-    """Bytes; `None` where the system does not say."""
+    """Return the bytes of memory of this machine, or `None` if unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -178,7 +178,7 @@ def memory_bytes() -> int | None:
 
 
 def _accelerators(arguments: TrainingArguments) -> list[str]:
-    """One name for each that trains, on all machines; others that are there do not count."""
+    """Return the name of each accelerator in use, over all machines. Unused accelerators are left out."""
     kind = arguments.device.type
     if kind == "cpu":
         return []

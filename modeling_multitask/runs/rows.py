@@ -1,4 +1,4 @@
-"""The rows of a recipe: its tables as one data set, its tasks with what waited for them, and token ids."""
+"""The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
 from dataclasses import asdict
 from typing import Any
@@ -23,16 +23,16 @@ from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)
 
-SHUFFLED_ROWS = 10_000  # rows that are streamed are drawn from so many at a time
+SHUFFLED_ROWS = 10_000  # the size of the shuffle buffer for streamed rows
 
-RowsBySplit = dict[str, Dataset | IterableDataset]  # by split; only training rows may be streamed
+RowsBySplit = dict[str, Dataset | IterableDataset]  # only training rows may be streamed
 
 
 def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tuple[RowsBySplit, list[TaskConfig]]:
-    """The recipe's tables as one data set, and its tasks with their labels and weights.
+    """Return the recipe's tables as one data set, and its tasks with their labels and weights.
 
     Raises:
-        RecipeError: If a task is not as the trained model knows it, or its weights cannot be balanced.
+        RecipeError: If a task contradicts the trained model, or its weights cannot be balanced.
     """
     settings = [without_what_waits(task) for task in recipe.tasks]
     if trained is not None:
@@ -51,15 +51,15 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
-    """The builder of the recipe's tables.
+    """Return the builder of the recipe's tables.
 
     Args:
-        recipe: Which tables, and how they are split.
+        recipe: The recipe, with the sources and splits.
         tasks: The settings of each task.
 
     Raises:
-        RecipeError: If the tasks cannot be.
-        DataError: If a table cannot be used.
+        RecipeError: If the tasks are invalid.
+        DataError: If a table is invalid.
     """
     data, hide = recipe.data, recipe.data.hide_labels
     with as_recipe_error(recipe, "tasks", but=DataError):
@@ -78,7 +78,7 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
 
 
 def tokenize_rows(dataset: RowsBySplit, tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig) -> RowsBySplit:
-    """Adds the token ids of each text, or pair of texts, and says how many texts are too long for the model."""
+    """Add the token ids of each text or pair of texts, and warn about texts that are too long for the model."""
 
     def tokens(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
         return row_tokens(tokenizer, config, rows[TEXT], rows.get(TEXT_PAIR))
@@ -97,14 +97,14 @@ def tokenize_rows(dataset: RowsBySplit, tokenizer: PreTrainedTokenizerBase, conf
 
 
 def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> dict[str, int | None]:
-    """By task name, how many rows have a label for it that counts; `None` if the rows are streamed."""
+    """Return the number of rows with a label that counts, by task. It is `None` for streamed rows."""
     if not isinstance(rows, Dataset):
         return dict.fromkeys(task.name for task in tasks)
     return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
 
 
 def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
-    """The settings of a task without those that wait for the labels, the rows, or the end of training."""
+    """Return the settings of a task, without those that need the labels, the rows or the trained model."""
     given = {name: getattr(task, name) for name in ("class_weights", "pos_weight")}
     settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given")}
     return settings | {
@@ -113,7 +113,7 @@ def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
 
 
 def _conditions(recipe: Recipe, trained: MultiTaskModel | None) -> dict[str, GivenConfig | None]:
-    """By task name, on what it depends: as the recipe says, or else as the trained model knows."""
+    """Return the condition of each task, from the recipe or else from the trained model."""
     kept = [task.name for task in recipe.tasks]
     conditions = {}
     for task in recipe.tasks:
@@ -130,7 +130,7 @@ def _with_what_waited(
     rows: Dataset | IterableDataset,
     conditions: dict[str, GivenConfig | None],
 ) -> list[TaskConfig]:
-    """The tasks with the weights and conditions that could not be before the training rows were known."""
+    """Return the tasks with the weights and conditions that need the training rows."""
     known = {task.name: task for task in tasks}
     seen = rows if isinstance(rows, Dataset) else None
     conditional = [
@@ -151,5 +151,5 @@ def _with_what_waited(
 
 def _warn_of_long_texts(split: str, rows: Dataset, config: MultiTaskConfig) -> None:
     if long := sum(rows[IS_LONG]):
-        what = {"truncate": "they are cut", "windows": "they are read in windows"}[config.long_texts]
+        what = {"truncate": "they are truncated", "windows": "they are read in windows"}[config.long_texts]
         logger.warning(f"{split}: {long:,} of {len(rows):,} texts have more than {config.max_length} tokens; {what}")

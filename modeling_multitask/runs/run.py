@@ -1,4 +1,4 @@
-"""What a recipe does: from tables to a trained model in a folder that anyone can load."""
+"""Training a recipe: from tables to a trained model in a folder."""
 
 import json
 import os
@@ -29,13 +29,13 @@ logger = logging.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """What a run leaves behind.
+    """The results of a run.
 
     Args:
-        folder: The trained model, for `from_pretrained`.
-        results: By split, each task's metrics and the `score`; what `results.json` holds.
-        labelled_rows: By task, the training rows that have a label for it; `None` where rows were streamed.
-        record: What training took; the content of `training.json`.
+        folder: The folder of the trained model, for `from_pretrained`.
+        results: The metrics of each task and the `score`, by split; the content of `results.json`.
+        labelled_rows: The number of training rows with a label, by task. `None` if rows were streamed.
+        record: Time, hardware and energy of the training; the content of `training.json`.
         model: The trained model.
         tokenizer: Its tokenizer.
     """
@@ -49,11 +49,11 @@ class Run:
 
 
 class Trained(NamedTuple):
-    """What `train` returns.
+    """The return value of `train`.
 
     Args:
-        results: By split, each task's metrics and the `score`; the content of `results.json`.
-        folder: The trained model, for `from_pretrained` and `pipeline`.
+        results: The metrics of each task and the `score`, by split; the content of `results.json`.
+        folder: The folder of the trained model, for `from_pretrained` and `pipeline`.
     """
 
     results: dict[str, dict[str, Any]]
@@ -61,40 +61,52 @@ class Trained(NamedTuple):
 
 
 def train(recipe: str | os.PathLike | dict[str, Any], *, force: bool = False, **overrides: Any) -> Trained:
-    """Train what a recipe describes, as `multitask train` does.
+    """Train a model from a recipe, as `multitask train` does.
 
     Args:
-        recipe: A YAML file, the name of a bundled recipe such as `quickstart`, or a dict of the recipe's words, in
-            which paths are relative to the current folder.
-        force: Whether to overwrite what `output_dir` contains.
-        overrides: Words of the recipe, such as `seed=1`. A word within another has a dotted key:
+        recipe: A YAML file, the name of a bundled recipe such as `quickstart`, or a dict of the recipe's words. Paths
+            in a dict are relative to the current folder.
+        force: Whether to overwrite a previous run in `output_dir`.
+        overrides: Words of the recipe to override, such as `seed=1`. A nested word has a dotted key:
             `**{"training.num_train_epochs": 1}`.
 
     Raises:
-        RecipeError: If the recipe cannot be run.
-        DataError: If a table cannot be used.
+        RecipeError: If the recipe is invalid, or a model cannot be loaded.
+        DataError: If a table is invalid.
         FileExistsError: If `output_dir` contains a run.
 
     Example:
         >>> results, folder = train("quickstart", output_dir="runs/again", **{"training.max_steps": 10})
         >>> results["test"]["score"]
     """
-    words = [f"{name}={json.dumps(value, default=os.fspath)}" for name, value in overrides.items()]
+    words = [f"{name}={json.dumps(_as_written(value))}" for name, value in overrides.items()]
+    recipe = _as_written(recipe) if isinstance(recipe, dict) else recipe
     run = run_recipe(load_recipe(recipe, words), force=force)
     return Trained(run.results, run.folder)
 
 
+def _as_written(value: Any) -> Any:
+    """Return a value as YAML has it: paths are texts, tuples are lists, and numbers of numpy are plain numbers."""
+    if isinstance(value, dict):
+        return {name: _as_written(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_written(each) for each in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if hasattr(value, "item") else value
+
+
 def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
-    """Carries a recipe out; what can be checked is checked before anything is trained or written.
+    """Train, calibrate and evaluate a model, and write the results. All checks run before training.
 
     Args:
-        recipe: What to do.
-        force: Whether to go on where `output_dir` holds a run already.
+        recipe: The recipe.
+        force: Whether to overwrite a previous run in `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument cannot be used, or a run that is to be resumed was another.
-        DataError: If a table cannot be used.
-        FileExistsError: If `output_dir` holds a run already.
+        RecipeError: If a model or a training argument is invalid, or the run to resume has another recipe.
+        DataError: If a table is invalid.
+        FileExistsError: If `output_dir` contains a run.
     """
     output_dir = Path(recipe.output_dir)
     check_start(recipe)
@@ -125,7 +137,7 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
 
 
 def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> None:
-    """Writes the report on the test rows, or on those of validation if there are no others, beside the model."""
+    """Write the report on the test rows, or else the validation rows, next to the model."""
     split = next((name for name in ("test", "validation") if name in answers), None)
     if split is None or not recipe.report:
         return
@@ -135,29 +147,29 @@ def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers]
     notes = [CHOSEN_BY] if split == "validation" else []
     try:
         write_report(make_report(judged, name=folder.resolve().name, split=split, notes=notes), folder / "report")
-    except Exception as error:  # training is over, and nothing of it must be lost
+    except Exception as error:  # the trained model is saved, so the run must not fail here
         logger.warning(
-            f"There is no report ({error}); write one with: multitask report {folder / 'model'} DATA --output DIR"
+            f"The report failed ({error}). Write it with: multitask report {folder / 'model'} DATA --output DIR"
         )
 
 
 def whole_model(trainer: MultiTaskTrainer) -> MultiTaskModel | PeftModel:
-    """The trained model; gathered from all processes where each holds a part of it, so that all must call this."""
+    """Return the trained model. With FSDP, its weights are gathered, so all processes must call this function."""
     if not trainer.is_fsdp_enabled:
         return trainer.model
-    weights = trainer.accelerator.get_state_dict(trainer.model)  # of the first process; the others get nothing
-    model = MultiTaskModel(trainer.model.config)  # FSDP has put a class of its own in the place of this one
+    weights = trainer.accelerator.get_state_dict(trainer.model)  # only the first process gets the weights
+    model = MultiTaskModel(trainer.model.config)  # FSDP has replaced the class of the model
     if weights:
         model.load_state_dict(weights)
     return model.to(trainer.args.device).eval()
 
 
 def answers_to(trainer: MultiTaskTrainer, rows: Dataset) -> Answers:
-    """The logits that the model gives, and the labels to hold them against; by task name."""
+    """Return the logits of the model and the labels, by task name."""
     output = trainer.predict(rows)
     return output.predictions, output.label_ids
 
 
 def evaluate(trainer: MultiTaskTrainer, rows: Dataset) -> dict[str, Any]:
-    """By task name its metrics over the rows that have a label for it; and the `score`."""
+    """Return the metrics of each task over its labelled rows, and the `score`."""
     return multi_task_metrics(*answers_to(trainer, rows), trainer.model.config.tasks)

@@ -1,1 +1,1 @@
-"""A recipe trained in several ways and compared."""
+"""Studies: a recipe trained with several strategies, and their comparison."""

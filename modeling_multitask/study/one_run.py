@@ -1,4 +1,4 @@
-"""One run of a study, in a process of its own: trains, and writes down what came of it and what it cost.
+"""One run of a study in its own process. It trains and records the results and costs.
 
 python -m modeling_multitask.study.one_run RECIPE key=value ...
 """
@@ -25,18 +25,18 @@ from ..runs.run import run_recipe
 from .summary import Outcome
 
 RECORD = "run.json"
-FREE_TO_CHANGE = ("report",)  # words that do not change a run's figures
+FREE_TO_CHANGE = ("report",)  # words that do not change the results of a run
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Trains a recipe; what goes wrong is the last line on stderr."""
+    """Train a recipe. The last line on stderr is the error, if there is one."""
     path, parent, *overrides = sys.argv[1:] if argv is None else argv
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     run_and_record(load_recipe(path, overrides))
 
 
 def run_and_record(recipe: Recipe) -> Outcome:
-    """Trains a recipe, writes the record of it into its `output_dir`, and takes away model and checkpoints."""
+    """Train a recipe, write its record into `output_dir`, and delete the model and the checkpoints."""
     run = run_recipe(recipe, force=True)
     outcome = Outcome(
         recipe.seed,
@@ -54,7 +54,7 @@ def run_and_record(recipe: Recipe) -> Outcome:
 
 
 def read_outcome(recipe: Recipe) -> Outcome | None:
-    """What this very recipe's run has written down; `None` if it has not, or the recipe was another."""
+    """Return the recorded outcome of a recipe, or `None` if there is no record or it is of another recipe."""
     try:
         record = json.loads((Path(recipe.output_dir) / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -65,20 +65,20 @@ def read_outcome(recipe: Recipe) -> Outcome | None:
 
 
 def comparable_words(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON has it, without what says only where and whether."""
+    """Return a recipe as plain JSON, without the words that do not define the run."""
     left_out = ("output_dir", "examples", "resume")
     return {name: value for name, value in recipe_words(recipe).items() if name not in left_out}
 
 
 def peak_memory() -> float:
-    """The most this process has held, in MiB: of the GPU where there is one, else of the machine."""
+    """Return the peak memory of this process in MiB, of the GPU if there is one, or else of the machine."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     status = Path("/proc/self/status")
-    if status.is_file():  # on Linux `getrusage` counts what the parent held when it started this one
+    if status.is_file():  # on Linux, `getrusage` includes the memory of the parent at the start of this process
         peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
         return int(peak.split()[1]) / 2**10
-    resource = importlib.import_module("resource")  # Windows has none
+    resource = importlib.import_module("resource")  # not available on Windows
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
@@ -88,7 +88,7 @@ def _record(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when the study that started it is gone, else two could write into one folder."""
+    """End this process when its study has ended, so that two processes never write into one folder."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

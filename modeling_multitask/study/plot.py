@@ -1,4 +1,4 @@
-"""A picture of a study: how good each strategy is, and what it takes."""
+"""The picture of a study: the metrics and the costs of each strategy."""
 
 import math
 from itertools import pairwise
@@ -10,16 +10,16 @@ import numpy as np
 from ..pictures import new_figure, save_figure
 from .summary import SCORE, Estimate, Study
 
-_COLOURS = {"validation": "#0072B2", "test": "#D55E00"}  # told apart by the colour-blind as well
+_COLOURS = {"validation": "#0072B2", "test": "#D55E00"}  # safe for colour-blind readers
 _MARKERS = {"validation": "o", "test": "D"}
 _OFFSETS = {"validation": -0.15, "test": 0.15}
 _GREY = "#555555"
 _BAR = "#999999"
-_FAR = 3.0  # quartile ranges below the lower quartile: what is further off is said by a number at the edge
+_FAR = 3.0  # interquartile ranges below the lower quartile; means below that are numbers at the edge
 
 
 class _Cost(NamedTuple):
-    """A column of bars: its title, what a field of a row is multiplied by, and how it is written."""
+    """A column of bars: its title, the factor of the values, and the format of the numbers."""
 
     title: str
     unit: float
@@ -34,13 +34,13 @@ _COSTS = {
 
 
 def draw_study(study: Study, path: Path) -> None:
-    """Draws each strategy's figures as dots with their intervals, a column for each task, and its costs as bars.
+    """Draw the metrics of each strategy as dots with intervals, one column per task, and its costs as bars.
 
-    A figure far below the others, as that of a head that nobody trained, is a number at the edge.
+    A metric far below the others, such as that of an untrained head, is written as a number at the edge.
 
     Args:
         study: The study.
-        path: The file; its ending says the format.
+        path: The picture to write. The ending selects the format.
 
     Raises:
         ImportError: If matplotlib is not installed; the message names the extra.
@@ -71,7 +71,7 @@ def _draw_figures(axes: Any, study: Study, name: str) -> None:
                 place = {"xy": (0, i + _OFFSETS[split]), "xycoords": axes.get_yaxis_transform(), "va": "center"}
                 axes.annotate(f"◂ {figure.mean:.2f}", **place, fontsize=8, color=colour)
         if near:
-            spread = [0.0 if each.high is None else each.high - each.mean for _, each in near]  # the same on both sides
+            spread = [0.0 if each.high is None else each.high - each.mean for _, each in near]  # symmetric intervals
             look = {"color": colour, "fmt": _MARKERS[split], "markersize": 4.5, "elinewidth": 1.4}
             axes.errorbar(
                 [each.mean for _, each in near], [i for i, _ in near], xerr=spread, label=f"{split} rows", **look
@@ -83,13 +83,13 @@ def _draw_figures(axes: Any, study: Study, name: str) -> None:
 
 
 def _figures(study: Study, split: str, name: str) -> list[tuple[int, Estimate]]:
-    """The figures that there are, each with the number of its strategy."""
+    """Return the available metrics, each with the index of its strategy."""
     found = [(i, row.figures.get(split, {}).get(name)) for i, row in enumerate(study.rows)]
     return [(i, figure) for i, figure in found if figure is not None]
 
 
 def _floor(means: list[float]) -> float:
-    """Below which a mean is so far from these that they could not be told apart beside it."""
+    """Return the lower limit of the axis. Means below it would compress the others."""
     if not means:
         return -math.inf
     lower, upper = np.quantile(means, [0.25, 0.75])
@@ -112,7 +112,7 @@ def _draw_cost(axes: Any, study: Study, name: str) -> None:
 
 
 def _label_strategies(axes: Any, study: Study) -> None:
-    """With the recommended one in bold; the first at the top."""
+    """Label the strategies from top to bottom, the recommended one in bold."""
     axes.set_yticks(range(len(study.rows)), [row.strategy.title for row in study.rows])
     axes.set_ylim(len(study.rows) - 0.4, -0.6)
     for label, row in zip(axes.get_yticklabels(), study.rows, strict=True):
@@ -121,7 +121,7 @@ def _label_strategies(axes: Any, study: Study) -> None:
 
 
 def _tidy(axes: Any, study: Study) -> None:
-    """With a line between those that may be recommended, those with a frozen head, and single tasks."""
+    """Draw lines between the groups of strategies (candidates, frozen heads, single tasks), and hide the frame."""
     kinds = [(row.strategy.candidate, len(row.strategy.tasks)) for row in study.rows]
     for i, (before, after) in enumerate(pairwise(kinds)):
         if before != after:

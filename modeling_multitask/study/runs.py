@@ -1,4 +1,4 @@
-"""A study: a recipe trained in every way there is, several seeds each, several runs at a time."""
+"""A study: a recipe trained with several strategies and seeds, several runs in parallel."""
 
 import hashlib
 import json
@@ -35,12 +35,12 @@ _PACKAGES = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run; strategies that say the same share it.
+    """One run. Strategies with the same overrides share it.
 
     Args:
-        recipe: What it trains.
-        name: The name of the first strategy that it is of.
-        seed: Its seed.
+        recipe: The recipe of the run.
+        name: The name of the first strategy with these overrides.
+        seed: The seed of the run.
     """
 
     recipe: Recipe
@@ -50,12 +50,12 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class PlannedStudy:
-    """What is to be trained.
+    """The strategies and runs of a study.
 
     Args:
         recipe: The user's recipe.
-        strategies: In the order of the table.
-        runs: By name of a strategy and seed.
+        strategies: The strategies in the order of the table.
+        runs: The runs by strategy name and seed.
     """
 
     recipe: Recipe
@@ -64,35 +64,35 @@ class PlannedStudy:
 
     @property
     def metrics(self) -> dict[str, str]:
-        """By task, its main metric."""
+        """The main metric of each task."""
         return main_metrics(self.recipe)
 
 
-Start = Callable[[PlannedRun, int], str | None]  # trains with so many threads; says what went wrong
+Start = Callable[[PlannedRun, int], str | None]  # trains a run with a number of threads; returns the error
 
 
 def plan_study(
     path: str | Path, overrides: Sequence[str], *, seeds: Sequence[int], only: Sequence[str] | None = None
 ) -> PlannedStudy:
-    """Works out all runs of a study and checks what can be; builds the data set, and trains nothing.
+    """Plan and check all runs of a study. The data set is built, but nothing is trained.
 
     Args:
         path: The recipe.
-        overrides: `key=value` each.
-        seeds: One run of each strategy for each of these.
-        only: The names of the strategies wanted; all if left out.
+        overrides: `key=value` overrides.
+        seeds: The seeds. Each strategy has one run per seed.
+        only: The names of the strategies to train. By default all.
 
     Raises:
-        RecipeError: If the recipe cannot be studied, or there is no such strategy.
-        DataError: If a table cannot be used.
+        RecipeError: If the recipe cannot be studied, or a strategy does not exist.
+        DataError: If a table is invalid.
     """
     overrides = [*overrides, "resume=false"]
     recipe = load_recipe(path, overrides)
     if recipe.data.streaming:
-        raise RecipeError(path, ["data.streaming: a study compares runs on the same rows; leave streaming out"])
+        raise RecipeError(path, ["data.streaming: a study cannot stream rows; set data.streaming=false"])
     made = plan(recipe)
     if not made.rows.get("validation"):
-        raise RecipeError(path, ["data: a study chooses by validation rows; add data.split.validation=0.1, or a file"])
+        raise RecipeError(path, ["data: validation rows are missing; add data.split.validation=0.1 or data.validation"])
     layers = len({group.name for group in made.groups if group.name.startswith("layers.")})
     every = strategies(main_metrics(recipe), layers, study_rates(recipe), made.steps)
     chosen = _only(path, every, only)
@@ -108,14 +108,14 @@ def plan_study(
 
 
 def begin_study(study: PlannedStudy, *, force: bool = False) -> None:
-    """Makes `output_dir`, and notes the recipe in it.
+    """Create `output_dir` and write the recipe into it.
 
     Args:
-        study: What is to be trained.
-        force: Whether to take away what another study has left there.
+        study: The planned study.
+        force: Whether to delete the runs of another study.
 
     Raises:
-        FileExistsError: If another study has left something there.
+        FileExistsError: If `output_dir` contains another study.
     """
     folder = Path(study.recipe.output_dir)
     record = {**comparable_words(study.recipe), "data files": data_digest(study.recipe)}
@@ -127,26 +127,26 @@ def begin_study(study: PlannedStudy, *, force: bool = False) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))
         if changed := changed_words(before, record, ignored=FREE_TO_CHANGE):
             raise FileExistsError(
-                f"output_dir {folder} holds a study that differs in {', '.join(changed)}; name another output_dir, or "
-                "add --force to overwrite it"
+                f"output_dir {folder} contains a study that differs in {', '.join(changed)}; choose another "
+                "output_dir, or add --force to overwrite it"
             )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, record)
 
 
 def carry_out(study: PlannedStudy, *, jobs: int, say: Callable[[str], None], start: Start | None = None) -> Study:
-    """Trains what has not been trained yet; a run that fails is noted, and the others go on.
+    """Train the runs that have no result yet. A failed run is recorded, and the others continue.
 
     Args:
-        study: What is to be trained.
-        jobs: How many runs at a time.
-        say: Is given a line for each run that has ended.
-        start: Trains one run; by default in a process of its own.
+        study: The planned study.
+        jobs: The number of parallel runs.
+        say: Called with one line for each finished run.
+        start: Trains one run. By default each run has its own process.
     """
     runs = list({id(run): run for run in study.runs.values()}.values())
     outcomes = {id(run): outcome for run in runs if (outcome := read_outcome(run.recipe)) is not None}
     if outcomes:
-        say(f"{len(outcomes)} of {len(runs)} runs are there already")
+        say(f"{len(outcomes)} of {len(runs)} runs are already finished")
     waiting = [run for run in runs if id(run) not in outcomes]
     threads = max(1, cores() // jobs)
     pool = ThreadPoolExecutor(max_workers=jobs)
@@ -164,10 +164,10 @@ def carry_out(study: PlannedStudy, *, jobs: int, say: Callable[[str], None], sta
 
 
 def write_study(study: Study, planned: PlannedStudy, *, jobs: int) -> None:
-    """Writes the study as JSON, CSV, Markdown and a picture.
+    """Write the study as JSON, CSV, Markdown and a picture.
 
     Raises:
-        ImportError: If matplotlib is not installed; all but the picture is there by then.
+        ImportError: If matplotlib is not installed. The other files are already written by then.
     """
     folder = Path(planned.recipe.output_dir)
     seeds = list(dict.fromkeys(seed for _, seed in planned.runs))
@@ -179,12 +179,12 @@ def write_study(study: Study, planned: PlannedStudy, *, jobs: int) -> None:
 
 
 def main_metrics(recipe: Recipe) -> dict[str, str]:
-    """By task, its main metric."""
+    """Return the main metric of each task."""
     return {task.name: PROBLEM_TYPES[task.problem_type].main_metric for task in recipe.tasks}
 
 
 def study_rates(recipe: Recipe) -> StudyRates:
-    """The rates that a recipe says, its phases' if it has none of its own; defaults where it says none."""
+    """Return the learning rates of a recipe, or else of its last phase that has rates, or else the defaults."""
     phases = [phase.learning_rates for phase in reversed(recipe.phases or []) if phase.learning_rates]
     given, default = recipe.learning_rates or next(iter(phases), None), StudyRates()
     if given is None:
@@ -198,15 +198,15 @@ def study_rates(recipe: Recipe) -> StudyRates:
 
 
 def default_jobs(runs: int) -> int:
-    """As many as there are cores, for one thread each loses the least; one where a GPU does the work."""
+    """Return the default number of parallel runs: one with a GPU, or else one per core with one thread each."""
     return 1 if torch.accelerator.is_available() else max(1, min(runs, cores()))
 
 
 def start_process(run: PlannedRun, threads: int) -> str | None:
-    """Trains in a process of its own; its words are in `log.txt` of the run's folder.
+    """Train in a separate process. Its output is in `log.txt` of the run's folder.
 
     Returns:
-        What went wrong, in a line; `None` if nothing did.
+        The error as one line, or `None`.
     """
     folder = Path(run.recipe.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -221,12 +221,12 @@ def start_process(run: PlannedRun, threads: int) -> str | None:
     if code == 0:
         return None
     lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").split("\n")
-    said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-    return f"killed by signal {-code}; was there memory enough for so many jobs?" if code < 0 else said
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "no error message")
+    return f"killed by signal {-code}; if memory was short, use fewer --jobs" if code < 0 else said
 
 
 def data_digest(recipe: Recipe) -> str:
-    """A hash of the content of the recipe's tables; what is on the Hub has its name in the recipe."""
+    """Return a hash of the recipe's local tables. Data sets on the Hub are identified by the recipe itself."""
     digest = hashlib.sha256()
     for source in (*recipe.data.train, *recipe.data.validation, *recipe.data.test):
         path = Path(source.path or "")
@@ -241,7 +241,7 @@ def _only(path: str | Path, every: list[Strategy], only: Sequence[str] | None) -
     names = [strategy.name for strategy in every]
     unknown = [name for name in only or [] if name not in names]
     if unknown:
-        there = f"there are {', '.join(names)}"
+        there = f"strategies: {', '.join(names)}"
         raise RecipeError(
             path, [f"--only: no strategy {name!r}{nearest_hint(name, names)}; {there}" for name in unknown]
         )
@@ -249,7 +249,7 @@ def _only(path: str | Path, every: list[Strategy], only: Sequence[str] | None) -
 
 
 def _plan_run(path: str | Path, overrides: Sequence[str], strategy: Strategy, seed: int, output_dir: str) -> PlannedRun:
-    """The run of a strategy; its recipe is checked here, before any run starts."""
+    """Return the run of a strategy. Its recipe is checked here, before any run starts."""
     settings: dict[str, Any] = {
         **strategy.overrides,
         "seed": seed,
@@ -266,11 +266,11 @@ def _train(run: PlannedRun, threads: int, start: Start) -> Outcome:
     outcome = read_outcome(run.recipe)
     if problem is None and outcome is not None:
         return outcome
-    return Outcome(run.seed, error=problem or "it ended without a result")
+    return Outcome(run.seed, error=problem or "the run ended without a result")
 
 
 def _in_words(run: PlannedRun, outcome: Outcome, metrics: dict[str, str]) -> str:
-    """`lora, seed 0: score 0.91, domain macro_f1 0.93, ... on validation rows; 12 s, 300,000 parameters, 900 MiB`."""
+    """Return `lora, seed 0: score 0.91, domain macro_f1 0.93, ... on validation rows; 12 s, ...`."""
     if outcome.error is not None:
         return f"{run.name}, seed {run.seed}: failed: {outcome.error}"
     found = outcome.results["validation"]
@@ -284,12 +284,13 @@ def _about(planned: PlannedStudy, seeds: list[int], jobs: int) -> list[str]:
     recipe = planned.recipe
     threads = max(1, cores() // jobs)
     each = f"{threads} thread{'s' if threads > 1 else ''} each"
-    sentences = [f"Seeds: {', '.join(map(str, seeds))}; {jobs} runs at a time, {each}."]
+    sentences = [f"Seeds: {', '.join(map(str, seeds))}. Parallel runs: {jobs}, {each}."]
     taken = recipe.data.split.validation or recipe.data.split.test
     if taken and recipe.data.split.seed is None and len(seeds) > 1:
         sentences.append(
-            "Each seed splits the rows anew, in the same way for all strategies: the intervals hold the luck of the "
-            "split as well, but a row that tests in one seed may validate in another (data.split.seed=0 keeps one)."
+            "Each seed has its own split of the rows, the same for all strategies. The intervals therefore include the "
+            "variation of the split. A test row of one seed may be a validation row of another; data.split.seed=0 "
+            "uses one split for all seeds."
         )
-    sentences.append("A task alone is trained on the same rows in the same steps, the other tasks' losses left out.")
+    sentences.append("A task alone is trained on the same rows in the same steps, without the losses of other tasks.")
     return sentences

@@ -1,22 +1,21 @@
-"""Ways of training several tasks, to be compared on one's own data."""
+"""The training strategies that a study compares."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 EVERYTHING = "everything"
-# The names that `--only` takes; the capitals stand for a number and for the name of a task.
+# The names that `--only` accepts. K is a number and TASK is the name of a task.
 STRATEGIES = (
     *("everything_frozen", "backbone_frozen", "last_K_layers", EVERYTHING, "layer_wise_rates", "gradual_unfreezing"),
     *("lora", "TASK_head_frozen_loss_kept", "TASK_head_frozen_loss_ignored", "TASK_alone"),
 )
-# Adapters start at nothing and want about ten times the rate that whole weights do (Schulman et al. 2025, "LoRA
-# Without Regret").
+# LoRA needs about ten times the learning rate of full fine-tuning (Schulman et al. 2025, "LoRA Without Regret").
 LORA_RATE = 10
 _STAGES = 4  # of gradual unfreezing: the heads, a third of the layers, two thirds, everything
 
 
 class StudyRates(NamedTuple):
-    """The learning rates that all strategies share; `layer_decay` is for the one with a rate for each layer."""
+    """The learning rates of all strategies. Only `layer_wise_rates` uses `layer_decay`."""
 
     heads: float = 1e-3
     backbone: float = 5e-5
@@ -25,14 +24,14 @@ class StudyRates(NamedTuple):
 
 @dataclass(frozen=True)
 class Strategy:
-    """A way of training.
+    """A training strategy.
 
     Args:
-        name: For folders and commands.
-        title: For people.
-        overrides: By the word of a recipe, what it says.
-        tasks: The tasks that it says something of.
-        candidate: Whether it may be recommended; the others are there to be compared.
+        name: The name in folders and commands.
+        title: The name in texts and pictures.
+        overrides: The words of the recipe that the strategy overrides.
+        tasks: The tasks that it trains or evaluates.
+        candidate: Whether it may be recommended. The others are for comparison only.
     """
 
     name: str
@@ -43,28 +42,28 @@ class Strategy:
 
 
 def kept(task: str) -> str:
-    """The name of the strategy that freezes the head of a task and keeps its loss."""
+    """Return the name of the strategy that freezes the head of a task and keeps its loss."""
     return f"{task}_head_frozen_loss_kept"
 
 
 def ignored(task: str) -> str:
-    """The name of the strategy that freezes the head of a task and leaves its loss out."""
+    """Return the name of the strategy that freezes the head of a task and ignores its loss."""
     return f"{task}_head_frozen_loss_ignored"
 
 
 def alone(task: str) -> str:
-    """The name of the strategy that trains one task only."""
+    """Return the name of the strategy that trains a single task."""
     return f"{task}_alone"
 
 
 def strategies(metrics: dict[str, str], layers: int, rates: StudyRates, steps: int) -> list[Strategy]:
-    """All strategies for a model.
+    """Return all strategies for a model.
 
     Args:
-        metrics: By task, its main metric.
-        layers: How many layers the encoder has.
-        rates: The rates they share.
-        steps: Optimizer steps of a run; gradual unfreezing is spread over them.
+        metrics: The main metric of each task.
+        layers: The number of layers of the encoder.
+        rates: The shared learning rates.
+        steps: The optimizer steps of a run. Gradual unfreezing spreads its stages over them.
     """
     tasks = tuple(metrics)
     one_rate = {"heads": rates.heads, "backbone": rates.backbone}
@@ -114,17 +113,17 @@ def strategies(metrics: dict[str, str], layers: int, rates: StudyRates, steps: i
 
 
 def _last(layers: int) -> list[int]:
-    """How many of the last layers to train: two, and about two thirds of all."""
+    """Return the numbers of last layers to train: two, and about two thirds of all."""
     return sorted({k for k in (2, round(layers * 2 / 3)) if 0 < k < layers})
 
 
 def _top(k: int, layers: int) -> list[str]:
-    """The heads and the last k layers."""
+    """Return the parts for the heads and the last k layers."""
     return ["heads", f"layers.{layers - k}-{layers - 1}"]
 
 
 def _gradual(layers: int, steps: int) -> list[dict[str, Any]]:
-    """From the heads down to everything, in stages of the same length (after Howard and Ruder 2018)."""
+    """Return the phases from the heads down to everything, in stages of equal length (Howard and Ruder 2018)."""
     thirds = sorted({k for k in (round(layers / 3), round(layers * 2 / 3)) if 0 < k < layers})
     parts = [["heads"], *(_top(k, layers) for k in thirds), ["everything"]][-max(min(_STAGES, steps), 1) :]
     ends: list[dict[str, Any]] = [{"until": f"step {round(steps * i / len(parts))}"} for i in range(1, len(parts))]
@@ -132,16 +131,16 @@ def _gradual(layers: int, steps: int) -> list[dict[str, Any]]:
 
 
 def _without(tasks: set[str], *, keep: bool = False) -> dict[str, Any]:
-    """Everything trains but the heads of some tasks; their losses are kept, or weigh nothing."""
+    """Return overrides that freeze the heads of some tasks. Their losses are kept, or have weight 0."""
     phase = {"train": ["everything"], "freeze": [f"heads.{task}" for task in sorted(tasks)]}
     return {"phases": [phase if keep else {**phase, "weights": dict.fromkeys(sorted(tasks), 0.0)}]}
 
 
 def _ignoring(tasks: set[str], metrics: dict[str, str]) -> dict[str, Any]:
-    """The losses of some tasks weigh nothing, and where one is left, the checkpoint is chosen by its metric.
+    """Return overrides that ignore some tasks: their heads are frozen and their losses have weight 0.
 
-    The balancing is a plain sum: gradients that are nothing would leave some of the others (MGDA) no step at all. No
-    task depends on another's answer, which may be that of a head that never learned.
+    If one task remains, its metric selects the checkpoint. The balancing is `sum`, because zero gradients would stop
+    other methods such as MGDA. Conditions between tasks are dropped, because an untrained head may decide them.
     """
     overrides = {**_without(tasks), "balancing": "sum", **{f"tasks.{i}.given": None for i in range(len(metrics))}}
     left = [task for task in metrics if task not in tasks]

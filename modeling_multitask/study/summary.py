@@ -1,4 +1,4 @@
-"""What runs of several strategies say: their figures with intervals, what differs, and which to use.
+"""The summary of a study: metrics with intervals, differences between strategies, and a recommendation.
 
 Shapes: S seeds.
 """
@@ -14,11 +14,11 @@ from .strategies import EVERYTHING, Strategy, alone, ignored, kept
 
 LEVEL = 0.95
 SCORE = "score"
-MARGIN = 0.01  # of the score, that fewer parameters may cost
+MARGIN = 0.01  # the loss of score that is acceptable for fewer trained parameters
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds, and Student's 95 % interval of it, which one seed alone does not have."""
+    """A mean over seeds with Student's 95 % interval. A single seed has no interval."""
 
     mean: float
     low: float | None = None
@@ -26,22 +26,22 @@ class Estimate(NamedTuple):
 
     @property
     def sign(self) -> int:
-        """1 or -1 if the whole interval lies above or below 0, else 0."""
+        """1 or -1 if the whole interval is above or below 0, else 0."""
         return 0 if self.low is None or self.high is None else int(self.low > 0) - int(self.high < 0)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gave.
+    """The outcome of one run.
 
     Args:
-        seed: Its seed.
-        results: By split, each task's metrics and the `score`; empty if the run failed.
-        parameters: How many numbers trained, in the phase that trained most.
-        seconds: How long training took, with its evaluations.
-        cpu_seconds: How long all cores together were busy with it, which others on the machine do not change.
-        memory: MiB at the peak.
-        error: What went wrong, if something did.
+        seed: The seed.
+        results: The metrics of each task and the `score`, by split. Empty if the run failed.
+        parameters: The number of trained parameters, in the phase that trains most.
+        seconds: The wall-clock time of training, including evaluations.
+        cpu_seconds: The CPU time over all cores. Other processes on the machine hardly change it.
+        memory: The peak memory in MiB.
+        error: The error, if the run failed.
     """
 
     seed: int
@@ -55,17 +55,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class StudyRow:
-    """What all runs of one strategy gave.
+    """The outcome of all runs of one strategy.
 
     Args:
         strategy: The strategy.
-        seeds: Those of the runs that did not fail.
-        figures: By split, and there by task or `score`, the main metric.
-        parameters: How many numbers trained, in the phase that trained most.
-        seconds: Mean over seeds.
-        cpu_seconds: Mean over seeds.
-        memory: The largest over seeds, in MiB.
-        errors: By seed, why a run failed.
+        seeds: The seeds of the successful runs.
+        figures: The main metric by split, and then by task or `score`.
+        parameters: The number of trained parameters, in the phase that trains most.
+        seconds: The mean wall-clock time over seeds.
+        cpu_seconds: The mean CPU time over seeds.
+        memory: The largest peak memory over seeds, in MiB.
+        errors: The errors of failed runs by seed.
     """
 
     strategy: Strategy
@@ -80,13 +80,13 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one strategy has of a task's main metric above another, seed by seed on the same rows.
+    """The paired difference between two strategies in a task's main metric, per seed on the same rows.
 
     Args:
-        first: The name of the one.
-        second: The name of the other.
+        first: The name of the first strategy.
+        second: The name of the second strategy.
         task: The task, or `score`.
-        split: The rows.
+        split: The split.
         difference: First minus second.
     """
 
@@ -99,12 +99,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Which strategy to use.
+    """The recommended strategy.
 
     Args:
-        strategy: Its name.
-        best: The name of the one with the highest mean score on validation rows; as a rule the same.
-        difference: Between the two, in that score; `None` if they are the same.
+        strategy: The name of the recommended strategy.
+        best: The name of the strategy with the highest mean score on the validation rows. It is usually the same.
+        difference: The difference in this score between the two. `None` if they are the same.
     """
 
     strategy: str
@@ -114,15 +114,14 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study found.
+    """The results of a study.
 
     Args:
-        metrics: By task, its main metric.
-        rows: One for each strategy.
-        together: Of each task, learning with the others against learning alone.
-        frozen_heads: Of each head that is frozen and each task, its loss kept against its loss ignored; by task
-            whose head it is.
-        recommendation: `None` if no run that could be recommended has validation rows.
+        metrics: The main metric of each task.
+        rows: One row for each strategy.
+        together: For each task, the comparison of training with the other tasks and training alone.
+        frozen_heads: For each frozen head, by its task, the comparisons of loss kept and loss ignored.
+        recommendation: The recommendation. `None` if no candidate has a score on validation rows for all its runs.
     """
 
     metrics: dict[str, str]
@@ -132,21 +131,21 @@ class Study:
     recommendation: Recommendation | None
 
     def row(self, name: str) -> StudyRow:
-        """The row of the strategy of this name."""
+        """Return the row of the strategy with this name."""
         return next(row for row in self.rows if row.strategy.name == name)
 
 
 def summarise(metrics: dict[str, str], outcomes: Sequence[tuple[Strategy, Sequence[Outcome]]]) -> Study:
-    """What the runs of all strategies say.
+    """Summarise the runs of all strategies.
 
     Args:
-        metrics: By task, its main metric.
-        outcomes: Of each strategy, one for each seed.
+        metrics: The main metric of each task.
+        outcomes: For each strategy, one outcome per seed.
     """
     values = {strategy.name: _values(strategy, runs, metrics) for strategy, runs in outcomes}
     rows = [_row(strategy, runs, values[strategy.name]) for strategy, runs in outcomes]
-    # Nothing is chosen by these, so they may be told from the test rows. On the validation rows a task alone
-    # would be flattered: its checkpoint was chosen by its own metric there.
+    # These comparisons use the test rows, because they select nothing. The validation rows would favour a task alone:
+    # they selected its checkpoint by its own metric.
     split = "test" if any("test" in each for each in values.values()) else "validation"
     together = [(EVERYTHING, alone(task), task) for task in metrics]
     heads = {task: [(kept(task), ignored(task), each) for each in metrics] for task in metrics}
@@ -160,7 +159,7 @@ def summarise(metrics: dict[str, str], outcomes: Sequence[tuple[Strategy, Sequen
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of values (S,) and Student's interval of it."""
+    """Return the mean of values (S,) with Student's 95 % interval."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean)
@@ -173,12 +172,12 @@ Values = dict[str, dict[str, dict[int, float]]]  # by split, by task or `score`,
 
 
 def _values(strategy: Strategy, runs: Sequence[Outcome], metrics: dict[str, str]) -> Values:
-    """The main metrics of a strategy's runs; a task that no row of a split has a label for has none there."""
+    """Return the main metrics of a strategy's runs. A task without labelled rows in a split has no metric there."""
     values: Values = {}
     for run in runs:
         for split, results in run.results.items():
             mains = {task: results[task].get(metrics[task]) for task in strategy.tasks}
-            if set(strategy.tasks) == set(metrics):  # else the score has tasks in it that nobody trained
+            if set(strategy.tasks) == set(metrics):  # otherwise the score includes untrained tasks
                 mains[SCORE] = results[SCORE]
             for name, value in mains.items():
                 if value is not None:
@@ -204,7 +203,7 @@ def _row(strategy: Strategy, runs: Sequence[Outcome], values: Values) -> StudyRo
 
 
 def _compare(pairs: Sequence[tuple[str, str, str]], split: str, values: dict[str, Values]) -> list[Comparison]:
-    """Of each pair of strategies that has run, the difference in a task."""
+    """Return the difference in a task for each pair of strategies that both have results."""
     found = [(*pair, _difference(values.get(pair[0], {}), values.get(pair[1], {}), split, pair[2])) for pair in pairs]
     return [
         Comparison(first, second, task, split, difference)
@@ -214,20 +213,20 @@ def _compare(pairs: Sequence[tuple[str, str, str]], split: str, values: dict[str
 
 
 def _difference(first: Values, second: Values, split: str, name: str) -> Estimate | None:
-    """First minus second over the seeds that both have; `None` if there are none."""
+    """Return first minus second over the common seeds, or `None` if there are none."""
     one, other = (each.get(split, {}).get(name, {}) for each in (first, second))
     both = [one[seed] - other[seed] for seed in one if seed in other]
     return estimate(both) if both else None
 
 
 def _recommend(rows: Sequence[StudyRow], values: dict[str, Values]) -> Recommendation | None:
-    """The best on validation rows, or the one with the fewest trained parameters that is as good.
+    """Recommend the strategy with the fewest trained parameters that is as good as the best on the validation rows.
 
-    As good is a strategy that is at most `MARGIN` worse on average, if its mean lies within the interval of the best
-    and the difference seed by seed cannot be told from 0: of few seeds intervals are so wide that they say little.
+    A strategy is as good if it is at most `MARGIN` worse on average, its mean is within the interval of the best, and
+    the paired difference is not significant. The margin is needed because intervals of few seeds are very wide.
     """
     judged = [row for row in rows if row.strategy.candidate and SCORE in row.figures.get("validation", {})]
-    judged = [row for row in judged if not row.errors]  # means over other seeds are not to be compared
+    judged = [row for row in judged if not row.errors]  # means over different seeds are not comparable
     scores = {row.strategy.name: row.figures["validation"][SCORE] for row in judged}
     if not scores:
         return None

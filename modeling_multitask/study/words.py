@@ -1,4 +1,4 @@
-"""A study as a page of Markdown, a table, and JSON."""
+"""A study as a Markdown page, a CSV table and JSON."""
 
 import csv
 import json
@@ -16,33 +16,33 @@ _COSTS = ["trained_parameters", "seconds", "cpu_seconds", "memory_mib"]
 
 
 def study_as_markdown(study: Study, about: Iterable[str] = ()) -> str:
-    """The whole study in words and one table.
+    """Return the study as a Markdown page.
 
     Args:
         study: The study.
-        about: Sentences on how it was run.
+        about: Sentences about the setup of the study.
     """
     parts = [
-        "# Which way of training",
-        "## What to use",
+        "# Comparison of training strategies",
+        "## Recommendation",
         *recommendation_in_words(study),
         "## All strategies",
         table(study),
         " ".join((_notes(study), *about)),
     ]
     if study.together:
-        parts += ["## Learning together or alone", _bullets(together_in_words(study))]
+        parts += ["## Training together or alone", _bullets(together_in_words(study))]
     if study.frozen_heads:
-        parts += ["## What a frozen head's loss does", _bullets(frozen_heads_in_words(study))]
+        parts += ["## Effect of a frozen head's loss", _bullets(frozen_heads_in_words(study))]
     if failures := _failures(study):
-        parts += ["## What failed", _bullets(failures)]
+        parts += ["## Failed runs", _bullets(failures)]
     return "\n\n".join(parts) + "\n"
 
 
 def recommendation_in_words(study: Study) -> list[str]:
-    """Which strategy to use, and by which figures; one paragraph each."""
+    """Return the recommendation and its reasons, one paragraph each."""
     if study.recommendation is None:
-        return ["Nothing can be recommended: of no strategy that could be have all runs a score on validation rows."]
+        return ["No recommendation: no candidate strategy has a score on the validation rows for all its runs."]
     advice = study.recommendation
     chosen, best = study.row(advice.strategy), study.row(advice.best)
     score = best.figures["validation"][SCORE]
@@ -51,8 +51,8 @@ def recommendation_in_words(study: Study) -> list[str]:
         why = _cheaper_in_words(chosen, best, advice)
     elif score.low is None:
         why = (
-            f"It has the highest score on the validation rows, {in_words(score)}, but from one seed, which says "
-            "nothing of luck; give several, such as --seeds 0 1 2."
+            f"It has the highest score on the validation rows, {in_words(score)}. One seed does not show the variation "
+            "between seeds; use several, such as --seeds 0 1 2."
         )
     else:
         why = f"It has the highest mean score on the validation rows, {in_words(score)}" + _no_cheaper(study, best)
@@ -60,15 +60,15 @@ def recommendation_in_words(study: Study) -> list[str]:
     if "test" in chosen.figures:
         other = f"; {best.strategy.title} has {in_words(best.figures['test'][SCORE])}" if chosen is not best else ""
         test = in_words(chosen.figures["test"][SCORE])
-        paragraphs.append(f"On the test rows, which had no say in this, its score is {test}{other}.")
+        paragraphs.append(f"On the test rows, which were not used for this choice, its score is {test}{other}.")
     if failed := [row.strategy.title for row in study.rows if row.strategy.candidate and row.errors]:
-        paragraphs.append(f"Not considered, since a run of it failed: {', '.join(failed)}.")
+        paragraphs.append(f"Not considered, because a run failed: {', '.join(failed)}.")
     return paragraphs
 
 
 def together_in_words(study: Study) -> list[str]:
-    """Of each task, whether it is better learned with the others; one sentence each."""
-    helped, hurt = "learning it with the others helped", "learning it with the others hurt"
+    """Return one sentence per task on training it with the others or alone."""
+    helped, hurt = "training with the others is better", "training alone is better"
     return [
         f"**{each.task}** {_two(study, each, 'with the others', 'alone')}; {_verdict(each, helped, hurt)}"
         for each in study.together
@@ -76,26 +76,27 @@ def together_in_words(study: Study) -> list[str]:
 
 
 def frozen_heads_in_words(study: Study) -> list[str]:
-    """Of each head that was frozen, what keeping its loss did to every task; one sentence each."""
+    """Return one sentence per frozen head and task on the effect of keeping the head's loss."""
     sentences = []
     for frozen, comparisons in study.frozen_heads.items():
         for each in comparisons:
-            helped = "keeping it helped" + (", so the encoder came to serve this head" if each.task == frozen else "")
-            found = _two(study, each, "with its loss kept", "with it ignored")
-            verdict = _verdict(each, helped, "keeping it hurt")
+            helped = "keeping the loss is better"
+            helped += ", because the encoder adapts to this head" if each.task == frozen else ""
+            found = _two(study, each, "with its loss kept", "with its loss ignored")
+            verdict = _verdict(each, helped, "ignoring the loss is better")
             sentences.append(f"Head of **{frozen}** frozen, {each.task} {found}; {verdict}")
     return sentences
 
 
 def in_words(figure: Estimate, *, signed: bool = False) -> str:
-    """`0.912 (0.901 to 0.923)`, or the number alone where there is no interval."""
+    """Return `0.912 (0.901 to 0.923)`, or the number alone if there is no interval."""
     sign = "+" if signed else ""
     mean = f"{figure.mean:{sign}.3f}"
     return mean if figure.low is None else f"{mean} ({figure.low:{sign}.3f} to {figure.high:{sign}.3f})"
 
 
 def table(study: Study) -> str:
-    """The strategies with their figures, as a table in Markdown."""
+    """Return a Markdown table of the strategies with their metrics and costs."""
     columns = [(split, name) for split in _SPLITS for name in (SCORE, *study.metrics) if _has(study, split, name)]
     headings = ["strategy", *(_heading(study, *column) for column in columns)]
     headings += ["trained parameters", "seconds", "CPU seconds", "memory, MiB"]
@@ -109,7 +110,7 @@ def table(study: Study) -> str:
 
 
 def study_as_csv(study: Study) -> str:
-    """One row for each strategy, split and figure."""
+    """Return a CSV table with one row for each strategy, split and metric."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, *_COSTS])
@@ -127,13 +128,13 @@ def study_as_csv(study: Study) -> str:
 
 
 def study_as_json(study: Study) -> dict[str, Any]:
-    """Everything, in plain JSON; an interval that is not there is null."""
+    """Return the study as plain JSON. A missing interval is null."""
     return {
         "metrics": study.metrics,
-        "recommendation": study.recommendation and _plain(study.recommendation),
+        "recommendation": study.recommendation and _fields_of(study.recommendation),
         "strategies": [_row_as_json(row) for row in study.rows],
-        "together": [_plain(each) for each in study.together],
-        "frozen_heads": {task: [_plain(each) for each in found] for task, found in study.frozen_heads.items()},
+        "together": [_fields_of(each) for each in study.together],
+        "frozen_heads": {task: [_fields_of(each) for each in found] for task, found in study.frozen_heads.items()},
         "words": {
             "recommendation": recommendation_in_words(study),
             "together": together_in_words(study),
@@ -145,13 +146,13 @@ def study_as_json(study: Study) -> dict[str, Any]:
 def _verdict(comparison: Comparison, helped: str, hurt: str) -> str:
     difference = comparison.difference
     if difference.low is None:
-        return f"a difference of {difference.mean:+.3f}, from one seed, which cannot tell."
-    said = {1: helped, -1: hurt, 0: "no difference can be told"}[difference.sign]
-    return f"a difference of {in_words(difference, signed=True)}: {said}."
+        return f"a paired difference of {difference.mean:+.3f}, from one seed (no significance test)."
+    said = {1: helped, -1: hurt, 0: "not significant"}[difference.sign]
+    return f"a paired difference of {in_words(difference, signed=True)}: {said}."
 
 
 def _two(study: Study, comparison: Comparison, one: str, other: str) -> str:
-    """`macro_f1 on the test rows: 0.912 with the others, 0.901 alone`."""
+    """Return `macro_f1 on the test rows: 0.912 with the others, 0.901 alone`."""
     first, second = (
         study.row(name).figures[comparison.split][comparison.task].mean
         for name in (comparison.first, comparison.second)
@@ -164,29 +165,30 @@ def _cheaper_in_words(chosen: StudyRow, best: StudyRow, advice: Recommendation) 
     high, low = best.figures["validation"][SCORE], chosen.figures["validation"][SCORE]
     assert advice.difference is not None
     return (
-        f"The highest mean score on the validation rows is that of {best.strategy.title}, {in_words(high)}; but "
-        f"{low.mean:.3f} lies within that interval, and between the two, seed by seed, no difference can be told "
-        f"({in_words(advice.difference, signed=True)}). It trains {chosen.parameters:,} parameters instead of "
-        f"{best.parameters:,}, and training took {chosen.seconds:.0f} s instead of {best.seconds:.0f} s."
+        f"The highest mean score on the validation rows is that of {best.strategy.title}, {in_words(high)}. "
+        f"The mean score of {chosen.strategy.title}, {low.mean:.3f}, is within this interval. The paired difference "
+        f"is not significant ({in_words(advice.difference, signed=True)}). It trains {chosen.parameters:,} parameters "
+        f"instead of {best.parameters:,}, and training took {chosen.seconds:.0f} s instead of {best.seconds:.0f} s."
     )
 
 
 def _no_cheaper(study: Study, best: StudyRow) -> str:
     cheaper = any(row.strategy.candidate and row.seeds and row.parameters < best.parameters for row in study.rows)
-    none = f"; all that train fewer parameters are worse by more than {MARGIN:g}, or by a difference that can be told"
+    none = ". All strategies with fewer trained parameters are significantly worse, outside this interval, or worse by "
+    none += f"more than {MARGIN:g}"
     return f"{none if cheaper else ''}."
 
 
 def _notes(study: Study) -> str:
     score = "The score is the mean of the tasks' main metrics. " if len(study.metrics) > 1 else ""
     several = any(len(row.seeds) > 1 for row in study.rows)
-    interval = "In brackets is Student's 95 % interval over the seeds. " if several else ""
+    interval = "The brackets show Student's 95 % interval over the seeds. " if several else ""
     return (
-        f"{score}{interval}What to use, and which checkpoint of a run, "
-        "was chosen on the validation rows; the test rows were read once, at each run's end, and chose nothing. "
-        "Seconds are those of training with its evaluations, the mean over seeds: by the clock, which other work on "
-        "the machine makes longer, and of all cores together, which it hardly does. Memory is the most that a run's "
-        "process held."
+        f"{score}{interval}The strategy and the checkpoint of each run were selected on the validation rows. "
+        "The test rows were evaluated once, at the end of each run. "
+        "Seconds (wall-clock time) and CPU seconds (over all cores) are means over seeds and include evaluations. "
+        "Other processes on the machine increase the seconds, but hardly the CPU seconds. "
+        "Memory is the peak memory of a run's process."
     )
 
 
@@ -200,7 +202,7 @@ def _bullets(sentences: list[str]) -> str:
 
 
 def _title(study: Study, row: StudyRow) -> str:
-    """In bold if it is the one to use; with the last error if a run failed."""
+    """Return the title of a strategy, in bold if it is recommended, and with the last error if a run failed."""
     chosen = study.recommendation is not None and study.recommendation.strategy == row.strategy.name
     title = f"**{row.strategy.title}**" if chosen else row.strategy.title
     if not row.errors:
@@ -215,7 +217,7 @@ def _heading(study: Study, split: str, name: str) -> str:
 
 
 def _has(study: Study, split: str, name: str) -> bool:
-    only = name == SCORE and len(study.metrics) == 1  # the same as the task's own
+    only = name == SCORE and len(study.metrics) == 1  # with one task, the score is its main metric
     return not only and any(_given(row, split, name) for row in study.rows)
 
 
@@ -225,11 +227,11 @@ def _given(row: StudyRow, split: str, name: str) -> bool:
 
 def _row_as_json(row: StudyRow) -> dict[str, Any]:
     figures = {split: {name: each._asdict() for name, each in found.items()} for split, found in row.figures.items()}
-    return _plain(row) | {"strategy": _plain(row.strategy), "figures": figures}
+    return _fields_of(row) | {"strategy": _fields_of(row.strategy), "figures": figures}
 
 
-def _plain(given: Any) -> dict[str, Any]:
-    """The fields of a dataclass; a named tuple among them by its names."""
+def _fields_of(given: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass as plain JSON, with `Estimate` as a dict."""
     fields = {name: getattr(given, name) for name in given.__dataclass_fields__}
     named = {name: each._asdict() if isinstance(each, Estimate) else each for name, each in fields.items()}
     plain: dict[str, Any] = json.loads(json.dumps(named, default=asdict))

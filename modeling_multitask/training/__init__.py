@@ -1,1 +1,1 @@
-"""Training a multi-task model on rows that lack labels."""
+"""Training of a multi-task model on partially labelled rows."""

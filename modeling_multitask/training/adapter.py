@@ -1,4 +1,4 @@
-"""The folder of an adapter alone: low-rank weights and heads, and the model they sit on."""
+"""The folder of an adapter: the low-rank weights, the heads and the base model."""
 
 import copy
 from pathlib import Path
@@ -11,14 +11,14 @@ from ..inference.saving import save_folder, save_tokenizer
 
 
 def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> None:
-    """Writes the adapter, and beneath it the model it is for, which `AutoPeftModel` and we load together.
+    """Save the adapter, and its base model in a subfolder. `AutoPeftModel` and this package load both together.
 
     Args:
-        model: What `add_lora` has made, trained.
-        tokenizer: Its tokenizer.
-        folder: Made if it is not there; `base` in it holds the encoder as it was and heads that the adapter replaces.
-            `adapter_config.json` names it by its absolute path, for peft knows no relative one: where the folder is
-            moved, `base_model_name_or_path` must follow.
+        model: The trained model of `add_lora`.
+        tokenizer: The tokenizer of the model.
+        folder: The output folder, which is created. The subfolder `base` contains the original encoder, and heads that
+            the adapter replaces. `adapter_config.json` has the absolute path of `base`, because peft supports no
+            relative path. If you move the folder, change `base_model_name_or_path` too.
     """
     folder = Path(folder).resolve()
     save_folder(copy.deepcopy(model).unload(), tokenizer, folder / "base")
@@ -26,17 +26,17 @@ def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: s
     config.base_model_name_or_path = str(folder / "base")
     model.save_pretrained(folder)
     written = copy.copy(config)
-    written.init_lora_weights = True  # `pissa` and its kin would take their part out of the base once more, at loading
-    # peft names the class of the model, which nobody else can import; the Auto class finds it in the base's files.
+    written.init_lora_weights = True  # `pissa` and similar methods would change the base again at loading
+    # peft writes the class of the model, which others cannot import. The Auto class finds it in the files of `base`.
     auto_class = {"base_model_class": "AutoModel", "parent_library": "transformers"}
     written.save_pretrained(folder, auto_mapping_dict=auto_class)
-    (folder / "README.md").unlink(missing_ok=True)  # an empty card that names paths of this machine
+    (folder / "README.md").unlink(missing_ok=True)  # an empty card with paths of this machine
     _name_magnitudes(folder / "adapter_model.safetensors")
     save_tokenizer(tokenizer, model.config.max_length, folder)
 
 
 def _name_magnitudes(path: Path) -> None:
-    """Gives DoRA's magnitudes the full names that transformers looks for; peft takes either."""
+    """Give the magnitudes of DoRA the full names that transformers needs. peft accepts both names."""
     tensors = load_file(path)
     renamed = {
         f"{name}.weight" if name.endswith(".lora_magnitude_vector") else name: each for name, each in tensors.items()

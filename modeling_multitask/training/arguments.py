@@ -1,4 +1,4 @@
-"""The arguments of a training run: transformers' own, and what trains at which rate and with which losses."""
+"""The arguments of a training run: those of transformers, with learning rates, phases, balancing and sampling."""
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -6,8 +6,9 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from ..words_multitask import from_words, nearest_hint
+from ..words_multitask import check_bounds, from_words, nearest_hint, word_of
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
+from .choices import TrainingChoices
 from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix.caching import PrefixCaching
@@ -19,41 +20,56 @@ from .sampling import Sampling
 class MultiTaskTrainingArguments(TrainingArguments):
     """`TrainingArguments` with learning rates by depth, frozen parts, phases, balancing of the tasks and sampling.
 
-    Where the best checkpoint is wanted and no metric is named, it is `score`, which exists at every evaluation. A loss
-    that is NaN is logged as that, `logging_nan_inf_filter` being false: looking for it would make the host wait for the
-    device at every step.
+    `metric_for_best_model` is `score` by default. `logging_nan_inf_filter` is false by default, so a NaN loss is logged
+    as NaN: the check for NaN would make the host wait for the device at every step.
 
     Args:
-        learning_rates: A [`LearningRates`] or a dict of its fields; left out, `learning_rate` is everyone's.
-        freeze: What keeps its weights: `none`, `everything`, one part such as `backbone`, or a list of parts such as
-            `[embeddings, layers.0-3, heads.sentiment]`.
-        phases: [`Phase`]s or dicts of their fields, in order, instead of `freeze`.
-        balancing: How the tasks' losses (`sum`, `uncertainty`, `dwa`) or their gradients on the encoder (the others)
-            are combined.
-        conflict: `log` records the cosine between the tasks' gradients on the encoder.
-        conflict_steps: Optimizer steps between two of these records; by default a fiftieth of the run.
-        sampling: A [`Sampling`] or a dict of its fields: how often rows of which source are drawn.
-        tokens_per_batch: Makes batches of similar length with at most so many tokens, padding included, instead
-            of `per_device_train_batch_size` rows.
-        early_stopping_patience: Evaluations without a better `metric_for_best_model` after which training stops.
-        prefix_cache: Whether what leaves frozen layers is computed once for each text and kept on disk: true, false, or
-            a [`PrefixCaching`] or a dict of its fields.
+        learning_rates: A [`LearningRates`] or a dict of its fields. By default, `learning_rate` applies to all.
+        freeze: The frozen parts: `none`, `everything`, one part such as `backbone`, or a list of parts such as
+            `["embeddings", "layers.0-3", "heads.sentiment"]`.
+        phases: [`Phase`]s or dicts of their fields, in order. They replace `freeze`.
+        balancing: How the losses of the tasks (`sum`, `uncertainty`, `dwa`) or their gradients on the encoder (the
+            other methods) are combined.
+        conflict: `log` records the cosine between the gradients of the tasks on the encoder.
+        conflict_steps: Optimizer steps between two of these records. By default, a fiftieth of the run.
+        sampling: A [`Sampling`] or a dict of its fields: how often the rows of each source are drawn.
+        tokens_per_batch: The maximum number of tokens of a batch, with padding. Batches then have rows of similar
+            length, and `per_device_train_batch_size` is not used.
+        early_stopping_patience: Training stops after this number of evaluations without a better
+            `metric_for_best_model`.
+        prefix_cache: Whether the output of frozen layers is cached on disk and reused: true, false, a
+            [`PrefixCaching`] or a dict of its fields.
+
+    Raises:
+        ValueError: If a value is not allowed, or two arguments do not work together.
+
+    Example:
+        >>> from modeling_multitask import MultiTaskTrainingArguments
+
+        >>> args = MultiTaskTrainingArguments(
+        ...     "runs/reviews",
+        ...     learning_rates={"heads": 1e-3, "backbone": 5e-5, "layer_decay": 0.9},
+        ...     freeze=["embeddings", "layers.0-3"],
+        ...     balancing="uncertainty",
+        ... )
+        >>> args.rates().layer_decay
+        0.9
     """
 
-    learning_rates: Any = field(default=None, metadata={"help": "Rates by depth, in bands, or by pattern."})
-    freeze: Any = field(default="none", metadata={"help": "none, everything, backbone, or a list of parts."})
-    phases: Any = field(default=None, metadata={"help": "Phases with parts, rates and weights of their own."})
-    balancing: str = field(default="sum", metadata={"help": "How tasks are combined."})
-    conflict: str | None = field(default=None, metadata={"help": "log, to record the cosine between gradients."})
-    conflict_steps: int | None = field(default=None, metadata={"help": "Steps between two such records."})
-    sampling: Any = field(default=None, metadata={"help": "strategy, temperature and task."})
-    tokens_per_batch: int | None = field(default=None, metadata={"help": "Token budget of a batch."})
-    early_stopping_patience: int | None = field(default=None, metadata={"help": "Evaluations without a better one."})
-    prefix_cache: Any = field(default=True, metadata={"help": "true, false, or folder and gigabytes."})
+    learning_rates: Any = word_of(TrainingChoices, "learning_rates")
+    freeze: Any = word_of(TrainingChoices, "freeze", default="none")
+    phases: Any = word_of(TrainingChoices, "phases")
+    balancing: str = word_of(TrainingChoices, "balancing")
+    conflict: str | None = word_of(TrainingChoices, "conflict")
+    conflict_steps: int | None = word_of(TrainingChoices, "conflict_steps")
+    sampling: Any = word_of(TrainingChoices, "sampling", default=None)
+    tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
+    early_stopping_patience: int | None = word_of(TrainingChoices, "early_stopping_patience")
+    prefix_cache: Any = word_of(TrainingChoices, "prefix_cache")
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
-    greater_is_better: bool | None = field(default=None, metadata={"help": "By default false of a loss or an error."})
-    logging_nan_inf_filter: bool = field(default=False, metadata={"help": "True: a loss that is NaN is not logged."})
-    lr_scheduler_kwargs: Any = field(default=None, metadata={"help": "The scheduler's own."})
+    greater_is_better: bool | None = field(default=None, metadata={"help": "False by default for a loss or an error."})
+    logging_nan_inf_filter: bool = field(default=False, metadata={"help": "True: a NaN loss is not logged."})
+    lr_scheduler_kwargs: Any = field(default=None, metadata={"help": "Arguments of the scheduler."})
     ddp_find_unused_parameters: bool | None = field(default=None, metadata={"help": "True if parts are frozen."})
 
     def __post_init__(self) -> None:
@@ -61,8 +77,10 @@ class MultiTaskTrainingArguments(TrainingArguments):
         self._make_plain()
         if self.freeze != "none" or self.phases:
             if self.ddp_find_unused_parameters is False:
-                raise ValueError("parts of the model are frozen, so ddp_find_unused_parameters cannot be false")
-            self.ddp_find_unused_parameters = True  # DDP counts on what is frozen after it was set up
+                raise ValueError(
+                    "ddp_find_unused_parameters is False; it must be True or left out if parts of the model are frozen"
+                )
+            self.ddp_find_unused_parameters = True  # parts are frozen after DDP is set up
         wants_best = self.load_best_model_at_end or self.save_strategy == "best"
         if self.metric_for_best_model is None and (wants_best or self.early_stopping_patience):
             self.metric_for_best_model = "score"
@@ -70,19 +88,19 @@ class MultiTaskTrainingArguments(TrainingArguments):
             self.greater_is_better = not self.metric_for_best_model.endswith(LESS_IS_BETTER)  # also of `mae`
         super().__post_init__()
         if self.greater_is_better and self.lr_scheduler_type in ("reduce_lr_on_plateau", "greedy"):
-            # Else torch's own: the rate would fall as the metric rises.
+            # The default of torch is "min": the rate would fall while the metric improves.
             self.lr_scheduler_kwargs = {"mode": "max", **(self.lr_scheduler_kwargs or {})}
-        # Here, since `accelerate launch --mixed_precision fp16` sets it as well.
+        # Checked here, because `accelerate launch --mixed_precision fp16` also sets it.
         if self.mixed_precision == "fp16" and self.balancing in GRADIENT_BALANCING:
-            raise ValueError(f"balancing: {self.balancing} does not go with fp16, whose loss is scaled; use bf16")
-        _ = self.schedule  # says now what is wrong with it
+            raise ValueError(f"balancing: {self.balancing} does not work with fp16, which scales the loss; use bf16")
+        _ = self.schedule  # raises now if it is wrong
         self.prefix_caching()
 
     def rates(self) -> LearningRates:
-        """`learning_rates`, checked; `learning_rate` for all where they are left out.
+        """Return `learning_rates`, checked. Without them, `learning_rate` applies to all parameters.
 
         Raises:
-            ValueError: If a rate is unknown, missing or cannot be.
+            ValueError: If a field is unknown, missing or out of range.
         """
         if self.learning_rates is None:
             return LearningRates(heads=self.learning_rate, backbone=self.learning_rate)
@@ -90,10 +108,10 @@ class MultiTaskTrainingArguments(TrainingArguments):
 
     @cached_property
     def schedule(self) -> list[Phase]:
-        """The phases of training; one, which lasts to the end, where none are given. Built once.
+        """The phases of training. Without `phases`, one phase until the end.
 
         Raises:
-            ValueError: If a word of a phase is unknown or cannot be.
+            ValueError: If a field of a phase is unknown or not allowed.
         """
         parts = [self.freeze] if isinstance(self.freeze, str) else self.freeze
         frozen = tuple(part for part in parts if part != "none")
@@ -101,8 +119,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
         if self.early_stopping_patience:
             if phases[-1].until is not None:
                 raise ValueError(
-                    f"early_stopping_patience is {self.early_stopping_patience}, but the last phase ends by its own "
-                    f"until, {phases[-1].until!r}; leave one out"
+                    f"early_stopping_patience is {self.early_stopping_patience}, but the last phase has its own "
+                    f"until, {phases[-1].until!r}; leave one of them out"
                 )
             metric = (self.metric_for_best_model or "score").removeprefix("eval_")
             stalled = f"no improvement of {metric} for {self.early_stopping_patience} evaluations"
@@ -110,22 +128,22 @@ class MultiTaskTrainingArguments(TrainingArguments):
         return phases
 
     def phase_rates(self) -> list[LearningRates]:
-        """The rates of each phase."""
+        """Return the learning rates of each phase."""
         return [phase.learning_rates or self.rates() for phase in self.schedule]
 
     def sampler(self) -> Sampling:
-        """`sampling`, checked.
+        """Return `sampling`, checked.
 
         Raises:
-            ValueError: If a word is unknown or cannot be.
+            ValueError: If a field is unknown or not allowed.
         """
         return from_words(Sampling, self.sampling or {}, "sampling.")
 
     def prefix_caching(self) -> PrefixCaching | None:
-        """`prefix_cache`, checked; `None` if nothing is to be kept.
+        """Return `prefix_cache`, checked; `None` if nothing is cached.
 
         Raises:
-            ValueError: If a word is unknown or cannot be.
+            ValueError: If a field is unknown or not allowed.
         """
         if isinstance(self.prefix_cache, bool):
             return PrefixCaching() if self.prefix_cache else None
@@ -134,26 +152,25 @@ class MultiTaskTrainingArguments(TrainingArguments):
         return from_words(PrefixCaching, self.prefix_cache, "prefix_cache.")
 
     def _check_choices(self) -> None:
+        check_bounds(self)
         if self.balancing not in BALANCING:
             hint = nearest_hint(self.balancing, BALANCING)
             raise ValueError(f"balancing is {self.balancing!r}; it must be one of {', '.join(BALANCING)}{hint}")
         if self.conflict not in (None, "log"):
             raise ValueError(f"conflict is {self.conflict!r}; it must be log, or left out")
-        if self.conflict_steps is not None and self.conflict_steps < 1:
-            raise ValueError(f"conflict_steps is {self.conflict_steps}; it must be at least 1")
-        # By now transformers has not set torch_compile where only one of the others is given.
+        # transformers sets torch_compile later if only one of the other two is given.
         compiles = self.torch_compile or self.torch_compile_backend or self.torch_compile_mode
         if compiles and (self.conflict or self.balancing in GRADIENT_BALANCING):
-            # A compiled backward gives its buffers away, and runs only once.
+            # A compiled backward pass frees its buffers and runs only once.
             what = "conflict: log" if self.conflict else f"balancing: {self.balancing}"
-            raise ValueError(f"{what} needs the gradient of each task, which torch_compile cannot give; leave one out")
+            raise ValueError(
+                f"{what} needs the gradient of each task, which torch_compile does not support; leave one of them out"
+            )
         if self.phases and self.freeze != "none":
-            raise ValueError("freeze and phases are both given; say what is frozen in the phases")
-        if self.tokens_per_batch is not None and self.tokens_per_batch < 1:
-            raise ValueError(f"tokens_per_batch is {self.tokens_per_batch}; it must be at least 1")
+            raise ValueError("freeze and phases are both given; use the freeze of each phase instead")
 
     def _make_plain(self) -> None:
-        """Objects become plain JSON, as trackers want it."""
+        """Turn objects into plain JSON, which experiment trackers need."""
         if isinstance(self.learning_rates, LearningRates):
             self.learning_rates = asdict(self.learning_rates)
         if isinstance(self.sampling, Sampling):

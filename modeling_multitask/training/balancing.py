@@ -1,4 +1,4 @@
-"""How the losses of several tasks become one.
+"""Methods that combine the losses of several tasks into one.
 
 Shapes: K tasks.
 """
@@ -14,44 +14,44 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from ..tasks_multitask import TaskConfig
 from .resuming import ResumingCallback
 
-DWA_TEMPERATURE = 2.0  # that of Liu et al. 2019
+DWA_TEMPERATURE = 2.0  # as in Liu et al. 2019
 
 
 class LossBalancing(ResumingCallback):
-    """The weighted sum of the task losses; what a subclass learns or counts is saved with every checkpoint.
+    """The weighted sum of the task losses. The state of a subclass is saved with every checkpoint.
 
     Args:
         tasks: The model's tasks.
-        accelerator: Adds up over processes.
+        accelerator: The accelerator of the run, for sums over processes.
     """
 
-    needs_parts = False  # whether `combine` looks at the parts of the labels
+    needs_parts = False  # whether `combine` uses `parts`
 
     def __init__(self, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> None:
         self.tasks, self.accelerator = list(tasks), accelerator
 
     def parameters(self) -> list[nn.Parameter]:
-        """What is to be learned beside the model."""
+        """Return the parameters that are trained in addition to the model."""
         return []
 
     def combine(self, losses: dict[str, Tensor], weights: dict[str, float], parts: dict[str, Tensor]) -> Tensor:
-        """The loss to go down; ().
+        """Return the loss to minimize; ().
 
         Args:
-            losses: By task, (), this micro-batch's share of the optimizer step's mean.
-            weights: By task, what its loss is multiplied by.
-            parts: By task, (), the share of the optimizer step's labels that this micro-batch holds; these add up
-                to 1 over micro-batches and processes, or are 0 where the step has none. Empty if not needed.
+            losses: The loss by task, (): the share of this micro-batch in the mean of the optimizer step.
+            weights: The factor of each task's loss.
+            parts: The share of this micro-batch in the labels of the optimizer step, by task, (). The shares sum to 1
+                over micro-batches and processes, or are 0 if the step has no label. Empty if not needed.
         """
         return sum((weights[task.name] * losses[task.name] for task in self.tasks), start=torch.tensor(0.0))
 
 
 class UncertaintyWeighting(LossBalancing):
-    """Each task's loss over its learned variance, whose logarithm is added (Kendall et al. 2018).
+    """Task weights by learned uncertainty (Kendall et al. 2018).
 
-    A loss of classes is multiplied by exp(-s), that of numbers by half of it, and s / 2 is added, where s is the
-    logarithm of the variance. The addend counts once in an optimizer step, and only if the task has labels in it:
-    else the variance of a scarce task would shrink without end.
+    With s, the logarithm of the learned variance, the loss is multiplied by exp(-s) for classes and by exp(-s) / 2 for
+    numbers. The term s / 2 is added once per optimizer step, and only if the step has labels for the task. Otherwise,
+    the variance of a task with few labels would shrink without limit.
     """
 
     needs_parts = True
@@ -75,17 +75,17 @@ class UncertaintyWeighting(LossBalancing):
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        # DDP makes the model's gradients the same in all processes; these are not among them.
+        # DDP averages the gradients of the model over the processes, but not these.
         gradient = self.log_variances.grad
         if self.accelerator.num_processes > 1 and gradient is not None:
-            # Where the processes can add up: NCCL takes nothing from the CPU.
+            # On the device: NCCL does not accept CPU tensors.
             gradient = self.accelerator.reduce(gradient.to(self.accelerator.device), reduction="mean")
             self.log_variances.grad = gradient.to(self.log_variances)
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.log_variances.grad = None  # the Trainer clears the gradients of the model alone
+        self.log_variances.grad = None  # the Trainer clears only the gradients of the model
 
     def attributes(self) -> dict[str, Any]:
         return {"log_variances": self.log_variances.detach().tolist()}
@@ -96,23 +96,23 @@ class UncertaintyWeighting(LossBalancing):
 
 
 class DynamicWeightAverage(LossBalancing):
-    """Tasks whose loss falls slowly from one epoch to the next weigh more (Liu et al. 2019).
+    """Higher weights for tasks whose loss falls slowly from epoch to epoch (Liu et al. 2019).
 
-    The weights are K times the softmax of each task's ratio of the last two epochs' mean losses, over 2; 1 for all
-    in the first two epochs.
+    A task's ratio is its mean loss in the last epoch over that in the epoch before. The weights are K times the softmax
+    of the ratios over 2. In the first two epochs, all weights are 1.
     """
 
     needs_parts = True
 
     def __init__(self, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> None:
         super().__init__(tasks, accelerator)
-        self.means: list[dict[str, float]] = []  # of the last two epochs
-        self.sums: dict[str, list[float]] = {}  # of this epoch: each task's losses, and the steps that had labels of it
-        self._pending: Tensor | None = None  # (K, 2), of this process's micro-batches since the last step
+        self.means: list[dict[str, float]] = []  # the mean losses of the last two epochs
+        self.sums: dict[str, list[float]] = {}  # in this epoch: the sum of losses and the steps with labels
+        self._pending: Tensor | None = None  # (K, 2), this process, since the last step
 
     @property
     def task_weights(self) -> dict[str, float]:
-        """What each task's loss is multiplied by in this epoch."""
+        """The factor of each task's loss in this epoch."""
         return dict.fromkeys((task.name for task in self.tasks), 1.0) if len(self.means) < 2 else _dwa(*self.means)
 
     def combine(self, losses: dict[str, Tensor], weights: dict[str, float], parts: dict[str, Tensor]) -> Tensor:
@@ -137,7 +137,7 @@ class DynamicWeightAverage(LossBalancing):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Takes the mean losses of the epoch; a task without labels in it keeps its last."""
+        """Store the mean losses of the epoch. A task without labels in it keeps its last value."""
         last = self.means[-1] if self.means else {}
         means = {name: total / steps if steps else last.get(name, 0.0) for name, (total, steps) in self.sums.items()}
         if means:
@@ -151,13 +151,13 @@ class DynamicWeightAverage(LossBalancing):
 
 
 def make_balancing(name: str, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> LossBalancing:
-    """The balancing of losses of this name; for one that combines gradients, the plain sum."""
+    """Return the loss balancing of this name; the plain sum for a method that combines gradients."""
     kinds = {"uncertainty": UncertaintyWeighting, "dwa": DynamicWeightAverage}
     return kinds.get(name, LossBalancing)(tasks, accelerator)
 
 
 def _dwa(before: dict[str, float], last: dict[str, float]) -> dict[str, float]:
-    """K times the softmax of last / before over the temperature; a task not seen before counts as unchanged."""
+    """Return K times the softmax of last / before over the temperature. Without a value before, the ratio is 1."""
     ratios = [last[name] / before[name] if before.get(name) else 1.0 for name in last]
     weights = torch.tensor(ratios, dtype=torch.float64).div(DWA_TEMPERATURE).softmax(dim=0) * len(ratios)
     return dict(zip(last, weights.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Which rows make a batch in training, and in which order rows are judged."""
+"""The batches of training, and the order of rows in evaluation."""
 
 import math
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from .tokens import row_lengths
 
 
 class SamplingMixin(Trainer):
-    """The part of a `MultiTaskTrainer` that draws rows by `sampling`, and in batches by `tokens_per_batch`."""
+    """The part of a `MultiTaskTrainer` that implements `sampling` and `tokens_per_batch`."""
 
     args: MultiTaskTrainingArguments
     data_collator: Any
 
     def get_train_dataloader(self) -> DataLoader:
-        """The training batches: of a number of rows, or by token budget."""
+        """Return the training batches: by number of rows, or by token budget."""
         budget = self.args.tokens_per_batch
         if budget is None:
             return super().get_train_dataloader()
@@ -49,8 +49,8 @@ class SamplingMixin(Trainer):
         return sampler
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
-        # With "group_by_length" transformers would shuffle these as well, and `predict` give the rows of its answers
-        # in an order that nobody knows.
+        # With "group_by_length", transformers would also shuffle these rows. The order of the predictions would then be
+        # unknown.
         is_simple = hasattr(eval_dataset, "__len__") and self.args.world_size == 1
         return SequentialSampler(eval_dataset) if is_simple else None
 

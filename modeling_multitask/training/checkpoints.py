@@ -1,4 +1,4 @@
-"""Which checkpoints a killed run has left whole."""
+"""The complete and the damaged checkpoints of an interrupted run."""
 
 import json
 import re
@@ -8,16 +8,16 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from transformers.trainer import SCHEDULER_NAME, TRAINER_STATE_NAME
 
-# By one process, and by several that share the model out; DeepSpeed keeps all but the weights in `global_stepN`.
+# Of one process, and of a sharded model. DeepSpeed saves everything but the weights in `global_stepN`.
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors", "pytorch_model_fsdp_0")
 _OPTIMIZER = ("optimizer.pt", "optimizer.bin", "optimizer_0")
 
 
 def last_whole_checkpoint(folder: Path) -> tuple[Path | None, dict[Path, str]]:
-    """The checkpoint with the most steps that a run can go on from, and those that are damaged, each with the reason.
+    """Return the last checkpoint that a run can resume from, and later ones that are damaged, each with the reason.
 
     Args:
-        folder: Where the run keeps its `checkpoint-N`.
+        folder: The folder with the `checkpoint-N` of the run.
     """
     damaged: dict[Path, str] = {}
     for checkpoint in sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True):
@@ -29,10 +29,10 @@ def last_whole_checkpoint(folder: Path) -> tuple[Path | None, dict[Path, str]]:
 
 
 def damage(checkpoint: Path) -> str | None:
-    """Why a run cannot go on from this checkpoint; `None` if it can.
+    """Return why a run cannot resume from this checkpoint; `None` if it can.
 
-    The Trainer writes its state last, so that what lacks it is half written; the other files are looked into all
-    the same, since a full disk or a lost machine cuts off any of them.
+    The Trainer writes its state last, so a checkpoint without it is incomplete. The other files are also checked,
+    because a full disk or a crash can truncate any of them.
     """
     return _state_damage(checkpoint) or _missing(checkpoint) or _cut_off(checkpoint)
 
@@ -43,9 +43,9 @@ def _state_damage(checkpoint: Path) -> str | None:
     except FileNotFoundError:
         return f"{TRAINER_STATE_NAME} is missing"
     except ValueError:
-        return f"{TRAINER_STATE_NAME} is cut off"
+        return f"{TRAINER_STATE_NAME} is truncated"
     step = state.get("global_step")
-    return None if step == _steps(checkpoint) else f"{TRAINER_STATE_NAME} is of step {step}"
+    return None if step == _steps(checkpoint) else f"{TRAINER_STATE_NAME} is from step {step}"
 
 
 def _missing(checkpoint: Path) -> str | None:
@@ -55,13 +55,13 @@ def _missing(checkpoint: Path) -> str | None:
         if not any((checkpoint / name).exists() for name in _OPTIMIZER):
             return "the optimizer's state is missing (was save_only_model set?)"
         if not (checkpoint / SCHEDULER_NAME).exists():
-            return f"{SCHEDULER_NAME} is missing"  # without it the Trainer does not load the optimizer's state either
+            return f"{SCHEDULER_NAME} is missing"  # without it, the Trainer does not load the state of the optimizer
     return None
 
 
 def _cut_off(checkpoint: Path) -> str | None:
     cut_off = [path.name for path in sorted(checkpoint.iterdir()) if not _is_whole(path)]
-    return f"{cut_off[0]} is cut off" if cut_off else None
+    return f"{cut_off[0]} is truncated" if cut_off else None
 
 
 def _steps(checkpoint: Path) -> int:
@@ -70,7 +70,7 @@ def _steps(checkpoint: Path) -> int:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a file can be read to its end, as far as its kind shows that."""
+    """Return whether a file is complete, as far as its format shows it."""
     if path.suffix in (".pt", ".pth", ".bin"):
         return zipfile.is_zipfile(path)
     try:

@@ -1,4 +1,4 @@
-"""Arguments that do not go together, or would silently train something else than they say."""
+"""Checks for arguments that do not work together, or that would silently have no effect."""
 
 from typing import Any
 
@@ -14,35 +14,41 @@ from .phases import phase_problems
 
 
 def check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -> None:
-    """Refuses what would silently train something else."""
+    """Raise an error for arguments that would silently have another effect or none."""
     if args.label_smoothing_factor:
         raise ValueError(
-            f"label_smoothing_factor is {args.label_smoothing_factor}, but it knows only one task; "
-            "give each task its own label_smoothing"
+            f"label_smoothing_factor is {args.label_smoothing_factor}, but it supports only one task; "
+            "set the label_smoothing of each task instead"
         )
     if not args.average_tokens_across_devices:
-        raise ValueError("average_tokens_across_devices is false, but labels are always counted over all processes")
+        raise ValueError(
+            "average_tokens_across_devices is False; it must be True, because labels are counted over all processes"
+        )
     if args.mixed_precision == "fp16" and args.device.type == "cpu":
-        raise ValueError("fp16 is wanted, but on a CPU all would silently be in float32; use bf16, or leave it out")
+        raise ValueError("fp16 is True, but a CPU would silently use float32; use bf16, or leave fp16 out")
     if args.restore_callback_states_from_checkpoint:
         raise ValueError(
-            "restore_callback_states_from_checkpoint is true, but transformers cannot build phases and balancing anew; "
-            "leave it out, they restore themselves"
+            "restore_callback_states_from_checkpoint is True, but transformers cannot restore phases and balancing; "
+            "leave it out, because they restore their own state"
         )
     if kwargs.get("compute_loss_func") is not None:
-        raise ValueError("compute_loss_func is given, but the model computes the loss of each task itself")
+        raise ValueError(
+            "compute_loss_func is given, but the model computes the loss of each task itself; leave it out"
+        )
     if kwargs.get("optimizers", (None, None))[0] is not None and (args.learning_rates or args.phases):
-        raise ValueError("an optimizer is given, which has its own rates; leave it out, or learning_rates and phases")
+        raise ValueError("optimizers sets its own rates; leave it out, or leave out learning_rates and phases")
     by_batch = args.tokens_per_batch is not None or args.train_sampling_strategy not in ("random", "group_by_length")
     if by_batch and args.sampler().strategy != "concatenated":
         other = (
             "tokens_per_batch" if args.tokens_per_batch else f"train_sampling_strategy {args.train_sampling_strategy}"
         )
-        raise ValueError(f"sampling.strategy {args.sampler().strategy!r} does not go with {other}; leave one out")
+        raise ValueError(
+            f"sampling.strategy {args.sampler().strategy!r} does not work with {other}; leave one of them out"
+        )
 
 
 def check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, trainable: set[str]) -> None:
-    """Refuses phases and rates that do not fit the model."""
+    """Raise an error for phases and rates that do not fit the model."""
     tasks = model.config.tasks
     depths, top = parameter_depths(model)
     metrics = evaluated_metrics((task.name, task.problem_type) for task in tasks)
@@ -60,17 +66,23 @@ def check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, traina
 
 
 def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | PeftModel, *, sharded: bool) -> None:
-    """Refuses what does not go with the way in which the model is spread.
+    """Raise an error for arguments that do not work with the distribution of the model over processes.
 
     Args:
-        args: What to train.
-        model: The model, with adapters or without.
-        sharded: Whether each process holds only a part of the model (FSDP, DeepSpeed).
+        args: The arguments of the run.
+        model: The model, with or without adapters of peft.
+        sharded: Whether each process has only a part of the model (FSDP, DeepSpeed).
     """
     wants_gradients = args.conflict is not None or args.balancing in GRADIENT_BALANCING
     if wants_gradients and (sharded or args.n_gpu > 1):
-        raise ValueError("the gradient of each task is asked for, but FSDP, DeepSpeed and DataParallel have none whole")
+        raise ValueError(
+            "conflict and gradient balancing need the gradient of each task, which FSDP, DeepSpeed and DataParallel do "
+            "not support; leave conflict out, and set balancing to sum, uncertainty or dwa"
+        )
     if sharded and args.balancing == "uncertainty":
-        raise ValueError("balancing: uncertainty learns beside the model, which FSDP and DeepSpeed do not allow for")
+        raise ValueError(
+            "balancing: uncertainty does not work with FSDP or DeepSpeed, because it has parameters outside the model; "
+            "use sum or dwa"
+        )
     if sharded and isinstance(model, PeftModel):
-        raise ValueError("lora does not go with FSDP or DeepSpeed yet; adapters are small enough for plain processes")
+        raise ValueError("lora does not work with FSDP or DeepSpeed; leave lora out, or run without FSDP and DeepSpeed")

@@ -1,4 +1,4 @@
-"""Weights of classes that wait for the data: counted from training rows, or given by label."""
+"""Class weights that depend on the data: counted in training rows, or given by label."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,18 +15,18 @@ BALANCED = "balanced"
 def with_resolved_weights(
     task: TaskConfig, rows: Dataset, *, class_weights: Any = None, pos_weight: Any = None
 ) -> TaskConfig:
-    """The task with the weights that could not be written as a list before its labels and rows were known.
+    """Return the task with class weights as a list, from its labels and training rows.
 
     Args:
         task: The task.
-        rows: The training rows; the labels that are missing in them are not counted.
-        class_weights: `balanced` gives each class the number of labels over C times its own, as scikit-learn's
-            `compute_class_weight` does; a class that does not occur has the weight 1. A dict gives the weights of
-            the labels it names, and 1 to the others.
-        pos_weight: `balanced` gives the number of negative entries over that of positive ones.
+        rows: The training rows. Missing labels are not counted.
+        class_weights: `balanced` sets the weight of a class to the number of all labels over C times the number of its
+            own, as in scikit-learn's `compute_class_weight`. A class that does not occur has the weight 1. A dict sets
+            the weights of its labels, and 1 for the others.
+        pos_weight: `balanced` sets the number of negative entries over the number of positive ones.
 
     Raises:
-        ValueError: If a dict names what is not a label, or no row has a label for the task.
+        ValueError: If a key of the dict is not a label, or no row has a label for the task.
     """
     if isinstance(class_weights, dict):
         task = replace(task, class_weights=_by_label(class_weights, task))
@@ -34,7 +34,9 @@ def with_resolved_weights(
         return task
     labels = _labels(rows, task)
     if not (labels >= 0).any():
-        raise ValueError(f"task {task.name!r}: its weights are to be balanced, but no training row has a label for it")
+        raise ValueError(
+            f"task {task.name!r}: its weights cannot be balanced, because no training row has a label for it"
+        )
     if class_weights == BALANCED:
         task = replace(task, class_weights=balanced_class_weights(labels[:, 0], len(task.labels or ())))
     if pos_weight == BALANCED:
@@ -43,13 +45,13 @@ def with_resolved_weights(
 
 
 def balanced_class_weights(labels: np.ndarray, count: int) -> list[float]:
-    """The weight of each class; negative labels are missing ones."""
+    """Return the weight of each class. Negative labels are missing."""
     counts = np.bincount(labels[labels >= 0], minlength=count)
     return [float(counts.sum() / (count * each)) if each else 1.0 for each in counts]
 
 
 def balanced_pos_weight(labels: np.ndarray) -> list[float]:
-    """The weight of the positive entries of each column; 1 where it has none, or no negative one."""
+    """Return the weight of the positive entries of each column; 1 if it has no positive or no negative entry."""
     positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
     return [float(n / p) if n and p else 1.0 for n, p in zip(negatives, positives, strict=True)]
 
@@ -59,14 +61,14 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
     for name in weights:
         if name not in labels:
             raise ValueError(
-                f"task {task.name!r}: class_weights names {name!r}, which is none of its {len(labels)} labels"
+                f"task {task.name!r}: class_weights has {name!r}, which is not one of its {len(labels)} labels"
                 f"{nearest_hint(name, labels)}"
             )
     return [weights.get(label, 1.0) for label in labels]
 
 
 def _labels(rows: Dataset, task: TaskConfig) -> np.ndarray:
-    """(N, 1) ids, or (N, C) zeros and ones; -1 where missing."""
+    """Return ids, (N, 1), or zeros and ones, (N, C); -1 for a missing label."""
     if not task.kind.several_labels:
         return np.array([[-1 if label is None else label] for label in rows[task.name]])
     names = task.labels or []

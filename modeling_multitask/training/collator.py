@@ -1,6 +1,6 @@
-"""Rows with gaps become one padded batch with a tensor of labels for every task.
+"""A collator that makes padded batches of partially labelled rows.
 
-Shapes: B rows, T tokens of the longest, C classes of one task.
+Shapes: B rows, T tokens of the longest row, C classes of one task.
 """
 
 from collections.abc import Mapping
@@ -22,35 +22,49 @@ from .tokens import padded_rows
 
 @dataclass
 class MultiTaskCollator:
-    """Makes a batch of rows; each has `input_ids` (or a `text`, and perhaps a `text_pair`) and any task's column.
+    """A data collator that makes a padded batch of partially labelled rows.
 
-    A label may be a class id or a class name; for a multi-label task a list or a dict of 0, 1 and null, one for
-    each label; a number for a regression. Missing are null, NaN, a column that is not there and, except
-    for a regression, -1 and -100.
+    A row has `input_ids`, or `text` and maybe `text_pair`, and a column for any task.
+
+    A label is a class id or a class name. For a multi-label task, it is a list or a dict of 0, 1 and null, one per
+    label. For a regression, it is a number. Null, NaN and an absent column mean a missing label. Except for a
+    regression, -1 and -100 do too.
 
     Args:
-        tokenizer: Pads, and tokenises rows that bring a text.
-        config: The model's configuration; it says the tasks and the length beyond which a text is cut.
+        tokenizer: The tokenizer, for padding and for rows with a text.
+        config: The model's configuration, with the tasks and the maximum length of a text.
+
+    Example:
+        >>> from modeling_multitask import MultiTaskCollator, MultiTaskModel
+        >>> from transformers import AutoTokenizer
+
+        >>> name = "distilbert/distilbert-base-uncased"
+        >>> topic = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
+        >>> model = MultiTaskModel.from_backbone(name, tasks=[topic])
+        >>> collate = MultiTaskCollator(AutoTokenizer.from_pretrained(name), model.config)
+        >>> batch = collate([{"text": "A dull film.", "topic": "film"}, {"text": "Good soup.", "topic": None}])
+        >>> batch["labels"]["topic"]
+        tensor([   0, -100])
     """
 
     tokenizer: PreTrainedTokenizerBase
     config: MultiTaskConfig
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """The batch: the tokenizer's tensors (B, T), and `labels` by task name.
+        """Return the batch: the tensors of the tokenizer, (B, T), and `labels` by task name.
 
         Raises:
-            ValueError: If a label is not one of its task's; the message names the task, the label and the text.
+            ValueError: If a label is not valid for its task. The message has the task, the label and the text.
         """
         batch: dict[str, Any] = dict(self._tokens(rows))
         batch["labels"] = self.labels_of(rows)
         return batch
 
     def labels_of(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
-        """By task name the labels of the rows, (B,) or (B, C).
+        """Return the labels of the rows by task name, (B,) or (B, C).
 
         Raises:
-            ValueError: If a label is not one of its task's.
+            ValueError: If a label is not valid for its task.
         """
         labels = {task.name: self._labels(rows, task) for task in self.config.tasks}
         return without_unasked(labels, self.config.tasks)
@@ -79,10 +93,10 @@ class MultiTaskCollator:
 
 
 def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
-    """The labels, those made missing that answer a question which is not asked; see `unasked_rows`.
+    """Return the labels, with missing labels in rows where a task is not asked (see `unasked_rows`).
 
     Args:
-        labels: By task name, (B,) or (B, C).
+        labels: The labels by task name, (B,) or (B, C).
         tasks: The model's tasks, in order.
     """
     unasked = unasked_rows(labels, tasks)

@@ -1,6 +1,6 @@
-"""Tasks that depend on the answer to another: their conditions, held against rows with labels.
+"""Tasks that depend on the answer to another task: their conditions, checked against labelled rows.
 
-Shapes: N rows, P classes of the task that another depends on.
+Shapes: N rows, P classes of the parent task.
 """
 
 from dataclasses import asdict, replace
@@ -17,22 +17,22 @@ from ..tasks_multitask import GivenConfig, TaskConfig, parent_task
 
 logger = logging.get_logger(__name__)
 
-MOST_NAMED = 10  # labels that one message names
+MOST_NAMED = 10  # labels that one message lists
 
 
 def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, given: GivenConfig) -> TaskConfig:
-    """The task with its condition; says how many of its labels stand against it.
+    """Return the task with its condition. Logs the number of labels that contradict the condition.
 
     Args:
         task: The task, without a condition.
         parent: The task that it depends on.
-        rows: The training rows; `None` where they are streamed, and cannot be looked at.
-        given: The condition. Where it says neither labels nor parents, the parents are those beside which each label
-            stands in the rows.
+        rows: The training rows; `None` if they are streamed.
+        given: The condition. Without labels and parents, the parent of a label is the label of the parent task in the
+            same rows.
 
     Raises:
-        ValueError: If the two tasks do not go with the condition, or a label stands beside no label of the other
-            task, or beside several.
+        ValueError: If the condition is not valid for the two tasks, or a label occurs with none or several labels of
+            the parent task.
     """
     conditional = replace(task, given=given)
     if (problem := task_given_problem(asdict(conditional), {parent.name: asdict(parent)})) is not None:
@@ -47,16 +47,16 @@ def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, g
     allowed = may_follow(conditional, parent).numpy()
     odd = int((~allowed[above[both], labels[both] if given.parents else 0]).sum())
     if odd:
-        left = "are left out of training" if given.labels else "stand beside another label than their parent"
-        logger.warning(f"task {task.name!r}: {odd} labels {left} (given the task {parent.name!r})")
+        left = "are left out of training" if given.labels else "occur with a label that is not their parent"
+        logger.warning(f"task {task.name!r}: {odd} labels {left} (condition on the task {parent.name!r})")
     return conditional
 
 
 def counted_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
-    """By task name, (N,), which rows have a label that counts: one that answers a question which is asked.
+    """Return the rows whose label counts, by task name, (N,): a label that is present, of a task that is asked.
 
     Args:
-        rows: As the builder gives them.
+        rows: Rows from the dataset builder.
         tasks: All tasks, in order.
     """
     labels = {task.name: torch.from_numpy(_ids(rows, task)) for task in tasks}
@@ -65,14 +65,13 @@ def counted_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, np.ndarray
 
 
 def unasked_rows(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
-    """By task name, (N,), the rows whose labels say that its question is not asked.
+    """Return the rows where a task is not asked according to the labels, by task name, (N,).
 
-    It is not asked after other labels of the task that it depends on than its condition names, nor where the question
-    of that task itself is not asked. Without a label for that task it is. Its condition may be `parents`: then each
-    label of its own has its place, and no row is known to go without.
+    A task is not asked if the label of its parent task is not in the condition, or if the parent task is not asked
+    itself. If the row has no label for the parent task, the task is asked. A condition with `parents` excludes no row.
 
     Args:
-        labels: By task name, (N,), negative where missing; of the tasks that others depend on they are ids.
+        labels: The labels by task name, (N,), negative if missing. The labels of parent tasks are ids.
         tasks: The model's tasks, in order.
     """
     unasked: dict[str, Tensor] = {}
@@ -90,33 +89,33 @@ def unasked_rows(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str
 
 
 def unasked_arrays(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
-    """`unasked_rows` for arrays."""
+    """Return the result of `unasked_rows`, for arrays."""
     unasked = unasked_rows({name: torch.from_numpy(each) for name, each in labels.items()}, tasks)
     return {name: each.numpy() for name, each in unasked.items()}
 
 
 def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np.ndarray) -> dict[str, str]:
     own, others = task.labels or [], parent.labels or []
-    beside = np.zeros((len(own), len(others)), dtype=int)
-    np.add.at(beside, (labels, above), 1)
+    counts = np.zeros((len(own), len(others)), dtype=int)
+    np.add.at(counts, (labels, above), 1)
     problems = []
-    for i, row in enumerate(beside):
+    for i, row in enumerate(counts):
         if not row.any():
-            problems.append(f"{own[i]!r} stands beside no label of {parent.name!r}")
+            problems.append(f"{own[i]!r} occurs with no label of {parent.name!r}")
         elif (row > 0).sum() > 1:
             found = ", ".join(f"{others[j]!r} ({row[j]} rows)" for j in np.flatnonzero(row))
-            problems.append(f"{own[i]!r} stands beside several of {parent.name!r}: {found}")
+            problems.append(f"{own[i]!r} occurs with several labels of {parent.name!r}: {found}")
     if problems:
         more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
         raise ValueError(
-            f"task {task.name!r}: given.parents is left out, and in the training rows the label "
-            f"{'; the label '.join(problems[:MOST_NAMED])}{more}; mend the rows, or write given.parents"
+            f"task {task.name!r}: given.parents is missing, and in the training rows the label "
+            f"{'; the label '.join(problems[:MOST_NAMED])}{more}; fix the rows, or set given.parents"
         )
-    return {own[i]: others[int(row.argmax())] for i, row in enumerate(beside)}
+    return {own[i]: others[int(row.argmax())] for i, row in enumerate(counts)}
 
 
 def _ids(rows: Dataset, task: TaskConfig) -> np.ndarray:
-    """(N,) the id of each row's label, 0 where it has several labels or a number; -1 where missing."""
+    """Return the id of each row's label, (N,): 0 for several labels or a number, -1 if missing."""
     if not task.kind.one_label:
         return np.array([-1 if label is None else 0 for label in rows[task.name]], dtype=int)
     return np.array([-1 if label is None else label for label in rows[task.name]], dtype=int)

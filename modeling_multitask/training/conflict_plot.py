@@ -1,4 +1,4 @@
-"""A picture of how far the tasks' gradients agree in the course of training.
+"""A plot of the cosines between the gradients of the tasks over the steps of training.
 
 Shapes: N records of one pair of tasks.
 """
@@ -12,11 +12,11 @@ import numpy as np
 from ..pictures import new_figure, save_figure
 
 _SUFFIX = "_cosine"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # told apart by the colour-blind as well
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # also distinct for colour-blind readers
 _STYLES = ("-", "--", ":")
 _GREY = "#555555"
-_MANY = 25  # records above which a line is smoothed
-_WIDTH = 5  # records on either side that a smoothed one is the mean of
+_MANY = 25  # with more records, a line is smoothed
+_WIDTH = 5  # records on either side in a moving average
 
 
 class _Line(NamedTuple):
@@ -28,40 +28,40 @@ class _Line(NamedTuple):
 
     @property
     def trend(self) -> np.ndarray:
-        """The cosines, smoothed if there are many; (N,)."""
+        """The cosines, smoothed if there are many of them; (N,)."""
         return _smooth(self.cosines) if len(self.cosines) > _MANY else self.cosines
 
 
 def draw_conflicts(log_history: list[dict], path: Path) -> None:
-    """Draws the cosine between the gradients of every two tasks over the steps of a run.
+    """Draw the cosine between the gradients of every two tasks over the steps of a run.
 
-    Above 0 two tasks pull the encoder the same way, below 0 they undo each other's work. Where there are many
-    records, the line is their moving average and the records themselves are faint dots.
+    Above 0, two tasks update the encoder in similar directions. Below 0, they are in conflict. With many records, the
+    line is their moving average, and the records are faint dots.
 
     Args:
-        log_history: As `trainer.state.log_history` has it after training with `conflict="log"`.
-        path: The file; its ending says the format.
+        log_history: The `trainer.state.log_history` of a run with `conflict="log"`.
+        path: The output file. Its suffix sets the format.
 
     Raises:
         ValueError: If the log has no cosine.
-        ImportError: If matplotlib is not installed; the message names the extra.
+        ImportError: If matplotlib is not installed. The message names the extra.
     """
     lines = _lines(log_history)
     if not lines:
-        raise ValueError('the log has no cosine between two tasks; train two or more of them with conflict="log"')
+        raise ValueError('the log has no cosine between two tasks; train two or more tasks with conflict="log"')
     figure = new_figure(figsize=(8, 4.5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     axes.axhline(0, color=_GREY, linewidth=1)
     for line, (style, colour) in zip(lines, _looks(len(lines)), strict=True):
         _draw_line(axes, line, colour, style)
     _label(axes)
-    # In the order in which the lines end, so that the eye finds each where it stands.
+    # The legend has the order of the line ends, so that each line is easy to find.
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     save_figure(figure, path)
 
 
 def _lines(log_history: list[dict]) -> list[_Line]:
-    """The records of each pair, in steps; the pairs by where their lines end, the highest first."""
+    """Return the records of each pair, by step. The pairs are sorted by the end of their line, highest first."""
     records: dict[str, list[tuple[int, float]]] = {}
     for entry in log_history:
         for name in entry:
@@ -73,12 +73,12 @@ def _lines(log_history: list[dict]) -> list[_Line]:
 
 
 def _tasks(log_history: list[dict]) -> set[str]:
-    """What may be a task's name: whatever has a loss in the log."""
+    """Return the possible names of tasks: every name with a loss in the log."""
     return {name.removesuffix("_loss") for entry in log_history for name in entry if name.endswith("_loss")}
 
 
 def _title(pair: str, tasks: set[str]) -> str:
-    """`domain · intent` for `domain_intent`; as it stands where the log does not say where one name ends."""
+    """Return `domain · intent` for `domain_intent`, or the pair unchanged if the two names are not known."""
     for task in sorted(tasks):
         other = pair.removeprefix(f"{task}_")
         if other != pair and other in tasks:
@@ -87,12 +87,12 @@ def _title(pair: str, tasks: set[str]) -> str:
 
 
 def _looks(count: int) -> list[tuple[str, str]]:
-    """Pairs of a style and a colour; a colour comes again only in another style."""
+    """Return pairs of a style and a colour. A colour is repeated only in another style."""
     return list(islice(cycle(product(_STYLES, _COLOURS)), count))
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Each with its neighbours' mean, over fewer of them at the ends; (N,)."""
+    """Return the moving average, over fewer values at the ends; (N,)."""
     window = np.ones(2 * _WIDTH + 1)
     return np.convolve(values, window, mode="same") / np.convolve(np.ones_like(values), window, mode="same")
 
@@ -101,7 +101,7 @@ def _draw_line(axes: Any, line: _Line, colour: str, style: str) -> None:
     many = len(line.steps) > _MANY
     if many:
         axes.plot(line.steps, line.cosines, ".", color=colour, alpha=0.3, markersize=4, markeredgewidth=0)
-    marker = "" if many else "."  # one record alone would be an invisible line
+    marker = "" if many else "."  # a line of one record is invisible
     axes.plot(line.steps, line.trend, style, color=colour, linewidth=1.8, marker=marker, label=line.pair)
 
 

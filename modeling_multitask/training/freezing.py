@@ -1,4 +1,4 @@
-"""Parts of a model by name, which of them train, and that the others run without dropout."""
+"""Parts of a model by name: which of them train, and which are frozen and run without dropout."""
 
 from torch import nn
 
@@ -8,10 +8,10 @@ from .parts import layer_span, part_problem
 
 
 def parameters_of(model: MultiTaskModel, part: str) -> set[str]:
-    """The names of the parameters that a part holds.
+    """Return the names of the parameters in a part.
 
     Raises:
-        ValueError: If there is no such part.
+        ValueError: If the model has no such part.
     """
     depths, top = parameter_depths(model)
     problem = part_problem(part, [task.name for task in model.config.tasks], top)
@@ -21,30 +21,30 @@ def parameters_of(model: MultiTaskModel, part: str) -> set[str]:
 
 
 def trained_parameters(model: MultiTaskModel, train: tuple[str, ...], freeze: tuple[str, ...]) -> set[str]:
-    """The names of the parameters that some parts hold, without those of others.
+    """Return the names of the parameters in the trained parts and not in the frozen parts.
 
     Args:
-        model: The model, which peft may have wrapped.
+        model: The model, with or without adapters of peft.
         train: The parts that train.
-        freeze: The parts that do not, though one of those holds them.
+        freeze: The parts that stay frozen, also inside a part of `train`.
 
     Raises:
-        ValueError: If there is no such part.
+        ValueError: If the model has no such part.
     """
     wanted = set().union(*(parameters_of(model, part) for part in train))
     return wanted.difference(*(parameters_of(model, part) for part in freeze))
 
 
 def train_only(model: MultiTaskModel, names: set[str]) -> None:
-    """Lets the parameters of these names take a gradient and all others none; changes the model in place."""
+    """Make the parameters with these names trainable, and freeze all others, in place."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in names)
 
 
 def frozen_modules(module: nn.Module) -> list[nn.Module]:
-    """The modules within one all of whose parameters are frozen, with what lies within these, such as dropout.
+    """Return the submodules whose parameters are all frozen, with the modules in them, such as dropout.
 
-    They are to run in eval mode, so that what is frozen always gives the same.
+    They run in eval mode, so that the output of frozen parts never varies.
     """
     trainable = [parameter.requires_grad for parameter in module.parameters()]
     if trainable and not any(trainable):
@@ -62,5 +62,5 @@ def _holds(part: str, name: str, depth: int, top: int) -> bool:
     if part.startswith("heads"):
         return depth > top and f"{name}.".startswith(f"{part}.")
     span = layer_span(part, top)
-    assert span is not None  # `part_problem` saw to it
+    assert span is not None  # `part_problem` has checked it
     return span[0] < depth <= min(span[1] + 1, top)

@@ -1,6 +1,6 @@
-"""The gradient of each task on what the tasks share: how far they agree, and one gradient in place of many.
+"""The gradient of each task on the shared parameters: cosines between tasks, and gradient balancing.
 
-Shapes: K tasks, P shared parameters that train, counted one by one.
+Shapes: K tasks, P shared trainable parameters (single numbers, not tensors).
 """
 
 import warnings
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from ..extras import import_extra
 from .resuming import ResumingCallback
 
-CAGRAD_C = 0.5  # in the middle of the range that Liu et al. 2021 tried
-_MEANS = ("cagrad", "upgrad", "mgda", "aligned_mtl")  # of these the result is as large as a mean over the tasks
+CAGRAD_C = 0.5  # the middle of the range in Liu et al. 2021
+_MEANS = ("cagrad", "upgrad", "mgda", "aligned_mtl")  # their result has the scale of a mean over the tasks
 
 
 class TaskGradients:
-    """Each task's gradient over one optimizer step, over its micro-batches and all processes.
+    """The gradient of each task in one optimizer step, summed over micro-batches and processes.
 
     Args:
-        tasks: The tasks' names.
-        accelerator: Adds up over processes.
+        tasks: The names of the tasks.
+        accelerator: The accelerator of the run, for sums over processes.
     """
 
     def __init__(self, tasks: list[str], accelerator: Accelerator) -> None:
@@ -35,11 +35,11 @@ class TaskGradients:
         return self._matrix is not None
 
     def add(self, losses: dict[str, Tensor], shared: list[nn.Parameter]) -> None:
-        """Adds one micro-batch; the graph of the losses is kept.
+        """Add one micro-batch. The graph of the losses is retained.
 
         Args:
-            losses: By task, ().
-            shared: The parameters that the tasks share and that train.
+            losses: The loss by task, ().
+            shared: The trainable parameters that all tasks share.
         """
         rows = []
         for task in self.tasks:
@@ -49,24 +49,24 @@ class TaskGradients:
         self._matrix = matrix if self._matrix is None else self._matrix + matrix
 
     def take(self) -> Tensor:
-        """The sum over the micro-batches that were added and all processes, (K, P); starts anew."""
+        """Return the sum over micro-batches and processes, (K, P), and reset it."""
         matrix, self._matrix = self._matrix, None
         return self.accelerator.reduce(matrix, reduction="sum")
 
 
 def set_gradient(parameters: list[nn.Parameter], gradient: Tensor) -> None:
-    """Puts a flat gradient, (P,), in place of what the parameters have."""
+    """Replace the gradients of the parameters with a flat gradient, (P,)."""
     parts = gradient.split([parameter.numel() for parameter in parameters])
     for parameter, part in zip(parameters, parts, strict=True):
         parameter.grad = part.view_as(parameter).to(parameter.dtype)
 
 
 def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
-    """`<task>_<other>_cosine` between the gradients of every two tasks that have one.
+    """Return `<task>_<other>_cosine` for every two tasks whose gradient is not zero.
 
     Args:
-        matrix: (K, P).
-        tasks: Their names.
+        matrix: The gradients, (K, P).
+        tasks: The names of the tasks.
     """
     norms = matrix.norm(dim=1)
     directions = matrix / norms.clamp(min=torch.finfo(matrix.dtype).tiny).unsqueeze(1)
@@ -78,12 +78,12 @@ def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
 
 
 class GradientBalancing(ResumingCallback):
-    """One gradient on the shared parameters out of each task's, by an aggregator of torchjd.
+    """A combination of the tasks' gradients on the shared parameters, with an aggregator of torchjd.
 
     Args:
         name: pcgrad (Yu et al. 2020), cagrad (Liu et al. 2021), upgrad (Quinton and Rey 2024), mgda (Désidéri 2012),
             nash_mtl (Navon et al. 2022) or aligned_mtl (Senushkin et al. 2023).
-        accelerator: Tells the other processes what the first has found.
+        accelerator: The accelerator of the run.
 
     Raises:
         ImportError: If torchjd is not installed; the message names the extra.
@@ -92,23 +92,23 @@ class GradientBalancing(ResumingCallback):
     def __init__(self, name: str, accelerator: Accelerator) -> None:
         self.name, self.accelerator = name, accelerator
         self._torchjd = import_extra("torchjd.aggregation", extra="balancing")
-        self._aggregators: dict[int, Any] = {}  # by number of tasks, since Nash-MTL is made for one number
-        self._bargained: dict[str, list[float]] = {}  # what Nash-MTL's solver starts from, by number of tasks
-        self._make(2)  # says now if a solver is missing
+        self._aggregators: dict[int, Any] = {}  # by number of tasks, which Nash-MTL needs
+        self._bargained: dict[str, list[float]] = {}  # start values of Nash-MTL, by number of tasks
+        self._make(2)  # raises now if a solver is missing
 
     def combine(self, matrix: Tensor) -> Tensor:
-        """One gradient, as large as the sum of the tasks' where these agree; (P,).
+        """Return one gradient, (P,). If all tasks agree, it is as large as the sum of their gradients.
 
-        A task without labels in this step has no say: its row of zeros would be a task that agrees with nothing.
+        A task without labels in this step is ignored: its gradient of zeros would agree with no other task.
 
         Args:
-            matrix: (K, P).
+            matrix: The gradients, (K, P).
         """
         labelled = matrix[matrix.any(dim=1)]
         if len(labelled) < 2:
             return labelled.sum(dim=0)
         combined = torch.empty_like(matrix[0])
-        # The first process decides: PCGrad draws at random, and a solver may differ in the last digit.
+        # Only on the first process: PCGrad is random, and a solver can differ in the last digit.
         if self.accelerator.is_main_process:
             combined = self._aggregate(labelled).to(matrix.dtype)
         if self.accelerator.num_processes > 1:
@@ -125,17 +125,17 @@ class GradientBalancing(ResumingCallback):
         count = len(matrix)
         if count not in self._aggregators:
             self._aggregators[count] = self._make(count)
-        # Of length 1: torchjd takes gradients shorter than 0.01 for none, so that CAGrad would give zeros, and what
-        # Nash-MTL gives has one length whatever theirs.
+        # Scaled to norm 1: torchjd treats gradients with a norm below 0.01 as zero, so CAGrad would return zeros. The
+        # norm of a Nash-MTL result does not depend on the input.
         length = matrix.norm().clamp(min=torch.finfo(matrix.dtype).tiny)
         with warnings.catch_warnings():
-            # Nash-MTL's problem is not one that cvxpy solves faster the second time.
+            # cvxpy warns that it cannot solve the problem of Nash-MTL faster the second time.
             warnings.filterwarnings("ignore", message=".* parameterized problem that is not DPP", category=UserWarning)
             combined = self._aggregators[count](matrix / length) * length
         if self.name == "nash_mtl":
             self._bargained[str(count)] = self._aggregators[count].weighting.prvs_alpha.tolist()
         if self.name == "cagrad":
-            combined = combined / (1 + CAGRAD_C)  # what it adds to the mean, also where all agree
+            combined = combined / (1 + CAGRAD_C)  # CAGrad adds this to the mean, also if all tasks agree
         return combined * count if self.name in _MEANS else combined
 
     def _make(self, count: int) -> Any:
@@ -143,7 +143,7 @@ class GradientBalancing(ResumingCallback):
         if self.name == "cagrad":
             return jd.CAGrad(c=CAGRAD_C)
         if self.name == "nash_mtl":
-            aggregator = jd.NashMTL(n_tasks=count, max_norm=0.0)  # clipping is for max_grad_norm to say
+            aggregator = jd.NashMTL(n_tasks=count, max_norm=0.0)  # max_grad_norm sets the clipping
             if str(count) in self._bargained:
                 aggregator.weighting.prvs_alpha = np.array(self._bargained[str(count)])
             return aggregator

@@ -1,4 +1,4 @@
-"""A new model out of a trained one: tasks added, dropped, and labels renamed; what stays keeps its weights."""
+"""New models from a trained one, with tasks added or dropped and labels renamed. Kept tasks keep their weights."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -22,27 +22,27 @@ def grow(
     max_length: int | None = None,
     long_texts: str | None = None,
 ) -> MultiTaskModel:
-    """A model with these tasks and the trained one's encoder; tasks that it has already keep their heads.
+    """Return a model with these tasks and the encoder of a trained model. Tasks of the trained model keep their heads.
 
     Args:
-        trained: The trained model; left as it is, though the two share no weights.
-        tasks: The new model's tasks, in order. One of a name that the trained model knows must have the same problem
-            type and number of labels; its labels' names may differ, so that they can be renamed.
-        head: The head of every new task that brings none of its own; the trained model's if left out.
-        max_length: The trained model's if left out.
-        long_texts: Likewise.
+        trained: The trained model. It is not changed, and the two models share no weights.
+        tasks: The tasks of the new model, in order. A task with the name of a trained task must have the same problem
+            type and number of labels. The names of its labels may differ.
+        head: The head of every new task without its own `head`. By default, that of the trained model.
+        max_length: The maximum number of tokens. By default, that of the trained model.
+        long_texts: The handling of longer texts. By default, that of the trained model.
 
     Raises:
-        ValueError: If a task of that name was trained with another problem type or number of labels.
+        ValueError: If a task was trained with another problem type, number of labels or head.
     """
     old = {task.name: task for task in trained.config.tasks}
     wanted = [parse_task(task) for task in tasks]
     for i, task in enumerate(wanted):
         if task.name in old:
-            kept = old[task.name].head or trained.config.head  # whatever the new default is
+            kept = old[task.name].head or trained.config.head  # whatever the new default
             _check_same(task, old[task.name], kept)
             wanted[i] = replace(task, head=kept, **_calibration(old[task.name]))
-    together = decided_together(wanted)  # which have no thresholds
+    together = decided_together(wanted)  # these have no thresholds
     wanted = [replace(task, thresholds=None) if task.name in together else task for task in wanted]
     config = trained.config.to_dict()
     wishes = {"head": head, "max_length": max_length, "long_texts": long_texts}
@@ -61,15 +61,15 @@ def grow(
 def inherited_tasks(
     tasks: Sequence[Mapping[str, Any]], trained: Sequence[TaskConfig], rename_labels: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """The tasks as they are wanted, with the labels that the trained model has for those of the same name.
+    """Return the requested tasks, with the labels of the trained model for tasks of the same name.
 
     Args:
-        tasks: Dicts of settings; where `labels` is left out, the trained model's are taken.
-        trained: The trained model's tasks.
-        rename_labels: New names by old name.
+        tasks: Dicts of settings. Without `labels`, a task has the labels of the trained model.
+        trained: The tasks of the trained model.
+        rename_labels: The new name of each renamed label, by old name.
 
     Raises:
-        ValueError: If no kept task has a label that is to be renamed, or given labels are not the trained ones.
+        ValueError: If no kept task has a label of `rename_labels`, or `labels` differ from the trained ones.
     """
     old = {task.name: task for task in trained}
     kept = [old[task["name"]] for task in tasks if task["name"] in old]
@@ -92,7 +92,7 @@ def inherited_tasks(
         if task.get("labels") not in (None, labels):
             raise ValueError(
                 f"task {task['name']!r}: its labels are {task['labels']}, but it was trained with {labels}; "
-                "leave them out, or rename them by rename_labels"
+                "leave them out, or rename them with rename_labels"
             )
         inherited.append({**task, "labels": labels})
     return inherited
@@ -105,20 +105,23 @@ def inherited_condition(
     kept: Sequence[str],
     rename_labels: Mapping[str, str],
 ) -> GivenConfig | None:
-    """The condition of a task: what is given, completed by what the trained model knows of it.
+    """Return the condition of a task, completed with the labels or parents of the trained model.
 
     Args:
-        task: Its name.
-        given: The condition that is wanted, if one is.
-        trained: The trained model's tasks.
+        task: The name of the task.
+        given: The requested condition, if there is one.
+        trained: The tasks of the trained model.
         kept: The names of the new model's tasks.
-        rename_labels: New names by old name.
+        rename_labels: The new name of each renamed label, by old name.
     """
     known = next((each.given for each in trained if each.name == task), None)
     if known is None or (given is not None and (given.labels or given.parents or given.task != known.task)):
         return given
     if known.task not in kept:
-        logger.warning(f"task {task!r} was trained given {known.task!r}, which is no task any more; it is asked always")
+        logger.warning(
+            f"task {task!r} was trained with a condition on {known.task!r}, which is not a task of the new model; "
+            "the task has no condition any more"
+        )
         return given
 
     def renamed(label: str) -> str:
@@ -129,7 +132,7 @@ def inherited_condition(
 
 
 def _calibration(task: TaskConfig) -> dict[str, Any]:
-    """How its scores are read: a head that is kept answers as before."""
+    """Return the calibration of a task, so that a kept head gives the same answers as before."""
     return {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below", "abstain_by")}
 
 

@@ -1,4 +1,4 @@
-"""How many labels of each task an optimizer step holds, and how many of these one micro-batch."""
+"""The number of labels of each task in an optimizer step, and the share of one micro-batch."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from ..tasks_multitask import TaskConfig
 
 
 def count_labels(batches: list[Any], task: TaskConfig) -> Tensor:
-    """The divisor of a task's loss over several micro-batches, some of which may leave the task out; ()."""
+    """Return the divisor of a task's loss over several micro-batches, (). Some of them may lack the task."""
     given = [batch["labels"][task.name] for batch in batches if task.name in batch["labels"]]
     counts = [loss_divisor(labels, task) for labels in given]
-    # In float64, for class weights rounded to float32 add up to something else in every order; MPS has none.
+    # In float64, because float32 sums of class weights depend on the order. MPS has no float64.
     precise = torch.float32 if any(count.device.type == "mps" for count in counts) else torch.float64
     return sum((count.to(precise) for count in counts), start=torch.tensor(0.0, dtype=precise))
 
@@ -21,7 +21,7 @@ def count_labels(batches: list[Any], task: TaskConfig) -> Tensor:
 def label_parts(
     labels: dict[str, Tensor], divisors: dict[str, Tensor] | None, tasks: list[TaskConfig]
 ) -> dict[str, Tensor]:
-    """By task, the share of an optimizer step's labels that this micro-batch holds; ()."""
+    """Return the share of this micro-batch in the labels of the optimizer step, by task; ()."""
     parts = {}
     for task in tasks:
         own = loss_divisor(labels[task.name], task) if task.name in labels else torch.tensor(0)

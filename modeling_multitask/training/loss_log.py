@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 class TaskLossLog:
-    """Adds task losses up on their device, so that a step waits for nothing; reads them when a line is logged.
+    """The sums of the task losses, on their device. They are read only when a line is logged, so a step never waits.
 
-    Each task loss is its share of an optimizer step's mean, so the sum over micro-batches and processes, divided
-    by the number of steps, is the mean loss per step.
+    Each loss is a share of the mean of an optimizer step. The sum over micro-batches and processes, divided by the
+    number of steps, is the mean loss per step.
     """
 
     def __init__(self) -> None:
@@ -17,16 +17,16 @@ class TaskLossLog:
         self._steps = 0
 
     def begin_step(self) -> None:
-        """Counts an optimizer step."""
+        """Count an optimizer step."""
         self._steps += 1
 
     def add(self, task_losses: dict[str, Tensor]) -> None:
-        """Adds one micro-batch."""
+        """Add the losses of one micro-batch."""
         for name, loss in task_losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(loss.mean())) + loss.detach().mean()
 
     def read(self, accelerator: Accelerator) -> dict[str, float]:
-        """`<task>_loss` per optimizer step since the last reading, over all processes; starts anew."""
+        """Return the mean `<task>_loss` per optimizer step over all processes, and reset it."""
         if not self._sums:
             return {}
         names = [f"{name}_loss" for name in self._sums]

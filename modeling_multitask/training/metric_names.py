@@ -1,18 +1,18 @@
-"""The names of the metrics that an evaluation gives."""
+"""The names of the metrics of an evaluation."""
 
 from collections.abc import Iterable
 
 from ..problem_types_multitask import PROBLEM_TYPES
 
-# The metrics of which less is better; all others are better when greater.
+# For these metrics, lower is better. For all others, greater is better.
 LESS_IS_BETTER = ("loss", "mae", "rmse")
 
 
 def evaluated_metrics(tasks: Iterable[tuple[str, str]]) -> list[str]:
-    """All that an evaluation gives a figure of, such as `sentiment_macro_f1`.
+    """Return the names of all metrics of an evaluation, such as `sentiment_macro_f1`.
 
     Args:
-        tasks: The name and the problem type of each; one that there is not has a loss alone.
+        tasks: The name and the problem type of each task. An unknown problem type has only a loss.
     """
     metrics = ["loss", "score"]
     for name, problem_type in tasks:

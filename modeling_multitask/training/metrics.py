@@ -1,4 +1,4 @@
-"""How good the answers to each task are, over the rows that have a label for it.
+"""The metrics of each task, over the rows that have a label for it.
 
 Shapes: N rows of a whole evaluation set, C classes of one task.
 """
@@ -18,12 +18,12 @@ from ..kinds_multitask import KINDS, Kind
 from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig
 
-ROWS_AT_ONCE = 1024  # that are decided
+ROWS_AT_ONCE = 1024  # rows that are decided together
 
-_DESCRIPTION = """Accuracy and macro-F1 of classes, of ordered ones also error and quadratic kappa, or error and rank
-correlation of numbers, over the entries that have a reference. A missing reference is -100 for a class and NaN for a
-number; a prediction of -1 is no answer, and wrong."""
-_INPUTS = """predictions, references: one entry for each row; for a multi-label task a list of zeros and ones."""
+_DESCRIPTION = """The metrics of one task, over the entries with a reference. Classes: accuracy and macro-F1. Ordered
+classes: also the mean absolute error and quadratic kappa. Numbers: errors and rank correlation. A missing reference is
+-100 for a class and NaN for a number. A prediction of -1 means no answer and counts as wrong."""
+_INPUTS = """predictions, references: one entry per row; for a multi-label task, a list of zeros and ones."""
 _CITATION = """@article{scikit-learn, title={Scikit-learn: Machine Learning in {P}ython}, author={Pedregosa et al.},
 journal={Journal of Machine Learning Research}, volume={12}, pages={2825--2830}, year={2011}}"""
 
@@ -70,7 +70,7 @@ class TaskMetric(evaluate.Metric):
             macro_f1 = _macro_f1(predictions[present], references[present])
         metrics = {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
         if kind.ordered:
-            answered = present & (predictions != NOT_ASKED)  # an error has a size only where there is an answer
+            answered = present & (predictions != NOT_ASKED)  # a row without an answer has no error
             metrics |= _rank_metrics(predictions[answered], references[answered])
         return metrics
 
@@ -78,16 +78,16 @@ class TaskMetric(evaluate.Metric):
 def multi_task_metrics(
     logits: dict[str, np.ndarray], labels: dict[str, np.ndarray], tasks: list[TaskConfig]
 ) -> dict[str, Any]:
-    """Each task's loss and metrics, and the aggregate `score`.
+    """Return the loss and the metrics of each task, and the aggregate `score`.
 
     Args:
-        logits: By task name, (N, C).
-        labels: By task name, as in a batch.
+        logits: The logits by task name, (N, C).
+        labels: The labels by task name, as in a batch.
         tasks: The model's tasks.
 
     Returns:
-        By task name a dict of `rows`, `loss` and metrics, only `rows` for a task that no row has a label for;
-        and `score`, the mean of the main metrics over the tasks that have labelled rows, 0 if none has.
+        A dict of `rows`, `loss` and metrics by task name; only `rows` for a task without labelled rows. `score` is the
+        mean of the main metrics over the tasks with labelled rows, or 0 without any.
     """
     decisions = decide_arrays(logits, tasks)
     metrics: dict[str, Any] = {
@@ -98,15 +98,15 @@ def multi_task_metrics(
 
 
 def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[str, float]:
-    """The same with keys as the Trainer logs them: `<task>_accuracy`, ..., `score`."""
+    """Return the metrics with the keys of the Trainer: `<task>_accuracy`, ..., `score`."""
     metrics = multi_task_metrics(prediction.predictions, prediction.label_ids, tasks)
     flat = {f"{task.name}_{name}": value for task in tasks for name, value in metrics[task.name].items()}
     return {**flat, "score": metrics["score"]}
 
 
 def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, Decision]:
-    """`decide` for arrays: the decisions hold arrays too."""
-    # A label that depends on another has a score for each pair of the two: of a whole evaluation set, many gigabytes.
+    """Return the decisions of each task, as `decide` does, for arrays."""
+    # A dependent label has a score for each pair of labels: for a whole evaluation set, these are many gigabytes.
     parts = zip(*(torch.from_numpy(logits[task.name]).split(ROWS_AT_ONCE) for task in tasks), strict=True)
     names = [task.name for task in tasks]
     decided = [decide(dict(zip(names, part, strict=True)), tasks) for part in parts]
@@ -114,12 +114,12 @@ def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dic
 
 
 def labelled_entries(labels: np.ndarray, kind: Kind) -> np.ndarray:
-    """Which entries have a label; an array of the shape of `labels`."""
+    """Return which entries have a label, in the shape of `labels`."""
     return kind.labelled(torch.from_numpy(labels)).numpy()
 
 
 def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
-    """The rank correlation of numbers (N,); 0 where either are all the same, for NaN must not win."""
+    """Return the rank correlation of numbers (N,); 0 instead of NaN if one of the two is constant."""
     if np.ptp(predictions) == 0 or np.ptp(references) == 0:
         return 0.0
     return float(spearmanr(predictions, references).statistic)
@@ -143,11 +143,11 @@ def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str
 
 
 def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-    """How far off the ranks (N,) are, and Cohen's kappa with quadratic weights."""
+    """Return the mean absolute error of the ranks (N,), and Cohen's kappa with quadratic weights."""
     if len(references) == 0:
         return {"mae": float("nan"), "quadratic_kappa": 0.0}
     occurring = np.concatenate([predictions, references])
-    # Ranks that do not occur are among them: left out, those on either side of them would count as neighbours.
+    # With the ranks in between that do not occur: without them, distant ranks would count as neighbours.
     ranks = np.arange(occurring.min(), occurring.max() + 1)
     kappa = cohen_kappa_score(references, predictions, labels=ranks, weights="quadratic") if len(ranks) > 1 else 0.0
     return {"mae": float(np.abs(predictions - references).mean()), "quadratic_kappa": float(kappa)}
@@ -159,7 +159,7 @@ def _mean_f1_of_labels(predictions: np.ndarray, references: np.ndarray, present:
 
 
 def _macro_f1(predictions: np.ndarray, references: np.ndarray) -> float:
-    """Over the classes that occur; a row without an answer is one that its class misses, not a class."""
+    """Return macro-F1 over the classes that occur. A row without an answer counts as a miss, not as a class."""
     classes = np.union1d(predictions, references)
     return _f1(predictions, references, average="macro", labels=classes[classes != NOT_ASKED])
 

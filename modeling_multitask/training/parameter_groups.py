@@ -1,6 +1,6 @@
-"""Which parameters share a learning rate and a weight decay.
+"""The optimizer groups: parameters that share a learning rate and a weight decay.
 
-What is decided here is data: `layer_depths` and `parameter_groups` can be printed and tested without a step.
+`layer_depths` and `parameter_groups` return plain data, which can be printed and tested without training.
 """
 
 import re
@@ -13,14 +13,14 @@ from ..modeling_multitask import MultiTaskModel
 from .rates import LearningRates
 
 FIRST_NUMBER = re.compile(r"(?:^|\.)(\d+)(?:\.|$)")
-# Of MPNet; of DeBERTa, whose norm is that of its relative positions.
+# In MPNet, and in DeBERTa, where this LayerNorm belongs to the relative positions.
 SHARED_POSITIONS = re.compile(r"^encoder\.(relative_attention_bias|rel_embeddings|LayerNorm)\.")
-# What peft puts before, after and into the names of parameters.
+# The additions of peft to the names of parameters.
 _WRAPPING = re.compile(r"^base_model\.model\.|(?<=\.)(?:base_layer|original_module|modules_to_save\.default)\.")
 
 
 class GroupKey(NamedTuple):
-    """What the parameters of one group have in common; heads have the depth above the encoder's last."""
+    """The key of one optimizer group. The depth of heads is one above the last layer of the encoder."""
 
     depth: int
     decays: bool
@@ -28,12 +28,12 @@ class GroupKey(NamedTuple):
 
 
 def layer_depths(backbone: nn.Module) -> dict[str, int]:
-    """Depth of each of an encoder's parameters by name: 0 for what precedes the layers, then 1, 2, ...
+    """Return the depth of each parameter of an encoder by name: 0 before the layers, then 1, 2, ...
 
-    A parameter's depth is that of the deepest numbered layer registered so far. That holds for every encoder
-    family without naming any: a final norm or a pooler comes out at the top, where a rule of "no number, so
-    depth 0" would give it the smallest rate. Layers that ALBERT shares are one depth. The exception are relative
-    positions that all layers share: they are registered last, but the first layer depends on them already.
+    The depth of a parameter is that of the deepest numbered layer registered so far. This rule needs no list of encoder
+    families. A final norm or a pooler gets the depth of the top layer, not 0, which would have the smallest rate. The
+    shared layers of ALBERT have one depth. The exception is relative positions that all layers share: they are
+    registered last, but the first layer depends on them, so their depth is 0.
     """
     depths, deepest = {}, 0
     for name, _ in backbone.named_parameters():
@@ -44,10 +44,10 @@ def layer_depths(backbone: nn.Module) -> dict[str, int]:
 
 
 def parameter_depths(model: MultiTaskModel) -> tuple[dict[str, int], int]:
-    """Depth of each of a model's parameters by name, heads one above the rest; and that of the topmost layer."""
+    """Return the depth of each parameter of a model by name, and the depth of the top layer. Heads are one above it."""
     depths = layer_depths(model.backbone)
     top = max(depths.values())
-    # By identity: a wrapper such as peft's gives the parameters other names.
+    # By identity, because wrappers such as peft rename the parameters.
     depth_of = {id(parameter): depths[name] for name, parameter in model.backbone.named_parameters()}
     return {name: depth_of.get(id(parameter), top + 1) for name, parameter in model.named_parameters()}, top
 
@@ -55,20 +55,21 @@ def parameter_depths(model: MultiTaskModel) -> tuple[dict[str, int], int]:
 def parameter_groups(
     model: MultiTaskModel, rates: LearningRates | Sequence[LearningRates], weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Optimizer groups by depth and decay, the heads first and then the encoder from the top down.
+    """Return optimizer groups by depth and weight decay: first the heads, then the encoder from the top down.
 
-    The heads come first because the Trainer logs the rate of the first group. Every parameter is in exactly one
-    group, frozen ones as well, so that they move once they are unfrozen. Decay is for matrices: names would take
-    it from the weight of a task called `bias`.
+    The heads come first because the Trainer logs the rate of the first group. Every parameter is in exactly one group.
+    Frozen parameters are included, so that they train after they are unfrozen. Weight decay applies to matrices. A
+    rule by name would exclude the weight of a task with the name `bias`.
 
     Args:
-        model: The model, which peft may have wrapped.
-        rates: Its learning rates; several, if training has phases with rates of their own.
-        weight_decay: That of matrices.
+        model: The model, with or without adapters of peft.
+        rates: The learning rates, or a list of them with one per phase.
+        weight_decay: The weight decay of matrices.
 
     Returns:
         Dicts with `params` (pairs of name and parameter), `lr`, `weight_decay`, the `name` of the part, and its
-        `rates` in each phase, for any optimizer of torch. What has no rate, since it does not train, has the rate 0.
+        `rates` in each phase, for any optimizer of torch. A parameter without a rate, which does not train, has the
+        rate 0.
     """
     phases = [rates] if isinstance(rates, LearningRates) else list(rates)
     depths, top = parameter_depths(model)
@@ -89,10 +90,10 @@ def parameter_groups(
 
 
 def part_name(depth: int, top: int) -> str:
-    """`heads`, `layers.3` or `embeddings`."""
+    """Return the name of the part at a depth: `heads`, `layers.3` or `embeddings`."""
     return "heads" if depth > top else f"layers.{depth - 1}" if depth else "embeddings"
 
 
 def plain_name(name: str) -> str:
-    """A parameter's name without what peft adds to it."""
+    """Return the name of a parameter without the additions of peft."""
     return _WRAPPING.sub("", name)

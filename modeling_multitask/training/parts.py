@@ -11,12 +11,12 @@ _LAST_LAYERS = re.compile(r"last_layers\.([1-9]\d*)")
 
 
 def part_problem(part: str, tasks: list[str], layers: int | None = None) -> str | None:
-    """Why this names no part of a model; `None` if it does.
+    """Return why this is not a part of a model; `None` if it is.
 
     Args:
-        part: One of `PARTS`, with numbers and names in place of the capitals.
+        part: One of `PARTS`, with numbers and names instead of the capital letters.
         tasks: The names of the model's tasks.
-        layers: How many layers its encoder has, if that is known.
+        layers: The number of layers of the encoder, if it is known.
     """
     if part in ("everything", "backbone", "embeddings", "heads"):
         return None
@@ -24,7 +24,7 @@ def part_problem(part: str, tasks: list[str], layers: int | None = None) -> str 
         task = part.removeprefix("heads.")
         return None if task in tasks else f"{part!r}: no such task{nearest_hint(task, tasks)}"
     if (span := layer_span(part, layers or sys.maxsize)) is None:
-        return f"{part!r} names no part of a model; these are {', '.join(PARTS)}{nearest_hint(part, PARTS)}"
+        return f"{part!r} is not a part of a model; it must be one of {', '.join(PARTS)}{nearest_hint(part, PARTS)}"
     first, last = span
     if not 0 <= first <= last or (layers is not None and last >= layers):
         there = "" if layers is None else f"; this encoder has the layers 0 to {layers - 1}"
@@ -33,7 +33,7 @@ def part_problem(part: str, tasks: list[str], layers: int | None = None) -> str 
 
 
 def layer_span(part: str, layers: int) -> tuple[int, int] | None:
-    """The numbers of the first and the last layer that a part holds, out of so many; `None` if it names none."""
+    """Return the first and the last layer number of a part; `None` if the part is not a range of layers."""
     if numbers := _LAYERS.fullmatch(part):
         return int(numbers[1]), int(numbers[2] or numbers[1])
     if last := _LAST_LAYERS.fullmatch(part):

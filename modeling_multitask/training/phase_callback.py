@@ -1,4 +1,4 @@
-"""What leads training through its phases: parts are frozen and rates set as each begins."""
+"""A callback that freezes parts and sets the learning rates when a phase of training begins."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,15 +17,16 @@ from .resuming import ResumingCallback
 
 
 class PhaseCallback(ResumingCallback):
-    """Leads training through its phases.
+    """A callback that runs the phases of training.
 
-    It freezes when training begins and not before: by then the optimizer holds every parameter. Frozen earlier, a
-    parameter would be in no optimizer group and would never move once it is unfrozen. What it has seen
-    is saved with every checkpoint, so that a resumed run goes on in the same phase.
+    Parts are frozen when training begins, not before: by then, the optimizer holds every parameter. A parameter that
+    is frozen earlier would be in no optimizer group and would not train later. The state of the phases is saved with
+    every checkpoint, so a resumed run continues in the same phase.
 
     Args:
-        phases: In order; where one ends, the next whose condition holds begins, and after the last training stops.
-        trainable: Names of the parameters that may train at all.
+        phases: The phases, in order. When one ends, the next one whose condition holds begins. Training stops after
+            the last.
+        trainable: The names of the parameters that may train.
     """
 
     def __init__(self, phases: Sequence[Phase], trainable: set[str]) -> None:
@@ -35,13 +36,13 @@ class PhaseCallback(ResumingCallback):
         self.metrics: dict[str, float] = {}
         self.best: float | None = None
         self.waited = 0
-        self.frozen_encoder: list[nn.Module] = []  # the modules that are to run in eval mode
+        self.frozen_encoder: list[nn.Module] = []  # the modules that run in eval mode
         self.frozen_heads: list[nn.Module] = []
         self._training = False
 
     @property
     def current(self) -> Phase:
-        """The phase that training is in."""
+        """The current phase."""
         return self.phases[min(self.index, len(self.phases) - 1)]
 
     def attributes(self) -> dict[str, Any]:
@@ -59,12 +60,12 @@ class PhaseCallback(ResumingCallback):
         super().on_train_begin(args, state, control, **kwargs)
         self._freeze(kwargs["model"])
         if self.index == len(self.phases) or state.global_step >= state.max_steps:
-            control.should_training_stop = True  # resumed after its end
+            control.should_training_stop = True  # a finished run was resumed
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._training = True  # not sooner: `eval_on_start` evaluates again when a run is resumed
+        self._training = True  # not earlier: `eval_on_start` evaluates again when a run is resumed
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         end = self.current.end
@@ -89,7 +90,7 @@ class PhaseCallback(ResumingCallback):
         self._training = False
 
     def _watch(self) -> None:
-        """Counts the evaluations since the metric that the phase waits for was last improved."""
+        """Count the evaluations since the metric of the phase last improved."""
         end = self.current.end
         if not isinstance(end, Stalled) or f"eval_{end.metric}" not in self.metrics:
             return
@@ -102,16 +103,16 @@ class PhaseCallback(ResumingCallback):
     def _evaluate_or_advance(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Goes on, unless an evaluation comes first, which then decides; one comes where a condition needs it."""
+        """Go on to the next phase, or evaluate first if the condition of a phase needs an evaluation."""
         following = self.phases[self.index + 1 : self.index + 2]
         if following and following[0].condition is not None and self._is_over(state):
             control.should_evaluate = True
-            control.should_save |= args.load_best_model_at_end  # which may turn out to be this one
+            control.should_save |= args.load_best_model_at_end  # this one may be the best
         if not control.should_evaluate:
             self._advance(args, state, control, **kwargs)
 
     def _advance(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Goes on to the next phase whose condition holds, if the present one is over."""
+        """Go on to the next phase whose condition holds, if the current one is over."""
         before = self.index
         while self.index < len(self.phases) and (self._is_over(state) or not self._is_wanted(before)):
             self.index += 1
@@ -141,17 +142,17 @@ class PhaseCallback(ResumingCallback):
     def _freeze(self, model: MultiTaskModel) -> None:
         names = trained_parameters(model, self.current.train, self.current.freeze) & self.trainable
         train_only(model, names)
-        # Asked once for each phase and not for each step, which a frozen encoder makes short.
+        # Computed once per phase, not per step: with a frozen encoder, a step is short.
         self.frozen_encoder, self.frozen_heads = frozen_modules(model.backbone), frozen_modules(model.heads)
         if not names:
-            raise ValueError(f"training {self.current.describe()} leaves nothing to train; call evaluate() alone")
+            raise ValueError(f"training {self.current.describe()} leaves nothing to train; call evaluate() instead")
 
 
 class EpochEndCallback(TrainerCallback):
-    """Puts the checkpoint of an epoch's last step off until the epoch has ended.
+    """A callback that delays the checkpoint of an epoch's last step until the epoch has ended.
 
-    The Trainer writes it before the evaluation, the next phase and the new task weights that come at the end of an
-    epoch, and a run that is resumed from it would go without them.
+    The Trainer writes it before the evaluation, the next phase and the new task weights at the end of the epoch. A run
+    that is resumed from such a checkpoint would miss them.
     """
 
     def __init__(self) -> None:
@@ -169,20 +170,20 @@ class EpochEndCallback(TrainerCallback):
 
 
 def set_rates(optimizer: Optimizer, scheduler: LRScheduler | None, phase: int) -> None:
-    """Gives every group its rate of a phase, times what the schedule has come to."""
+    """Set the rate of every group to its rate in a phase, times the current factor of the schedule."""
     groups = optimizer.param_groups
     for group, factor in zip(groups, _schedule_factors(groups, scheduler), strict=True):
         group["initial_lr"] = group["rates"][phase]
         group["lr"] = group["rates"][phase] * factor
     if isinstance(scheduler, LambdaLR):
         scheduler.base_lrs = [group["initial_lr"] for group in groups]
-        scheduler._last_lr = [group["lr"] for group in groups]  # else the next line of the log shows the old one
+        scheduler._last_lr = [group["lr"] for group in groups]  # otherwise the next line of the log shows the old rate
 
 
 def _schedule_factors(groups: list[dict[str, Any]], scheduler: LRScheduler | None) -> list[float]:
     if isinstance(scheduler, LambdaLR):
         return [each(scheduler.last_epoch) for each in scheduler.lr_lambdas]
-    # A schedule that follows a metric has one factor for all, and a group with the rate 0 does not show it.
+    # A schedule that follows a metric has one factor for all groups. A group with the rate 0 does not show it.
     bases = [group.get("initial_lr", group["rates"][0]) for group in groups]
     seen = [group["lr"] / base for group, base in zip(groups, bases, strict=True) if base > 0]
     return [seen[0] if seen else 1.0] * len(groups)

@@ -1,4 +1,4 @@
-"""Phases of a training run: what trains, at which rates, until when, and on what condition."""
+"""The phases of a training run: trained parts, learning rates, end and condition."""
 
 import operator
 import re
@@ -31,21 +31,21 @@ class Stalled(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """`METRIC < 0.9`, seen at the last evaluation."""
+    """`METRIC < 0.9`, at the last evaluation."""
 
     metric: str
     comparison: str
     value: float
 
     def holds(self, metrics: dict[str, float]) -> bool:
-        """Whether these metrics, named as the Trainer logs them, fulfil it; an absent one fulfils nothing."""
+        """Return whether the metrics, named as in the Trainer's log, meet the condition. A missing one does not."""
         seen = metrics.get(f"eval_{self.metric}")
         return seen is not None and _COMPARISONS[self.comparison](seen, self.value)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with parts, rates and task weights of its own.
+    """A phase of training with its own parts, learning rates and task weights.
 
     Raises:
         ValueError: If `until`, `only_if` or a weight cannot be read.
@@ -60,27 +60,27 @@ class Phase:
     )
     freeze: tuple[str, ...] = word(
         (),
-        description="The parts that do not, though one of those contains them.",
+        description="The parts that stay frozen, also inside a part of `train`.",
         example="heads.topic",
         one_or_list=True,
     )
     until: str | None = word(
         None,
-        description="The end of the phase: `epoch 2`, `step 500` or `no improvement of METRIC for 2 evaluations`. Only "
-        "the last phase may leave it out.",
+        description="The end of the phase: `epoch 2`, `step 500` or `no improvement of METRIC for 2 evaluations`. "
+        "Required for all phases but the last.",
         example="epoch 2",
     )
     only_if: str | None = word(
         None,
-        description="A condition on the last evaluation, without which the phase is skipped.",
+        description="A condition on the last evaluation. If it is not met, the phase is skipped.",
         example="sentiment_accuracy < 0.9",
     )
     learning_rates: LearningRates | None = word(
-        None, description="The rates of the phase; by default those of the recipe.", example={"heads": 1e-3}
+        None, description="The learning rates of the phase; by default those of the recipe.", example={"heads": 1e-3}
     )
     weights: dict[str, float] = word(
         default_factory=dict,
-        description="Weights of tasks in this phase; 0 leaves the loss of a task out.",
+        description="Weights of the tasks in this phase; 0 leaves out the loss of a task.",
         example={"topic": 0.5},
         ge=0,
     )
@@ -98,7 +98,7 @@ class Phase:
 
     @property
     def end(self) -> Reached | Stalled | None:
-        """`until`, read."""
+        """The parsed `until`."""
         if reached := _REACHED.fullmatch(str(self.until)):
             return Reached(reached[1], int(reached[2]))
         if stalled := _STALLED.fullmatch(str(self.until)):
@@ -107,30 +107,30 @@ class Phase:
 
     @property
     def condition(self) -> Condition | None:
-        """`only_if`, read."""
+        """The parsed `only_if`."""
         found = _CONDITION.fullmatch(str(self.only_if))
         return Condition(found[1], found[2], float(found[3])) if found else None
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that it is decided by."""
+        """The metrics that `until` and `only_if` use."""
         ends = [self.end.metric] if isinstance(self.end, Stalled) else []
         return ends + ([self.condition.metric] if self.condition else [])
 
     def describe(self) -> str:
-        """`heads, layers.4-5`, and what is taken from them."""
+        """Return `heads, layers.4-5 without heads.topic`: the trained parts without the frozen ones."""
         return ", ".join(self.train) + (f" without {', '.join(self.freeze)}" if self.freeze else "")
 
 
 def parse_phase(given: Phase | dict[str, Any], place: str = "") -> Phase:
-    """A phase as it is, or from a dict of its fields.
+    """Return the phase itself, or build it from a dict of its fields.
 
     Args:
-        given: The phase; a part alone may stand for a list of one.
-        place: What a message begins with, before the name of a field.
+        given: The phase. `train` and `freeze` may be one part instead of a list.
+        place: The prefix of the field's name in messages.
 
     Raises:
-        ValueError: If a field is unknown or cannot be.
+        ValueError: If a field is unknown or not allowed.
     """
     if isinstance(given, Phase):
         return given
@@ -145,13 +145,13 @@ def parse_phase(given: Phase | dict[str, Any], place: str = "") -> Phase:
 def phase_problems(
     phases: Sequence[Phase], tasks: list[str], metrics: list[str], layers: int | None = None
 ) -> list[str]:
-    """What is wrong with these phases for a model with these tasks, each problem with its place.
+    """Return the problems of these phases for a model with these tasks, each with its place.
 
     Args:
-        phases: In order.
+        phases: The phases, in order.
         tasks: The names of the model's tasks.
-        metrics: The metrics that an evaluation gives, without `eval_`; empty if nothing is evaluated.
-        layers: How many layers the encoder has, if that is known.
+        metrics: The metrics of an evaluation, without `eval_`; empty if nothing is evaluated.
+        layers: The number of layers of the encoder, if it is known.
     """
     problems = []
     for i, phase in enumerate(phases):
@@ -162,21 +162,21 @@ def phase_problems(
         problems += [f"phases[{i}].weights.{name}: no such task{nearest_hint(name, tasks)}" for name in unknown]
         problems += [f"phases[{i}]: {problem}" for problem in _metric_problems(phase, metrics)]
         if i == 0 and phase.only_if is not None:
-            problems.append("phases[0].only_if: nothing is evaluated before the first phase")
+            problems.append("phases[0].only_if: the first phase has no evaluation before it; leave it out")
         if i < len(phases) - 1 and phase.until is None:
-            problems.append(f"phases[{i}].until: is missing; only the last phase goes on to the end of training")
+            problems.append(f"phases[{i}].until: is missing; only the last phase may leave it out")
     return problems + _order_problems(phases)
 
 
 def _metric_problems(phase: Phase, metrics: list[str]) -> list[str]:
     if not metrics:
-        return [f"{metric} is asked for, but nothing is evaluated during training" for metric in phase.metrics]
+        return [f"no metric {metric!r}: nothing is evaluated during training" for metric in phase.metrics]
     unknown = [metric for metric in phase.metrics if metric not in metrics]
     return [f"there is no metric {metric!r}{nearest_hint(metric, metrics)}" for metric in unknown]
 
 
 def _order_problems(phases: Sequence[Phase]) -> list[str]:
-    """Of each phase that would be over before it begins."""
+    """Return a problem for each phase that would be over before it begins."""
     problems = []
     for i, phase in enumerate(phases):
         for j, before in enumerate(phases[:i]):
@@ -184,5 +184,5 @@ def _order_problems(phases: Sequence[Phase]) -> list[str]:
             if not isinstance(first, Reached) or not isinstance(last, Reached) or before.only_if is not None:
                 continue
             if first.unit == last.unit and last.number <= first.number:
-                problems.append(f"phases[{i}].until: is {phase.until!r}, but phases[{j}] lasts until {before.until!r}")
+                problems.append(f"phases[{i}].until: is {phase.until!r}, but phases[{j}] ends at {before.until!r}")
     return problems

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a bar, and one line for each evaluation."""
+"""The progress output of training: a bar, and one line per evaluation."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 
 class EvaluationLines(ProgressCallback):
-    """The Trainer's progress bar, with a readable line in place of the logged dicts."""
+    """The Trainer's progress bar, with one readable line instead of the logged dicts."""
 
     def on_log(
         self,
@@ -23,7 +23,7 @@ class EvaluationLines(ProgressCallback):
 
 
 def describe_evaluation(logs: dict[str, Any], state: TrainerState) -> str | None:
-    """`epoch 1: loss 0.42 | domain accuracy 0.91 macro_f1 0.90 | ... | score 0.91`; `None` for other logs."""
+    """Return `epoch 1: loss 0.42 | domain accuracy 0.91 macro_f1 0.90 | ... | score 0.91`; `None` for other logs."""
     if "eval_score" not in logs:
         return None
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
@@ -37,7 +37,7 @@ def describe_evaluation(logs: dict[str, Any], state: TrainerState) -> str | None
 
 
 def show_one_line_per_evaluation(trainer: Trainer) -> None:
-    """Replaces the Trainer's own printing; with `disable_tqdm` nothing is printed."""
+    """Replace the output of the Trainer. With `disable_tqdm`, nothing is printed."""
     trainer.remove_callback(PrinterCallback)
     if trainer.pop_callback(ProgressCallback) is not None:
         trainer.add_callback(EvaluationLines())

@@ -8,41 +8,51 @@ from ..words_multitask import check_bounds, word
 
 @dataclass(frozen=True)
 class LearningRates:
-    """The learning rate of every parameter, said in one of three ways.
+    """The learning rate of every parameter, by depth, in bands, or by name.
 
-    By depth: `heads` and `backbone`, with a `layer_decay` from the topmost layer down. In bands: `heads`, `upper` and
-    `lower`, with the `boundary` between the two. By name: `patterns`, the first that is found in a parameter's
-    name being the one that counts; beside one of the other two ways, they are exceptions to it.
+    By depth: `heads` and `backbone`, with a `layer_decay` from the top layer down. In bands: `heads`, `upper` and
+    `lower`, with a `boundary` between the two. By name: `patterns`, where the first pattern that matches the name of a
+    parameter counts. With one of the other two ways, `patterns` override its rates.
 
     Raises:
-        ValueError: If the fields make no whole, or a rate cannot be.
+        ValueError: If the fields do not fit together, or a rate is out of range.
+
+    Example:
+        >>> from modeling_multitask import LearningRates
+
+        >>> rates = LearningRates(heads=1e-3, backbone=5e-5, layer_decay=0.9, patterns={"LayerNorm": 1e-4})
+        >>> rates.rate("heads.topic.0.weight", depth=7, top=6)
+        0.001
     """
 
     heads: float | None = word(
-        None, description="The rate of every head; not needed where no head trains.", example=1e-3, ge=0
+        None, description="The rate of every head; not needed if no head trains.", example=1e-3, ge=0
     )
     backbone: float | None = word(
         None,
-        description="The rate of the encoder's topmost layer; not needed where only heads train.",
+        description="The rate of the encoder's top layer; not needed if only heads train.",
         example=5e-5,
         ge=0,
     )
     layer_decay: float = word(
-        1.0, description="The factor of the rate at each layer further down; 1 is one rate for all.", gt=0, le=1
+        1.0,
+        description="The factor of the rate from each layer to the one below; 1 gives all layers the same rate.",
+        gt=0,
+        le=1,
     )
     upper: float | None = word(
         None,
-        description="The rate of the encoder's layers from number `boundary` on, counted from 0.",
+        description="The rate of the encoder's layers from layer `boundary` up, counted from 0.",
         example=5e-5,
         ge=0,
     )
     lower: float | None = word(
-        None, description="The rate of the layers below, and of the embeddings.", example=1e-5, ge=0
+        None, description="The rate of the layers below `boundary`, and of the embeddings.", example=1e-5, ge=0
     )
-    boundary: int | None = word(None, description="The number of the first of the upper layers.", example=6)
+    boundary: int | None = word(None, description="The number of the first upper layer.", example=6)
     patterns: dict[str, float] | None = word(
         None,
-        description="Rates by regular expression, searched in names such as "
+        description="Rates by regular expression, searched in the names of parameters, such as "
         "`backbone.encoder.layer.3.output.dense.weight` and `heads.sentiment.0.bias`. The first match counts.",
         example={"LayerNorm": 1e-4},
         ge=0,
@@ -55,12 +65,12 @@ class LearningRates:
             _check_pattern(pattern)
 
     def rate(self, name: str, depth: int, top: int) -> float | None:
-        """The rate of one parameter; `None` if nothing is said of it.
+        """Return the rate of one parameter; `None` if no field sets it.
 
         Args:
-            name: Its plain name, without what wrappers such as peft's add.
-            depth: 0 for what precedes the encoder's layers, k + 1 for layer k, `top` + 1 for a head.
-            top: Depth of the topmost layer.
+            name: The plain name, without the additions of wrappers such as peft.
+            depth: The depth: 0 before the encoder's layers, k + 1 for layer k, `top` + 1 for a head.
+            top: The depth of the top layer.
         """
         for pattern, rate in (self.patterns or {}).items():
             if re.search(pattern, name):
@@ -72,33 +82,35 @@ class LearningRates:
         return None if self.backbone is None else self.backbone * self.layer_decay ** (top - depth)
 
     def problem(self, depths: dict[str, int], top: int, trained: set[str]) -> str | None:
-        """Why these rates do not fit a model; `None` if they do.
+        """Return why these rates do not fit a model; `None` if they do.
 
         Args:
-            depths: Depth of each of its parameters by plain name.
-            top: Depth of the topmost layer.
-            trained: The plain names of those that train.
+            depths: The depth of each parameter, by plain name.
+            top: The depth of the top layer.
+            trained: The plain names of the trainable parameters.
         """
         if self.boundary is not None and not 0 <= self.boundary < top:
             return f"boundary is {self.boundary}; this encoder has the layers 0 to {top - 1}"
         for pattern in self.patterns or {}:
             if not any(re.search(pattern, name) for name in depths):
                 example = [*depths][len(depths) // 2]
-                return f"the pattern {pattern!r} is found in no parameter's name; these are like {example!r}"
+                return f"the pattern {pattern!r} matches no parameter; parameters have names such as {example!r}"
         lacking = [name for name in depths if name in trained and self.rate(name, depths[name], top) is None]
-        return f"{len(lacking)} parameters that train have none, such as {lacking[0]!r}" if lacking else None
+        return f"{len(lacking)} trainable parameters have no rate, such as {lacking[0]!r}" if lacking else None
 
     def _check_ways(self) -> None:
         bands = (self.upper, self.lower, self.boundary)
         if not self.patterns and all(each is None for each in (self.heads, self.backbone, *bands)):
-            raise ValueError("learning_rates need the rate of the heads, of the backbone, or patterns")
+            raise ValueError("learning_rates sets no rate; set heads, backbone or patterns")
         if bands != (None, None, None) and (self.backbone is not None or None in bands):
             raise ValueError(
-                "learning_rates in bands need upper, lower and boundary, all three, and no backbone; given: "
+                "learning_rates in bands needs all of upper, lower and boundary, and no backbone; given: "
                 f"upper {self.upper}, lower {self.lower}, boundary {self.boundary}, backbone {self.backbone}"
             )
         if self.layer_decay != 1 and self.backbone is None:
-            raise ValueError(f"layer_decay is {self.layer_decay}, but there is no rate of the backbone to lower")
+            raise ValueError(
+                f"layer_decay is {self.layer_decay}, but backbone is missing; set backbone, or leave layer_decay out"
+            )
 
 
 def _check_pattern(pattern: str) -> None:

@@ -1,4 +1,4 @@
-"""What a callback has learned or counted, kept with every checkpoint and taken up again."""
+"""Callbacks whose state is saved with every checkpoint and restored when a run is resumed."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from transformers.trainer_callback import ExportableState
 
 
 class ResumingCallback(TrainerCallback, ExportableState):
-    """A callback whose state lies in `trainer_state.json`; a run that is resumed goes on with it."""
+    """A callback whose state is saved in `trainer_state.json` and restored when a run is resumed."""
 
     def attributes(self) -> dict[str, Any]:
-        """What a checkpoint keeps, in plain JSON."""
+        """Return the state for a checkpoint, in plain JSON."""
         return {}
 
     def restore(self, attributes: dict[str, Any]) -> None:
-        """Takes up what a checkpoint kept; of an empty dict, starts anew."""
+        """Restore the state of a checkpoint, or reset it with an empty dict."""
 
     def state(self) -> dict[str, Any]:
-        """What transformers writes into `trainer_state.json`."""
+        """Return the entry of this callback in `trainer_state.json`."""
         return {"args": {}, "attributes": self.attributes()}
 
     def on_train_begin(

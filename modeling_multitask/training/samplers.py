@@ -1,7 +1,7 @@
-"""In which order the rows of an epoch come, and how they are cut into batches.
+"""The order of the rows in an epoch, and how they are split into batches.
 
-Everything is drawn from the seed and the number of the epoch, so that a resumed run sees the same rows in the same
-order, and every process the same as the others.
+All random numbers come from the seed and the number of the epoch. A resumed run and every process therefore see the
+same rows in the same order.
 
 Shapes: N rows of the training set, S sources.
 """
@@ -20,11 +20,11 @@ from datasets_builder.columns import SOURCE
 
 from .sampling import Sampling
 
-STRETCH = 50  # batches among which rows of similar length are brought together, as transformers has it
+STRETCH = 50  # rows of similar length are grouped within this number of batches, as in transformers
 
 
 def shares(sizes: Sequence[int], sampling: Sampling, progress: float) -> np.ndarray:
-    """The share of an epoch's draws that falls to each source; (S,), sums to 1.
+    """Return each source's share of the draws of an epoch; (S,), sums to 1.
 
     Args:
         sizes: Rows of each source.
@@ -37,26 +37,29 @@ def shares(sizes: Sequence[int], sampling: Sampling, progress: float) -> np.ndar
 
 
 def balanced_shares(sizes: Sequence[int]) -> np.ndarray:
-    """The same share for each class, after the first group, the rows without a label, has kept its own; (S,)."""
+    """Return equal shares for all classes; the first group, the rows without a label, keeps its own share; (S,)."""
     unlabelled = sizes[0] / sum(sizes)
     classes = sum(size > 0 for size in sizes[1:])
     return np.array([unlabelled, *((1 - unlabelled) / classes if size else 0.0 for size in sizes[1:])])
 
 
 def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
-    """The row numbers that are drawn alike: of each source; of each class, after those without a label; or all.
+    """Return the row numbers of each group that the strategy draws from.
+
+    A group is a source or a class. With classes, the first group holds the rows without a label. A strategy without
+    groups has one group of all rows.
 
     Raises:
-        ValueError: If the rows do not say what the strategy asks for.
+        ValueError: If the rows lack the column that the strategy needs, or its values are not valid.
     """
     name = SOURCE if sampling.by_source else sampling.task
     if name is None:
         return [np.arange(len(rows))]
     if name not in rows.column_names:
-        raise ValueError(f"sampling.strategy {sampling.strategy!r} needs the column {name!r}, which the rows lack")
+        raise ValueError(f"sampling.strategy {sampling.strategy!r} needs the column {name!r}, which is missing")
     given = list(rows[name])
     if not all(value is None or isinstance(value, int) for value in given):
-        raise ValueError(f"sampling.strategy {sampling.strategy!r} needs whole numbers in the column {name!r}")
+        raise ValueError(f"sampling.strategy {sampling.strategy!r} needs integers in the column {name!r}")
     values = np.array([-1 if value is None else value for value in given])
     groups = [np.flatnonzero(values == value) for value in np.unique(values[values >= 0])]
     if sampling.by_source:
@@ -69,7 +72,7 @@ def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
 
 
 def quotas(parts: np.ndarray, draws: int) -> np.ndarray:
-    """Whole numbers in these proportions that sum to `draws`, the largest remainders rounded up; (S,)."""
+    """Return integers in these proportions that sum to `draws`; the largest remainders are rounded up; (S,)."""
     exact = parts * draws
     counts = np.floor(exact).astype(int)
     counts[np.argsort(counts - exact, kind="stable")[: draws - counts.sum()]] += 1
@@ -77,29 +80,29 @@ def quotas(parts: np.ndarray, draws: int) -> np.ndarray:
 
 
 def draw(groups: Sequence[np.ndarray], counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows of each group, as many as its count, spread evenly over one another; (sum of counts,).
+    """Draw rows of each group, spread evenly over the epoch; (sum of counts,).
 
-    A group gives every row once before it gives one twice.
+    Every row of a group is drawn once before any row is drawn twice.
 
     Args:
-        groups: The row numbers of each group; an empty one has the count 0.
-        counts: How many rows each gives.
-        rng: Where chance comes from.
+        groups: The row numbers of each group; an empty group has the count 0.
+        counts: The number of rows to draw from each group.
+        rng: The random number generator.
     """
     rows, places = [], []
     for group, count in zip(groups, counts, strict=True):
         rounds = [rng.permutation(group) for _ in range(math.ceil(count / max(len(group), 1)))]
         rows.append(np.concatenate([*rounds, group[:0]])[:count])
-        # The k-th of n rows stands at (k + u) / n of the epoch: stretches of any length hold their share of it.
+        # Row k of n is placed at (k + u) / n of the epoch, so every part of the epoch has its share of the group.
         places.append((np.arange(count) + rng.random()) / max(count, 1))
     return np.concatenate(rows)[np.argsort(np.concatenate(places), kind="stable")]
 
 
 def group_by_length(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
-    """The order with rows of similar length brought together in batches, within stretches of 50 batches.
+    """Group rows of similar length into batches, within each stretch of 50 batches.
 
-    The batches of a stretch are shuffled. Left longest first, as transformers has them, an epoch ends on short texts
-    only, and the last steps pull the model towards these. An incomplete batch stays last.
+    The batches of a stretch are shuffled. transformers puts the longest first: then an epoch ends with short texts
+    only, and the last steps fit the model to these. An incomplete batch stays last.
     """
     size = batch_size * STRETCH
     batches: list[np.ndarray] = []
@@ -113,16 +116,16 @@ def group_by_length(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng
 
 
 def token_batches(lengths: np.ndarray, budget: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """All rows in batches of similar length, each of at most `budget` tokens with its padding, in random order.
+    """Return all rows in batches of similar length, in random order. A batch with padding has at most `budget` tokens.
 
-    Rows are sorted by length, ties at random, and then cut: so there are equally many batches in every epoch. A row
-    longer than the budget is a batch of its own.
+    Rows are sorted by length, with ties in random order, and then split. Every epoch therefore has the same number of
+    batches. A row that is longer than the budget is a batch of its own.
     """
     order = rng.permutation(len(lengths))
     order = order[np.argsort(lengths[order], kind="stable")]
     batches, start = [], 0
     for stop in range(1, len(order) + 1):
-        # Ascending, so that the last row is the longest and all are padded to it.
+        # In ascending order, the last row is the longest, and all rows are padded to it.
         if stop == len(order) or (stop + 1 - start) * lengths[order[stop]] > budget:
             batches.append(order[start:stop])
             start = stop
@@ -133,12 +136,12 @@ class EpochSampler(Sampler[int]):
     """The row numbers of one epoch.
 
     Args:
-        groups: What `row_groups` gives.
+        groups: The result of `row_groups`.
         sampling: How often each group is drawn.
-        seed: Of everything that is drawn.
-        epochs: How many there will be, for `annealed`.
-        lengths: (N,) tokens of each row, if rows of similar length are to come together.
-        batch_size: Rows of a batch over all processes, for the same.
+        seed: The seed of all draws.
+        epochs: The number of epochs of the run, for `annealed`.
+        lengths: The number of tokens of each row, (N,), to group rows of similar length.
+        batch_size: The number of rows of a batch over all processes, also for grouping by length.
     """
 
     def __init__(
@@ -156,7 +159,7 @@ class EpochSampler(Sampler[int]):
         self.lengths, self.batch_size = lengths, batch_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Says which epoch comes."""
+        """Set the number of the next epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -180,13 +183,13 @@ class EpochSampler(Sampler[int]):
 
 
 class TokenBatchSampler(Sampler[list[int]]):
-    """The batches of one epoch by token budget, equally many for every process.
+    """The batches of one epoch by token budget, the same number for every process.
 
     Args:
-        lengths: (N,) tokens of each row.
-        budget: Tokens of a batch, padding included.
-        seed: Of everything that is drawn.
-        processes: How many take turns at the batches.
+        lengths: The number of tokens of each row, (N,).
+        budget: The maximum number of tokens of a batch, with padding.
+        seed: The seed of all draws.
+        processes: The number of processes that share the batches.
     """
 
     batch_size = None  # read by accelerate
@@ -198,7 +201,7 @@ class TokenBatchSampler(Sampler[list[int]]):
         self._count = len(token_batches(lengths, budget, np.random.default_rng(0)))
 
     def set_epoch(self, epoch: int) -> None:
-        """Says which epoch comes."""
+        """Set the number of the next epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -206,19 +209,19 @@ class TokenBatchSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         batches = token_batches(self.lengths, self.budget, np.random.default_rng([self.seed, self.epoch]))
-        # The first batches again where the last round would leave a process without one.
+        # Repeat the first batches, so that every process has a batch in the last round.
         batches += [batches[i % len(batches)] for i in range(len(self) - len(batches))]
         return iter([batch.tolist() for batch in batches])
 
 
 def load_token_batches(rows: Any, sampler: TokenBatchSampler, collate: Callable, args: TrainingArguments) -> DataLoader:
-    """The sampler's batches, each process its own, on its device.
+    """Load the batches of a sampler, each process its own share, on its device.
 
     Args:
         rows: N rows, by index.
-        sampler: Their batches.
+        sampler: The batches of row numbers.
         collate: Makes a batch of rows.
-        args: How they are loaded, and for which process.
+        args: The settings of the data loader, and the process.
     """
     loader = DataLoader(
         rows,
@@ -229,7 +232,7 @@ def load_token_batches(rows: Any, sampler: TokenBatchSampler, collate: Callable,
         persistent_workers=args.dataloader_persistent_workers,
         prefetch_factor=args.dataloader_prefetch_factor,
     )
-    # Not by the accelerator, which wants batches of one size: the sampler sees to it that none is left over.
+    # Not by the accelerator, which needs batches of equal size. The sampler gives every process the same number.
     return prepare_data_loader(
         loader,
         args.device,
@@ -241,7 +244,7 @@ def load_token_batches(rows: Any, sampler: TokenBatchSampler, collate: Callable,
 
 
 class EpochCallback(TrainerCallback):
-    """Tells a sampler which epoch begins; what accelerate wraps around it does not always pass that on."""
+    """A callback that sets the epoch of a sampler. The wrapper of accelerate does not always do this."""
 
     def __init__(self, sampler: Any) -> None:
         self.sampler = sampler

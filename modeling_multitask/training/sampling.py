@@ -1,4 +1,4 @@
-"""How often the rows of which source, or with which label, are drawn."""
+"""The sampling of training rows by source or class."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,21 +10,22 @@ SamplingStrategy = Literal["concatenated", "proportional", "temperature", "round
 
 @dataclass(frozen=True)
 class Sampling:
-    """How often the rows of which source, or with which label, are drawn in an epoch of N draws.
+    """The sampling of training rows by source or class.
 
     Raises:
-        ValueError: If the strategy is unknown, or lacks what it needs.
+        ValueError: If the strategy is unknown, or `task` does not fit it.
     """
 
     strategy: SamplingStrategy = word(
         "concatenated",
-        description="`concatenated` takes every row once, in random order. The others give each source its share of "
-        "the draws, mixed within batches: `proportional` to its size, `temperature` to its size to the power of 1 / "
-        "temperature, `round_robin` the same to all, `annealed` from proportional in the first epoch to nearly equal "
-        "in the last (Stickland and Murray 2019). `balanced` draws each class of `task` equally often.",
+        description="`concatenated` draws every row once, in random order. The other strategies give each source a "
+        "share of the draws, and mix sources within batches. `proportional`: in proportion to its size. `temperature`: "
+        "to its size to the power of 1 / temperature. `round_robin`: equal shares. `annealed`: from proportional in "
+        "the first epoch to nearly equal in the last (Stickland and Murray 2019). `balanced` draws each class of "
+        "`task` equally often.",
     )
     temperature: float = word(
-        2.0, description="Above 1, small sources are drawn more often than their size says.", gt=0
+        2.0, description="Above 1, small sources are drawn more often than in proportion to their size.", gt=0
     )
     task: str | None = word(None, description="The task whose classes are balanced.", example="topic")
 
@@ -35,10 +36,10 @@ class Sampling:
             raise ValueError(f"strategy is {self.strategy!r}; it must be one of {', '.join(allowed)}{hint}")
         check_bounds(self)
         if (self.task is None) == (self.strategy == "balanced"):
-            need = "needs the task whose classes are balanced" if self.task is None else "has no task; 'balanced' has"
+            need = "needs task, to balance its classes" if self.task is None else "takes no task; only 'balanced' does"
             raise ValueError(f"strategy {self.strategy!r} {need}")
 
     @property
     def by_source(self) -> bool:
-        """Whether it asks which source a row comes from."""
+        """Whether the strategy needs the source of each row."""
         return self.strategy not in ("concatenated", "balanced")

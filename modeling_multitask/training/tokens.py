@@ -1,8 +1,8 @@
-"""The tokens of training rows: of a whole table at once, their number, and their padded batches.
+"""The tokens of training rows: tokenised columns, row lengths and padded batches.
 
-A row that is read in several windows has a list of lists of tokens, one for each window.
+A row with several windows has a list of lists of tokens, one list per window.
 
-Shapes: N rows of a table; B rows of a batch, W windows of these (B, unless long texts have several), T tokens.
+Shapes: N rows of a table, B rows of a batch, W windows of a batch (B unless long texts have several), T tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from datasets_builder.columns import TEXT, TEXT_PAIR
 from ..configuration_multitask import MultiTaskConfig
 from ..texts_multitask import WINDOW_TEXTS, tokenize
 
-IS_LONG = "longer than the model reads at once"  # a column that no task can be called
+IS_LONG = "longer than the model reads at once"  # a column name that no task can have
 
 
 def row_tokens(
@@ -30,17 +30,17 @@ def row_tokens(
     texts: Sequence[str],
     text_pairs: Sequence[str] | None = None,
 ) -> dict[str, list[Any]]:
-    """The columns that tokenised rows have: what the tokenizer gives, and whether the text is a long one.
+    """Return the columns of tokenised rows: the output of the tokenizer, and whether each text is too long.
 
     Args:
-        tokenizer: The model's.
-        config: The model's; says how long a text may be, and what becomes of a longer one.
+        tokenizer: The tokenizer of the model.
+        config: The configuration of the model, with the maximum length and the handling of longer texts.
         texts: N texts.
-        text_pairs: The second text of each, for a model of pairs.
+        text_pairs: The second text of each row, for a model of pairs.
     """
     encoded = tokenize(tokenizer, config, texts, text_pairs)
     if config.long_texts == "truncate":
-        if not encoded.encodings:  # a tokenizer written in Python does not say what it has cut
+        if not encoded.encodings:  # a slow tokenizer does not report truncation
             return dict(encoded)
         return {**encoded, IS_LONG: [bool(each.overflowing) for each in encoded.encodings]}
     starts = np.flatnonzero(np.diff(encoded.pop(WINDOW_TEXTS), prepend=-1))
@@ -52,15 +52,15 @@ def row_tokens(
 def row_lengths(
     rows: Any, tokenizer: PreTrainedTokenizerBase | None = None, config: MultiTaskConfig | None = None
 ) -> np.ndarray:
-    """The tokens of each row, those of all its windows; (N,).
+    """Return the number of tokens of each row, over all its windows; (N,).
 
     Args:
-        rows: With `input_ids`, or a `text`.
-        tokenizer: For rows with a text.
-        config: Likewise; the model's.
+        rows: Rows with `input_ids` or `text`.
+        tokenizer: The tokenizer, for rows with a text.
+        config: The model's configuration, for rows with a text.
 
     Raises:
-        ValueError: If rows with a text come without a tokenizer.
+        ValueError: If rows have a text, and there is no tokenizer.
     """
     is_table = isinstance(rows, Dataset)
     columns = rows.column_names if is_table else rows[0]
@@ -69,7 +69,10 @@ def row_lengths(
             return _list_sizes(rows.with_format("arrow")[:]["input_ids"])
         return np.array([sum(map(len, _windows(row))) for row in rows])
     if tokenizer is None or config is None:
-        raise ValueError("rows of similar length are wanted, but the rows have no input_ids, and there is no tokenizer")
+        raise ValueError(
+            "rows cannot be grouped by length: the rows have no input_ids, and there is no tokenizer; "
+            "pass the tokenizer as processing_class"
+        )
     names = [name for name in (TEXT, TEXT_PAIR) if name in columns]
     texts = [list(rows[name]) if is_table else [row[name] for row in rows] for name in names]
     tokens = row_tokens(tokenizer, config, *texts)["input_ids"]
@@ -77,7 +80,7 @@ def row_lengths(
 
 
 def padded_rows(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Tensor]:
-    """The batch of tokenised rows, (W, T) by name; of windows also which row each is of, (W,)."""
+    """Return the batch of tokenised rows, (W, T) by name. With windows, also the row number of each window, (W,)."""
     names = [name for name in tokenizer.model_input_names if name in rows[0]]
     windows = [_windows(row) for row in rows]
     if not has_windows(rows[0]["input_ids"]):
@@ -93,12 +96,12 @@ def _windows(row: Mapping[str, Any]) -> list[list[int]]:
 
 
 def has_windows(ids: Sequence[Any]) -> bool:
-    """Whether these are lists of numbers, one for each window, and not numbers."""
+    """Return whether these are lists of numbers, one list per window, and not numbers."""
     return len(ids) > 0 and not isinstance(ids[0], int) and np.ndim(ids[0]) > 0
 
 
 def _list_sizes(column: pa.ChunkedArray) -> np.ndarray:
-    """How many numbers each list of a column holds, those in lists of its lists counted alike; (N,)."""
+    """Return the number of values in each list of a column, also in nested lists; (N,)."""
     sizes = pc.list_value_length(column).to_numpy()
     if not pa.types.is_nested(column.type.value_type):
         return sizes

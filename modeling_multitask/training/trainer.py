@@ -1,4 +1,4 @@
-"""A Trainer whose losses are exact over missing labels, and which owns no rules of its own."""
+"""A Trainer for multi-task models whose losses are exact with missing labels."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -33,30 +33,35 @@ from .samplers import row_groups
 
 
 class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
-    """Trains a [`MultiTaskModel`] on rows of which most lack some labels.
+    """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
-    A row has `text` or `input_ids`, and any of the tasks' columns; what is missing adds nothing to any loss.
-    A task's loss is its mean over the labelled entries of the whole optimizer step, so gradients do not depend
-    on how the step is cut into micro-batches or spread over processes. Logged are `<task>_loss` beside `loss`
-    and, from evaluation, `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
+    A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
+    The loss of a task is the mean over the labelled entries of the whole optimizer step. The gradients therefore do
+    not depend on the number of micro-batches or processes. The log has `loss` and `<task>_loss`. An evaluation adds
+    `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
 
     Args:
-        model: The model; one that `add_lora` has wrapped as well.
-        args: What to train, at which rates, for how long.
-        data_collator: A [`MultiTaskCollator`] with `processing_class` if left out.
-        compute_metrics: The metrics named above if left out.
-        kwargs: As for `Trainer`.
+        model: The model, with or without the adapters of `add_lora`.
+        args: The arguments of the run.
+        data_collator: By default, a [`MultiTaskCollator`] with `processing_class`.
+        compute_metrics: By default, the metrics above.
+        kwargs: Passed to `Trainer`.
 
     Raises:
-        ValueError: If the arguments do not fit the model, or would silently train something else.
+        ValueError: If the arguments do not fit the model or each other.
 
     Example:
+        >>> from datasets import Dataset
+        >>> from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+        >>> from transformers import AutoTokenizer
+
+        >>> name = "distilbert/distilbert-base-uncased"
+        >>> topic = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
         >>> trainer = MultiTaskTrainer(
-        ...     model=model,
-        ...     args=MultiTaskTrainingArguments("runs/reviews", learning_rates={"heads": 1e-3, "backbone": 5e-5}),
-        ...     train_dataset=dataset["train"],
-        ...     eval_dataset=dataset["validation"],
-        ...     processing_class=tokenizer,
+        ...     model=MultiTaskModel.from_backbone(name, tasks=[topic]),
+        ...     args=MultiTaskTrainingArguments("runs/topics", learning_rates={"heads": 1e-3, "backbone": 5e-5}),
+        ...     train_dataset=Dataset.from_dict({"text": ["A dull film.", "Good soup."], "topic": [0, 1]}),
+        ...     processing_class=AutoTokenizer.from_pretrained(name),
         ... )
         >>> trainer.train()
     """
@@ -79,7 +84,9 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         check_phases(args, model, trainable)
         if data_collator is None:
             if kwargs.get("processing_class") is None:
-                raise ValueError("give a processing_class (the tokenizer), or a data_collator")
+                raise ValueError(
+                    "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
+                )
             data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
         super().__init__(
             model=model,
@@ -96,30 +103,33 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         self.gradient_balancing: GradientBalancing | None = None
         check_processes(args, model, sharded=self.is_fsdp_enabled or self.is_deepspeed_enabled)
         if isinstance(self.train_dataset, Dataset):
-            row_groups(self.train_dataset, args.sampler())  # says now if the rows cannot be sampled so
+            row_groups(self.train_dataset, args.sampler())  # raises now if the rows do not fit the sampling
         if args.balancing in GRADIENT_BALANCING:
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
         for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
             self.add_callback(callback)
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """As the Trainer's; however it ends, nothing of the model stays frozen."""
+        """Train as `Trainer.train` does, and unfreeze the model at the end, also after an error."""
         try:
             return super().train(*args, **kwargs)
         finally:
             train_only(self.model, self.phases.trainable)
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
-        """An optimizer over the groups of `parameter_groups`, and over what the balancing learns."""
+        """Create an optimizer for the groups of `parameter_groups` and the parameters of the balancing."""
         if self.optimizer is None:
             model = self.model if model is None else model
             cls, kwargs = self.optimizer_cls_and_kwargs or self.get_optimizer_cls_and_kwargs(self.args, model)
             if own := {"params", "model", "optimizer_dict"} & set(kwargs):
-                raise ValueError(f"optim={self.args.optim}: it makes its own {own}, so layers cannot have their rates")
+                raise ValueError(
+                    f"optim is {self.args.optim!r}: it sets {own} itself, so learning rates by layer are not possible; "
+                    "choose another optim"
+                )
             groups = parameter_groups(model, self.args.phase_rates(), self.args.weight_decay)
             if learned := self.balancing.parameters():
                 named = [(f"balancing.{i}", parameter) for i, parameter in enumerate(learned)]
-                # The highest rate, as a rule the heads': the first group has none where the heads are frozen.
+                # The highest rate of any group: the rate of the first group, the heads, is 0 if they are frozen.
                 rates = tuple(map(max, zip(*(group["rates"] for group in groups), strict=True)))
                 own_group = {"params": named, "lr": rates[0], "weight_decay": 0.0, "name": "balancing", "rates": rates}
                 groups.append(own_group)
@@ -129,12 +139,12 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
     ) -> tuple[list[Any], dict[str, Tensor] | None]:
-        """The micro-batches of one optimizer step, and each task's divisor over all of them and all processes."""
-        if self.control.should_training_stop:  # resumed after its end; the Trainer would take one more step
+        """Return the micro-batches of one optimizer step, and the divisor of each task over all processes."""
+        if self.control.should_training_stop:  # a finished run was resumed: the Trainer would take one more step
             return [], None
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self.task_losses.begin_step()
-        # DataParallel cuts tensors up by row, and a count has none; there each batch keeps its own mean.
+        # DataParallel splits tensors by row, and a count has no rows: each batch then uses its own mean.
         if self.args.n_gpu > 1 or not batches:
             return batches, None
         tasks = self.model.config.tasks
@@ -143,7 +153,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return batches, {task.name: count for task, count in zip(tasks, counts, strict=True)}
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
-        """As the Trainer's; at the end of an optimizer step the tasks' gradients are compared or combined."""
+        """Run one micro-batch. At the end of an optimizer step, compare or combine the gradients of the tasks."""
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.task_gradients and self.accelerator.sync_gradients:
             matrix = self.task_gradients.take()
@@ -160,7 +170,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return_outputs: bool = False,
         num_items_in_batch: dict[str, Tensor] | None = None,
     ) -> Any:
-        """The task losses as the balancing combines them; frozen parts run in eval mode."""
+        """Return the task losses combined by the balancing. Frozen parts run in eval mode."""
         if not model.training:
             return super().compute_loss(model, inputs, return_outputs, None)
         encoder = () if "embeddings" in inputs else self.phases.frozen_encoder
@@ -180,7 +190,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """As the Trainer's, but with the exact loss: its mean over batches counts scarce labels too much."""
+        """Evaluate, and correct the loss: the Trainer's mean over batches gives rare labels too much weight."""
         output = super().evaluation_loop(*args, **kwargs)
         prefix = kwargs.get("metric_key_prefix", "eval")
         metrics = output.metrics or {}
@@ -191,13 +201,13 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds each task's loss to the lines that report a training loss."""
+        """Log these values, with the loss of each task if they have a training loss."""
         if "loss" in logs:
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """As transformers', but a card that is there already stays: people may have written into it."""
+        """Write the model card, unless there is one already. An existing card may have been edited."""
         if not (Path(self.args.output_dir) / "README.md").exists():
             super().create_model_card(*args, **kwargs)
 
@@ -206,13 +216,13 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return self.args.conflict is not None and self.state.global_step % every == 0
 
     def _shared(self) -> list[nn.Parameter]:
-        """What the tasks share and what trains."""
+        """The trainable parameters that all tasks share."""
         return [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
 
     def _set_signature_columns_if_needed(self) -> None:
         if self._signature_columns:
             return
         super()._set_signature_columns_if_needed()
-        # Else `remove_unused_columns` would take the labels, which are no arguments of `forward`.
+        # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
         self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]

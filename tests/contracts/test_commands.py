@@ -1,4 +1,4 @@
-"""The commands: the same by every name, described in full, and fast to start."""
+"""The commands are the same under every name, are fully documented, and start fast."""
 
 import importlib
 import re
@@ -18,12 +18,12 @@ each_command = pytest.mark.parametrize("command", COMMANDS)
 
 
 def parser_of(command: str) -> Parser:
-    """The arguments of a command."""
+    """Return the arguments of a command."""
     return importlib.import_module(f"modeling_multitask.commands.{command}").build_parser()
 
 
 def finished(*words: str) -> tuple[int, str, str]:
-    """The exit code and the output of Python with these words."""
+    """Return the exit code and the output of Python with these arguments."""
     process = subprocess.run(
         [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
@@ -105,6 +105,10 @@ assert code == int(code or 0) and "Traceback" not in printed.getvalue()
         ["recipes"],
         ["schema"],
         ["train", "no_such_recipe"],
+        ["study", "no_such_recipe"],
+        ["study", "quickstart", "pooling=avg"],
+        ["report", "no/model", "no_such_recipe", "--output", "out"],
+        ["report", "no/model", "quickstart", "pooling=avg", "--output", "out"],
         ["train", "quickstart", "poolin=mean", "tasks.0.problem_type=regresion", "training.num_train_epoch=1"],
     ],
     ids=" ".join,
@@ -123,3 +127,21 @@ assert not heavy, heavy
 
 def test_the_model_and_its_configuration_need_no_trainer() -> None:
     assert finished("-c", IMPORTS) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from modeling_multitask.modeling_multitask import MultiTaskModel",
+        "from modeling_multitask.configuration_multitask import MultiTaskConfig",
+        "from modeling_multitask import MultiTaskPipeline",
+        "from modeling_multitask.inference.loading import load",
+        "from transformers import pipeline; import modeling_multitask",
+    ],
+)
+def test_the_model_is_registered_whatever_is_imported_first(line: str) -> None:
+    registered = "AutoModel._model_mapping[modeling_multitask.MultiTaskConfig] is modeling_multitask.MultiTaskModel"
+    code = f"import sys; sys.path[:0] = {sys.path!r}; {line}; import modeling_multitask\n"
+
+    # -S: no .pth file of another package imports anything before.
+    assert finished("-S", "-c", f"{code}from transformers import AutoModel; assert {registered}") == (0, "", "")

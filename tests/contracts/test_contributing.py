@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md shows can be done as it stands there."""
+"""The changes shown in CONTRIBUTING.md apply and work."""
 
 import configparser
 import json
@@ -21,13 +21,13 @@ MOST_FILES = {"problem type": 4, "pooling": 2, "loss": 2, "balancing method": 2,
 
 
 def apply(diff: str, checkout: Path) -> None:
-    """Changes a copy of the checkout."""
+    """Apply a diff to a copy of the checkout."""
     subprocess.run(["git", "apply", "-C1", "-"], input=diff, cwd=checkout, text=True, check=True)
 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """The files that the diffs change, and no repository around them."""
+    """A folder with the files that the diffs change, outside of any repository."""
     for name in set(re.findall(r"^\+\+\+ b/(.*)$", "".join(DIFFS.values()), re.MULTILINE)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
@@ -113,6 +113,6 @@ def test_a_new_problem_type_and_a_new_pooling_train_and_load_without_this_packag
     visits = [answer["visits"]["score"] for answer in found["answers"]]
     assert visits == pytest.approx([answer["visits"]["score"] for answer in answers], rel=1e-4)
     assert visits == pytest.approx([math.exp(logit) for (logit,) in found["logits"]], rel=1e-4)
-    assert visits[0] > 3 > visits[1]  # six visits where it was good, one where it was boring
+    assert visits[0] > 3 > visits[1]  # the training rows have six visits for good and one for boring
     assert found["embeddings"] == pytest.approx(np.array(embeddings), abs=1e-5)
     assert found["embeddings"] == pytest.approx(np.array(found["expected"]), abs=1e-5)

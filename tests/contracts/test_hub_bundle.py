@@ -1,4 +1,4 @@
-"""What travels: the files at the package's root, and that they are all a stranger needs."""
+"""The `*_multitask.py` files are copied into every saved model, and a user needs no other file to load it."""
 
 import ast
 import configparser
@@ -32,7 +32,7 @@ STAYING = {
 ALLOWED = {"torch", "transformers", "huggingface_hub"}
 TEXTS = ["the film was good", "bad", "the phone was not very great", "good " * 300]
 
-# Of every text one of the first two is asked, and the other is not.
+# For every text exactly one of the first two tasks applies.
 DEPENDENT = [
     {
         "name": "genre",
@@ -83,7 +83,7 @@ result = {
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[Path, MultiTaskModel, Any]:
-    """A model in a folder whose name has dots and hyphens, the model itself, and its tokenizer."""
+    """A saved model in a folder whose name has dots and hyphens, the model itself, and its tokenizer."""
     from transformers import AutoTokenizer
 
     from tests.conftest import tasks_of_each_type
@@ -98,7 +98,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[P
 
 @pytest.fixture(scope="module")
 def loaded(trained: tuple[Path, Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What a stranger sees who loads that folder in every way there is."""
+    """The results of loading that folder in every supported way, without this package."""
     return run_fresh(LOAD, trained[0], *TEXTS, folder=tmp_path_factory.mktemp("stranger"))
 
 
@@ -120,7 +120,7 @@ def test_long_texts_are_read_in_windows_without_this_package(
     )
     assert scores == pytest.approx(whole, abs=1e-5)
     assert scores[-1] != pytest.approx(cut[-1], abs=1e-4)
-    # SentenceTransformer knows no windows: it reads the first.
+    # SentenceTransformer has no windows, so it reads only the first.
     assert np.array(there["embeddings"]) == pytest.approx(encode(model, texts, tokenizer=tokenizer), abs=1e-5)
 
 
@@ -170,7 +170,7 @@ def test_a_travelling_file_imports_its_neighbours_flat_and_at_its_top(path: Path
 
 @each_file
 def test_no_docstring_of_a_travelling_file_looks_like_a_relative_import(path: Path) -> None:
-    # P49: the regular expression reads docstrings, too.
+    # P49: the regular expression also reads docstrings.
     found = set(re.findall(r"^\s*from\s+\.(\S+)\s+import", path.read_text(), flags=re.MULTILINE))
 
     assert {f"{name}.py" for name in found} <= {each.name for each in TRAVELLING}
@@ -252,7 +252,7 @@ def test_with_this_package_imported_no_trust_is_needed(trained: tuple[Path, Mult
 def test_with_this_package_imported_its_own_classes_are_used_trusted_or_not(
     trained: tuple[Path, MultiTaskModel, Any], trust: bool
 ) -> None:
-    # P52: what is registered goes before what the folder brings.
+    # P52: registered classes take precedence over the code of the folder.
     config = AutoConfig.from_pretrained(trained[0], trust_remote_code=trust)
     model = AutoModel.from_pretrained(trained[0], trust_remote_code=trust)
 
@@ -301,7 +301,7 @@ result = all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), load
 
     assert run_fresh(code, trained[0], again, folder=tmp_path) is True
     before, after = names_and_texts(trained[0]), names_and_texts(again)
-    # A tokenizer that was used remembers how it padded; that file is transformers' own.
+    # A used tokenizer saves its padding. Its file is written by transformers, so it is not compared.
     used = {name for name in before if name.startswith("tokenizer")} | {"model.safetensors"}
     assert after.keys() == before.keys()
     assert {name for name in after if after[name] != before[name]} <= used
@@ -318,7 +318,7 @@ def test_saving_and_loading_again_gives_an_equal_folder(
 
 
 def labels_of(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers without their scores; of numbers, whether there is one."""
+    """Return the answers without their scores, and for a regression whether there is a number."""
     return [
         {
             name: [each["label"] for each in given]
@@ -331,7 +331,7 @@ def labels_of(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def names_and_texts(folder: Path) -> dict[str, str]:
-    """Every file of a folder: its text, or the hash of the weights."""
+    """Return the content of every file in a folder, with a hash for the weights."""
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()

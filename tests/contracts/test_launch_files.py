@@ -1,4 +1,4 @@
-"""Every file for `accelerate launch` that ships is understood, and means what it says."""
+"""Every shipped file for `accelerate launch` is valid, and has the documented effect."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "configuration" / "launch"
 FILES = sorted(FOLDER.rglob("*.yaml"))
-# By file: how it launches, the processes of all machines, the machines.
+# By file: the launcher, the number of processes on all machines, and the number of machines.
 MEANT = {
     "cpu": ("cpu", 1, 1),
     "one_gpu": ("one process", 1, 1),
@@ -40,7 +40,7 @@ every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 @pytest.fixture(autouse=True)
 def _environment_of_no_launch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No word of an outer launch, and the threads said, else accelerate warns that it chose their number."""
+    """Remove variables of an outer launch, and set the threads, because accelerate warns if it chooses their number."""
     for name in os.environ:
         if name.startswith(("ACCELERATE_", "FSDP_")):
             monkeypatch.delenv(name)
@@ -48,18 +48,18 @@ def _environment_of_no_launch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resolve(path: Path, *flags: str) -> Namespace:
-    """What `accelerate launch` makes of a file, before it starts anything."""
+    """Return the arguments that `accelerate launch` reads from a file, without starting it."""
     words = ["--config_file", str(path), *flags, "scripts/train.py", "recipe.yaml"]
     arguments, _, _ = _validate_launch_command(launch_command_parser().parse_args(words))
     return arguments
 
 
 def environment(path: Path) -> dict[str, str]:
-    """What the processes that a file starts find in their environment."""
-    # Port 0 is any free one: else whatever holds accelerate's own port would fail the test.
+    """Return the environment of the processes that a file starts."""
+    # Port 0 is any free port. A fixed port may be in use and fail the test.
     arguments = resolve(path, "--main_process_port", "0")
     if arguments.use_deepspeed:
-        arguments.deepspeed_fields_from_accelerate_config = ""  # launch_command sets it; of use with a JSON file only
+        arguments.deepspeed_fields_from_accelerate_config = ""  # launch_command sets it, only for JSON files
         return prepare_deepspeed_cmd_env(arguments)[1]
     if arguments.use_fsdp or arguments.multi_gpu:
         return prepare_multi_gpu_env(arguments)
@@ -67,20 +67,20 @@ def environment(path: Path) -> dict[str, str]:
 
 
 def enter(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """Makes this process's environment that of a launched one."""
+    """Give this process the environment of a launched one."""
     for name, value in environment(path).items():
         monkeypatch.setenv(name, value)
 
 
 def launcher(arguments: Namespace) -> str:
-    """The flag by which `launch_command` picks a launcher; without one it starts one process."""
+    """Return the flag that selects a launcher in `launch_command`. Without a flag it starts one process."""
     flags = ("use_deepspeed", "use_fsdp", "use_megatron_lm", "multi_gpu", "tpu")
     chosen = [flag for flag in flags if getattr(arguments, flag)]
     return "+".join(chosen) or ("cpu" if arguments.use_cpu else "one process")
 
 
 def settings(path: Path) -> dict[str, Any]:
-    """What a file says, its sections taken apart."""
+    """Return the settings of a file, with its sections flattened."""
     content = yaml.safe_load(path.read_text())
     sections = [value for value in content.values() if isinstance(value, dict)]
     plain = {name: value for name, value in content.items() if not isinstance(value, dict)}
@@ -93,7 +93,7 @@ def test_every_file_has_its_meaning_here() -> None:
 
 @every_file
 def test_accelerate_reads_a_file_and_knows_its_keys(path: Path) -> None:
-    # It raises for an unknown key, though not for one inside a section; those are for another test.
+    # It raises for an unknown key, but not for one inside a section. Another test checks those.
     assert load_config_from_file(str(path)).compute_environment == "LOCAL_MACHINE"
 
 
@@ -106,7 +106,7 @@ def test_a_file_resolves_to_its_launcher_processes_and_machines(path: Path) -> N
 
 @every_file
 def test_what_a_file_says_is_a_setting_of_the_launcher_and_takes_effect(path: Path) -> None:
-    # accelerate takes any key inside a section, and drops some outside (`rdzv_backend`, `same_network`) in silence.
+    # accelerate accepts any key inside a section, and silently drops some others (`rdzv_backend`, `same_network`).
     known = {*vars(launch_command_parser().parse_args(["train.py"])), "use_cpu"}
     said = settings(path)
     said.pop("distributed_type")
@@ -133,7 +133,7 @@ def test_a_file_begins_with_its_own_command(path: Path) -> None:
 def test_the_recipe_and_no_file_decides_about_bf16(
     path: Path, bf16: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Of the environment only this: the rest would set processes up, or ask for deepspeed.
+    # Only these variables: the others would start processes or require deepspeed.
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", environment(path)["ACCELERATE_MIXED_PRECISION"])
 
     arguments = MultiTaskTrainingArguments(str(tmp_path), bf16=bf16, use_cpu=True)
@@ -142,7 +142,7 @@ def test_the_recipe_and_no_file_decides_about_bf16(
 
 
 def test_each_machine_starts_its_share_of_the_processes_and_meets_at_the_first() -> None:
-    # As on the second machine, which does not ask whether the port is free.
+    # As on the second machine, which does not check whether the port is free.
     arguments = resolve(FOLDER / "several_machines.yaml", "--machine_rank", "1")
     prepare_multi_gpu_env(arguments)
 
@@ -151,7 +151,7 @@ def test_each_machine_starts_its_share_of_the_processes_and_meets_at_the_first()
 
 
 def test_one_gpu_is_all_that_its_process_sees() -> None:
-    # Else the Trainer would spread the batch over all GPUs by DataParallel.
+    # Otherwise the Trainer distributes the batch over all GPUs with DataParallel.
     assert environment(FOLDER / "one_gpu.yaml")["CUDA_VISIBLE_DEVICES"] == "0"
 
 
@@ -175,7 +175,7 @@ def test_deepspeed_is_of_stage_2_and_leaves_the_rest_to_the_recipe(monkeypatch: 
     assert config["zero_optimization"]["stage"] == 2
     assert config["zero_optimization"]["offload_optimizer"]["device"] == "none"
     for name in ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping"):
-        assert config[name] == "auto"  # what the Trainer fills in
+        assert config[name] == "auto"  # the Trainer sets it
 
 
 @pytest.mark.slow

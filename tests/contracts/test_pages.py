@@ -1,4 +1,4 @@
-"""The pages of the five systems say what their recipes say, and their commands are ones that there are."""
+"""The pages of the five systems agree with their recipes, and their commands exist."""
 
 import importlib
 import re
@@ -10,8 +10,9 @@ import pytest
 from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import ROOT
 from tests.pages import PAGES as DOCUMENTATION
+from tests.sabotage.causes import CAUSES
 
-README = (ROOT / "README.md").read_text()
+PITFALLS = (ROOT / "docs" / "pitfalls.md").read_text()
 SYSTEMS = ("s0", "s1", "s2", "s3", "s4")
 PAGES = {name: (ROOT / "docs" / "systems" / f"{name}.md").read_text() for name in SYSTEMS}
 COMMANDS = [
@@ -39,14 +40,11 @@ def test_every_command_of_a_page_is_one(command: str) -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_the_readme_leads_from_a_system_to_its_recipe_its_page_and_its_test(name: str) -> None:
-    (row,) = [line for line in README.splitlines() if line.startswith(f"| {name.upper()} ")]
+def test_the_index_leads_to_a_system_and_its_page_to_its_recipe_and_its_test(name: str) -> None:
+    links = re.findall(r"\]\(([^)]+)\)", PAGES[name])
 
-    links = re.findall(r"\]\(([^)]+)\)", row)
-    assert {f"configuration/recipes/{name}.yaml", f"docs/systems/{name}.md", f"tests/systems/test_{name}.py"} <= set(
-        links
-    )
-    assert all((ROOT / link).is_file() for link in links)
+    assert f"[{name.upper()}]({name}.md)" in (ROOT / "docs" / "systems" / "index.md").read_text()
+    assert {f"../../configuration/recipes/{name}.yaml", f"../../tests/systems/test_{name}.py"} <= set(links)
 
 
 @pytest.mark.parametrize("page", [ROOT / page for page in DOCUMENTATION], ids=str)
@@ -54,3 +52,17 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_pitfall_names_tests_that_exist() -> None:
+    entries = re.split(r"\n(?=\*\*P\d+\.)", PITFALLS)
+    named = {entry.split(".")[0].lstrip("*"): re.findall(r"`([\w/]+\.py)`", entry) for entry in entries[1:]}
+
+    assert [name for name, files in named.items() if not files] == []
+    assert [file for files in named.values() for file in files if not (ROOT / "tests" / file).is_file()] == []
+
+
+def test_every_pitfall_that_a_cause_has_is_on_the_page() -> None:
+    cited = {number for cause in CAUSES for number in re.findall(r"\bP\d+\b", cause.pitfall)}
+
+    assert cited <= set(re.findall(r"^\*\*(P\d+)\.", PITFALLS, flags=re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Only the kinds, and tables keyed by them, name a problem type; everyone else asks `task.kind`."""
+"""Only the kinds, and tables keyed by problem type, name a problem type. All other code uses `task.kind`."""
 
 import ast
 from pathlib import Path
@@ -9,16 +9,16 @@ from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from tests.conftest import ROOT
 
 DECLARATIONS = {"modeling_multitask/problem_types_multitask.py", "modeling_multitask/kinds_multitask.py"}
-EXAMPLES = {"modeling_multitask/recipes/recipe.py", "modeling_multitask/tasks_multitask.py"}  # of words
+EXAMPLES = {"modeling_multitask/recipes/recipe.py", "modeling_multitask/tasks_multitask.py"}  # examples of recipe words
 TABLES = {"modeling_multitask/publishing/card/answers.py"}  # CONTRIBUTING lists these
-NO_COMPARISON = {"modeling_multitask/inference/similarity.py"}  # a task of a model that has none
+NO_COMPARISON = {"modeling_multitask/inference/similarity.py"}  # the task of a model without tasks
 PATHS = sorted(
     path for package in ("modeling_multitask", "datasets_builder") for path in (ROOT / package).rglob("*.py")
 )
 
 
 def named(tree: ast.AST) -> set[str]:
-    """The problem types that the code names, docstrings apart."""
+    """Return the problem types that the code names, except in docstrings."""
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in PROBLEM_TYPES}
 
 

@@ -1,4 +1,4 @@
-"""Every recipe that ships parses, builds and takes one step."""
+"""Every shipped recipe can be parsed, built and trained for one step."""
 
 import csv
 import shutil
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.compat
 
 FOLDER = ROOT / "configuration" / "recipes"
 RECIPES = sorted(FOLDER.rglob("*.yaml"))
-ROWS = 100  # of a table; as many as there are labels where that is more
+ROWS = 100  # rows of a table, or the number of labels if that is larger
 
 
 @pytest.fixture(scope="module")
 def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recipes, with every table cut."""
+    """A folder with the recipes and shortened tables."""
     folder = shutil.copytree(FOLDER, tmp_path_factory.mktemp("configuration") / "recipes")
     for path in folder.rglob("*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
@@ -30,7 +30,7 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cut(rows: list[list[str]]) -> list[list[str]]:
-    """The first row with each label, and evenly spaced ones beside them."""
+    """Return the first row with each label, and evenly spaced other rows."""
     first: dict[tuple[int, str], int] = {}
     for i, row in enumerate(rows):
         for column, label in enumerate(row[1:]):

@@ -1,4 +1,4 @@
-"""Each cause of `tests/sabotage` still has its place; whether its test notices it is for `python -m tests.sabotage`."""
+"""Each cause of `tests/sabotage` still matches its file. `python -m tests.sabotage` checks that its test notices it."""
 
 from pathlib import Path
 

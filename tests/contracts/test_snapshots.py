@@ -1,4 +1,4 @@
-"""Formats that saved models depend on, as text: a change shows in review, and is meant or mended."""
+"""Text snapshots of the formats that saved models depend on, so that every change is visible in review."""
 
 import json
 import re
@@ -14,7 +14,7 @@ SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 
 
 def check(name: str, text: str) -> None:
-    """Compares with the committed file; delete that to have it written anew."""
+    """Compare with the committed file, and write it again if it was deleted."""
     path = SNAPSHOTS / name
     if not path.exists():
         path.write_text(text)
@@ -26,7 +26,7 @@ def test_config_json_is_what_it_was(model: MultiTaskModel, tmp_path: Path) -> No
     model.save_pretrained(tmp_path)
     written = json.loads((tmp_path / "config.json").read_text())
 
-    theirs = {"backbone_config": "...", "transformers_version": "..."}  # differ between releases of transformers
+    theirs = {"backbone_config": "...", "transformers_version": "..."}  # these differ between releases of transformers
     check("config.json.txt", json.dumps({**written, **theirs}, indent=2) + "\n")
 
 
@@ -42,5 +42,5 @@ def test_parameter_groups_are_what_they_were(model: MultiTaskModel) -> None:
 
 
 def test_the_card_is_what_it_was() -> None:
-    # What setup.cfg claims, and the digests that follow from it, are nobody's business here.
+    # The version from setup.cfg and the digests that depend on it are not part of the snapshot.
     check("model_card.md.txt", re.sub(r">=[\d.]+|(?<=generated: use )\w+", "...", a_card()))

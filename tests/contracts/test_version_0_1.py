@@ -1,6 +1,6 @@
-"""What version 0.1 left behind still works: a model with all five problem types, its recipe, and an interrupted run.
+"""Files of version 0.1 still work: a model with all five problem types, its recipe, and an interrupted run.
 
-`tests/version_0_1` was made by that version: a random BERT of one layer, trained for three epochs.
+`tests/version_0_1` was written by that version. It contains a random BERT of one layer, trained for three epochs.
 """
 
 import json
@@ -33,7 +33,7 @@ result = classify(sys.argv[2:])
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of what was left behind, with its own path in the record of its run."""
+    """A copy of these files, with its own path in the record of its run."""
     folder = Path(shutil.copytree(LEFT_BEHIND, tmp_path / "left"))
     record = folder / "run" / "recipe.json"
     record.write_text(record.read_text().replace("FOLDER", str(folder)))
@@ -41,14 +41,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def assert_as_before(answers: list[dict[str, Any]]) -> None:
-    """Compares the answers with those of version 0.1; the last digits of scores differ between processors."""
+    """Compare the answers with those of version 0.1. The last digits of the scores may differ between CPUs."""
     (words, numbers), (given_words, given_numbers) = map(words_and_numbers, (answers, GIVEN["answers"]))
     assert words == given_words
     assert numbers == pytest.approx(given_numbers, abs=1e-4)
 
 
 def words_and_numbers(answers: list[dict[str, Any]]) -> tuple[Any, list[float]]:
-    """The answers without their scores, and the scores."""
+    """Return the answers without their scores, and the scores."""
     numbers: list[float] = []
     words = json.loads(json.dumps(answers), parse_float=lambda number: numbers.append(float(number)))
     return words, numbers
@@ -88,5 +88,5 @@ def test_an_interrupted_run_is_resumed_from_its_checkpoint(folder: Path) -> None
 def test_a_run_that_was_begun_by_another_recipe_is_refused(folder: Path) -> None:
     recipe = load_recipe(folder / "recipe.yaml", ["resume=true", f"output_dir={folder}/run", "seed=1"])
 
-    with pytest.raises(ValueError, match=r"seed: was 0 when the run began; given: 1"):
+    with pytest.raises(ValueError, match=r"seed: is 1; the run was started with 0"):
         run_recipe(recipe)

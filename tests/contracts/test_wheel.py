@@ -1,4 +1,4 @@
-"""The wheel and the sdist hold all that the commands need, and work without the checkout."""
+"""The wheel and the sdist contain everything that the commands need, and work without the checkout."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an sdist of this checkout, and a wheel built from the sdist."""
+    """A folder with an sdist of this checkout and a wheel built from the sdist."""
     folder = tmp_path_factory.mktemp("built")
     build("build_sdist", copy_checkout(folder / "checkout"), folder)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as sdist:
@@ -30,23 +30,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(what: str, sources: Path, folder: Path) -> None:
-    """Builds as pip does."""
+    """Build a distribution in the same way as pip."""
     subprocess.run([sys.executable, "-c", BUILD, what, folder], cwd=sources, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
 def wheel(built: Path) -> set[str]:
-    """The names in the wheel."""
+    """The file names in the wheel."""
     return set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
 
 
 @pytest.fixture(scope="module")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with the wheel, and with this environment's other packages."""
+    """The Python of an environment with the wheel and with the other packages of this environment."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     packages = next(environment.glob("lib/python*/site-packages"))
-    # Only the folder: the editable install of this checkout lies in a .pth file of it, which is not followed.
+    # Only the folder is added. The editable install of this checkout is a .pth file in it, which is then not read.
     (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     zipfile.ZipFile(next(built.glob("*.whl"))).extractall(packages)
     return environment / "bin" / "python"
@@ -54,7 +54,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder of a user that has modules with names of this checkout."""
+    """A user's folder with modules that have the same names as those of this checkout."""
     for name in ("scripts", "tests", "datasets_builder_tables"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('this is the user\\'s')\n")
@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(python: Path, project: Path, *words: str) -> str:
-    """What a command prints."""
+    """Return the output of a command."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     finished = subprocess.run(
         [python, "-m", "modeling_multitask", *words],
@@ -127,7 +127,7 @@ def test_an_installed_command_trains_a_bundled_recipe_in_any_folder(installed: P
 
 
 def reviews(folder: Path) -> Path:
-    """A table of the user."""
+    """A user's table."""
     (folder / "mine.csv").write_text("text\nGreat soup.\n")
     return folder / "mine.csv"
 

@@ -1,8 +1,8 @@
-"""A Hugging Face Hub on this machine, for the real clients of huggingface_hub, datasets and transformers.
+"""A local Hugging Face Hub for tests with the real clients of huggingface_hub, datasets and transformers.
 
-`wire` speaks HTTP, `routing` finds what answers a request, `reading` and `writing` are what answers. `repositories`
-keeps the history, `trees` the files of one commit, `cards` reads the metadata of a README. The clients that these
-routes were read from are huggingface_hub 2.4 and datasets 5.2.
+`wire` implements HTTP and `routing` finds the handler of a request. The handlers are in `reading` and `writing`.
+`repositories` keeps the history, `trees` keeps the files of one commit, and `cards` reads the metadata of a README. The
+routes follow the clients of huggingface_hub 2.4 and datasets 5.2.
 """
 
 import os
@@ -28,16 +28,16 @@ DEPRECATED = "Use 'content="
 
 
 class HubServer:
-    """A Hub that runs while its `with` block does.
+    """A Hub that runs during a `with` block.
 
     Attributes:
-        url: What a client takes as `endpoint` or `HF_ENDPOINT`.
-        token: The only one that is accepted; it may read and write everything.
-        requests: (method, path with query as it was sent) of every request, in order of arrival.
-        uploaded: How many bytes of LFS objects arrived, those that were refused among them.
-        before: Called with the number of each request, from 1 on, before anything is done for it; what it raises, a
-            `DroppedError` or `HubError`, comes instead.
-        after: Likewise when it is done, and nothing is answered yet.
+        url: Value for the `endpoint` of a client or for `HF_ENDPOINT`.
+        token: The only accepted token. It may read and write everything.
+        requests: (method, path with query as sent) of every request, in order of arrival.
+        uploaded: Number of received bytes of LFS objects, including refused objects.
+        before: Hook that is called with the number of each request, starting at 1, before the request is handled. It
+            may raise a `DroppedError` or `HubError`, which replaces the response.
+        after: The same hook, called after the request is handled and before the response is sent.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class HubServer:
         self._server.server_close()
 
     def environment(self, home: Path) -> dict[str, str]:
-        """All variables for a child process that knows only this Hub and keeps its caches under `home`."""
+        """Return the environment of a child process that uses only this Hub and has its caches under `home`."""
         caches = {"HF_HOME": "", "HF_HUB_CACHE": "hub", "HF_DATASETS_CACHE": "datasets", "HF_MODULES_CACHE": "modules"}
         return {
             **os.environ,
@@ -75,33 +75,33 @@ class HubServer:
             "HF_HUB_DISABLE_XET": "1",
             **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "0"),
             **dict.fromkeys(("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"), "1"),
-            "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # datasets counts its downloads at Amazon
+            "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # datasets counts downloads on an external server
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
         }
 
     def files(self, repo_id: str, repo_type: str = "model", revision: str = "main") -> dict[str, bytes]:
-        """What a repository holds, by path; `.gitattributes`, which the Hub itself writes, is among it."""
+        """Return the files of a repository by path, including `.gitattributes`, which the Hub writes."""
         with self._lock:
             tree = self._hub.find(repo_type, repo_id, signed_in=True).resolve(revision).tree
         return {path: blob.content for path, blob in sorted(tree.items())}
 
     def commits(self, repo_id: str, repo_type: str = "model", revision: str = "main") -> list[str]:
-        """The shas of a revision's commits, newest first."""
+        """Return the shas of the commits of a revision, newest first."""
         with self._lock:
             return [each.sha for each in self._hub.find(repo_type, repo_id, signed_in=True).history(revision)]
 
     def collection(self, slug: str) -> list[tuple[str, str]]:
-        """The kind and the name of each item in a collection."""
+        """Return the kind and the name of each item in a collection."""
         with self._lock:
             return list(self._hub.collections[slug].items)
 
     def fail_next(self, method: str, path_substring: str, *, status: int = 500, times: int = 1) -> None:
-        """The next `times` requests whose path with query has this part get `status` and change nothing."""
+        """Let the next `times` requests whose path with query contains this part fail with `status`."""
         with self._lock:
             self._failures += [(method, path_substring, status)] * times
 
     def _answer(self, request: Request) -> Response:
-        """One request at a time, so that a commit is never seen half done."""
+        """Handle one request at a time, so that no request sees an incomplete commit."""
         with self._lock:
             self.requests.append((request.method, request.target))
             number = len(self.requests)
@@ -109,7 +109,7 @@ class HubServer:
                 method, part, status = failure
                 if request.method == method and part in request.target:
                     self._failures.remove(failure)
-                    return HubError(status, "This failure was ordered by fail_next").response()
+                    return HubError(status, "This failure was requested by fail_next").response()
             if request.method == "PUT" and request.path.startswith("/lfs/"):
                 self.uploaded += len(request.body)
             try:
@@ -123,25 +123,25 @@ class HubServer:
 
 @pytest.fixture
 def hub() -> Iterator[HubServer]:
-    """A Hub with no repository."""
+    """Provide a Hub without repositories."""
     with HubServer() as server:
         yield server
 
 
 @pytest.fixture
 def hub_api(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> HfApi:
-    """The client of this process, made to talk to `hub` by LFS, with a cache of its own."""
+    """Return a client in this process that uses `hub`, LFS uploads and a separate cache."""
     request.node.add_marker(pytest.mark.filterwarnings(f"ignore:{DEPRECATED}:DeprecationWarning"))
     return connect(hub, tmp_path / "hub_cache", monkeypatch)
 
 
 def connect(hub: HubServer, cache: Path, patch: pytest.MonkeyPatch) -> HfApi:
-    """As `hub_api`, for fixtures that live longer than a test."""
-    # Read when huggingface_hub is imported, so variables of the environment come too late.
+    """Return a client like `hub_api`, for fixtures with a wider scope."""
+    # huggingface_hub reads these on import, so environment variables have no effect here.
     patch.setattr(constants, "HF_HUB_OFFLINE", False)
     patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     patch.setattr(constants, "HF_HUB_CACHE", str(cache))
     patch.setenv("NO_PROXY", "127.0.0.1")
-    # huggingface_hub 2.4 uploads by what httpx2 calls deprecated; the mark of `hub_api` does not reach fixtures.
+    # huggingface_hub 2.4 uses a deprecated argument of httpx2. The mark of `hub_api` does not apply to fixtures.
     warnings.filterwarnings("ignore", DEPRECATED, DeprecationWarning)
     return HfApi(endpoint=hub.url, token=hub.token)

@@ -1,4 +1,4 @@
-"""The metadata at the head of a README.md, and what the Hub refuses in it."""
+"""The metadata at the top of a README.md, with the checks of the Hub."""
 
 from io import StringIO
 from typing import Any
@@ -14,13 +14,13 @@ STRINGS_OR_LISTS = ("language", "license", "datasets", "metrics", "base_model", 
 
 
 def metadata(card: str) -> dict[str, Any]:
-    """The metadata of a card that was accepted; empty if it has none."""
+    """Return the metadata of an accepted card. Empty if it has none."""
     match = REGEX_YAML_BLOCK.search(card)
     return (_parse(match.group(2)) or {}) if match else {}
 
 
 def problems(card: str) -> list[str]:
-    """What is wrong with the metadata of a card; a card without any is fine."""
+    """Return the problems of the metadata of a card. A card without metadata has no problems."""
     try:
         values = metadata(card)
     except YAMLError as error:
@@ -31,7 +31,7 @@ def problems(card: str) -> list[str]:
 
 
 def _parse(text: str) -> Any:
-    # YAML 1.2, where a key that comes twice is an error: as on the Hub.
+    # YAML 1.2, in which duplicate keys are an error, like on the Hub.
     return YAML(typ="safe", pure=True).load(StringIO(text))
 
 
@@ -49,7 +49,7 @@ def _wrong_types(values: dict[str, Any]) -> list[str]:
 def _is_list(value: Any, name: str) -> bool:
     if name == "tags":
         return _is_strings(value)
-    if name == "dataset_info":  # one configuration may stand alone
+    if name == "dataset_info":  # a single configuration needs no list
         return isinstance(value, list | dict)
     return isinstance(value, list)
 
@@ -59,7 +59,7 @@ def _is_strings(value: Any) -> bool:
 
 
 def _wrong_results(values: dict[str, Any]) -> list[str]:
-    """The Hub wants task, dataset and metrics of each result; the client's reader wants the same."""
+    """Return an error if a result has no task, dataset or metrics. The Hub and the client's reader require them."""
     if not isinstance(values.get("model-index"), list):
         return []
     try:

@@ -1,4 +1,4 @@
-"""Collections; each route names the client function that it was read from."""
+"""Collections. The docstring of each route names its client function."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.hub_server.wire import HubError, Request, Response, json_response
 
 @route("POST", "/api/collections", signed_in=True)
 def create_collection(hub: Hub, request: Request) -> Response:
-    """`HfApi.create_collection`; `exists_ok` is the client's own: it takes the 409 and the `slug` in it."""
+    """`HfApi.create_collection`. For `exists_ok`, the client uses the 409 response and its `slug`."""
     payload = json.loads(request.body)
     title, namespace = payload["title"], payload["namespace"]
     if not 0 < len(title) < 60:
@@ -33,7 +33,7 @@ def read_collection(hub: Hub, request: Request, namespace: str, name: str) -> Re
 
 @route("POST", "/api/collections/(?P<namespace>[^/]+)/(?P<name>[^/]+)/items", signed_in=True)
 def add_item(hub: Hub, request: Request, namespace: str, name: str) -> Response:
-    """`HfApi.add_collection_item`, whose `exists_ok` takes the 409."""
+    """`HfApi.add_collection_item`. For `exists_ok`, the client uses the 409 response."""
     item = json.loads(request.body)["item"]
     hub.find(item["type"], item["id"], signed_in=True)
     items = _find(hub, f"{namespace}/{name}").items

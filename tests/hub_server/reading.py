@@ -1,4 +1,4 @@
-"""The routes that change nothing; each names the client function that it was read from."""
+"""The read-only routes. The docstring of each route names its client function."""
 
 import hashlib
 import re
@@ -41,8 +41,8 @@ def repository_info(hub: Hub, request: Request, repository: Repository, revision
         "tags": cards.metadata(card).get("tags", []),
         "siblings": [_sibling(path, commit.tree[path], request.flag("blobs")) for path in sorted(commit.tree)],
     }
-    wanted = request.query.get("expand") or request.query.get("expand[]") or list(info)
-    return json_response({"id": repository.id, **{name: info[name] for name in wanted if info.get(name) is not None}})
+    names = request.query.get("expand") or request.query.get("expand[]") or list(info)
+    return json_response({"id": repository.id, **{name: info[name] for name in names if info.get(name) is not None}})
 
 
 def _sibling(path: str, blob: Blob, with_size: bool) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _sibling(path: str, blob: Blob, with_size: bool) -> dict[str, Any]:
 
 @route("GET", f"{REPO}/tree/{REVISION}(?:/(?P<path>.*))?")
 def list_tree(hub: Hub, request: Request, repository: Repository, revision: str, path: str) -> Response:
-    """`HfApi._iter_repo_tree_pages`, all on one page; `snapshot_download` and `HfFileSystem.ls` list so."""
+    """`HfApi._iter_repo_tree_pages`, on one page. `snapshot_download` and `HfFileSystem.ls` use it."""
     commit = repository.resolve(revision)
     prefix = f"{checked_path(path)}/" if path else ""
     inside = [name for name in _names(commit.tree) if name.startswith(prefix) and name != prefix]
@@ -66,7 +66,7 @@ def list_tree(hub: Hub, request: Request, repository: Repository, revision: str,
 
 @route("POST", f"{REPO}/paths-info/{REVISION}")
 def paths_info(hub: Hub, request: Request, repository: Repository, revision: str) -> Response:
-    """`HfApi.get_paths_info`, which sends a form; paths that do not exist are left out."""
+    """`HfApi.get_paths_info`, which sends a form. Paths that do not exist are left out."""
     commit = repository.resolve(revision)
     form = parse_qs(request.body.decode())
     expand = form.get("expand", [""])[-1].lower() == "true"
@@ -75,12 +75,12 @@ def paths_info(hub: Hub, request: Request, repository: Repository, revision: str
 
 
 def _names(tree: Tree) -> list[str]:
-    """Paths of files and of the folders that they are in, sorted."""
+    """Return the sorted paths of all files and folders."""
     return sorted({*tree, *(path[:end] for path in tree for end, letter in enumerate(path) if letter == "/")})
 
 
 def _entry(repository: Repository, commit: Commit, path: str, expand: bool) -> dict[str, Any]:
-    """A file or folder as `RepoFile` and `RepoFolder` read it."""
+    """Return a file or folder in the format of `RepoFile` and `RepoFolder`."""
     entry: dict[str, Any] = {"type": "directory", "oid": _oid(commit.tree, path), "size": 0, "path": path}
     if blob := commit.tree.get(path):
         entry |= {"type": "file", "size": len(blob.content)}
@@ -93,7 +93,7 @@ def _entry(repository: Repository, commit: Commit, path: str, expand: bool) -> d
 
 
 def _oid(tree: Tree, path: str) -> str:
-    """Of a file its blob's; of a folder one that changes with what is in it; of neither an empty string."""
+    """Return the oid of a file's blob, or an oid of a folder that depends on its content. Empty for other paths."""
     if path in tree:
         return tree[path].oid
     inside = "\n".join(f"{name} {blob.oid}" for name, blob in sorted(tree.items()) if name.startswith(f"{path}/"))
@@ -109,7 +109,7 @@ def _last_change(repository: Repository, commit: Commit, path: str) -> Commit:
 
 @route("GET", f"{REPO}/commits/{REVISION}")
 def list_commits(hub: Hub, request: Request, repository: Repository, revision: str) -> Response:
-    """`HfApi.list_repo_commits`, all on one page."""
+    """`HfApi.list_repo_commits`, on one page."""
     return json_response(
         [
             {
@@ -145,15 +145,15 @@ def list_refs(hub: Hub, request: Request, repository: Repository) -> Response:
 def read_file(hub: Hub, request: Request, repository: Repository, revision: str, path: str) -> Response:
     """`file_download.get_hf_file_metadata` (HEAD) and `http_get`, `HfFileSystemFile._fetch_range`.
 
-    The Hub redirects to another host for an LFS file; here it comes at once. A gated repository is there for anyone to
-    see, but its files are not.
+    The Hub redirects to another host for an LFS file. This server sends it directly. A gated repository is visible to
+    everyone, but its files are not.
     """
     if repository.gated and "Authorization" not in request.headers:
         raise HubError(401, f"Access to {repository.kind} {repository.id} is restricted. Please log in.", "GatedRepo")
     commit = repository.resolve(revision)
     if path not in commit.tree:
         error = HubError(404, "Entry not found", "EntryNotFound")
-        error.headers["X-Repo-Commit"] = commit.sha  # the client remembers what is missing at which commit
+        error.headers["X-Repo-Commit"] = commit.sha  # the client caches which files are missing at a commit
         raise error
     blob = commit.tree[path]
     headers = {
@@ -168,9 +168,9 @@ def read_file(hub: Hub, request: Request, repository: Repository, revision: str,
     return _part(blob.content, request.headers.get("Range"), headers)
 
 
-def _part(content: bytes, wanted: str | None, headers: dict[str, str]) -> Response:
-    """All of the content or the one range of it that is wanted."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted or "")
+def _part(content: bytes, requested: str | None, headers: dict[str, str]) -> Response:
+    """Return the content, or the requested range of it."""
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", requested or "")
     if not match or not any(match.groups()):
         return Response(200, headers, content)
     size = len(content)
@@ -183,5 +183,5 @@ def _part(content: bytes, wanted: str | None, headers: dict[str, str]) -> Respon
 
 
 def _date(commit: Commit) -> str:
-    """As `parse_datetime` reads it."""
+    """Return the date in the format of `parse_datetime`."""
     return commit.date.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

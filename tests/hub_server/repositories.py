@@ -1,4 +1,4 @@
-"""Repositories in memory: their whole history, and who may see them."""
+"""Repositories in memory, with their history and visibility."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ KINDS = ("model", "dataset", "space")
 
 @dataclass(frozen=True)
 class Commit:
-    """A state of a repository; `parent` is the sha of the one before it, empty for the first."""
+    """A commit of a repository. `parent` is the sha of the previous commit, or empty for the first commit."""
 
     tree: Tree
     title: str
@@ -27,7 +27,7 @@ class Commit:
 
 
 class Repository:
-    """Commits by sha, refs by full name, and the LFS objects that were uploaded, by sha256."""
+    """A repository: commits by sha, refs by full name, and uploaded LFS objects by sha256."""
 
     def __init__(self, kind: str, repo_id: str, *, private: bool = False, sdk: str | None = None) -> None:
         self.kind, self.id, self.private, self.sdk = kind, repo_id, private, sdk
@@ -39,12 +39,12 @@ class Repository:
         self.objects: dict[str, bytes] = {}
 
     def full_ref(self, revision: str) -> str | None:
-        """The ref that this name means, if any."""
+        """Return the full ref of this name, if there is one."""
         names = (revision, f"refs/heads/{revision}", f"refs/tags/{revision}")
         return next((name for name in names if name in self.refs), None)
 
     def resolve(self, revision: str) -> Commit:
-        """The commit that a branch, tag, pull request or sha (at least 7 characters of it) means."""
+        """Return the commit of a branch, tag, pull request or sha (at least 7 characters)."""
         if ref := self.full_ref(revision):
             return self.commits[self.refs[ref]]
         shas = [sha for sha in self.commits if len(revision) >= 7 and sha.startswith(revision)]
@@ -53,14 +53,14 @@ class Repository:
         return self.commits[shas[0]]
 
     def history(self, revision: str) -> list[Commit]:
-        """The commits of a revision, newest first."""
+        """Return the commits of a revision, newest first."""
         found = [self.resolve(revision)]
         while found[-1].parent:
             found.append(self.commits[found[-1].parent])
         return found
 
     def create_ref(self, ref: str, revision: str) -> None:
-        """A new branch or tag; one that exists is an error."""
+        """Create a branch or tag. It is an error if it already exists."""
         if ref.split("/", 2)[2].startswith("refs/"):
             raise HubError(400, f"Invalid reference name: {ref}")
         if ref in self.refs:
@@ -68,7 +68,7 @@ class Repository:
         self.refs[ref] = self.resolve(revision).sha
 
     def delete_ref(self, ref: str) -> None:
-        """Forgets a branch or tag; `main` stays."""
+        """Delete a branch or tag. `main` cannot be deleted."""
         if ref == "refs/heads/main":
             raise HubError(403, "The main branch cannot be deleted")
         if ref not in self.refs:
@@ -85,15 +85,15 @@ class Repository:
         parent: str | None,
         pull_request: bool,
     ) -> tuple[Commit, str]:
-        """Changes a branch, or opens a pull request; returns the commit and its ref.
+        """Change a branch or open a pull request. Return the commit and its ref.
 
         Args:
             revision: A branch or a pull request.
-            changes: Applied one after the other.
-            title: First line of the commit's message.
-            message: The rest of it.
-            parent: The sha (at least 7 characters) that the revision must still be at; a pull request starts from it.
-            pull_request: Whether the revision itself stays as it is.
+            changes: Changes, applied in order.
+            title: First line of the commit message.
+            message: The rest of the commit message.
+            parent: Expected sha of the revision (at least 7 characters). A pull request starts from it.
+            pull_request: Whether to open a pull request. The revision itself then does not change.
         """
         ref = self.full_ref(revision)
         if ref is None or ref.startswith("refs/tags/"):
@@ -109,7 +109,7 @@ class Repository:
         return commit, ref
 
     def store(self, oid: str, size: int, content: bytes) -> None:
-        """Keeps an LFS object if it is what was announced."""
+        """Store an LFS object if it has the announced size and sha256."""
         if len(content) != size:
             raise HubError(400, f"LFS object {oid} has {len(content)} bytes, not the {size} that were announced")
         if hashlib.sha256(content).hexdigest() != oid:
@@ -119,7 +119,7 @@ class Repository:
 
 @dataclass
 class Collection:
-    """Repositories that belong together; `items` are pairs of kind and name."""
+    """A collection of repositories. `items` are pairs of kind and name."""
 
     title: str
     namespace: str
@@ -128,26 +128,26 @@ class Collection:
 
 
 class Hub:
-    """All repositories, and the upload links that were given out."""
+    """All repositories, collections and issued upload links."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url, self.token = url, token
         self.repositories: dict[tuple[str, str], Repository] = {}
-        self.uploads: dict[str, tuple[Repository, str, int]] = {}  # by ticket: where to, sha256, size
+        self.uploads: dict[str, tuple[Repository, str, int]] = {}  # by ticket: repository, sha256, size
         self.collections: dict[str, Collection] = {}  # by slug
 
     def find(self, kind: str, repo_id: str, *, signed_in: bool) -> Repository:
-        """The repository, unless it is missing or private and the client a stranger, who cannot tell which."""
+        """Return the repository. A missing and a private repository give the same error to a client without a token."""
         repository = self.repositories.get((kind, repo_id))
         if repository and (signed_in or not repository.private):
             return repository
         if signed_in:
             raise HubError(404, "Repository not found", "RepoNotFound")
-        # The Hub sends no code here. The client then looks for https://, which this server is not.
+        # The Hub sends no code here. The client then looks for https://, which this server does not use.
         raise HubError(401, "Invalid username or password.", "RepoNotFound")
 
     def create(self, kind: str, repo_id: str, *, private: bool, sdk: str | None) -> Repository:
-        """A new repository with its first commit."""
+        """Create a repository with its first commit."""
         if kind not in KINDS:
             raise HubError(400, f'"type" must be one of {", ".join(KINDS)}')
         if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", repo_id):
@@ -160,5 +160,5 @@ class Hub:
         return self.repositories.setdefault((kind, repo_id), Repository(kind, repo_id, private=private, sdk=sdk))
 
     def repo_url(self, kind: str, repo_id: str) -> str:
-        """Where people and clients find a repository; models have no prefix."""
+        """Return the URL of a repository. Models have no prefix."""
         return f"{self.url}/{'' if kind == 'model' else f'{kind}s/'}{repo_id}"

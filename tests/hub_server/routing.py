@@ -1,4 +1,4 @@
-"""Which function answers a request, and who may ask."""
+"""Routes from requests to functions, and access checks."""
 
 import binascii
 import json
@@ -12,7 +12,7 @@ from tests.hub_server.wire import HubError, Request, Response
 
 
 class Route(NamedTuple):
-    """The function that answers requests of one form; a repository that the path names is looked up for it."""
+    """A route to a handler function. The repository in the path is looked up for the function."""
 
     methods: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -27,7 +27,7 @@ REVISION = r"(?P<revision>refs/pr/\d+|[^/]+)"
 
 
 def answer(hub: Hub, request: Request) -> Response:
-    """The route's response, or the error's."""
+    """Return the response of the route or of an error."""
     try:
         signed_in = _is_signed_in(hub, request)
         for route in ROUTES:
@@ -43,7 +43,7 @@ def answer(hub: Hub, request: Request) -> Response:
 
 
 def _is_signed_in(hub: Hub, request: Request) -> bool:
-    """A wrong token is refused even where none is needed."""
+    """Return whether the request has the token. A wrong token is always refused, even if no token is required."""
     authorization = request.headers.get("Authorization")
     if authorization not in (None, f"Bearer {hub.token}"):
         raise HubError(401, "Invalid credentials in Authorization header")
@@ -60,19 +60,19 @@ def _follow(route: Route, hub: Hub, request: Request, parts: dict[str, str], *, 
 
 
 def _no_route(hub: Hub, request: Request, *, signed_in: bool) -> Response:
-    """A repository without a namespace, or one that is missing, comes before a route that is."""
+    """Raise an error for an unknown route. A missing repository is reported first."""
     if match := re.match(r"/api/(?P<kind>model|dataset|space)s/(?P<repository>[^/]+(?:/[^/]+)?)", request.path):
         hub.find(match["kind"], unquote(match["repository"]), signed_in=signed_in)
     raise HubError(404, f"This server has no route {request.method} {request.path}")
 
 
 def route(methods: str, pattern: str, *, signed_in: bool = False) -> Callable[..., Callable[..., Response]]:
-    """Registers a function for requests of this form.
+    """Register a handler function for a route.
 
     Args:
-        methods: One or several, with spaces.
-        pattern: Of the path, still quoted; its named groups are the function's arguments, unquoted.
-        signed_in: Whether a token is needed.
+        methods: One or several HTTP methods, separated by spaces.
+        pattern: Pattern of the quoted path. Its named groups are unquoted and passed to the function.
+        signed_in: Whether a token is required.
     """
 
     def register(function: Callable[..., Response]) -> Callable[..., Response]:

@@ -1,4 +1,4 @@
-"""The files of one commit, and the rules by which a change to them is refused."""
+"""The files of one commit, and the checks of changes to them."""
 
 import hashlib
 from base64 import b64decode
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tests.hub_server import cards
 from tests.hub_server.wire import HubError
 
-LARGEST_REGULAR = 10 * 2**20  # bytes; what is larger goes by LFS
+LARGEST_REGULAR = 10 * 2**20  # bytes; larger files need LFS
 
 ATTRIBUTES = "".join(
     f"{pattern} filter=lfs diff=lfs merge=lfs -text\n"
@@ -25,32 +25,32 @@ ATTRIBUTES = "".join(
 
 @dataclass(frozen=True)
 class Blob:
-    """The content of a file and whether git has only a pointer to it."""
+    """The content of a file, and whether git stores only a pointer to it."""
 
     content: bytes
     lfs: bool = False
 
     @property
     def sha256(self) -> str:
-        """By which LFS knows it."""
+        """Return the id of the content in LFS."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def pointer(self) -> bytes:
-        """What git keeps of an LFS file."""
+        """Return the pointer that git stores for an LFS file."""
         return (
             f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.content)}\n".encode()
         )
 
     @property
     def oid(self) -> str:
-        """By which git knows it."""
+        """Return the id of the blob in git."""
         kept = self.pointer if self.lfs else self.content
         return hashlib.sha1(b"blob %d\0" % len(kept) + kept).hexdigest()
 
     @property
     def etag(self) -> str:
-        """By which the clients' caches know it."""
+        """Return the id of the blob in the caches of the clients."""
         return self.sha256 if self.lfs else self.oid
 
 
@@ -65,21 +65,21 @@ class Change(NamedTuple):
 
 
 def checked_path(path: Any) -> str:
-    """The path if git and every client's disk can have it."""
+    """Return the path if it is valid in git and on every client's disk."""
     if not isinstance(path, str) or "\\" in path or any(part in {"", ".", "..", ".git"} for part in path.split("/")):
         raise HubError(400, f"Invalid path in repo: {path!r}")
     return path
 
 
 def upload_mode(tree: Mapping[str, Blob], path: str, size: int) -> str:
-    """Whether a file comes with the commit ("regular") or before it ("lfs")."""
+    """Return whether a file is uploaded with the commit ("regular") or before it ("lfs")."""
     attributes = tree[".gitattributes"].content.decode() if ".gitattributes" in tree else ""
     patterns = [line.split()[0] for line in attributes.splitlines() if "filter=lfs" in line.split()[1:]]
     return "lfs" if size > LARGEST_REGULAR or any(_matches(path, pattern) for pattern in patterns) else "regular"
 
 
 def is_ignored(path: str, gitignore: str) -> bool:
-    """Whether a .gitignore names the path or a folder that it is in; the last line that does decides."""
+    """Return whether a .gitignore matches the path or one of its folders. The last matching line decides."""
     ignored = False
     parts = path.split("/")
     prefixes = ["/".join(parts[: end + 1]) for end in range(len(parts))]
@@ -92,13 +92,13 @@ def is_ignored(path: str, gitignore: str) -> bool:
 
 
 def _matches(path: str, pattern: str) -> bool:
-    """A pattern without a slash is about the name alone, as in git."""
+    """Return whether the pattern matches. As in git, a pattern without a slash matches only the file name."""
     subject = path if "/" in pattern else path.rsplit("/", 1)[-1]
     return fnmatch(subject, pattern) or fnmatch(subject, pattern.replace("**/", ""))
 
 
 def changed_tree(tree: Tree, changes: Iterable[Change], objects: Mapping[str, bytes]) -> Tree:
-    """A new tree: the old one with the changes; one bad change and there is none."""
+    """Return a new tree with all changes, or raise an error if one change is not valid."""
     changed = dict(tree)
     for key, value in changes:
         if key not in _CHANGES:

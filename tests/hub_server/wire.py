@@ -1,4 +1,4 @@
-"""HTTP as the Hub's clients speak it: whole requests in, whole responses out."""
+"""HTTP for the clients of the Hub, with complete requests and responses."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent; `target` is the path with its query, still quoted."""
+    """A request of a client. `target` is the quoted path with its query."""
 
     method: str
     target: str
@@ -21,22 +21,22 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path without its query, still quoted: a quoted slash belongs to a name."""
+        """Return the quoted path without its query. A quoted slash is part of a name."""
         return urlsplit(self.target).path
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """The query, unquoted; every name may come several times."""
+        """Return the unquoted query. A name may occur several times."""
         return parse_qs(urlsplit(self.target).query)
 
     def flag(self, name: str) -> bool:
-        """Whether the query says yes to this name."""
+        """Return whether the query sets this name to true."""
         return self.query.get(name, [""])[-1].lower() in {"1", "true"}
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a client gets."""
+    """A response to a client."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -44,21 +44,21 @@ class Response:
 
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """The value as JSON; a date, which a card may hold, as text."""
+    """Return the value as JSON. Dates in a card become text."""
     return Response(
         status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value, default=str).encode()
     )
 
 
 class HubError(Exception):
-    """A request that is refused, as the client gets to see it.
+    """A refused request, as the client sees it.
 
     Args:
-        status: Of HTTP.
-        message: For people.
-        code: What huggingface_hub chooses the exception by (`hf_raise_for_status`): RepoNotFound, RevisionNotFound,
-            EntryNotFound; empty for others.
-        body: More for the JSON answer.
+        status: HTTP status.
+        message: Message for the user.
+        code: Code that selects the exception in huggingface_hub (`hf_raise_for_status`): RepoNotFound,
+            RevisionNotFound or EntryNotFound. Empty for other errors.
+        body: Additional fields of the JSON response.
     """
 
     def __init__(self, status: int, message: str, code: str = "", **body: Any) -> None:
@@ -67,7 +67,7 @@ class HubError(Exception):
         self.headers: dict[str, str] = {}
 
     def response(self) -> Response:
-        """The answer of JSON and the two headers."""
+        """Return the JSON response with the two error headers."""
         headers = {"X-Error-Message": ascii(self.message.splitlines()[0])[1:-1], **self.headers}
         if self.code:
             headers["X-Error-Code"] = self.code
@@ -75,13 +75,13 @@ class HubError(Exception):
 
 
 class DroppedError(Exception):
-    """Ends a connection without an answer."""
+    """An error that ends the connection without a response."""
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """Hands every request to one function, each in a thread of its own, on a free port of this machine."""
+    """A server on a free local port that passes each request to one function, in a separate thread."""
 
-    daemon_threads = False  # so that server_close waits for them, and no socket is left open
+    daemon_threads = False  # server_close waits for the threads, so no socket stays open
     request_queue_size = 64
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(response.status)
-        # One request per connection: an idle one would keep the server from closing.
+        # One request per connection: an idle connection would prevent the server from closing.
         for name, value in {
             "Content-Length": str(len(response.body)),
             **response.headers,
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(response.body)
-        except ConnectionError:  # a streaming client that has seen enough
+        except ConnectionError:  # a streaming client may close the connection early
             self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815
@@ -130,4 +130,4 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def log_message(self, *arguments: object) -> None:
-        """Says nothing: `HubServer.requests` has it."""
+        """Log nothing: `HubServer.requests` records the requests."""

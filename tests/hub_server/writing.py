@@ -1,4 +1,4 @@
-"""The routes that change something, or prepare to; each names the client function that it was read from."""
+"""The routes that make or prepare changes. The docstring of each route names its client function."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.hub_server.wire import HubError, Request, Response, json_response
 
 @route("POST", "/api/repos/create", signed_in=True)
 def create_repository(hub: Hub, request: Request) -> Response:
-    """`HfApi.create_repo`; `exist_ok` is the client's own: it takes the 409 and the `url` in it."""
+    """`HfApi.create_repo`. For `exist_ok`, the client uses the 409 response and its `url`."""
     payload = json.loads(request.body)
     private = payload.get("visibility") == "private" or payload.get("private") is True
     repository = hub.create(*_kind_and_id(payload), private=private, sdk=payload.get("sdk"))
@@ -31,13 +31,13 @@ def delete_repository(hub: Hub, request: Request) -> Response:
 
 
 def _kind_and_id(payload: dict[str, Any]) -> tuple[str, str]:
-    """A name without a namespace is the user's."""
+    """Return the kind and the full name. A name without a namespace belongs to the user."""
     return payload.get("type") or "model", f"{payload.get('organization') or USER}/{payload['name']}"
 
 
 @route("PUT", f"{REPO}/settings", signed_in=True)
 def change_settings(hub: Hub, request: Request, repository: Repository) -> Response:
-    """`HfApi.update_repo_settings`, of which only the visibility and whether it is gated."""
+    """`HfApi.update_repo_settings`, only for the visibility and the gate."""
     settings = json.loads(request.body)
     repository.private = settings.get("visibility", "private" if repository.private else "public") == "private"
     repository.gated = bool(settings.get("gated", repository.gated))
@@ -46,7 +46,7 @@ def change_settings(hub: Hub, request: Request, repository: Repository) -> Respo
 
 @route("POST", "/api/validate-yaml")
 def validate_yaml(hub: Hub, request: Request) -> Response:
-    """`HfApi._validate_yaml`: errors of a card with 400; a card without metadata is warned of."""
+    """`HfApi._validate_yaml`. Errors give status 400, and missing metadata gives a warning."""
     card = json.loads(request.body)["content"]
     problems = cards.problems(card)
     warnings = [] if problems or cards.metadata(card) else [{"message": cards.EMPTY}]
@@ -63,7 +63,7 @@ def create_branch(hub: Hub, request: Request, repository: Repository, name: str)
 
 @route("POST", f"{REPO}/tag/{REVISION}", signed_in=True)
 def create_tag(hub: Hub, request: Request, repository: Repository, revision: str) -> Response:
-    """`HfApi.create_tag`, whose path names what is tagged and whose body the tag."""
+    """`HfApi.create_tag`. The path contains the tagged revision, and the body contains the tag."""
     repository.create_ref(f"refs/tags/{json.loads(request.body)['tag']}", revision)
     return json_response({})
 
@@ -77,7 +77,7 @@ def delete_ref(hub: Hub, request: Request, repository: Repository, what: str, na
 
 @route("POST", f"{REPO}/preupload/{REVISION}", signed_in=True)
 def preupload(hub: Hub, request: Request, repository: Repository, revision: str) -> Response:
-    """`_commit_api._fetch_upload_modes`; the client leaves out a file whose `oid` (`_local_oid`) it has itself."""
+    """`_commit_api._fetch_upload_modes`. The client skips a file with the same `oid` as its local file."""
     tree = repository.resolve(revision).tree
     payload = json.loads(request.body)
     gitignore = payload.get("gitIgnore") or tree.get(".gitignore", Blob(b"")).content.decode()
@@ -98,7 +98,7 @@ def preupload(hub: Hub, request: Request, repository: Repository, revision: str)
 
 @route("POST", rf"{PAGE}\.git/info/lfs/objects/batch", signed_in=True)
 def lfs_batch(hub: Hub, request: Request, repository: Repository) -> Response:
-    """`lfs.post_lfs_batch_info`; what is there already comes back without `actions`."""
+    """`lfs.post_lfs_batch_info`. An existing object is returned without `actions`."""
     payload = json.loads(request.body)
     if payload["operation"] != "upload" or payload.get("hash_algo", "sha256") != "sha256":
         raise HubError(400, "Only uploads by sha256 are served")
@@ -121,10 +121,10 @@ def _lfs_object(hub: Hub, repository: Repository, oid: str, size: int) -> dict[s
 
 @route("PUT", "/lfs/.*")
 def lfs_upload(hub: Hub, request: Request) -> Response:
-    """`lfs._upload_single_part`, which sends no token: the link itself is the right to upload."""
+    """`lfs._upload_single_part`, which sends no token: the upload link grants access."""
     ticket = request.query.get("ticket", [""])[-1]
     if ticket not in hub.uploads:
-        raise HubError(403, "This upload link was not given out")
+        raise HubError(403, "This upload link was not issued")
     repository, oid, size = hub.uploads[ticket]
     repository.store(oid, size, request.body)
     return Response(headers={"ETag": f'"{oid}"'})
@@ -142,10 +142,10 @@ def lfs_verify(hub: Hub, request: Request, repository: Repository) -> Response:
 
 @route("POST", f"{REPO}/commit/{REVISION}", signed_in=True)
 def commit_changes(hub: Hub, request: Request, repository: Repository, revision: str) -> Response:
-    """`_commit_api._send_commit`: lines of JSON (`_prepare_commit_payload`), the first of them the header."""
+    """`_commit_api._send_commit`: lines of JSON (`_prepare_commit_payload`), starting with the header."""
     lines = [Change(line["key"], line["value"]) for line in map(json.loads, request.body.splitlines())]
     if not lines or lines[0].key != "header" or not lines[0].value["summary"]:
-        raise HubError(400, "A commit begins with a header that has a summary")
+        raise HubError(400, "A commit must begin with a header that has a summary")
     header = lines[0].value
     pull_request = request.flag("create_pr")
     commit, ref = repository.commit(

@@ -1,4 +1,4 @@
-"""What balances the tasks gives the same over two processes as over one, and leaves them the same."""
+"""Balancing methods give the same result in two processes as in one, and leave the processes equal."""
 
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def test_two_processes_take_a_step_with_the_gradient_of_one(
 
 
 def test_two_processes_give_variances_the_gradient_of_one(one: dict[str, Any], two: list[dict[str, Any]]) -> None:
-    # P8, P10: DDP knows nothing of what is learned beside the model.
+    # P8, P10: DDP does not know the weights that are learned outside the model.
     assert far_from(two[0]["uncertainty"]["learned"][0], one["uncertainty"]["learned"][0]) <= 5e-6
 
 

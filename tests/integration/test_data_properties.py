@@ -1,6 +1,6 @@
-"""Random tables survive build, push, load and collate: every label where it was, every gap a gap.
+"""Random tables are built, pushed, loaded and collated without changes to any label or missing label.
 
-What is expected is worked out from the labels that the tables were written from, in plain Python.
+The expected values are computed in plain Python from the labels of the tables.
 """
 
 import csv
@@ -37,7 +37,7 @@ LABELS = ["film", "food", "1", "true", "a b", "|", "é", "N/A"]
 CLASSES = ("single_label_classification", "binary_classification", "ordinal_regression")
 FORMATS = ("csv", "jsonl", "parquet", "dict")
 MISSING = "nothing"
-NO_NUMBER = -1e6  # stands for NaN, which equals nothing
+NO_NUMBER = -1e6  # replaces NaN, which is not equal to itself
 
 
 @dataclass
@@ -204,13 +204,13 @@ def with_holes(label: dict[str, int]) -> st.SearchStrategy[dict[str, int | None]
 
 
 def gaps(kind: type, format_: str) -> st.SearchStrategy[Any]:
-    """What may stand for a missing label in a column of this type."""
+    """Return the values that may mark a missing label in a column of this type."""
     more = {str: ["", MISSING], int: [-1], float: [-1.0]}.get(kind, [])
     return st.sampled_from([None, *more, *([math.nan] if kind is float and format_ in ("parquet", "dict") else [])])
 
 
 def write(table: Table, task: str, cells: list[Any], gap: Any = None, **how: Any) -> None:
-    """Adds a column, and how it is to be read."""
+    """Add a column and its settings for reading."""
     said = [] if gap in (None, "") or gap != gap else [as_word(gap, table.format)]
     table.columns[f"{task} here"] = cells
     table.labels[task] = LabelColumn(f"{task} here", missing=said, **how)
@@ -245,7 +245,7 @@ def source_of(table: Table, path: Path) -> Source:
 
 
 def write_data(case: Case, folder: Path) -> Path:
-    """Builds the tables and writes what would be pushed."""
+    """Build the tables and write the files of a push."""
     sources = [source_of(table, folder / f"{i}.{table.format}") for i, table in enumerate(case.tables)]
     builder = MultiTaskBuilder(
         tasks=case.tasks,

@@ -1,4 +1,4 @@
-"""The demo in a real browser, as a process of its own; and as a Space, from a Hub on this machine."""
+"""The demo in a real browser: as a separate process, and as a Space from a Hub on this machine."""
 
 import csv
 import json
@@ -131,7 +131,7 @@ def test_a_sentence_is_answered_as_the_pipeline_answers_it(
 
     for task in ("topic", "sentiment", "grade", "nasty"):
         assert answer_of(visit, task) == expected[task]["label"]
-    assert answer_of(visit, "tags") == (", ".join(each["label"] for each in expected["tags"]) or "none of them")
+    assert answer_of(visit, "tags") == (", ".join(each["label"] for each in expected["tags"]) or "none")
     assert answer_of(visit, "rating") == f"{expected['rating']['score']:.4g}"
     assert re.fullmatch(r"no answer: score 0\.\d+ is below 1\.0+", answer_of(visit, "unsure"))
     bars = visit.page.locator('#answers [data-task="topic"] .mt-bars li').all_inner_texts()
@@ -240,7 +240,7 @@ def test_a_table_that_cannot_be_read_says_why(visit: Visit, served: Served, tmp_
 
     problem = visit.page.locator("#table [role=alert]")
     problem.wait_for(timeout=SECONDS)
-    assert problem.inner_text() == "the table has a column 'topic' already, as the answers would; rename it"
+    assert problem.inner_text() == "the table already has a column 'topic', and the answers need this name; rename it"
     assert visit.page.get_by_role("button", name="Answer every row").is_disabled()
 
 
@@ -277,7 +277,7 @@ def test_it_ends_cleanly_when_it_is_told_to(visit: Visit, folder: Path, how: sig
 
     printed = demo.log.read_text()
     assert code == 0
-    assert f"The demo is at {demo.address}" in printed
+    assert f"The demo runs at {demo.address}" in printed
     assert "Traceback" not in printed
 
 

@@ -1,4 +1,4 @@
-"""An exported folder: it runs without torch and without us, and answers as the pipeline does."""
+"""An exported folder runs without torch and without this package, and answers like the pipeline."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ SETTINGS = {
     "tags": {"thresholds": [0.4, 0.6]},
     "genre": {"abstain_below": 0.9, "abstain_by": "energy"},
 }
-# What a stranger lacks who has only onnxruntime, tokenizers and numpy.
+# Packages that are missing for a user with only onnxruntime, tokenizers and numpy.
 ABSENT = ("torch", "transformers", "datasets", "huggingface_hub", "onnx", "onnxscript", "openvino", "pyarrow", *OURS)
 
 STRANGER = f"""
@@ -77,13 +77,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Export
 
 @pytest.fixture(scope="module")
 def stranger(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What somebody gets who has nothing of ours, nor torch, nor transformers."""
+    """The results for a user without this package, torch and transformers."""
     return run_fresh(STRANGER, exported.folder, "model.onnx", folder=tmp_path_factory.mktemp("stranger"))
 
 
 @torch.no_grad()
 def spread_answers(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Makes random heads give many answers to `TEXTS`, some surely: logits far apart, and around 0."""
+    """Make random heads give many different answers to `TEXTS`: logits far apart, and around 0."""
     batch = tokenizer(TEXTS, truncation=True, max_length=16, padding=True, return_tensors="pt")
     lasts = {name: head[-1] for name, head in model.heads.named_children()}
     for last in lasts.values():
@@ -240,7 +240,7 @@ def test_how_far_the_graph_is_from_the_model_is_said(exported: Exported) -> None
 def test_without_rows_no_agreement_is_claimed(exported: Exported) -> None:
     assert exported.found["rows"] is None
     assert describe_export(exported.found).endswith(
-        "No rows were given: how far answers agree, and how good they are, is not measured."
+        "No rows were given, so agreement and quality of the answers are not measured."
     )
 
 

@@ -1,6 +1,6 @@
-"""A push of everything that breaks off at any request: no repository is a mixture, and the next completes it.
+"""A push interrupted at any request: no repository mixes old and new files, and the next push completes it.
 
-The slow tests break it at every fifth request, the long ones at the others.
+The slow tests interrupt it at every fifth request, the long ones at the others.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ def new(old: Shipment, backbone: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def wanted(old: Shipment, new: Shipment, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
-    """What is there after the first and after the second of two pushes that nothing disturbs."""
+    """The state after the first and after the second of two uninterrupted pushes."""
     work = tmp_path_factory.mktemp("undisturbed")
     with HubServer() as hub, pytest.MonkeyPatch.context() as patch:
         api = connect(hub, work / "cache", patch)
@@ -94,7 +94,7 @@ def versions(found: State, wanted: tuple[State, State]) -> dict[tuple[str, str],
 
 
 def pins(hub: HubServer) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[str, bytes]]]:
-    """What names a commit of what: the pointing repository, the one pointed to, and its files at that commit."""
+    """Yield the pinned commits: the pointing repository, the target repository, and its files at that commit."""
     for pointing, name, to in ((LORA, "adapter_config.json", BASE), (SPACE, "settings.json", MODEL)):
         commit = json.loads(hub.files(*pointing)[name])["revision"]
         yield pointing, to, without_commits(hub.files(*to, revision=commit))

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment goes on from its last whole checkpoint, to the very same weights."""
+"""A run killed at any time continues from its last complete checkpoint and ends with the same weights."""
 
 import os
 import random
@@ -137,7 +137,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Pa
 
     output = finish(killed, "resume=true")
 
-    assert re.search(r"Training goes on from .*checkpoint-\d+", output)
+    assert re.search(r"Training resumes from .*checkpoint-\d+", output)
     assert_same(tmp_path / "whole", killed)
 
 
@@ -151,7 +151,7 @@ def test_two_killed_processes_go_on_behind_what_is_frozen_as_without_the_cache(t
 
     output = finish(killed, "resume=true", processes=2)
 
-    assert re.search(r"Training goes on from .*checkpoint-\d+", output)
+    assert re.search(r"Training resumes from .*checkpoint-\d+", output)
     expected, given = weights(whole), weights(killed)
     # A text's states are rounded as the batch asks in which they were computed, and that is another.
     assert max((given[name] - expected[name]).abs().max().item() for name in expected) <= 1e-5

@@ -1,4 +1,4 @@
-"""Real all-MiniLM-L6-v2 weights: published figures of its embeddings, and one limit of length for everyone."""
+"""The real all-MiniLM-L6-v2 weights: published figures of its embeddings, and one maximum length everywhere."""
 
 from pathlib import Path
 

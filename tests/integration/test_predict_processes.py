@@ -1,4 +1,4 @@
-"""Answers to large tables: by two processes, and by one that is killed, each row comes out once and in its place."""
+"""Answers to large tables: with two processes, or after a killed one, each row is written once and in its place."""
 
 import random
 import signal
@@ -61,7 +61,7 @@ def test_two_processes_answer_each_row_once_and_in_order(folder: Path) -> None:
     said = finish(folder, "tables", "two.parquet", processes=2)
 
     check_the_same(folder / "two.parquet", folder / "whole.parquet")
-    assert said.count(f"{TABLES * ROWS} rows answered in two.parquet") == 1
+    assert said.count(f"Wrote predictions for {TABLES * ROWS} rows to two.parquet") == 1
     assert not (folder / "two.parquet.parts").exists()
 
 
@@ -82,6 +82,6 @@ def test_a_run_that_is_killed_goes_on_with_what_is_missing(folder: Path, process
 
     said = finish(folder, "tables", output.name, processes=processes)
 
-    assert f"{parts.name} holds {len(before)} shards of this job; only what is missing is computed" in said
+    assert f"{parts.name} holds {len(before)} shards of this job; only the missing ones are computed" in said
     check_the_same(output, folder / "whole.parquet")
     assert not parts.exists()

@@ -1,4 +1,4 @@
-"""Two processes that share one cache of frozen layers train to the weights of two that have none."""
+"""Two processes that share one cache of frozen outputs train to the same weights as two without a cache."""
 
 from pathlib import Path
 from typing import Any
@@ -150,8 +150,11 @@ def test_where_one_process_cannot_write_neither_has_a_cache(folder: Path) -> Non
     # P80: else one goes on to train while the other waits for it.
     said = (folder / "said.txt").read_text()
 
-    assert "Frozen layers are computed in every epoch: [Errno 28] No space left on device" in said
-    assert "Frozen layers are computed in every epoch: another process could not keep what leaves them" in said
+    assert "Frozen layers are not cached, and run in every epoch: [Errno 28] No space left on device" in said
+    assert (
+        "Frozen layers are not cached, and run in every epoch: another process could not write their output to disk"
+        in said
+    )
 
 
 def test_two_runs_at_once_share_a_cache(tmp_path: Path, backbone: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -169,5 +172,5 @@ def test_two_runs_at_once_share_a_cache(tmp_path: Path, backbone: Path, caplog: 
     (kept,) = (tmp_path / "shared").iterdir()
     store = PrefixStore(kept, 32, torch.float32)
     store.refresh()
-    assert "Frozen layers are computed in every epoch" not in "".join(said)
+    assert "Frozen layers are not cached" not in "".join(said)
     assert "is damaged" not in "".join(said) + caplog.text

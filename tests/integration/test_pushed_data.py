@@ -1,4 +1,4 @@
-"""A data set that a child process pushes, as a stranger and a recipe find it on the Hub."""
+"""A data set pushed by a child process, loaded from the Hub without this package and by a recipe."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ result = {
 
 @pytest.fixture
 def project(tmp_path: Path, backbone: Path) -> Path:
-    """A recipe of the reviews beside a tiny encoder, and one that takes them from the Hub."""
+    """A recipe with the reviews and a tiny encoder, and one that loads the reviews from the Hub."""
     (tmp_path / "encoder").symlink_to(backbone)
     (tmp_path / "reviews.csv").write_bytes(REVIEWS.read_bytes())
     (tmp_path / "reviews.yaml").write_text(TASKS.format(backbone="encoder") + DATA)
@@ -55,7 +55,7 @@ PHASES = "[{train: heads, until: no improvement of score for 1 evaluations}, {tr
 
 
 def command(hub: HubServer, folder: Path, *words: str) -> str:
-    """What a command prints in a process that knows only this Hub."""
+    """Return the output of a command in a process that knows only this Hub."""
     environment = {**hub.environment(folder / "hf"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     finished = subprocess.run(
         [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -82,6 +82,6 @@ def test_pushed_rows_are_found_by_a_stranger_and_by_a_recipe(
     counts = ", ".join(f"{name} {len(built[name]):,}" for name in ("train", "validation", "test"))
     assert f"rows: {counts}\n" in planned
     labelled = {task: sum(row[task] is not None for row in built["train"]) for task in ("domain", "sentiment")}
-    assert f"labelled in training: domain {labelled['domain']:,}, sentiment {labelled['sentiment']:,}\n" in planned
+    assert f"labelled training rows: domain {labelled['domain']:,}, sentiment {labelled['sentiment']:,}\n" in planned
     assert "until no improvement of score for 1 evaluations" in planned
     assert not os.path.lexists(project / "runs")

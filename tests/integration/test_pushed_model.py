@@ -1,4 +1,4 @@
-"""A model that is pushed, as strangers find it on the Hub: by every loader, pinned, private, gated, and offline."""
+"""A pushed model on the Hub, used by every loader: pinned, private, gated, and offline."""
 
 import json
 import re
@@ -66,7 +66,7 @@ result = {name: each.tolist() for name, each in model(**inputs).logits.items()}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
-    """What training leaves: a model, an adapter beside it, a recipe."""
+    """The files of a training: a model, an adapter next to it, and a recipe."""
     return write_run(tmp_path_factory.mktemp("runs") / "run", backbone)
 
 
@@ -234,7 +234,7 @@ def test_all_of_it_is_linked_and_in_one_collection(
             "Data set": ("tester/reviews", "dataset"),
             "Demo": ("tester/demo", "space"),
             "Adapter": ("tester/lora",),
-            "What the adapter sits on": ("tester/lora-base",),
+            "Base model of the adapter": ("tester/lora-base",),
         }.items()
     }
     slug = re.search(r"https://huggingface\.co/collections/(tester/model-\w+)", cards["Model"])[1]
@@ -260,7 +260,7 @@ def test_what_was_edited_on_the_hub_survives_the_next_push(
     # P56
     ship(hub_api, shipment, tmp_path / "work")
     card = hub.files("tester/model")["README.md"].decode()
-    edited = card.replace("## Limits", "Mind the gap.\n\n## Limits") + "\n## By hand\n\nThanks to all.\n"
+    edited = card.replace("## Limitations", "Mind the gap.\n\n## Limitations") + "\n## By hand\n\nThanks to all.\n"
     hub_api.upload_file(path_or_fileobj=edited.encode(), path_in_repo="README.md", repo_id="tester/model")
 
     ship(hub_api, shipment, tmp_path / "work", settings=CardSettings(license="mit"))
@@ -285,7 +285,7 @@ def test_what_an_earlier_push_has_linked_stays_linked(
 
 
 def links_of(card: bytes) -> set[bytes]:
-    """What a card has links for."""
+    """Return the names of a card's links."""
     return set(re.findall(rb"^- ([\w ]+): \[", card, re.MULTILINE))
 
 
@@ -345,7 +345,7 @@ def test_a_hub_that_makes_no_collection_still_gets_the_rest(
 def test_a_description_with_a_secret_is_found_in_what_would_be_sent(shipment: Shipment, tmp_path: Path) -> None:
     settings = CardSettings(license="mit", description=f"with hf_{'a' * 34}, of /home/alice/x")
 
-    with pytest.raises(ShipmentError, match=r"README\.md: holds what looks like a secret"):
+    with pytest.raises(ShipmentError, match=r"README\.md: seems to contain a secret"):
         write_all(replace(shipment, settings=settings), tmp_path / "work")
 
 
@@ -362,7 +362,7 @@ def test_what_is_written_to_be_looked_at_is_no_other_name_of_the_model(
 def test_a_data_set_that_is_not_there_stops_the_push_before_it_begins(
     hub: HubServer, hub_api: HfApi, shipment: Shipment, tmp_path: Path
 ) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no data set tester/reviews on the Hub; push it first"):
+    with pytest.raises(FileNotFoundError, match="data set tester/reviews does not exist on the Hub; push it first"):
         ship(hub_api, shipment, tmp_path / "work", dataset="tester/reviews")
 
     assert not [each for each in hub.requests if each[0] == "POST"]
@@ -385,8 +385,8 @@ def test_the_command_shows_and_then_pushes(hub: HubServer, run: Path, tmp_path: 
     asked = [each for each in hub.requests if each[0] != "GET"]
     pushed = command("--yes")
 
-    assert "Would go to the model tester/model:\n" in shown.stdout
-    assert "Nothing was pushed; add --yes to do so." in shown.stdout
+    assert "Would push to the model tester/model:\n" in shown.stdout
+    assert "Nothing was pushed; add --yes to push." in shown.stdout
     assert asked == []
     assert (tmp_path / "look" / "model" / "README.md").is_file()
     assert f"Pushed to {hub.url}/tester/model, commit {hub.commits('tester/model')[0]}" in pushed.stdout
@@ -407,16 +407,16 @@ def import_ours(run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda run: (run / "recipe.json").unlink(), "no licence is stated; add --license apache-2.0"),
+        (lambda run: (run / "recipe.json").unlink(), "the licence is missing; add --license"),
         (lambda run: (run / "model" / "args.bin").write_text("x"), "has a problem:\n  args.bin: is a pickle"),
-        (lambda run: (run / "adapter" / "adapter_config.json").unlink(), "there is no adapter; train with lora"),
+        (lambda run: (run / "adapter" / "adapter_config.json").unlink(), "no adapter found; train with lora"),
         (
             lambda run: (run / "adapter" / "training_args.bin").write_text("x"),
             "adapter has a problem:\n  training_args.b",
         ),
         (lambda run: (run / "adapter" / "key").symlink_to("/etc/hostname"), "key: is a link"),
-        (import_ours, "adapter has a problem:\n  it does not load without this package: .*modeling_multitask"),
-        (lambda run: (run / "adapter" / "base" / "evil.py").write_text(""), "base/evil.py: is no code of this package"),
+        (import_ours, "adapter has a problem:\n  loading without this package failed: .*modeling_multitask"),
+        (lambda run: (run / "adapter" / "base" / "evil.py").write_text(""), "base/evil.py: is not code of this"),
     ],
 )
 def test_what_cannot_be_pushed_is_refused(copy: Path, change: Any, message: str) -> None:
@@ -428,15 +428,15 @@ def test_what_cannot_be_pushed_is_refused(copy: Path, change: Any, message: str)
 
 @pytest.mark.parametrize("name", ["tester/lora", "tester/lora-base"])
 def test_a_model_and_its_adapter_have_different_names(run: Path, name: str) -> None:
-    with pytest.raises(ShipmentError, match="are for the adapter; the model needs another name"):
+    with pytest.raises(ShipmentError, match="are used by the adapter; choose another name for the model"):
         make_shipment(run / "model", Target(name), template=TEMPLATE, adapter="tester/lora")
 
 
 def test_an_adapter_goes_to_main_alone(run: Path) -> None:
-    with pytest.raises(ShipmentError, match="an adapter goes to main"):
+    with pytest.raises(ShipmentError, match="an adapter must be pushed to main"):
         make_shipment(run / "model", Target("tester/m", revision="v2"), template=TEMPLATE, adapter="tester/lora")
 
 
 def test_an_adapter_alone_takes_no_space(run: Path) -> None:
-    with pytest.raises(ShipmentError, match="is an adapter; a Space, and an adapter beside it, go with its model"):
+    with pytest.raises(ShipmentError, match="is an adapter; push its model to add a Space or an adapter"):
         make_shipment(run / "adapter", Target("tester/lora"), template=TEMPLATE, space="tester/demo")

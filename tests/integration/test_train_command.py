@@ -1,4 +1,4 @@
-"""The train command as a person gives it: in one process, by accelerate, and in two processes."""
+"""The train command in one process, with accelerate, and in two processes."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_the_command_leaves_results_and_a_model_that_a_stranger_loads(recipe: Pa
     assert set(results) == {"validation", "test"}
     assert results["test"]["topic"]["rows"] + results["validation"]["topic"]["rows"] > 0
     assert answers_of_a_stranger(recipe.parent) == ["topic", "tags", "rating"]
-    assert finished.stdout.count("Anyone loads it without this package") == 1
+    assert finished.stdout.count("You can load it without this package") == 1
 
 
 def test_every_row_is_evaluated_once_in_two_processes(recipe: Path) -> None:

@@ -1,4 +1,4 @@
-"""Gradients and logged losses do not depend on how an optimizer step is spread over processes and micro-batches."""
+"""Gradients and logged losses do not depend on the number of processes and micro-batches of a step."""
 
 import json
 from pathlib import Path
@@ -91,7 +91,7 @@ def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return step(folder, backbone, processes=processes, batch_size=batch_size, accumulation=accumulation)
 
 
-# What is left is rounding: sums of a different order.
+# The remaining difference is rounding from a different order of sums.
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 5e-6), ("float64", 1e-10)])
 def test_a_step_gives_the_gradient_of_one_batch(whole: Path, parts: Path, dtype: str, tolerance: float) -> None:
     # P5, P7, P8: labels are missing unevenly, and the second process has none of one task.

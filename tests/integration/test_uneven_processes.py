@@ -1,4 +1,4 @@
-"""Two processes end together, count every row once and stay the same, whatever is uneven, missing or frozen."""
+"""Two processes end together, count every row once and stay equal, with uneven, missing or frozen parts."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""From the quickstart to a stranger: everything that the card says is true."""
+"""From the quickstart to a downloaded model: all statements of the card are true."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def trained(folder: Path, *words: str) -> Path:
 
 
 def command(folder: Path, environment: dict[str, str], *words: str) -> str:
-    """What one of our commands prints."""
+    """Return the output of a command."""
     finished = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=folder,

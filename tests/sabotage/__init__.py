@@ -1,1 +1,1 @@
-"""Known breakages of this stack, put back one at a time to see that their tests notice."""
+"""Put known bugs back one at a time, to check that their tests fail."""

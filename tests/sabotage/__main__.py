@@ -1,10 +1,10 @@
-"""Puts known causes back into a copy of the checkout and expects their tests to fail.
+"""Put known causes of bugs back into a copy of the checkout, and expect their tests to fail.
 
-python -m tests.sabotage            those whose file or test has changed since they were noticed last
-python -m tests.sabotage P1 P12     these
-python -m tests.sabotage --all      all of them, before a release
+python -m tests.sabotage            causes whose file or test has changed since they were last noticed
+python -m tests.sabotage P1 P12     these causes
+python -m tests.sabotage --all      all causes, before a release
 
-What is noticed is written into `noticed.json`, which is committed.
+The noticed causes are written to `noticed.json`, which is committed.
 """
 
 import contextlib
@@ -23,26 +23,26 @@ from pathlib import Path
 from tests.checkout import ROOT, copy_checkout
 from tests.sabotage.causes import CAUSES, Cause
 
-# Imported once and not by every pytest: the processes below are forked. Nothing of ours may be among them.
+# Imported once and not by every pytest, because the processes are forked. No module of this checkout may be listed.
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "accelerate", "peft", "pydantic", "sklearn.metrics", "pytest")
 OURS = ("tests", "modeling_multitask", "datasets_builder", "scripts")
-TESTS_FAILED = 1  # pytest's exit code; 2 and more mean that no test was judged
+TESTS_FAILED = 1  # pytest's exit code; 2 and more mean that no test was run
 AT_ONCE = 2
 NOTICED = Path(__file__).parent / "noticed.json"
 
 
 def main(words: list[str]) -> int:
-    """Runs the causes that these words choose; 1 if a test does not notice."""
+    """Run the chosen causes, and return 1 if a test does not notice its cause."""
     noticed = json.loads(NOTICED.read_text(encoding="utf-8")) if NOTICED.is_file() else {}
     chosen = [cause for cause in CAUSES if _is_chosen(cause, words, noticed)]
     if not chosen and words not in ([], ["--all"]):
         print(f"no such pitfall: {' '.join(words)}")
         return 1
-    chosen.sort(key=lambda cause: "integration" not in cause.tests)  # those that take longest begin first
+    chosen.sort(key=lambda cause: "integration" not in cause.tests)  # the slowest start first
     os.environ["HF_HUB_OFFLINE"] = "1"
     for name in HEAVY:
         importlib.import_module(name)
-    # A process for each cause, since a sabotaged module must not stay imported.
+    # Each cause has its own process, because a sabotaged module must not stay imported.
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(AT_ONCE, mp_context=fork) as pool:
         complaints = dict(zip(chosen, pool.map(_in_a_fork, chosen), strict=True))
@@ -50,12 +50,12 @@ def main(words: list[str]) -> int:
     known = {cause.pitfall: noticed[cause.pitfall] for cause in CAUSES if cause.pitfall in noticed}
     NOTICED.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     failed = len(list(filter(None, complaints.values())))
-    print(f"{len(chosen) - failed} of {len(chosen)} causes are noticed; {len(CAUSES) - len(chosen)} were left out")
+    print(f"{len(chosen) - failed} of {len(chosen)} causes are noticed; {len(CAUSES) - len(chosen)} were not run")
     return 1 if failed else 0
 
 
 def digest(cause: Cause) -> str:
-    """Of the cause, of the file that it changes, and of the file of its test."""
+    """Return a hash of the cause, the file that it changes, and its test file."""
     contents = [(ROOT / name).read_bytes() for name in (cause.file, cause.tests)]
     return hashlib.sha256(b"\0".join([repr(cause).encode(), *contents])).hexdigest()[:16]
 
@@ -67,7 +67,7 @@ def _is_chosen(cause: Cause, words: list[str], noticed: dict[str, str]) -> bool:
 
 
 def _in_a_fork(cause: Cause) -> str | None:
-    """What there is to complain of, found out in a process that ends afterwards."""
+    """Run a cause in a new process, and return the complaint, or `None` if the cause is noticed."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=_send_complaint, args=(cause, sender))
     process.start()
@@ -90,7 +90,7 @@ def _complaint(cause: Cause) -> str | None:
         copy = copy_checkout(Path(folder) / "checkout")
         path = copy / cause.file
         if path.read_text().count(cause.good) != 1:
-            return f": {cause.file} must hold {cause.good!r} exactly once"
+            return f": {cause.file} must contain {cause.good!r} exactly once"
         path.write_text(path.read_text().replace(cause.good, cause.bad))
         output = Path(folder) / "output.txt"
         code = _run_pytest(cause, copy, output)
@@ -100,7 +100,7 @@ def _complaint(cause: Cause) -> str | None:
 
 
 def _run_pytest(cause: Cause, copy: Path, output: Path) -> int:
-    """Runs the cause's test on the copy, as `python -m pytest` in its folder would."""
+    """Run the cause's test on the copy, like `python -m pytest` in its folder."""
     import pytest
 
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:

@@ -1,4 +1,4 @@
-"""For each breakage met, the small change that puts its cause back and the test that must then fail."""
+"""For each known bug, the small change that puts its cause back, and the test that must then fail."""
 
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ SPLITS = "datasets_builder/splits.py"
 
 
 class Cause(NamedTuple):
-    """One breakage: in `file`, `good` becomes `bad`, and `test` (pytest's `-k`, within `tests`) fails."""
+    """A known bug: if `good` is replaced by `bad` in `file`, `test` (pytest's `-k`, within `tests`) fails."""
 
     pitfall: str
     file: str
@@ -116,7 +116,7 @@ CAUSES = [
         *("tests/unit/training/test_balancing.py", "saved_and_reloaded"),
     ),
     Cause(
-        "P10 nobody clears the gradient of learned weights",
+        "P10 the gradient of learned weights is not cleared",
         *(BALANCING, "self.log_variances.grad = None", "pass"),
         *("tests/unit/training/test_balancing.py", "nothing_of_the_step_before"),
     ),
@@ -148,7 +148,7 @@ CAUSES = [
         *("tests/unit/training/test_trainer_features.py", "are_not_gathered_either"),
     ),
     Cause(
-        "P15 labels lie beside the tokens and not in a dict of their own",
+        "P15 labels are next to the tokens and not in a separate dict",
         *(COLLATOR, 'batch["labels"] = self', "batch |= self"),
         *("tests/unit/training/test_trainer_features.py", "labels_in_a_dict"),
     ),
@@ -216,12 +216,12 @@ CAUSES = [
         *("tests/unit/training/test_lora.py", "named_as_a_layer"),
     ),
     Cause(
-        "P22 nobody sees that layers train whole",
+        "P22 layers that train as a whole are not noticed",
         *(LORA, "if frozen_heads or whole:", "if frozen_heads:"),
         *("tests/unit/training/test_lora.py", "train_whole_is_noticed"),
     ),
     Cause(
-        "P23 nobody sees that a head stays frozen",
+        "P23 a head that stays frozen is not noticed",
         *(LORA, "if frozen_heads or whole:", "if whole:"),
         *("tests/unit/training/test_lora.py", "left_frozen_is_noticed"),
     ),
@@ -260,7 +260,7 @@ CAUSES = [
         *("tests/unit/runs/test_train_settings.py", "adapter_is_kept"),
     ),
     Cause(
-        "P27 the old heads are drawn anew",
+        "P27 the old heads are initialised again",
         *(GROWING, ".load_state_dict(getattr(trained.heads, task.name).state_dict())", ""),
         *("tests/unit/training/test_growing.py", "have_the_trained_weights"),
     ),
@@ -631,7 +631,7 @@ CAUSES = [
         *("tests/unit/training/prefix/test_cache.py", "interrupted"),
     ),
     Cause(
-        "P90 whatever lies beside the stores makes room",
+        "P90 other files next to the stores are removed to make room",
         *(
             "modeling_multitask/training/prefix/store.py",
             "_STORE.fullmatch(path.name) and path.is_dir()",

@@ -28,10 +28,10 @@ def recipe(deep_backbone: Path, tmp_path: Path) -> Callable[..., Recipe]:
 
 @pytest.fixture
 def build(recipe: Callable[..., Recipe]) -> Build:
-    """What trains a system's recipe, without training it."""
+    """A function that prepares a system's recipe for training, without training it."""
     return lambda name, *overrides: prepare(recipe(name, *overrides))
 
 
 def said(name: str, *overrides: str) -> Recipe:
-    """A system's recipe as it stands in the file, or with other words."""
+    """Return a system's recipe, with overrides if given."""
     return load_recipe(RECIPES / f"{name}.yaml", list(overrides))

@@ -1,4 +1,4 @@
-"""The hand-made data: varied, without leakage, and not to be told by its punctuation or a template."""
+"""The hand-made data is varied, has no leakage, and is not predictable from punctuation or templates."""
 
 import csv
 import random

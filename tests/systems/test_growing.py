@@ -1,4 +1,4 @@
-"""A system grows by `start_from`: what is not trained again answers bit by bit as before."""
+"""A system grows with `start_from`: tasks that are not trained again give bit-identical answers."""
 
 from collections.abc import Callable
 from pathlib import Path

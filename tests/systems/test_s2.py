@@ -1,4 +1,4 @@
-"""S2: MiniLM, sentiment (one logit) and intent (four), from two tables, frozen for as long as that is good enough."""
+"""S2: MiniLM, sentiment (one logit) and intent (four), from two tables, frozen as long as that is good enough."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the five systems say of embeddings, by the command that prints it, with the real all-MiniLM-L6-v2 weights."""
+"""The embeddings of the five systems in the similarity command, with the real all-MiniLM-L6-v2 weights."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Answers to tasks that depend on each other: the most probable labels together, and none where nothing is asked."""
+"""Answers to dependent tasks: the most probable combination of labels, and no answer for a task that does not apply."""
 
 import itertools
 from dataclasses import replace

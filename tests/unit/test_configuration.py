@@ -1,4 +1,4 @@
-"""The configuration: what it refuses, and that it comes back from its file as it went in."""
+"""The configuration: refused values, and saving and loading without changes."""
 
 import json
 from pathlib import Path
@@ -223,7 +223,7 @@ def test_settings_of_a_loss_come_back_from_the_file(tmp_path: Path) -> None:
 
 
 def test_a_task_saved_before_there_was_a_choice_of_losses_has_the_default_one() -> None:
-    # What earlier versions wrote into config.json has none of these words.
+    # The config.json of earlier versions has none of these words.
     assert build(task()).tasks[0] == TaskConfig(
         **task(), num_labels=2, loss="cross_entropy", pos_weight=None, focal_gamma=2.0, huber_delta=1.0
     )

@@ -1,4 +1,4 @@
-"""The head of an ordinal regression: its cut points ascend whatever training does to them."""
+"""The head of an ordinal regression: its cut points stay ascending during training."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A missing package is an error that can be acted on."""
+"""A missing package gives an error with install instructions."""
 
 import pytest
 

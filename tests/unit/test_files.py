@@ -1,6 +1,7 @@
-"""Files appear whole or not at all."""
+"""Files are written completely or not at all."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modeling_multitask.files import whole_file, write_csv, write_json, write_text
+from modeling_multitask.files import whole_file, whole_folder, write_csv, write_json, write_text
 from tests.conftest import ROOT
 
 
@@ -82,3 +83,17 @@ def test_a_process_killed_while_it_writes_leaves_no_file_of_that_name(tmp_path: 
     assert finished.returncode == -signal.SIGXFSZ
     (left,) = tmp_path.iterdir()
     assert (left.suffix, left.stat().st_size) == (".partial", 1_500)
+
+
+def test_a_folder_replaces_another_only_when_it_is_complete(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").touch()
+
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "model") as partial:
+        shutil.copy(tmp_path / "nowhere", partial)
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "old"]
+
+    with whole_folder(tmp_path / "model") as partial:
+        partial.mkdir()
+        (partial / "new").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "new"]

@@ -1,4 +1,4 @@
-"""The Hub of the tests is one to the real clients, and refuses what the real one refuses."""
+"""The tests' Hub behaves like the real one for its clients, and refuses what the real one refuses."""
 
 import hashlib
 import http.client
@@ -373,7 +373,7 @@ def test_commits_are_listed_newest_first(hub_api: HfApi, repo: str) -> None:
     assert [commit.title for commit in commits] == ["A model", "initial commit"]
 
 
-# What is refused
+# Refused requests
 
 
 def test_a_wrong_token_is_refused_even_for_reading(hub: HubServer, hub_api: HfApi, repo: str) -> None:

@@ -1,7 +1,7 @@
-"""What each problem type computes, held against values that version 0.1 computed.
+"""The values of each problem type, compared with those of version 0.1.
 
-`tests/snapshots/kinds.json` was written by that version from the same draws, in float64; 600 draws in all precisions
-were compared bit by bit when the classes took over.
+`tests/snapshots/kinds.json` was written by that version from the same draws in float64. When the classes were
+introduced, 600 draws in all precisions were compared bit by bit.
 """
 
 import json

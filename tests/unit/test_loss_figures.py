@@ -1,4 +1,4 @@
-"""What each loss comes to, in figures of torch's own or that a person can check.
+"""The values of each loss, compared with torch or with numbers that can be checked by hand.
 
 They agree to the 1e-6 of `pytest.approx`, ten times the rounding of float32.
 """

@@ -1,4 +1,4 @@
-"""The masked loss: what is missing adds nothing, and what is there counts however the batch is cut."""
+"""The masked loss: missing labels add nothing, and present labels count equally in all batch splits."""
 
 import math
 

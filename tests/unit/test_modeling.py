@@ -1,4 +1,4 @@
-"""The model: every encoder family, the heads, and that what is saved is what comes back."""
+"""The model: all encoder families, the heads, and saving and loading."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The pipeline: what it answers, and in which form."""
+"""The pipeline: its answers and their format."""
 
 import math
 from dataclasses import replace
@@ -229,7 +229,9 @@ def test_questions_that_are_not_asked_have_no_answer(dependent: MultiTaskPipelin
         "tags": [],
         "price": {"score": None},
     }
-    assert given["broken"]["score"] == pytest.approx(given["topic"]["score"])  # how sure it is that nobody asks
+    assert given["broken"]["score"] == pytest.approx(
+        given["topic"]["score"]
+    )  # the probability that the task does not apply
 
 
 def test_that_a_question_is_not_asked_is_the_first_of_all_its_answers(dependent: MultiTaskPipeline) -> None:

@@ -1,4 +1,4 @@
-"""Pooling: sentence-transformers' values, whatever the padding."""
+"""Pooling: it gives the values of sentence-transformers for any padding."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The sentence-transformers files: honoured where a backbone has them, and written beside every model."""
+"""The sentence-transformers files are read from backbones, and written for every model."""
 
 import json
 import logging

@@ -1,1 +1,1 @@
-"""The cards that are pushed with models, adapters and data sets."""
+"""Cards for models and adapters on the Hub."""

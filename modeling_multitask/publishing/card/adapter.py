@@ -1,4 +1,4 @@
-"""The cards of an adapter alone, and of the model that it sits on."""
+"""Cards for an adapter and for its base model."""
 
 from huggingface_hub import ModelCardData
 
@@ -14,14 +14,14 @@ _TAGS = ["multi-task", "text-classification"]
 def make_adapter_card(
     repo_id: str, base_id: str, links: Links, settings: CardSettings, *, base_revision: str | None = None
 ) -> str:
-    """The README of an adapter's repository.
+    """Return the README of an adapter's repository.
 
     Args:
-        repo_id: Of the adapter.
-        base_id: Of the model that it sits on.
-        links: What the card points to, the model in which both are merged among it.
-        settings: What only its owner knows.
-        base_revision: The commit of that model, once that is known.
+        repo_id: Repository of the adapter.
+        base_id: Repository of its base model.
+        links: Repositories that the card links to, including the model with the merged adapter.
+        settings: Card settings from the owner.
+        base_revision: Commit of the base model, if known.
     """
     metadata = ModelCardData(
         library_name="peft",
@@ -30,15 +30,16 @@ def make_adapter_card(
         language=settings.language or None,
         tags=["lora", *_TAGS],
     )
-    merged = " The model below has both in one, and needs no peft." if links.model else ""
+    merged = " The model below has the adapter merged into it and does not need peft." if links.model else ""
     packages = " ".join(f'"{requirement(name)}"' for name in ("torch", "transformers", "peft"))
-    # Offline, transformers 5.17 finds no tokenizer in a repository that has no config.json, as the adapter's.
+    # Offline, transformers 5.17 finds no tokenizer in a repository without config.json, such as the adapter's.
     tokenizer = f'"{base_id}", revision="{base_revision or "main"}", trust_remote_code=False'
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
-        f"Low-rank weights and task heads that sit on {link(base_id)}; `adapter_config.json` pins its commit, so that "
-        f"a `revision` is the adapter's own.{merged}\n\n{_list(links, 'adapter')}\n\n"
-        "<!-- generated: use -->\n## Use\n\n"
+        f"This adapter contains low-rank weights and task heads for the base model {link(base_id)}. "
+        f"`adapter_config.json` pins the commit of the base model, so `revision` is a revision of the adapter.{merged}"
+        f"\n\n{_list(links, 'adapter')}\n\n"
+        "<!-- generated: use -->\n## Usage\n\n"
         f"```bash\npip install {packages}\n```\n\n"
         "```python\nfrom peft import AutoPeftModel\nfrom transformers import AutoTokenizer\n\n"
         f'model = AutoPeftModel.from_pretrained("{repo_id}", revision="main", trust_remote_code=True).eval()\n'
@@ -48,20 +49,21 @@ def make_adapter_card(
 
 
 def make_base_card(repo_id: str, adapter_id: str, links: Links, settings: CardSettings) -> str:
-    """The README of the repository of a model that an adapter sits on.
+    """Return the README of the repository of an adapter's base model.
 
     Args:
-        repo_id: Of that model.
-        adapter_id: Of the adapter.
-        links: What the card points to.
-        settings: What only its owner knows.
+        repo_id: Repository of the base model.
+        adapter_id: Repository of the adapter.
+        links: Repositories that the card links to.
+        settings: Card settings from the owner.
     """
     metadata = ModelCardData(
         library_name="transformers", license=settings.license, language=settings.language or None, tags=_TAGS
     )
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
-        f"The encoder as it was, and heads that {link(adapter_id)} replaces. Load that; this alone answers nothing.\n\n"
+        f"The base model of the adapter {link(adapter_id)}: the encoder before training, with task heads that the "
+        "adapter replaces. Load the adapter instead. This model alone gives no useful answers.\n\n"
         f"{_list(links, 'below')}\n"
     )
 

@@ -1,4 +1,4 @@
-"""What a model answers, as its card says it."""
+"""The tasks and answers of a model, for its card."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from ...evaluation.report_page import number
 from ...tasks_multitask import TaskConfig
 from .words import listed, plain
 
-MOST_LABELS = 20  # that stand in the table of tasks; more are folded away below it
-# The answers of which a card says out of how many labels they are; of the others it says what everyone does.
+MOST_LABELS = 20  # shown in the table of tasks; longer lists are folded below the table
+# Answers whose description includes the number of labels. All others use the description of the problem type.
 _COUNTED = {
     "single_label_classification": "one of {count} labels",
     "multi_label_classification": "any number of {count} labels",
@@ -18,12 +18,12 @@ _COUNTED = {
 
 
 def task_lines(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
-    """Each task in the table: its name, what kind of answer it has, and its labels."""
+    """Return the table of tasks: name, kind of answer and labels."""
     return [{"name": task.name, "answer": _answer(task), "labels": _labels(task)} for task in tasks]
 
 
 def folded_labels(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
-    """The labels of each task that has many, by the label that they belong to if they belong to one."""
+    """Return the labels of each task with many labels, grouped by parent label if there is one."""
     return [
         {"task": task.name, "count": len(task.labels), "lines": _by_parent(task)}
         for task in tasks
@@ -32,11 +32,11 @@ def folded_labels(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
 
 
 def conditions(tasks: list[TaskConfig]) -> list[Markup]:
-    """What there is to know of the answers: when a question is asked, and from which score on there is an answer."""
+    """Return notes on the answers: conditions between tasks, thresholds, abstention and calibration."""
     lines = [line for task in tasks for line in (_given(task), _thresholds(task), _abstention(task)) if line]
     pairs = [f"{plain(each.name)} {number(each.temperature, 2)}" for each in tasks if each.temperature != 1]
     if pairs:
-        fitted = "Scores are calibrated: logits are divided by a temperature that was fitted on validation rows"
+        fitted = "Scores are calibrated. Logits are divided by a temperature that was fitted on validation rows"
         lines.append(Markup(f"{fitted} ({', '.join(pairs)})."))
     return lines
 
@@ -69,10 +69,10 @@ def _given(task: TaskConfig) -> Markup | None:
     name, parent = plain(task.name), plain(task.given.task)
     if task.given.parents is not None:
         return Markup(
-            f"Each label of {name} belongs to one of {parent}; the two are chosen together and never contradict."
+            f"Each label of {name} belongs to one label of {parent}. Both answers are chosen together and always agree."
         )
     asked_after = listed(task.given.labels or ())
-    return Markup(f"{name} is asked only where the answer to {parent} is {asked_after}; elsewhere it has no answer.")
+    return Markup(f"{name} is only asked if the answer to {parent} is {asked_after}. Otherwise it has no answer.")
 
 
 def _thresholds(task: TaskConfig) -> Markup | None:
@@ -80,13 +80,13 @@ def _thresholds(task: TaskConfig) -> Markup | None:
         return None
     labels = (task.labels or [])[-len(task.thresholds) :]
     pairs = [f"{plain(label)} {number(each)}" for label, each in zip(labels, task.thresholds, strict=True)]
-    return Markup(f"{plain(task.name)}: a label is given where its score is above its threshold: {', '.join(pairs)}.")
+    return Markup(f"{plain(task.name)}: a label is returned if its score is above its threshold ({', '.join(pairs)}).")
 
 
 def _abstention(task: TaskConfig) -> Markup | None:
     if task.abstain_below is None:
         return None
     return Markup(
-        f"{plain(task.name)} has no answer, only a score, where its {task.abstain_by} is below "
+        f"{plain(task.name)} returns a score but no answer if its {task.abstain_by} is below "
         f"{number(task.abstain_below)}."
     )

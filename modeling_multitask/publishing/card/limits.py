@@ -1,4 +1,4 @@
-"""Where a model fails and what it is not for, as its card says it: from its report, or that nothing was measured."""
+"""The limitations of a model, for its card. They come from the report, or the card says that none were measured."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from ..evidence import Evidence
 from .results import Measured
 from .words import listed, plain
 
-MOST = 3  # weak labels, and confusions, that are named
-# What a report cuts the rows by, and how a card says it.
+MOST = 3  # weak labels and confusions named in a card
+# The slices of the rows in a report, and their wording in a card.
 _FEWEST_ROWS = 10
 _SLICES = {"by_length": "texts of", "by_source": "texts from", "by_pattern": "rows that have"}
 
@@ -21,7 +21,7 @@ _SLICES = {"by_length": "texts of", "by_source": "texts from", "by_pattern": "ro
 def limits(
     config: MultiTaskConfig, given: Measured | None, evidence: Evidence, settings: CardSettings
 ) -> dict[str, Any]:
-    """What the template says of a model's limits."""
+    """Return the limitations that the template shows."""
     reported = {} if given is None else {name: each for name, each in given.tasks.items() if "errors" in each}
     unknown = [task.name for task in config.tasks if task.name not in reported]
     return {
@@ -36,7 +36,7 @@ def limits(
 
 
 def _calibration(tasks: list[str], split: str, calibration: dict[str, Any]) -> str:
-    """The calibration error of tasks that no report says it of, as it was when training was over."""
+    """Return the calibration error after training for the tasks that have no report."""
     errors = {name: calibration.get(name, {}).get(split, {}).get("ece_after") for name in tasks}
     return ", ".join(f"{name} {number(error)}" for name, error in errors.items() if error is not None)
 
@@ -53,7 +53,7 @@ def _of_task(task: dict[str, Any]) -> list[Markup]:
 
 
 def _labels(task: dict[str, Any]) -> list[Markup]:
-    """The weakest labels, and those that no row had."""
+    """Return the labels with the lowest F1, and the labels without rows."""
     ranked = weakest_first(task["classes"])
     weak = [
         f"{plain(label)} (F1 {number(each['f1'])} on {count(each['support'])} rows)"
@@ -64,22 +64,23 @@ def _labels(task: dict[str, Any]) -> list[Markup]:
     lines = [Markup(f"Weakest labels: {', '.join(weak[:MOST])}.")] if weak else []
     if unseen:
         more = f", and {len(unseen) - MOST:,} more" if len(unseen) > MOST else ""
-        lines.append(Markup(f"Not measured, for no row had them: {listed(unseen[:MOST])}{more}."))
+        lines.append(Markup(f"Not measured, because no row had the label: {listed(unseen[:MOST])}{more}."))
     return lines
 
 
 def _confusions(task: dict[str, Any]) -> list[Markup]:
     found = [_confusion(**each) for each in task["errors"]["confusions"][:MOST]]
-    return [Markup(f"Most frequent errors, the label and what was answered: {', '.join(found)}.")] if found else []
+    head = "Most frequent errors (label → answer, with the share of the label's rows)"
+    return [Markup(f"{head}: {', '.join(found)}.")] if found else []
 
 
 def _confusion(label: str, answer: str, rows: int, share: float, **_examples: Any) -> str:
-    """Without the examples, which are texts of the data."""
-    return f"{plain(label)} → {plain(answer)} ({count(rows)} rows, {percent(share)} of the label's)"
+    """Return one confusion without its examples, because these are texts from the data."""
+    return f"{plain(label)} → {plain(answer)} ({count(rows)} rows, {percent(share)})"
 
 
 def _worst(errors: dict[str, Any], kind: str, on: str) -> list[Markup]:
-    """The length, source or pattern of labels on which it is worst, if there are several with rows enough to tell."""
+    """Return the length, source or pattern of labels with the worst result, if several have enough rows."""
     slices = [each for each in errors[kind] if each["value"] is not None and each["rows"] >= _FEWEST_ROWS]
     if len(slices) < 2:
         return []
@@ -87,7 +88,7 @@ def _worst(errors: dict[str, Any], kind: str, on: str) -> list[Markup]:
     worst = (max if less else min)(slices, key=lambda each: each["value"])
     return [
         Markup(
-            f"Worst on {on} {plain(worst['name'])}: {plain(IN_WORDS[errors['main_figure']])} {interval(worst)} on "
-            f"{count(worst['rows'])} rows."
+            f"Worst results on {on} {plain(worst['name'])}: {plain(IN_WORDS[errors['main_figure']])} {interval(worst)} "
+            f"on {count(worst['rows'])} rows."
         )
     ]

@@ -1,4 +1,4 @@
-"""The metadata at the head of a model's card, by which the Hub finds, files and shows it."""
+"""The metadata at the top of a model's card, which the Hub uses to find and show the model."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ from .training import hub_datasets
 from .words import hub_model
 
 TAGS = ("multi-task", "sentence-transformers", "sentence-similarity", "feature-extraction")
-MOST_EXAMPLES = 10  # for people to try
-EXAMPLES = ("The battery died within a day.", "Great soup, and the waiter was kind!")  # where a recipe has none
-# What https://hf.co/metrics calls our figures, and with which arguments.
+MOST_EXAMPLES = 10  # in the widget
+EXAMPLES = ("The battery died within a day.", "Great soup, and the waiter was kind!")  # if a recipe has none
+# The names and arguments of the metrics in https://hf.co/metrics.
 METRICS: dict[str, tuple[str, dict[str, Any]]] = {
     "accuracy": ("accuracy", {}),
     "macro_f1": ("f1", {"average": "macro"}),
@@ -34,12 +34,12 @@ METRICS: dict[str, tuple[str, dict[str, Any]]] = {
 def card_metadata(
     repo_id: str, config: MultiTaskConfig, evidence: Evidence, links: Links, settings: CardSettings
 ) -> ModelCardData:
-    """The metadata of a model's card, with its figures as `model-index`.
+    """Return the metadata of a model's card, with its results as `model-index`.
 
-    The keys are those of https://github.com/huggingface/hub-docs/blob/main/modelcard.md. The newer
-    `.eval_results/*.yaml` (https://huggingface.co/docs/hub/eval-results) is not written: its `dataset.id` must be a
-    data set that the Hub has registered as a benchmark, and `task_id` one of those in that data set's `eval.yaml`, and
-    it has no room for an interval or the number of rows.
+    The keys are defined in https://github.com/huggingface/hub-docs/blob/main/modelcard.md. The newer
+    `.eval_results/*.yaml` (https://huggingface.co/docs/hub/eval-results) is not written. Its `dataset.id` must be a
+    data set that is registered as a benchmark on the Hub, its `task_id` must be listed in that data set's `eval.yaml`,
+    and it has no field for an interval or the number of rows.
     """
     datasets = [links.dataset] if links.dataset else hub_datasets(evidence.recipe)
     results = eval_results(measured(config.tasks, evidence), datasets, _dataset_name(evidence, datasets))
@@ -53,7 +53,7 @@ def card_metadata(
         base_model=base,
         datasets=datasets or None,
         metrics=list(dict.fromkeys(each.metric_type for each in results)) or None,
-        # Each is answered by every task.
+        # Every task answers each example.
         widget=[{"text": text} for text in (evidence.recipe.get("examples") or EXAMPLES)[:MOST_EXAMPLES]],
         model_name=repo_id.rsplit("/", maxsplit=1)[-1] if results else None,
         eval_results=results or None,
@@ -61,16 +61,16 @@ def card_metadata(
 
 
 def eval_results(given: Measured | None, datasets: list[str], dataset_name: str) -> list[EvalResult]:
-    """One result for each task and figure; rows and interval are among the arguments of the metric.
+    """Return one result for each task and metric. The metric's arguments include the number of rows and the interval.
 
-    The task is also the `config` of the data set: huggingface_hub makes one entry of all results that have kind of
-    task, data set, config, split and revision in common, and would drop the names of all tasks but the first
+    The task is also the `config` of the data set. huggingface_hub merges all results with the same kind of task,
+    data set, config, split and revision into one entry, and keeps only the name of the first task
     (https://github.com/huggingface/huggingface_hub/issues/4975).
 
     Args:
-        given: What was measured.
-        datasets: The ids of the data sets that the model was trained on.
-        dataset_name: Of the data, for people.
+        given: The results.
+        datasets: Ids of the data sets that the model was trained on.
+        dataset_name: Display name of the data.
     """
     if given is None:
         return []

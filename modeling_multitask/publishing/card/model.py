@@ -1,4 +1,4 @@
-"""A model's card: what is known of it, in the words of a template, so that a later card leaves what people edit."""
+"""A model's card, rendered from a template. A later card keeps the sections that people have edited."""
 
 import json
 import shlex
@@ -26,7 +26,7 @@ from .words import HUB, plain, requirement
 __all__ = ["Links", "make_card"]
 
 ANSWERS = "answers.png"  # a picture of the answers to the first example
-FROM_EVIDENCE = ("results", "data", "training", "limits")  # sections that are told from what lies beside a model
+FROM_EVIDENCE = ("results", "data", "training", "limits")  # sections filled from the files next to a model
 
 
 def make_card(
@@ -39,23 +39,22 @@ def make_card(
     settings: CardSettings,
     revision: str = "main",
 ) -> str:
-    """The whole README of a model's repository, with its metadata.
+    """Return the README of a model's repository, including its metadata.
 
-    Names of tasks and labels, examples and what a recipe says come out as text, whatever they hold; the description and
-    the citation are the owner's, and the former may be Markdown. Of the data no text is shown, and of this machine no
-    folder.
+    Task names, labels, examples and recipe values are escaped. The description and the citation come from the owner.
+    The description may contain Markdown. The card shows no text of the data and no folder of this machine.
 
     Args:
-        template: Jinja, with what `model_card.md` at the top of this project uses: `card_data` and `card`.
-        repo_id: What the repository is called.
-        config: The model's.
-        evidence: What lies beside it.
-        links: What the card points to.
-        settings: What only its owner knows.
-        revision: The branch that the model is pushed to.
+        template: Jinja template with the variables `card_data` and `card`, such as `model_card.md` in this project.
+        repo_id: Repository of the model.
+        config: Configuration of the model.
+        evidence: The files next to the model.
+        links: Repositories that the card links to.
+        settings: Card settings from the owner.
+        revision: Branch that the model is pushed to.
 
     Raises:
-        DataError: If no repository can be called so.
+        DataError: If `repo_id` is not a valid repository name.
     """
     check_repo_id(repo_id, "model")
     facts = {
@@ -65,7 +64,7 @@ def make_card(
     }
     data = card_metadata(repo_id, config, evidence, links, settings)
     card = str(ModelCard.from_template(data, template_str=template, card=_as_markdown(facts)))
-    # Half of a character, as JSON may have it, is no UTF-8.
+    # JSON may contain half of a surrogate pair, which is not valid UTF-8.
     return signed(card.encode("utf-8", errors="replace").decode())
 
 
@@ -117,7 +116,7 @@ def _sections(config: MultiTaskConfig, evidence: Evidence, settings: CardSetting
 
 
 def _as_markdown(facts: Any) -> Any:
-    """The facts with every text escaped that is not `Markup` already."""
+    """Return the facts with every text escaped, except `Markup`."""
     if isinstance(facts, dict):
         return {name: _as_markdown(each) for name, each in facts.items()}
     if isinstance(facts, list):

@@ -1,4 +1,4 @@
-"""How good a model was found to be, as its card says it."""
+"""The results of a model, for its card."""
 
 import math
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from ...training.metric_names import LESS_IS_BETTER
 from ..evidence import Evidence
 from .words import file_name, plain
 
-PICTURES = "pictures"  # the repository's folder
+PICTURES = "pictures"  # folder in the repository
 _KINDS = {
-    "confusion": "what is taken for what",
-    "scatter": "numbers and answers",
-    "reliability": "how often answers of a score are right",
+    "confusion": "confusion matrix",
+    "scatter": "labels and predictions",
+    "reliability": "reliability diagram",
 }
-_NO_FIGURES = ("rows", "loss")  # of what results.json says of a task
+_NO_FIGURES = ("rows", "loss")  # entries of results.json that are not metrics
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a model.
+    """The results of a model.
 
     Args:
-        split: Of which rows.
-        level: Of the intervals; `None` if there are none.
-        tasks: By name, what the report says of each that has figures; from `results.json` its `rows` and `figures`
-            alone. A figure is a dict of `value`, `low` and `high`; what is not a number is left out.
+        split: Split or table that was evaluated.
+        level: Level of the intervals. `None` if there are none.
+        tasks: By task name, the results from the report. Results from `results.json` have only `rows` and `figures`.
+            A figure is a dict with `value`, `low` and `high`. Values that are not numbers are left out.
     """
 
     split: str
@@ -39,11 +39,11 @@ class Measured:
 
 
 def measured(tasks: list[TaskConfig], evidence: Evidence) -> Measured | None:
-    """What was measured of these tasks: by the report, or else when training was over; `None` if nothing was.
+    """Return the results of these tasks from the report, or from the end of training. `None` if there are none.
 
     Args:
-        tasks: The model's.
-        evidence: What lies beside it.
+        tasks: Tasks of the model.
+        evidence: The files next to the model.
     """
     types = {task.name: task.problem_type for task in tasks}
     report = evidence.report
@@ -61,7 +61,7 @@ def measured(tasks: list[TaskConfig], evidence: Evidence) -> Measured | None:
 
 
 def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
-    """What the template says of the results."""
+    """Return the results that the template shows."""
     if given is None:
         return {"lines": [], "pictures": [], "classes": []}
     lines = [
@@ -84,21 +84,21 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
 
 
 def picture(name: str) -> Markup:
-    """The address of a picture within the repository."""
+    """Return the path of a picture in the repository."""
     return Markup(f"{PICTURES}/{quote(name)}")
 
 
 def _on(split: str) -> str:
     if split == "validation":
         return (
-            "On the validation rows, which also chose the checkpoint, and on which scores were calibrated: the figures "
-            "flatter the model."
+            "Measured on the validation rows. The checkpoint was selected and the scores were calibrated on the same "
+            "rows, so the results are optimistic."
         )
-    return "On held-out test rows." if split == "test" else f"On the rows of {split}."
+    return "Measured on held-out test rows." if split == "test" else f"Measured on the rows of {split}."
 
 
 def _pictures(task: str, evidence: Evidence) -> list[dict[str, Any]]:
-    """Those of one task, side by side."""
+    """Return the pictures of one task, for one row of the table."""
     files = {kind: f"{kind}_{task}.png" for kind in _KINDS}
     return [
         {"title": f"{task}: {_KINDS[kind]}", "path": picture(file)}
@@ -119,7 +119,7 @@ def _with_values(figures: dict[str, dict[str, float | None]]) -> dict[str, dict[
 
 
 def _name(figure: str) -> Markup:
-    less = ", less is better" if figure in LESS_IS_BETTER else ""
+    less = " (lower is better)" if figure in LESS_IS_BETTER else ""
     return Markup(f"{plain(IN_WORDS.get(figure, figure))}{less}")
 
 

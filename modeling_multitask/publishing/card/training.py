@@ -1,6 +1,7 @@
-"""What a model was trained on, how, and what that took, as its card says it.
+"""The training data, settings and cost of a model, for its card.
 
-Of the recipe only what is listed here is said: the rest holds folders of a machine, and may hold tokens.
+The card shows only the recipe words that are listed here. Other words contain folders of a machine and may contain
+tokens.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from ...tasks_multitask import TaskConfig
 from ..evidence import Evidence
 from .words import duration, file_name, hub_model, link, plain, setting_in_words
 
-# Words of a recipe that say how it trains, and what they are unless somebody says otherwise.
+# Recipe words about training, with their defaults.
 WORDS: dict[str, Any] = {
     "freeze": ["none"],
     "phases": None,
@@ -27,7 +28,7 @@ WORDS: dict[str, Any] = {
     "calibrate": [],
     "seed": None,
 }
-# Fields of `lora` and `training`, likewise.
+# Fields of `lora` and `training`.
 LORA = ("r", "lora_alpha", "lora_dropout", "target_modules", "use_dora", "use_rslora", "init_lora_weights", "bias")
 ARGUMENTS = (
     "num_train_epochs",
@@ -49,17 +50,17 @@ ARGUMENTS = (
 )
 _SPLITS = ("train", "validation", "test")
 _GIB = 2**30
-_BEYOND = {"truncate": "", "windows": "; a longer one is read in windows"}
+_BEYOND = {"truncate": "", "windows": ", longer texts are split into windows"}
 
 
 def hub_datasets(recipe: dict[str, Any]) -> list[str]:
-    """The ids of the data sets on the Hub that a recipe names."""
+    """Return the ids of the Hub data sets that a recipe names."""
     paths = [source["path"] for _, source in _sources(recipe)]
     return list(dict.fromkeys(path for path in paths if is_on_hub(Source(path))))
 
 
 def data_facts(evidence: Evidence) -> dict[str, Any]:
-    """What the template says of the training data."""
+    """Return the facts about the training data that the template shows."""
     data, rows = evidence.recipe.get("data", {}), evidence.training.get("rows", {})
     labelled = evidence.training.get("labelled_rows", {})
     return {
@@ -71,7 +72,7 @@ def data_facts(evidence: Evidence) -> dict[str, Any]:
 
 
 def training_facts(config: MultiTaskConfig, evidence: Evidence) -> dict[str, Any]:
-    """What the template says of the training."""
+    """Return the facts about the training that the template shows."""
     pairs = [*_architecture(config, evidence.recipe), *_procedure(evidence.recipe)]
     pairs += [(f"loss of {task.name}", setting_in_words(said)) for task in config.tasks if (said := _loss(task))]
     return {
@@ -91,7 +92,7 @@ def _source(path: str) -> Markup:
 
 
 def _count(rows: int | None) -> Markup:
-    return Markup("not counted, for they were streamed") if rows is None else count(rows)
+    return Markup("not counted (streamed)") if rows is None else count(rows)
 
 
 def _data_notes(data: dict[str, Any]) -> list[str]:
@@ -100,16 +101,16 @@ def _data_notes(data: dict[str, Any]) -> list[str]:
     notes = []
     if shares:
         held_out = " and ".join(shares)
-        notes.append(f"Of the rows of the training tables, {held_out} were held out, stratified by all labels.")
+        notes.append(f"Held out from the training rows: {held_out}, stratified by all labels.")
     if split.get("group"):
-        notes.append(f"Rows with the same value of the column {split['group']} are all in the same split.")
+        notes.append(f"Rows with the same value in the column {split['group']} are in the same split.")
     if hidden:
         share = f"{hidden['fraction']:.0%}"
-        notes.append(f"{share} of each task's training labels were hidden, to try what missing ones cost.")
+        notes.append(f"{share} of each task's training labels were hidden to measure the effect of missing labels.")
     if data.get("contradictions", "error") != "error":
-        notes.append(f"Where tables contradict each other on a label, this became of it: {data['contradictions']}.")
+        notes.append(f"Rule for contradictory labels of the same text: {data['contradictions']}.")
     if data.get("leaks") == "remove":
-        notes.append("Training rows whose text stands in another split too were removed.")
+        notes.append("Training rows whose text also occurs in another split were removed.")
     return notes
 
 
@@ -120,22 +121,22 @@ def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple
         *_began_from(recipe),
         ("encoder", kind),
         ("sentence embedding", f"{config.pooling} of the tokens{', normalised' if config.normalize else ''}"),
-        ("longest text", f"{config.max_length} tokens{_BEYOND[config.long_texts]}"),
+        ("maximum length", f"{config.max_length} tokens{_BEYOND[config.long_texts]}"),
         ("heads", _head(config.head)),
     ]
 
 
 def _began_from(recipe: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The model that training began from, unless only a folder of a machine has it."""
+    """Return the model that training started from, unless it is a local folder."""
     name = recipe.get("start_from") or recipe.get("backbone")
     if (model := hub_model(name)) is not None:
-        return [("began from", link(model))]
-    return [("began from", name)] if str(name).startswith("package:") else []
+        return [("trained from", link(model))]
+    return [("trained from", name)] if str(name).startswith("package:") else []
 
 
 def _head(head: Any) -> str:
     if not head.hidden_sizes:
-        return "one linear layer each"
+        return "one linear layer per task"
     layers = f"hidden layers of {setting_in_words(head.hidden_sizes)}, {head.activation}, dropout {head.dropout:g}"
     return layers if head.normalization == "none" else f"{layers}, {head.normalization} normalisation"
 
@@ -150,7 +151,7 @@ def _procedure(recipe: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _loss(task: TaskConfig) -> dict[str, Any]:
-    """What differs from the plain loss of its problem type."""
+    """Return the settings that differ from the default loss of the problem type."""
     plain_loss = TaskConfig(task.name, task.problem_type, labels=task.labels)
     names = ("loss", "weight", "label_smoothing", "class_weights", "pos_weight", "focal_gamma", "huber_delta")
     said = {name: getattr(task, name) for name in names if getattr(task, name) != getattr(plain_loss, name)}
@@ -168,12 +169,12 @@ def _took(training: dict[str, Any]) -> list[str]:
     resumed = training["resumed"]
     again = f", resumed {resumed} time{'s' if resumed > 1 else ''}" if resumed else ""
     return [
-        f"Time: {duration(training['seconds'])} for {training['steps']:,} steps, {training['epochs']:g} epochs{again}; "
-        f"{duration(training['cpu_seconds'])} of processor time.",
+        f"Time: {duration(training['seconds'])} for {training['steps']:,} steps, {training['epochs']:g} epochs{again}. "
+        f"Processor time: {duration(training['cpu_seconds'])}.",
         f"Parameters: {training['parameters']:,}, of which {training['trained_parameters']:,} were trained.",
         f"Hardware: {_hardware(hardware)}.",
-        f"Energy: about {_energy(energy['kilowatt_hours'])}, estimated and not metered: {energy['assumption']}. "
-        "What it emitted depends on where the electricity came from, which is not known.",
+        f"Energy: about {_energy(energy['kilowatt_hours'])}. This is an estimate, not a measurement: "
+        f"{energy['assumption']}. The emissions are unknown, because they depend on the source of the electricity.",
     ]
 
 

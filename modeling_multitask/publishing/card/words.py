@@ -1,4 +1,4 @@
-"""The words of a card: Markdown that says what was meant, whatever names and texts hold."""
+"""Markdown for cards. Names and texts are escaped."""
 
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires
@@ -13,46 +13,46 @@ from packaging.requirements import Requirement
 from ...files import is_there
 from ...hub.markdown import escape_markdown
 
-# Not the endpoint that this machine asks, which may be a mirror: cards are read elsewhere.
+# Not this machine's endpoint, which may be a mirror: cards are read on other machines.
 HUB = "https://huggingface.co"
 
 
 def plain(given: Any) -> Markup:
-    r"""A name, label or text on one line, of which nothing is taken for Markdown, HTML or a formula.
+    r"""Return a name, label or text on one line, escaped so that it is not read as Markdown, HTML or a formula.
 
-    A backslash becomes an entity, for the Hub reads `\\(` as the beginning of a formula before it reads Markdown
+    A backslash becomes an entity, because the Hub reads `\\(` as the start of a formula before it reads Markdown
     (https://huggingface.co/docs/hub/model-cards#can-i-write-latex-in-my-model-card).
     """
     return Markup(escape_markdown(str(given)).replace(r"\\", "&#92;"))
 
 
 def listed(given: Iterable[Any]) -> Markup:
-    """Such as `red, green, blue`."""
+    """Return the escaped values as a list, such as `red, green, blue`."""
     return Markup(", ".join(map(plain, given)))
 
 
 def link(repo_id: str, kind: str = "") -> Markup:
-    """A link to a repository on the Hub.
+    """Return a Markdown link to a repository on the Hub.
 
     Args:
-        repo_id: Of the repository, or the slug of a collection.
-        kind: What stands before it in the address, such as `datasets/`; nothing for a model.
+        repo_id: Id of the repository, or slug of a collection.
+        kind: Prefix in the address, such as `datasets/`. Empty for a model.
     """
     return Markup(f"[{plain(repo_id)}]({HUB}/{kind}{quote(repo_id)})")
 
 
 def requirement(name: str) -> str:
-    """Such as `torch>=2.13`, the lowest version that this package is tested with; the name alone if it does not say."""
+    """Return a requirement with the lowest tested version, such as `torch>=2.13`, or else the name alone."""
     try:
         lines = requires("modeling-multitask") or []
-    except PackageNotFoundError:  # found by its path, and not installed
+    except PackageNotFoundError:  # imported from a path, not installed
         lines = []
     found = (Requirement(line) for line in lines)
     return next((f"{each.name}{each.specifier}" for each in found if each.name == name), name)
 
 
 def setting_in_words(given: Any) -> str:
-    """A setting as a line: `heads 0.001, backbone 0.0002`; what is not said is left out."""
+    """Return a setting on one line, such as `heads 0.001, backbone 0.0002`. Empty values are left out."""
     if isinstance(given, bool):
         return "yes" if given else "no"
     if isinstance(given, float):
@@ -66,7 +66,7 @@ def setting_in_words(given: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Such as `12 minutes`."""
+    """Return a duration with its unit, such as `12 minutes`."""
     for limit, size, unit in ((120, 1, "seconds"), (120 * 60, 60, "minutes")):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
@@ -74,12 +74,12 @@ def duration(seconds: float) -> str:
 
 
 def file_name(path: str) -> str:
-    """The last part of a path of any system: folders of a machine are nobody's business."""
+    """Return the last part of a path of any system, so that a card shows no folder of a machine."""
     return path.replace("\\", "/").rstrip("/").rsplit("/", maxsplit=1)[-1]
 
 
 def hub_model(name: str | None) -> str | None:
-    """The name, if it can only be the id of a model on the Hub: no folder, no package's file."""
+    """Return the name if it is the id of a model on the Hub, and not a folder or a file of a package."""
     if name is None or is_there(name):
         return None
     try:

@@ -1,1 +1,1 @@
-"""The demo. Each file is also one of the Space, so it imports nothing of this package but its neighbours."""
+"""The demo. These files are copied into the Space, so they only import each other from this package."""

@@ -1,4 +1,4 @@
-"""A CSV of texts, and the same with the answers beside it."""
+"""A CSV table of texts, and the same table with answer columns added."""
 
 import csv
 import io
@@ -10,22 +10,22 @@ from typing import Any
 
 BATCH = 32
 _DELIMITERS = ",;\t"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet lets a formula begin
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the first characters of a spreadsheet formula
 
 
 class TableError(ValueError):
-    """A table that the user has to mend."""
+    """A table that the user has to fix."""
 
 
 @dataclass
 class GivenTable:
-    """A CSV with every cell as it stands.
+    """A CSV table with its cells unchanged.
 
     Args:
-        columns: Their names.
-        rows: As many cells each as there are columns.
-        delimiter: What stands between two cells.
-        marked: Whether the file begins with a mark that it is UTF-8, as spreadsheets write and want it.
+        columns: Column names.
+        rows: Rows, each with one cell per column.
+        delimiter: Delimiter between two cells.
+        marked: Whether the file starts with a UTF-8 byte order mark, as spreadsheets write and expect it.
     """
 
     columns: list[str]
@@ -35,14 +35,15 @@ class GivenTable:
 
 
 def read_given_table(path: Path, most_rows: int | None = None) -> GivenTable:
-    """The table in a CSV file; commas, semicolons or tabs, whichever its first line has most of.
+    """Read the table in a CSV file. The delimiter is the most frequent of comma, semicolon and tab in the first line.
 
     Args:
         path: The file.
-        most_rows: How many rows it may have.
+        most_rows: Maximum number of rows.
 
     Raises:
-        TableError: If it cannot be read, has no rows or too many, or a row has more or fewer cells than the header.
+        TableError: If the file is not readable, has no rows or too many rows, or has a row whose number of cells
+            differs from the header.
     """
     content = path.read_bytes()
     try:
@@ -58,37 +59,37 @@ def read_given_table(path: Path, most_rows: int | None = None) -> GivenTable:
         elif len(cells) != len(table.columns):
             raise TableError(f"line {line}: {len(cells)} cells, but the header has {len(table.columns)}")
         elif len(table.rows) == most_rows:
-            raise TableError(f"the table has more than {most_rows:,} rows; that is the most here")
+            raise TableError(f"the table has more than {most_rows:,} rows, which is the limit here; upload fewer rows")
         else:
             table.rows.append(cells)
     if not table.columns:
-        raise TableError("the file is empty; its first line must name the columns")
+        raise TableError("the file is empty; its first line must contain the column names")
     if not table.rows:
-        raise TableError("the table has a header, but no rows")
+        raise TableError("the table has a header but no rows; add at least one row")
     return table
 
 
 def likely_text(table: GivenTable) -> str:
-    """The column of the texts, as far as one can guess: one called so, else the one with most letters."""
+    """Guess the text column: a column named `text` or `sentence`, or else the column with the most characters."""
     named = [name for name in table.columns if name.strip().lower() in ("text", "sentence")]
     letters = [sum(len(row[i]) for row in table.rows) for i in range(len(table.columns))]
     return named[0] if named else table.columns[letters.index(max(letters))]
 
 
 def answer_columns(tasks: Sequence[Any]) -> list[str]:
-    """The columns that are added: each task and its score, of a regression the number alone."""
+    """Return the names of the added columns: each task and its score. A regression task has no score column."""
     kinds = [(task.name, () if task.kind.is_number else ("_score",)) for task in tasks]
     return [f"{name}{ending}" for name, endings in kinds for ending in ("", *endings)]
 
 
 def check_columns(table: GivenTable, tasks: Sequence[Any]) -> None:
-    """Raises a `TableError` if the table has a column already that the answers would have."""
+    """Raise a `TableError` if the table already has a column with the name of an answer column."""
     if taken := [name for name in answer_columns(tasks) if name in table.columns]:
-        raise TableError(f"the table has a column {taken[0]!r} already, as the answers would; rename it")
+        raise TableError(f"the table already has a column {taken[0]!r}, and the answers need this name; rename it")
 
 
 def answer_rows(classify: Any, texts: Sequence[str]) -> Iterator[list[list[str]]]:
-    """The cells that each text gets, a batch of texts at a time."""
+    """Yield the answer cells of the texts, one batch at a time."""
     tasks = classify.model.config.tasks
     for start in range(0, len(texts), BATCH):
         answers = classify(list(texts[start : start + BATCH]), batch_size=BATCH)
@@ -96,7 +97,7 @@ def answer_rows(classify: Any, texts: Sequence[str]) -> Iterator[list[list[str]]
 
 
 def write_answer_table(table: GivenTable, path: Path) -> None:
-    """Writes a table as it was read."""
+    """Write a table with the delimiter and encoding that it was read with."""
     with path.open("w", encoding="utf-8-sig" if table.marked else "utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=table.delimiter)
         writer.writerow(table.columns)
@@ -104,7 +105,7 @@ def write_answer_table(table: GivenTable, path: Path) -> None:
 
 
 def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each line that holds something, with its number in the file."""
+    """Yield each line that is not empty, with its line number."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
@@ -134,5 +135,5 @@ def _number(value: float | None) -> str:
 
 
 def _guarded(label: str) -> str:
-    """A label that no spreadsheet takes for a formula."""
+    """Return a label that a spreadsheet does not read as a formula."""
     return f"'{label}" if label.startswith(_FORMULA) else label

@@ -1,6 +1,6 @@
-"""What a Space runs: `python app.py`, in a folder that holds these files side by side and a settings.json.
+"""The app of a Space. Run `python app.py` in a folder that contains these files and a `settings.json`.
 
-The settings say which model is loaded from the Hub, and which revision of it; its own code is run.
+The settings name the model on the Hub and its revision. The app runs the code of that model's repository.
 """
 
 import json
@@ -13,7 +13,7 @@ from transformers import Pipeline, pipeline
 
 HERE = Path(__file__).parent
 
-if not __package__:  # run as a script: its folder is made the package that the imports below are relative to
+if not __package__:  # run as a script: make its folder the package for the relative imports below
     package = ModuleType("multitask_demo")
     package.__path__ = [str(HERE)]
     sys.modules["multitask_demo"] = package
@@ -23,7 +23,7 @@ from .interface import About, build_demo, launch  # noqa: E402
 
 
 def load_demo(about: About) -> Pipeline:
-    """The pipeline of the model, its weights and its code of one revision."""
+    """Load the pipeline of the model, with weights and code from the same revision."""
     return pipeline(
         "multitask-classification",
         model=about.model_id,
@@ -34,7 +34,7 @@ def load_demo(about: About) -> Pipeline:
 
 
 def main() -> None:
-    """Loads and serves."""
+    """Load the model and serve the demo."""
     about = About(**json.loads((HERE / "settings.json").read_text(encoding="utf-8")))
     launch(build_demo(load_demo(about), about))
 

@@ -27,10 +27,10 @@ from .task_answers import answer_text
 EXAMPLES = ("The battery died within a day.", "Great soup, and friendly people.", "I fell asleep in the cinema.")
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 _MONOSPACED = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-_LONGEST_TEXT = 20_000  # letters; a model reads less
-_KEPT_SECONDS = 3_600  # that tables lie on the server
-_BESIDE: dict[str, Any] = {"scale": 0, "min_width": 200, "size": "md"}  # a button as wide as its words
-_WAITING = gr.update(interactive=False)  # of a button
+_LONGEST_TEXT = 20_000  # characters; a model reads fewer
+_KEPT_SECONDS = 3_600  # how long tables are kept on the server
+_BESIDE: dict[str, Any] = {"scale": 0, "min_width": 200, "size": "md"}  # a button as wide as its text
+_WAITING = gr.update(interactive=False)  # for a button
 _BLUE = {
     f"button_primary_background_fill{which}": colour
     for which, colour in {"": "#0072b2", "_hover": "#005f96", "_dark": "#0072b2", "_hover_dark": "#1a86c4"}.items()
@@ -39,14 +39,14 @@ _BLUE = {
 
 @dataclass(frozen=True)
 class About:
-    """What the demo says of its model.
+    """Texts and limits that the demo shows.
 
     Args:
-        title: Stands at the top.
-        model_id: Of the model on the Hub, where it has a card.
-        revision: Which state of it answers.
-        examples: Sentences to choose from.
-        most_rows: That a table may have.
+        title: Title of the page.
+        model_id: Id of the model on the Hub, for a link to its card.
+        revision: Revision of the model.
+        examples: Example sentences to choose from.
+        most_rows: Maximum number of rows of a table.
     """
 
     title: str
@@ -57,11 +57,11 @@ class About:
 
 
 def build_demo(classify: Pipeline, about: About) -> gr.Blocks:
-    """The demo of a model.
+    """Build the demo of a model.
 
     Args:
-        classify: The pipeline of the model, with its tokenizer. The model's parameters are told to want no gradients.
-        about: What is said of it.
+        classify: Pipeline of the model, with its tokenizer. Gradients of the model's parameters are switched off.
+        about: Texts and limits that the demo shows.
     """
     classify.model.eval().requires_grad_(False)
     with gr.Blocks(title=about.title, analytics_enabled=False, delete_cache=(_KEPT_SECONDS, _KEPT_SECONDS)) as demo:
@@ -79,16 +79,16 @@ def build_demo(classify: Pipeline, about: About) -> gr.Blocks:
 
 
 def launch(demo: gr.Blocks, **settings: Any) -> None:
-    """Serves the demo, without anything from elsewhere, and without telling anyone.
+    """Serve the demo without external files and without telemetry.
 
     Args:
-        demo: What `build_demo` made.
-        settings: As for `gradio.Blocks.launch`.
+        demo: Demo from `build_demo`.
+        settings: Arguments of `gradio.Blocks.launch`.
 
     Raises:
         OSError: If the port is in use.
     """
-    # The last of these the browser would keep what was asked.
+    # `run_history` would store the user's texts in the browser.
     quiet = {"share": False, "enable_monitoring": False, "mcp_server": False, "run_history": False}
     demo.launch(
         theme=_theme(),
@@ -102,7 +102,7 @@ def launch(demo: gr.Blocks, **settings: Any) -> None:
 
 
 def _theme() -> gr.themes.Base:
-    """With the fonts of the reader's own machine."""
+    """Return the theme, with fonts that are installed on the reader's machine."""
     return gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONOSPACED).set(**_BLUE)
 
 
@@ -142,11 +142,12 @@ def _two_sentences(classify: Pipeline) -> None:
 
 
 def _table(classify: Pipeline, most_rows: int | None) -> None:
-    limit = f"At most {most_rows:,} rows here. " if most_rows else ""
-    _html(pages.hint_page(f"A CSV in UTF-8 whose first line names the columns. {limit}Every column is kept."))
-    file = gr.File(label="CSV", file_types=[".csv"], height=140, elem_id="file")
+    limit = f"The limit is {most_rows:,} rows. " if most_rows else ""
+    hint = f"Upload a UTF-8 CSV file. Its first line must contain the column names. {limit}All columns are kept."
+    _html(pages.hint_page(hint))
+    file = gr.File(label="CSV file", file_types=[".csv"], height=140, elem_id="file")
     with gr.Row(equal_height=True):
-        column = gr.Dropdown([], label="Column of the text", visible=False, elem_id="column")
+        column = gr.Dropdown([], label="Text column", visible=False, elem_id="column")
     with gr.Row():
         button = _button("Answer every row", interactive=False)
         download = gr.DownloadButton("Download answers", visible=False, elem_id="download", **_BESIDE)
@@ -159,7 +160,7 @@ def _table(classify: Pipeline, most_rows: int | None) -> None:
 
 
 def _show_table(classify: Pipeline, most_rows: int | None, path: str | None) -> tuple[Any, ...]:
-    """The column to choose, whether one can go on, and what the table looks like."""
+    """Return the updates for a new file: text column, button, download, progress and preview."""
     nothing = gr.update(choices=[], value=None, visible=False), _WAITING, gr.update(visible=False)
     if path is None:
         return *nothing, "", ""
@@ -174,7 +175,7 @@ def _show_table(classify: Pipeline, most_rows: int | None, path: str | None) -> 
 
 
 def _fill_table(classify: Pipeline, most_rows: int | None, path: str, column: str) -> Iterator[tuple[Any, ...]]:
-    """Progress, the table so far, and at the end the file."""
+    """Yield the progress and the answered rows, and finally the file."""
     table = read_given_table(Path(path), most_rows)
     total, place = len(table.rows), table.columns.index(column)
     answers = answer_columns(classify.model.config.tasks)
@@ -186,7 +187,7 @@ def _fill_table(classify: Pipeline, most_rows: int | None, path: str, column: st
             done += 1
         shown = pages.table_page(table.columns, table.rows, total, len(answers))
         yield _WAITING, pages.progress_page(done, total), shown, gr.update()
-    with tempfile.TemporaryDirectory() as folder:  # gradio takes a copy
+    with tempfile.TemporaryDirectory() as folder:  # gradio copies the file
         written = Path(folder) / "answers.csv"
         write_answer_table(table, written)
         ready = gr.update(value=written, visible=True)
@@ -194,14 +195,14 @@ def _fill_table(classify: Pipeline, most_rows: int | None, path: str, column: st
 
 
 def _programs(classify: Pipeline) -> None:
-    """What programs may ask for."""
+    """Add the API endpoints."""
 
     def answer(text: str) -> dict:
-        """Every task's answer to a text, as the pipeline gives it."""
+        """Return the answer to every task for a text, in the format of the pipeline."""
         return answer_text(classify, text).plain
 
     def similarity(text: str, other: str) -> float:
-        """The cosine of two texts' embeddings, from -1 to 1."""
+        """Return the cosine similarity of the embeddings of two texts, from -1 to 1."""
         one, two = (answer_text(classify, each).embedding for each in (text, other))
         return cosine_similarity(one, two, dim=0).item()
 
@@ -218,5 +219,5 @@ def _button(label: str, *, interactive: bool = True) -> gr.Button:
 
 
 def _html(value: str = "", **settings: Any) -> gr.HTML:
-    """Of `pages`, which escapes; with the looks of `style.css` alone."""
+    """Return an HTML block with escaped HTML from `pages`. Only `style.css` applies to it."""
     return gr.HTML(value, apply_default_css=False, **settings)

@@ -1,4 +1,4 @@
-"""Answers as HTML. Texts, labels and names come from unknown people: each is escaped where it is written."""
+"""HTML of the demo. Texts, labels and names are not trusted: each is escaped where it is written."""
 
 import html
 import math
@@ -8,32 +8,32 @@ from collections.abc import Sequence
 from .attribution import WordScore
 from .task_answers import Option, TaskAnswer
 
-MOST_BARS = 10  # labels of a task that are seen at once
-MOST_ROWS = 8  # of a table that are seen at once
-_MOST_LETTERS = 280  # of a cell
+MOST_BARS = 10  # labels of a task that are visible before unfolding
+MOST_ROWS = 8  # of a table preview
+_MOST_LETTERS = 280  # characters of a cell
 _LONG_NUMBER = re.compile(r"\b\d+\.\d{4,}(e-\d+)?\b")
 
 
 def answers_page(answers: Sequence[TaskAnswer], text: str, words: dict[str, list[WordScore]] | None) -> str:
-    """A card for each task: its answer, a bar for each label, and the words that mattered.
+    """Return a card for each task: its answer, a bar for each label, and the important words.
 
     Args:
-        answers: To all tasks.
-        text: What was asked about.
-        words: What `attribute` says of the tasks that have an answer; `None` where it is still at work.
+        answers: Answers to all tasks.
+        text: The text.
+        words: Result of `attribute` for the tasks with an answer. `None` while it is being computed.
     """
     cards = "".join(_card(each, text, words) for each in answers)
     return f'<div class="mt-cards" aria-live="polite">{cards}</div>'
 
 
 def comparison_page(one: Sequence[TaskAnswer], other: Sequence[TaskAnswer], cosine: float) -> str:
-    """How alike two texts are, and their answers side by side."""
+    """Return the similarity of two texts, and a table of both answers."""
     share = (1 + cosine) / 2
     lines = "".join(_side_by_side(*pair) for pair in zip(one, other, strict=True))
     return (
         f'<div class="mt-alike" aria-live="polite"><div class="mt-figure"><b>{share:.2f}</b><span>of 1</span></div>'
         f'<div class="mt-scale">{_track(share)}<div class="mt-ends"><span>opposite</span><span>unrelated</span>'
-        f"<span>the same</span></div></div>"
+        f"<span>identical</span></div></div>"
         f'<p class="mt-soft">cosine {cosine:.4f}; (1 + cosine) / 2 = {share:.4f}</p></div>'
         f'<div class="mt-scroll"><table class="mt-table mt-side"><thead><tr><td></td><th scope="col">first</th>'
         f'<th scope="col">second</th></tr></thead><tbody>{lines}</tbody></table></div>'
@@ -41,18 +41,18 @@ def comparison_page(one: Sequence[TaskAnswer], other: Sequence[TaskAnswer], cosi
 
 
 def table_page(columns: Sequence[str], rows: Sequence[Sequence[str]], total: int, added: int = 0) -> str:
-    """The first rows of a table.
+    """Return a preview of a table.
 
     Args:
-        columns: Their names.
-        rows: Some of the rows.
-        total: How many rows there are.
-        added: How many of the columns, the last ones, are answers.
+        columns: Column names.
+        rows: The rows of the table, or the first of them.
+        total: Number of all rows.
+        added: Number of answer columns. They are the last columns.
     """
     marks = [' class="mt-added"' if i >= len(columns) - added else "" for i in range(len(columns))]
     head = "".join(f'<th scope="col"{mark}>{_name(name)}</th>' for name, mark in zip(columns, marks, strict=True))
     lines = [
-        "".join(_cell(cell, mark) for cell, mark in zip(row, marks, strict=False))  # some are not answered yet
+        "".join(_cell(cell, mark) for cell, mark in zip(row, marks, strict=False))  # some rows are not answered yet
         for row in rows[:MOST_ROWS]
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
@@ -64,42 +64,42 @@ def table_page(columns: Sequence[str], rows: Sequence[Sequence[str]], total: int
 
 
 def progress_page(done: int, total: int) -> str:
-    """How many rows are answered."""
+    """Return a progress bar with the number of answered rows."""
     said = f"{_rows(total)} answered" if done == total else f"{done:,} of {_rows(total)} answered"
     return f'<div class="mt-progress" role="status">{_track(done / total)}<span>{said}</span></div>'
 
 
 def problem_page(problem: str) -> str:
-    """What the user has to mend."""
+    """Return a message about a problem that the user has to fix."""
     return f'<p class="mt-problem" role="alert">{_name(problem)}</p>'
 
 
 def hint_page(hint: str) -> str:
-    """A word on what to do."""
+    """Return a hint for the user."""
     return f'<p class="mt-hint">{_name(hint)}</p>'
 
 
 def head_page(title: str, tasks: Sequence[str], model_id: str | None) -> str:
-    """The title, what is answered, and where the model is described."""
-    card = f" <a {_link(model_id)}>The model's card</a>" if model_id else ""
+    """Return the header: title, tasks and link to the model card."""
+    card = f" <a {_link(model_id)}>Model card</a>" if model_id else ""
     named = ", ".join(_name(name) for name in tasks)
-    return f'<header class="mt-head"><h1>{_name(title)}</h1><p>Answers {named}, from one pass.{card}</p></header>'
+    return f'<header class="mt-head"><h1>{_name(title)}</h1><p>Tasks, answered in one pass: {named}.{card}</p></header>'
 
 
 def foot_page(model_id: str | None, revision: str | None) -> str:
-    """Which model answers, and which state of it."""
-    model = f"<a {_link(model_id)}>{_name(model_id)}</a>" if model_id else "a model on this machine"
+    """Return the footer: the model and its revision."""
+    model = f"<a {_link(model_id)}>{_name(model_id)}</a>" if model_id else "local model"
     state = f" at revision <code>{_name(revision)}</code>" if revision else ""
     return f'<footer class="mt-foot">{model}{state}</footer>'
 
 
 def short_answer(answer: TaskAnswer) -> str:
-    """The answer in words: a label, several, or a number."""
+    """Return the answer as text: one label, several labels, or a number."""
     if answer.note:
         return answer.note
     if answer.kind.is_number:
         return f"{answer.number:.4g}"
-    return ", ".join(str(option.label) for option in answer.given) or "none of them"
+    return ", ".join(str(option.label) for option in answer.given) or "none"
 
 
 def _card(answer: TaskAnswer, text: str, words: dict[str, list[WordScore]] | None) -> str:
@@ -123,8 +123,8 @@ def _bars(answer: TaskAnswer) -> str:
     shown = f'<ul class="mt-bars">{"".join(map(_bar, first))}</ul>' if first else ""
     if not rest:
         return shown
-    together = "" if answer.kind.several_labels else f", together {_sum(rest):.2f}"
-    summary = f"{len(rest)} more{together}" if first else "all scores"
+    together = "" if answer.kind.several_labels else f", total {_sum(rest):.2f}"
+    summary = f"{len(rest)} more labels{together}" if first else "all scores"
     return f'{shown}<details><summary>{summary}</summary><ul class="mt-bars">{"".join(map(_bar, rest))}</ul></details>'
 
 
@@ -148,9 +148,9 @@ def _track(share: float, threshold: float | None = None) -> str:
 
 
 def _words(answer: TaskAnswer, text: str, words: dict[str, list[WordScore]] | None) -> str:
-    """The text, each word coloured by what it adds: more strongly the more, blue for and orange against."""
+    """Return the text with coloured words. Blue words support the label, orange words oppose it."""
     if words is None:
-        return '<p class="mt-words mt-waiting">looking for the words that mattered …</p>' if answer.asked else ""
+        return '<p class="mt-words mt-waiting">finding the important words …</p>' if answer.asked else ""
     found = words.get(answer.name)
     if not found:
         return ""
@@ -160,26 +160,26 @@ def _words(answer: TaskAnswer, text: str, words: dict[str, list[WordScore]] | No
         parts += [html.escape(text[at : word.start]), _word(text[word.start : word.end], word.score / most)]
         at = word.end
     rest = text[at:]
-    if rest.strip():  # behind the model's longest text
+    if rest.strip():  # after the model's maximum length
         parts.append(f'<span class="mt-unread" title="not read: the text is too long">{html.escape(rest)}</span>')
     return f'<p class="mt-words" dir="auto">{"".join(parts)}</p><p class="mt-legend">{_legend(answer)}</p>'
 
 
 def _word(word: str, share: float) -> str:
-    """A word with its share of what the strongest one adds."""
+    """Return a word with its score as a share of the strongest word."""
     side = "for" if share >= 0 else "against"
-    told = f"{side}: {abs(share):.0%} of the strongest word"
+    told = f"{'supports' if share >= 0 else 'opposes'}: {abs(share):.0%} of the strongest word"
     return f'<span class="mt-{side}" style="--mt-strength:{abs(share):.2f}" title="{told}">{html.escape(word)}</span>'
 
 
 def _legend(answer: TaskAnswer) -> str:
     label = explained(answer)
-    plus, minus = ("raises it", "lowers it") if label is None else (f"speaks for {_name(label)}", "against it")
+    plus, minus = ("raises it", "lowers it") if label is None else (f"supports {_name(label)}", "opposes it")
     return f'<span class="mt-for">{plus}</span> <span class="mt-against">{minus}</span>'
 
 
 def explained(answer: TaskAnswer) -> str | None:
-    """The label whose words are shown: the best of the answer, or where there is none, of all; `None` for an order."""
+    """Return the label whose words are shown: the best of the answer, or else of all. `None` for ordered labels."""
     if answer.kind.is_number or answer.kind.ordered:
         return None
     labels = [option.label for option in [*answer.given, *answer.options]]
@@ -187,7 +187,7 @@ def explained(answer: TaskAnswer) -> str | None:
 
 
 def to_explain(answers: Sequence[TaskAnswer]) -> dict[str, str | None]:
-    """What `attribute` takes: of each task that is asked the label whose words are shown."""
+    """Return the labels that `attribute` explains, for each task that is asked."""
     return {each.name: explained(each) for each in answers if each.asked and (each.options or each.number is not None)}
 
 
@@ -199,7 +199,7 @@ def _side_by_side(one: TaskAnswer, other: TaskAnswer) -> str:
 
 
 def _differ(one: TaskAnswer, other: TaskAnswer) -> bool:
-    """Whether two answers are different labels; numbers always differ, which is not worth saying."""
+    """Return whether two answers have different labels. Numbers never count as different."""
     labels = [(each.asked, {option.label for option in each.given}) for each in (one, other)]
     return labels[0] != labels[1]
 
@@ -215,7 +215,7 @@ def _rows(count: int) -> str:
 
 
 def _cell(cell: str, mark: str) -> str:
-    """A cell of a table, which a page cuts to one line; of the numbers that are added only a few digits."""
+    """Return a table cell, shortened to one line. Long numbers in answer columns are rounded."""
     cell = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.3g}", cell) if mark else cell
     cell = cell if len(cell) <= _MOST_LETTERS else f"{cell[: _MOST_LETTERS - 1]}…"
     return f'<td{mark} title="{html.escape(cell)}">{_name(cell)}</td>'
@@ -227,5 +227,5 @@ def _link(model_id: str) -> str:
 
 
 def _name(given: str) -> str:
-    """Text that is not markup, and whose direction of writing changes nothing beside it."""
+    """Return escaped text, isolated from the writing direction of the text around it."""
     return f"<bdi>{html.escape(given)}</bdi>"

@@ -1,4 +1,4 @@
-"""What a model says of a text, task by task, with the reason where it says nothing.
+"""The answers of a model to a text, with the reason for each missing answer.
 
 Shapes: D width of the encoder.
 """
@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import torch
 from transformers import Pipeline
 
-DEFAULT_THRESHOLD = 0.5  # of the model's own code, where a task says none
+DEFAULT_THRESHOLD = 0.5  # default of the model's code for a task without thresholds
 
 
 @dataclass(frozen=True)
 class Option:
-    """One label of a task; `None` is that the question is not asked.
+    """One label of a task.
 
     Args:
-        label: Its name.
-        score: Its probability.
-        given: Whether it is the answer, or part of it.
-        threshold: Above which score it is part of the answer, where that is how the task is read.
+        label: Name of the label. `None` means that the task is not asked.
+        score: Probability of the label.
+        given: Whether the label is the answer, or part of it.
+        threshold: Score above which the label is part of the answer, for tasks with thresholds.
     """
 
     label: str | None
@@ -35,13 +35,13 @@ class TaskAnswer:
     """The answer to one task.
 
     Args:
-        name: Of the task.
-        kind: That of the task.
-        options: All labels: the answer first and then by score, those of an order in that order; none of a number, and
-            none where several labels are not asked for.
-        number: Of a regression.
-        asked: Whether the question is asked at all.
-        note: Why there is no answer; empty where there is one.
+        name: Name of the task.
+        kind: Problem type of the task.
+        options: All labels, the answer first and the others by score. Ordered labels keep their order. Empty for a
+            number, and for a multi-label task that is not asked.
+        number: Answer to a regression task.
+        asked: Whether the task is asked.
+        note: Reason for a missing answer, or else empty.
     """
 
     name: str
@@ -53,18 +53,18 @@ class TaskAnswer:
 
     @property
     def given(self) -> list[Option]:
-        """The options that are the answer."""
+        """Return the options that are the answer."""
         return [option for option in self.options if option.given]
 
 
 @dataclass(frozen=True)
 class TextAnswers:
-    """All that a model says of a text.
+    """All answers of a model to a text.
 
     Args:
-        tasks: In the order of the model's.
-        embedding: (D,).
-        plain: What the pipeline answers.
+        tasks: Answers in the model's task order.
+        embedding: Sentence embedding, (D,).
+        plain: Output of the pipeline.
     """
 
     tasks: list[TaskAnswer]
@@ -73,7 +73,7 @@ class TextAnswers:
 
 
 def answer_text(classify: Pipeline, text: str) -> TextAnswers:
-    """Every task's answer and all its scores, by the pipeline's own reading of one forward pass."""
+    """Return the answer and all scores of every task, from one forward pass of the pipeline."""
     with torch.inference_mode():
         windows = [classify.forward(each) for each in classify.preprocess(text)]
         plain = classify.postprocess(windows, return_embedding=True)
@@ -87,13 +87,13 @@ def answer_text(classify: Pipeline, text: str) -> TextAnswers:
 
 
 def task_answer(task: Any, plain: Any, ranked: Any, above: TaskAnswer | None = None) -> TaskAnswer:
-    """The answer to one task.
+    """Return the answer to one task.
 
     Args:
-        task: Of the model's configuration.
-        plain: What the pipeline answers.
-        ranked: What it answers with `top_k=None`.
-        above: The answer to the task that this one depends on.
+        task: Task from the model's configuration.
+        plain: Output of the pipeline.
+        ranked: Output of the pipeline with `top_k=None`.
+        above: Answer to the task that this task depends on.
     """
     kind = task.kind
     if kind.is_number:
@@ -113,20 +113,20 @@ def task_answer(task: Any, plain: Any, ranked: Any, above: TaskAnswer | None = N
 
 
 class _Silence(NamedTuple):
-    """Whether a question is asked, and why it has no answer."""
+    """Whether a task is asked, and why it has no answer."""
 
     asked: bool = True
     note: str = ""
 
 
 def _silence(task: Any, above: TaskAnswer | None, options: Sequence[Option] = ()) -> _Silence:
-    """Why a task has no answer: its score is too low, or it is not asked, or the task that it depends on has none."""
+    """Return why a task has no answer: a low score, not asked, or no answer to the task that it depends on."""
     if above is not None and not above.asked:
-        return _Silence(False, f"not asked: nor is {above.name}")
+        return _Silence(False, f"not asked: {above.name} is not asked")
     if above is not None and above.note:
-        return _Silence(True, f"no answer: {above.name} has none")
+        return _Silence(True, f"no answer: {above.name} has no answer")
     if options and options[0].label is not None:
-        if task.abstain_by == "energy":  # which the pipeline does not tell
+        if task.abstain_by == "energy":  # the pipeline does not return the energy
             return _Silence(True, f"no answer: the energy of its logits is below {task.abstain_below:.2f}")
         return _Silence(True, f"no answer: score {_tell_apart(options[0].score, task.abstain_below)}")
     asking = task.given.labels or []
@@ -135,13 +135,13 @@ def _silence(task: Any, above: TaskAnswer | None, options: Sequence[Option] = ()
 
 
 def _tell_apart(score: float, limit: float) -> str:
-    """`0.31 is below 0.45`, in as many digits as it takes to see that."""
+    """Return `0.31 is below 0.45`, with enough digits to show the difference."""
     digits = next((n for n in (2, 3, 4) if round(score, n) < round(limit, n)), 6)
     return f"{score:.{digits}f} is below {limit:.{digits}f}"
 
 
 def _thresholds(task: Any) -> dict[str, float]:
-    """By label; of a binary task the second one's, if it has one of its own."""
+    """Return the thresholds by label. A binary task has at most one, for its second label."""
     if task.kind.several_labels:
         return dict(zip(task.labels, task.thresholds or [DEFAULT_THRESHOLD] * len(task.labels), strict=True))
     return {task.labels[1]: task.thresholds[0]} if task.thresholds else {}

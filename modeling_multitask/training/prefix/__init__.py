@@ -1,1 +1,1 @@
-"""The frozen-prefix cache: the output of frozen layers, computed once for each text and kept on disk."""
+"""The frozen-prefix cache: the output of frozen layers, computed once per text and cached on disk."""

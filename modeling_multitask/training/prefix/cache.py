@@ -1,8 +1,9 @@
-"""What leaves the frozen part of an encoder, computed once for each text, so that epochs start where training begins.
+"""The cache of a frozen encoder part: its output is computed once per text, and later epochs start from it.
 
-Where the whole encoder is frozen that is the pooled embedding, else the states that enter its first layer that trains.
+If the whole encoder is frozen, the output is the pooled embedding. Otherwise, it is the hidden states that enter the
+first trainable layer.
 
-Shapes: N rows of a table, T tokens of a row, D width of the encoder, the lowest K of whose layers are frozen.
+Shapes: N rows of a table, T tokens of a row, D width of the encoder, K frozen layers at the bottom.
 """
 
 import hashlib
@@ -26,17 +27,17 @@ from .store import PrefixStore, make_room
 
 logger = logging.get_logger(__name__)
 
-_FORMAT = 2  # of keys and segments; another number makes what is on disk stale
+_FORMAT = 2  # of keys and segments; a new number makes the files on disk invalid
 
 
 class PrefixCache:
-    """Knows what leaves the frozen part of a model for every row, once it was prepared; until then it is false.
+    """The output of the frozen part of a model for every row. It is false until it is prepared.
 
     Args:
-        caching: Where it is kept.
-        model: The model, which peft may have wrapped.
-        tokenizer: Its tokenizer.
-        accelerator: Of the run, whose processes share the work.
+        caching: The folder and the size of the cache.
+        model: The model, with or without adapters of peft.
+        tokenizer: The tokenizer of the model.
+        accelerator: The accelerator of the run, whose processes share the work.
     """
 
     def __init__(
@@ -47,20 +48,20 @@ class PrefixCache:
         accelerator: Accelerator,
     ) -> None:
         self.caching, self.model, self.tokenizer, self.accelerator = caching, model, tokenizer, accelerator
-        self.prefix: FrozenPrefix | None = None  # `None` where the whole encoder is frozen
+        self.prefix: FrozenPrefix | None = None  # `None` if the whole encoder is frozen
         self.store: PrefixStore | None = None
-        self._keys: dict[str, list[str]] = {}  # of each table by its fingerprint
-        self._lengths: dict[str, int] = {}  # the tokens of a text by its key
+        self._keys: dict[str, list[str]] = {}  # the keys of each table, by its fingerprint
+        self._lengths: dict[str, int] = {}  # the number of tokens of each text, by its key
 
     def __bool__(self) -> bool:
         return self.store is not None
 
     def forget(self) -> None:
-        """Every pass goes through the whole encoder again."""
+        """Stop using the cache: every pass runs the whole encoder again."""
         self.prefix = self.store = None
 
     def keys_of(self, rows: Dataset) -> list[str]:
-        """The key of each of N rows."""
+        """Return the key of each of N rows."""
         name = rows._fingerprint
         if name not in self._keys:
             texts = chain.from_iterable(table_windows(rows, self.tokenizer, self.model.config))
@@ -70,13 +71,14 @@ class PrefixCache:
         return self._keys[name]
 
     def prepare(self, tables: Sequence[Dataset], *, show_progress: bool = False) -> None:
-        """Computes what is not there yet for the rows of these tables, if the model is frozen so that it pays.
+        """Compute the missing outputs for the rows of these tables, if the lowest layers are frozen.
 
-        A warning says where it cannot be done: the encoder cannot be entered in the middle, or there is no room.
+        Logs a warning if this is not possible: the encoder cannot be started at a middle layer, or the disk or the
+        cache is too small.
 
         Args:
-            tables: With `input_ids`, or a `text`.
-            show_progress: Whether to show a bar, with the size of it all.
+            tables: Tables with `input_ids` or `text`.
+            show_progress: Whether to show a progress bar with the size of the cached outputs.
         """
         self.forget()
         layers, top = frozen_layers(self.model), parameter_depths(self.model)[1]
@@ -88,23 +90,23 @@ class PrefixCache:
             size = sum(store.bytes_of(self._vectors(self.keys_of(rows), prefix)) for rows in tables)
             if size > self.caching.limit:
                 needs = f"{size / 2**30:.2g} GiB, and prefix_cache.gigabytes is {self.caching.gigabytes:g}"
-                raise ValueError(f"what leaves them needs {needs}")
+                raise ValueError(f"their output needs {needs}; raise it, or set prefix_cache to false")
             what = "the encoder" if prefix is None else f"layers 0 to {layers - 1}"
             with tqdm(unit=" texts", disable=not show_progress) as bar:
-                bar.set_description(f"Frozen, computed once: {what}, {size / 2**20:,.1f} MiB")
+                bar.set_description(f"Caching the output of {what} (frozen), {size / 2**20:,.1f} MiB")
                 self._complete(prefix, store, tables, bar)
         except (ValueError, OSError) as error:
-            logger.warning(f"Frozen layers are computed in every epoch: {error}")
+            logger.warning(f"Frozen layers are not cached, and run in every epoch: {error}")
             return
         self.prefix, self.store = prefix, store
 
     def _enter(self, layers: int) -> FrozenPrefix:
         if self.model.config.long_texts == "windows":
-            raise ValueError("long texts are read in windows, which only a wholly frozen encoder allows for")
+            raise ValueError("with long_texts 'windows', only a fully frozen encoder can be cached")
         return FrozenPrefix(self.model, layers)
 
     def _store(self, prefix: FrozenPrefix | None, layers: int) -> PrefixStore:
-        """The store of this frozen part: another weight, depth, precision or pooling has another."""
+        """Return the store of this frozen part. Other weights, depths, precisions or poolings have other stores."""
         depths, _ = parameter_depths(self.model)
         config, precision = self.model.config, self.accelerator.mixed_precision
         digest = hashlib.blake2b(digest_size=16)
@@ -120,11 +122,11 @@ class PrefixCache:
         return PrefixStore(self.caching.root / digest.hexdigest(), config.hidden_size, dtype)
 
     def _vectors(self, keys: Sequence[str], prefix: FrozenPrefix | None) -> int:
-        """How many vectors of width D the texts of these keys have."""
+        """Return the number of vectors of width D for the texts of these keys."""
         return len(keys) if prefix is None else sum(self._lengths[key] for key in keys)
 
     def _complete(self, prefix: FrozenPrefix | None, store: PrefixStore, tables: Sequence[Dataset], bar: tqdm) -> None:
-        """Each process computes its share; then all of them what is missing still, where disks are not shared."""
+        """Compute each process's share. If the disk is not shared, each process then computes the rest."""
         keys = {key for rows in tables for key in self.keys_of(rows)}
         self._together(store.refresh)
         missing = store.missing(keys)
@@ -138,20 +140,20 @@ class PrefixCache:
             self._together(partial(self._add_all, prefix, store, tables, share, bar))
             self._together(store.refresh)
         if self._anywhere(bool(store.missing(keys))):
-            raise OSError("a part of what leaves them is gone already")
+            raise OSError("a part of their cached output was removed before it was used")
 
     def _together(self, work: Callable[[], None]) -> None:
-        """Where it fails in one process it fails in all, or they would wait for each other."""
+        """Do the work in all processes. If one fails, all fail: otherwise, they would wait for each other."""
         failure: OSError | None = None
         try:
             work()
         except OSError as error:
             failure = error
         if self._anywhere(failure is not None):
-            raise failure or OSError("another process could not keep what leaves them")
+            raise failure or OSError("another process could not write their output to disk")
 
     def _anywhere(self, found: bool) -> bool:
-        """Whether any process has found it so: they go on together, or the one would wait for the other."""
+        """Return whether `found` is true in any process. All processes then decide alike, and none waits."""
         number = torch.tensor(int(found), device=self.accelerator.device)
         return bool(self.accelerator.reduce(number, reduction="sum") > 0)
 

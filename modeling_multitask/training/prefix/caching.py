@@ -1,4 +1,4 @@
-"""Where the output of frozen layers is cached on disk, and how much of it."""
+"""The folder and the maximum size of the cache of frozen layers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,15 @@ from ...words_multitask import check_bounds, word
 
 @dataclass(frozen=True)
 class PrefixCaching:
-    """Where the output of frozen layers is cached on disk, and how much of it."""
+    """The folder and the maximum size of the cache of frozen layers."""
 
     folder: str | None = word(
         None,
-        description="A folder, which all runs may share; by default `HF_HOME/multitask_prefixes`.",
+        description="The folder, which runs can share; by default `HF_HOME/multitask_prefixes`.",
         example="/scratch/prefixes",
     )
     gigabytes: float = word(
-        8.0, description="The size of the whole cache; what was used longest ago is removed first.", gt=0
+        8.0, description="The maximum size of the whole cache. The least recently used part is removed first.", gt=0
     )
 
     def __post_init__(self) -> None:
@@ -26,10 +26,10 @@ class PrefixCaching:
 
     @property
     def root(self) -> Path:
-        """The folder."""
+        """The folder of the cache."""
         return Path(self.folder or Path(constants.HF_HOME) / "multitask_prefixes")
 
     @property
     def limit(self) -> int:
-        """Bytes."""
+        """The maximum size in bytes."""
         return int(self.gigabytes * 2**30)

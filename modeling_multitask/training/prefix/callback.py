@@ -1,4 +1,4 @@
-"""When in training the cache of frozen layers is prepared: as each phase begins, if several epochs are to come."""
+"""A callback that prepares the cache of frozen layers when a phase begins, if several epochs follow."""
 
 from typing import Any
 
@@ -10,25 +10,25 @@ from ..phases import Reached
 from ..resuming import ResumingCallback
 from .cache import PrefixCache
 
-WORTHWHILE = 1.5  # passes over the training rows; the cache itself takes one
+WORTHWHILE = 1.5  # passes over the training rows; filling the cache takes one
 
 
 class PrefixCallback(ResumingCallback):
-    """Prepares a cache for the rows of a run whenever another part of the model is frozen.
+    """A callback that prepares a cache for the rows of a run when the frozen part of the model changes.
 
-    Whether it pays is decided as a phase begins, and kept with every checkpoint: a resumed run, which has fewer epochs
-    to come, must not decide otherwise, for a sum in another order differs in its last digit.
+    Whether the cache is used is decided when a phase begins, and saved with every checkpoint. A resumed run has fewer
+    epochs left, but must decide the same: with and without the cache, sums differ in the last digit.
 
     Args:
-        cache: Is prepared.
-        phases: Says what is frozen; must stand before this among the callbacks.
-        tables: The rows that training and its evaluations pass over.
+        cache: The cache to prepare.
+        phases: The callback that freezes parts. It must come before this callback.
+        tables: The rows of training and of its evaluations.
     """
 
     def __init__(self, cache: PrefixCache, phases: PhaseCallback, tables: list[Dataset]) -> None:
         self.cache, self.phases, self.tables = cache, phases, tables
         self._phase: int | None = None
-        self._decided: dict[str, Any] = {}  # in which phase, and whether the cache is used
+        self._decided: dict[str, Any] = {}  # the phase, and whether it uses the cache
 
     def attributes(self) -> dict[str, Any]:
         return self._decided
@@ -49,15 +49,15 @@ class PrefixCallback(ResumingCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.cache.forget()  # the best checkpoint, which was loaded by now, may be of another phase
+        self.cache.forget()  # the best checkpoint, which is loaded by now, may be from another phase
 
     def _prepare(self, args: TrainingArguments, state: TrainerState, batches: int) -> None:
-        """Prepares it once for each phase.
+        """Prepare the cache, once per phase.
 
         Args:
-            args: Of the run.
-            state: How far it has come.
-            batches: Of an epoch.
+            args: The arguments of the run.
+            state: The state of training.
+            batches: The number of batches of an epoch.
         """
         if self._phase == self.phases.index:
             return
@@ -72,7 +72,7 @@ class PrefixCallback(ResumingCallback):
             self.cache.forget()
 
     def _last_step(self, state: TrainerState, in_epoch: int) -> int:
-        """The optimizer step that this phase ends with, at the latest."""
+        """Return the last optimizer step that this phase can reach."""
         end = self.phases.current.end
         if not isinstance(end, Reached):
             return state.max_steps

@@ -1,8 +1,8 @@
-"""The part of an encoder that is frozen from the bottom up: how far it reaches, what leaves it, and starting there.
+"""The frozen layers at the bottom of an encoder: their number, their output, and forward passes that start after them.
 
-Nothing is known of any architecture but that its layers are numbered and called one after the other.
+The code assumes only that the layers of an encoder are numbered and called one after the other.
 
-Shapes: B rows, T tokens, D width of the encoder, L layers, the lowest K of which are frozen.
+Shapes: B rows, T tokens, D width of the encoder, L layers, K frozen layers at the bottom.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from ..parameter_groups import FIRST_NUMBER, parameter_depths
 
 
 def frozen_layers(model: MultiTaskModel) -> int | None:
-    """K, how many of the encoder's lowest layers are frozen, all L if nothing of it trains; `None` if embeddings train.
+    """Return K, the number of frozen layers: L if the whole encoder is frozen, `None` if the embeddings train.
 
     Args:
-        model: The model, which peft may have wrapped.
+        model: The model, with or without adapters of peft.
     """
     depths, top = parameter_depths(model)
     trained = [depths[name] for name, each in model.named_parameters() if each.requires_grad and depths[name] <= top]
@@ -29,7 +29,7 @@ def frozen_layers(model: MultiTaskModel) -> int | None:
 
 
 def encoder_layers(model: MultiTaskModel) -> list[nn.Module]:
-    """The L layers of the encoder, in order; empty if they are not one list, as ALBERT's, which it shares, are not."""
+    """Return the L layers of the encoder, in order. The list is empty without one list of layers, as in ALBERT."""
     modules: dict[int, set[str]] = {}
     for name, _ in model.backbone.named_parameters():
         if number := FIRST_NUMBER.search(name):
@@ -45,27 +45,27 @@ class FrozenPrefix:
     """The frozen part of an encoder whose upper layers train.
 
     Args:
-        model: The model, which peft may have wrapped.
+        model: The model, with or without adapters of peft.
         layers: K, at least 1 and less than L.
 
     Raises:
-        ValueError: If the encoder's layers cannot be told, or what leaves the frozen ones depends on parameters that
-            train, such as relative positions that all layers share.
+        ValueError: If the layers of the encoder are not found, or the output of the frozen layers depends on trainable
+            parameters, such as relative positions that all layers share.
     """
 
     def __init__(self, model: MultiTaskModel, layers: int) -> None:
         self.model = model
         self._layers = encoder_layers(model)
         if not 1 <= layers < len(self._layers):
-            raise ValueError("its layers are not one list that can be entered in the middle")
+            raise ValueError("the encoder cannot start at a middle layer, because its layers are not one list")
         self._frozen, self._first = self._layers[:layers], self._layers[layers]
         self._passing = self._try_out()
 
     def states(self, batch: dict[str, Tensor]) -> Tensor:
-        """(B, T, D), what enters the first layer that trains; the layers above are not run.
+        """Return the hidden states that enter the first trainable layer, (B, T, D). The layers above do not run.
 
         Args:
-            batch: The encoder's inputs.
+            batch: The inputs of the encoder.
         """
         with ExitStack() as stack:
             handle = self._first.register_forward_pre_hook(_stop, with_kwargs=True)
@@ -74,11 +74,11 @@ class FrozenPrefix:
                 self.model.backbone(**batch)
             except _Reached as reached:
                 return reached.states
-        raise ValueError("its layers are not called one after the other")
+        raise ValueError("the layers of this encoder are not called one after the other")
 
     @contextmanager
     def entered_with(self, states: Tensor) -> Iterator[None]:
-        """Within it the frozen layers compute nothing, and the last of them gives these states; (B, T, D)."""
+        """Skip the frozen layers within this context: the last one returns these states, (B, T, D)."""
         given = [None] * (len(self._frozen) - 1) + [states]
         try:
             for layer, form, each in zip(self._frozen, self._passing, given, strict=True):
@@ -89,7 +89,7 @@ class FrozenPrefix:
                 layer.__dict__.pop("forward", None)
 
     def _try_out(self) -> list[int | None]:
-        """In which form each frozen layer gives its states, after seeing on two short texts that all is as it seems."""
+        """Return the output form of each frozen layer, after a check on two short texts that layers can be skipped."""
         device = self.model.device
         ids = torch.arange(1, 9, device=device).view(2, 4) % self.model.config.backbone_config.vocab_size
         batch = {"input_ids": ids, "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], device=device)}
@@ -112,22 +112,22 @@ class FrozenPrefix:
             for module, mode in modes.items():
                 module.training = mode
         if len(forms) != len(self._frozen) or not torch.allclose(entered, whole, rtol=1e-3, atol=1e-3):
-            raise ValueError("its layers do more than hand their states on, so that it cannot be entered in the middle")
+            raise ValueError("the encoder cannot start at a middle layer, because its layers pass on more than states")
         return forms
 
     def _check_frozen(self, states: Tensor) -> None:
         if not states.requires_grad:
             return
-        # With checkpointing they require a gradient even where nothing below them trains.
+        # With gradient checkpointing, the states require a gradient even if no layer below trains.
         named = [(name, each) for name, each in self.model.backbone.named_parameters() if each.requires_grad]
         gradients = torch.autograd.grad(states.sum(), [each for _, each in named], allow_unused=True)
         used = [name for (name, _), gradient in zip(named, gradients, strict=True) if gradient is not None]
         if used:
-            raise ValueError(f"what leaves its frozen layers depends on {used[0]!r}, which trains")
+            raise ValueError(f"the output of the frozen layers depends on {used[0]!r}, which trains")
 
 
-class _Reached(Exception):  # noqa: N818, it is no error
-    """The states have arrived at the first layer that trains."""
+class _Reached(Exception):  # noqa: N818, not an error
+    """The states have reached the first trainable layer."""
 
     def __init__(self, states: Tensor) -> None:
         super().__init__()
@@ -139,12 +139,12 @@ def _stop(_layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> N
 
 
 def _note_form(forms: list[int | None], _layer: nn.Module, _given: Any, output: Any) -> None:
-    """How many things a layer gives, the states first; `None` if it gives these alone, as a tensor."""
+    """Note the number of outputs of a layer, the states first; `None` if it returns only the states, as a tensor."""
     forms.append(len(output) if isinstance(output, tuple) else None)
 
 
 def _pass_on(form: int | None, states: Tensor | None, *args: Any, **kwargs: Any) -> Any:
-    """What a layer of this form gives if it takes these for its states, or leaves those it is given as they are."""
+    """Return these states, or else the input states unchanged, in the output form of a layer."""
     if states is None:
         states = args[0] if args else kwargs["hidden_states"]
     return states if form is None else (states, *[None] * (form - 1))

@@ -1,4 +1,4 @@
-"""The one place where the Trainer meets the cache of frozen layers."""
+"""The part of the Trainer that uses the cache of frozen layers."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -19,10 +19,10 @@ from .rows import ORIGIN, STATES, HeadsAlone, PrefixRows, entering, first
 
 
 class PrefixCacheMixin(SamplingMixin):
-    """The part of a `MultiTaskTrainer` that computes what leaves frozen layers once, and starts every pass there.
+    """The part of a `MultiTaskTrainer` that caches the output of frozen layers and starts forward passes after them.
 
-    From the start of training, tables give batches of `PrefixRows`; `_prepare_inputs` makes arguments of the model of
-    them, and `compute_loss_context_manager` lets the pass start where they lead.
+    During training, the data loaders return batches of `PrefixRows`. `_prepare_inputs` turns a batch into arguments of
+    the model, and `compute_loss_context_manager` skips the frozen layers in its forward pass.
     """
 
     phases: PhaseCallback
@@ -31,10 +31,10 @@ class PrefixCacheMixin(SamplingMixin):
     _entered: AbstractContextManager[None] = nullcontext()
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """As the Trainer's; however it ends, every pass after it goes through the whole encoder."""
+        """Train with the cache. Afterwards, also after an error, every pass runs the whole encoder."""
         self.prefix_cache = self._make_cache()
         self.pop_callback(PrefixCallback)
-        if self.prefix_cache is not None:  # after the phases, which say what is frozen
+        if self.prefix_cache is not None:  # after the callback of the phases, which freezes
             self.add_callback(PrefixCallback(self.prefix_cache, self.phases, self._tables()))
         try:
             return super().train(*args, **kwargs)
@@ -43,25 +43,25 @@ class PrefixCacheMixin(SamplingMixin):
                 self.prefix_cache.forget()
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
-        """As the Trainer's, which walks through the heads alone if the encoder rests."""
+        """Run one micro-batch. The Trainer gets only the heads if the encoder is skipped."""
         return super().training_step(self._awake(model), inputs, num_items_in_batch)
 
     def compute_loss_context_manager(self) -> ExitStack:
-        """As the Trainer's; within it a pass starts where the batch that was prepared last leads."""
+        """Return the context of the loss, which skips the frozen layers if the last batch has cached states."""
         stack = super().compute_loss_context_manager()
         stack.enter_context(self._entered)
         self._entered = nullcontext()
         return stack
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """As the Trainer's; none where the encoder does not run."""
+        """Return the number of operations; 0 if the encoder is skipped."""
         return 0 if "embeddings" in inputs else super().floating_point_ops(inputs)
 
     def _make_cache(self) -> PrefixCache | None:
-        """`None` where it is not wanted or cannot be.
+        """Return the cache, or `None` if it is switched off or not possible.
 
-        It cannot be where the model is spread over processes or compiled, where rows are streamed, or where somebody
-        else's collator makes batches.
+        It is not possible for a model that is compiled or sharded over processes, for streamed rows, or with a custom
+        collator.
         """
         caching, collator = self.args.prefix_caching(), self.data_collator
         spread = self.is_fsdp_enabled or self.is_deepspeed_enabled or self.args.n_gpu > 1
@@ -71,7 +71,7 @@ class PrefixCacheMixin(SamplingMixin):
         return PrefixCache(caching, self.model, collator.tokenizer, self.accelerator)
 
     def _tables(self) -> list[Dataset]:
-        """The tables that training and its evaluations pass over."""
+        """Return the tables of training and of its evaluations."""
         judged = self.eval_dataset if self.args.eval_strategy != "no" else None
         judged = list(judged.values()) if isinstance(judged, dict) else [judged]
         return [rows for rows in (self.train_dataset, *judged) if isinstance(rows, Dataset)]
@@ -81,9 +81,9 @@ class PrefixCacheMixin(SamplingMixin):
         return inputs
 
     def _awake(self, model: nn.Module) -> nn.Module:
-        """The part of the model that has to be walked through."""
-        rests = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
-        return HeadsAlone(self.model) if rests else model
+        """Return the part of the model that the Trainer must visit: only the heads if the encoder is skipped."""
+        skipped = self.prefix_cache and self.prefix_cache.prefix is None and self.accelerator.num_processes == 1
+        return HeadsAlone(self.model) if skipped else model
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         return super()._clip_grad_norm(self._awake(model))

@@ -1,4 +1,4 @@
-"""The rows of a table as batches that start behind the frozen part of the encoder, where that is known.
+"""Batches of a table with the cached output of the frozen encoder part, if it is available.
 
 Shapes: B rows of a batch, T tokens, D width of the encoder.
 """
@@ -17,17 +17,17 @@ from ..collator import MultiTaskCollator
 from .cache import PrefixCache
 from .store import PrefixStore
 
-# What a batch calls the states (B, T, D) that enter the first layer that trains; and where it comes from.
+# Keys of a batch: the states (B, T, D) that enter the first trainable layer, and the origin of the batch.
 STATES, ORIGIN = "prefix_states", "prefix_origin"
 
 
 class Origin:
-    """Where a batch comes from; one that was fetched before the frozen part became another is made anew.
+    """The origin of a batch, to rebuild a batch that was prefetched before the frozen part changed.
 
     Args:
         rows: The table.
-        indices: The numbers of its rows.
-        store: What the batch starts from.
+        indices: The row numbers of the batch.
+        store: The store of the cached states in the batch.
     """
 
     def __init__(self, rows: "PrefixRows", indices: list[int], store: PrefixStore) -> None:
@@ -35,15 +35,15 @@ class Origin:
 
 
 class PrefixRows(TorchDataset):
-    """Gives whole batches, each in a list of its own, since what they hold changes as training goes on.
+    """A dataset that returns whole batches, each in a list of length 1, because their content changes during training.
 
-    A process that only loads data does not hear of that, and its batches hold tokens alone; so do those of a table that
-    the cache was not prepared for.
+    Batches hold only tokens if the cache was not prepared for the table. The same is true in the worker processes of a
+    data loader, which have no access to the cache.
 
     Args:
         rows: The table.
         collate: Makes a batch of rows.
-        cache: Knows what leaves the frozen part.
+        cache: The cached output of the frozen part.
     """
 
     def __init__(self, rows: Dataset, collate: MultiTaskCollator, cache: PrefixCache) -> None:
@@ -52,7 +52,7 @@ class PrefixRows(TorchDataset):
         self._looked_up: tuple[PrefixStore, bool] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a process that loads data: without the cache, which holds the model."""
+        """Return the state for a worker process: without the cache, which holds the model."""
         return {**self.__dict__, "cache": None, "_embedded": None, "_looked_up": None}
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class PrefixRows(TorchDataset):
         return self.rows[index]
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
-        """One batch."""
+        """Return one batch, in a list."""
         store = None if get_worker_info() else self.cache.store
         if store is None or not self._are_in(store):
             return [self.collated(indices)]
@@ -80,7 +80,7 @@ class PrefixRows(TorchDataset):
         return [batch]
 
     def collated(self, indices: list[int]) -> dict[str, Any]:
-        """The batch of these rows, with their tokens."""
+        """Return the batch of these rows, with their tokens."""
         return self.collate(self.rows.__getitems__(indices))
 
     def _are_in(self, store: PrefixStore) -> bool:
@@ -89,7 +89,7 @@ class PrefixRows(TorchDataset):
         return self._looked_up[1]
 
     def _all(self, store: PrefixStore) -> tuple[Tensor, dict[str, Tensor]]:
-        """The embeddings and labels of all rows; a frozen encoder trains so fast that fetching them would be felt."""
+        """Return the embeddings and labels of all rows, kept in memory: reading them per batch would be slow."""
         if self._embedded is None or self._embedded[0] is not store:
             keys = self.cache.keys_of(self.rows)
             names = [task.name for task in self.collate.config.tasks if task.name in self.rows.column_names]
@@ -99,36 +99,37 @@ class PrefixRows(TorchDataset):
 
 
 class HeadsAlone(nn.Module):
-    """A model whose encoder rests, with its heads alone to walk through.
+    """A wrapper that shows only the heads of a model whose encoder is skipped.
 
-    The Trainer walks through all modules and parameters several times at every step, which takes longer than the heads.
+    The Trainer visits all modules and parameters several times at every step. For the whole model, this takes longer
+    than the heads themselves.
 
     Args:
-        model: The model, which peft may have wrapped.
+        model: The model, with or without adapters of peft.
     """
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.heads = model.heads
-        self._whole = (model,)  # no module of this one
+        self._whole = (model,)  # in a tuple, so that it is not a submodule
 
     def forward(self, **inputs: Any) -> Any:
-        """As the model's."""
+        """Run the whole model."""
         return self._whole[0](**inputs)
 
 
 def entering(batch: dict[str, Any], cache: PrefixCache | None) -> tuple[dict[str, Any], AbstractContextManager[None]]:
-    """The arguments of a forward pass with a batch of `PrefixRows`, and what must be entered for the pass.
+    """Return the arguments of a forward pass with a batch of `PrefixRows`, and the context manager for the pass.
 
     Args:
-        batch: On the model's device; left as it is.
-        cache: That of the rows, if there is one.
+        batch: The batch, on the model's device. It is not changed.
+        cache: The cache of the rows, if there is one.
     """
     inputs = dict(batch)
     states, origin = inputs.pop(STATES, None), inputs.pop(ORIGIN, None)
     if cache is None or origin is None:
         return inputs, nullcontext()
-    if origin.store is not cache.store:  # fetched before the frozen part became another
+    if origin.store is not cache.store:  # prefetched before the frozen part changed
         return send_to_device(origin.rows.collated(origin.indices), cache.model.device), nullcontext()
     if cache.accelerator.mixed_precision == "no":  # the model itself may be in half precision
         inputs |= {name: each.to(cache.model.dtype) for name, each in inputs.items() if name == "embeddings"}
@@ -137,5 +138,5 @@ def entering(batch: dict[str, Any], cache: PrefixCache | None) -> tuple[dict[str
 
 
 def first(batches: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is collated already, out of its list."""
+    """Return the batch, which is already collated, from its list."""
     return batches[0]

@@ -1,7 +1,7 @@
-"""The texts of a table by a key of their tokens, and what leaves the frozen part of an encoder for some of them.
+"""The tokens of a table's texts, a key for each text, and the output of the frozen encoder part.
 
-Shapes: N texts, W windows of one (1, unless long texts have several), T tokens of a window, B rows of a batch, D width
-of the encoder.
+Shapes: N texts, W windows of a text (1 unless long texts have several), T tokens of a window, B rows of a batch, D
+width of the encoder.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ from ...pooling_multitask import join_windows
 from ..tokens import has_windows, row_tokens
 from .frozen import FrozenPrefix
 
-ROWS_AT_ONCE = 2_000  # whose states are in memory together
+ROWS_AT_ONCE = 2_000  # rows whose states are in memory together
 _INPUTS, _MASK = ("input_ids", "token_type_ids"), "attention_mask"
 
-Windows = dict[str, list[list[int]]]  # of one text: by the name of an input, the W lists of T numbers
+Windows = dict[str, list[list[int]]]  # of one text: W lists of T numbers, by the name of the input
 
 
 def table_windows(
     rows: Dataset, tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig
 ) -> Iterator[list[Windows]]:
-    """The windows of every text of a table, so many texts at a time.
+    """Return the windows of every text of a table, in groups of `ROWS_AT_ONCE` texts.
 
     Args:
-        rows: With `input_ids`, or a `text`.
-        tokenizer: Of the model, for rows with a text.
-        config: Likewise.
+        rows: A table with `input_ids` or `text`.
+        tokenizer: The tokenizer of the model, for rows with a text.
+        config: The configuration of the model, for rows with a text.
     """
     for given in rows.select_columns(_needed(rows)).iter(ROWS_AT_ONCE):
         tokenized = "input_ids" in given
@@ -55,7 +55,7 @@ def table_windows(
 
 
 def text_key(text: Windows) -> str:
-    """What stands for the tokens of a text; of the same tokens it is the same in every run."""
+    """Return a hash of the tokens of a text. The same tokens have the same hash in every run."""
     digest = hashlib.blake2b(digest_size=16)
     for name, windows in text.items():
         for window in windows:
@@ -70,14 +70,14 @@ def frozen_states(
     tokenizer: PreTrainedTokenizerBase,
     accelerator: Accelerator,
 ) -> list[Tensor]:
-    """What leaves the frozen part for each of N texts, on the CPU: (1, D) embeddings, or (T, D) states.
+    """Return the output of the frozen part for each of N texts, on the CPU: (1, D) embeddings or (T, D) states.
 
     Args:
-        model: The model, in any mode; the frozen part runs without dropout.
-        prefix: The frozen part; `None` if it is all of the encoder.
-        texts: With one window each, unless all of the encoder is frozen.
-        tokenizer: Says how batches are padded.
-        accelerator: Says in which precision the run computes.
+        model: The model, in any mode. The frozen part runs without dropout.
+        prefix: The frozen part; `None` if the whole encoder is frozen.
+        texts: The texts. Each has one window, unless the whole encoder is frozen.
+        tokenizer: The tokenizer, for padding.
+        accelerator: The accelerator, for the precision of the run.
     """
     names = list(texts[0])
     of = np.repeat(np.arange(len(texts)), [len(text["input_ids"]) for text in texts])  # the text of each window
@@ -103,7 +103,7 @@ def frozen_states(
 
 
 def _of_batch(model: Any, prefix: FrozenPrefix | None, batch: dict[str, Tensor]) -> list[Tensor]:
-    """For each row the (1, D) embedding, or its (T, D) states without those of padding."""
+    """Return the (1, D) embedding of each row, or its (T, D) states without padding."""
     if prefix is None:
         return list(model.embed(**batch).unsqueeze(1))
     states = prefix.states(batch)
@@ -113,7 +113,7 @@ def _of_batch(model: Any, prefix: FrozenPrefix | None, batch: dict[str, Tensor])
 
 
 def _without_padding(text: Windows) -> Windows:
-    """The tokens that count, of a row that was padded when it was tokenised."""
+    """Return the tokens without the padding of a row that was padded when it was tokenised."""
     masks = text.pop(_MASK, None)
     if masks is None:
         return text

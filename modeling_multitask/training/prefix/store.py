@@ -1,7 +1,7 @@
-"""What leaves the frozen part of an encoder, kept on disk by the tokens that went in.
+"""The output of the frozen encoder part on disk, by the tokens of the text.
 
-A store is a folder of segments, each a flat file of numbers and an index of the texts in it. A segment is there whole
-or not at all, for its index comes last, by a rename; runs at the same time write segments of their own.
+A store is a folder of segments. A segment is a flat file of numbers and an index of its texts. The index is written
+last, by a rename, so a segment is either complete or absent. Runs at the same time write different segments.
 
 Shapes: T tokens of a text (1 where its tokens were pooled), D width of the encoder.
 """
@@ -27,12 +27,12 @@ from ...files import write_json
 logger = logging.get_logger(__name__)
 
 _INDEX, _NUMBERS = ".json", ".states"
-_STORE = re.compile("[0-9a-f]{32}")  # what the folder of a store is called
-_CHUNK = 2**24  # bytes that are read at a time to be checked
+_STORE = re.compile("[0-9a-f]{32}")  # the folder name of a store
+_CHUNK = 2**24  # bytes that are read at a time for the checksum
 
 
 class _Place(NamedTuple):
-    """Where a text lies: in which file of numbers, from which row on, and how many rows it has."""
+    """The location of a text: the file of numbers, the first row and the number of rows."""
 
     numbers: np.ndarray
     start: int
@@ -40,12 +40,12 @@ class _Place(NamedTuple):
 
 
 class PrefixStore:
-    """The states of texts, (T, D) each, by a key of their tokens.
+    """The states of texts, (T, D) each, by the key of their tokens.
 
     Args:
-        folder: Of one encoder, frozen to one depth; made when something is added.
+        folder: The folder for one encoder with one frozen depth. It is created when states are added.
         width: D.
-        dtype: Of the states: float32, bfloat16 or float16.
+        dtype: The dtype of the states: float32, bfloat16 or float16.
     """
 
     def __init__(self, folder: Path, width: int, dtype: torch.dtype) -> None:
@@ -54,41 +54,41 @@ class PrefixStore:
         self._read: set[Path] = set()
 
     def refresh(self) -> None:
-        """Looks for segments that are new; one that is damaged is removed, with a warning, and made anew.
+        """Open new segments. A damaged segment is removed, with a warning.
 
         Raises:
-            OSError: If they cannot be read, as with too many open files; they stay.
+            OSError: If a segment cannot be read, for example with too many open files. It is not removed.
         """
-        with contextlib.suppress(OSError):  # not made yet, or not ours to write to
-            os.utime(self.folder)  # used now, so that others make room before
+        with contextlib.suppress(OSError):  # it does not exist yet, or is read-only
+            os.utime(self.folder)  # marks it as used, so that others are removed first
         for index in sorted(self.folder.glob(f"*{_INDEX}")):
             if index in self._read:
                 continue
             try:
                 self._open(index)
             except (FileNotFoundError, ValueError, KeyError) as error:
-                logger.warning(f"{index.with_suffix(_NUMBERS)} is damaged ({error}); what it held is computed anew")
+                logger.warning(f"{index.with_suffix(_NUMBERS)} is damaged ({error}); its content is computed again")
                 _remove(index)
             self._read.add(index)
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """The keys whose states are not here, in their order."""
+        """Return the keys without stored states, in their order."""
         return [key for key in keys if key not in self._places]
 
     def states(self, key: str) -> Tensor:
-        """(T, D), of a key that is here."""
+        """Return the states of a stored key, (T, D)."""
         place = self._places[key]
         return self._tensor(place.numbers[place.start : place.start + place.rows])
 
     def bytes_of(self, rows: int) -> int:
-        """What so many rows of states take."""
+        """Return the size in bytes of this number of state vectors."""
         return rows * self.width * self.dtype.itemsize
 
     def add(self, keys: Sequence[str], states: Iterable[Tensor]) -> None:
-        """Writes a segment, of the states of each key, (T, D); leaves nothing behind where that fails.
+        """Write a segment with the states of each key, (T, D). If this fails, no file is left.
 
         Raises:
-            OSError: If the disk is full, or cannot be written.
+            OSError: If the disk is full or not writable.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         index = self.folder / f"{uuid.uuid4().hex}{_INDEX}"
@@ -113,7 +113,7 @@ class PrefixStore:
         keys, rows = content["keys"], content["rows"]
         path, total = index.with_suffix(_NUMBERS), sum(rows)
         if len(keys) != len(rows) or path.stat().st_size != self.bytes_of(total):
-            raise ValueError("it has another length than its index says")
+            raise ValueError("its length differs from its index")
         if _checksum(path) != content["checksum"]:
             raise ValueError("its checksum is wrong")
         kind = np.float32 if self.dtype == torch.float32 else np.int16
@@ -126,32 +126,32 @@ class PrefixStore:
         return (states if self.dtype == torch.float32 else states.view(torch.int16)).numpy()
 
     def _tensor(self, numbers: np.ndarray) -> Tensor:
-        states = torch.from_numpy(np.array(numbers))  # a copy: what is mapped cannot be written to
+        states = torch.from_numpy(np.array(numbers))  # a copy: the mapped file is read-only
         return states if self.dtype == torch.float32 else states.view(self.dtype)
 
 
 def make_room(root: Path, needed: int, limit: int, own: Path) -> None:
-    """Removes the stores that were used longest ago, that in use last, until so many bytes more go into the limit.
+    """Remove the least recently used stores until the needed bytes fit into the limit.
 
-    Nothing else that lies in the folder is touched, or counted.
+    The store in use is removed last. Other files in the folder are neither removed nor counted.
 
     Args:
-        root: Holds a folder for each store.
-        needed: Bytes.
-        limit: Bytes that all stores together may take.
-        own: The store that is in use; who has read it keeps what it held.
+        root: The folder that contains the stores.
+        needed: The bytes that are needed.
+        limit: The maximum size of all stores together, in bytes.
+        own: The store in use. Processes that have opened it keep their states.
     """
     stores = [path for path in root.glob("*") if _STORE.fullmatch(path.name) and path.is_dir()]
     sizes = {path: sum(_noted(file, "st_size") for file in path.glob("*")) for path in stores}
     for path in sorted(sizes, key=lambda each: (each == own, _noted(each, "st_mtime"))):
         if sum(sizes.values()) + needed <= limit:
             break
-        shutil.rmtree(path, ignore_errors=True)  # who reads it still has the file
+        shutil.rmtree(path, ignore_errors=True)  # processes that have opened it keep the file
         del sizes[path]
 
 
 def _noted(path: Path, what: str) -> float:
-    """What the disk has noted of a path; 0 of one that another run has renamed or removed meanwhile."""
+    """Return a value of `stat` for a path; 0 if another run has renamed or removed the file."""
     try:
         return getattr(path.stat(), what)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Command lines are understood as people type them."""
+"""Command lines are parsed as users type them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def similarity() -> Parser:
 
 
 def parsed(build: Callable[[], Parser], line: str) -> dict[str, Any]:
-    """What is given, without what is left out."""
+    """Return the given arguments, without the omitted ones."""
     return {name: value for name, value in vars(build().parse(line.split())).items() if value}
 
 
@@ -76,7 +76,7 @@ def test_a_list_gives_back_what_positional_arguments_need(line: str, expected: d
         (study, "", "the following arguments are required: RECIPE"),
         (study, "--seeds 1", "the following arguments are required: RECIPE"),
         (study, "a.yaml b", "'b' is not an override; write key=value, such as seed=1"),
-        (study, "--only recipe.yaml", "argument --only: 'recipe.yaml' cannot be one of its values"),
+        (study, "--only recipe.yaml", "argument --only: 'recipe.yaml' is not a valid value"),
         (study, "--seeds", "argument --seeds: expected at least one argument"),
         (similarity, "--nearest x", "the following arguments are required: MODEL, FILE"),
         (similarity, "MODEL FILE other", "unrecognized arguments: other"),
@@ -103,7 +103,7 @@ def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str
 def test_an_unknown_command_is_an_error_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["trian"]) == 2
 
-    assert "no command 'trian'; did you mean 'train'?; there are train, predict, data" in capsys.readouterr().err
+    assert "unknown command 'trian'; did you mean 'train'?; commands: train, predict, data" in capsys.readouterr().err
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

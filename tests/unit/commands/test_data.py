@@ -1,4 +1,4 @@
-"""The command that shows a recipe's data and pushes it: what it writes, where it stops, and what it never does."""
+"""The data command, which shows a recipe's data and pushes it: its output and its errors."""
 
 import json
 import os
@@ -29,7 +29,7 @@ Command = Callable[..., int]
 
 @pytest.fixture
 def command(tmp_path: Path, backbone: Path) -> Command:
-    """The command with a recipe of eight rows; what it writes by default lies in `out`."""
+    """The command with a recipe of eight rows, whose default output is in `out`."""
     rows = "".join(f"t{i},{'film' if i % 2 else 'food'}\n" for i in range(8))
     (tmp_path / "reviews.csv").write_text(f"text,topic\n{rows}")
     (tmp_path / "reviews.yaml").write_text(RECIPE)
@@ -59,7 +59,7 @@ def test_the_look_is_printed_and_written_as_text_json_and_picture(
     assert (written / "data.txt").read_text() in printed
     assert json.loads((written / "data.json").read_text())["rows"] == {"train": 6, "validation": 2}
     assert (written / "data.png").read_bytes().startswith(b"\x89PNG")
-    assert printed.endswith(f"\nThe picture is in {written}/data.png\n")
+    assert printed.endswith(f"\nThe summary is in {written}, with a picture: {written}/data.png\n")
 
 
 def test_without_matplotlib_there_are_words_and_the_name_of_the_extra(
@@ -89,7 +89,10 @@ def test_a_look_that_is_there_is_not_overwritten(
     code = command()
 
     assert (code, [each.read_text() for each in (tmp_path / "out" / "data").iterdir()]) == (1, ["precious"])
-    assert capsys.readouterr().err == f"error: {tmp_path}/out/data holds a look already; add --force to overwrite it\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: {tmp_path}/out/data already contains a data summary; add --force to overwrite it\n"
+    )
 
 
 def test_a_look_that_is_there_is_overwritten_if_forced(tmp_path: Path, command: Command) -> None:
@@ -107,11 +110,11 @@ def test_a_push_that_is_not_confirmed_says_what_it_would_do_and_asks_the_hub_not
 
     printed = capsys.readouterr().out
     assert (code, online.requests) == (0, [])
-    assert "Would go to the data set tester/reviews:" in printed
+    assert "Would push to the data set tester/reviews:" in printed
     names = ["README.md", "build_dataset.py", "data/train-00000-of-00001.parquet"]
     names += ["data/validation-00000-of-00001.parquet", "recipe.yaml"]
     assert [line.split()[-1] for line in printed.splitlines() if " bytes  " in line] == names
-    assert printed.endswith("Nothing was pushed; add --yes to do so.\n")
+    assert printed.endswith("Nothing was pushed; add --yes to push.\n")
     assert not (tmp_path / "out").exists()
 
 
@@ -122,7 +125,7 @@ def test_paths_of_this_machine_in_the_recipe_are_said_before_it_is_pushed(
 
     command("--push", "tester/reviews")
 
-    assert f"Note that recipe.yaml says where {tmp_path} is on this machine.\n" in capsys.readouterr().out
+    assert f"Note: recipe.yaml contains local paths of this machine: {tmp_path}.\n" in capsys.readouterr().out
 
 
 def test_a_confirmed_push_uploads_all_files(
@@ -199,7 +202,7 @@ def test_a_push_without_a_network_is_an_error(
     assert "error: http://127.0.0.1:9 cannot be reached" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "message"), [("reviews", "names no owner"), ("a b/c", "cannot be the name of a")])
+@pytest.mark.parametrize(("name", "message"), [("reviews", "has no owner"), ("a b/c", "is not a valid name of a")])
 def test_a_name_that_no_data_set_can_have_is_an_error_before_anything_is_read(
     tmp_path: Path, command: Command, name: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

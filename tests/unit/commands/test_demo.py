@@ -1,4 +1,4 @@
-"""The command that shows a model in a browser: what it says when it cannot."""
+"""The demo command: its messages when the demo cannot start."""
 
 import socket
 import sys
@@ -28,21 +28,23 @@ def test_a_port_in_use_is_said_before_the_model_is_loaded(capsys: pytest.Capture
         code = main(["no-model", "--port", str(port), "--no_browser"])
 
     assert code == 1
-    assert capsys.readouterr().err == f"error: port {port}: Address already in use; give another with --port\n"
+    assert capsys.readouterr().err == f"error: port {port}: Address already in use; choose another port with --port\n"
 
 
 def test_a_port_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["no-model", "--port", "70000", "--no_browser"])
 
     assert code == 1
-    assert "error: port 70000: bind(): port must be 0-65535.; give another with --port" in capsys.readouterr().err
+    assert (
+        "error: port 70000: bind(): port must be 0-65535.; choose another port with --port" in capsys.readouterr().err
+    )
 
 
 def test_a_model_that_does_not_exist_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([str(tmp_path / "none"), "--no_browser", "--port", str(free_port())])
 
     assert code == 1
-    assert "none: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
+    assert "none: not a local folder, and not found on the Hub" in capsys.readouterr().err
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""The command that exports a model: what it writes and says, and where it stops before the model runs."""
+"""The export command: its output and messages, and errors before the model runs."""
 
 import csv
 import json
@@ -28,10 +28,10 @@ ROWS = [
 
 
 class Shouting(BertTokenizer):
-    """Puts a word before each text, in Python."""
+    """A tokenizer that adds a word before each text, in Python."""
 
     def __call__(self, text: Any, *others: Any, **settings: Any) -> Any:
-        """Reads other texts."""
+        """Tokenize the changed texts."""
         return super().__call__([f"good {each}" for each in text], *others, **settings)
 
 
@@ -90,7 +90,10 @@ def test_only_an_export_is_overwritten_though_forced(
     code = main([folder, folder, "--force"])
 
     assert (code, files(Path(folder))) == (1, before)
-    assert f"{folder} is not an export (it has no export.json), and is not overwritten" in capsys.readouterr().err
+    assert (
+        f"{folder} is not an export (it has no export.json), so --force does not overwrite it"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ def test_a_model_that_does_not_exist_is_an_error(tmp_path: Path, capsys: pytest.
     code = main([f"{tmp_path}/modle", f"{tmp_path}/out"])
 
     assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert "modle: no such folder" in capsys.readouterr().err
+    assert "modle: not a local folder" in capsys.readouterr().err
 
 
 def test_rows_without_a_task_are_an_error(
@@ -137,16 +140,14 @@ def test_rows_without_a_task_are_an_error(
     code = main([folder, f"{tmp_path}/out", "--data", str(table)])
 
     assert code == 1
-    assert "no column is named like a task" in capsys.readouterr().err
+    assert "no column has the name of a task" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "rows.csv"]
 
 
 def test_a_tokenizer_without_a_file_of_its_own_is_an_error_and_leaves_nothing(
     tmp_path: Path, model: MultiTaskModel
 ) -> None:
-    message = (
-        "CanineTokenizer has no tokenizer.json, by which an export cuts texts into tokens; only models with a fast"
-    )
+    message = "CanineTokenizer has no tokenizer.json, which an export needs; only models with a fast"
     with pytest.raises(ValueError, match=message):
         write_export(model, CanineTokenizer(), tmp_path / "out")
 
@@ -225,7 +226,7 @@ def test_a_run_whose_rows_are_gone_is_exported_all_the_same(
     assert main([folder, f"{tmp_path}/out"]) == 0
 
     printed = capsys.readouterr().out
-    assert "The rows of the model's own run cannot be had: " in printed
+    assert "The test rows of the model's own run are not available: " in printed
     assert "No rows were given" in printed
 
 
@@ -235,7 +236,7 @@ def test_a_tokenizer_that_does_more_than_its_file_says_is_an_error_and_leaves_no
 ) -> None:
     tokenizer = Shouting.from_pretrained(backbone)
 
-    with pytest.raises(ValueError, match=r"^Shouting reads '.*' otherwise than its tokenizer\.json does"):
+    with pytest.raises(ValueError, match=r"^Shouting reads '.*' differently from its tokenizer\.json"):
         write_export(MultiTaskModel.from_pretrained(folder), tokenizer, tmp_path / "out")
 
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

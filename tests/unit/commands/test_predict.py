@@ -1,4 +1,4 @@
-"""The command that answers every task for each row of a table."""
+"""The predict command, which answers every task for each row of a table."""
 
 import csv
 import json
@@ -173,7 +173,7 @@ def test_the_number_of_rows_is_printed(
 ) -> None:
     main([folder, str(table), str(tmp_path / "answers.csv")])
 
-    assert capsys.readouterr().out == f"3 rows answered in {tmp_path / 'answers.csv'}\n"
+    assert capsys.readouterr().out == f"Wrote predictions for 3 rows to {tmp_path / 'answers.csv'}\n"
 
 
 def test_an_output_that_is_there_is_not_overwritten(
@@ -185,7 +185,7 @@ def test_an_output_that_is_there_is_not_overwritten(
     code = main([folder, str(table), str(output)])
 
     assert (code, output.read_text()) == (1, "precious")
-    assert capsys.readouterr().err == f"error: {output} exists already; add --force to overwrite it\n"
+    assert capsys.readouterr().err == f"error: {output} already exists; add --force to overwrite it\n"
 
 
 def test_an_output_that_is_there_is_overwritten_if_forced(tmp_path: Path, folder: str, table: Path) -> None:
@@ -205,9 +205,9 @@ def test_an_output_that_is_there_is_overwritten_if_forced(tmp_path: Path, folder
         ("texts.csv", "text\n", "a header, but no rows"),
         ("texts.csv", "review\na\n", "no column 'text'; its columns are 'review'"),
         ("texts.csv", "text,id\na\n", "line 2: 1 cells, but the header has 2"),
-        ("texts.txt", "text\na\n", "the ending '.txt' names no format; it must be one of .csv, .tsv, .jsonl"),
+        ("texts.txt", "text\na\n", "the ending is '.txt'; it must be one of .csv, .tsv, .jsonl"),
         ("texts.jsonl", "{text\n", "line 1: not JSON"),
-        ("texts.parquet", "hello", "not a whole Parquet file"),
+        ("texts.parquet", "hello", "not a complete Parquet file"),
     ],
 )
 def test_an_input_that_cannot_be_read_is_said_without_loading_the_model(
@@ -230,7 +230,7 @@ def test_an_output_whose_ending_names_no_format_is_refused(
     code = main(["no-model", str(table), str(tmp_path / "answers.xlsx")])
 
     assert code == 1
-    assert "answers.xlsx: the ending '.xlsx' names no format" in capsys.readouterr().err
+    assert "answers.xlsx: the ending is '.xlsx'" in capsys.readouterr().err
 
 
 def test_a_column_that_an_answer_would_double_is_refused(
@@ -240,7 +240,7 @@ def test_a_column_that_an_answer_would_double_is_refused(
 
     code = main([folder, str(path), str(tmp_path / "answers.csv")])
 
-    message = "error: the input has a column 'topic' already; name the answers otherwise with --prefix\n"
+    message = "error: the input already has a column 'topic'; rename the answers with --prefix\n"
     assert code == 1
     assert capsys.readouterr().err.endswith(message)
 
@@ -288,7 +288,7 @@ def test_a_model_that_does_not_exist_is_an_error(
     code = main([str(tmp_path / "none"), str(table), str(tmp_path / "answers.csv")])
 
     assert code == 1
-    assert "none: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
+    assert "none: not a local folder, and not found on the Hub" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_another_kind_of_model_is_an_error(
@@ -314,4 +314,4 @@ def test_texts_that_are_cut_are_counted(tmp_path: Path, folder: str, capsys: pyt
 
     main([folder, str(path), str(tmp_path / "answers.csv")])
 
-    assert "2 texts have more than 16 tokens and were cut (long_texts: truncate)" in capsys.readouterr().out
+    assert "2 texts have more than 16 tokens and were truncated (long_texts: truncate)" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The command that pushes a model, where the Hub is out of reach."""
+"""The push command without access to the Hub."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.integration.test_pushed_model import run
 __all__ = ["run"]  # a fixture
 pytestmark = pytest.mark.slow
 
-LOOK_FAILED = "  What is there already cannot be told: "
+LOOK_FAILED = "  The current content of the repository is unknown: "
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def test_offline_it_shows_what_would_go_and_says_that_it_could_not_look(
     printed = capsys.readouterr().out.splitlines()
     looks = [line for line in printed if line.startswith(LOOK_FAILED)]
     assert code == 0
-    assert {"Would go to the model tester/model:", "Would go to the Space tester/demo:"} <= set(printed)
+    assert {"Would push to the model tester/model:", "Would push to the Space tester/demo:"} <= set(printed)
     assert any(line.endswith(" bytes  model.safetensors") for line in printed)
     assert ["offline mode is enabled" in line for line in looks] == [True, True]
-    assert printed[-1] == "Nothing was pushed; add --yes to do so."
+    assert printed[-1] == "Nothing was pushed; add --yes to push."
 
 
 def test_without_a_network_it_shows_what_would_go_and_waits_little(
@@ -48,7 +48,7 @@ def test_without_a_network_it_shows_what_would_go_and_waits_little(
     printed = capsys.readouterr().out
     assert code == 0
     assert printed.count(f"{LOOK_FAILED}http://127.0.0.1:9 cannot be reached") == 2
-    assert printed.endswith("Nothing was pushed; add --yes to do so.\n")
+    assert printed.endswith("Nothing was pushed; add --yes to push.\n")
     assert sum(waited) < 3  # seconds; a child process is waited for as well
 
 

@@ -1,4 +1,4 @@
-"""The command that reports on a model: recipes and tables, what it writes, and where it stops before the model runs."""
+"""The report command: recipes and tables, its output, and errors before the model runs."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 @pytest.fixture
 def pictures() -> None:
-    """Says that they are to be drawn."""
+    """Let the report draw its plots."""
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_labels_that_may_be_wrong_are_listed_of_the_training_rows(
     with (tmp_path / "out" / "label_issues.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert {line["task"] for line in lines} == {"topic", "mood"}
-    assert "labels, the most suspicious of each task first, are in" in capsys.readouterr().out
+    assert "labels, sorted by suspicion within each task: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "report.json"])
@@ -195,7 +195,7 @@ def test_a_report_that_is_there_is_not_overwritten(
     code = command()
 
     assert (code, [each.read_text() for each in (tmp_path / "out").iterdir()]) == (1, ["precious"])
-    assert capsys.readouterr().err == f"error: {tmp_path}/out holds a report already; add --force to overwrite it\n"
+    assert capsys.readouterr().err == f"error: {tmp_path}/out already contains a report; add --force to overwrite it\n"
 
 
 def test_a_report_that_is_there_is_overwritten_if_forced(tmp_path: Path, command: Command) -> None:
@@ -210,7 +210,7 @@ def test_a_report_that_is_there_is_overwritten_if_forced(tmp_path: Path, command
     ("content", "message"),
     [
         (None, "bad.csv: no such file"),
-        ("text,color\na,b\n", "bad.csv: no column is named like a task; its columns are 'text', 'color', the model's"),
+        ("text,color\na,b\n", "bad.csv: no column has the name of a task; columns: 'text', 'color'; tasks of the"),
         ("text,topic\na,music\n", "row 1, column 'topic': 'music' is not one of 'film', 'food', 'phone'"),
         ("texts,topic\na,film\n", "no column 'text'"),
         ("text,rating\na,good\n", "row 1, column 'rating'"),
@@ -245,10 +245,10 @@ def test_a_table_that_cannot_be_judged_is_an_error_before_the_model_runs(
         (
             "name: topic, problem_type: single_label",
             "name: topic, problem_type: multi_label",
-            "the model answers 'topic'",
+            "in the model it is single_label_classification",
         ),
-        ("name: topic", "name: subject", "tasks: none is the model's; they are 'subject', 'mood'"),
-        ("  split: {validation: 0.25}", "", "data: has neither test nor validation rows"),
+        ("name: topic", "name: subject", "tasks: are 'subject', 'mood'; none of them is a task of the model"),
+        ("  split: {validation: 0.25}", "", "data: has no test or validation rows"),
         ("movie: film", "film: movie", "'film' is an alias of 'movie', not of a label"),
     ],
     ids=["recipe", "problem type", "tasks", "splits", "labels"],
@@ -267,7 +267,7 @@ def test_a_recipe_that_does_not_go_with_the_model_is_an_error(
 
 def test_issues_of_labels_are_not_sought_in_a_table(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("rows.csv", "--label_issues") == 1
-    assert "are sought in the training rows of a recipe, and this is a table" in capsys.readouterr().err
+    assert "is a table; --label_issues needs a recipe" in capsys.readouterr().err
 
 
 def test_rows_that_are_streamed_have_no_issues_of_labels(
@@ -282,7 +282,7 @@ def test_rows_that_are_streamed_have_no_issues_of_labels(
     )
 
     assert command(recipe.name, "--label_issues") == 1
-    assert "data.streaming: rows that are streamed are never looked at as a whole" in capsys.readouterr().err
+    assert "data.streaming: streamed rows cannot be checked" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -293,7 +293,7 @@ def test_data_that_is_neither_recipe_nor_table_is_an_error(
     (tmp_path / data).write_text("text")
 
     assert command(data) == 1
-    assert "neither a recipe (.yaml, .yml) nor a table (.csv," in capsys.readouterr().err
+    assert "must be a recipe (.yaml, .yml) or a table (.csv," in capsys.readouterr().err
 
 
 def test_an_output_that_is_a_file_is_an_error(
@@ -302,7 +302,7 @@ def test_an_output_that_is_a_file_is_an_error(
     (tmp_path / "out").write_text("precious")
 
     assert command("rows.csv", "--force") == 1
-    assert f"error: {tmp_path}/out is a file; name a folder\n" in capsys.readouterr().err
+    assert f"error: {tmp_path}/out is a file; --output must be a folder\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["0", "many"])
@@ -332,7 +332,7 @@ def test_a_model_that_is_not_there_is_an_error(
     code = main([f"{tmp_path}/modle", f"{tmp_path}/rows.csv", "--output", f"{tmp_path}/out"])
 
     assert code == 1
-    assert "modle: no such folder" in capsys.readouterr().err
+    assert "modle: not a local folder" in capsys.readouterr().err
 
 
 def test_rows_that_were_trained_on_are_not_judged_as_held_out(
@@ -342,8 +342,8 @@ def test_rows_that_were_trained_on_are_not_judged_as_held_out(
 
     assert command("reviews.yaml") == 1
     message = capsys.readouterr().err
-    assert "seed: was 1 when the model was trained; given: 0" in message
-    assert "say it as then, such as seed=1" in message
+    assert "seed: is 0; the model was trained with 1" in message
+    assert "set it as in training, such as seed=1" in message
     assert command("reviews.yaml", "seed=1") == 0
 
 

@@ -1,4 +1,4 @@
-"""The command that says how alike texts are."""
+"""The similarity command."""
 
 import csv
 import json
@@ -150,7 +150,7 @@ def test_the_matrix_is_written_as_a_table(
 
     rows = read(tmp_path / "matrix.csv")
     assert [row["text"] for row in rows] == TEXTS
-    # Texts beside each other are padded, which moves a cosine by about 1e-7.
+    # Texts in one batch are padded, which changes a cosine by about 1e-7.
     assert float(rows[1]["3"]) == pytest.approx(cosine(model, tokenizer, TEXTS[1], TEXTS[2]), abs=1e-5)
 
 
@@ -161,7 +161,7 @@ def test_the_matrix_is_drawn(
     code = main([folder, str(sentences), "--matrix", "--output", str(tmp_path / name)])
 
     assert (code, (tmp_path / name).read_bytes()[:4]) == (0, start)
-    assert capsys.readouterr().out.endswith(f"The picture is in {(tmp_path / name).as_posix()}\n")
+    assert capsys.readouterr().out.endswith(f"Wrote the picture to {(tmp_path / name).as_posix()}\n")
 
 
 def test_the_sentences_of_pairs_are_all_in_the_matrix(
@@ -263,7 +263,7 @@ def test_a_long_table_that_is_written_is_only_counted(
 
     main([folder, str(path), "--output", str(output)])
 
-    assert capsys.readouterr().out == f"1,300 rows in {output.as_posix()}\n"
+    assert capsys.readouterr().out == f"Wrote 1,300 rows to {output.as_posix()}\n"
 
 
 @pytest.mark.parametrize("name", ["found.csv", "found.png"])
@@ -275,7 +275,7 @@ def test_an_output_that_is_there_is_not_overwritten(
     code = main(["no-model", str(sentences), "--matrix", "--output", str(tmp_path / name)])
 
     assert (code, (tmp_path / name).read_text()) == (1, "precious")
-    assert capsys.readouterr().err == f"error: {tmp_path / name} exists already; add --force to overwrite it\n"
+    assert capsys.readouterr().err == f"error: {tmp_path / name} already exists; add --force to overwrite it\n"
 
 
 @pytest.mark.parametrize("name", ["found.csv", "found.png"])
@@ -291,7 +291,7 @@ def test_an_output_that_is_there_is_overwritten_if_forced(
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What the command says where it stops before the model, which does not exist, is loaded."""
+    """Return the error of a command that stops before the model, which does not exist, is loaded."""
     assert main(["no-model", *map(str, arguments)]) == 1
     return capsys.readouterr().err
 
@@ -307,7 +307,7 @@ def test_a_file_and_pairs_at_once_are_refused(sentences: Path, capsys: pytest.Ca
 def test_sentences_that_are_no_pairs_are_refused_with_what_can_be_asked(
     sentences: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "--matrix, --stats and --nearest take texts that are no pairs" in refusal(capsys, sentences)
+    assert "--matrix, --stats and --nearest take single texts" in refusal(capsys, sentences)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_sentences_that_are_no_pairs_are_refused_with_what_can_be_asked(
         ("texts.csv", "", "the file is empty"),
         ("texts.txt", "\n", "no rows"),
         ("texts.csv", "review\na\n", "no column 'text'; its columns are 'review'"),
-        ("texts.pdf", "text\na\n", "the ending '.pdf' names no format; give one of .csv, .tsv, .jsonl, .json"),
+        ("texts.pdf", "text\na\n", "the ending is '.pdf'; it must be one of .csv, .tsv, .jsonl, .json"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(
@@ -332,14 +332,14 @@ def test_a_file_that_cannot_be_read_is_refused(
 def test_a_column_that_would_be_doubled_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "pairs.csv", [{"text": "a", "text_pair": "b", "cosine": "1"}])
 
-    assert "the input has a column 'cosine' already" in refusal(capsys, path)
+    assert "the input already has a column 'cosine'" in refusal(capsys, path)
 
 
 def test_a_matrix_of_one_sentence_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "one.txt").write_text("soup\n")
 
     assert refusal(capsys, tmp_path / "one.txt", "--matrix") == (
-        "error: a matrix compares texts with each other, but there is only one; give two or more\n"
+        "error: --matrix needs two or more texts, but there is only one\n"
     )
 
 
@@ -347,7 +347,7 @@ def test_a_matrix_that_is_too_wide_to_print_is_refused(tmp_path: Path, capsys: p
     (tmp_path / "many.txt").write_text("soup\n" * 1300)
 
     assert refusal(capsys, tmp_path / "many.txt", "--matrix") == (
-        "error: a matrix of 1,300 texts is too wide to print; write it with --output FILE\n"
+        "error: a matrix of 1,300 texts is too wide to print; write it to a file with --output FILE\n"
     )
 
 
@@ -369,7 +369,7 @@ def test_an_output_whose_ending_names_no_format_is_refused(
 ) -> None:
     said = refusal(capsys, sentences, view, "--output", f"found{ending}")
 
-    assert said == f"error: found{ending}: the ending '{ending}' names no format; give one of {allowed}"
+    assert said == f"error: found{ending}: the ending is '{ending}'; it must be one of {allowed}"
 
 
 def test_a_picture_without_the_extra_that_draws_is_refused(
@@ -383,7 +383,7 @@ def test_a_picture_without_the_extra_that_draws_is_refused(
 
 
 def test_a_model_that_does_not_exist_is_an_error(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no-model: no such folder, nor a model that the Hub gives" in refusal(capsys, sentences, "--stats")
+    assert "no-model: not a local folder, and not found on the Hub" in refusal(capsys, sentences, "--stats")
 
 
 def test_embeddings_without_length_are_an_error(
@@ -401,7 +401,7 @@ def test_embeddings_without_length_are_an_error(
     code = main([str(tmp_path / "zero"), str(sentences), "--matrix", "--output", str(tmp_path / "matrix.csv")])
 
     assert (code, (tmp_path / "matrix.csv").exists()) == (1, False)
-    assert "error: embedding 1 of 4 has length 0, so that it points nowhere" in capsys.readouterr().err
+    assert "error: embedding 1 of 4 has length 0 and therefore no cosine" in capsys.readouterr().err
 
 
 def test_no_neighbours_at_all_are_refused(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:

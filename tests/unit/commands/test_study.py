@@ -1,4 +1,4 @@
-"""The command that compares all ways of training: where it stops, and that it does nothing twice."""
+"""The study command, which compares all ways of training: its errors, and finished work that is not repeated."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def command(tmp_path: Path, backbone: Path) -> Command:
     [
         (["sed=1"], "sed: no such word; did you mean 'seed'?"),
         (["data.train.path=review.csv"], "review.csv: no such file; did you mean 'reviews.csv'?"),
-        (["data.split={}"], "data: a study chooses by validation rows"),
+        (["data.split={}"], "data: validation rows are missing"),
         (["--only", "everythin"], "--only: no strategy 'everythin'; did you mean 'everything'?"),
     ],
     ids=["recipe", "table", "validation", "strategy"],
@@ -70,7 +70,7 @@ def test_the_study_of_another_recipe_is_left_alone(
     code = command("--only", "lora")
 
     assert code == 1
-    assert "holds a study that differs in" in capsys.readouterr().err
+    assert "contains a study that differs in" in capsys.readouterr().err
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["study.recipe.json"]
 
 
@@ -104,7 +104,7 @@ def test_without_matplotlib_there_are_words_and_the_name_of_the_extra(
 
     command("--only", "lora", "--seeds", "0")
 
-    assert "There is no picture: matplotlib is not installed" in capsys.readouterr().out
+    assert "No picture was drawn: matplotlib is not installed" in capsys.readouterr().out
     assert (tmp_path / "out" / "study.json").is_file()
     assert not (tmp_path / "out" / "study.png").exists()
 
@@ -124,7 +124,7 @@ def test_the_command_trains_each_strategy_once_and_writes_what_came_of_it(tmp_pa
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "3 strategies, 3 runs" in first.stdout
-    assert "3 of 3 runs are there already" in second.stdout
+    assert "3 of 3 runs are already finished" in second.stdout
     assert runs == {name: (tmp_path / "out" / "runs" / name / "run.json").stat().st_mtime_ns for name in runs}
     assert set(runs) == {f"{name}-0" for name in names}
     assert not [*(tmp_path / "out" / "runs").glob("*/model"), *(tmp_path / "out" / "runs").glob("*/checkpoints")]

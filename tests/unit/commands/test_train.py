@@ -1,4 +1,4 @@
-"""The command that trains what a recipe says: how it ends where there is something for the user to mend."""
+"""The train command: its messages for errors that the user can fix."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def test_a_missing_recipe_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
 
     assert (code, capsys.readouterr().err) == (
         1,
-        f"error: {tmp_path / 'tiny.yaml'} has a problem:\n  no such file; recipes there: none\n",
+        f"error: {tmp_path / 'tiny.yaml'} has a problem:\n  no such file; recipes in this folder: none\n",
     )
 
 
@@ -57,7 +57,7 @@ def test_a_backbone_that_does_not_exist_is_said(recipe: str, capsys: pytest.Capt
     code = main([recipe, "backbone=nobody/no-such-model"])
 
     assert code == 1
-    assert "backbone: no such folder, nor a model that the Hub gives" in capsys.readouterr().err
+    assert "backbone: not a local folder, and not found on the Hub" in capsys.readouterr().err
 
 
 def test_a_training_argument_that_transformers_refuses_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,8 +97,8 @@ def test_an_output_folder_that_holds_a_run_is_said(
 
     code = main([recipe])
 
-    message = f"error: output_dir {tmp_path}/run holds a run already; name another, add resume=true to go on "
-    message += "with it, or --force to overwrite it\n"
+    message = f"error: output_dir {tmp_path}/run already contains a run; choose another output_dir, add "
+    message += "resume=true to resume it, or --force to overwrite it\n"
     assert (code, capsys.readouterr().err) == (1, message)
 
 

@@ -1,4 +1,4 @@
-"""Bad tables: each is one error that says where and why, or is mended and the mending counted; never a wrong label."""
+"""Bad tables: each gives one error with its location, or is repaired and counted, and never gives a wrong label."""
 
 import datetime
 import decimal
@@ -106,19 +106,23 @@ LONG_TEXTS = {"text": [f"{i} {'x' * 50}" for i in range(3000)], "topic": ["film"
 
 TEXT_FILES = [
     Case(
-        "latin-1", ("t.csv", "text,topic\na,film\ncafé,food\n".encode("latin-1")), r"t\.csv, line 3, byte 3: not a te"
+        "latin-1",
+        ("t.csv", "text,topic\na,film\ncafé,food\n".encode("latin-1")),
+        r"t\.csv, line 3, byte 3: not UTF-8 te",
     ),
-    Case("utf-16", ("t.csv", GOOD.encode("utf-16")), r"t\.csv, line 1, byte 0: not a text in UTF-8 \(but in UTF-16\)"),
+    Case("utf-16", ("t.csv", GOOD.encode("utf-16")), r"t\.csv, line 1, byte 0: not UTF-8 text \(it is UTF-16\)"),
     Case("utf-16 without its mark", ("t.csv", GOOD.encode("utf-16-le")), r"t\.csv, line 1: a NUL byte; the file is"),
-    Case("json lines in utf-16", ("t.jsonl", GOOD.encode("utf-16")), r"t\.jsonl, line 1, byte 0: .* \(but in UTF-16\)"),
+    Case("json lines in utf-16", ("t.jsonl", GOOD.encode("utf-16")), r"t\.jsonl, line 1, byte 0: .* \(it is UTF-16\)"),
     Case(
         "broken bytes far below",
         ("t.csv", b"text,topic\n" + b"a,film\n" * 9000 + b"b\xff,film\n" + b"a,film\n" * 2000),
-        r"t\.csv, line 9002, byte 1: not a text in UTF-8 \(invalid start byte\)",
+        r"t\.csv, line 9002, byte 1: not UTF-8 text \(invalid start byte\)",
     ),
     Case("broken bytes, old line ends", ("t.csv", b"text,topic\ra,film\rb\xff,film\r"), r"t\.csv, line 3, byte 1: not"),
     Case("short row", csv("a,film\nb\n"), r"t\.csv, line 3: 1 cells, but the header has 2"),
-    Case("long row", csv("a,film\nb,food,c\n"), r"t\.csv, line 3: 3 cells, but .*separator in it must be quoted"),
+    Case(
+        "long row", csv("a,film\nb,food,c\n"), r"t\.csv, line 3: 3 cells, but .*contains the separator must be quoted"
+    ),
     Case("short row of a tsv", ("t.tsv", "text\ttopic\na\n"), r"t\.tsv, line 2: 1 cells, but the header has 2"),
     Case("quote never closed", csv('a,film\n"b,food\nc,film\n'), r"t\.csv, line 3: not CSV \(unexpected end of data\)"),
     Case("text after a quote", csv('a,film\n"b"c,food\n'), r"t\.csv, line 3: not CSV \(',' expected after '\"'\)"),
@@ -127,18 +131,26 @@ TEXT_FILES = [
     Case(
         "semicolons",
         ("t.csv", "text;topic\na;film\n"),
-        r"t\.csv: no column 'text'; .* by semicolons, and must be by co",
+        r"t\.csv: no column 'text'; .* by semicolons, but must be separated by co",
     ),
-    Case("tabs in a csv", ("t.csv", "text\ttopic\na\tfilm\n"), r"t\.csv: no column .* by tabs, and must be by commas"),
-    Case("commas in a tsv", ("t.tsv", GOOD), r"t\.tsv: no column .* separated by commas, and must be by tabs"),
+    Case(
+        "tabs in a csv",
+        ("t.csv", "text\ttopic\na\tfilm\n"),
+        r"t\.csv: no column .* by tabs, but must be separated by commas",
+    ),
+    Case(
+        "commas in a tsv", ("t.tsv", GOOD), r"t\.tsv: no column .* separated by commas, but must be separated by tabs"
+    ),
     Case("no header", ("t.csv", "a,film\nb,food\n"), r"t\.csv: no column 'text'; its columns are 'a', 'film'$"),
     Case("header doubled", ("t.csv", "text,topic,topic\na,film,food\n"), r"t\.csv: the header names 'topic' more than"),
-    Case("header once more", csv("a,film\ntext,topic\nb,food\n"), r"t\.csv, line 3: the header once more", OPEN),
+    Case("header once more", csv("a,film\ntext,topic\nb,food\n"), r"t\.csv, line 3: the header is repeated", OPEN),
     Case("first line blank", ("t.csv", f"\n{GOOD}"), r"t\.csv: line 1 is blank; the first line must name the columns"),
     Case("columns without names", ("t.csv", ",\na,film\n"), r"t\.csv: the header names '' more than once"),
     Case("column in capitals", ("t.csv", "Text,topic\na,film\n"), r"no column 'text'; .*; did you mean 'Text'\?"),
     Case(
-        "space before a column", ("t.csv", "text, topic\na,film\n"), r"t\.csv: no labels are named, .*'text', ' topic'"
+        "space before a column",
+        ("t.csv", "text, topic\na,film\n"),
+        r"t\.csv: source\.labels is not given, .*'text', ' topic'",
     ),
     Case(
         "not one of two labels",
@@ -148,19 +160,17 @@ TEXT_FILES = [
     Case(
         "not one of many labels",
         csv("a,lable_c\n"),
-        r"row 1, .*none of the task's 12 labels; did you mean 'label_c'",
+        r"row 1, .*not one of the task's 12 labels; did you mean 'label_c'",
         MANY,
     ),
-    Case(
-        "no label in a column", csv("a,\nb,\n"), r"'topic': none of the training rows has a label \(.*t\.csv, 'topic'\)"
-    ),
+    Case("no label in a column", csv("a,\nb,\n"), r"'topic': no training row has a label \(.*t\.csv, 'topic'\)"),
     Case(
         "no label to infer from",
         csv("a,\n"),
         r"'topic', from column 'topic' of .*t\.csv: .* at least 2 labels; given: \[\]",
         OPEN,
     ),
-    Case("no rating", ("t.csv", "text,rating\na,\n"), r"'rating': none of the training rows has a label", RATING),
+    Case("no rating", ("t.csv", "text,rating\na,\n"), r"'rating': no training row has a label", RATING),
     Case("fractions as classes", csv("a,0.5\nb,2.5\n"), r"numbers with fractions, such as '0.5' \(.*t\.csv\)", OPEN),
     Case(
         "1.0 where labels are whole",
@@ -168,23 +178,37 @@ TEXT_FILES = [
         r"row 1, .*'1.0' is not one of '0', '1'",
         {**OPEN, "labels": ["0", "1"]},
     ),
-    Case("1.0 beside 1", csv("a,1.0\nb,1\nc,0\n"), r"one label in several spellings: '1' \(.*t\.csv\) and '1.0'", OPEN),
-    Case("1 beside 01", csv("a,1\nb,01\nc,0\n"), "one label in several spellings: '01' .* and '1'", OPEN),
-    Case("film beside Film", csv("a,film\nb,Film\nc,food\n"), "in several spellings: 'Film' .* and 'film'", OPEN),
+    Case("1.0 beside 1", csv("a,1.0\nb,1\nc,0\n"), r"several spellings of one label: '1' \(.*t\.csv\) and '1.0'", OPEN),
+    Case("1 beside 01", csv("a,1\nb,01\nc,0\n"), "several spellings of one label: '01' .* and '1'", OPEN),
     Case(
-        "space behind a label", csv("a,film\nb,food \nc,food\n"), r"several spellings: 'food' \(.*\) and 'food '", OPEN
+        "film beside Film",
+        csv("a,film\nb,Film\nc,food\n"),
+        "several spellings of one label: 'Film' .* and 'film'",
+        OPEN,
+    ),
+    Case(
+        "space behind a label",
+        csv("a,film\nb,food \nc,food\n"),
+        r"several spellings of one label: 'food' \(.*\) and 'food '",
+        OPEN,
     ),
     Case(
         "no-break space",
         csv("a,film\nb,food\u00a0\nc,food\n"),
-        r"several spellings: 'food' \(.*\) and 'food\\xa0'",
+        r"several spellings of one label: 'food' \(.*\) and 'food\\xa0'",
         OPEN,
     ),
     Case(
-        "space of no width", csv("a,film\nb,food\u200b\nc,food\n"), r"several spellings: 'food' .* 'food\\u200b'", OPEN
+        "space of no width",
+        csv("a,film\nb,food\u200b\nc,food\n"),
+        r"several spellings of one label: 'food' .* 'food\\u200b'",
+        OPEN,
     ),
     Case(
-        "accents written apart", csv("a,film\nb,caf\u00e9\nc,cafe\u0301\n"), "in several spellings: 'cafe\u0301' ", OPEN
+        "accents written apart",
+        csv("a,film\nb,caf\u00e9\nc,cafe\u0301\n"),
+        "several spellings of one label: 'cafe\u0301' ",
+        OPEN,
     ),
     Case(
         "one class",
@@ -209,7 +233,7 @@ TEXT_FILES = [
     ),
     Case("infinity", ("t.csv", "text,rating\na,-inf\n"), r"row 1, column 'rating': '-inf' is not a number", RATING),
     Case(
-        "too large a number", ("t.csv", "text,rating\na,1e400\n"), r"'1e400' is not a number that can be learnt", RATING
+        "too large a number", ("t.csv", "text,rating\na,1e400\n"), r"'1e400' is not a finite number in float32", RATING
     ),
     Case("digits of another script", ("t.csv", "text,rating\na,٣\n"), r"row 1, column 'rating': '٣' is not a", RATING),
     Case("no separator named", ("t.csv", "text,tags\na,long\n"), r"t\.csv, column 'tags': .* or a separator", TAGS),
@@ -270,7 +294,7 @@ JSON_FILES = [
     Case(
         "doubled name",
         jsonl('{"text": "a", "topic": "film", "topic": "food"}'),
-        r"line 1: 'topic' stands there more than",
+        r"line 1: 'topic' occurs more than",
     ),
     Case(
         "two kinds of label",
@@ -286,17 +310,17 @@ JSON_FILES = [
     Case(
         "half a character in a text",
         jsonl({"text": "a", "topic": "film"}, {"text": "\ud800", "topic": "film"}),
-        r"line 2, column 'text': what no table can hold .*surrogates",
+        r"line 2, column 'text': a value that a table cannot hold .*surrogates",
     ),
     Case(
         "half a character in a label",
         jsonl({"text": "a", "topic": "\ud800"}),
-        r"t\.jsonl, line 1, column 'topic': what no table can",
+        r"t\.jsonl, line 1, column 'topic': a value that a table cannot",
     ),
     Case(
         "number beyond 64 bits",
         jsonl({"text": "a", "rating": 1}, {"text": "b", "rating": 2**70}),
-        r"t\.jsonl, line 2, column 'rating': what no table can hold",
+        r"t\.jsonl, line 2, column 'rating': a value that a table cannot hold",
         RATING,
     ),
     Case(
@@ -308,7 +332,7 @@ JSON_FILES = [
     Case(
         "infinity",
         jsonl('{"text": "a", "rating": Infinity}'),
-        r"row 1, column 'rating': 'inf' is not a number that can be",
+        r"row 1, column 'rating': 'inf' is not a finite number",
         RATING,
     ),
     Case(
@@ -329,35 +353,35 @@ JSON_FILES = [
     Case(
         "two kinds in a list",
         jsonl({"text": "a", "tags": ["long", 1]}),
-        r"line 1, column 'tags': what no table can hold",
+        r"line 1, column 'tags': a value that a table cannot hold",
         TAGS,
     ),
     Case(
         "lists of two kinds",
         jsonl({"text": "a", "tags": ["long"]}, {"text": "b", "tags": [1]}),
-        r"line 2, column 'tags': what no table",
+        r"line 2, column 'tags': a value that a table",
         TAGS,
     ),
     Case("deep nesting", jsonl('{"text": "a", "topic": "film", "x": ' + "[" * 100_000), r"t\.jsonl, line 1: not JSON"),
 ]
 
 BINARY_FILES = [
-    Case("empty parquet", ("t.parquet", b""), r"t\.parquet: not a whole Parquet file \(.*size is 0"),
-    Case("no parquet", ("t.parquet", b"hello world"), r"t\.parquet: not a whole Parquet file"),
-    Case("half a parquet", ("t.parquet", parquet(**LONG_TEXTS)[1][:9000]), r"t\.parquet: not a whole Parquet file"),
+    Case("empty parquet", ("t.parquet", b""), r"t\.parquet: not a complete Parquet file \(.*size is 0"),
+    Case("no parquet", ("t.parquet", b"hello world"), r"t\.parquet: not a complete Parquet file"),
+    Case("half a parquet", ("t.parquet", parquet(**LONG_TEXTS)[1][:9000]), r"t\.parquet: not a complete Parquet file"),
     Case(
         "parquet damaged in its middle",
         damaged(parquet(**LONG_TEXTS), 0.3, 0.4),
-        r"t\.parquet: (cannot be read|not a whole Parquet file) \([^\n]*\)$",
+        r"t\.parquet: (cannot be read|not a complete Parquet file) \([^\n]*\)$",
     ),
     Case(
         "parquet of no rows",
         parquet(text=pa.array([], pa.string()), topic=pa.array([], pa.string())),
         r"t\.parquet: no rows",
     ),
-    Case("empty arrow", ("t.arrow", b""), r"t\.arrow: not a whole Arrow file"),
-    Case("no arrow", ("t.arrow", b"hello world, hello world"), r"t\.arrow: not a whole Arrow file"),
-    Case("half an arrow", ("t.arrow", arrow(**LONG_TEXTS)[1][:9000]), r"t\.arrow: not a whole Arrow file"),
+    Case("empty arrow", ("t.arrow", b""), r"t\.arrow: not a complete Arrow file"),
+    Case("no arrow", ("t.arrow", b"hello world, hello world"), r"t\.arrow: not a complete Arrow file"),
+    Case("half an arrow", ("t.arrow", arrow(**LONG_TEXTS)[1][:9000]), r"t\.arrow: not a complete Arrow file"),
     Case(
         "arrow damaged in a text",
         damaged(arrow(**LONG_TEXTS), 0.50, 0.51),
@@ -369,9 +393,9 @@ BINARY_FILES = [
     Case(
         "text not in utf-8",
         parquet(text=NOT_UTF_8, topic=["film", "food"]),
-        r"t\.parquet, row 2, column 'text': .* not in UTF-8",
+        r"t\.parquet, row 2, column 'text': .* not UTF-8",
     ),
-    Case("label not in utf-8", typed(NOT_UTF_8), r"t\.parquet, row 2, column 'topic': .* not in UTF-8", OPEN),
+    Case("label not in utf-8", typed(NOT_UTF_8), r"t\.parquet, row 2, column 'topic': .* not UTF-8", OPEN),
     Case(
         "fraction as a class",
         typed([0.5, 1.0]),
@@ -405,7 +429,7 @@ BINARY_FILES = [
     Case(
         "lists of 0 and 1",
         typed([[1, 0], [0, 1]], "tags"),
-        r"lists of .*t\.parquet hold nothing but 0 and 1",
+        r"lists in .*t\.parquet contain only 0 and 1",
         OPEN_TAGS,
     ),
     Case("gap in a list", typed([["long", None], []], "tags"), r"row 1, column 'tags': None is not one of", TAGS),
@@ -431,7 +455,7 @@ BINARY_FILES = [
     Case(
         "rating beyond 32 bits",
         typed([1.0, 1e39], "rating"),
-        r"row 2, column 'rating': '1e\+39' is not .* be learnt",
+        r"row 2, column 'rating': '1e\+39' is not .* finite number",
         RATING,
     ),
     Case(
@@ -448,16 +472,14 @@ BINARY_FILES = [
     Case(
         "bytes as texts", parquet(text=[b"a", b"b"], topic=["film", "food"]), r"column 'text': holds binary, not texts"
     ),
-    Case(
-        "no text at all", parquet(text=pa.nulls(2), topic=["film", "food"]), r"t\.parquet: none of the rows has a text"
-    ),
+    Case("no text at all", parquet(text=pa.nulls(2), topic=["film", "food"]), r"t\.parquet: no row has a text"),
 ]
 
 IN_MEMORY = [
     Case(
         "lists of different length",
         {"text": ["a", "b"], "topic": ["film"]},
-        r"given dict: .*different length: \{'text': 2, 'topic': 1",
+        r"given dict: .*different lengths: \{'text': 2, 'topic': 1",
     ),
     Case(
         "a word for a list",
@@ -469,7 +491,7 @@ IN_MEMORY = [
     Case(
         "two kinds of label",
         {"text": ["a", "b"], "topic": ["film", 3]},
-        r"the given dict, row 2, column 'topic': cannot be a table",
+        r"the given dict, row 2, column 'topic': cannot be converted to a table",
     ),
     Case(
         "number beyond 64 bits",
@@ -490,7 +512,7 @@ IN_MEMORY = [
     Case(
         "data frame with a column twice",
         pd.DataFrame([["a", "b", "c"]], columns=["text", "topic", "topic"]),
-        r"DataFrame: cannot be a table \(Duplicate",
+        r"DataFrame: cannot be converted to a table \(Duplicate",
     ),
     Case(
         "data frame without names",
@@ -507,17 +529,19 @@ IN_MEMORY = [
     Case(
         "id of no class",
         classes([0, 5]),
-        r"the given Dataset, row 2, column 'topic': 5 is the id of none of its 2 classes",
+        r"the given Dataset, row 2, column 'topic': 5 is not the id of one of its 2 classes",
         OPEN,
     ),
-    Case("id below -1", classes([0, -7]), r"the given Dataset, row 2, column 'topic': -7 is the id of none", OPEN),
+    Case("id below -1", classes([0, -7]), r"the given Dataset, row 2, column 'topic': -7 is not the id of one", OPEN),
     Case(
         "id of no class in a list",
         class_lists([[0], [1, 2]]),
-        r"Dataset, row 2, column 'tags': 2 is the id of none",
+        r"Dataset, row 2, column 'tags': 2 is not the id of one",
         OPEN_TAGS,
     ),
-    Case("-1 in a list", class_lists([[0], [-1]]), r"Dataset, row 2, column 'tags': -1 is the id of none", OPEN_TAGS),
+    Case(
+        "-1 in a list", class_lists([[0], [-1]]), r"Dataset, row 2, column 'tags': -1 is not the id of one", OPEN_TAGS
+    ),
     Case(
         "alias of no label",
         {"text": ["a"], "topic": ["f"]},
@@ -542,28 +566,28 @@ IN_MEMORY = [
     Case(
         "several columns for one label",
         {"text": ["a"], "x": ["film"], "y": ["food"]},
-        r"single_label_classification; its labels are in one column",
+        r"single_label_classification; its labels must be in one column",
         TOPIC,
         {"labels": {"topic": ["x", "y"]}},
     ),
     Case(
         "separator for one label",
         {"text": ["a"], "topic": ["film"]},
-        r"a separator is for multi-label tasks",
+        r"a separator is only for multi-label tasks",
         TOPIC,
         {"labels": {"topic": LabelColumn("topic", separator=";")}},
     ),
     Case(
         "one column twice",
         {"text": ["a"], "long": [1]},
-        r"task 'tags' has a column twice",
+        r"task 'tags' has the same column twice",
         TAGS,
         {"labels": {"tags": ["long", "long"]}},
     ),
     Case(
         "column that is no label",
         {"text": ["a"], "lng": [1]},
-        r"column 'lng' is none of the labels of 'tags'",
+        r"column 'lng' is not one of the labels of 'tags'",
         TAGS,
         {"labels": {"tags": ["lng"]}},
     ),
@@ -613,7 +637,7 @@ def test_what_a_file_says_wrongly_of_its_classes_is_not_passed_over(tmp_path: Pa
     table = pa.table({"text": ["a"], "topic": [0]}).replace_schema_metadata({b"huggingface": metadata})
     pq.write_table(table, tmp_path / "t.parquet")
 
-    with pytest.raises(DataError, match=r"t\.parquet: what it says of its columns for datasets is not known"):
+    with pytest.raises(DataError, match=r"t\.parquet: its column types for datasets are not known"):
         build(TOPIC, str(tmp_path / "t.parquet"))
 
 
@@ -627,9 +651,9 @@ def write_folder(folder: Path, files: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"readme.md": ""}, r"a folder without a table \(\.csv, "),
-        ({"deeper/a.csv": GOOD}, r"a folder without a table"),
-        ({"a.csv": GOOD, "b.jsonl": "{}"}, r"tables of several formats \(\.csv, \.jsonl\); name one file each"),
+        ({"readme.md": ""}, r"the folder contains no table; a table ends in one of \.csv, "),
+        ({"deeper/a.csv": GOOD}, r"the folder contains no table"),
+        ({"a.csv": GOOD, "b.jsonl": "{}"}, r"tables in several formats \(\.csv, \.jsonl\); give each file"),
         ({"a.csv": GOOD, "b.csv": "text,label\nc,film\n"}, r"b\.csv: no column 'topic'"),
         ({"a.csv": GOOD, "b.csv": ""}, r"b\.csv: the file is empty"),
         ({"a.csv": GOOD, "b.csv": "text,topic\nc,flim\n"}, r"b\.csv has .*\n  row 1, column 'topic': 'flim'"),
@@ -690,12 +714,14 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_an_error(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("path", ["nobody/nothing", "nothing"])
 def test_the_id_of_no_data_set_on_the_hub_is_an_error(path: str) -> None:
-    with pytest.raises(DataError, match=rf"{path}: no such file or folder, nor a data set that the Hub gives"):
+    with pytest.raises(DataError, match=rf"{path}: not a local file or folder, and not found on the Hub"):
         build(TOPIC, path)
 
 
 def test_one_of_several_ids_that_is_no_data_set_on_the_hub_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nobody/nothing: no such file or folder, and the Hub gives no data set"):
+    with pytest.raises(
+        DataError, match="nobody/nothing: not a local file or folder, and it cannot be loaded from the Hub"
+    ):
         build(TOPIC, {"text": ["a"], "topic": ["film"]}, "nobody/nothing")
 
 
@@ -712,7 +738,7 @@ def test_classes_in_another_order_are_an_error_where_labels_are_open() -> None:
     other = classes([0]).cast_column("topic", ClassLabel(names=["food", "film"]))
 
     with pytest.raises(
-        DataError, match=r"differently; .*train\[0\]\) names 'film', 'food'; .*train\[1\]\) names 'food'"
+        DataError, match=r"in the sources; .*train\[0\]\) names 'film', 'food'; .*train\[1\]\) names 'food'"
     ):
         build(OPEN, classes([0]), other)
 
@@ -728,7 +754,7 @@ def test_a_spelling_that_differs_between_files_is_an_error_that_names_both(tmp_p
     (tmp_path / "a.csv").write_text("text,topic\na,film\nb,food\n")
     (tmp_path / "b.csv").write_text("text,topic\nc,Film\n")
 
-    with pytest.raises(DataError, match=r"'Film' \(.*b\.csv\) and 'film' \(.*a\.csv\); give the task aliases"):
+    with pytest.raises(DataError, match=r"'Film' \(.*b\.csv\) and 'film' \(.*a\.csv\); set the task's aliases"):
         build(OPEN, str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
 
 
@@ -766,15 +792,15 @@ REPAIRED: list[tuple[str, Callable[[], Any], dict[str, list[Any]], list[str]]] =
         "repeated rows",
         lambda: {"text": ["a", "a", "b"], "topic": ["film", "film", "food"]},
         {"text": ["a", "a", "b"], "topic": [0, 0, 1]},
-        ["train: 1 rows repeat a text of their own source, and stay"],
+        ["train: 1 rows repeat a text of their own source and are kept"],
     ),
     (
         "repeated rows with other labels",
         lambda: {"text": ["a", "a"], "topic": ["film", "food"]},
         {"text": ["a", "a"], "topic": [0, 1]},
         [
-            "train: 1 rows repeat a text of their own source, and stay",
-            "train: 1 texts are repeated in one source with other labels",
+            "train: 1 rows repeat a text of their own source and are kept",
+            "train: 1 texts are repeated within one source with different labels",
         ],
     ),
 ]

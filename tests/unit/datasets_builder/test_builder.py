@@ -1,4 +1,4 @@
-"""The builder: sources of any shape become one data set with its splits."""
+"""The builder: any sources become one data set with its splits."""
 
 import csv
 from collections import Counter
@@ -230,7 +230,7 @@ def test_other_settings_have_another_cache_folder(tmp_path: Path, other: dict[st
 
 
 def test_a_builder_without_a_training_source_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"no source of training rows is given \(data\.train\)"):
+    with pytest.raises(DataError, match=r"data\.train: is missing; give at least one source"):
         MultiTaskBuilder(tasks=[TOPIC])
 
 
@@ -303,10 +303,13 @@ def test_an_unknown_setting_of_a_source_is_an_error(tmp_path: Path) -> None:
         ({"split": {"tset": 0.2}}, r"data\.split\.tset: no such word; did you mean 'test'"),
         ({"hide_labels": {"fracton": 0.2}}, r"data\.hide_labels\.fracton: no such word"),
         ({"hide_labels": {"fraction": 2}}, "data.hide_labels.fraction is 2; it must be above 0 and below 1"),
-        ({"split": {"test": 0.2}, "test": {"text": ["a"], "topic": ["film"]}}, r"data\.split\.test: is taken from tr"),
+        (
+            {"split": {"test": 0.2}, "test": {"text": ["a"], "topic": ["film"]}},
+            r"data\.split\.test: takes rows from tr",
+        ),
         ({"split": {"test": 0.2, "group": "user"}}, r"no column 'user'"),
-        ({"streaming": True, "split": {"test": 0.2}}, "rows that are streamed cannot be split"),
-        ({"streaming": True, "hide_labels": {"fraction": 0.2}}, "rows that are streamed cannot be split"),
+        ({"streaming": True, "split": {"test": 0.2}}, "streamed rows cannot be split"),
+        ({"streaming": True, "hide_labels": {"fraction": 0.2}}, "streamed rows cannot be split"),
         ({"tasks": [{"name": "topic"}]}, r"tasks\[0\]\.problem_type: is missing"),
         ({"tasks": [{"problem_type": "regression"}]}, r"tasks\[0\]\.name: is missing"),
     ],
@@ -327,7 +330,7 @@ def test_training_texts_of_another_split_are_reported(tmp_path: Path) -> None:
 
     assert builder.as_dataset().num_rows == {"train": 6, "test": 3}
     assert builder.notes == [
-        "train: 2 rows have a text that stands in validation or test, and stay there; data.leaks: remove takes them out"
+        "train: 2 rows have a text that is also in validation or test, and are kept; data.leaks: remove removes them"
     ]
 
 
@@ -336,9 +339,7 @@ def test_training_texts_of_another_split_are_removed_where_asked_for(tmp_path: P
     builder.download_and_prepare()
 
     assert builder.as_dataset()["train"]["text"][:] == ["t0", "t2", "t4", "t5"]
-    assert builder.notes == [
-        "train: 2 rows have a text that stands in validation or test, and are taken out of training"
-    ]
+    assert builder.notes == ["train: 2 rows have a text that is also in validation or test, and are removed from train"]
 
 
 def test_repeated_texts_that_are_held_out_are_removed_from_training() -> None:
@@ -352,7 +353,7 @@ def test_repeated_texts_that_are_held_out_are_removed_from_training() -> None:
 def test_training_rows_that_all_leak_are_an_error() -> None:
     table = {"text": ["a"], "topic": ["film"]}
 
-    with pytest.raises(DataError, match="train: no row is left; train: 1 rows have a text that stands in validation"):
+    with pytest.raises(DataError, match="train: no row is left; train: 1 rows have a text that is also in validation"):
         build(tasks=[TOPIC], train=table, test=dict(table), leaks="remove")
 
 
@@ -570,7 +571,7 @@ def test_streamed_rows_say_their_source() -> None:
 
 
 def test_streamed_rows_do_not_tell_their_labels(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="task 'topic': rows that are streamed do not tell its labels; list them"):
+    with pytest.raises(DataError, match="task 'topic': its labels cannot be inferred from streamed rows; list them"):
         streamed(topics(tmp_path), tasks=[OPEN])
 
 

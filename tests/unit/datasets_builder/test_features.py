@@ -1,4 +1,4 @@
-"""The columns of the multi-task table: what the labels of each task are, and which tasks and columns are refused."""
+"""The columns of the multi-task table: the labels of each task, and the refused tasks and columns."""
 
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def test_ranks_that_are_not_given_are_an_error_for_the_alphabet_is_no_order(tmp_
 def test_a_task_without_a_column_in_any_source_is_an_error(tmp_path: Path) -> None:
     source = write(tmp_path, "text\na\n", [])
 
-    with pytest.raises(DataError, match="task 'rating': no source of the training rows names a column for it"):
+    with pytest.raises(DataError, match="task 'rating': no source of training rows has a column for it"):
         resolve_tasks([{"name": "rating", "problem_type": "regression"}], [source])
 
 
@@ -189,7 +189,7 @@ def test_an_unusable_task_name_is_an_error_with_a_free_one() -> None:
 def test_every_task_that_cannot_be_is_in_one_error(tmp_path: Path) -> None:
     source = write(tmp_path, "text,topic\na,film\n", ["topic"])
 
-    with pytest.raises(DataError, match=r"(?s)task 'topic', from .*\ntask 'rating': no source of the training rows"):
+    with pytest.raises(DataError, match=r"(?s)task 'topic', from .*\ntask 'rating': no source of training rows"):
         resolve_tasks([OPEN, {"name": "rating", "problem_type": "regression"}], [source])
 
 
@@ -240,12 +240,14 @@ def test_classes_that_are_aliases_of_one_label_are_one() -> None:
 
 @pytest.mark.parametrize("names", [["food", "film"], ["film", "food", "phone"], ["Film", "food"]])
 def test_sources_that_name_their_classes_differently_are_an_error_with_both_lists(names: list[str]) -> None:
-    with pytest.raises(DataError, match=r"differently; list them in the task \(film-food names 'film', 'food'; "):
+    with pytest.raises(
+        DataError, match=r"different names in the sources; list them in the task \(film-food names 'film', 'food'; "
+    ):
         labels_of(classes(["film", "food"]), classes(names))
 
 
 def test_a_multi_label_column_that_is_none_of_the_labels_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"column 'is_long' is none of the labels of 'tags': \['long', 'loud'\]"):
+    with pytest.raises(DataError, match=r"column 'is_long' is not one of the labels of 'tags': \['long', 'loud'\]"):
         check_labels_of(Source("reviews.csv", labels={"tags": ["is_long", "is_loud"]}), [TAGS])
 
 
@@ -257,7 +259,7 @@ def test_labels_for_what_is_not_a_task_are_an_error(tmp_path: Path) -> None:
 def test_a_source_without_a_column_of_any_task_is_an_error_with_its_columns(tmp_path: Path) -> None:
     source = write(tmp_path, "text,topics\na,film\n", [])
 
-    with pytest.raises(DataError, match=r"no column has the name of a task \('text', 'topics'\)"):
+    with pytest.raises(DataError, match=r"no column has the name of a task; its columns are 'text', 'topics'"):
         check_columns_of(source, ["topic"])
 
 

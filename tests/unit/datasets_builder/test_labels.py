@@ -1,4 +1,4 @@
-"""Cells: what each becomes as a label, and which are refused."""
+"""Cells: how they are converted to labels, and which are refused."""
 
 import re
 from typing import Any
@@ -160,7 +160,7 @@ def test_what_is_no_number_is_an_error_for_a_regression(cell: str) -> None:
 
 
 def test_a_number_too_large_for_a_float_is_an_error_for_a_regression() -> None:
-    with pytest.raises(DataError, match="row 1, column 'rating': '1e999' is not a number that can be learnt"):
+    with pytest.raises(DataError, match="row 1, column 'rating': '1e999' is not a finite number in float32"):
         labels(["1e999"], RATING)
 
 

@@ -1,4 +1,4 @@
-"""A look at a data set: what is counted, and how it is said."""
+"""The overview of a data set: its counts and its text."""
 
 import json
 from typing import Any
@@ -101,7 +101,7 @@ def test_the_text_says_coverage_balance_and_what_was_found(look: Look) -> None:
 rows: train 4, test 1
 note: train: 1 rows are merged
 
-which labels stand together (rows of all splits)
+which labels occur together (rows in all splits)
           2   40.0%  topic, tags, rating
           1   20.0%  topic, tags
           1   20.0%  topic, rating

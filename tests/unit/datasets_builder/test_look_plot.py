@@ -1,4 +1,4 @@
-"""The picture of a data set: drawn whatever there is to draw, and every name as it is written."""
+"""The plot of a data set can be drawn for any content, with unchanged names."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def look_of(*tasks: TaskConfig, lengths: list[int] | None = None) -> Look:
 
 @pytest.fixture
 def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Draws a look, and gives the figure as it is saved, laid out."""
+    """Draw an overview, and return the saved figure with its layout."""
     saved: list[Figure] = []
     save = Figure.savefig
 
@@ -71,7 +71,7 @@ def test_there_is_a_panel_for_every_task_below_the_three_of_all(drawn: Any, task
 def test_lengths_that_are_not_known_are_said_to_be_so(drawn: Any) -> None:
     texts = [text.get_text() for text in drawn(TOPIC).axes[2].texts]
 
-    assert texts == ["no tokenizer at hand"]
+    assert texts == ["no tokenizer available"]
 
 
 def test_every_bar_of_lengths_stands_for_as_many_lengths_as_the_others(drawn: Any) -> None:

@@ -1,4 +1,4 @@
-"""Rows of the same text in several sources become one; what repeats within a source stays."""
+"""Rows of the same text in several sources are merged, and rows repeated within one source are kept."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def merged(*tables: dict[str, list[Any]], tasks: list[dict[str, Any]], **setting
 
 
 def topics(*labels: str | None, text: str = "a", **settings: Any) -> list[int | None]:
-    """What becomes of a text that has these labels, one in each source."""
+    """Return the merged topics of a text with these labels, one in each source."""
     tables = [{"text": [text], "topic": [label]} for label in labels]
     return merged(*tables, tasks=[TOPIC], **settings)[0]["topic"][:]
 
@@ -60,7 +60,7 @@ def test_each_of_the_repeated_rows_of_the_first_source_is_completed() -> None:
     )
 
     assert rows.to_dict() == {"text": ["a", "b", "a"], "topic": [0, 1, 0], "rating": [1.0, None, 1.0]}
-    assert notes[1] == "train: 1 rows repeat a text of their own source, and stay"
+    assert notes[1] == "train: 1 rows repeat a text of their own source and are kept"
 
 
 def test_repeated_rows_of_a_later_source_become_one() -> None:
@@ -186,7 +186,7 @@ def test_numbers_are_resolved_too() -> None:
 
 
 def test_nothing_that_is_left_is_an_error() -> None:
-    with pytest.raises(DataError, match="task 'topic': none of the training rows has a label"):
+    with pytest.raises(DataError, match="task 'topic': no training row has a label"):
         topics("film", "food", contradictions="drop")
 
 

@@ -1,4 +1,4 @@
-"""Sources: which tables they are, what their columns mean, and what is refused before anything is read."""
+"""Sources: their tables, the meaning of their columns, and the errors before anything is read."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def test_a_file_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["reviews.txt", "reviews.csv.gz", "reviews"])
 def test_an_ending_that_names_no_format_is_an_error_with_those_that_do(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=rf"{name}: the ending .* names no format; it must be one of \.csv, \.tsv, "):
+    with pytest.raises(DataError, match=rf"{name}: the ending is .*; it must be one of \.csv, \.tsv, "):
         open_tables(write(tmp_path, "text,topic\na,film\n", name))
 
 
@@ -135,19 +135,19 @@ def test_what_lies_here_is_not_looked_for_on_the_hub(tmp_path: Path, monkeypatch
 def test_a_setting_of_the_hub_is_an_error_for_a_file(tmp_path: Path, setting: str) -> None:
     path = write(tmp_path, "text,topic\na,film\n").path
 
-    with pytest.raises(DataError, match=rf"reviews\.csv: {setting} is for data sets on the Hub"):
+    with pytest.raises(DataError, match=rf"reviews\.csv: {setting} is only for data sets on the Hub"):
         open_tables(Source(path, **{setting: "x"}))
 
 
 @pytest.mark.parametrize("given", [{}, {"path": "a.csv", "data": {}}])
 def test_a_source_is_a_path_or_data(given: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a source has either a path or data"):
+    with pytest.raises(ValueError, match="a source needs either path or data, and not both"):
         Source(**given)
 
 
 @pytest.mark.parametrize("names", [[], ["a", "b", "c"]])
 def test_a_source_has_one_text_or_two(names: list[str]) -> None:
-    with pytest.raises(ValueError, match="a source has a text or a pair of texts; given"):
+    with pytest.raises(ValueError, match=r"source\.text is .*; it must be one column, or two columns"):
         Source("a.csv", text=names)
 
 

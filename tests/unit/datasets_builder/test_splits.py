@@ -1,4 +1,4 @@
-"""Splits: reproducible, disjoint, complete and stratified; and labels hidden in the stated share."""
+"""Splits are reproducible, disjoint, complete and stratified, and the stated share of labels is hidden."""
 
 import numpy as np
 import pyarrow as pa
@@ -177,7 +177,7 @@ def test_a_number_of_groups_that_no_share_divides_is_cut_all_the_same(count: int
 
 
 def test_too_few_groups_are_an_error() -> None:
-    with pytest.raises(DataError, match=r"data\.split\.test: 3 groups are too few to take a share of 0\.2 from"):
+    with pytest.raises(DataError, match=r"data\.split\.test: 3 groups are too few for a share of 0\.2"):
         split_rows(STRATA, {"test": 0.2}, seed=0, groups=np.arange(100) % 3)
 
 

@@ -1,4 +1,4 @@
-"""Tables of every format: each cell as it stands, and what is refused."""
+"""Tables of every format: cells are unchanged, and invalid tables are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -176,7 +176,7 @@ def test_a_missing_column_with_no_name_near_it_is_an_error_without_a_hint(tmp_pa
 def test_another_separator_is_named(tmp_path: Path, mark: str, word: str) -> None:
     table = CsvTable(write(tmp_path, f"text{mark}topic\na{mark}film\n"))
 
-    with pytest.raises(DataError, match=f"; they seem to be separated by {word}, and must be by commas"):
+    with pytest.raises(DataError, match=f"; they seem to be separated by {word}, but must be separated by commas"):
         table.check_columns(["topic"])
 
 
@@ -198,7 +198,7 @@ def test_the_row_of_an_id_of_no_class_is_right_beyond_the_first_10000() -> None:
     features = Features({"topic": ClassLabel(names=["film", "food"])})
     rows = Dataset(pa.table({"topic": [0] * 10_004 + [2]}).cast(features.arrow_schema))
 
-    with pytest.raises(DataError, match="rows, row 10005, column 'topic': 2 is the id of none of its 2 classes"):
+    with pytest.raises(DataError, match="rows, row 10005, column 'topic': 2 is not the id of one of its 2 classes"):
         cells(LoadedTable("rows", rows), ["topic"])
 
 

@@ -1,4 +1,4 @@
-"""How far two forms of a model agree."""
+"""The agreement between two forms of a model."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Calibration: temperatures, thresholds and abstention against brute force and scikit-learn, with gaps."""
+"""Calibration: temperatures, thresholds and abstention equal brute force and scikit-learn, with missing labels."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where answers go wrong: losses counted by hand, confusions and slices against scikit-learn, with gaps everywhere."""
+"""Error analysis: losses computed by hand, and confusions and slices of scikit-learn, with missing labels."""
 
 from dataclasses import replace
 from functools import partial
@@ -256,7 +256,7 @@ def test_examples_of_several_labels_are_ranked_by_the_loss_of_the_one_that_is_co
 
 @pytest.fixture
 def unasked() -> Judged:
-    """What is said of two films, of which the first is taken for food."""
+    """The outputs for two films, of which the first is answered with food."""
     kind = replace(
         TOPIC, name="kind", labels=["good", "bad"], num_labels=2, given=GivenConfig("topic", labels=["film"])
     )

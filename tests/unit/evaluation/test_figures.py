@@ -1,4 +1,4 @@
-"""Figures of a report: those of scikit-learn and scipy on the labelled rows, with intervals around them."""
+"""Figures of a report: they equal those of scikit-learn and scipy on the labelled rows, and have intervals."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""Labels that are likely wrong: those that a test has made wrong come first, and no odd column of labels is a crash."""
+"""Likely label errors: labels changed by a test come first, and unusual label columns do not crash."""
 
 import csv
 import sys
@@ -82,7 +82,7 @@ def test_a_rows_own_label_has_no_say_in_its_score() -> None:
     score = {each.row: each.score for each in label_issues(LIKED, embeddings, labels, texts, folds=2)}[0]
     score_of_other = {each.row: each.score for each in label_issues(LIKED, embeddings, other, texts, folds=2)}[0]
 
-    # Up to the folds, which are drawn anew for other labels.
+    # Except for the folds, which are drawn again for other labels.
     assert score + score_of_other == pytest.approx(1, abs=0.05)
 
 
@@ -228,7 +228,7 @@ def test_a_table_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path)
 
 
 def test_an_ending_that_names_no_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the ending '.txt' names no format"):
+    with pytest.raises(DataError, match=r"the ending is '.txt'"):
         write_label_issues([], tmp_path / "label_issues.txt")
 
 

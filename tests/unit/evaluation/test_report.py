@@ -1,4 +1,4 @@
-"""The report: every figure that of scikit-learn or scipy on the labelled rows, and nothing of a text becomes markup."""
+"""The report: all figures equal those of scikit-learn or scipy on the labelled rows, and no text becomes markup."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ def report(judged: Judged) -> Report:
 
 @pytest.fixture(scope="module")
 def found(report: Report) -> dict[str, Any]:
-    """What `report.json` says."""
+    """Return the content of `report.json`."""
     return report_as_json(report)
 
 

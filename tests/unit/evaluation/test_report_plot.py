@@ -1,4 +1,4 @@
-"""The pictures of a report: readable from 2 classes to 151, every name as it is written, nothing outside the frame."""
+"""The plots of a report are readable for 2 to 151 classes, with unchanged names and nothing outside the frame."""
 
 import sys
 from typing import Any
@@ -81,7 +81,7 @@ def test_of_many_classes_those_in_most_errors_are_shown_and_the_others_together(
 
     assert matrix.lines == matrix.columns
     assert (len(matrix.lines), matrix.lines[-1]) == (SHOWN_OF_MANY + 1, "all others")
-    assert matrix.lines[:2] == ["intent 7", "intent 140"]  # the greatest confusion stands side by side
+    assert matrix.lines[:2] == ["intent 7", "intent 140"]  # the most frequently confused labels are neighbours
     assert matrix.counts[0, 1] == 50
     assert matrix.counts.sum() == confusion.sum()
     assert matrix.title.endswith(f"the {SHOWN_OF_MANY} of 151 labels with the most errors")

@@ -1,4 +1,4 @@
-"""The graph of a model: its inputs and outputs, when it is refused, and which encoders can be exported."""
+"""The graph of a model: its inputs and outputs, its errors, and the encoders that can be exported."""
 
 import sys
 from collections.abc import Callable
@@ -201,7 +201,7 @@ def test_a_graph_that_says_something_else_is_an_error(
 
 
 def test_a_graph_that_does_not_run_at_other_shapes_is_an_error(model: MultiTaskModel) -> None:
-    # What is traced at 2 rows may be a graph of 2 rows.
+    # A graph traced with 2 rows may only work for 2 rows.
     def run(inputs: Arrays) -> Arrays:
         raise RuntimeError("Got: 6\nExpected: 2")
 

@@ -1,4 +1,4 @@
-"""A push replaces what was generated, and leaves what people have written or changed."""
+"""A push replaces the generated sections of a card, and keeps text that people have written or changed."""
 
 from collections import Counter
 from typing import Any
@@ -161,7 +161,7 @@ def test_the_results_of_a_card_that_was_never_generated_are_kept_up_to_date() ->
 
 @pytest.mark.parametrize("theirs", ["", "---\nlicense: gpl-3.0\n---\n", "---\nlicense: gpl-3.0\n---\n\n \n"])
 def test_a_card_without_text_gets_all_of_it(theirs: str) -> None:
-    # What the Hub makes where somebody chooses a licence for a new repository.
+    # The card that the Hub creates when a licence is chosen for a new repository.
     merged = merge_cards(theirs, generated())
 
     assert "# Reviews" in merged
@@ -221,13 +221,13 @@ def test_results_that_cannot_be_read_are_replaced(theirs: str) -> None:
 
 def test_metadata_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"the metadata of the card that is there is no YAML \(.*\); mend its README.md"
+        ValueError, match=r"the metadata of the existing card is not valid YAML \(.*\); fix its README.md"
     ):
         merge_cards("---\nlicense: [\n---\n# Mine\n", generated())
 
 
 def test_metadata_without_keys_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the card that is there has no keys, but is a str; mend its README.md"):
+    with pytest.raises(ValueError, match=r"existing card must be a mapping, not str; fix its README.md"):
         merge_cards("---\njust words\n---\n# Mine\n", generated())
 
 

@@ -1,4 +1,4 @@
-"""A push is one commit: whatever happens on the way, the old files are there or the new ones."""
+"""A push is one commit: after any failure the repository has either the old files or the new ones."""
 
 import contextlib
 import multiprocessing
@@ -123,7 +123,7 @@ def test_a_public_repository_is_not_pushed_to_as_a_private_one(
 ) -> None:
     push(hub_api, old)
 
-    with pytest.raises(PermissionError, match="tester/model is public already; make it private first"):
+    with pytest.raises(PermissionError, match="tester/model is already public; make it private first"):
         push(hub_api, new, Target("tester/model", private=True))
     assert there(hub) == OLD
 
@@ -170,9 +170,9 @@ def test_a_busy_hub_is_asked_again(hub: HubServer, hub_api: HfApi, new: Path, st
     [
         (401, "log in with `hf auth login`"),
         (402, "no storage left"),
-        (403, "the token may not write there"),
+        (403, "the token has no write access"),
         (412, "push again"),
-        (413, "larger than the account may store"),
+        (413, "larger than the storage limit"),
         (429, "push again later"),
         (503, "status.huggingface.co"),
     ],
@@ -183,7 +183,7 @@ def test_what_the_hub_refuses_is_said_with_what_to_do(
     push(hub_api, old)
     hub.fail_next("POST", "/commit/", status=status, times=9)
 
-    with pytest.raises(OSError, match=rf"the Hub refused \({status}\): .*fail_next; .*{words}"):
+    with pytest.raises(OSError, match=rf"the Hub refused the request \({status}\): .*fail_next; .*{words}"):
         push(hub_api, new)
 
     assert there(hub) == OLD
@@ -217,7 +217,7 @@ def test_a_hub_without_xet_is_said_with_what_to_do(
     push(hub_api, old)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
 
-    with pytest.raises(OSError, match=r"the Hub refused \(404\): .*/xet-write-token/.*; .*set HF_HUB_DISABLE_XET=1"):
+    with pytest.raises(OSError, match=r"the request \(404\): .*/xet-write-token/.*; .*set HF_HUB_DISABLE_XET=1"):
         push(hub_api, new)
 
     assert there(hub) == OLD
@@ -233,7 +233,7 @@ def test_a_push_that_somebody_else_comes_before_does_not_mix(
         other.upload_file(path_or_fileobj=b"later", path_in_repo="LATER", repo_id=MODEL.repo_id)
         return now
 
-    with pytest.raises(OSError, match=r"\(412\).*somebody else has pushed meanwhile; push again"):
+    with pytest.raises(OSError, match=r"\(412\).*someone else pushed at the same time; push again"):
         push_folder(hub_api, new, MODEL, owned=OWNED, message="Push", merge_cards=merge)
     assert there(hub) == {**OLD, "LATER": b"later"}
 
@@ -284,7 +284,7 @@ def test_storage_that_is_full_is_said(hub: HubServer, hub_api: HfApi, old: Path,
     push(hub_api, old)
     hub.fail_next("POST", "/info/lfs/objects/batch", status=403)
 
-    with pytest.raises(OSError, match=r"the Hub refused \(403\): .*the account has no storage left"):
+    with pytest.raises(OSError, match=r"the Hub refused the request \(403\): .*the account has no storage left"):
         push(hub_api, new)
     assert there(hub) == OLD
 
@@ -349,8 +349,8 @@ def test_a_killed_push_leaves_the_old_or_the_new_and_the_next_completes_it(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("reviews", "'reviews' names no owner; write OWNER/reviews"),
-        ("me/re views", "'me/re views' cannot be the name of a model on the Hub"),
+        ("reviews", "'reviews' has no owner; write OWNER/reviews"),
+        ("me/re views", "'me/re views' is not a valid name of a model on the Hub"),
     ],
 )
 def test_a_name_that_no_model_can_have_is_refused(name: str, message: str) -> None:

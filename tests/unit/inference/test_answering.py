@@ -1,4 +1,4 @@
-"""encode and predict: the model's own figures, in the order the texts were given."""
+"""encode and predict return the model's own values, in the order of the texts."""
 
 from pathlib import Path
 

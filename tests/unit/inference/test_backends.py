@@ -1,4 +1,4 @@
-"""What runs a model: torch, or a graph that was exported."""
+"""The backends for a model: torch, or an exported graph."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_a_model_without_a_graph_says_how_to_write_one(folder: str, backend: str
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no such folder, nor a model that the Hub gives"):
+    with pytest.raises(FileNotFoundError, match="not a local folder, and not found on the Hub"):
         predict(str(tmp_path / "none"), TEXTS, backend="onnx")
 
 
@@ -52,10 +52,12 @@ def test_a_backend_that_there_is_not_is_refused(folder: str) -> None:
 
 
 def test_a_graph_is_named_by_its_folder(model: MultiTaskModel) -> None:
-    with pytest.raises(ValueError, match="whose graph lies in a folder; name the folder and not a loaded model"):
+    with pytest.raises(
+        ValueError, match="which reads a graph from a folder; give the folder instead of a loaded model"
+    ):
         encode(model, TEXTS, backend="onnx")
 
 
 def test_a_graph_has_its_own_precision(folder: str) -> None:
-    with pytest.raises(ValueError, match="dtype, tokens_per_batch and tokenizer are the graph's own"):
+    with pytest.raises(ValueError, match="dtype, tokens_per_batch and tokenizer are fixed by the graph"):
         encode(folder, TEXTS, backend="onnx", tokens_per_batch=100)

@@ -1,4 +1,4 @@
-"""Texts as padded batches of similar length."""
+"""Padded batches of texts of similar length."""
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase

@@ -1,4 +1,4 @@
-"""In which number format a device is fast."""
+"""The dtype in which a device is fast."""
 
 import pytest
 import torch

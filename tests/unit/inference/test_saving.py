@@ -1,4 +1,4 @@
-"""The folder that anyone loads: complete, and clean of the machine it was made on."""
+"""A saved folder is complete, and contains nothing about the machine that wrote it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tables answered in shards: whatever breaks off, each row comes out once, in its place."""
+"""Tables answered in shards: after any interruption each row is written once and in its place."""
 
 import shutil
 import threading
@@ -207,7 +207,7 @@ def test_columns_in_another_order_come_out_in_that_of_the_first_table(tmp_path: 
     ("second", "message"),
     [
         ('{"text": "bad soup"}\n', "must have the same columns; one lacks 'id'"),
-        ('{"id": "two", "text": "bad soup"}\n', "a column mixes kinds of values"),
+        ('{"id": "two", "text": "bad soup"}\n', "a column mixes types of values"),
     ],
 )
 def test_tables_that_do_not_go_together_are_refused_before_long_work(tmp_path: Path, second: str, message: str) -> None:

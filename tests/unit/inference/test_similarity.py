@@ -1,4 +1,4 @@
-"""Cosines, neighbours and figures of embeddings; and what gives them: a trained model, or a plain encoder."""
+"""Cosines, neighbours and statistics of embeddings, from a trained model or a plain encoder."""
 
 import json
 import math
@@ -23,7 +23,7 @@ NORTHEAST = [1.0, 1.0]
 COMPASS = np.array([EAST, NORTH, WEST, NORTHEAST], dtype=np.float32)
 HALF = math.sqrt(0.5)
 TEXTS = ["the good film", "a boring soup, not tasty", "the phone"]
-LENGTHLESS = "embedding 2 of 3 has length 0, so that it points nowhere and has no cosine; leave its text out"
+LENGTHLESS = "embedding 2 of 3 has length 0 and therefore no cosine; remove its text"
 
 
 class Writes:
@@ -119,7 +119,9 @@ def test_an_embedding_without_length_has_no_distance_to_a_query() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_an_embedding_that_is_not_finite_has_no_cosine(value: float) -> None:
-    with pytest.raises(ValueError, match=f"embedding 1 of 1 has length {value:g}.* look at the model if all are so"):
+    with pytest.raises(
+        ValueError, match=f"embedding 1 of 1 has length {value:g}.* check the model if all embeddings are like this"
+    ):
         cosine_matrix(np.array([[1.0, value]]))
 
 
@@ -172,7 +174,7 @@ def test_a_plain_encoder_gives_the_mean_of_its_token_states(backbone: Path) -> N
             for text in TEXTS
         ]
     expected = torch.stack([each.mean(dim=0) for each in states]).numpy()
-    # Padding beside one another moves float32 sums by about 1e-7.
+    # Padding in a batch changes float32 sums by about 1e-7.
     assert encode(encoder, TEXTS, tokenizer=tokenizer) == pytest.approx(expected, abs=1e-6)
 
 
@@ -238,7 +240,7 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_model_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="none: no such folder, nor a model that the Hub gives"):
+    with pytest.raises(OSError, match="none: not a local folder, and not found on the Hub"):
         load_encoder(str(tmp_path / "none"))
 
 

@@ -1,4 +1,4 @@
-"""The picture of how alike texts are."""
+"""The plot of text similarities."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ TEXTS = ["Great soup.", "I like\nsoup for $5 \\or $6.", "x" * 60]
 
 
 def drawn(matrix: np.ndarray, texts: list[str], folder: Path) -> list[str]:
-    """What stands in the picture: in SVG matplotlib writes each text as a comment before its outlines."""
+    """Return the texts in the plot. In SVG, matplotlib writes each text as a comment before its outlines."""
     draw_matrix(matrix, texts, folder / "matrix.svg")
     return re.findall("<!-- (.*) -->", (folder / "matrix.svg").read_text(encoding="utf-8"))
 

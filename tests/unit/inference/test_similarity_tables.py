@@ -1,4 +1,4 @@
-"""How alike texts are, as tables to write and to print."""
+"""Tables of text similarities, to write and to print."""
 
 import math
 
@@ -33,7 +33,7 @@ def test_pairs_keep_their_columns_and_get_cosine_and_similarity() -> None:
 
 @pytest.mark.parametrize("name", ["cosine", "similarity"])
 def test_a_column_that_would_be_doubled_is_an_error(name: str) -> None:
-    message = f"the input has a column '{name}' already, and one of that name would be added; rename it"
+    message = f"the input already has a column '{name}', which the output adds; rename it"
 
     with pytest.raises(DataError, match=message):
         check_pair_columns(pa.table({"text": ["a"], name: ["b"]}))

@@ -1,4 +1,4 @@
-"""A stranger's folder runs no code here, whatever lies in it."""
+"""Loading a model from an unknown author runs no code, whatever its folder contains."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizer
 
 @pytest.fixture
 def ran(tmp_path: Path) -> Path:
-    """What code that should not run would make."""
+    """The file that code would create if it ran."""
     return tmp_path / "ran"
 
 

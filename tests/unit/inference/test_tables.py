@@ -1,4 +1,4 @@
-"""Tables of texts: read with every cell as it stands, and written with the answers beside it."""
+"""Tables of texts: cells are unchanged, and answers are written as new columns."""
 
 import csv
 import datetime
@@ -91,7 +91,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.json", "a"])
 def test_an_ending_that_names_no_format_is_an_error_with_those_that_do(name: str) -> None:
-    message = f"{name}: the ending '{Path(name).suffix}' names no format; give one of .csv, .jsonl, .parquet"
+    message = f"{name}: the ending is '{Path(name).suffix}'; it must be one of .csv, .jsonl, .parquet"
 
     with pytest.raises(DataError, match=re.escape(message)):
         check_ending(Path(name))
@@ -131,7 +131,7 @@ def test_a_missing_text_column_of_json_lines_is_an_error_with_the_nearest(tmp_pa
         ("text\n", "a header, but no rows"),
         ("text,text\na,b\n", "the header names 'text' more than once"),
         ("text,id\na\n", "line 2: 1 cells, but the header has 2"),
-        (b"\x89PNG\r\n", r"a\.csv, line 1, byte 0: not a text in UTF-8"),
+        (b"\x89PNG\r\n", r"a\.csv, line 1, byte 0: not UTF-8 text"),
     ],
     ids=["empty", "header only", "header doubled", "short row", "binary"],
 )
@@ -159,12 +159,12 @@ def test_json_lines_of_mixed_types_are_an_error_with_line_and_column(tmp_path: P
 def test_kinds_of_values_that_mix_far_apart_are_an_error(tmp_path: Path) -> None:
     lines = '{"text": "a", "more": [1]}\n' * 10_000 + '{"text": "b", "more": ["x"]}\n'
 
-    with pytest.raises(DataError, match=r"a\.jsonl: a column mixes kinds of values"):
+    with pytest.raises(DataError, match=r"a\.jsonl: a column mixes types of values"):
         read(tmp_path, lines, "a.jsonl")
 
 
 def test_json_lines_that_are_not_utf_8_are_an_error_with_their_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.jsonl, line 1, byte 13: not a text in UTF-8"):
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1, byte 13: not UTF-8 text"):
         read(tmp_path, b'{"text": "caf\xe9"}\n', "a.jsonl")
 
 
@@ -179,7 +179,7 @@ def test_a_text_column_that_holds_no_text_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_number_beyond_64_bits_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.jsonl, line 1, column 'id': what no table can hold .*too large"):
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1, column 'id': a value that a table cannot hold .*too large"):
         read(tmp_path, f'{{"text": "a", "id": {2**70}}}\n', "a.jsonl")
 
 
@@ -190,7 +190,7 @@ def test_a_text_that_pandas_wrote_as_a_category_is_text(tmp_path: Path) -> None:
 
 
 def test_what_is_no_parquet_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.parquet: not a whole Parquet file \("):
+    with pytest.raises(DataError, match=r"a\.parquet: not a complete Parquet file \("):
         read(tmp_path, "hello", "a.parquet")
 
 
@@ -281,7 +281,7 @@ def test_the_prefix_stands_before_answer_and_score() -> None:
 
 @pytest.mark.parametrize("column", ["topic", "topic_score", "rating", "grade_score"])
 def test_a_column_that_an_answer_would_double_is_an_error(column: str) -> None:
-    message = f"the input has a column '{column}' already; name the answers otherwise with --prefix"
+    message = f"the input already has a column '{column}'; rename the answers with --prefix"
 
     with pytest.raises(DataError, match=message):
         check_answer_columns(["text", column], TASKS)
@@ -342,5 +342,5 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> No
 
 
 def test_a_table_is_not_written_under_another_ending(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the ending '\.xlsx' names no format"):
+    with pytest.raises(DataError, match=r"the ending is '\.xlsx'"):
         write_table(pa.table({"text": ["a"]}), tmp_path / "a.xlsx")

@@ -1,4 +1,4 @@
-"""Texts to compare: of tables and of lines, alone and in pairs."""
+"""Texts to compare: from tables and from lines, single texts and pairs."""
 
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def test_pairs_that_lack_the_second_text_are_an_error_that_says_what_else_there_
 
     assert str(raised.value) == (
         f"{path}: no column 'text_pair'; its columns are 'text', 'txt_pair'; did you mean 'txt_pair'?; pairs need a "
-        "second column, named with --text_pair; --matrix, --stats and --nearest take texts that are no pairs"
+        "second column, named with --text_pair; --matrix, --stats and --nearest take single texts"
     )
 
 
@@ -134,10 +134,10 @@ def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_not_utf_8_are_an_error_with_their_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.txt, byte 3: not a text in UTF-8 \(.*\)"):
+    with pytest.raises(DataError, match=r"a\.txt, byte 3: not UTF-8 text \(.*\)"):
         read_texts(write(tmp_path, b"caf\xe9 noir\n", "a.txt"))
 
 
 def test_an_ending_that_names_no_format_is_an_error_with_those_that_do(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the ending '\.pdf' names no format; give one of \.csv, .*\.arrow, \.txt$"):
+    with pytest.raises(DataError, match=r"the ending is '\.pdf'; it must be one of \.csv, .*\.arrow, \.txt$"):
         read_texts(write(tmp_path, "text\na\n", "a.pdf"))

@@ -1,4 +1,4 @@
-"""What lies beside a model of one task of each type, as a run and a report would have left it; and its card."""
+"""The files and the card of a model with one task of each type, as a run and a report write them."""
 
 import re
 from dataclasses import replace
@@ -116,7 +116,7 @@ def _make(**other: Any) -> str:
 
 
 def a_bare_card(**other: Any) -> str:
-    """The card of a model that lies alone."""
+    """Return the card of a model without any files next to it."""
     return a_card(**{"evidence": Evidence(), "links": Links(), "settings": CardSettings(), **other})
 
 

@@ -1,4 +1,4 @@
-"""The picture of what a model answers to one text."""
+"""The plot of a model's answers to a text."""
 
 import sys
 from dataclasses import replace
@@ -44,13 +44,13 @@ def test_of_many_labels_the_rest_is_said_with_its_sum(tmp_path: Path, drawn: lis
     draw_answers([MANY], "a film", tmp_path / "answers.png")
 
     assert len(axes_of(drawn).patches) == 2 * MOST_BARS
-    assert words(axes_of(drawn).texts)[-1] == "95 more, together 0.95"
+    assert words(axes_of(drawn).texts)[-1] == "95 more labels, total 0.95"
 
 
 def test_the_rest_of_several_labels_has_no_sum(tmp_path: Path, drawn: list[Figure]) -> None:
     draw_answers([replace(MANY, kind=KINDS["multi_label_classification"])], "a film", tmp_path / "answers.png")
 
-    assert words(axes_of(drawn).texts)[-1] == "95 more"
+    assert words(axes_of(drawn).texts)[-1] == "95 more labels"
 
 
 def test_why_there_is_no_answer_is_drawn(tmp_path: Path, drawn: list[Figure]) -> None:

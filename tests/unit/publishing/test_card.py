@@ -1,4 +1,4 @@
-"""A card says what is known of a model, and nothing that is nobody's business."""
+"""A card contains the known facts about a model, and no private information."""
 
 import ast
 import re
@@ -85,17 +85,17 @@ def test_each_task_stands_with_its_kind_of_answer_and_its_labels() -> None:
 def test_thresholds_temperatures_and_abstention_are_said() -> None:
     text = section(a_card(), "answers")
 
-    assert "- tags: a label is given where its score is above its threshold: long 0.300, loud 0.600." in text
-    assert "- liked: a label is given where its score is above its threshold: yes 0.400." in text
-    assert "- liked has no answer, only a score, where its score is below 0.700." in text
+    assert "- tags: a label is returned if its score is above its threshold (long 0.300, loud 0.600)." in text
+    assert "- liked: a label is returned if its score is above its threshold (yes 0.400)." in text
+    assert "- liked returns a score but no answer if its score is below 0.700." in text
     assert "fitted on validation rows (topic 0.50, tags 2.00)." in text
 
 
 def test_conditions_between_tasks_are_said() -> None:
     text = section(a_bare_card(config=a_config(DEPENDENT)), "answers")
 
-    assert "- Each label of intent belongs to one of domain; the two are chosen together" in text
-    assert "- urgent is asked only where the answer to domain is bank; elsewhere it has no answer." in text
+    assert "- Each label of intent belongs to one label of domain. Both answers are chosen together" in text
+    assert "- urgent is only asked if the answer to domain is bank. Otherwise it has no answer." in text
 
 
 def test_many_labels_are_folded_away() -> None:
@@ -175,7 +175,7 @@ def test_results_are_of_the_report_or_else_of_the_run() -> None:
 
     text = section(a_card(evidence=Evidence(results=results)), "results")
 
-    assert "On held-out test rows.\n" in text
+    assert "Measured on held-out test rows.\n" in text
     assert "| topic | accuracy | 0.500 | 3 |" in text
     assert "loss" not in text
 
@@ -183,13 +183,13 @@ def test_results_are_of_the_report_or_else_of_the_run() -> None:
 def test_figures_of_validation_rows_are_said_to_flatter() -> None:
     results = {"validation": {"topic": {"rows": 3, "accuracy": 0.5}}}
 
-    assert "the figures flatter the model" in section(a_card(evidence=Evidence(results=results)), "results")
+    assert "so the results are optimistic" in section(a_card(evidence=Evidence(results=results)), "results")
 
 
 def test_figures_of_a_table_name_it_without_its_folder() -> None:
     evidence = an_evidence(report={**a_report(), "split": f"{FOLDER}/b_2.csv"})
 
-    assert "On the rows of b\\_2.csv." in section(a_card(evidence=evidence), "results")
+    assert "Measured on the rows of b\\_2.csv." in section(a_card(evidence=evidence), "results")
 
 
 def test_a_report_on_another_model_is_left_alone() -> None:
@@ -197,13 +197,13 @@ def test_a_report_on_another_model_is_left_alone() -> None:
         TaskConfig(task.name, "binary_classification", labels=["a", "b"]) for task in TASKS if task.name != "liked"
     ]
 
-    assert "was not measured" in section(a_card(config=a_config(other)), "results")
+    assert "The model was not evaluated" in section(a_card(config=a_config(other)), "results")
 
 
 def test_pictures_of_the_tasks_stand_side_by_side() -> None:
     text = section(a_card(), "results")
 
-    assert "(pictures/confusion_topic.png) | ![topic: how often" in text
+    assert "(pictures/confusion_topic.png) | ![topic: reliability diagram" in text
     assert "scatter_x" not in text
 
 
@@ -225,12 +225,12 @@ def test_rows_labels_and_what_became_of_them_are_said() -> None:
     text = section(a_card(), "data")
 
     assert "Rows: train 2,093, validation 299, test 598." in text
-    assert "Training rows that have a label: topic 1,402, liked not counted, for they were streamed." in text
-    assert "- Of the rows of the training tables, 10% for validation were held out" in text
-    assert "- Rows with the same value of the column customer are all in the same split." in text
-    assert "- 33% of each task's training labels were hidden, to try what missing ones cost." in text
-    assert "- Where tables contradict each other on a label, this became of it: majority." in text
-    assert "- Training rows whose text stands in another split too were removed." in text
+    assert "Training rows with a label: topic 1,402, liked not counted (streamed)." in text
+    assert "- Held out from the training rows: 10% for validation, stratified by all labels." in text
+    assert "- Rows with the same value in the column customer are in the same split." in text
+    assert "- 33% of each task's training labels were hidden to measure the effect of missing labels." in text
+    assert "- Rule for contradictory labels of the same text: majority." in text
+    assert "- Training rows whose text also occurs in another split were removed." in text
 
 
 def test_settings_are_those_that_were_said() -> None:
@@ -258,8 +258,8 @@ def test_the_loss_of_a_task_is_said_where_it_is_not_the_plain_one() -> None:
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        ("me/encoder", "| began from | [me/encoder](https://huggingface.co/me/encoder) |"),
-        ("package:a_b/model", r"| began from | package:a\_b/model |"),
+        ("me/encoder", "| trained from | [me/encoder](https://huggingface.co/me/encoder) |"),
+        ("package:a_b/model", r"| trained from | package:a\_b/model |"),
     ],
 )
 def test_what_training_began_from_is_named(start: str, words: str) -> None:
@@ -267,16 +267,16 @@ def test_what_training_began_from_is_named(start: str, words: str) -> None:
 
 
 def test_a_folder_that_training_began_from_is_not() -> None:
-    assert "began from" not in section(a_card(), "training")
+    assert "trained from" not in section(a_card(), "training")
 
 
 def test_what_training_took_is_said() -> None:
     text = section(a_card(), "training")
 
-    assert "- Time: 13 minutes for 528 steps, 8 epochs, resumed 1 time; 25 minutes of processor time." in text
+    assert "- Time: 13 minutes for 528 steps, 8 epochs, resumed 1 time. Processor time: 25 minutes." in text
     assert "- Parameters: 22,713,216, of which 1,000,000 were trained." in text
     assert "- Hardware: A Processor (2 cores, 8 GiB of memory), 2 × A GPU." in text
-    assert "- Energy: about 4.9 Wh, estimated and not metered: 12 W for each busy core." in text
+    assert "- Energy: about 4.9 Wh. This is an estimate, not a measurement: 12 W for each busy core." in text
     assert "- Software: python 3.13.1, torch 2.13.0." in text
 
 
@@ -296,12 +296,12 @@ def test_limits_come_from_the_report() -> None:
     task = a_report()["tasks"]["topic"]
     weakest = min(task["classes"], key=lambda label: task["classes"][label]["f1"])
     assert f"- Weakest labels: {weakest} (F1 {task['classes'][weakest]['f1']:.3f} on" in text
-    assert "- Most frequent errors, the label and what was answered: " in text
-    assert "- Worst on texts of " in text
-    assert min(int(rows) for rows in re.findall(r"- Worst on .* on (\d+) rows", text)) >= 10
+    assert "- Most frequent errors (label → answer, with the share of the label's rows): " in text
+    assert "- Worst results on texts of " in text
+    assert min(int(rows) for rows in re.findall(r"- Worst results on .* on (\d+) rows", text)) >= 10
     assert f"Expected calibration error: {task['calibration']['after']['ece']:.3f}." in text
-    assert "Answers with score below 0.700 are withheld. " in text
-    assert "or in another language than en, no" in text
+    assert "Answers whose score is below 0.700 are withheld: " in text
+    assert "and in languages other than en, no" in text
     assert "the first 16 tokens" in text
 
 
@@ -311,17 +311,17 @@ def test_labels_that_no_row_had_are_said_not_to_be_measured() -> None:
 
     text = section(a_card(evidence=an_evidence(report=report)), "limits")
 
-    assert "- Not measured, for no row had them: label 0, label 1, label 2, and 2 more." in text
+    assert "- Not measured, because no row had the label: label 0, label 1, label 2, and 2 more." in text
     assert "Weakest labels" not in text
 
 
 def test_where_nothing_was_measured_that_is_said() -> None:
     text = a_bare_card()
 
-    assert "How good it is was not measured" in section(text, "results")
-    assert "Where it fails was not measured for topic, liked, tags, grade, rating." in section(text, "limits")
-    assert "What it was trained on is not recorded" in section(text, "data")
-    assert "with how much energy is not recorded" in section(text, "training")
+    assert "The model was not evaluated" in section(text, "results")
+    assert "The errors on topic, liked, tags, grade, rating were not analysed." in section(text, "limits")
+    assert "The training data is not recorded" in section(text, "data")
+    assert "energy use are not recorded" in section(text, "training")
 
 
 def test_without_a_report_the_calibration_error_is_that_of_the_run() -> None:
@@ -334,8 +334,8 @@ def test_without_a_report_the_calibration_error_is_that_of_the_run() -> None:
 
 
 def test_a_model_that_may_withhold_answers_is_not_said_to_answer_always() -> None:
-    assert "It answers every question" not in section(a_card(), "limits")
-    assert "It answers every question" in section(a_bare_card(config=a_config(TASKS[2:])), "limits")
+    assert "The model answers every task" not in section(a_card(), "limits")
+    assert "The model answers every task" in section(a_bare_card(config=a_config(TASKS[2:])), "limits")
 
 
 def test_everything_that_belongs_together_is_linked() -> None:
@@ -345,8 +345,8 @@ def test_everything_that_belongs_together_is_linked() -> None:
         ("Data set", "https://huggingface.co/datasets/me/data"),
         ("Demo", "https://huggingface.co/spaces/me/demo"),
         ("Adapter", "https://huggingface.co/me/adapter"),
-        ("What the adapter sits on", "https://huggingface.co/me/adapter-base"),
-        ("Began from", "https://huggingface.co/me/base"),
+        ("Base model of the adapter", "https://huggingface.co/me/adapter-base"),
+        ("Trained from", "https://huggingface.co/me/base"),
         ("Collection", "https://huggingface.co/collections/me/reviews-0123456789abcdef01234567"),
     ]
 
@@ -407,7 +407,7 @@ def evil_card() -> str:
 
 def test_nothing_that_a_stranger_wrote_becomes_markup() -> None:
     # The only HTML is ours: what folds long lists away, and the marks of the sections.
-    folded = r"<summary>(Each label of \w+, weakest first|The 30 labels of many)</summary>"
+    folded = r"<summary>(Results for each label of \w+, lowest F1 first|The 30 labels of many)</summary>"
     ours = rf"<!-- generated: \w+[^>]* -->|</?details>|{folded}"
 
     found = [each for each in tokens(evil_card()) if each.type in ("html_block", "html_inline")]
@@ -443,12 +443,12 @@ def test_no_label_is_taken_for_the_mark_of_a_section() -> None:
 
 @pytest.mark.parametrize("name", ['x"); import os', "nobody", "a/b/c", "me/<b>"])
 def test_a_repository_that_cannot_be_is_refused(name: str) -> None:
-    with pytest.raises(DataError, match=r"cannot be the name of a model on the Hub|names no owner"):
+    with pytest.raises(DataError, match=r"is not a valid name of a model on the Hub|has no owner"):
         a_card(repo_id=name)
 
 
 def test_a_link_to_what_cannot_be_is_refused() -> None:
-    with pytest.raises(DataError, match=r"'me/<b>' cannot be the name of a space on the Hub"):
+    with pytest.raises(DataError, match=r"'me/<b>' is not a valid name of a space on the Hub"):
         Links(space="me/<b>")
 
 

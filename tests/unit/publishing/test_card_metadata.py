@@ -1,4 +1,4 @@
-"""The metadata of a card: what the Hub reads is what was measured, and it refuses nothing of it."""
+"""The metadata of a card: the Hub reads the measured figures and accepts all of them."""
 
 import logging
 from pathlib import Path

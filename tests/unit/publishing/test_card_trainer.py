@@ -1,4 +1,4 @@
-"""The card that transformers' Trainer makes of itself does not come between ours and what people wrote."""
+"""The card of transformers' Trainer does not replace our card or text that people have written."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ data: {{train: rows.csv}}
 
 
 def test_the_trainers_card_does_not_overwrite_one_that_was_edited(tmp_path: Path, backbone: Path) -> None:
-    # P56: it is written beside the checkpoints.
+    # P56: it is written next to the checkpoints.
     (tmp_path / "rows.csv").write_text("text,topic\nthe film,film\nthe food,food\n")
     (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone=backbone))
     card = tmp_path / "out" / "model" / "README.md"
     card.parent.mkdir(parents=True)
-    card.write_text(a_card().replace("## Limits", "Ask me first.\n\n## Limits"))
+    card.write_text(a_card().replace("## Limitations", "Ask me first.\n\n## Limitations"))
     edited = card.read_text()
 
     prepare(load_recipe(tmp_path / "recipe.yaml", [f"output_dir={tmp_path / 'out'}"])).trainer.create_model_card()

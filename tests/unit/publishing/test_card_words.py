@@ -1,4 +1,4 @@
-"""Names and texts stand in a card as they are; settings, times and paths in words."""
+"""Names and texts are unchanged in a card, and settings, times and paths are written as words."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a data set becomes for the Hub: rows that anyone loads, a card, and how it is built anew."""
+"""A data set for the Hub: rows that load everywhere, a card, and a script that rebuilds it."""
 
 import runpy
 import shutil
@@ -165,7 +165,7 @@ def test_a_licence_that_is_stated_is_on_the_card(tmp_path: Path) -> None:
 def test_a_licence_that_is_not_stated_is_said_to_be_missing(tmp_path: Path) -> None:
     folder = write(tmp_path / "repo", build(ROWS, TOPIC))
 
-    assert "## Licence\n\nThe owner has not stated one.\n" in card_of(folder)
+    assert "## Licence\n\nThe owner has not stated a licence.\n" in card_of(folder)
     assert DatasetCard.load(folder / "README.md").data.license is None
 
 
@@ -190,7 +190,7 @@ def test_what_was_found_on_the_way_is_on_the_card(tmp_path: Path) -> None:
     card = card_of(write(tmp_path / "repo", build(data, TOPIC)))
 
     assert "- train: 1 rows without a text are left out\n" in card
-    assert "- train: 1 rows repeat a text of their own source, and stay\n" in card
+    assert "- train: 1 rows repeat a text of their own source and are kept\n" in card
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_fence_in_a_label_or_citation_does_not_end_that_of_the_card(tmp_path: 
     card = card_of(write(tmp_path / "repo", builder, CardSettings(citation="```bibtex\n@misc{x}\n```\n")))
 
     headings = [each.content for each in MarkdownIt().parse(card) if each.type == "inline" and each.level == 1]
-    assert {"Use", "Tasks", "Coverage", "How it was built", "Licence", "Citation"} <= set(headings)
+    assert {"Usage", "Tasks", "Coverage", "How it was built", "Licence", "Citation"} <= set(headings)
     fences = [each.content for each in MarkdownIt().parse(card) if each.type == "fence"]
     assert fences[-1] == "```bibtex\n@misc{x}\n```\n"
 
@@ -368,9 +368,9 @@ def test_models_that_were_trained_on_it_are_linked_once_and_stay(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("reviews", "'reviews' names no owner; write OWNER/reviews"),
-        ("me/re views", "'me/re views' cannot be the name of a data set on the Hub"),
-        ("a/b/c", "'a/b/c' cannot be the name of a data set on the Hub"),
+        ("reviews", "'reviews' has no owner; write OWNER/reviews"),
+        ("me/re views", "'me/re views' is not a valid name of a data set on the Hub"),
+        ("a/b/c", "'a/b/c' is not a valid name of a data set on the Hub"),
     ],
 )
 def test_a_name_that_no_data_set_can_have_is_refused(name: str, message: str) -> None:
@@ -380,5 +380,5 @@ def test_a_name_that_no_data_set_can_have_is_refused(name: str, message: str) ->
 
 def test_a_repository_named_like_its_script_is_refused() -> None:
     # P63
-    with pytest.raises(DataError, match=r"'me/build_dataset' is named like the build_dataset.py in it"):
+    with pytest.raises(DataError, match=r"'me/build_dataset' has the same name as its build_dataset.py"):
         check_dataset_id("me/build_dataset")

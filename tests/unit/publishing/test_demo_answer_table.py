@@ -1,4 +1,4 @@
-"""The demo's tables: what is read, what is refused, and what is added."""
+"""The demo's tables: reading, errors, and added columns."""
 
 import csv
 import json
@@ -64,11 +64,11 @@ def test_a_table_is_written_as_it_was_read(tmp_path: Path, content: str) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the file is empty; its first line must name the columns"),
-        ("text\n", "the table has a header, but no rows"),
+        ("", "the file is empty; its first line must contain the column names"),
+        ("text\n", "the table has a header but no rows; add at least one row"),
         ("text,id\ngood,1\nbad\n", "line 3: 1 cells, but the header has 2"),
         ("text,text\na,b\n", "the header names a column more than once: 'text'"),
-        ("text\na\nb\nc\nd\n", "the table has more than 3 rows; that is the most here"),
+        ("text\na\nb\nc\nd\n", "the table has more than 3 rows, which is the limit here; upload fewer rows"),
         ('text\n"good\n', "line 2: not CSV (unexpected end of data)"),
         (b"text\nK\xf6ln\n", "the file is not UTF-8 (byte 7); save it as CSV in UTF-8"),
         (b"PK\x03\x04\xff\xfe", "the file is not UTF-8 (byte 5); save it as CSV in UTF-8"),
@@ -95,7 +95,7 @@ def test_the_columns_are_those_that_predict_adds(model: MultiTaskModel) -> None:
 def test_a_column_that_an_answer_would_double_is_refused(tmp_path: Path, model: MultiTaskModel) -> None:
     table = read_given_table(written(tmp_path, "text,topic\ngood,film\n"))
 
-    with pytest.raises(TableError, match="the table has a column 'topic' already, as the answers would; rename it"):
+    with pytest.raises(TableError, match="the table already has a column 'topic', and the answers need this name"):
         check_columns(table, model.config.tasks)
 
 

@@ -1,4 +1,4 @@
-"""Which words an answer rests on: all of it is told, by encoders of every family."""
+"""Word attributions for an answer add up to the whole, for encoders of all families."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The demo as Gradio has it: what programs may ask for, what is kept, and what is not told to anyone."""
+"""The demo's Gradio interface: its API, the stored data, and the data that it never reveals."""
 
 import asyncio
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def test_weights_want_no_gradients(classify: MultiTaskPipeline) -> None:
 def test_answers_come_before_their_words(classify: MultiTaskPipeline) -> None:
     first, second = call(build_demo(classify, About("Reviews")), "show_answers")("the film was good")
 
-    assert "looking for the words that mattered" in first
+    assert "finding the important words" in first
     assert "of the strongest word" in second
 
 
@@ -102,14 +102,14 @@ def test_more_rows_than_a_space_takes_are_refused(classify: MultiTaskPipeline, t
 
     _, button, *_, shown = call(demo, "show_table")(written(tmp_path, "text\na\nb\n"))
 
-    assert "the table has more than 1 rows; that is the most here" in shown
+    assert "the table has more than 1 rows, which is the limit here" in shown
     assert not button["interactive"]
 
 
 def test_how_many_rows_a_space_takes_is_said(classify: MultiTaskPipeline) -> None:
     demo = build_demo(classify, About("Reviews", most_rows=1_000))
 
-    assert any("At most 1,000 rows here." in str(getattr(block, "value", "")) for block in demo.blocks.values())
+    assert any("The limit is 1,000 rows." in str(getattr(block, "value", "")) for block in demo.blocks.values())
 
 
 def test_a_table_that_is_taken_away_leaves_nothing(classify: MultiTaskPipeline) -> None:

@@ -1,4 +1,4 @@
-"""The demo's pages: what they show, and that nothing from outside becomes markup."""
+"""The demo's pages: their content, and that no input becomes markup."""
 
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -29,7 +29,7 @@ UNASKED = replace(SILENT, asked=False, note="not asked: topic is not food")
 
 
 class Parsed(HTMLParser):
-    """What a browser makes of a page."""
+    """A page as a browser parses it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -39,12 +39,12 @@ class Parsed(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keeps its name and its attributes."""
+        """Record the name and the attributes of a tag."""
         self.tags.add(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_data(self, data: str) -> None:
-        """Keeps it."""
+        """Record a text."""
         self.text += data
 
 
@@ -98,12 +98,12 @@ def test_of_many_labels_ten_are_shown_and_the_rest_is_folded_with_its_sum() -> N
     parts = pages.answers_page([many(151)], "", {}).partition("<details>")
 
     assert parts[0].count("<li") == pages.MOST_BARS
-    assert parts[2].startswith("<summary>141 more, together 0.93</summary>")
+    assert parts[2].startswith("<summary>141 more labels, total 0.93</summary>")
     assert parts[2].count("<li") == 141
 
 
 def test_scores_of_several_labels_have_no_sum() -> None:
-    assert "<summary>20 more</summary>" in pages.answers_page([many(30, "multi_label_classification")], "", {})
+    assert "<summary>20 more labels</summary>" in pages.answers_page([many(30, "multi_label_classification")], "", {})
 
 
 @pytest.mark.parametrize("answer", [many(12), many(30, "ordinal_regression")])
@@ -132,7 +132,7 @@ def test_why_there_is_no_answer_is_said_in_its_place() -> None:
             TaskAnswer("tags", KINDS["multi_label_classification"], [Option("a", 0.9, True), Option("b", 0.8, True)]),
             "a, b",
         ),
-        (TaskAnswer("tags", KINDS["multi_label_classification"], [Option("a", 0.1)]), "none of them"),
+        (TaskAnswer("tags", KINDS["multi_label_classification"], [Option("a", 0.1)]), "none"),
     ],
 )
 def test_an_answer_is_said_in_a_few_words(answer: TaskAnswer, said: str) -> None:
@@ -142,10 +142,10 @@ def test_an_answer_is_said_in_a_few_words(answer: TaskAnswer, said: str) -> None
 def test_words_are_coloured_by_side_and_strength_and_say_so() -> None:
     page = pages.answers_page([TOPIC], "a good film", {"topic": [WordScore(2, 6, -0.5), WordScore(7, 11, 2.0)]})
 
-    weak = '<span class="mt-against" style="--mt-strength:0.25" title="against: 25% of the strongest word">good</span>'
-    strong = '<span class="mt-for" style="--mt-strength:1.00" title="for: 100% of the strongest word">film</span>'
+    weak = '<span class="mt-against" style="--mt-strength:0.25" title="opposes: 25% of the strongest word">good</span>'
+    strong = '<span class="mt-for" style="--mt-strength:1.00" title="supports: 100% of the strongest word">film</span>'
     assert f"a {weak} {strong}</p>" in page
-    assert "speaks for <bdi>film</bdi>" in page
+    assert "supports <bdi>film</bdi>" in page
 
 
 def test_words_of_a_number_raise_or_lower_it() -> None:
@@ -161,7 +161,7 @@ def test_what_the_model_did_not_read_is_said() -> None:
 
 
 def test_while_words_are_looked_for_that_is_said() -> None:
-    assert "looking for the words that mattered" in pages.answers_page([TOPIC], "good", None)
+    assert "finding the important words" in pages.answers_page([TOPIC], "good", None)
 
 
 def test_words_are_looked_for_where_there_is_something_to_explain() -> None:
@@ -227,4 +227,4 @@ def test_the_card_is_linked_where_there_is_one() -> None:
 
 def test_the_foot_has_the_revision() -> None:
     assert "at revision <code><bdi>abc123</bdi></code>" in pages.foot_page("me/reviews", "abc123")
-    assert pages.foot_page(None, None) == '<footer class="mt-foot">a model on this machine</footer>'
+    assert pages.foot_page(None, None) == '<footer class="mt-foot">local model</footer>'

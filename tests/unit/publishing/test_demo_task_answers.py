@@ -1,4 +1,4 @@
-"""What the demo says of a text: every score, the answer, and why there is none."""
+"""The demo's answers to a text: every score, the answer, and the reason for a missing answer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -146,14 +146,14 @@ def test_where_the_answer_above_is_withheld_that_is_the_reason(ask: Ask, task: d
     above = {**TOPIC, "abstain_below": 0.9}
     answer = ask(above, {**task, "given": PHONE}, topic=[0.0, 2.0])[task["name"]]
 
-    assert (answer.note, answer.asked) == ("no answer: topic has none", True)
+    assert (answer.note, answer.asked) == ("no answer: topic has no answer", True)
 
 
 def test_what_depends_on_a_question_that_is_not_asked_is_not_asked_either(ask: Ask) -> None:
     below = {**PRICE, "given": {"task": "broken", "labels": ["yes"]}}
     answers = ask(TOPIC, {**BROKEN, "given": PHONE}, below, topic=[2.0, 0.0])
 
-    assert (answers["price"].note, answers["price"].asked) == ("not asked: nor is broken", False)
+    assert (answers["price"].note, answers["price"].asked) == ("not asked: broken is not asked", False)
 
 
 def test_plain_answers_and_the_embedding_are_those_of_the_pipeline(

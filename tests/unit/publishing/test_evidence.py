@@ -1,4 +1,4 @@
-"""What lies beside a model is read; what does not is empty."""
+"""Reading the files next to a model. Missing files give empty values."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_file_that_is_cut_off_is_named(model: Path) -> None:
     path = model.parent / "results.json"
     path.write_text('{"test": ')
 
-    with pytest.raises(ValueError, match=rf"{path} cannot be read as JSON \(Expecting .*\); take it away, or write it"):
+    with pytest.raises(ValueError, match=rf"{path} is not valid JSON \(Expecting .*\); remove it or write it again"):
         read_evidence(model)
 
 
@@ -61,7 +61,7 @@ def test_a_file_that_holds_something_else_is_named(model: Path) -> None:
     path = model.parent / "recipe.json"
     path.write_text("[1]")
 
-    with pytest.raises(ValueError, match=rf"{path} holds no JSON object but list; take it away, or write it anew"):
+    with pytest.raises(ValueError, match=rf"{path} must contain a JSON object, not list; remove it or write it again"):
         read_evidence(model)
 
 

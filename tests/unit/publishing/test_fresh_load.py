@@ -1,4 +1,4 @@
-"""What a stranger gets from a folder is what the model gives here."""
+"""A model loaded without this package gives the same outputs as here."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_code_that_needs_this_package_is_found(
     problem = fresh_load_problem(folder, model, tokenizer, TEXTS)
 
     assert problem is not None
-    assert problem.startswith("it does not load without this package: ")
+    assert problem.startswith("loading without this package failed: ")
     assert "modeling_multitask" in problem.partition(": ")[2]
 
 
@@ -48,7 +48,9 @@ def test_other_weights_are_found(folder: Path, model: MultiTaskModel, tokenizer:
 
     problem = fresh_load_problem(folder, model, tokenizer, TEXTS)
 
-    assert problem == "without this package the logits of 'sentiment' are others; save the model anew by save_folder"
+    assert problem == (
+        "without this package, the logits of 'sentiment' are different; save the model again with save_folder"
+    )
 
 
 def test_another_pooling_of_the_sentence_transformer_is_found(
@@ -60,4 +62,4 @@ def test_another_pooling_of_the_sentence_transformer_is_found(
 
     problem = fresh_load_problem(folder, model, tokenizer, TEXTS)
 
-    assert problem == "without this package the embeddings are others; save the model anew by save_folder"
+    assert problem == "without this package, the embeddings are different; save the model again with save_folder"

@@ -1,4 +1,4 @@
-"""What is looked for in a folder before it is pushed."""
+"""The checks of a folder before a push."""
 
 import json
 import pickle
@@ -86,26 +86,26 @@ def append(name: str, text: str) -> Callable[[Path], None]:
     [
         # P57
         (append("training_args.bin", "x"), "training_args.bin: is a pickle"),
-        (save_pickle, "labels.dat: is a pickle, which runs code where it is read; take it away"),
-        (append("labels.sav", "cos"), "labels.sav: is no kind of file that a model's repository has; take it away"),
-        (append("rows.csv", "text"), "rows.csv: is a table; push data with `multitask data`, and remove it here"),
+        (save_pickle, "labels.dat: is a pickle, which can run code when it is loaded; remove it"),
+        (append("labels.sav", "cos"), "labels.sav: is not a file type of a model's repository; remove it"),
+        (append("rows.csv", "text"), "rows.csv: is a table; remove it, and push data with `multitask data`"),
         (append("evil.bin", "x"), "evil.bin: is a pickle"),
         (save_by_torch, "weights: is a pickle"),
-        (name_a_pickle_like_weights, "model-2.safetensors: is no .safetensors file, whatever its ending says"),
-        (append("modules.json", "x"), "modules.json: is no .json file, whatever its ending says"),
-        (name_anothers_module, "modules.json: names 'os.system', which is no module of ours; save the model anew"),
-        (put_link, "passwords.txt: is a link; put the file itself there, or take it away"),
-        (append("notes.md", f"token {TOKEN}"), "notes.md: holds what looks like a secret (hf_aaa...)"),
-        (append("key.txt", "-----BEGIN RSA PRIVATE KEY-----"), "key.txt: holds what looks like a secret"),
-        (append("notes.md", "in /home/ann/models"), "notes.md: names a path of this machine (/home/ann); take it out"),
-        (append("notes.md", r"C:\\Users\\ann\\models"), "names a path of this machine"),
-        (append("modeling_multitask.py", "\nimport os\n"), "modeling_multitask.py: differs from this package's"),
-        (append("evil.py", "import os"), "evil.py: is no code of this package; take it away"),
-        (lambda folder: (folder / "answers_multitask.py").unlink(), "answers_multitask.py: is not there"),
-        (lambda folder: (folder / "tokenizer_config.json").unlink(), "tokenizer_config.json: is not there"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: is not there"),
+        (name_a_pickle_like_weights, "model-2.safetensors: is not a valid .safetensors file"),
+        (append("modules.json", "x"), "modules.json: is not a valid .json file"),
+        (name_anothers_module, "modules.json: names 'os.system', which is not allowed; save the model again"),
+        (put_link, "passwords.txt: is a link; replace it with the file itself, or remove it"),
+        (append("notes.md", f"token {TOKEN}"), "notes.md: seems to contain a secret (hf_aaa...)"),
+        (append("key.txt", "-----BEGIN RSA PRIVATE KEY-----"), "key.txt: seems to contain a secret"),
+        (append("notes.md", "in /home/ann/models"), "notes.md: contains a path of this machine (/home/ann); remove it"),
+        (append("notes.md", r"C:\\Users\\ann\\models"), "contains a path of this machine"),
+        (append("modeling_multitask.py", "\nimport os\n"), "modeling_multitask.py: differs from the file of this"),
+        (append("evil.py", "import os"), "evil.py: is not code of this package; remove it"),
+        (lambda folder: (folder / "answers_multitask.py").unlink(), "answers_multitask.py: is missing"),
+        (lambda folder: (folder / "tokenizer_config.json").unlink(), "tokenizer_config.json: is missing"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: is missing"),
         (name_a_task_like_a_path, "config.json: cannot be read"),
-        (name_no_labels, "config.json: the labels of 'topic' have no names but LABEL_0, ...; name them"),
+        (name_no_labels, "config.json: the labels of 'topic' have only default names (LABEL_0, ...); name them"),
         (lambda folder: alter_config(folder, tasks=[]), "config.json: cannot be read"),
     ],
 )
@@ -118,7 +118,7 @@ def test_what_speaks_against_a_push_is_said(folder: Path, spoil: Callable[[Path]
 def test_the_folder_of_the_model_on_this_machine_is_found(folder: Path) -> None:
     append("notes.md", f"see {folder.parent}/results.json")(folder)
 
-    assert folder_problems(folder) == [f"notes.md: names a path of this machine ({folder.parent}); take it out"]
+    assert folder_problems(folder) == [f"notes.md: contains a path of this machine ({folder.parent}); remove it"]
 
 
 def test_what_an_export_brings_along_is_ours(folder: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_working_folder_that_stands_in_an_address_is_no_path_of_this_machine(
     before = folder_problems(folder)
     append("notes.md", " in /data")(folder)
 
-    assert (before, folder_problems(folder)) == ([], ["notes.md: names a path of this machine (/data); take it out"])
+    assert (before, folder_problems(folder)) == ([], ["notes.md: contains a path of this machine (/data); remove it"])
 
 
 @pytest.mark.parametrize("place", ["/home/ann/model.py", str(Path(torch.__file__))])
@@ -158,14 +158,14 @@ def test_a_graph_that_notes_where_its_code_lay_is_found(folder: Path, place: str
     (folder / "onnx" / "model.onnx").write_bytes(b"\x08\x07" + place.encode() + b"\x00")
 
     (problem,) = folder_problems(folder)
-    assert problem.startswith("onnx/model.onnx: names a path of this machine (")
-    assert problem.endswith("); export the model anew")
+    assert problem.startswith("onnx/model.onnx: contains a path of this machine (")
+    assert problem.endswith("); export the model again")
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (append("adapter.py", "import os"), "adapter.py: an adapter has no code; take it away"),
+        (append("adapter.py", "import os"), "adapter.py: an adapter must not contain code; remove the file"),
         (append("tokenizer_config.json", '{"auto_map": {}}'), "tokenizer_config.json: names code (auto_map)"),
         (append("args.pkl", ""), "args.pkl: is a pickle"),
     ],
@@ -187,7 +187,7 @@ def test_what_speaks_against_an_adapter_is_said(tmp_path: Path, spoil: Callable[
 def test_places_outside_a_home_are_found_too(folder: Path, text: str) -> None:
     append("notes.md", text)(folder)
 
-    assert "names a path of this machine" in folder_problems(folder)[0]
+    assert "contains a path of this machine" in folder_problems(folder)[0]
 
 
 def test_weights_whose_length_looks_like_a_pickle_are_weights(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The repository of a Space: complete, flat, and able to stand alone."""
+"""The repository of a Space is complete, flat and self-contained."""
 
 import ast
 import configparser
@@ -97,7 +97,7 @@ def test_the_card_points_to_what_belongs_to_it(space: Path) -> None:
 
 @pytest.mark.parametrize("links", [Links("me/reviews"), Links(space="me/demo")])
 def test_a_space_without_a_name_or_a_model_is_refused_before_anything_is_written(tmp_path: Path, links: Links) -> None:
-    with pytest.raises(ValueError, match="a Space needs a name, and a model to show"):
+    with pytest.raises(ValueError, match="a Space needs a name and a model"):
         write_space(tmp_path / "space", links=links, revision="main", title="Reviews")
     assert not (tmp_path / "space").exists()
 

@@ -1,4 +1,4 @@
-"""What is written to be pushed is a folder of its own: whatever it shares with the user's, that stays as it was."""
+"""Files for a push are written to a separate folder, and shared files of the user stay unchanged."""
 
 import os
 from pathlib import Path

@@ -23,7 +23,9 @@ def test_what_has_a_slash_or_an_ending_is_a_file(given: str) -> None:
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_one_and_all_others() -> None:
-    with pytest.raises(RecipeError, match=r"did you mean 'quickstart'\?; there are clinc150, .*; write ./quickstrat"):
+    with pytest.raises(
+        RecipeError, match=r"did you mean 'quickstart'\?; bundled recipes: clinc150, .*; write ./quickstrat"
+    ):
         load_recipe("quickstrat")
 
 
@@ -51,7 +53,7 @@ def test_a_copy_overwrites_nothing_unless_it_is_forced(tmp_path: Path, capsys: p
     (tmp_path / "s0.yaml").write_text("mine")
 
     assert main(["copy", "s0", str(tmp_path)]) == 1
-    assert "s0.yaml exists already; name another folder, or add --force" in capsys.readouterr().err
+    assert "s0.yaml already exists; choose another folder, or add --force" in capsys.readouterr().err
     assert (tmp_path / "s0.yaml").read_text() == "mine"
     assert main(["copy", "s0", str(tmp_path), "--force"]) == 0
     assert (tmp_path / "s0.yaml").read_text() == (RECIPES / "s0.yaml").read_text()
@@ -61,10 +63,20 @@ def test_a_copy_overwrites_nothing_unless_it_is_forced(tmp_path: Path, capsys: p
     ("words", "message"),
     [
         (["copy", "s9", "mine"], "no bundled recipe has this name"),
-        (["list", "s0", "mine"], "'list' is no action; write: multitask recipes copy NAME DIR"),
+        (["list"], "unknown action 'list'; write: multitask recipes copy NAME DIR"),
+        (["copy", "./s9.yaml", "mine"], "s9.yaml has a problem:\n  no such file"),
+        (["list", "s0", "mine"], "unknown action 'list'; write: multitask recipes copy NAME DIR"),
     ],
 )
 def test_a_wrong_line_is_an_error(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 1
 
     assert message in capsys.readouterr().err
+
+
+def test_a_copy_into_a_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").write_text("mine")
+
+    assert main(["copy", "s0", str(tmp_path / "mine")]) == 1
+
+    assert "is a file; name a folder" in capsys.readouterr().err

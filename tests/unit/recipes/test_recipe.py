@@ -1,4 +1,4 @@
-"""Recipes: what they may say, and that everything wrong with one is reported at once, each with its place."""
+"""Recipes: the allowed words, and all errors reported together with their location."""
 
 import re
 from pathlib import Path
@@ -237,7 +237,7 @@ def test_an_unknown_word_is_an_error_with_the_words_of_that_level(tmp_path: Path
 def test_what_a_recipe_has_a_word_for_is_not_said_in_training(tmp_path: Path, setting: str, word: str) -> None:
     # P9 is the last of them: the Trainer's own label smoothing knows one task only.
     assert problems(tmp_path, RECIPE, f"training.{setting}=1") == [
-        f"training.{setting}: a recipe says this by its {word}"
+        f"training.{setting}: not allowed in training; set the recipe's {word} instead"
     ]
 
 
@@ -265,7 +265,7 @@ def test_a_part_that_is_missing_is_an_error(tmp_path: Path, part: str) -> None:
         ("training.num_train_epochs=many", "training.num_train_epochs: is 'many'; it must be a number"),
         (
             "freeze=backbon",
-            "freeze: 'backbon' names no part of a model; these are everything, backbone, embeddings, layers.K, "
+            "freeze: 'backbon' is not a part of a model; it must be one of everything, backbone, embeddings, layers.K, "
             "layers.A-B, last_layers.N, heads, heads.TASK; did you mean 'backbone'?",
         ),
     ],
@@ -280,7 +280,7 @@ def test_a_fraction_above_1_is_an_error(tmp_path: Path) -> None:
 
 def test_fractions_that_leave_no_training_rows_are_an_error(tmp_path: Path) -> None:
     assert problems(tmp_path, RECIPE, "data.split={validation: 0.5, test: 0.5}") == [
-        "data.split: 0.5 + 0.5 leaves nothing to train on"
+        "data.split: 0.5 + 0.5 leaves no training rows"
     ]
 
 
@@ -289,7 +289,7 @@ def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
   pooling: is 'big'; it must be one of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len
   tasks[0].labels[0]: is 1; it must be text; write '1', in quotes
   data.split.tset: no such word; did you mean 'test'?; words here: validation, test, seed, group
-  data.split: 0.5 + 0.5 leaves nothing to train on"""
+  data.split: 0.5 + 0.5 leaves no training rows"""
 
     with pytest.raises(RecipeError, match=f"{re.escape(message)}$"):
         load(

@@ -1,4 +1,4 @@
-"""What is made from the declarations of the words: the schema, and the page that lists them."""
+"""The schema and the reference page, which are generated from the declarations of the words."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "reference" / "recipe.md").read_text(encoding="utf-8")
 
 
 def test_the_page_is_not_stale() -> None:
-    # What stands under `training` are the words of one version of transformers.
+    # The words under `training` depend on the version of transformers.
     page, made = PAGE.split(TRAINING_HEADING), recipe_reference().split(TRAINING_HEADING)
 
     assert made[0] == page[0], "run: multitask schema --markdown > docs/reference/recipe.md"
@@ -38,11 +38,11 @@ def test_the_page_has_a_section_for_each_table(heading: str) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `tokens_per_batch` | The tokens of a batch at most, padding included, in place of a fixed number of rows. "
-        "| whole number; at least 1 | – | `tokens_per_batch: 2048` |",
-        "| `dropout` | The dropout after each hidden block except the last. "
-        "| number; at least 0 and below 1 | `0.1` |  |",
-        "| `seed` | The seed of everything that is drawn. | whole number | `0` |  |",
+        "| `tokens_per_batch` | The maximum number of tokens of a batch, including padding. It replaces a fixed number "
+        "of rows. | whole number; at least 1 | – | `tokens_per_batch: 2048` |",
+        "| `dropout` | The dropout after each hidden block except the last. | number; at least 0 and "
+        "below 1 | `0.1` |  |",
+        "| `seed` | The seed of all random numbers. | whole number; at least 0 and at most 4294967295 | `0` |  |",
         "| `task` | The task whose classes are balanced. | text | – | `task: topic` |",
     ],
 )

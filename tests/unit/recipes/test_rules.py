@@ -1,4 +1,4 @@
-"""What does not fit together in a recipe, in words."""
+"""The messages for settings of a recipe that do not fit together."""
 
 import re
 from typing import Any
@@ -88,7 +88,7 @@ def test_labels_for_what_is_not_a_task_are_a_problem_in_every_split(split: str) 
 
 def test_several_columns_for_a_task_that_has_one_are_a_problem() -> None:
     assert rule_problems(content(RATING, labels={"rating": ["a", "b"]})) == [
-        "data.train[0].labels.rating: regression has one column; given: ['a', 'b']"
+        "data.train[0].labels.rating: is ['a', 'b']; it must be one column for regression"
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_task_may_have_its_labels_in_one_of_several_sources() -> None:
 @pytest.mark.parametrize("share", [0.5, 0.75])
 def test_fractions_that_leave_no_training_rows_are_a_problem(share: float) -> None:
     assert rule_problems(content(TOPIC, split={"validation": 0.5, "test": share})) == [
-        f"data.split: 0.5 + {share} leaves nothing to train on"
+        f"data.split: 0.5 + {share} leaves no training rows"
     ]
 
 
@@ -137,7 +137,7 @@ def test_a_file_and_a_fraction_for_one_split_are_a_problem(split: str) -> None:
     file = {"path": "held_out.csv", "labels": {"topic": "a"}}
 
     assert rule_problems(content(TOPIC, split={split: 0.2}, **{split: file})) == [
-        f"data.split.{split}: rows for {split} are taken from train, but data.{split} gives a file; say one of the two"
+        f"data.split.{split}: holds out training rows, but data.{split} has a source; give only one of the two"
     ]
 
 
@@ -197,27 +197,30 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ({"backbone": None}, "backbone: is missing; name an encoder, or a trained model by start_from"),
-        ({"rename_labels": {"a": "b"}}, "rename_labels: there is no start_from whose labels could be renamed"),
+        ({"backbone": None}, "backbone: is missing; name an encoder, or a trained model with start_from"),
+        ({"rename_labels": {"a": "b"}}, "rename_labels: needs start_from, the trained model whose labels are renamed"),
         (
             {"lora": {"lora_alfa": 8}},
-            "lora.lora_alfa: no such setting of peft's LoraConfig; did you mean 'lora_alpha'?",
+            "lora.lora_alfa: no such word; did you mean 'lora_alpha'?",
         ),
-        ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: is not to be set; every head is trained"),
+        ({"lora": {"modules_to_save": ["heads"]}}, "lora.modules_to_save: cannot be set; every head is always trained"),
         (
             {"tokens_per_batch": 512, "training": {"per_device_train_batch_size": 8}},
-            "tokens_per_batch: says the size of batches, and so does training.per_device_train_batch_size",
+            "tokens_per_batch: cannot be combined with training.per_device_train_batch_size; leave one out",
         ),
         (
             {"tokens_per_batch": 512, "sampling": {"strategy": "round_robin"}},
-            "sampling.strategy: 'round_robin' does not go with tokens_per_batch; leave one out",
+            "sampling.strategy: 'round_robin' cannot be combined with tokens_per_batch; leave one out",
         ),
         (
             {"sampling": {"strategy": "balanced", "task": "topics"}},
             "sampling.task: no such task; did you mean 'topic'?",
         ),
-        ({"freeze": ["layers"]}, "freeze: 'layers' names no part of a model; these are everything, backbone,"),
-        ({"freeze": ["backbone"], "phases": [{"train": ["heads"]}]}, "freeze: what is frozen is said in the phases"),
+        ({"freeze": ["layers"]}, "freeze: 'layers' is not a part of a model; it must be one of everything, backbone,"),
+        (
+            {"freeze": ["backbone"], "phases": [{"train": ["heads"]}]},
+            "freeze: cannot be combined with phases; use the freeze of each",
+        ),
         ({"phases": []}, "phases: must be a list with at least one phase"),
         ({"phases": [{"train": ["heads.topics"]}]}, "phases[0].train: 'heads.topics': no such task; did you mean"),
         (
@@ -237,13 +240,13 @@ def test_a_phase_that_waits_for_a_metric_needs_validation_rows() -> None:
     phases = [{"until": "no improvement of score for 2 evaluations"}, {}]
 
     assert rule_problems({**content(TOPIC), "phases": phases}) == [
-        "phases[0]: score is asked for, but nothing is evaluated during training"
+        "phases[0]: no metric 'score': nothing is evaluated during training"
     ]
 
 
 def test_an_ordinal_task_needs_its_labels_in_order() -> None:
     assert rule_problems(content({"name": "stars", "problem_type": "ordinal_regression"})) == [
-        "tasks[0].labels: ordinal_regression needs its labels in order, the lowest first"
+        "tasks[0].labels: ordinal_regression requires its labels in order, the lowest first"
     ]
 
 
@@ -335,7 +338,7 @@ def test_rows_that_are_streamed_tell_no_parents(words: dict[str, Any]) -> None:
     recipe = content(DOMAIN, given(TOPIC, task="domain", **words), streaming=True) | {"training": {"max_steps": 2}}
 
     assert rule_problems(recipe) == [
-        "tasks[1].given: parents are read from the rows, and these are streamed; write them"
+        "tasks[1].given: parents cannot be read from streamed rows; write them in the recipe"
     ]
 
 

@@ -60,18 +60,20 @@ def test_a_missing_recipe_is_an_error_with_the_recipes_there(tmp_path: Path) -> 
     (tmp_path / "b.yaml").touch()
     (tmp_path / "a.yaml").touch()
 
-    with pytest.raises(RecipeError, match=r"c\.yaml has a problem:\n  no such file; recipes there: a\.yaml, b\.yaml$"):
+    with pytest.raises(
+        RecipeError, match=r"c\.yaml has a problem:\n  no such file; recipes in this folder: a\.yaml, b\.yaml$"
+    ):
         read_yaml(tmp_path / "c.yaml")
 
 
 def test_a_recipe_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="no such file; recipes there: none"):
+    with pytest.raises(RecipeError, match="no such file; recipes in this folder: none"):
         read_yaml(tmp_path / "nowhere" / "c.yaml")
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "word", "# only a comment\n"])
 def test_a_recipe_that_is_no_table_is_an_error(tmp_path: Path, content: str) -> None:
-    with pytest.raises(RecipeError, match="a recipe is a table of words and values"):
+    with pytest.raises(RecipeError, match="a recipe must be a table of words and values"):
         read(tmp_path, content)
 
 
@@ -86,7 +88,7 @@ def test_a_word_that_is_given_twice_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="not a text in UTF-8"):
+    with pytest.raises(RecipeError, match="the file is not UTF-8"):
         read(tmp_path, b"# caf\xe9\nseed: 1\n")
 
 
@@ -124,11 +126,11 @@ def test_the_value_of_an_override_is_yaml(written: str, value: object) -> None:
     [
         ("seed", "'seed' is not an override; write key=value, such as seed=1"),
         ("=1", "'=1' is not an override; write key=value, such as seed=1"),
-        ("tasks.5.weight=2", "override 'tasks.5.weight=2': there is no '5'"),
-        ("tasks.1=2", "override 'tasks.1=2': there is no '1' to set"),
-        ("tasks.first=2", "override 'tasks.first=2': there is no 'first' to set"),
-        ("backbone.x=1", "override 'backbone.x=1': there is no 'x' to set"),
-        ("backbone.x.y=1", "override 'backbone.x.y=1': there is no 'x'"),
+        ("tasks.5.weight=2", "override 'tasks.5.weight=2': '5' does not exist"),
+        ("tasks.1=2", "override 'tasks.1=2': '1' does not exist"),
+        ("tasks.first=2", "override 'tasks.first=2': 'first' does not exist"),
+        ("backbone.x=1", "override 'backbone.x=1': 'x' does not exist"),
+        ("backbone.x.y=1", "override 'backbone.x.y=1': 'x' does not exist"),
         ("seed=[", "not YAML: "),
     ],
 )

@@ -1,4 +1,4 @@
-"""What `calibrate` and `abstain` of a recipe leave in the model, and where they are refused."""
+"""The effect of `calibrate` and `abstain` in a recipe on the model, and the refused settings."""
 
 import copy
 import json
@@ -120,8 +120,11 @@ def test_a_task_that_abstains_has_no_label_in_its_answer(recipe: Any) -> None:
     [
         ("tasks.0.abstain={precision: 0.9, coverage: 0.5}", r"tasks\[0\].abstain: give either a precision or a cover"),
         ("tasks.0.abstain={}", r"tasks\[0\].abstain: give either a precision or a coverage"),
-        ("tasks.2.abstain={coverage: 0.5}", r"tasks\[2\].abstain: is for tasks of one label; this is regression"),
-        ("tasks.1.abstain={coverage: 0.5, by: energy}", r"tasks\[1\].abstain.by: the energy is for single_label"),
+        (
+            "tasks.2.abstain={coverage: 0.5}",
+            r"tasks\[2\].abstain: needs a task with one label per row; this task is regression",
+        ),
+        ("tasks.1.abstain={coverage: 0.5, by: energy}", r"tasks\[1\].abstain.by: energy is for single_label"),
         (
             "tasks.0.abstain={coverage: 0.5, by: enery}",
             r"tasks\[0\].abstain.by: is 'enery'; it must be one of score, energy",
@@ -138,5 +141,5 @@ def test_fitting_needs_validation_rows(recipe: Any) -> None:
     with pytest.raises(RecipeError) as caught:
         recipe("data.split={test: 0.25}", "calibrate=temperature", "tasks.0.abstain={coverage: 0.5}")
 
-    assert "calibrate: is fitted on validation rows, and there are none" in str(caught.value)
-    assert "tasks[0].abstain: is fitted on validation rows, and there are none" in str(caught.value)
+    assert "calibrate: needs validation rows, and there are none" in str(caught.value)
+    assert "tasks[0].abstain: needs validation rows, and there are none" in str(caught.value)

@@ -28,7 +28,7 @@ data:
 
 @pytest.fixture
 def recipe(tmp_path: Path, backbone: Path) -> Any:
-    """Loads a recipe of eight rows, each of three words, beside a link to the tiny encoder."""
+    """Load a recipe with eight rows of three words, next to a link to the tiny encoder."""
     rows = "".join(f"the {'good film' if i % 2 else 'bad soup'},{'film' if i % 2 else 'food'},yes\n" for i in range(8))
     (tmp_path / "reviews.csv").write_text(f"text,topic,liked\n{rows}")
     (tmp_path / "reviews.yaml").write_text(RECIPE)
@@ -74,13 +74,13 @@ def test_without_a_tokenizer_nothing_is_measured_and_that_is_said(recipe: Any) -
     look = build_data(recipe("backbone=no/encoder", "max_length=8")).look
 
     assert look.lengths == {}
-    assert look.notes[-1] == "the lengths of texts are not known: the recipe's encoder has no tokenizer at hand"
+    assert look.notes[-1] == "text lengths are unknown: the tokenizer of the recipe's encoder is not available"
 
 
 def test_streamed_rows_are_refused(recipe: Any) -> None:
     streamed = ["data.streaming=true", "data.split={}", "training.max_steps=2", "tasks.0.class_weights=null"]
 
-    with pytest.raises(RecipeError, match=r"data\.streaming: rows that are streamed are never looked at as a whole"):
+    with pytest.raises(RecipeError, match=r"data\.streaming: streamed rows cannot be summarised"):
         build_data(recipe(*streamed, "tasks.1.pos_weight=null"))
 
 

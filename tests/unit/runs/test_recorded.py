@@ -1,4 +1,4 @@
-"""The rows that a trained model was tested on, found again by what its run has noted."""
+"""The test rows of a trained model, rebuilt from the record of its run."""
 
 import csv
 import json

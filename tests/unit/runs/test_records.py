@@ -1,4 +1,4 @@
-"""What a training took is written down: once for all stretches of a run, and without a name of the machine."""
+"""The resources of a training are recorded, once for all parts of a run, and without the name of the machine."""
 
 import json
 import platform

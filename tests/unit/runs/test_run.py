@@ -1,4 +1,4 @@
-"""The parts of a run: what it checks before it trains, and how it is told to train."""
+"""The parts of a run: its checks before training, and its training settings."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path, name: str) -> None
 
     with pytest.raises(
         FileExistsError,
-        match=rf"output_dir {tmp_path} holds a run already; .* add resume=true to go on with it, or --force",
+        match=rf"output_dir {tmp_path} already contains a run; .* add resume=true to resume it, or --force",
     ):
         check_output(tmp_path, force=False)
 
@@ -80,13 +80,13 @@ def test_the_tokenizer_is_that_of_the_backbone(tmp_path: Path, backbone: Path) -
 
 @pytest.mark.parametrize("name", ["nobody/no-such-model", "package:no_such_package/model", "package:transformers/none"])
 def test_a_backbone_that_does_not_exist_is_an_error(tmp_path: Path, name: str) -> None:
-    message = rf"tiny\.yaml has a problem:\n  backbone: no such folder, nor a model that the Hub gives: '{name}'"
+    message = rf"tiny\.yaml has a problem:\n  backbone: not a local folder, and not found on the Hub: '{name}'"
     with pytest.raises(RecipeError, match=message):
         load_tokenizer(with_backbone(tmp_path, name))
 
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="backbone: this folder has no tokenizer that loads: "):
+    with pytest.raises(RecipeError, match="backbone: the tokenizer of this folder does not load: "):
         load_tokenizer(with_backbone(tmp_path, str(tmp_path)))
 
 

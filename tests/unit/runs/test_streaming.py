@@ -1,4 +1,4 @@
-"""Recipes whose training rows are streamed: what does not go with that, and what a run of them is told."""
+"""Recipes with streamed training rows: the settings that are refused, and the settings of a run."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from modeling_multitask.runs.prepare import build_arguments
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
 TAGS = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"]}
-NOT_CUT = "rows that are streamed cannot be split, nor their labels hidden; give files"
-NOT_COUNTED = "balanced weights are counted from the rows, and these are streamed; give numbers"
+NOT_CUT = "streamed rows cannot be split, nor their labels hidden; use separate files"
+NOT_COUNTED = "balanced weights cannot be computed from streamed rows; give numbers"
 
 
 def content(task: dict[str, Any] = TOPIC, **words: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def test_a_recipe_may_stream() -> None:
     [
         (
             {"training": {"num_train_epochs": 2}},
-            "training.max_steps: is missing; rows that are streamed do not tell how many there are",
+            "training.max_steps: is missing; with data.streaming the number of rows is unknown",
         ),
         ({"data": {"split": {"test": 0.2}}}, f"data.split: {NOT_CUT}"),
         ({"data": {"hide_labels": {"fraction": 0.2}}}, f"data.hide_labels: {NOT_CUT}"),
@@ -41,7 +41,7 @@ def test_a_recipe_may_stream() -> None:
         ),
         (
             {"sampling": {"strategy": "proportional"}},
-            "sampling.strategy: rows that are streamed come as they are; leave it out",
+            "sampling.strategy: streamed rows are read in their own order; leave sampling.strategy out",
         ),
         ({"task": {**TOPIC, "class_weights": "balanced"}}, f"tasks[0].class_weights: {NOT_COUNTED}"),
         ({"task": {**TAGS, "pos_weight": "balanced"}}, f"tasks[0].pos_weight: {NOT_COUNTED}"),

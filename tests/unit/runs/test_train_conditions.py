@@ -1,4 +1,4 @@
-"""Whole runs of tasks that depend on each other: what is trained on, what is saved, and what that answers."""
+"""Complete runs of dependent tasks: the training, the saved model, and its answers."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def row(i: int) -> str:
 
 
 def build(folder: Path, backbone: Path) -> Callable[..., Recipe]:
-    """The recipe, and the rows beside it; takes overrides."""
+    """Write the recipe and its rows. Accepts overrides."""
     header = "text,sentiment,reason,faults,damage,domain,intent,urgent"
     (folder / "rows.csv").write_text("\n".join([header, *map(row, range(24))]) + "\n")
     (folder / "recipe.yaml").write_text(RECIPE.format(backbone=backbone, output=folder / "out"))
@@ -144,9 +144,9 @@ def test_labels_that_are_left_out_are_said(recipe: Callable[..., Recipe], monkey
     prepare(recipe())
 
     assert said == [
-        "task 'reason': 8 labels are left out of training (given the task 'sentiment')",
-        "task 'faults': 12 labels are left out of training (given the task 'reason')",
-        "task 'damage': 8 labels are left out of training (given the task 'sentiment')",
+        "task 'reason': 8 labels are left out of training (condition on the task 'sentiment')",
+        "task 'faults': 12 labels are left out of training (condition on the task 'reason')",
+        "task 'damage': 8 labels are left out of training (condition on the task 'sentiment')",
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_label_beside_several_parents_is_an_error_with_its_place(
     (tmp_path / "rows.csv").write_text((tmp_path / "rows.csv").read_text().replace("bank,pin", "travel,pin", 1))
 
     message = (
-        r"tasks: task 'intent': given\.parents is left out, .* 'pin' stands beside several of 'domain': 'bank' \(7"
+        r"tasks: task 'intent': given\.parents is missing, .* 'pin' occurs with several labels of 'domain': 'bank' \(7"
     )
     with pytest.raises(RecipeError, match=message):
         prepare(recipe())

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -50,7 +51,7 @@ def test_a_file_gives_what_the_dict_gives(words: dict[str, Any]) -> None:
 def test_a_run_is_overwritten_only_if_it_is_forced(words: dict[str, Any]) -> None:
     train(words, output_dir="here")
 
-    with pytest.raises(FileExistsError, match="holds a run already"):
+    with pytest.raises(FileExistsError, match="already contains a run"):
         train(words, output_dir="here")
     train(words, output_dir=Path("here"), force=True)
 
@@ -58,3 +59,11 @@ def test_a_run_is_overwritten_only_if_it_is_forced(words: dict[str, Any]) -> Non
 def test_every_problem_of_a_dict_is_reported(words: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=r"recipe has 2 problems:\n  tasks\[0\].weight: .*\n  poolin: "):
         train(words | {"poolin": "mean"}, **{"tasks.0.weight": -1})
+
+
+def test_values_of_python_are_written_as_yaml_has_them(words: dict[str, Any]) -> None:
+    data = words["data"] | {"train": Path("rows.csv")}
+
+    train(words | {"tasks": tuple(words["tasks"]), "data": data}, seed=np.int64(3), output_dir=Path("here"))
+
+    assert json.loads(Path("here/recipe.json").read_text())["seed"] == 3

@@ -1,4 +1,4 @@
-"""Whole runs on a tiny encoder: adapters, trained models that grow, balanced weights, sources, resuming, plans."""
+"""Complete runs on a tiny encoder: adapters, growing models, balanced weights, sources, resuming, plans."""
 
 import json
 import shutil
@@ -111,12 +111,12 @@ def test_a_trained_task_of_another_type_is_refused(recipe: Any, tmp_path: Path) 
 def test_a_start_with_another_pooling_is_refused(recipe: Any, tmp_path: Path) -> None:
     first = run_recipe(recipe())
 
-    with pytest.raises(RecipeError, match=r"pooling: .* was trained with 'mean'; leave it out"):
+    with pytest.raises(RecipeError, match=r"pooling: .* was trained with 'mean'; leave pooling out"):
         prepare(recipe(f"start_from={first.folder}", "pooling=max", f"output_dir={tmp_path}/b"))
 
 
 def test_a_start_that_is_not_there_is_refused(recipe: Any) -> None:
-    with pytest.raises(RecipeError, match="start_from: no/where: no such folder, nor a model that the Hub gives"):
+    with pytest.raises(RecipeError, match="start_from: no/where: not a local folder, and not found on the Hub"):
         prepare(recipe("start_from=no/where"))
 
 
@@ -174,7 +174,7 @@ def test_a_finished_run_is_resumed_to_the_same_results(recipe: Any) -> None:
 def test_a_run_is_not_resumed_by_another_recipe(recipe: Any) -> None:
     run_recipe(recipe())
 
-    with pytest.raises(RecipeError, match="seed: was 0 when the run began; given: 1"):
+    with pytest.raises(RecipeError, match="seed: is 1; the run was started with 0"):
         run_recipe(recipe("resume=true", "seed=1"))
 
 
@@ -218,7 +218,7 @@ def test_the_recipe_of_a_run_is_noted_beside_it(recipe: Any, tmp_path: Path) -> 
 def test_the_model_that_a_run_starts_from_is_not_overwritten(recipe: Any) -> None:
     first = run_recipe(recipe())
 
-    with pytest.raises(RecipeError, match=r"output_dir: .* holds the model of start_from; name another"):
+    with pytest.raises(RecipeError, match=r"output_dir: .* contains the model of start_from; choose another"):
         run_recipe(recipe(f"start_from={first.folder}"), force=True)
 
 
@@ -311,7 +311,7 @@ def test_a_dry_run_says_that_rows_are_streamed(
     show_plan(plan(streamed()))
 
     printed = capsys.readouterr().out
-    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled in training: not known\n" in printed
+    assert "steps: 4, training rows are streamed\nrows: validation 8\nlabelled training rows: unknown\n" in printed
     assert not (tmp_path / "out").exists()
 
 
@@ -325,8 +325,8 @@ def test_an_empty_list_freezes_nothing(recipe: Any) -> None:
         ("tasks.0.class_weights=[1, 2, 3]", r"tasks: task 'topic': class_weights is .*; it must be 2 non-negative"),
         ("freeze=[heads, backbone]", "phases: training everything without heads, backbone leaves nothing to train"),
         ("freeze=[layers.0-9]", "freeze: 'layers.0-9': there are no such layers; this encoder has the layers 0 to 1"),
-        ("learning_rates={patterns: {nowhere: 0.1}}", "learning_rates: the pattern 'nowhere' is found in no parameter"),
-        ("lora={target_modules: [qeury]}", "lora.target_modules: no layer is called 'qeury'; there are dense, key,"),
+        ("learning_rates={patterns: {nowhere: 0.1}}", "learning_rates: the pattern 'nowhere' matches no parameter"),
+        ("lora={target_modules: [qeury]}", "lora.target_modules: no layer is named 'qeury'; layers here: dense, key,"),
     ],
 )
 def test_what_does_not_fit_the_model_is_an_error_with_its_place(recipe: Any, words: str, message: str) -> None:
@@ -404,3 +404,42 @@ def test_a_run_with_nothing_held_out_has_no_report_and_the_last_one_is_gone(reci
     run_recipe(recipe("report=true", "data.split={}", "calibrate=[]"), force=True)
 
     assert not (folder / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.dataloader_persistent_workers=true", "persistent_workers option needs num_workers"),
+        ("training.log_level=loud", "a value is refused by transformers .KeyError: 'loud'"),
+        ("training.parallelism_config=3", "a value is refused by accelerate"),
+        ("training.label_names=3", "training: can only concatenate list"),
+        ("lora.rank=2", "lora.rank: no such word; words here: .*lora_alpha"),
+    ],
+)
+def test_a_value_that_a_library_refuses_is_an_error_before_training(recipe: Any, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        plan(recipe(override))
+
+
+@pytest.mark.parametrize("word", ["seed", "data.split.seed", "data.hide_labels.seed"])
+def test_a_seed_is_one_that_numpy_takes(recipe: Any, word: str) -> None:
+    hidden = ["data.hide_labels.fraction=0.1"] if "hide" in word else []
+
+    for seed in (-1, 2**32):
+        with pytest.raises(RecipeError, match=f"{word}: is {seed}; it must be at (least 0|most 4294967295)"):
+            recipe(*hidden, f"{word}={seed}")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.per_device_train_batch_size=0", "is 0; it must be at least 1"),
+        ("training.gradient_accumulation_steps=0", "is 0; it must be at least 1"),
+        ("training.dataloader_num_workers=-1", "is -1; it must be at least 0"),
+        ("training.num_train_epochs=1e308", r"is 1e\+308; it must be at most 1000000"),
+        (f"head.hidden_sizes=[{10**400}]", "has 401 digits; it must fit in 64 bits"),
+    ],
+)
+def test_a_number_that_would_fail_later_is_an_error_of_its_word(recipe: Any, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe(override)

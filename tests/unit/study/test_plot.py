@@ -1,4 +1,4 @@
-"""The picture of a study: what is drawn, and where it cannot be."""
+"""The plot of a study: its content, and when it cannot be drawn."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A study of a recipe: which runs it plans, what it does not do twice, and what a failing run leaves."""
+"""A study of a recipe: its planned runs, finished runs that are skipped, and the state after a failed run."""
 
 import json
 import subprocess
@@ -61,7 +61,7 @@ def recipe(tmp_path: Path, backbone: Path) -> Path:
 
 @pytest.fixture
 def quick_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the real plan says of the encoder, the rows and the steps, without their being loaded."""
+    """Replace the plan with its encoder groups, rows and steps, so that nothing is loaded."""
     groups = [SimpleNamespace(name=name) for name in ("heads", "layers.1", "layers.1", "layers.0", "embeddings")]
     made = SimpleNamespace(groups=groups, rows={"train": 8, "validation": 4, "test": 4}, steps=16)
     monkeypatch.setattr(study_module, "plan", lambda _: made)
@@ -172,22 +172,20 @@ def test_the_rates_are_the_recipes_own(recipe: Path, words: str, rates: StudyRat
 
 def test_an_unknown_strategy_is_an_error_with_a_hint(recipe: Path, quick_plan: None) -> None:
     with pytest.raises(
-        RecipeError, match=r"--only: no strategy 'lroa'; did you mean 'lora'\?; there are everything_fr"
+        RecipeError, match=r"--only: no strategy 'lroa'; did you mean 'lora'\?; strategies: everything_fr"
     ):
         plan_study(recipe, [], seeds=[0], only=["lroa"])
 
 
 def test_without_validation_rows_there_is_nothing_to_choose_by(recipe: Path) -> None:
-    with pytest.raises(RecipeError, match="a study chooses by validation rows; add"):
+    with pytest.raises(RecipeError, match="validation rows are missing; add"):
         plan_study(recipe, ["data.split={}"], seeds=[0])
 
 
 def test_streamed_rows_are_not_studied(recipe: Path) -> None:
     overrides = ["data.split={}", "data.validation=reviews.csv", "data.streaming=true", "training.max_steps=4"]
 
-    with pytest.raises(
-        RecipeError, match=r"data\.streaming: a study compares runs on the same rows; leave streaming out"
-    ):
+    with pytest.raises(RecipeError, match=r"data\.streaming: a study cannot stream rows; set data.streaming=false"):
         plan_study(recipe, overrides, seeds=[0])
 
 
@@ -199,7 +197,7 @@ def test_nothing_is_done_twice(planned: PlannedStudy) -> None:
     begin_study(planned)
     study = carry_out(planned, jobs=2, say=said.append, start=again)
 
-    assert (again.started, said) == ([], ["4 of 4 runs are there already"])
+    assert (again.started, said) == ([], ["4 of 4 runs are already finished"])
     assert study.row("everything").seeds == (0, 1)
 
 
@@ -228,7 +226,7 @@ def test_a_run_that_fails_does_not_lose_the_others(planned: PlannedStudy, proble
 
     study = carry_out(planned, jobs=2, say=said.append, start=FakeStart("everything", problem))
 
-    expected = problem or "it ended without a result"
+    expected = problem or "the run ended without a result"
     assert study.row("everything").errors == {0: expected, 1: expected}
     assert study.row("backbone_frozen").seeds == (0, 1)
     assert sum(line.endswith(f"failed: {expected}") for line in said) == 2
@@ -275,7 +273,7 @@ def test_the_study_of_another_recipe_is_not_overwritten(recipe: Path, tmp_path: 
     begin_study(planned)
     other = plan_two(recipe, tmp_path, "training.num_train_epochs=1", "max_length=8")
 
-    with pytest.raises(FileExistsError, match="holds a study that differs in max_length, training; name another"):
+    with pytest.raises(FileExistsError, match="contains a study that differs in max_length, training; choose another"):
         begin_study(other)
 
 
@@ -319,8 +317,8 @@ def test_a_study_is_written_as_json_csv_words_and_a_picture(planned: PlannedStud
     content = json.loads((out / "study.json").read_text())
     assert (content["seeds"], content["jobs"]) == ([0, 1], 1)
     assert (out / "study.csv").read_text().startswith("strategy,title,split,task,")
-    assert "Seeds: 0, 1; 1 runs at a time" in (out / "study.md").read_text()
-    assert "Each seed splits the rows anew" in (out / "study.md").read_text()
+    assert "Seeds: 0, 1. Parallel runs: 1" in (out / "study.md").read_text()
+    assert "Each seed has its own split of the rows" in (out / "study.md").read_text()
     assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -351,8 +349,8 @@ def test_a_gpu_is_given_one_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (0, "all is well", None),
         (1, "Traceback\n  here\nValueError: no such thing\n\n", "ValueError: no such thing"),
-        (1, "", "it said nothing"),
-        (-9, "half a li", "killed by signal 9; was there memory enough for so many jobs?"),
+        (1, "", "no error message"),
+        (-9, "half a li", "killed by signal 9; if memory was short, use fewer --jobs"),
     ],
 )
 def test_what_went_wrong_is_the_last_line_that_a_run_said(
@@ -396,7 +394,7 @@ def test_a_run_leaves_its_figures_and_no_model(planned: PlannedStudy, monkeypatc
 
 @pytest.mark.slow
 def test_a_run_does_not_outlive_the_study_that_started_it() -> None:
-    """It would write into a folder in which the next study trains anew."""
+    """It would write into a folder in which the next study trains again."""
     ends = "from modeling_multitask.study.one_run import _end_with; _end_with(-1)"
 
     finished = subprocess.run([sys.executable, "-c", ends], cwd=ROOT, check=False)

@@ -1,4 +1,4 @@
-"""What a study says: its intervals, what it recommends, and that its words follow from its numbers."""
+"""The summary of a study: its intervals and recommendations, and sentences that follow from the numbers."""
 
 import csv
 import json
@@ -91,8 +91,8 @@ def test_the_best_is_recommended_if_the_cheaper_is_clearly_worse() -> None:
     assert words[0].startswith(
         "Use **everything, one rate**. It has the highest mean score on the validation rows, 0.910"
     )
-    assert "all that train fewer parameters are worse" in words[0]
-    assert words[1].startswith("On the test rows, which had no say in this, its score is 0.910")
+    assert "All strategies with fewer trained parameters are significantly worse" in words[0]
+    assert words[1].startswith("On the test rows, which were not used for this choice, its score is 0.910")
 
 
 def test_the_cheaper_is_recommended_if_no_difference_can_be_told() -> None:
@@ -105,13 +105,13 @@ def test_the_cheaper_is_recommended_if_no_difference_can_be_told() -> None:
     assert words.startswith(
         "Use **backbone frozen**. The highest mean score on the validation rows is that of everything"
     )
-    assert "0.917 lies within that interval" in words
-    assert "no difference can be told (-0.003 (-0.041 to +0.035))" in words
+    assert "0.917, is within this interval" in words
+    assert "The paired difference is not significant (-0.003 (-0.041 to +0.035))" in words
     assert "It trains 10 parameters instead of 1,000" in words
 
 
 def test_the_luck_of_the_split_does_not_make_a_cheaper_one_as_good() -> None:
-    """Its mean lies within the interval of the best, but it is worse by 0.02 in every seed."""
+    """Its mean is within the interval of the best, but it is worse by 0.02 for every seed."""
     study = study_of([0.80, 0.90, 0.95], [0.78, 0.879, 0.931])
 
     assert study.recommendation is not None
@@ -129,7 +129,7 @@ def test_one_seed_recommends_the_best_and_says_that_it_is_one() -> None:
     words = recommendation_in_words(study_of([0.9], [0.89]))[0]
 
     assert words.startswith("Use **everything, one rate**.")
-    assert "from one seed, which says nothing of luck; give several, such as --seeds 0 1 2." in words
+    assert "One seed does not show the variation between seeds; use several, such as --seeds 0 1 2." in words
 
 
 def test_what_is_there_to_be_compared_is_never_recommended() -> None:
@@ -146,7 +146,7 @@ def test_a_strategy_of_which_a_run_failed_is_shown_with_its_error_and_not_recomm
     page = study_as_markdown(study)
 
     assert "Use **everything, one rate**." in page
-    assert "Not considered, since a run of it failed: backbone frozen." in page
+    assert "Not considered, because a run failed: backbone frozen." in page
     assert "| backbone frozen (1 of 2 runs failed: ValueError: a \\| b) | 0.990" in page
     assert "- backbone frozen, seed 1: ValueError: a \\| b" in page
 
@@ -154,16 +154,16 @@ def test_a_strategy_of_which_a_run_failed_is_shown_with_its_error_and_not_recomm
 def test_where_all_failed_nothing_is_recommended() -> None:
     study = summarise(METRICS, [(BEST, [Outcome(0, error="killed")])])
 
-    assert "Nothing can be recommended" in study_as_markdown(study)
+    assert "No recommendation" in study_as_markdown(study)
     assert "| everything, one rate (failed: killed) | – | – | – | – |" in table(study)
 
 
 @pytest.mark.parametrize(
     ("single", "verdict"),
     [
-        ([0.70, 0.71, 0.72], "a difference of +0.200 (+0.200 to +0.200): learning it with the others helped."),
-        ([0.99, 0.97, 0.98], "learning it with the others hurt."),
-        ([0.90, 0.95, 0.88], "no difference can be told."),
+        ([0.70, 0.71, 0.72], "a paired difference of +0.200 (+0.200 to +0.200): training with the others is better."),
+        ([0.99, 0.97, 0.98], "training alone is better."),
+        ([0.90, 0.95, 0.88], "not significant."),
     ],
 )
 def test_whether_learning_together_helped_is_said_by_the_paired_interval(single: list[float], verdict: str) -> None:
@@ -182,7 +182,7 @@ def test_without_test_rows_the_comparison_is_on_validation_rows_and_of_one_seed_
 
     assert words == [
         "**topic** macro_f1 on the validation rows: 0.900 with the others, 0.800 alone; "
-        "a difference of +0.100, from one seed, which cannot tell."
+        "a paired difference of +0.100, from one seed (no significance test)."
     ]
 
 
@@ -210,8 +210,8 @@ def test_a_frozen_heads_loss_is_told_for_its_own_task_and_the_other() -> None:
         "Head of **topic** frozen, topic macro_f1",
         "Head of **topic** frozen, mood spearman",
     ]
-    assert words[0].endswith("keeping it helped, so the encoder came to serve this head.")
-    assert words[1].endswith("keeping it helped.")
+    assert words[0].endswith("keeping the loss is better, because the encoder adapts to this head.")
+    assert words[1].endswith("keeping the loss is better.")
 
 
 def test_the_table_has_a_line_for_each_strategy_and_the_recommended_in_bold() -> None:

@@ -1,4 +1,4 @@
-"""The folder of an adapter alone: what is in it, that it loads as trained, and that the model is left as it is."""
+"""The folder of a separate adapter: its files, loading it, and the unchanged model."""
 
 import json
 from pathlib import Path

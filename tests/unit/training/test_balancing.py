@@ -1,4 +1,4 @@
-"""How the losses of several tasks become one: by learned variances, by how fast they fall, or as they are."""
+"""The loss balancing methods: learned variances, dynamic weights, and the plain sum."""
 
 import json
 import math
@@ -25,7 +25,7 @@ TASKS = [
 
 
 class Gradients(TrainerCallback):
-    """Keeps the gradients of every optimizer step: the model's, and of what the balancing learns."""
+    """Record the gradients of every optimizer step: those of the model and of the learned weights."""
 
     def __init__(self, trainer: MultiTaskTrainer) -> None:
         self.trainer = trainer

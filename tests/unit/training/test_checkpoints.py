@@ -1,4 +1,4 @@
-"""Each way in which a checkpoint can be damaged is recognised, and the one before it is taken."""
+"""Every kind of damaged checkpoint is recognised, and the checkpoint before it is used."""
 
 import shutil
 from collections.abc import Callable
@@ -76,7 +76,7 @@ def test_a_checkpoint_without_the_trainers_state_is_damaged(folder: Path) -> Non
 def test_json_that_is_cut_off_is_recognised(folder: Path, name: str, rest: str) -> None:
     (folder / "checkpoint-10" / name).write_text(rest)
 
-    assert damage(folder / "checkpoint-10") == f"{name} is cut off"
+    assert damage(folder / "checkpoint-10") == f"{name} is truncated"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_json_that_is_cut_off_is_recognised(folder: Path, name: str, rest: str) 
 def test_a_file_that_is_cut_off_is_recognised(folder: Path, name: str) -> None:
     cut_off(folder / "checkpoint-10" / name)
 
-    assert damage(folder / "checkpoint-10") == f"{name} is cut off"
+    assert damage(folder / "checkpoint-10") == f"{name} is truncated"
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt"])
@@ -93,7 +93,7 @@ def test_a_file_that_lacks_its_last_byte_is_recognised(folder: Path, name: str) 
     path = folder / "checkpoint-10" / name
     path.write_bytes(path.read_bytes()[:-1])
 
-    assert damage(folder / "checkpoint-10") == f"{name} is cut off"
+    assert damage(folder / "checkpoint-10") == f"{name} is truncated"
 
 
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
@@ -101,7 +101,7 @@ def test_an_adapter_that_is_cut_off_is_recognised(run: Callable, tmp_path: Path,
     folder = shutil.copytree(run(True), tmp_path / "run")
     cut_off(folder / "checkpoint-10" / name)
 
-    assert damage(folder / "checkpoint-10") == f"{name} is cut off"
+    assert damage(folder / "checkpoint-10") == f"{name} is truncated"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_is_missing_is_named(folder: Path, name: str, reason: str) -> None:
 def test_a_state_of_another_step_is_recognised(folder: Path) -> None:
     replace(folder / "checkpoint-10" / "trainer_state.json", '"global_step": 10', '"global_step": 9')
 
-    assert damage(folder / "checkpoint-10") == "trainer_state.json is of step 9"
+    assert damage(folder / "checkpoint-10") == "trainer_state.json is from step 9"
 
 
 def test_the_one_before_a_damaged_checkpoint_is_taken(folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_one_before_a_damaged_checkpoint_is_taken(folder: Path) -> None:
 
     found = last_whole_checkpoint(folder)
 
-    assert found == (folder / "checkpoint-2", {folder / "checkpoint-10": "model.safetensors is cut off"})
+    assert found == (folder / "checkpoint-2", {folder / "checkpoint-10": "model.safetensors is truncated"})
 
 
 def test_several_damaged_checkpoints_are_passed_over_each_with_its_reason(folder: Path) -> None:
@@ -142,7 +142,7 @@ def test_several_damaged_checkpoints_are_passed_over_each_with_its_reason(folder
     assert checkpoint == folder / "checkpoint-1"
     assert damaged == {
         folder / "checkpoint-10": "trainer_state.json is missing",
-        folder / "checkpoint-2": "optimizer.pt is cut off",
+        folder / "checkpoint-2": "optimizer.pt is truncated",
     }
 
 

@@ -1,4 +1,4 @@
-"""Weights for rare classes: scikit-learn's, counted over the labels that are there."""
+"""Weights for rare classes equal those of scikit-learn, counted over the labels that are present."""
 
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_the_task_that_is_given_is_left_as_it_is() -> None:
     ("task", "words"), [(TOPIC, {"class_weights": "balanced"}), (LIKED, {"pos_weight": "balanced"})]
 )
 def test_a_task_without_any_label_cannot_be_balanced(task: TaskConfig, words: dict[str, str]) -> None:
-    message = f"task '{task.name}': its weights are to be balanced, but no training row has a label for it"
+    message = f"task '{task.name}': its weights cannot be balanced, because no training row has a label for it"
 
     with pytest.raises(ValueError, match=message):
         with_resolved_weights(task, column(task.name, [None, None]), **words)
@@ -106,7 +106,7 @@ def test_weights_by_label_leave_the_others_at_1() -> None:
 
 
 def test_a_weight_for_what_is_no_label_is_refused() -> None:
-    with pytest.raises(ValueError, match="names 'phones', which is none of its 3 labels; did you mean 'phone'"):
+    with pytest.raises(ValueError, match="has 'phones', which is not one of its 3 labels; did you mean 'phone'"):
         with_resolved_weights(TOPIC, column("topic", [0]), class_weights={"phones": 2.0})
 
 

@@ -1,4 +1,4 @@
-"""The collator: every label where it was, every gap a gap."""
+"""The collator keeps every label and every missing label in its place."""
 
 import math
 

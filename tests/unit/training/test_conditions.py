@@ -1,4 +1,4 @@
-"""Conditions held against rows: parents read from them, labels that answer no question, and what stands against it."""
+"""Conditions: parents inferred from rows, labels of tasks that do not apply, and conflicting labels."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ def domains_and_intents(*pairs: tuple[int | None, int | None]) -> Dataset:
 
 @pytest.fixture
 def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is said to the user."""
+    """The warnings for the user."""
     said: list[str] = []
     logger = logging.get_logger("modeling_multitask.training.conditions")
     monkeypatch.setattr(logger, "warning", said.append)
@@ -59,8 +59,8 @@ def test_a_label_beside_several_parents_is_an_error_that_counts_them() -> None:
     table = domains_and_intents((0, 0), (0, 1), (0, 1), (1, 1), (1, 2))
 
     message = (
-        r"task 'intent': given\.parents is left out, and in the training rows the label 'pin' stands beside several of "
-        r"'domain': 'bank' \(2 rows\), 'travel' \(1 rows\); mend the rows, or write given\.parents"
+        r"task 'intent': given\.parents is missing, and in the training rows the label 'pin' occurs with several "
+        r"labels of 'domain': 'bank' \(2 rows\), 'travel' \(1 rows\); fix the rows, or set given\.parents"
     )
     with pytest.raises(ValueError, match=message):
         with_condition(INTENT, DOMAIN, table, GivenConfig("domain"))
@@ -69,7 +69,7 @@ def test_a_label_beside_several_parents_is_an_error_that_counts_them() -> None:
 def test_a_label_beside_no_parent_is_an_error() -> None:
     table = domains_and_intents((0, 0), (0, 1), (None, 2))
 
-    with pytest.raises(ValueError, match=r"the label 'visa' stands beside no label of 'domain'; mend the rows"):
+    with pytest.raises(ValueError, match=r"the label 'visa' occurs with no label of 'domain'; fix the rows"):
         with_condition(INTENT, DOMAIN, table, GivenConfig("domain"))
 
 
@@ -81,7 +81,9 @@ def test_parents_that_are_given_are_not_read_from_the_rows_and_what_contradicts_
     task = with_condition(INTENT, DOMAIN, table, GivenConfig("domain", parents=PARENTS))
 
     assert task.given.parents == PARENTS
-    assert warned == ["task 'intent': 2 labels stand beside another label than their parent (given the task 'domain')"]
+    assert warned == [
+        "task 'intent': 2 labels occur with a label that is not their parent (condition on the task 'domain')"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_labels_after_an_answer_that_asks_for_none_are_counted(
     table = rows(**{"sentiment": [0, 1, 1, 1], task.name: labels})
 
     assert with_condition(task, SENTIMENT, table, NEGATIVE).given == NEGATIVE
-    assert warned == [f"task {task.name!r}: 2 labels are left out of training (given the task 'sentiment')"]
+    assert warned == [f"task {task.name!r}: 2 labels are left out of training (condition on the task 'sentiment')"]
 
 
 def test_nothing_is_said_where_nothing_stands_against_the_condition(warned: list[str]) -> None:

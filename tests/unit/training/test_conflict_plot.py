@@ -1,4 +1,4 @@
-"""The picture of how far the tasks' gradients agree."""
+"""The plot of the agreement between the tasks' gradients."""
 
 import sys
 from pathlib import Path
@@ -82,9 +82,7 @@ def test_a_smoothed_line_is_the_mean_over_eleven_records_and_over_fewer_at_the_e
 
 
 def test_a_log_without_cosines_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match="the log has no cosine between two tasks; train two or more of them with conf"
-    ):
+    with pytest.raises(ValueError, match="the log has no cosine between two tasks; train two or more tasks with conf"):
         draw_conflicts(LOG[1:2], tmp_path / "conflicts.png")
 
 

@@ -1,4 +1,4 @@
-"""Parts of a model: what each holds, in every encoder family, and which of them train."""
+"""Parts of a model: their content in every encoder family, and which of them are trained."""
 
 import re
 from typing import Any
@@ -119,20 +119,27 @@ def test_a_head_is_not_one_whose_name_merely_begins_alike() -> None:
         ("last_layers.7", "'last_layers.7': there are no such layers; this encoder has the layers 0 to 5"),
         (
             "last_layers.0",
-            f"'last_layers.0' names no part of a model; these are {', '.join(PARTS)}; did you mean 'last_layers.N'?",
+            f"'last_layers.0' is not a part of a model; it must be one of {', '.join(PARTS)}; "
+            "did you mean 'last_layers.N'?",
         ),
         ("heads.topics", "'heads.topics': no such task; did you mean 'topic'?"),
         ("heads.", "'heads.': no such task"),
         ("layers.6", "'layers.6': there are no such layers; this encoder has the layers 0 to 5"),
         ("layers.3-6", "'layers.3-6': there are no such layers; this encoder has the layers 0 to 5"),
         ("layers.3-1", "'layers.3-1': there are no such layers; this encoder has the layers 0 to 5"),
-        ("layers", f"'layers' names no part of a model; these are {', '.join(PARTS)}; did you mean 'layers.K'?"),
+        (
+            "layers",
+            f"'layers' is not a part of a model; it must be one of {', '.join(PARTS)}; did you mean 'layers.K'?",
+        ),
         (
             "layers.-1",
-            f"'layers.-1' names no part of a model; these are {', '.join(PARTS)}; did you mean 'layers.A-B'?",
+            f"'layers.-1' is not a part of a model; it must be one of {', '.join(PARTS)}; did you mean 'layers.A-B'?",
         ),
-        ("backbon", f"'backbon' names no part of a model; these are {', '.join(PARTS)}; did you mean 'backbone'?"),
-        ("none", f"'none' names no part of a model; these are {', '.join(PARTS)}"),
+        (
+            "backbon",
+            f"'backbon' is not a part of a model; it must be one of {', '.join(PARTS)}; did you mean 'backbone'?",
+        ),
+        ("none", f"'none' is not a part of a model; it must be one of {', '.join(PARTS)}"),
     ],
 )
 def test_what_names_no_part_is_told_why(part: str, problem: str | None) -> None:
@@ -147,7 +154,7 @@ def test_where_the_encoder_is_not_known_any_ascending_numbers_will_do(part: str,
 
 
 @pytest.mark.parametrize(
-    ("part", "message"), [("layers.2", "this encoder has the layers 0 to 1"), ("x", "no part of a")]
+    ("part", "message"), [("layers.2", "this encoder has the layers 0 to 1"), ("x", "not a part of a")]
 )
 def test_a_part_that_the_model_lacks_is_refused(model: MultiTaskModel, part: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -175,7 +182,7 @@ def test_what_is_frozen_is_taken_from_what_trains(model: MultiTaskModel) -> None
 def test_an_unknown_part_is_refused_whether_it_trains_or_not(
     model: MultiTaskModel, train: tuple[str, ...], freeze: tuple[str, ...]
 ) -> None:
-    with pytest.raises(ValueError, match="names no part of a model; these are everything, backbone"):
+    with pytest.raises(ValueError, match="is not a part of a model; it must be one of everything, backbone"):
         trained_parameters(model, train, freeze)
 
 

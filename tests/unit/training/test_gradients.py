@@ -1,4 +1,4 @@
-"""Each task's gradient on the encoder: compared with the others', and combined with them into one."""
+"""The tasks' gradients on the encoder: their comparison, and their combination into one."""
 
 import math
 import sys
@@ -361,20 +361,22 @@ def test_a_compiled_model_and_gradients_of_each_task_are_mutually_exclusive(
     build: Any, compiles: dict, settings: dict, what: str
 ) -> None:
     # P20
-    with pytest.raises(ValueError, match=f"{what} needs the gradient of each task, which torch_compile cannot give"):
+    with pytest.raises(
+        ValueError, match=f"{what} needs the gradient of each task, which torch_compile does not support"
+    ):
         build(**settings, **compiles)
 
 
 def test_fp16_and_combined_gradients_are_mutually_exclusive(build: Any) -> None:
     # The combined gradient would not be scaled as the heads' is.
-    with pytest.raises(ValueError, match="balancing: pcgrad does not go with fp16, whose loss is scaled; use bf16"):
+    with pytest.raises(ValueError, match="balancing: pcgrad does not work with fp16, which scales the loss; use bf16"):
         build(balancing="pcgrad", fp16=True)
 
 
 def test_fp16_that_accelerate_was_launched_with_is_refused_as_well(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
 
-    with pytest.raises(ValueError, match="balancing: pcgrad does not go with fp16"):
+    with pytest.raises(ValueError, match="balancing: pcgrad does not work with fp16"):
         build(balancing="pcgrad")
 
 

@@ -1,4 +1,4 @@
-"""A trained model that gets new tasks keeps its encoder and the heads of the tasks it has."""
+"""A trained model that gets new tasks keeps its encoder and the heads of its tasks."""
 
 from typing import Any
 

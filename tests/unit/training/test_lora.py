@@ -1,4 +1,4 @@
-"""Adapters: every head trains, nothing else of the encoder does, and what is saved gives the trained logits."""
+"""Adapters: every head is trained, the rest of the encoder is not, and the saved model gives the trained logits."""
 
 import json
 from collections.abc import Callable
@@ -104,7 +104,7 @@ def test_a_layer_that_peft_would_train_whole_is_noticed(model: MultiTaskModel) -
     heads = [f"heads.{task.name}" for task in model.config.tasks]
     wrapped = get_peft_model(model, LoraConfig(target_modules=["query"], modules_to_save=[*heads, "output.dense"]))
 
-    with pytest.raises(RuntimeError, match=r"peft left \[\] frozen and lets \['.*\.output\.dense\.modules_to_save"):
+    with pytest.raises(RuntimeError, match=r"the heads \[\] are frozen, and \['.*\.output\.dense\.modules_to_save"):
         _check_trainable(wrapped, heads)
 
 
@@ -112,22 +112,22 @@ def test_a_head_that_peft_left_frozen_is_noticed(model: MultiTaskModel) -> None:
     # P23: a name that is not there is accepted silently.
     wrapped = get_peft_model(model, LoraConfig(target_modules=["query"], modules_to_save=["head.topic"]))
 
-    with pytest.raises(RuntimeError, match=r"peft left \['heads.topic'\] frozen and lets \[\] train"):
+    with pytest.raises(RuntimeError, match=r"the heads \['heads.topic'\] are frozen, and \[\] train in full"):
         _check_trainable(wrapped, ["heads.topic"])
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["qeury"], "no layer is called 'qeury'; there are dense, key, query, value$"),
-        (["query", "topic"], "no layer is called 'topic'; there are dense,"),
-        (["self"], "no layer is called 'self'"),
+        (["qeury"], "no layer is named 'qeury'; layers here: dense, key, query, value$"),
+        (["query", "topic"], "no layer is named 'topic'; layers here: dense,"),
+        (["self"], "no layer is named 'self'"),
         (
             r"encoder\.query",
-            r"'encoder\\\\.query' matches no layer; these are like 'backbone.encoder.layer.0.attention",
+            r"'encoder\\\\.query' matches no layer; layers have names such as 'backbone.encoder.layer.0.attention",
         ),
         (r"heads\..*", "'heads.*' matches no layer"),
-        ("((", r"'\(\(' is no regular expression \(missing \)"),
+        ("((", r"'\(\(' is not a valid regular expression \(missing \)"),
         ([], "is empty; name layers, or leave it out"),
     ],
 )
@@ -140,32 +140,32 @@ def test_names_of_no_layer_are_refused(model: MultiTaskModel, given: Any, messag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lora_alfa": 8}, "lora_alfa: no such setting of peft's LoraConfig; did you mean 'lora_alpha'?"),
-        ({"modules_to_save": []}, "modules_to_save: is not to be set; every head is trained and saved anyway"),
-        ({"task_type": "SEQ_CLS"}, "task_type: is not to be set; a multi-task model is none of peft's kinds"),
-        ({"peft_type": "IA3"}, "peft_type: is not to be set; it is LoRA"),
-        ({"inference_mode": True}, "inference_mode: is not to be set; adapters are here to be trained"),
+        ({"lora_alfa": 8}, "lora_alfa: no such word; did you mean 'lora_alpha'?"),
+        ({"modules_to_save": []}, "modules_to_save: cannot be set; every head is always trained and saved"),
+        ({"task_type": "SEQ_CLS"}, "task_type: cannot be set; a multi-task model has no task type of peft"),
+        ({"peft_type": "IA3"}, "peft_type: cannot be set; it is always LORA"),
+        ({"inference_mode": True}, "inference_mode: cannot be set; new adapters are always trainable"),
         (
             {"layers_to_transform": [1]},
-            "layers_to_transform: is not to be set; give target_modules a regular expression with the layers' numbers",
+            "layers_to_transform: cannot be set; give target_modules a regular expression with the layers' numbers",
         ),
         (
             {"layers_pattern": "layer"},
-            "layers_pattern: is not to be set; give target_modules a regular expression with the layers' numbers",
+            "layers_pattern: cannot be set; give target_modules a regular expression with the layers' numbers",
         ),
         (
             {"base_model_name_or_path": "x"},
-            "base_model_name_or_path: is not to be set; it is written where the adapter is kept",
+            "base_model_name_or_path: cannot be set; it is set when the adapter is saved",
         ),
-        ({"auto_mapping": {}}, "auto_mapping: is not to be set; it is written where the adapter is kept"),
+        ({"auto_mapping": {}}, "auto_mapping: cannot be set; it is set when the adapter is saved"),
     ],
 )
 def test_settings_that_are_unknown_or_decided_are_refused(settings: dict, message: str) -> None:
-    assert lora_problem(settings) == message
+    assert str(lora_problem(settings)).startswith(message)
 
 
 def test_a_refused_setting_is_named_with_its_place(model: MultiTaskModel) -> None:
-    with pytest.raises(ValueError, match=r"^lora\.modules_to_save: is not to be set"):
+    with pytest.raises(ValueError, match=r"^lora\.modules_to_save: cannot be set"):
         add_lora(model, {"modules_to_save": ["heads"]})
 
 

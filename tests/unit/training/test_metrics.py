@@ -1,4 +1,4 @@
-"""Metrics: scikit-learn's figures on the labelled rows, and a score that always exists."""
+"""Metrics equal those of scikit-learn on the labelled rows, and the score always exists."""
 
 import math
 from typing import Any
@@ -84,7 +84,7 @@ def test_ranks_are_judged_as_by_scikit_learn_on_the_labelled_rows() -> None:
 
 
 def test_ranks_that_do_not_occur_keep_the_others_apart() -> None:
-    # Squared, one answer is off by 16 and one by 1; every answer beside every reference, over 5 rows, by 189 / 5.
+    # Squared, one answer is off by 16 and one by 1; every answer against every reference, over 5 rows, by 189 / 5.
     metrics = compute("ordinal_regression", [0, 4, 4, 4, 0], [0, 0, 4, 4, 1])
 
     assert metrics["quadratic_kappa"] == pytest.approx(1 - 17 / (189 / 5))

@@ -1,4 +1,4 @@
-"""Parameter groups: each parameter once, heads first, rates by depth, decay by shape."""
+"""Parameter groups: each parameter once, heads first, learning rates by depth, weight decay by shape."""
 
 from collections import Counter
 

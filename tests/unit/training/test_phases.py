@@ -1,4 +1,4 @@
-"""Phases of a training run: how they are read, what trains in each and at which rates, and when they end."""
+"""Phases of a training run: their settings, trained parts and learning rates, and when they end."""
 
 import re
 from collections.abc import Callable
@@ -209,7 +209,7 @@ def test_a_phase_that_cannot_be_read_is_refused(given: dict[str, Any], message: 
 @pytest.mark.parametrize(
     ("phases", "problem"),
     [
-        ([Phase(("layer.1",))], "phases[0].train: 'layer.1' names no part of a model; these are everything,"),
+        ([Phase(("layer.1",))], "phases[0].train: 'layer.1' is not a part of a model; it must be one of everything,"),
         (
             [Phase(("layers.1-2",))],
             "phases[0].train: 'layers.1-2': there are no such layers; this encoder has the layer",
@@ -224,11 +224,11 @@ def test_a_phase_that_cannot_be_read_is_refused(given: dict[str, Any], message: 
             [Phase(until="epoch 1"), Phase(only_if="scores < 1")],
             "phases[1]: there is no metric 'scores'; did you mean 'score'?",
         ),
-        ([Phase(only_if="score < 1")], "phases[0].only_if: nothing is evaluated before the first phase"),
-        ([Phase(), Phase()], "phases[0].until: is missing; only the last phase goes on to the end of training"),
+        ([Phase(only_if="score < 1")], "phases[0].only_if: the first phase has no evaluation before it; leave it out"),
+        ([Phase(), Phase()], "phases[0].until: is missing; only the last phase may leave it out"),
         (
             [Phase(until="epoch 2"), Phase(until="epoch 2")],
-            "phases[1].until: is 'epoch 2', but phases[0] lasts until 'epoch 2'",
+            "phases[1].until: is 'epoch 2', but phases[0] ends at 'epoch 2'",
         ),
     ],
 )
@@ -241,7 +241,7 @@ def test_what_does_not_fit_the_model_is_said_with_its_place(phases: list[Phase],
 def test_a_metric_is_refused_where_nothing_is_evaluated() -> None:
     problems = phase_problems([Phase(until="no improvement of score for 2 evaluations")], ["topic"], [])
 
-    assert problems == ["phases[0]: score is asked for, but nothing is evaluated during training"]
+    assert problems == ["phases[0]: no metric 'score': nothing is evaluated during training"]
 
 
 def test_a_phase_may_end_before_one_that_is_left_out_would() -> None:
@@ -679,15 +679,15 @@ def test_of_an_error_less_is_better(tmp_path: Path, metric: str, greater: bool) 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"phases": [{}], "freeze": "backbone"}, "freeze and phases are both given; say what is frozen in the phases"),
+        ({"phases": [{}], "freeze": "backbone"}, "freeze and phases are both given; use the freeze of each"),
         (
             {"phases": [{"until": "epoch 2"}], "early_stopping_patience": 2},
-            "early_stopping_patience is 2, but the last phase ends by its own until, 'epoch 2'; leave one out",
+            "early_stopping_patience is 2, but the last phase has its own until, 'epoch 2'; leave one of them out",
         ),
         ({"phases": [{"until": "soon"}]}, "until is 'soon'; write 'epoch 2'"),
         (
             {"phases": [{"train": ["heads"]}], "ddp_find_unused_parameters": False},
-            "parts of the model are frozen, so ddp_find_unused_parameters cannot be false",
+            "ddp_find_unused_parameters is False; it must be True or left out if parts",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Learning rates by depth, in bands and by pattern: what each parameter gets, and what is refused."""
+"""Learning rates by depth, in bands and by pattern: the rate of each parameter, and the refused settings."""
 
 import re
 
@@ -92,10 +92,10 @@ def test_heads_that_do_not_train_need_no_rate(settings: dict) -> None:
 @pytest.mark.parametrize(
     ("settings", "lacking"),
     [
-        ({"heads": 1.0}, "4 parameters that train have none, such as 'backbone.embeddings.weight'"),
-        ({"backbone": 1.0}, "2 parameters that train have none, such as 'heads.topic.0.weight'"),
-        ({"upper": 0.5, "lower": 0.1, "boundary": 1}, "2 parameters that train have none, such as 'heads.topic"),
-        ({"patterns": {"layer": 1.0, "tone": 1.0}}, "2 parameters that train have none, such as 'backbone.embedd"),
+        ({"heads": 1.0}, "4 trainable parameters have no rate, such as 'backbone.embeddings.weight'"),
+        ({"backbone": 1.0}, "2 trainable parameters have no rate, such as 'heads.topic.0.weight'"),
+        ({"upper": 0.5, "lower": 0.1, "boundary": 1}, "2 trainable parameters have no rate, such as 'heads.topic"),
+        ({"patterns": {"layer": 1.0, "tone": 1.0}}, "2 trainable parameters have no rate, such as 'backbone.embedd"),
     ],
 )
 def test_what_trains_without_a_rate_is_named(settings: dict, lacking: str) -> None:
@@ -112,7 +112,7 @@ def test_a_boundary_that_is_no_layer_is_named(boundary: int) -> None:
 def test_a_pattern_that_is_found_nowhere_is_named() -> None:
     problem = problem_of(HEADS, heads=1.0, patterns={r"layer\.3": 1.0})
 
-    expected = r"the pattern 'layer\\.3' is found in no parameter's name; these are like 'backbone.layer.2.weight'"
+    expected = r"the pattern 'layer\\.3' matches no parameter; parameters have names such as 'backbone.layer.2.weight'"
     assert problem == expected
 
 
@@ -122,18 +122,18 @@ BANDS = {"upper": 1.0, "lower": 1.0, "boundary": 1}
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "learning_rates need the rate of the heads, of the backbone, or patterns"),
-        ({"patterns": {}}, "learning_rates need the rate of the heads, of the backbone, or patterns"),
+        ({}, "learning_rates sets no rate; set heads, backbone or patterns"),
+        ({"patterns": {}}, "learning_rates sets no rate; set heads, backbone or patterns"),
         (
             {"heads": 1.0, "upper": 0.5},
-            "in bands need upper, lower and boundary, all three, .* given: upper 0.5, lower None, boundary None",
+            "in bands needs all of upper, lower and boundary, .* given: upper 0.5, lower None, boundary None",
         ),
-        ({"heads": 1.0, "boundary": 0}, "in bands need upper, lower and boundary, all three, .* boundary 0, backbone"),
-        ({"heads": 1.0, **BANDS, "backbone": 0.5}, "in bands need .* and no backbone; given: .* backbone 0.5"),
+        ({"heads": 1.0, "boundary": 0}, "in bands needs all of upper, lower and boundary, .* boundary 0, backbone"),
+        ({"heads": 1.0, **BANDS, "backbone": 0.5}, "in bands needs .* and no backbone; given: .* backbone 0.5"),
         ({"heads": 1.0, "backbone": 1.0, "layer_decay": 0.0}, "layer_decay is 0.0; it must be above 0 and at most 1"),
         ({"heads": 1.0, "backbone": 1.0, "layer_decay": 1.5}, "layer_decay is 1.5; it must be above 0 and at most 1"),
-        ({"heads": 1.0, **BANDS, "layer_decay": 0.5}, "layer_decay is 0.5, but there is no rate of the backbone to l"),
-        ({"heads": 1.0, "layer_decay": 0.5}, "layer_decay is 0.5, but there is no rate of the backbone to lower"),
+        ({"heads": 1.0, **BANDS, "layer_decay": 0.5}, "layer_decay is 0.5, but backbone is missing; set backbone, or"),
+        ({"heads": 1.0, "layer_decay": 0.5}, "layer_decay is 0.5, but backbone is missing; set backbone, or"),
         ({"heads": -1.0, "backbone": 0.0}, "heads is -1.0; it must be at least 0"),
         ({"heads": 1.0, "backbone": -0.1}, "backbone is -0.1; it must be at least 0"),
         ({"heads": 1.0, **BANDS, "lower": -2.0}, "lower is -2.0; it must be at least 0"),

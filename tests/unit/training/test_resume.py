@@ -1,4 +1,4 @@
-"""A run that is resumed from a checkpoint ends with the weights of one that was never interrupted (P19)."""
+"""A run resumed from a checkpoint ends with the same weights as an uninterrupted run (P19)."""
 
 import importlib.util
 import json

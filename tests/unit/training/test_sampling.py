@@ -1,4 +1,4 @@
-"""How often the rows of which source are drawn, in which order, and how an epoch is cut into batches."""
+"""Sampling: how often and in which order the rows of each source are drawn, and how an epoch is cut into batches."""
 
 from typing import Any
 
@@ -358,12 +358,12 @@ def test_concatenated_rows_are_one_group() -> None:
 @pytest.mark.parametrize(
     ("columns", "sampling", "message"),
     [
-        ({"text": ["a"]}, Sampling("round_robin"), "'round_robin' needs the column 'source', which the rows lack"),
-        ({"text": ["a"]}, Sampling("balanced", task="tone"), "'balanced' needs the column 'tone', which the rows lack"),
-        ({"source": ["web"]}, Sampling("annealed"), "'annealed' needs whole numbers in the column 'source'"),
-        ({"tone": [0.5]}, Sampling("balanced", task="tone"), "'balanced' needs whole numbers in the column 'tone'"),
-        ({"tone": [[0, 1]]}, Sampling("balanced", task="tone"), "'balanced' needs whole numbers in the column 'tone'"),
-        ({"tone": [[0, 1], None]}, Sampling("balanced", task="tone"), "needs whole numbers in the column 'tone'"),
+        ({"text": ["a"]}, Sampling("round_robin"), "'round_robin' needs the column 'source', which is missing"),
+        ({"text": ["a"]}, Sampling("balanced", task="tone"), "'balanced' needs the column 'tone', which is missing"),
+        ({"source": ["web"]}, Sampling("annealed"), "'annealed' needs integers in the column 'source'"),
+        ({"tone": [0.5]}, Sampling("balanced", task="tone"), "'balanced' needs integers in the column 'tone'"),
+        ({"tone": [[0, 1]]}, Sampling("balanced", task="tone"), "'balanced' needs integers in the column 'tone'"),
+        ({"tone": [[0, 1], None]}, Sampling("balanced", task="tone"), "needs integers in the column 'tone'"),
         ({"tone": [None, -100]}, Sampling("balanced", task="tone"), "no training row has a label for 'tone'"),
         ({"source": [0, 1, None]}, Sampling("round_robin"), "'round_robin': row 2 has no 'source'"),
     ],
@@ -380,8 +380,8 @@ def test_rows_that_do_not_say_what_a_strategy_asks_for_are_refused(
     [
         ({"strategy": "round_robbin"}, "'round_robbin'; it must be one of concatenated, .* did you mean 'round_robin'"),
         ({"strategy": "temperature", "temperature": 0.0}, "temperature is 0.0; it must be above 0"),
-        ({"strategy": "balanced"}, "'balanced' needs the task whose classes are balanced"),
-        ({"strategy": "annealed", "task": "topic"}, "'annealed' has no task; 'balanced' has"),
+        ({"strategy": "balanced"}, "'balanced' needs task, to balance its classes"),
+        ({"strategy": "annealed", "task": "topic"}, "'annealed' takes no task; only 'balanced' does"),
     ],
 )
 def test_sampling_that_cannot_be_is_refused(words: dict[str, Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""The tokens of training rows: cut or in windows, counted, and padded into batches."""
+"""The tokens of training rows: truncated or in windows, counted, and padded into batches."""
 
 from typing import Any
 

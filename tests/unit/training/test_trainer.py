@@ -1,4 +1,4 @@
-"""The trainer: missing labels, missing columns, frozen parts, and logs a person can read."""
+"""The trainer: missing labels, missing columns, frozen parts, and readable logs."""
 
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def test_a_frozen_backbone_runs_without_dropout_and_its_heads_with(build: Any) -
 
 
 def test_everything_frozen_leaves_nothing_to_train(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"without everything leaves nothing to train; call evaluate\(\) alone"):
+    with pytest.raises(ValueError, match=r"without everything leaves nothing to train; call evaluate\(\) instead"):
         build(freeze="everything").train()
 
 
@@ -199,17 +199,15 @@ def test_a_module_with_one_trainable_parameter_keeps_its_dropout(model: MultiTas
 
 
 def test_smoothing_by_the_trainers_own_argument_is_refused(build: Any) -> None:
-    with pytest.raises(
-        ValueError, match=r"label_smoothing_factor is 0.1, but .* give each task its own label_smoothing"
-    ):
+    with pytest.raises(ValueError, match=r"label_smoothing_factor is 0.1, but .* set the label_smoothing of each task"):
         build(label_smoothing_factor=0.1)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"average_tokens_across_devices": False}, "labels are always counted over all processes"),
-        ({"freeze": "backbone", "ddp_find_unused_parameters": False}, "ddp_find_unused_parameters cannot be false"),
+        ({"average_tokens_across_devices": False}, "because labels are counted over all processes"),
+        ({"freeze": "backbone", "ddp_find_unused_parameters": False}, "ddp_find_unused_parameters is False"),
         ({"learning_rates": {"head": 1e-3}}, "learning_rates.head: no such word; did you mean"),
     ],
 )
@@ -224,7 +222,7 @@ def test_a_loss_of_ones_own_is_refused(build: Any) -> None:
 
 
 def test_a_trainer_without_a_tokenizer_is_refused(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"give a processing_class \(the tokenizer\), or a data_collator"):
+    with pytest.raises(ValueError, match="processing_class is missing; pass the tokenizer"):
         MultiTaskTrainer(build().model, build().args)
 
 
@@ -241,12 +239,14 @@ def test_an_optimizer_with_groups_of_its_own_is_refused(build: Any) -> None:
     trainer = build()
     trainer.optimizer_cls_and_kwargs = (torch.optim.SGD, {"params": []})
 
-    with pytest.raises(ValueError, match=r"it makes its own \{'params'\}, so layers cannot have their rates"):
+    with pytest.raises(ValueError, match=r"it sets \{'params'\} itself, so learning rates by layer"):
         trainer.create_optimizer()
 
 
 def test_an_unknown_word_for_freezing_is_refused(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"'layer.0' names no part of a model; these are everything, backbone,"):
+    with pytest.raises(
+        ValueError, match=r"'layer.0' is not a part of a model; it must be one of everything, backbone,"
+    ):
         build(freeze=["layer.0"])
 
 
@@ -283,14 +283,14 @@ def test_an_optimizer_of_ones_own_does_not_go_with_learning_rates(build: Any) ->
     trainer = build(learning_rates={"heads": 1e-3, "backbone": 1e-4})
     optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)
 
-    with pytest.raises(ValueError, match="an optimizer is given, which has its own rates; leave it out"):
+    with pytest.raises(ValueError, match="optimizers sets its own rates; leave it out"):
         MultiTaskTrainer(
             trainer.model, trainer.args, processing_class=trainer.processing_class, optimizers=(optimizer, None)
         )
 
 
 def test_callbacks_are_not_built_anew_by_transformers(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"restore_callback_states_from_checkpoint is true, .* they restore"):
+    with pytest.raises(ValueError, match=r"restore_callback_states_from_checkpoint is True, .* they restore"):
         build(restore_callback_states_from_checkpoint=True)
 
 

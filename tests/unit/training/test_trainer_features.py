@@ -1,4 +1,4 @@
-"""What transformers' own arguments promise holds with labels that are missing, and with adapters."""
+"""The features of transformers' training arguments work with missing labels and with adapters."""
 
 import json
 import os
@@ -208,7 +208,7 @@ def test_bfloat16_is_what_the_encoder_computes_in(build: Callable) -> None:
 
 def test_float16_on_a_cpu_is_refused(build: Callable) -> None:
     # Else it is silently left out: the losses are those of float32 to the last bit.
-    with pytest.raises(ValueError, match="fp16 is wanted, but on a CPU all would silently be in float32; use bf16"):
+    with pytest.raises(ValueError, match="fp16 is True, but a CPU would silently use float32; use bf16"):
         build(fp16=True)
 
 
@@ -257,7 +257,7 @@ def test_a_plateau_lowers_every_rate_by_the_same_factor(build: Callable) -> None
 
 @pytest.fixture
 def fresh_compiler() -> Any:
-    """What one test compiles is nothing to the next."""
+    """Reset compiled code between tests."""
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()

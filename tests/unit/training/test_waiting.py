@@ -1,4 +1,4 @@
-"""No optimizer step waits for the device: what a host must read from it is read when something is logged."""
+"""Optimizer steps do not wait for the device. Values are only read from it for logging."""
 
 import traceback
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Waits(TorchDispatchMode):
 
 @pytest.fixture
 def waits(tmp_path: Path, backbone: Path) -> Callable[..., list[str]]:
-    """What a run of so many steps waits for."""
+    """Return the places where a run of this many steps waits for the device."""
 
     def train(steps: int, **settings: Any) -> list[str]:
         config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type(), max_length=16)

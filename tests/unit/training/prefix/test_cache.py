@@ -1,4 +1,4 @@
-"""Training that starts behind what is frozen: the same weights and metrics, however the cache fares (P33)."""
+"""Training from cached outputs gives the same weights and metrics, whatever happens to the cache (P33)."""
 
 import errno
 import importlib
@@ -46,7 +46,7 @@ SHORT_PHASES = [
 
 @pytest.fixture
 def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
-    """Trains a model of three layers and gives its trainer; the cache is in a folder of the test's own."""
+    """Train a model of three layers with a cache in the test's own folder, and return its trainer."""
 
     def trained(
         *,
@@ -249,7 +249,7 @@ def test_a_damaged_cache_is_noticed_and_rebuilt(
     after = run(freeze=LOWEST)
 
     assert len(computed) == 2
-    assert "is damaged (it has another length than its index says); what it held is computed anew" in caplog.text
+    assert "is damaged (its length differs from its index); its content is computed again" in caplog.text
     check_the_same(before, after)
 
 
@@ -264,7 +264,7 @@ def test_a_full_disk_means_no_cache_and_a_warning(
 
     given = run(freeze=LOWEST)
 
-    assert "Frozen layers are computed in every epoch: [Errno 28] No space left on device" in caplog.text
+    assert "Frozen layers are not cached, and run in every epoch: [Errno 28] No space left on device" in caplog.text
     check_the_same(given, without)
 
 
@@ -273,7 +273,7 @@ def test_more_than_the_limit_is_not_kept_and_said(
 ) -> None:
     run(freeze=LOWEST, prefix_cache={"folder": str(tmp_path / "cache"), "gigabytes": 1e-6})
 
-    assert "in every epoch: what leaves them needs 2.7e-05 GiB, and prefix_cache.gigabytes is 1e-06" in caplog.text
+    assert "in every epoch: their output needs 2.7e-05 GiB, and prefix_cache.gigabytes is 1e-06" in caplog.text
     assert not (tmp_path / "cache").exists()
 
 
@@ -282,7 +282,7 @@ def test_windows_are_computed_in_every_epoch_where_a_layer_trains(
 ) -> None:
     run(freeze=LOWEST, long_texts="windows")
 
-    assert "long texts are read in windows, which only a wholly frozen encoder allows for" in caplog.text
+    assert "with long_texts 'windows', only a fully frozen encoder can be cached" in caplog.text
 
 
 @pytest.mark.parametrize("freeze", ["backbone", LOWEST])

@@ -1,4 +1,4 @@
-"""The frozen part of an encoder: how far it reaches in every family, and that passes which start there are the same."""
+"""The frozen part of an encoder: its extent in every family, and equal outputs for passes that start after it."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_layers_that_are_shared_cannot_be_entered_in_the_middle() -> None:
     model = of_family_training("albert", "heads")
 
     assert encoder_layers(model) != []
-    with pytest.raises(ValueError, match="its layers are not one list that can be entered in the middle"):
+    with pytest.raises(ValueError, match="cannot start at a middle layer, because its layers are not one list"):
         FrozenPrefix(model, 1)
 
 
@@ -102,7 +102,7 @@ def test_the_frozen_layers_do_not_run() -> None:
 
 
 def test_checkpointed_layers_are_computed_again_from_the_same_states() -> None:
-    # What they are computed from is only known until the forward pass has ended.
+    # Their inputs are only known until the forward pass ends.
     model = of_family_training("minilm", "last_layers.2", "heads")
     prefix, batch = FrozenPrefix(model, 4), random_batch()
     states = prefix.states(batch)
@@ -154,7 +154,7 @@ def test_an_encoder_that_does_something_between_its_layers_is_refused(monkeypatc
 
     monkeypatch.setattr(encoder, "forward", forward)
 
-    with pytest.raises(ValueError, match="its layers do more than hand their states on"):
+    with pytest.raises(ValueError, match="because its layers pass on more than states"):
         FrozenPrefix(model, 4)
 
 

@@ -1,4 +1,4 @@
-"""What stands for a text in the cache of frozen layers."""
+"""The cached outputs of frozen layers for a text."""
 
 from modeling_multitask.training.prefix.states import text_key
 

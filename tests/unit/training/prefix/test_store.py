@@ -1,4 +1,4 @@
-"""States on disk by key: whole segments or none, damage noticed, room made."""
+"""Cached outputs on disk: only complete segments are stored, damage is noticed, and old entries make room."""
 
 import errno
 import os
@@ -69,7 +69,7 @@ def test_a_damaged_segment_is_noticed_and_made_anew(
 
     assert store.missing(["a"]) == ["a"]
     assert "is damaged" in caplog.text
-    assert "what it held is computed anew" in caplog.text
+    assert "its content is computed again" in caplog.text
     assert list(tmp_path.iterdir()) == []
     store.add(["a"], states(4))
     assert store_in(tmp_path).missing(["a"]) == []
