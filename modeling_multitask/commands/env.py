@@ -20,7 +20,9 @@ PACKAGES = (
 
 def build_parser() -> Parser:
     """Return the parser of the command."""
-    return Parser("env", "", "Print version and hardware information for bug reports. It has no paths and no tokens.")
+    return Parser(
+        "env", "", "Print version and hardware information for bug reports. The output contains no paths and no tokens."
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

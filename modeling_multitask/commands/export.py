@@ -37,8 +37,12 @@ def build_parser() -> Parser:
         help="a recipe (its test rows) or a table, to compare the export with the original model "
         "(default: the test rows of the model's own run)",
     )
-    parser.add_argument("--text", default="text", help="the text column of the table (default: %(default)s)")
-    parser.add_argument("--text_pair", help="the column of the second text, for a model of text pairs")
+    parser.add_argument(
+        "--text", metavar="COLUMN", default="text", help="the text column of the table (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--text_pair", metavar="COLUMN", help="the column of the second text, for a model of text pairs"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite an existing export")
     return parser
 

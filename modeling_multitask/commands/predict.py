@@ -26,15 +26,20 @@ def build_parser() -> Parser:
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_positional("input", help=f"a file ({', '.join(READABLE)}), a folder of these, or a data set on the Hub")
     parser.add_positional("output", help=f"the file to write ({', '.join(WRITABLE)})")
-    parser.add_argument("--text", default="text", help="the text column (default: %(default)s)")
-    parser.add_argument("--text_pair", help="the column of the second text, for a model of text pairs")
-    parser.add_argument("--split", help="the split of a data set on the Hub (default: train)")
-    parser.add_argument("--prefix", default="", help="a prefix for the names of the added columns")
+    parser.add_argument("--text", metavar="COLUMN", default="text", help="the text column (default: %(default)s)")
+    parser.add_argument(
+        "--text_pair", metavar="COLUMN", help="the column of the second text, for a model of text pairs"
+    )
+    parser.add_argument("--split", metavar="NAME", help="the split of a data set on the Hub (default: train)")
+    parser.add_argument("--prefix", metavar="TEXT", default="", help="a prefix for the names of the added columns")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="the runtime of the model (default: %(default)s)"
     )
     parser.add_argument(
-        "--tokens_per_batch", type=positive, help="the maximum number of tokens per forward pass, including padding"
+        "--tokens_per_batch",
+        metavar="N",
+        type=positive,
+        help="the maximum number of tokens per forward pass, including padding",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the output file")
     return parser

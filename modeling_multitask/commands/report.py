@@ -35,15 +35,24 @@ def build_parser() -> Parser:
     parser.add_positional("data", help="a recipe (its test rows), or a table with a label column named after each task")
     parser.add_overrides(help="override a word of the recipe, such as seed=1")
     parser.add_argument("--output", type=Path, metavar="DIR", required=True, help="the folder for the report")
-    parser.add_argument("--text", default="text", help="the text column of the table (default: %(default)s)")
-    parser.add_argument("--text_pair", help="the column of the second text, for a model of text pairs")
+    parser.add_argument(
+        "--text", metavar="COLUMN", default="text", help="the text column of the table (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--text_pair", metavar="COLUMN", help="the column of the second text, for a model of text pairs"
+    )
     parser.add_argument(
         "--separator",
+        metavar="TEXT",
         default=";",
         help="the separator of several labels in one cell of the table (default: %(default)s)",
     )
     parser.add_argument(
-        "--resamples", type=positive, default=1000, help="bootstrap resamples for each interval (default: %(default)s)"
+        "--resamples",
+        metavar="N",
+        type=positive,
+        default=1000,
+        help="bootstrap resamples for each interval (default: %(default)s)",
     )
     parser.add_argument(
         "--label_issues", action="store_true", help="also list training labels of the recipe that may be wrong"

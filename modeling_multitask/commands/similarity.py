@@ -52,9 +52,13 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--top_k", type=positive, metavar="N", default=5, help="number of nearest texts to print (default: %(default)s)"
     )
-    parser.add_argument("--text", default="text", help="the text column of the table (default: %(default)s)")
     parser.add_argument(
-        "--text_pair", help="the column of the second text of a pair (default: text_pair, if it exists)"
+        "--text", metavar="COLUMN", default="text", help="the text column of the table (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--text_pair",
+        metavar="COLUMN",
+        help="the column of the second text of a pair (default: text_pair, if it exists)",
     )
     parser.add_argument(
         "--output",

@@ -16,7 +16,7 @@ def build_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("train", "RECIPE [key=value ...] [--dry_run] [--force]", "Train a model from a recipe.")
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
-    parser.add_overrides(help="override a word of the recipe, such as seed=1 or training.bf16=true")
+    parser.add_overrides(help="override a setting of the recipe, such as seed=1 or training.bf16=true")
     parser.add_argument("--dry_run", action="store_true", help="check the recipe and print the plan, without training")
     parser.add_argument("--force", action="store_true", help="overwrite the previous run in output_dir")
     return parser

@@ -77,7 +77,7 @@ def predict(
         settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
 
     Returns:
-        For each text `{task: {"label": ..., "score": ...}}`.
+        One dictionary for each text, with the answer of each task in the form of the pipeline.
 
     Raises:
         ValueError: If a setting is not allowed.
