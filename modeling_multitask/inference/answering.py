@@ -46,11 +46,9 @@ def encode(
         OSError: If the model is not found.
 
     Example:
-        ```python
-        from modeling_multitask.inference import encode
-
-        encode("runs/quickstart/model", ["Great soup."])  # (1, 384) float32
-        ```
+        >>> from modeling_multitask.inference import encode
+        >>> encode("runs/quickstart/model", ["Great soup."]).shape
+        (1, 384)
     """
     encoder = text_encoder(model, tokenizer, **settings)
     if isinstance(encoder, TextEncoder):
@@ -86,12 +84,10 @@ def predict(
         OSError: If the model is not found.
 
     Example:
-        ```python
-        from modeling_multitask.inference import predict
-
-        for answer in predict("runs/quickstart/model", ["Great soup.", "Never again."]):
-            print(answer)
-        ```
+        >>> from modeling_multitask.inference import predict
+        >>> answers = predict("runs/quickstart/model", ["Great soup.", "Never again."])
+        >>> sorted(answers[0])
+        ['domain', 'sentiment']
     """
     encoder = text_encoder(model, tokenizer, **settings)
     outputs = encoder.run(list(texts), show_progress=show_progress)

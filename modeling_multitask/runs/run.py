@@ -76,8 +76,10 @@ def train(recipe: str | os.PathLike | dict[str, Any], *, force: bool = False, **
         FileExistsError: If `output_dir` contains a run.
 
     Example:
+        >>> from modeling_multitask.runs import train
         >>> results, folder = train("quickstart", output_dir="runs/again", **{"training.max_steps": 10})
-        >>> results["test"]["score"]
+        >>> sorted(results["test"])
+        ['domain', 'score', 'sentiment']
     """
     words = [f"{name}={json.dumps(_as_written(value))}" for name, value in overrides.items()]
     recipe = _as_written(recipe) if isinstance(recipe, dict) else recipe

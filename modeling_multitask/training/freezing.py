@@ -31,8 +31,8 @@ def trained_parameters(model: MultiTaskModel, train: tuple[str, ...], freeze: tu
     Raises:
         ValueError: If the model has no such part.
     """
-    wanted = set().union(*(parameters_of(model, part) for part in train))
-    return wanted.difference(*(parameters_of(model, part) for part in freeze))
+    chosen = set().union(*(parameters_of(model, part) for part in train))
+    return chosen.difference(*(parameters_of(model, part) for part in freeze))
 
 
 def train_only(model: MultiTaskModel, names: set[str]) -> None:

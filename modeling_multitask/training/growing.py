@@ -36,22 +36,22 @@ def grow(
         ValueError: If a task was trained with another problem type, number of labels or head.
     """
     old = {task.name: task for task in trained.config.tasks}
-    wanted = [parse_task(task) for task in tasks]
-    for i, task in enumerate(wanted):
+    new_tasks = [parse_task(task) for task in tasks]
+    for i, task in enumerate(new_tasks):
         if task.name in old:
             kept = old[task.name].head or trained.config.head  # whatever the new default
             _check_same(task, old[task.name], kept)
-            wanted[i] = replace(task, head=kept, **_calibration(old[task.name]))
-    together = decided_together(wanted)  # these have no thresholds
-    wanted = [replace(task, thresholds=None) if task.name in together else task for task in wanted]
+            new_tasks[i] = replace(task, head=kept, **_calibration(old[task.name]))
+    together = decided_together(new_tasks)  # these have no thresholds
+    new_tasks = [replace(task, thresholds=None) if task.name in together else task for task in new_tasks]
     config = trained.config.to_dict()
     wishes = {"head": head, "max_length": max_length, "long_texts": long_texts}
-    config |= {"tasks": wanted} | {name: wish or config[name] for name, wish in wishes.items()}
+    config |= {"tasks": new_tasks} | {name: wish or config[name] for name, wish in wishes.items()}
     config["backbone_config"] = copy.deepcopy(trained.config.backbone_config)
     config.pop("auto_map", None)
     model = type(trained)(type(trained.config)(**config)).to(trained.dtype)
     model.backbone.load_state_dict(trained.backbone.state_dict())
-    for task in wanted:
+    for task in new_tasks:
         if task.name in old:
             getattr(model.heads, task.name).load_state_dict(getattr(trained.heads, task.name).state_dict())
     model.config.name_or_path = trained.config.name_or_path

@@ -73,14 +73,14 @@ def target_modules(model: MultiTaskModel, given: Sequence[str] | str | None = No
         return _expression(given, layers)
     if given is not None and not given:
         raise ValueError("lora.target_modules: is empty; name layers, or leave it out")
-    wanted = list(known or ()) if given is None else [] if given == "all-linear" else list(given)
-    if not wanted:
-        wanted = sorted({name.rpartition(".")[2] for name in layers})
-    for name in wanted:
+    chosen = list(known or ()) if given is None else [] if given == "all-linear" else list(given)
+    if not chosen:
+        chosen = sorted({name.rpartition(".")[2] for name in layers})
+    for name in chosen:
         if not any(layer == name or layer.endswith(f".{name}") for layer in layers):
             last = sorted({layer.rpartition(".")[2] for layer in layers})
             raise ValueError(f"lora.target_modules: no layer is named {name!r}; layers here: {', '.join(last)}")
-    return rf"backbone\.(?:.*\.)?(?:{'|'.join(map(re.escape, wanted))})"
+    return rf"backbone\.(?:.*\.)?(?:{'|'.join(map(re.escape, chosen))})"
 
 
 def _expression(given: str, layers: list[str]) -> str:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, needs_minilm
-from tests.launched import finish
+from tests.conftest import needs_minilm
 from tests.pages import PAGES, Block, blocks_of, check_recipe_part, missing_lines, run_page
 
 RUNNING = [page for page in PAGES if any(block.runs for block in blocks_of(page))]
@@ -18,16 +17,6 @@ PARTS = [
     for i, block in enumerate(blocks_of(page))
     if block.language == "yaml" and not block.mark
 ]
-
-
-@pytest.fixture(scope="session")
-def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the quickstart: that of the checkout, as in CI, else a short one."""
-    if (ROOT / "runs" / "quickstart" / "model" / "config.json").is_file():
-        return ROOT / "runs" / "quickstart"
-    folder = tmp_path_factory.mktemp("quickstart")
-    finish("-m", "modeling_multitask", "train", "quickstart", "training.max_steps=130", folder=folder)
-    return folder / "runs" / "quickstart"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -55,7 +55,7 @@ def new(old: Shipment, backbone: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def wanted(old: Shipment, new: Shipment, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
+def expected(old: Shipment, new: Shipment, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
     """The state after the first and after the second of two uninterrupted pushes."""
     work = tmp_path_factory.mktemp("undisturbed")
     with HubServer() as hub, pytest.MonkeyPatch.context() as patch:
@@ -69,7 +69,7 @@ def wanted(old: Shipment, new: Shipment, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(autouse=True)
-def _nobody_waits(monkeypatch: pytest.MonkeyPatch, wanted: tuple[State, State]) -> None:
+def _nobody_waits(monkeypatch: pytest.MonkeyPatch, expected: tuple[State, State]) -> None:
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
 
 
@@ -88,9 +88,9 @@ def without_commits(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: cut_out.sub(b"", content) for name, content in files.items()}
 
 
-def versions(found: State, wanted: tuple[State, State]) -> dict[tuple[str, str], int]:
+def versions(found: State, expected: tuple[State, State]) -> dict[tuple[str, str], int]:
     """Of each repository 0 if it is the old one, 1 if it is the new one; a mixture raises a `ValueError`."""
-    return {each: [version[each] for version in wanted].index(files) for each, files in found.items()}
+    return {each: [version[each] for version in expected].index(files) for each, files in found.items()}
 
 
 def pins(hub: HubServer) -> Iterator[tuple[tuple[str, str], tuple[str, str], dict[str, bytes]]]:
@@ -118,8 +118,8 @@ def every_fifth_slow(numbers: Iterable[int]) -> list[Any]:
 
 
 @pytest.mark.slow
-def test_every_repository_changes(wanted: tuple[State, State]) -> None:
-    assert [each for each, files in wanted[0].items() if files == wanted[1][each]] == []
+def test_every_repository_changes(expected: tuple[State, State]) -> None:
+    assert [each for each, files in expected[0].items() if files == expected[1][each]] == []
 
 
 @pytest.mark.parametrize("number", every_fifth_slow(range(1, COUNT + 1)))
@@ -128,7 +128,7 @@ def test_nothing_is_a_mixture_and_the_next_push_completes_it(
     hub_api: HfApi,
     old: Shipment,
     new: Shipment,
-    wanted: tuple[State, State],
+    expected: tuple[State, State],
     tmp_path: Path,
     number: int,
 ) -> None:
@@ -139,12 +139,12 @@ def test_nothing_is_a_mixture_and_the_next_push_completes_it(
         push(hub_api, new, tmp_path / "work")
 
     hub.before = hub.after = lambda each: None
-    found = versions(state(hub), wanted)
+    found = versions(state(hub), expected)
     for pointing, to, files in pins(hub):
-        assert files == wanted[found[pointing]][to]
+        assert files == expected[found[pointing]][to]
     push(hub_api, new, tmp_path / "work")
-    assert state(hub) == wanted[1]
-    assert {(each[1], each[0]) for each in wanted[1]} == set(collected(hub))
+    assert state(hub) == expected[1]
+    assert {(each[1], each[0]) for each in expected[1]} == set(collected(hub))
 
 
 @pytest.mark.parametrize("number", every_fifth_slow(BESIDE_THE_FOLDERS))
@@ -153,7 +153,7 @@ def test_a_connection_that_breaks_once_costs_neither_the_collection_nor_a_link(
     hub_api: HfApi,
     old: Shipment,
     new: Shipment,
-    wanted: tuple[State, State],
+    expected: tuple[State, State],
     tmp_path: Path,
     number: int,
 ) -> None:
@@ -162,5 +162,5 @@ def test_a_connection_that_breaks_once_costs_neither_the_collection_nor_a_link(
 
     push(hub_api, new, tmp_path / "work")
 
-    assert state(hub) == wanted[1]
-    assert {(each[1], each[0]) for each in wanted[1]} == set(collected(hub))
+    assert state(hub) == expected[1]
+    assert {(each[1], each[0]) for each in expected[1]} == set(collected(hub))

@@ -25,7 +25,7 @@ GOLDEN = {
     "The senator introduced a new bill in the house today.": (-0.6292, 0.7531, 0.0029, -0.0031, 0.2514),
     "This app makes managing tasks so much easier and faster.": (-0.6784, 0.6954, 0.0091, 0.0000, 0.2386),
 }
-LONG = "The battery died within a day, and nobody answered my letters. " * 25  # about 300 tokens
+LONG = "The battery died within a day, and no one answered my letters. " * 25  # about 300 tokens
 
 
 @pytest.fixture(scope="module")

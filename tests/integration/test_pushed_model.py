@@ -84,7 +84,7 @@ def write_run(run: Path, backbone: Path, *, seed: int = 0) -> Path:
 
 @pytest.fixture(scope="module")
 def shipment(run: Path) -> Shipment:
-    """The model, looked at and tried."""
+    """The model, checked and tried."""
     return make_shipment(run / "model", Target("tester/model"), template=TEMPLATE)
 
 
@@ -143,13 +143,13 @@ def test_an_older_commit_still_gives_the_older_models_answers(
     assert found[first]["logits"] != found[second]["logits"]
 
 
-def same(given: Any, wanted: Any) -> bool:
+def same(given: Any, expected: Any) -> bool:
     """Whether answers are equal but for the last digits of scores."""
-    if isinstance(wanted, dict):
-        return given.keys() == wanted.keys() and all(same(given[name], wanted[name]) for name in wanted)
-    if isinstance(wanted, list):
-        return len(given) == len(wanted) and all(map(same, given, wanted))
-    return given == (pytest.approx(wanted, abs=1e-5) if isinstance(wanted, float) else wanted)
+    if isinstance(expected, dict):
+        return given.keys() == expected.keys() and all(same(given[name], expected[name]) for name in expected)
+    if isinstance(expected, list):
+        return len(given) == len(expected) and all(map(same, given, expected))
+    return given == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
 
 
 def test_what_is_pushed_holds_no_pickle_and_its_card_reads_back(
@@ -194,7 +194,7 @@ def test_an_adapter_loads_with_the_model_that_it_sits_on_also_offline_later(
     ship(hub_api, shipment, tmp_path / "work", adapter="tester/model-lora", adapter_folder=run / "adapter")
     own = AutoPeftModel.from_pretrained(run / "adapter", trust_remote_code=True).eval()
     tokenizer = AutoTokenizer.from_pretrained(run / "adapter")
-    wanted = own(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
+    expected = own(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
     stranger(hub, tmp_path / "stranger", monkeypatch)
 
     card = hub.files("tester/model-lora")["README.md"].decode()
@@ -207,7 +207,7 @@ def test_an_adapter_loads_with_the_model_that_it_sits_on_also_offline_later(
     config = json.loads(hub.files("tester/model-lora")["adapter_config.json"])
     assert config["base_model_name_or_path"] == "tester/model-lora-base"
     assert config["revision"] == hub.commits("tester/model-lora-base")[0]
-    for name, logits in wanted.items():
+    for name, logits in expected.items():
         assert torch.allclose(torch.tensor(found[name]), logits, atol=1e-5)
     assert offline == found
     assert len(hub.requests) == asked

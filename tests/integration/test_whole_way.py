@@ -100,8 +100,8 @@ def test_every_snippet_of_the_card_runs(hub: HubServer, backbone: Path, tmp_path
         task: answer["label"] for task, answer in by_torch.items()
     }
     answers = json.loads(outputs[0].splitlines()[-1])
-    for found, wanted in zip(answers, predict(model, texts), strict=True):
-        for task, answer in wanted.items():
+    for found, expected in zip(answers, predict(model, texts), strict=True):
+        for task, answer in expected.items():
             assert found[task]["label"] == answer["label"]
             assert found[task]["score"] == pytest.approx(answer["score"], abs=1e-4)
     assert not fresh or "modeling-multitask" not in follow(str(python), "-m", "pip", "freeze")

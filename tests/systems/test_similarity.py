@@ -23,7 +23,7 @@ CHEESE = [
     ("The cheese was tasty", "Luke, I am your father!"),
     ("Luke, I am your father!", "We're gonna need a bigger boat!"),
 ]
-LONG = "The battery died within a day, and nobody answered my letters. " * 25  # about 300 tokens
+LONG = "The battery died within a day, and no one answered my letters. " * 25  # about 300 tokens
 
 
 @pytest.fixture(scope="module")

@@ -261,7 +261,7 @@ def test_a_part_of_a_file_is_read_alone(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "status", "range_", "length"),
+    ("requested", "status", "range_", "length"),
     [
         ("bytes=2-4", 206, "bytes 2-4/10240", 3),
         ("bytes=10230-", 206, "bytes 10230-10239/10240", 10),
@@ -272,10 +272,10 @@ def test_a_part_of_a_file_is_read_alone(
     ],
 )
 def test_ranges_are_those_of_http(
-    hub: HubServer, repo: str, wanted: str, status: int, range_: str | None, length: int
+    hub: HubServer, repo: str, requested: str, status: int, range_: str | None, length: int
 ) -> None:
     connection = http.client.HTTPConnection(hub.url.removeprefix("http://"))
-    connection.request("GET", f"/{repo}/resolve/main/weights/model.safetensors", headers={"Range": wanted})
+    connection.request("GET", f"/{repo}/resolve/main/weights/model.safetensors", headers={"Range": requested})
     with connection.getresponse() as response:
         body = response.read()
     connection.close()

@@ -54,7 +54,7 @@ def test_an_override_that_is_none_is_said(recipe: str, capsys: pytest.CaptureFix
 
 
 def test_a_backbone_that_does_not_exist_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main([recipe, "backbone=nobody/no-such-model"])
+    code = main([recipe, "backbone=someone/no-such-model"])
 
     assert code == 1
     assert "backbone: not a local folder, and not found on the Hub" in capsys.readouterr().err

@@ -178,10 +178,10 @@ TEXT_FILES = [
         r"row 1, .*'1.0' is not one of '0', '1'",
         {**OPEN, "labels": ["0", "1"]},
     ),
-    Case("1.0 beside 1", csv("a,1.0\nb,1\nc,0\n"), r"several spellings of one label: '1' \(.*t\.csv\) and '1.0'", OPEN),
-    Case("1 beside 01", csv("a,1\nb,01\nc,0\n"), "several spellings of one label: '01' .* and '1'", OPEN),
+    Case("1.0 and 1", csv("a,1.0\nb,1\nc,0\n"), r"several spellings of one label: '1' \(.*t\.csv\) and '1.0'", OPEN),
+    Case("1 and 01", csv("a,1\nb,01\nc,0\n"), "several spellings of one label: '01' .* and '1'", OPEN),
     Case(
-        "film beside Film",
+        "film and Film",
         csv("a,film\nb,Film\nc,food\n"),
         "several spellings of one label: 'Film' .* and 'film'",
         OPEN,
@@ -712,7 +712,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_an_error(tmp_path: Path) -> 
         list(rows)
 
 
-@pytest.mark.parametrize("path", ["nobody/nothing", "nothing"])
+@pytest.mark.parametrize("path", ["someone/nothing", "nothing"])
 def test_the_id_of_no_data_set_on_the_hub_is_an_error(path: str) -> None:
     with pytest.raises(DataError, match=rf"{path}: not a local file or folder, and not found on the Hub"):
         build(TOPIC, path)
@@ -720,9 +720,9 @@ def test_the_id_of_no_data_set_on_the_hub_is_an_error(path: str) -> None:
 
 def test_one_of_several_ids_that_is_no_data_set_on_the_hub_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="nobody/nothing: not a local file or folder, and it cannot be loaded from the Hub"
+        DataError, match="someone/nothing: not a local file or folder, and it cannot be loaded from the Hub"
     ):
-        build(TOPIC, {"text": ["a"], "topic": ["film"]}, "nobody/nothing")
+        build(TOPIC, {"text": ["a"], "topic": ["film"]}, "someone/nothing")
 
 
 def test_a_pair_of_texts_beside_single_ones_is_an_error() -> None:

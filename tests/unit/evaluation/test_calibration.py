@@ -152,36 +152,36 @@ def test_what_cannot_be_calibrated_stays_as_it_is(task: TaskConfig, labels: np.n
 
 
 @settings(max_examples=200, deadline=None)
-@given(scores=SCORES, wanted=st.floats(0.1, 1), data=st.data())
+@given(scores=SCORES, expected=st.floats(0.1, 1), data=st.data())
 def test_what_is_answered_is_as_often_right_as_wanted_and_as_much_as_can_be(
-    scores: list[float], wanted: float, data: st.DataObject
+    scores: list[float], expected: float, data: st.DataObject
 ) -> None:
     right = np.array(data.draw(st.lists(st.booleans(), min_size=len(scores), max_size=len(scores))))
     values = np.array(scores)
-    good = [cut for cut in values if right[values >= cut].mean() >= wanted]
+    good = [cut for cut in values if right[values >= cut].mean() >= expected]
 
     if not good:
         with pytest.raises(ValueError, match="no threshold reaches a precision of"):
-            abstention_threshold(values, right, precision=wanted)
+            abstention_threshold(values, right, precision=expected)
     else:
-        assert abstention_threshold(values, right, precision=wanted) == min(good)
+        assert abstention_threshold(values, right, precision=expected) == min(good)
 
 
 @settings(max_examples=200, deadline=None)
-@given(scores=SCORES, wanted=st.floats(0.1, 1))
-def test_as_many_rows_are_answered_as_wanted_and_no_more_than_must_be(scores: list[float], wanted: float) -> None:
+@given(scores=SCORES, expected=st.floats(0.1, 1))
+def test_as_many_rows_are_answered_as_wanted_and_no_more_than_must_be(scores: list[float], expected: float) -> None:
     values = np.array(scores)
 
-    cut = abstention_threshold(values, np.ones(len(values), dtype=bool), coverage=wanted)
+    cut = abstention_threshold(values, np.ones(len(values), dtype=bool), coverage=expected)
 
-    assert (values >= cut).mean() >= wanted
-    assert not (values > cut).mean() >= wanted
+    assert (values >= cut).mean() >= expected
+    assert not (values > cut).mean() >= expected
 
 
-@pytest.mark.parametrize("wanted", [{}, {"precision": 0.9, "coverage": 0.9}])
-def test_either_precision_or_coverage_must_be_wanted(wanted: dict[str, Any]) -> None:
+@pytest.mark.parametrize("expected", [{}, {"precision": 0.9, "coverage": 0.9}])
+def test_either_precision_or_coverage_must_be_wanted(expected: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="give either a precision or a coverage"):
-        abstention_threshold(np.array([0.5]), np.array([True]), **wanted)
+        abstention_threshold(np.array([0.5]), np.array([True]), **expected)
 
 
 def test_an_answer_to_a_question_that_is_not_asked_is_wrong() -> None:

@@ -156,7 +156,7 @@ def test_graphs_are_tried_with_one_row_and_several_short_and_long(max_length: in
 
 
 def outputs_of(graph: AnswerGraph, change: Callable[[Arrays], Arrays]) -> Callable[[Arrays], Arrays]:
-    """A runtime that runs the graph in torch, and changes what it says."""
+    """A runtime that runs the graph in torch, and changes its output."""
 
     def run(inputs: Arrays) -> Arrays:
         with torch.no_grad():

@@ -99,7 +99,7 @@ def test_the_card_that_is_there_has_its_say(hub: HubServer, hub_api: HfApi, old:
 def test_a_card_that_cannot_be_read_just_now_is_not_written_over(
     hub: HubServer, hub_api: HfApi, old: Path, new: Path, status: int
 ) -> None:
-    # P56: huggingface_hub says of it what it says of a file that is not there.
+    # P56: huggingface_hub reports it like a missing file.
     push(hub_api, old)
     hub.fail_next("HEAD", "/README.md", status=status)
 

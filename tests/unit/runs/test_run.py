@@ -78,7 +78,9 @@ def test_the_tokenizer_is_that_of_the_backbone(tmp_path: Path, backbone: Path) -
     assert load_tokenizer(with_backbone(tmp_path, str(backbone))).tokenize("the film") == ["the", "film"]
 
 
-@pytest.mark.parametrize("name", ["nobody/no-such-model", "package:no_such_package/model", "package:transformers/none"])
+@pytest.mark.parametrize(
+    "name", ["someone/no-such-model", "package:no_such_package/model", "package:transformers/none"]
+)
 def test_a_backbone_that_does_not_exist_is_an_error(tmp_path: Path, name: str) -> None:
     message = rf"tiny\.yaml has a problem:\n  backbone: not a local folder, and not found on the Hub: '{name}'"
     with pytest.raises(RecipeError, match=message):

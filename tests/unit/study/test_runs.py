@@ -328,7 +328,7 @@ def test_a_split_that_is_kept_is_not_said_to_be_drawn_anew(recipe: Path, tmp_pat
 
     write_study(carry_out(planned, jobs=1, say=lambda _: None, start=FakeStart()), planned, jobs=1)
 
-    assert "anew" not in (tmp_path / "out" / "study.md").read_text()
+    assert "Each seed has its own split" not in (tmp_path / "out" / "study.md").read_text()
 
 
 def test_there_are_never_more_jobs_than_runs_or_cores(monkeypatch: pytest.MonkeyPatch) -> None:
