@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from modeling_multitask import __version__
 from tests.checkout import ROOT, copy_checkout
 from tests.conftest import needs_minilm
 
+IGNORED = {"__pycache__", "_build", ".hypothesis"}
 PACKAGES = ("modeling_multitask", "datasets_builder")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
@@ -38,6 +40,13 @@ def build(what: str, sources: Path, folder: Path) -> None:
 def wheel(built: Path) -> set[str]:
     """The file names in the wheel."""
     return set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
+
+
+@pytest.fixture(scope="module")
+def sdist(built: Path) -> set[str]:
+    """The file names in the sdist."""
+    (folder,) = (built / "sdist").iterdir()
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +92,28 @@ def test_the_wheel_holds_exactly_the_modules_of_the_packages(wheel: set[str]) ->
     sources = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
 
     assert {name for name in wheel if name.endswith(".py")} == sources
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", [".ci", "benchmarks", "configuration", "docs", "scripts", "tests"])
+def test_the_sdist_contains_the_folders_of_the_checkout(sdist: set[str], folder: str) -> None:
+    files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and not IGNORED & set(path.parts)]
+
+    assert {path.relative_to(ROOT).as_posix() for path in files} <= sdist
+
+
+@pytest.mark.slow
+def test_the_sdist_contains_the_pages_that_the_readme_names(sdist: set[str]) -> None:
+    pages = {path.name for path in ROOT.iterdir() if path.suffix in (".md", ".cff", ".txt")}
+
+    assert {"README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"} <= pages
+    assert {*pages, "LICENSE"} <= sdist
+
+
+@pytest.mark.slow
+def test_wheel_and_citation_have_the_version_of_the_package(built: Path) -> None:
+    assert [path.name.split("-")[1] for path in built.glob("*.whl")] == [__version__]
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.slow
