@@ -23,7 +23,9 @@ class Split:
         le=LARGEST_SEED,
     )
     group: str | None = word(
-        None, description="A column. Rows with the same value in it stay in the same split.", example="author"
+        None,
+        description="A column that all sources have. Rows with the same value in it stay in the same split.",
+        example="author",
     )
 
     def __post_init__(self) -> None:
