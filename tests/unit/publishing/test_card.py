@@ -300,7 +300,7 @@ def test_limits_come_from_the_report() -> None:
     assert "- Worst results on texts of " in text
     assert min(int(rows) for rows in re.findall(r"- Worst results on .* on (\d+) rows", text)) >= 10
     assert f"Expected calibration error: {task['calibration']['after']['ece']:.3f}." in text
-    assert "Answers whose score is below 0.700 are withheld: " in text
+    assert "Answers with score below 0.700 are withheld. " in text
     assert "and in languages other than en, no" in text
     assert "the first 16 tokens" in text
 
