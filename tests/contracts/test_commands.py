@@ -145,3 +145,10 @@ def test_the_model_is_registered_whatever_is_imported_first(line: str) -> None:
 
     # -S: no .pth file of another package imports anything before.
     assert finished("-S", "-c", f"{code}from transformers import AutoModel; assert {registered}") == (0, "", "")
+
+
+def test_the_page_of_the_commands_is_not_stale() -> None:
+    made = subprocess.run([sys.executable, "docs/commands.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    assert made.stdout == page, "run: python docs/commands.py > docs/reference/commands.md"
