@@ -81,7 +81,7 @@ class Kind(ProblemType):
         return scores.argmax(dim=-1)
 
     def logit_of(self, logits: Tensor, label: int) -> Tensor:
-        """Return a value, (...), that increases with the score of a label. For a regression it is the number."""
+        """Return a value, (...), that increases with the score of a label. For a number it is the logit."""
         return logits[..., label]
 
     def _ids(self, task: TaskConfig) -> int:

@@ -9,6 +9,10 @@ from .problem_types_multitask import PROBLEM_TYPES, ProblemTypeName
 from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
 from .words_multitask import Activation, Normalization, Refusal, check_bounds, from_words, word
 
+_LOSSES = "; ".join(
+    f"{name}: {', '.join(f'`{loss}`' for loss in facts.losses)}" for name, facts in PROBLEM_TYPES.items()
+)
+
 
 @strict
 @dataclass
@@ -88,8 +92,7 @@ class TaskWords:
     weight: float | int = word(1.0, description="The factor of the task's loss in the sum over the tasks.", ge=0)
     loss: str | None = word(
         None,
-        description="`cross_entropy` or `focal` for classification, `mse` or `huber` for a regression, "
-        "`cumulative_logits` for an ordinal regression. The default is the first of these.",
+        description=f"For {_LOSSES}. The default is the first one.",
         example="focal",
     )
     label_smoothing: float | int = word(

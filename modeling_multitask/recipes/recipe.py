@@ -110,8 +110,8 @@ class DataRecipe:
     )
     contradictions: Contradictions = word(
         "error",
-        description="How to resolve a text with different labels in several sources: report an `error`, keep the label of "
-        "the `first` source or of the `majority`, or `drop` the label.",
+        description="How to resolve a text with different labels in several sources: report an `error`, keep the label "
+        "of the `first` source or of the `majority`, or `drop` the label.",
     )
     leaks: Leaks = word("report", description="How to handle training rows whose text is also in another split.")
     streaming: bool = word(
