@@ -5,7 +5,7 @@ python -m benchmarks.systems [NAME ...] [--seeds 0 1 2] [--backbone MODEL] [--ca
 Trains each named recipe (`s0`, `s1`, `s2`, `s3`; `s4`, `s4_weights`, `s4_stages`, `s4_unfreezing` on MPNet) for each
 seed. The seed determines the split, the initial weights and the row order. The test rows are evaluated once, with the
 checkpoint chosen on validation, or with the last checkpoint if there are no validation rows. S2 is also evaluated on
-`intents_test.csv`, whose sentences were written separately. S3 is evaluated after each of its two phases.
+`intents_test.csv`, whose sentences were written separately. S3 is also trained with the encoder frozen in both phases.
 
 The baselines use the same rows: the most frequent label, logistic regression on the last character, and logistic
 regression on the counts of unigrams and bigrams.

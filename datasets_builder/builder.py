@@ -195,7 +195,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if not leaked.any():
             return splits
         remove = self.config.leaks == "remove"
-        done = "are removed from train" if remove else "are kept; data.leaks: remove removes them"
+        done = "are removed from train" if remove else "are kept; data.leaks=remove removes them"
         note = f"train: {leaked.sum()} rows have a text that is also in validation or test, and {done}"
         self.info.description = "\n".join(filter(None, [self.info.description, note]))
         return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits

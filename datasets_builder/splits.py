@@ -126,7 +126,9 @@ def _draw_groups(strata: np.ndarray, groups: np.ndarray, count: int, seed: int, 
     share = Fraction(asked).limit_denominator(min(MAX_FOLDS, different))
     parts, folds = share.numerator, share.denominator
     if not 0 < parts < folds or abs(share - asked) > asked / 2:
-        raise DataError(f"data.split.{name}: {different} groups are too few for a share of {asked:.2g}")
+        raise DataError(
+            f"data.split.{name}: {different} groups are too few for a share of {asked:.2g}; change the share"
+        )
     kept = merge_rare(strata, fewest=folds)
     cut = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed).split(kept, kept, groups)
     taken = np.zeros(len(strata), dtype=bool)

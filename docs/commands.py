@@ -14,9 +14,9 @@ from modeling_multitask.commands.arguments import Parser
 INTRODUCTION = """\
 # Commands
 
-`multitask COMMAND` is installed with the package. `python -m modeling_multitask COMMAND` is the same, and so is
-`python -m scripts.COMMAND` in a checkout. No command overwrites anything without `--force`. This page is made by
-`python docs/commands.py` from the commands' own help texts.
+`multitask COMMAND` is installed with the package. `python -m modeling_multitask COMMAND` does the same. In a checkout,
+`python -m scripts.COMMAND` does the same too. Without `--force`, a command does not overwrite the output of another run
+on your disk. `python docs/commands.py` generates this page from the help texts of the commands.
 """
 
 

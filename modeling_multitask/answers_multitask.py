@@ -44,7 +44,7 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
         logits: By task name, (B, C). (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         tasks: The model's tasks, in order.
         top_k: `top_k=n` returns the best n labels of each task and `top_k=None` all of them: the answer first, then
-            the others by score. If a question may not be asked, the label `None` is one of them, with its probability.
+            the others by score. For a task that is not always asked, they include `None` with its probability.
             Without `top_k`, only the answer is returned.
 
     Returns:

@@ -37,7 +37,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder, which replaces the folder `path` if the block ends without an error.
 
-    The block makes the folder. What an earlier, killed block left is removed first.
+    The block creates the folder. The files of an earlier, interrupted block are removed first.
     """
     partial = path.with_name(f"{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

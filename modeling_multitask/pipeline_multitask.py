@@ -51,7 +51,9 @@ class MultiTaskPipeline(ChunkPipeline):
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         allowed = {"top_k", "return_embedding"}
         if unknown := sorted(set(parameters) - allowed):
-            raise ValueError(f"{unknown[0]!r} is not a parameter of this pipeline ({', '.join(sorted(allowed))})")
+            raise ValueError(
+                f"{unknown[0]!r} is not a parameter of this pipeline; allowed: {', '.join(sorted(allowed))}"
+            )
         return {}, {}, parameters
 
     def preprocess(self, text: str | dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -54,7 +54,7 @@ class GivenConfig:
     )
     labels: list[str] | None = word(
         None,
-        description="The question is asked only after these labels of the other task. Otherwise there is no answer.",
+        description="The answers to the other task for which this task is asked. Otherwise this task has no answer.",
         example=["negative"],
     )
     parents: dict[str, str] | None = word(

@@ -32,9 +32,12 @@ def build_parser() -> Parser:
         "Summarise the data of a recipe, or push it to the Hub.",
     )
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
-    parser.add_overrides(help="override a word of the recipe, such as seed=1 or data.leaks=remove")
+    parser.add_overrides(help="override a setting of the recipe, such as seed=1 or data.leaks=remove")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="the folder for the summary (default: data in the run's output_dir)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the folder for the summary (default: data in the run's output_dir); not used with --push",
     )
     parser.add_argument("--force", action="store_true", help="overwrite an existing summary")
     parser.add_argument("--push", metavar="REPO", help="push to this data set on the Hub, such as me/reviews")

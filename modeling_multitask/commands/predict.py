@@ -39,7 +39,7 @@ def build_parser() -> Parser:
         "--tokens_per_batch",
         metavar="N",
         type=positive,
-        help="the maximum number of tokens per forward pass, including padding",
+        help="the maximum number of tokens per forward pass, including padding; only for the torch backend",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the output file")
     return parser

@@ -16,7 +16,7 @@ def build_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser("recipes", "[copy NAME DIR] [--force]", "List the bundled recipes, or copy one with its data.")
     about = {
-        "action": "copy; without it, the recipes are listed",
+        "action": "write copy to copy a recipe; without it, the recipes are listed",
         "name": "the recipe to copy",
         "dir": "the folder to copy to; it is created if it does not exist",
     }

@@ -33,7 +33,7 @@ def build_parser() -> Parser:
     )
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_positional("data", help="a recipe (its test rows), or a table with a label column named after each task")
-    parser.add_overrides(help="override a word of the recipe, such as seed=1")
+    parser.add_overrides(help="override a setting of the recipe, such as seed=1")
     parser.add_argument("--output", type=Path, metavar="DIR", required=True, help="the folder for the report")
     parser.add_argument(
         "--text", metavar="COLUMN", default="text", help="the text column of the table (default: %(default)s)"
@@ -55,7 +55,9 @@ def build_parser() -> Parser:
         help="bootstrap resamples for each interval (default: %(default)s)",
     )
     parser.add_argument(
-        "--label_issues", action="store_true", help="also list training labels of the recipe that may be wrong"
+        "--label_issues",
+        action="store_true",
+        help="also list training labels that may be wrong; DATA must be a recipe (needs the extra errors)",
     )
     parser.add_argument("--force", action="store_true", help="overwrite an existing report")
     return parser

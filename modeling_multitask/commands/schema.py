@@ -1,6 +1,7 @@
 """Print the JSON Schema of recipes, for validation and completion in editors.
 
-multitask schema [--markdown] > recipe.schema.json
+multitask schema > recipe.schema.json
+multitask schema --markdown > recipe.md
 """
 
 import argparse

@@ -117,7 +117,7 @@ def check_view_output(output: Path | None, views: list[str], *, force: bool) -> 
     if output is None:
         return
     if len(views) > 1:
-        raise ValueError(f"--output takes one table, but {' and '.join(f'--{view}' for view in views)} make one each")
+        raise ValueError(f"--output writes one table; use only one of {' and '.join(f'--{view}' for view in views)}")
     check_ending(output, (*WRITABLE, *(PICTURES if views == ["matrix"] else ())))
     if output.exists() and not force:
         raise FileExistsError(f"{output} already exists; add --force to overwrite it")

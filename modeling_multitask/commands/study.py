@@ -22,18 +22,21 @@ def build_parser() -> Parser:
         "Train a recipe with several strategies and compare them.",
     )
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
-    parser.add_overrides(help="override a word of the recipe, such as training.num_train_epochs=3")
+    parser.add_overrides(help="override a setting of the recipe, such as training.num_train_epochs=3")
     parser.add_list(
         "--seeds", accepts=str.isdigit, metavar="N", help="seeds; each strategy has one run per seed (default: 0 1 2)"
     )
     parser.add_argument(
-        "--jobs", type=positive, metavar="N", help="parallel runs (default: the number of cores; 1 with a GPU)"
+        "--jobs", type=positive, metavar="N", help="number of parallel runs (default: 1 on a GPU, else one per core)"
     )
     names = ", ".join(STRATEGIES)
     parser.add_list(
-        "--only", accepts=re.compile(r"\w+").fullmatch, metavar="NAME", help=f"train only these strategies: {names}"
+        "--only",
+        accepts=re.compile(r"\w+").fullmatch,
+        metavar="NAME",
+        help=f"train only these strategies, where K is a number and TASK is the name of a task: {names}",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite another study in output_dir")
+    parser.add_argument("--force", action="store_true", help="delete the runs of a study in output_dir and start again")
     return parser
 
 

@@ -152,7 +152,7 @@ def withheld(task: dict[str, Any]) -> Markup:
     right = f", and {percent(given['accuracy'])} of these answers are right" if given["answered"] else ""
     return Markup(
         f"Answers with {given['by']} below {number(given['below'])} are withheld. {count(given['answered'])} of "
-        f"{count(task['rows'])} labelled rows ({percent(given['share'])}) have an answer{right}. All other figures "
+        f"{count(task['rows'])} labelled rows ({percent(given['share'])}) have an answer{right}. All other metrics "
         "include the withheld answers."
     )
 

@@ -172,7 +172,7 @@ def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
     ]
     arguments = "".join(f"    {name}={_python(value, folder)},\n" for name, value in settings.items())
     return (
-        '"""Build this data set again. Run it in the folder that the paths of its sources are relative to.\n\n'
+        '"""Rebuild this data set. The paths of its sources are relative to the current folder.\n\n'
         f"pip install modeling-multitask\npython {SCRIPT}\n"
         '"""\n\n'
         "from datasets_builder import LabelColumn, MultiTaskBuilder, Source  # noqa: F401\n\n"

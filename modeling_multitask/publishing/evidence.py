@@ -20,7 +20,7 @@ class Evidence:
         results: Results of each task from `results.json`, by split.
         calibration: Fitted calibration, by task.
         training: Time, hardware and energy of the training, see `modeling_multitask.runs.records`.
-        report: Content of `report.json`, see `evaluation.report.as_json`.
+        report: Content of `report.json`, see `evaluation.report.report_as_json`.
         pictures: Path of each picture, by its name in the repository's folder `pictures`.
         exports: Folders in the model's folder that contain it as a graph: `onnx`, `openvino`.
     """

@@ -139,8 +139,8 @@ def _check_split(recipe: Recipe, model: str | None) -> None:
         return
     words = changed_words(_split_words(before), _split_words(now))
     problems = [
-        f"{word}: is {new!r}; the model was trained with {old!r}, and another split would evaluate it on training "
-        f"rows; set it as in training, such as {word}={json.dumps(old)}"
+        f"{word}: is {new!r}; the model was trained with {old!r}, and another split would evaluate the model on "
+        f"its training rows; use the same value: {word}={json.dumps(old)}"
         for word, (old, new) in words.items()
     ]
     if problems:

@@ -58,7 +58,7 @@ def recommendation_in_words(study: Study) -> list[str]:
         why = f"It has the highest mean score on the validation rows, {in_words(score)}" + _no_cheaper(study, best)
     paragraphs = [f"{first} {why}"]
     if "test" in chosen.figures:
-        other = f"; {best.strategy.title} has {in_words(best.figures['test'][SCORE])}" if chosen is not best else ""
+        other = f"; **{best.strategy.title}** has {in_words(best.figures['test'][SCORE])}" if chosen is not best else ""
         test = in_words(chosen.figures["test"][SCORE])
         paragraphs.append(f"On the test rows, which were not used for this choice, its score is {test}{other}.")
     if failed := [row.strategy.title for row in study.rows if row.strategy.candidate and row.errors]:
@@ -165,10 +165,11 @@ def _cheaper_in_words(chosen: StudyRow, best: StudyRow, advice: Recommendation) 
     high, low = best.figures["validation"][SCORE], chosen.figures["validation"][SCORE]
     assert advice.difference is not None
     return (
-        f"The highest mean score on the validation rows is that of {best.strategy.title}, {in_words(high)}. "
-        f"The mean score of {chosen.strategy.title}, {low.mean:.3f}, is within this interval. The paired difference "
-        f"is not significant ({in_words(advice.difference, signed=True)}). It trains {chosen.parameters:,} parameters "
-        f"instead of {best.parameters:,}, and training took {chosen.seconds:.0f} s instead of {best.seconds:.0f} s."
+        f"The highest mean score on the validation rows is that of **{best.strategy.title}**, {in_words(high)}. "
+        f"The mean score of **{chosen.strategy.title}**, {low.mean:.3f}, is within this interval. The paired "
+        f"difference is not significant ({in_words(advice.difference, signed=True)}). The recommended strategy trains "
+        f"{chosen.parameters:,} parameters instead of {best.parameters:,}, and its training took "
+        f"{chosen.seconds:.0f} s instead of {best.seconds:.0f} s."
     )
 
 

@@ -60,7 +60,7 @@ def check_phases(args: MultiTaskTrainingArguments, model: MultiTaskModel, traina
     for phase, rates in zip(phases, args.phase_rates(), strict=True):
         trained = {plain_name(name) for name in trained_parameters(model, phase.train, phase.freeze) & trainable}
         if not trained and trainable and args.freeze not in ("everything", ["everything"]):
-            raise ValueError(f"phases: training {phase.describe()} leaves nothing to train")
+            raise ValueError(f"phases: no parameter is left to train in {phase.describe()!r}; freeze fewer parts")
         if (problem := rates.problem(plain, top, trained)) is not None:
             raise ValueError(f"learning_rates: {problem}")
 

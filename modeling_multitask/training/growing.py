@@ -120,7 +120,7 @@ def inherited_condition(
     if known.task not in kept:
         logger.warning(
             f"task {task!r} was trained with a condition on {known.task!r}, which is not a task of the new model; "
-            "the task has no condition any more"
+            "the condition is dropped"
         )
         return given
 

@@ -145,7 +145,7 @@ class PhaseCallback(ResumingCallback):
         # Computed once per phase, not per step: with a frozen encoder, a step is short.
         self.frozen_encoder, self.frozen_heads = frozen_modules(model.backbone), frozen_modules(model.heads)
         if not names:
-            raise ValueError(f"training {self.current.describe()} leaves nothing to train; call evaluate() instead")
+            raise ValueError(f"no parameter is left to train in {self.current.describe()!r}; call evaluate() instead")
 
 
 class EpochEndCallback(TrainerCallback):

@@ -184,5 +184,7 @@ def _order_problems(phases: Sequence[Phase]) -> list[str]:
             if not isinstance(first, Reached) or not isinstance(last, Reached) or before.only_if is not None:
                 continue
             if first.unit == last.unit and last.number <= first.number:
-                problems.append(f"phases[{i}].until: is {phase.until!r}, but phases[{j}] ends at {before.until!r}")
+                problems.append(
+                    f"phases[{i}].until: is {phase.until!r}, but phases[{j}] ends at {before.until!r}; set a later end"
+                )
     return problems

@@ -20,9 +20,9 @@ class Sampling:
         "concatenated",
         description="`concatenated` draws every row once, in random order. The other strategies give each source a "
         "share of the draws, and mix sources within batches. `proportional`: in proportion to its size. `temperature`: "
-        "to its size to the power of 1 / temperature. `round_robin`: equal shares. `annealed`: from proportional in "
-        "the first epoch to nearly equal in the last (Stickland and Murray 2019). `balanced` draws each class of "
-        "`task` equally often.",
+        "in proportion to its size to the power of 1 / temperature. `round_robin`: equal shares. `annealed`: from "
+        "proportional in the first epoch to nearly equal in the last (Stickland and Murray 2019). `balanced` draws "
+        "each class of `task` equally often.",
     )
     temperature: float = word(
         2.0, description="Above 1, small sources are drawn more often than in proportion to their size.", gt=0

@@ -120,7 +120,7 @@ def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple
     return [
         *_began_from(recipe),
         ("encoder", kind),
-        ("sentence embedding", f"{config.pooling} of the tokens{', normalised' if config.normalize else ''}"),
+        ("sentence embedding", f"{config.pooling} pooling{', normalised' if config.normalize else ''}"),
         ("maximum length", f"{config.max_length} tokens{_BEYOND[config.long_texts]}"),
         ("heads", _head(config.head)),
     ]

@@ -179,7 +179,7 @@ def _legend(answer: TaskAnswer) -> str:
 
 
 def explained(answer: TaskAnswer) -> str | None:
-    """Return the label whose words are shown: the best of the answer, or else of all. `None` for ordered labels."""
+    """Return the label whose words are shown: the best of the answer, or of all. `None` for numbers and orders."""
     if answer.kind.is_number or answer.kind.ordered:
         return None
     labels = [option.label for option in [*answer.given, *answer.options]]

@@ -90,7 +90,7 @@ class PrefixCache:
             size = sum(store.bytes_of(self._vectors(self.keys_of(rows), prefix)) for rows in tables)
             if size > self.caching.limit:
                 needs = f"{size / 2**30:.2g} GiB, and prefix_cache.gigabytes is {self.caching.gigabytes:g}"
-                raise ValueError(f"their output needs {needs}; raise it, or set prefix_cache to false")
+                raise ValueError(f"their output needs {needs}; raise this limit, or set prefix_cache to false")
             what = "the encoder" if prefix is None else f"layers 0 to {layers - 1}"
             with tqdm(unit=" texts", disable=not show_progress) as bar:
                 bar.set_description(f"Caching the output of {what} (frozen), {size / 2**20:,.1f} MiB")

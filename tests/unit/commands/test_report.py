@@ -343,7 +343,7 @@ def test_rows_that_were_trained_on_are_not_judged_as_held_out(
     assert command("reviews.yaml") == 1
     message = capsys.readouterr().err
     assert "seed: is 0; the model was trained with 1" in message
-    assert "set it as in training, such as seed=1" in message
+    assert "use the same value: seed=1" in message
     assert command("reviews.yaml", "seed=1") == 0
 
 

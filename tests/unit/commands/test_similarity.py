@@ -353,7 +353,7 @@ def test_a_matrix_that_is_too_wide_to_print_is_refused(tmp_path: Path, capsys: p
 
 def test_one_output_for_several_tables_is_refused(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(capsys, sentences, "--matrix", "--stats", "--output", "found.csv") == (
-        "error: --output takes one table, but --matrix and --stats make one each\n"
+        "error: --output writes one table; use only one of --matrix and --stats\n"
     )
 
 

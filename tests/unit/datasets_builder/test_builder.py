@@ -330,7 +330,7 @@ def test_training_texts_of_another_split_are_reported(tmp_path: Path) -> None:
 
     assert builder.as_dataset().num_rows == {"train": 6, "test": 3}
     assert builder.notes == [
-        "train: 2 rows have a text that is also in validation or test, and are kept; data.leaks: remove removes them"
+        "train: 2 rows have a text that is also in validation or test, and are kept; data.leaks=remove removes them"
     ]
 
 

@@ -103,11 +103,11 @@ def test_the_cheaper_is_recommended_if_no_difference_can_be_told() -> None:
     assert study.recommendation is not None
     assert (study.recommendation.strategy, study.recommendation.best) == ("backbone_frozen", "everything")
     assert words.startswith(
-        "Use **backbone frozen**. The highest mean score on the validation rows is that of everything"
+        "Use **backbone frozen**. The highest mean score on the validation rows is that of **everything**"
     )
     assert "0.917, is within this interval" in words
     assert "The paired difference is not significant (-0.003 (-0.041 to +0.035))" in words
-    assert "It trains 10 parameters instead of 1,000" in words
+    assert "The recommended strategy trains 10 parameters instead of 1,000" in words
 
 
 def test_the_luck_of_the_split_does_not_make_a_cheaper_one_as_good() -> None:

@@ -256,7 +256,7 @@ def test_every_problem_of_the_phases_is_reported_at_once(build: Any) -> None:
 
 
 def test_a_phase_that_trains_nothing_is_refused_before_training(build: Any) -> None:
-    with pytest.raises(ValueError, match="phases: training heads without heads leaves nothing to train"):
+    with pytest.raises(ValueError, match="phases: no parameter is left to train in 'heads without heads'"):
         build({"train": ["heads"], "until": "epoch 1"}, {"train": ["heads"], "freeze": ["heads"]})
 
 
