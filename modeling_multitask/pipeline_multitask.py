@@ -39,8 +39,8 @@ class MultiTaskPipeline(ChunkPipeline):
         >>> from transformers import pipeline
         >>> model = "runs/quickstart/model"  # made by `multitask train quickstart`
         >>> classify = pipeline("multitask-classification", model=model, trust_remote_code=True)
-        >>> classify("The battery died within a day.")
-        {'domain': {'label': 'product', 'score': 0.98}, 'sentiment': {'label': 'negative', 'score': 0.99}}
+        >>> classify("The battery died within a day.")["domain"]["label"]
+        'product'
     """
 
     _load_tokenizer = True

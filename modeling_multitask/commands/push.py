@@ -36,12 +36,16 @@ def build_parser() -> Parser:
     parser.add_argument("--revision", metavar="R", help="the branch to push to")
     parser.add_argument("--create_pr", action="store_true", help="open a pull request instead of pushing directly")
     parser.add_argument("--space", metavar="REPO", help="also push a demo to this Space")
-    parser.add_argument("--adapter", metavar="REPO", help="also push the adapter to REPO, and its base to REPO-base")
+    parser.add_argument(
+        "--adapter",
+        metavar="REPO",
+        help="also push the adapter to this model repository, and its base model to the same name with -base",
+    )
     parser.add_argument("--dataset", metavar="REPO", help="the data set on the Hub that the model was trained on")
     parser.add_argument(
         "--license", metavar="L", help="the licence, such as apache-2.0 (default: that of the recipe's card)"
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="also write the files into this new folder")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="also write the files to push into this new folder")
     return parser
 
 

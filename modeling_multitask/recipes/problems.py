@@ -58,6 +58,8 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{where}: {_unknown_word(str(detail['loc'][-1]), words_at(model, plain_location(detail['loc'])[:-1]))}"
     if kind == "missing":
         return f"{where}: is missing"
+    if kind == "huge":
+        return f"{where}: {detail['msg']}"
     if kind == "invalid_key":
         above = place(detail["loc"][:-1])
         return f"{above or 'recipe'}: has the word {_shown(given)}, which is not text; write '{given}', in quotes"

@@ -22,6 +22,7 @@ from pydantic import (
     ValidationInfo,
     create_model,
 )
+from pydantic_core import PydanticCustomError
 
 from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
@@ -161,7 +162,7 @@ def _refuse_all_but_scalars(given: Any) -> Any:
 
 def _refuse_huge(given: Any) -> Any:
     if isinstance(given, int) and abs(given) >= 2**63:
-        raise ValueError(f"has {len(str(abs(given)))} digits; it must fit in 64 bits")
+        raise PydanticCustomError("huge", f"has {len(str(abs(given)))} digits; it must fit in 64 bits")
     return given
 
 
