@@ -56,7 +56,7 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
 
 def test_every_pitfall_names_tests_that_exist() -> None:
     entries = re.split(r"\n(?=\*\*P\d+\.)", PITFALLS)
-    named = {entry.split(".")[0].lstrip("*"): re.findall(r"`([\w/]+\.py)`", entry) for entry in entries[1:]}
+    named = {entry.split(".")[0].lstrip("*"): re.findall(r"`(\w+/[\w/]+\.py)`", entry) for entry in entries[1:]}
 
     assert [name for name, files in named.items() if not files] == []
     assert [file for files in named.values() for file in files if not (ROOT / "tests" / file).is_file()] == []

@@ -103,7 +103,7 @@ def test_the_cheaper_is_recommended_if_no_difference_can_be_told() -> None:
     assert study.recommendation is not None
     assert (study.recommendation.strategy, study.recommendation.best) == ("backbone_frozen", "everything")
     assert words.startswith(
-        "Use **backbone frozen**. The highest mean score on the validation rows is that of **everything**"
+        "Use **backbone frozen**. The highest mean score on the validation rows is that of **everything, one rate**"
     )
     assert "0.917, is within this interval" in words
     assert "The paired difference is not significant (-0.003 (-0.041 to +0.035))" in words
