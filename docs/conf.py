@@ -4,6 +4,7 @@ from modeling_multitask.version import __version__
 
 project = "modeling-multitask"
 author = "The modeling-multitask authors"
+project_copyright = "the modeling-multitask authors, Apache-2.0"
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
