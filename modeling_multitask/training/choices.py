@@ -13,7 +13,7 @@ from .sampling import Sampling
 
 @dataclass(frozen=True)
 class TrainingChoices:
-    """What trains, at which rates, on which batches, and how the tasks are combined."""
+    """The trained parts, their rates, the batches, and the combination of the tasks."""
 
     sampling: Sampling = word(Sampling(), description="How often rows are drawn, by source or by label.")
     balancing: Balancing = word(

@@ -62,7 +62,7 @@ def example_of(cls: type) -> dict[str, Any]:
 
 
 def members(annotation: Any) -> list[Any]:
-    """An annotation and all that stand within it."""
+    """An annotation and all annotations within it."""
     return [annotation, *(each for inner in get_args(annotation) for each in members(inner))]
 
 

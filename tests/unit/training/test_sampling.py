@@ -28,7 +28,7 @@ quick = settings(max_examples=60, deadline=None)
 
 
 def groups_of(sizes: list[int]) -> list[np.ndarray]:
-    """Row numbers of sources that stand one after the other in a table."""
+    """Row numbers of consecutive sources in a table."""
     return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
 
 
