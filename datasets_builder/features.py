@@ -64,7 +64,8 @@ def check_columns_of(source: OpenSource, names: list[str]) -> None:
     if not given.label_columns:
         there = ", ".join(map(repr, source.tables[0].columns))
         raise DataError(
-            f"{given.name}: source.labels is not given, and no column has the name of a task; its columns are {there}"
+            f"{given.name}: source.labels is not given, and no column has the name of a task; its columns are {there}; "
+            "set source.labels to the column of each task"
         )
 
 

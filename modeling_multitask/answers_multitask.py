@@ -21,9 +21,9 @@ class Decision(NamedTuple):
     """The decision on one task, computed from its logits. The fields are tensors, or arrays in evaluation.
 
     Args:
-        scores: (..., C), the probability of each label, for a binary task of both labels. If a task of one label
-            depends on another task, this is the probability that the question is asked and the label is right.
-            (..., 1) for a regression, the number.
+        scores: (..., C), the probability of each label. C is 2 for a binary task. If a task of one label depends on
+            another task, this is the probability that the question is asked and the label is right. For a regression,
+            the number, (..., 1).
         chosen: (...), the id of the label, or `NOT_ASKED` if the question is not asked. (..., C) for a multi-label
             task, zeros and ones. (...) for a regression, the number.
         asked: (...), whether the answer to the task that this one depends on causes the question to be asked.
@@ -48,8 +48,8 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
             Without `top_k`, only the answer is returned.
 
     Returns:
-        The label and its score. A label, or the number of a regression, is `None` if the question is not asked, and if
-        its score, or the score of the answer that it depends on, is too low.
+        The label and its score. A label, or the number of a regression, is `None` if the question is not asked. It is
+        also `None` if the answer, or the answer that it depends on, is withheld because its confidence is too low.
     """
     columns: list[list[Answer]] = []
     refused: dict[str, Tensor] = {}

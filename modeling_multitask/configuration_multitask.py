@@ -84,7 +84,10 @@ class MultiTaskConfig(PreTrainedConfig):
             if task.given is not None and not (task.given.labels or task.given.parents):
                 raise ValueError(f"task {task.name!r}: given has neither labels nor parents; set one of them")
             if task.thresholds is not None and task.name in decided_together(self.tasks):
-                raise ValueError(f"task {task.name!r}: thresholds do not apply to labels that are chosen jointly")
+                raise ValueError(
+                    f"task {task.name!r}: thresholds do not apply to a task whose answer is chosen together with "
+                    "that of another task; remove thresholds"
+                )
 
     def validate_max_length(self) -> None:
         """Raise a `ValueError` if the length leaves no room for a word."""

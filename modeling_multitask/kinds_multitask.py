@@ -68,7 +68,7 @@ class Kind(ProblemType):
         return self.labelled(labels).sum()
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
-        """Return the score of each label, (..., C), for a binary task of both; for a regression the number (..., 1)."""
+        """Return the score of each label, (..., C), where C is 2 for a binary task. A regression gives (..., 1)."""
         raise NotImplementedError
 
     def log_probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:

@@ -49,9 +49,9 @@ class _Finder(MetaPathFinder):
         return spec
 
     def imported(self, name: str) -> None:
-        """Import our counterparts of the modules that are imported, and register the complete pairs.
+        """Import our module for each imported module of transformers in `_COUNTERPARTS`, and register it.
 
-        This waits until no module of ours is in the middle of its own imports: another one could need it.
+        Nothing happens while a module of ours is still being imported, because another of our modules could import it.
         """
         self._watched.discard(name)
         if self._ours_in_progress:

@@ -52,7 +52,9 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
         return EmbeddingSettings()
     kinds = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in modules}
     if others := sorted(set(kinds) - {"Transformer", "Pooling", "Normalize"}):
-        logger.warning(f"{model}: its {', '.join(others)} is ignored, so embeddings will differ from its own")
+        logger.warning(
+            f"{model}: its {', '.join(others)} is ignored, so embeddings will differ from those of SentenceTransformer"
+        )
     subfolder = kinds.get("Transformer", "")
     pooling = _read_json(model, f"{kinds['Pooling']}/config.json", hub_kwargs) if "Pooling" in kinds else None
     return EmbeddingSettings(

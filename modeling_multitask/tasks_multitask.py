@@ -203,8 +203,8 @@ class TaskConfig(TaskWords):
         for name in ("class_weights", "pos_weight"):
             if isinstance(getattr(self, name), str | dict):
                 raise ValueError(
-                    f"task {self.name!r}: {name} is {getattr(self, name)!r}, which only a recipe resolves, from its "
-                    "training rows; it must be a list of numbers"
+                    f"task {self.name!r}: {name} is {getattr(self, name)!r}, which is only allowed in a recipe; "
+                    "give a list of numbers"
                 )
         if (problem := task_loss_problem(vars(self))) is not None:
             raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")

@@ -104,8 +104,8 @@ def task_errors(
 ) -> TaskErrors:
     """Return the errors of a task on the rows that have a label for it.
 
-    If the task depends on another one, only its own head enters the loss. Its numbers and several labels also come
-    from its own head, whether the question is asked or not.
+    If the task depends on another one, the loss uses only the task's own head. For a regression or a multi-label task,
+    the answer also comes from its own head, even if the question is not asked.
 
     Args:
         judged: The rows, with their labels and logits.

@@ -53,8 +53,8 @@ class AnswerGraph(nn.Module):
             token_type_ids: (B, T), for an encoder with segments.
 
         Returns:
-            `sentence_embedding` (B, D), and for each task `TASK.logits` and the results of `decide`: `TASK.scores`
-            (B, C), `TASK.chosen` and `TASK.asked` (B,).
+            `sentence_embedding` (B, D), and for each task `TASK.logits` and the fields of its `Decision`:
+            `TASK.scores`, `TASK.chosen`, `TASK.asked` and `TASK.confidence`. See `Decision` for their shapes.
         """
         output = self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
         outputs = {EMBEDDING: output.embeddings}

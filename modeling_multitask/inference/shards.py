@@ -73,7 +73,10 @@ class Input(NamedTuple):
         for table in self.tables:
             table.check_columns(self.texts)
             if others := set(table.columns) ^ set(first.columns):
-                raise DataError(f"{table.name} and {first.name} must have the same columns; one lacks {min(others)!r}")
+                raise DataError(
+                    f"{table.name} and {first.name} must have the same columns; "
+                    f"the column {min(others)!r} is in only one of them"
+                )
             for chunk in table.read(first.columns):
                 for name in self.texts:
                     check_holds_text(table.name, name, chunk.schema.field(name).type)

@@ -65,7 +65,7 @@ def adapter_problems(folder: Path) -> list[str]:
     tokenizer = folder / "tokenizer_config.json"
     if tokenizer.is_file() and "auto_map" in tokenizer.read_text(encoding="utf-8", errors="replace"):
         problems.append(
-            "tokenizer_config.json: names code (auto_map), but our tokenizers have no code; remove the entry"
+            "tokenizer_config.json: names code (auto_map), but a tokenizer must not need code; remove the entry"
         )
     return problems
 
@@ -195,7 +195,7 @@ def _code_problems(folder: Path) -> Iterator[str]:
         if name in ours and path.read_bytes() != ours[name].read_bytes():
             yield (
                 f"{name}: differs from the file of this package; if another version saved it, load the model and save "
-                "it again with save_folder; otherwise the file was changed"
+                "it again with save_folder; if the file was edited, restore the original file"
             )
         elif name not in ours and not _is_ours(path):
             yield f"{name}: is not code of this package; remove it"

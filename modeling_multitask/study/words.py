@@ -175,8 +175,8 @@ def _cheaper_in_words(chosen: StudyRow, best: StudyRow, advice: Recommendation) 
 
 def _no_cheaper(study: Study, best: StudyRow) -> str:
     cheaper = any(row.strategy.candidate and row.seeds and row.parameters < best.parameters for row in study.rows)
-    none = ". All strategies with fewer trained parameters are significantly worse, outside this interval, or worse by "
-    none += f"more than {MARGIN:g}"
+    none = ". All strategies with fewer trained parameters are significantly worse, have a mean score below this "
+    none += f"interval, or have a mean score that is lower by more than {MARGIN:g}"
     return f"{none if cheaper else ''}."
 
 

@@ -36,7 +36,9 @@ def check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) ->
             "compute_loss_func is given, but the model computes the loss of each task itself; leave it out"
         )
     if kwargs.get("optimizers", (None, None))[0] is not None and (args.learning_rates or args.phases):
-        raise ValueError("optimizers sets its own rates; leave it out, or leave out learning_rates and phases")
+        raise ValueError(
+            "optimizers is given and has its own rates; leave it out, or leave out learning_rates and phases"
+        )
     by_batch = args.tokens_per_batch is not None or args.train_sampling_strategy not in ("random", "group_by_length")
     if by_batch and args.sampler().strategy != "concatenated":
         other = (

@@ -101,8 +101,8 @@ def draw(groups: Sequence[np.ndarray], counts: np.ndarray, rng: np.random.Genera
 def group_by_length(order: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
     """Group rows of similar length into batches, within each stretch of 50 batches.
 
-    The batches of a stretch are shuffled. transformers puts the longest first: then an epoch ends with short texts
-    only, and the last steps fit the model to these. An incomplete batch stays last.
+    The batches of a stretch are shuffled. transformers sorts them instead, the longest first. An epoch then ends with
+    short texts only, and the last steps fit the model to short texts. An incomplete batch stays last.
     """
     size = batch_size * STRETCH
     batches: list[np.ndarray] = []

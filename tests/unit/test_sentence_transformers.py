@@ -86,7 +86,7 @@ def test_a_module_that_has_no_counterpart_is_named(
 
     read_embedding_settings(str(folder))
 
-    assert "its Dense is ignored, so embeddings will differ from its own" in caplog.text
+    assert "its Dense is ignored, so embeddings will differ from those of SentenceTransformer" in caplog.text
 
 
 @pytest.mark.compat

@@ -16,8 +16,9 @@ WORTHWHILE = 1.5  # passes over the training rows; filling the cache takes one
 class PrefixCallback(ResumingCallback):
     """A callback that prepares a cache for the rows of a run when the frozen part of the model changes.
 
-    Whether the cache is used is decided when a phase begins, and saved with every checkpoint. A resumed run has fewer
-    epochs left, but must decide the same: with and without the cache, sums differ in the last digit.
+    The callback decides at the beginning of a phase whether to use the cache. The decision is saved with every
+    checkpoint. A resumed run has fewer epochs left, but must keep the decision, because the results with and without
+    the cache differ slightly by rounding.
 
     Args:
         cache: The cache to prepare.

@@ -206,7 +206,7 @@ def test_columns_in_another_order_come_out_in_that_of_the_first_table(tmp_path: 
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ('{"text": "bad soup"}\n', "must have the same columns; one lacks 'id'"),
+        ('{"text": "bad soup"}\n', "must have the same columns; the column 'id' is in only one of them"),
         ('{"id": "two", "text": "bad soup"}\n', "a column mixes types of values"),
     ],
 )

@@ -283,7 +283,7 @@ def test_an_optimizer_of_ones_own_does_not_go_with_learning_rates(build: Any) ->
     trainer = build(learning_rates={"heads": 1e-3, "backbone": 1e-4})
     optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.1)
 
-    with pytest.raises(ValueError, match="optimizers sets its own rates; leave it out"):
+    with pytest.raises(ValueError, match="optimizers is given and has its own rates; leave it out"):
         MultiTaskTrainer(
             trainer.model, trainer.args, processing_class=trainer.processing_class, optimizers=(optimizer, None)
         )
