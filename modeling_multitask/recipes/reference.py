@@ -9,7 +9,6 @@ from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any, Literal, Union
 
-from ..training.choices import TrainingChoices
 from ..words_multitask import Word, declared_words
 from .recipe import Recipe
 from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
@@ -138,8 +137,8 @@ def _training_section() -> str:
             named = f"`{name}` ({bounds})" if bounds else f"`{name}`"
             forms.setdefault("other types, see that page" if kind is Any else _FORMS[kind], []).append(named)
     own = "".join(
-        f"- `{name}`: {each.description} Whole number, {each.bounds_in_words}.\n"
-        for name, each in ((name, declared_words(TrainingChoices)[name].metadata["word"]) for name in OWN_WORDS)
+        f"- `{name}`: {each.metadata['word'].description} Whole number, {each.metadata['word'].bounds_in_words}.\n"
+        for name, each in OWN_WORDS.items()
     )
     elsewhere = ", ".join(f"`{name}` ({word})" for name, word in SAID_ELSEWHERE.items())
     listed = "".join(f"- {form[0].upper()}{form[1:]}: {', '.join(names)}.\n" for form, names in forms.items())

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..words_multitask import Word
+from ..training.choices import TrainingChoices
+from ..words_multitask import Word, declared_words
 
 # Fields of TrainingArguments that other words of a recipe set.
 SAID_ELSEWHERE = {
@@ -22,7 +23,7 @@ SAID_ELSEWHERE = {
     "resume_from_checkpoint": "resume",
 }
 # Fields of MultiTaskTrainingArguments that belong to `training` too.
-OWN_WORDS = ("early_stopping_patience", "conflict_steps")
+OWN_WORDS = {name: declared_words(TrainingChoices)[name] for name in ("early_stopping_patience", "conflict_steps")}
 # Numbers that transformers takes and that fail later, or mean nothing.
 BOUNDS = {
     "per_device_train_batch_size": Word(description="", ge=1),

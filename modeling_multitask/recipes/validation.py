@@ -45,12 +45,10 @@ def model_of(cls: type) -> type[BaseModel]:
 @cache
 def training_model() -> Any:
     """Return the type of `training`. Validation returns a dict of the words that are set."""
+    hints = typing.get_type_hints(TrainingChoices)
     settings: dict[str, Any] = {name: (_checked(kind, bounded(name)), None) for name, kind in training_words().items()}
     settings |= {name: (Annotated[Any, BeforeValidator(_refuse_said_elsewhere)], None) for name in SAID_ELSEWHERE}
-    settings |= {
-        name: _setting(typing.get_type_hints(TrainingChoices)[name], declared_words(TrainingChoices)[name])
-        for name in OWN_WORDS
-    }
+    settings |= {name: _setting(hints[name], each) for name, each in OWN_WORDS.items()}
     model = create_model("Training", __config__=_CONFIG, **settings)
     return Annotated[model, AfterValidator(lambda words: TrainingWords(words.model_dump(exclude_unset=True)))]
 
