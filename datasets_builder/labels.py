@@ -55,7 +55,7 @@ def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: P
         DataError: If the type of a column cannot hold labels.
     """
     if task.kind.is_number:
-        return _numbers(chunk, column, place)
+        return _numbers(chunk, column, task, place)
     if task.kind.several_labels:
         return _positions(chunk, column, task.labels or [], place)
     name = column.names[0]
@@ -126,7 +126,7 @@ def _not_among(labels: list[str]) -> str:
     return f"not one of {', '.join(map(repr, labels))}"
 
 
-def _numbers(chunk: pa.Table, column: LabelColumn, place: Place) -> pa.Array:
+def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
     name = column.names[0]
     cells = chunk[name].combine_chunks()
     kind = cells.type
@@ -145,6 +145,8 @@ def _numbers(chunk: pa.Table, column: LabelColumn, place: Place) -> pa.Array:
     numbers = pc.if_else(pc.is_in(numbers, missing.cast(pa.float64())), pa.scalar(None, pa.float64()), numbers)
     numbers = numbers.cast(pa.float32(), safe=False)
     place.note(name, words, pc.fill_null(pc.invert(pc.is_finite(numbers)), False), "not a finite number in float32")
+    if task.transform == "log1p":
+        place.note(name, words, pc.fill_null(pc.less(numbers, 0), False), "below 0, which transform: log1p refuses")
     return numbers
 
 

@@ -44,8 +44,9 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
         logits: By task name, (B, C). (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         tasks: The model's tasks, in order.
         top_k: `top_k=n` returns the best n labels of each task and `top_k=None` all of them: the answer first, then
-            the others by score. For a task that is not always asked, they include `None` with its probability.
-            Without `top_k`, only the answer is returned.
+            the others by score. For an ordinal regression, whose answer may be the median, all are sorted by score.
+            For a task that is not always asked, they include `None` with its probability. Without `top_k`, only the
+            answer is returned.
 
     Returns:
         The label and its score. A label, or the number of a regression, is `None` if the question is not asked. It is
@@ -225,6 +226,8 @@ def _answer(
     options = _options(task, scores)
     if not asked or unasked > _NOTHING:
         options.append({"label": None, "score": unasked})
+    if task.kind.ordered:
+        return sorted(options, key=lambda each: -each["score"])[: top_k["top_k"]]
     answer = options.pop(chosen if asked else -1)  # a parent task may make it a label that is not the highest
     return [answer, *sorted(options, key=lambda each: -each["score"])][: top_k["top_k"]]
 

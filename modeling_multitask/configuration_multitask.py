@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
+from .problem_types_multitask import PROBLEM_TYPES
 from .task_problems_multitask import task_given_problem, task_list_problem
-from .tasks_multitask import HeadConfig, as_head, decided_together, parse_task
+from .tasks_multitask import HeadConfig, TargetStatistics, as_head, decided_together, parse_task
 from .words_multitask import LongTexts, Pooling
 
 DEFAULT_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
@@ -99,6 +100,12 @@ class MultiTaskConfig(PreTrainedConfig):
         """The width of the token states and of the sentence embedding."""
         return self.backbone_config.hidden_size
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Return a saved configuration. Models of version 0.1 keep the answers that they gave."""
+        tasks = [{**_of_version_0_1(task), **task} for task in config_dict.get("tasks", [])]
+        return super().from_dict({**config_dict, "tasks": tasks}, **kwargs)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain JSON types, without local paths."""
         output = super().to_dict()
@@ -129,6 +136,12 @@ def first_position(backbone_config: PreTrainedConfig) -> int:
     """Return the position number of the encoder's first token."""
     offset = backbone_config.model_type in _OFFSET_POSITIONS
     return (backbone_config.pad_token_id or 0) + 1 if offset else 0
+
+
+def _of_version_0_1(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that version 0.1 did not save, as it behaved: no standardisation, and the mode."""
+    facts = PROBLEM_TYPES[task["problem_type"]]
+    return {"targets": TargetStatistics()} if facts.is_number else {"decision": "mode"} if facts.ordered else {}
 
 
 def _as_backbone_config(given: Any) -> PreTrainedConfig:

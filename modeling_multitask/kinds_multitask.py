@@ -7,16 +7,20 @@ Shapes: B rows, (...) rows in one or more dimensions, D width of the encoder, C 
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import initialization
 
 from .problem_types_multitask import PROBLEM_TYPES, ProblemType
-from .tasks_multitask import TaskConfig
+from .tasks_multitask import TargetStatistics, TaskConfig
 
 IGNORE_INDEX = -100  # a missing label, as in torch and transformers
 MISSING_IDS = (-1, IGNORE_INDEX)  # data sets use either for a missing label
+_LARGEST_LOG = 80.0  # the number of a larger logit would be infinite in float32
 DEFAULT_THRESHOLD = 0.5  # labels with a higher score are part of the answer, unless the task has thresholds
 
 
@@ -30,9 +34,9 @@ class Kind(ProblemType):
         """Return the width of the head's output for a task with this number of labels."""
         return labels
 
-    def output_layer(self, width: int, labels: int) -> nn.Module:
+    def output_layer(self, width: int, task: TaskConfig) -> nn.Module:
         """Return the last layer of a head: (B, `width`) to (B, `num_logits`)."""
-        return nn.Linear(width, self.num_logits(labels))
+        return nn.Linear(width, task.num_logits)
 
     def label_shape(self, logits: Tensor) -> torch.Size:
         """Return the shape of the labels for these logits."""
@@ -189,21 +193,31 @@ class Regression(Kind):
     def labelled(self, labels: Tensor) -> Tensor:
         return ~labels.isnan()
 
+    def output_layer(self, width: int, task: TaskConfig) -> nn.Module:
+        return StandardizedLinear(width, task.targets)
+
     def check_labels(self, labels: Tensor, task: TaskConfig) -> None:
-        """Accept every number."""
+        """Accept every number; with `transform: log1p`, every number from 0."""
+        if task.transform == "log1p":
+            _refuse(labels < 0, labels, task, "a number from 0, which transform: log1p needs")
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+        """Return the sum of the losses of the errors in units of the standard deviation of the training targets."""
         present = self.labelled(labels)  # (B,)
         # NaN is replaced before it is combined with the predictions: 0 · NaN would put NaN into the gradient.
         targets = labels.where(present, 0).to(logits.dtype)
+        targets = targets.log1p() if task.transform == "log1p" else targets
+        errors = (logits.squeeze(-1) - targets) / (1.0 if task.targets is None else task.targets.std)
         if task.loss == "huber":
-            each = F.huber_loss(logits.squeeze(-1), targets, reduction="none", delta=task.huber_delta)
+            each = F.huber_loss(errors, torch.zeros_like(errors), reduction="none", delta=task.huber_delta)
         else:
-            each = F.mse_loss(logits.squeeze(-1), targets, reduction="none")
+            each = errors.square()
         return each.where(present, 0).sum()
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
-        return logits.float()
+        """Return the number in the units of the targets, (..., 1)."""
+        numbers = logits.float()
+        return numbers.clamp(max=_LARGEST_LOG).expm1() if task.transform == "log1p" else numbers
 
     def decide(self, scores: Tensor, task: TaskConfig) -> Tensor:
         return scores[..., 0]
@@ -218,8 +232,8 @@ class Ordinal(Kind):
     def num_logits(self, labels: int) -> int:
         return labels - 1
 
-    def output_layer(self, width: int, labels: int) -> nn.Module:
-        return CumulativeLogits(width, self.num_logits(labels))
+    def output_layer(self, width: int, task: TaskConfig) -> nn.Module:
+        return CumulativeLogits(width, task.num_logits)
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
         """Return the sum of the binary cross-entropies of "is it above the k-th label?" over all k."""
@@ -232,8 +246,63 @@ class Ordinal(Kind):
         each = torch.cat([torch.ones_like(above[..., :1]), above], -1) - torch.cat([above, 0 * above[..., :1]], -1)
         return each.clamp(min=0)  # rounding may make one of two equal values larger in the last digit
 
+    def decide(self, scores: Tensor, task: TaskConfig) -> Tensor:
+        """Return the median of the distribution, or its mode, the most probable label.
+
+        The median has the smallest expected error in steps.
+        """
+        if task.decision == "mode":
+            return super().decide(scores, task)
+        below = scores.cumsum(dim=-1)[..., :-1]  # (..., C - 1)
+        return (below < 0.5).sum(dim=-1)
+
     def logit_of(self, logits: Tensor, label: int) -> Tensor:
         return logits.mean(dim=-1)  # each is the score minus a cut point
+
+
+class StandardizedLinear(nn.Linear):
+    """The last layer of a regression: a linear layer whose output, times a deviation plus a mean, is the number.
+
+    Mean and standard deviation are those of the training targets. They are buffers in float32 in a model of any dtype:
+    in bfloat16, the numbers from 1,024 to 2,048 are 8 apart.
+    """
+
+    target_mean: Tensor
+    target_std: Tensor
+
+    def __init__(self, width: int, targets: TargetStatistics | None = None) -> None:
+        super().__init__(width, 1)
+        self.register_buffer("target_mean", torch.zeros(()))
+        self.register_buffer("target_std", torch.ones(()))
+        self.standardize(targets)
+
+    def standardize(self, targets: TargetStatistics | None) -> None:
+        """Set the mean and the standard deviation. `None` is for a model of version 0.1, which has neither."""
+        self.targets = targets
+        self.reset_buffers()
+
+    @torch.no_grad()
+    def reset_buffers(self) -> None:
+        """Set the buffers to the statistics of the targets."""
+        initialization.constant_(self.target_mean, self.targets.mean if self.targets else 0.0)
+        initialization.constant_(self.target_std, self.targets.std if self.targets else 1.0)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return numbers in the units of the targets, (B, 1) in float32, from hidden states, (B, D)."""
+        return super().forward(hidden).float() * self.target_std + self.target_mean
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "StandardizedLinear":
+        before = self.target_mean, self.target_std
+        super()._apply(fn, recurse)
+        if self.target_mean.dtype != before[0].dtype:
+            self.target_mean, self.target_std = (each.to(self.target_mean.device) for each in before)
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        # A checkpoint of version 0.1 has no buffers.
+        for name, value in (("target_mean", 0.0), ("target_std", 1.0)):
+            state_dict.setdefault(f"{prefix}{name}", torch.tensor(value))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 class CumulativeLogits(nn.Module):
@@ -247,6 +316,18 @@ class CumulativeLogits(nn.Module):
         super().__init__()
         self.score = nn.Linear(width, 1, bias=False)
         self.cuts = nn.Parameter(torch.zeros(cuts))  # the first cut point, then the gaps before softplus
+
+    @torch.no_grad()
+    def start_from(self, counts: Tensor) -> None:
+        """Set the cut points so that a score of 0 gives each label its share of the training rows.
+
+        Args:
+            counts: (C,), the number of rows with each label. Half a row is added to each, because a share of 0 would
+                have an infinite logit.
+        """
+        shares = (counts.double() + 0.5) / (counts + 0.5).sum()
+        cuts = shares.cumsum(dim=0)[:-1].logit()  # (C - 1,)
+        self.cuts.copy_(torch.cat([cuts[:1], cuts.diff().expm1().log()]))  # the inverse of softplus
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return logits, (B, C - 1), from hidden states, (B, D)."""

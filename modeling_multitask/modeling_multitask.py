@@ -20,7 +20,7 @@ from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_multitask import MultiTaskConfig, first_position
-from .kinds_multitask import CumulativeLogits
+from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
@@ -96,6 +96,9 @@ class MultiTaskModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+    # The numbers of a regression need more digits than half precision has, and version 0.1 did not save these buffers.
+    _keep_in_fp32_modules_strict = ("target_mean", "target_std")
+    _keys_to_ignore_on_load_missing = (r"\.target_(mean|std)$",)
 
     def __init__(self, config: MultiTaskConfig) -> None:
         super().__init__(config)
@@ -269,6 +272,8 @@ class MultiTaskModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, CumulativeLogits):
             initialization.zeros_(module.cuts)
+        if isinstance(module, StandardizedLinear):
+            module.reset_buffers()
 
     def _encode(self, inputs: dict[str, Tensor | None], optional: dict[str, Any]) -> ModelOutput:
         """Return the encoder's output. Optional inputs that the encoder does not know are dropped."""
@@ -387,7 +392,7 @@ def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequenti
             layers.append(nn.LayerNorm(size))
         layers.append(ACT2FN[config.activation])
         width = size
-    return nn.Sequential(*layers, task.kind.output_layer(width, len(task.labels or ())))
+    return nn.Sequential(*layers, task.kind.output_layer(width, task))
 
 
 def _all_missing(logits: Tensor, task: TaskConfig) -> Tensor:

@@ -116,7 +116,7 @@ def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) 
 
 
 def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
-    """Return the setting of a task's loss that does not fit its problem type and the reason, or `None`.
+    """Return the setting of a task's loss or decision that does not fit its problem type and the reason, or `None`.
 
     Args:
         task: The settings by name. Missing ones, and weights that are not lists of numbers, are not checked.
@@ -126,6 +126,10 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
         return "loss", f"is {loss!r}; {facts.name} has {' and '.join(facts.losses)}{nearest_hint(loss, facts.losses)}"
     if task.get("label_smoothing") and not facts.smoothed:
         return "label_smoothing", f"is for classification; this is {facts.name}"
+    if task.get("transform") is not None and not facts.is_number:
+        return "transform", f"is for regression; this is {facts.name}"
+    if task.get("decision") is not None and not facts.ordered:
+        return "decision", f"is for ordinal_regression; this is {facts.name}"
     for name, meaning in _WEIGHTS.items():
         numbers, count = task.get(name), _weight_count(facts, name, labels)
         if numbers is not None and count is None:

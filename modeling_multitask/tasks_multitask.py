@@ -7,7 +7,16 @@ from huggingface_hub.dataclasses import strict
 
 from .problem_types_multitask import PROBLEM_TYPES, ProblemTypeName
 from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
-from .words_multitask import Activation, Normalization, Refusal, check_bounds, from_words, word
+from .words_multitask import (
+    Activation,
+    Normalization,
+    OrdinalDecision,
+    Refusal,
+    Transform,
+    check_bounds,
+    from_words,
+    word,
+)
 
 _LOSSES = "; ".join(
     f"{name}: {', '.join(f'`{loss}`' for loss in facts.losses)}" for name, facts in PROBLEM_TYPES.items()
@@ -72,6 +81,34 @@ class GivenConfig:
             raise ValueError(f"given the task {self.task!r}: labels and parents must not be empty")
 
 
+@strict
+@dataclass
+class TargetStatistics:
+    """The statistics of the training targets of a regression.
+
+    Args:
+        mean: The mean. With `transform: log1p`, the mean of the transformed targets.
+        std: The standard deviation, also of the transformed targets; 1 if all targets are equal.
+        minimum: The smallest target, in its own units. `None` in a model of version 0.1.
+        median: The median.
+        maximum: The largest target.
+
+    Raises:
+        ValueError: If `std` is not above 0.
+    """
+
+    mean: float | int = 0.0
+    std: float | int = 1.0
+    minimum: float | int | None = None
+    median: float | int | None = None
+    maximum: float | int | None = None
+
+    def validate_std(self) -> None:
+        """Raise a `ValueError` if the standard deviation is not above 0."""
+        if not self.std > 0:
+            raise ValueError(f"std is {self.std}; it must be above 0")
+
+
 @dataclass
 class TaskWords:
     """The settings of a task in a recipe and in the configuration of a model."""
@@ -114,8 +151,25 @@ class TaskWords:
         one_or_list=True,
         ge=0,
     )
+    transform: Transform | None = word(
+        None,
+        description="The scale on which a regression learns: `none` (the default), or `log1p` for skewed targets from "
+        "0, such as prices and durations. Answers are always in the units of the targets.",
+        example="log1p",
+    )
+    decision: OrdinalDecision | None = word(
+        None,
+        description="The answer of an ordinal regression: the `median` of its distribution (the default), which has "
+        "the smallest expected error in steps, or the `mode`, the most probable label. A task that depends on another "
+        "one, or that another one depends on, uses the mode.",
+        example="mode",
+    )
     focal_gamma: float | int = word(2.0, description="The exponent of the focal loss. 0 is the cross-entropy.", ge=0)
-    huber_delta: float | int = word(1.0, description="The error above which the Huber loss is linear.", gt=0)
+    huber_delta: float | int = word(
+        1.0,
+        description="The error above which the Huber loss is linear, in standard deviations of the training targets.",
+        gt=0,
+    )
     head: HeadConfig | None = word(
         None, description="The task's own head. The default is the head of the recipe.", example={"hidden_sizes": []}
     )
@@ -140,6 +194,7 @@ class TaskConfig(TaskWords):
             `None` never withholds an answer.
         abstain_by: The `score` of the answer, or the `energy`, which detects out-of-distribution texts better (Liu et
             al. 2020). The energy is for single-label classification.
+        targets: The statistics of the training targets of a regression. Training sets them.
 
     Raises:
         ValueError: If the name is not allowed, a number is out of bounds, or a setting does not fit the problem type.
@@ -156,11 +211,16 @@ class TaskConfig(TaskWords):
     thresholds: list[float | int] | None = None
     abstain_below: float | int | None = None
     abstain_by: Refusal = "score"
+    targets: TargetStatistics | None = None
 
     def __post_init__(self) -> None:
         facts = PROBLEM_TYPES[self.problem_type]
         if self.loss is None:
             self.loss = facts.losses[0]
+        if self.transform is None and facts.is_number:
+            self.transform = "none"
+        if self.decision is None and facts.ordered:
+            self.decision = "median"
         if facts.is_number:
             self.num_labels = 1 if self.num_labels is None else self.num_labels
         elif self.labels is None and self.num_labels is not None:
@@ -264,6 +324,8 @@ def parse_task(given: TaskConfig | dict[str, Any]) -> TaskConfig:
     settings = {**given, "head": as_head(given.get("head"))}
     if isinstance(settings.get("given"), dict):
         settings["given"] = from_words(GivenConfig, settings["given"], f"{place}given.")
+    if isinstance(settings.get("targets"), dict):
+        settings["targets"] = from_words(TargetStatistics, settings["targets"], f"{place}targets.")
     if isinstance(settings.get("pos_weight"), int | float):
         settings["pos_weight"] = [float(settings["pos_weight"])]
     return from_words(TaskConfig, settings, place)

@@ -17,6 +17,8 @@ Normalization = Literal["layer", "none"]
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Declared = TypeVar("Declared")
 Refusal = Literal["score", "energy"]
+Transform = Literal["none", "log1p"]
+OrdinalDecision = Literal["median", "mode"]
 LARGEST_SEED = 2**32 - 1  # of numpy and scikit-learn
 
 

@@ -60,8 +60,9 @@ class MultiTaskOnnx:
 
         Args:
             texts: N texts, or pairs of texts as tuples.
-            top_k: The number of labels to return for each task, the answer first and then by score. `None` returns
-                all labels. 0 returns only the answer, or for a multi-label task the labels above their threshold.
+            top_k: The number of labels to return for each task, the answer first and then by score (for an ordinal
+                regression, all by score). `None` returns all labels. 0 returns only the answer, or for a multi-label
+                task the labels above their threshold.
             batch_size: The number of texts in one pass.
 
         Returns:
@@ -196,6 +197,8 @@ def _answer(task: dict[str, Any], row: list[Any], top_k: int | None) -> dict[str
         return {"label": label, "score": scores[chosen] if asked else unasked}
     if not asked or unasked > _NOTHING:
         options.append({"label": None, "score": unasked})
+    if task.get("decision"):  # of ordered labels: the answer may be the median
+        return sorted(options, key=lambda each: -each["score"])[:top_k]
     answer = options.pop(chosen if asked else -1)  # not always the highest score: the parent task may decide
     return [answer, *sorted(options, key=lambda each: -each["score"])][:top_k]
 

@@ -103,7 +103,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
             ValueError: If a field is unknown, missing or out of range.
         """
         if self.learning_rates is None:
-            return LearningRates(heads=self.learning_rate, backbone=self.learning_rate)
+            rate = self.learning_rate
+            return LearningRates(heads=rate, backbone=rate, cut_points=rate)
         return from_words(LearningRates, self.learning_rates, "learning_rates.")
 
     @cached_property

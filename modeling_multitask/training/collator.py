@@ -3,7 +3,7 @@
 Shapes: B rows, T tokens of the longest row, C classes of one task.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,7 @@ class MultiTaskCollator:
         Raises:
             ValueError: If a label is not valid for its task.
         """
-        labels = {task.name: self._labels(rows, task) for task in self.config.tasks}
-        return without_unasked(labels, self.config.tasks)
+        return labels_of(rows, self.config.tasks)
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
@@ -76,20 +75,21 @@ class MultiTaskCollator:
             return tokenize(self.tokenizer, self.config, texts, pairs, padding=True, return_tensors="pt")
         return padded_rows(self.tokenizer, rows)
 
-    def _labels(self, rows: list[dict[str, Any]], task: TaskConfig) -> Tensor:
-        return torch.tensor([self._label(row, task) for row in rows], dtype=task.kind.label_dtype)
 
-    def _label(self, row: dict[str, Any], task: TaskConfig) -> Any:
-        given = row.get(task.name)
-        try:
-            if task.kind.is_number:
-                return task.kind.missing if given is None else float(given)
-            if task.kind.several_labels:
-                return _positions(given, task)
-            return _class_id(given, task.labels or [])
-        except ValueError as error:
-            where = f" (text: {row['text'][:60]!r})" if "text" in row else ""
-            raise ValueError(f"task {task.name!r}: {error}{where}") from None
+def labels_of(rows: Sequence[Mapping[str, Any]], tasks: list[TaskConfig]) -> dict[str, Tensor]:
+    """Return the labels of the rows by task name, (B,) or (B, C).
+
+    Args:
+        rows: Rows with a label name, a class id, a number or several labels in the column of each task.
+        tasks: The model's tasks, in order.
+
+    Raises:
+        ValueError: If a label is not valid for its task.
+    """
+    labels = {
+        task.name: torch.tensor([_label(row, task) for row in rows], dtype=task.kind.label_dtype) for task in tasks
+    }
+    return without_unasked(labels, tasks)
 
 
 def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
@@ -105,6 +105,19 @@ def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[
         own = labels[task.name]
         asked[task.name] = own.masked_fill(unasked[task.name].view(-1, *[1] * (own.ndim - 1)), task.kind.missing)
     return asked
+
+
+def _label(row: Mapping[str, Any], task: TaskConfig) -> Any:
+    given = row.get(task.name)
+    try:
+        if task.kind.is_number:
+            return task.kind.missing if given is None else float(given)
+        if task.kind.several_labels:
+            return _positions(given, task)
+        return _class_id(given, task.labels or [])
+    except ValueError as error:
+        where = f" (text: {row['text'][:60]!r})" if "text" in row else ""
+        raise ValueError(f"task {task.name!r}: {error}{where}") from None
 
 
 def _class_id(given: Any, labels: list[str]) -> int:

@@ -79,22 +79,8 @@ def inherited_tasks(
             raise ValueError(f"rename_labels: no kept task has the label {name!r}{nearest_hint(name, there)}")
     inherited = []
     for task in tasks:
-        trained_labels = old[task["name"]].labels if task["name"] in old else None
-        if trained_labels is None:
-            inherited.append(dict(task))
-            continue
-        if task["problem_type"] != old[task["name"]].problem_type:
-            raise ValueError(
-                f"task {task['name']!r}: it is {task['problem_type']}, but was trained as "
-                f"{old[task['name']].problem_type}; give the new task another name"
-            )
-        labels = [rename_labels.get(label, label) for label in trained_labels]
-        if task.get("labels") not in (None, labels):
-            raise ValueError(
-                f"task {task['name']!r}: its labels are {task['labels']}, but it was trained with {labels}; "
-                "leave them out, or rename them with rename_labels"
-            )
-        inherited.append({**task, "labels": labels})
+        known = old.get(task["name"])
+        inherited.append(dict(task) if known is None else _inherited(task, known, rename_labels))
     return inherited
 
 
@@ -131,9 +117,31 @@ def inherited_condition(
     return GivenConfig(known.task, labels=known.labels and [*map(renamed, known.labels)], parents=parents)
 
 
+def _inherited(task: Mapping[str, Any], known: TaskConfig, rename_labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of a task, completed with those of the trained task."""
+    for name in ("problem_type", "transform"):
+        if task.get(name) not in (None, getattr(known, name)):
+            raise ValueError(
+                f"task {task['name']!r}: its {name} is {task[name]}, but it was trained with {getattr(known, name)}; "
+                "give the new task another name"
+            )
+    if known.labels is None:
+        return dict(task)
+    labels = [rename_labels.get(label, label) for label in known.labels]
+    if task.get("labels") not in (None, labels):
+        raise ValueError(
+            f"task {task['name']!r}: its labels are {task['labels']}, but it was trained with {labels}; "
+            "leave them out, or rename them with rename_labels"
+        )
+    inherited = {**task, "labels": labels}
+    keeps = known.decision is not None and task.get("decision") is None
+    return {**inherited, "decision": known.decision} if keeps else inherited
+
+
 def _calibration(task: TaskConfig) -> dict[str, Any]:
-    """Return the calibration of a task, so that a kept head gives the same answers as before."""
-    return {name: getattr(task, name) for name in ("temperature", "thresholds", "abstain_below", "abstain_by")}
+    """Return the calibration and the scale of a task, so that a kept head gives the same answers as before."""
+    names = ("temperature", "thresholds", "abstain_below", "abstain_by", "transform", "targets")
+    return {name: getattr(task, name) for name in names}
 
 
 def _check_same(task: TaskConfig, old: TaskConfig, head: HeadConfig) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from ..modeling_multitask import MultiTaskModel
-from .rates import LearningRates
+from .rates import CUT_POINTS, LearningRates
 
 FIRST_NUMBER = re.compile(r"(?:^|\.)(\d+)(?:\.|$)")
 # In MPNet, and in DeBERTa, where this LayerNorm belongs to the relative positions.
@@ -82,7 +82,7 @@ def parameter_groups(
             "params": groups[key],
             "lr": key.rates[0],
             "weight_decay": weight_decay if key.decays else 0.0,
-            "name": part_name(key.depth, top),
+            "name": "cut_points" if groups[key][0][0].endswith(CUT_POINTS) else part_name(key.depth, top),
             "rates": key.rates,
         }
         for key in sorted(groups, reverse=True)

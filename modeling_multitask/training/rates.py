@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from ..words_multitask import check_bounds, word
 
+CUT_POINTS = ".cuts"  # the end of the name of this parameter
+
 
 @dataclass(frozen=True)
 class LearningRates:
@@ -50,6 +52,13 @@ class LearningRates:
         None, description="The rate of the layers below `boundary`, and of the embeddings.", example=1e-5, ge=0
     )
     boundary: int | None = word(None, description="The number of the first upper layer.", example=6)
+    cut_points: float | None = word(
+        None,
+        description="The rate of the cut points of ordinal regressions. The default is ten times the rate of the "
+        "heads, because the cut points are few numbers of the size of a logit.",
+        example=1e-2,
+        ge=0,
+    )
     patterns: dict[str, float] | None = word(
         None,
         description="Rates by regular expression, searched in the names of parameters, such as "
@@ -75,6 +84,8 @@ class LearningRates:
         for pattern, rate in (self.patterns or {}).items():
             if re.search(pattern, name):
                 return rate
+        if depth > top and name.endswith(CUT_POINTS) and self.heads is not None:
+            return 10 * self.heads if self.cut_points is None else self.cut_points
         if depth > top:
             return self.heads
         if self.boundary is not None:

@@ -24,6 +24,7 @@ from .collator import MultiTaskCollator
 from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .label_counts import count_labels, label_parts
+from .label_statistics import start_heads
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
 from .parameter_groups import parameter_groups
@@ -88,6 +89,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
                     "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
                 )
             data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
+        start_heads(model, kwargs.get("train_dataset"))
         super().__init__(
             model=model,
             args=args,
@@ -108,6 +110,12 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
         for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
             self.add_callback(callback)
+
+    def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
+        """Return the model of a trial of a hyperparameter search, whose new heads start from the training labels."""
+        model = super().call_model_init(*args, **kwargs)
+        start_heads(model, self.train_dataset)
+        return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
         """Train as `Trainer.train` does, and unfreeze the model at the end, also after an error."""
@@ -134,6 +142,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
                 own_group = {"params": named, "lr": rates[0], "weight_decay": 0.0, "name": "balancing", "rates": rates}
                 groups.append(own_group)
             self.optimizer = cls(groups, **kwargs)
+            self.optimizer.register_load_state_dict_pre_hook(_check_groups)
         return self.optimizer
 
     def get_batch_samples(
@@ -226,3 +235,14 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
         self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
+
+
+def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Raise a `ValueError` if a checkpoint has other groups of parameters, as those of version 0.1."""
+    groups = [[group.get("name") for group in groups] for groups in (optimizer.param_groups, saved["param_groups"])]
+    if groups[0] != groups[1]:
+        own, there = (", ".join(map(str, names)) for names in groups)
+        raise ValueError(
+            f"the checkpoint cannot be resumed: its optimizer has the groups {there}, but this run has {own}; "
+            "it was written by another version; start the run again"
+        )

@@ -127,7 +127,7 @@ CAUSES = [
     ),
     Cause(
         "P12 a missing column takes every metric with it",
-        *(COLLATOR, "for task in self.config.tasks}", "for task in self.config.tasks if task.name in rows[0]}"),
+        *(COLLATOR, "label_dtype) for task in tasks\n", "label_dtype) for task in tasks if task.name in rows[0]\n"),
         *("tests/unit/training/test_trainer.py", "without_a_tasks_column"),
     ),
     Cause(
@@ -526,7 +526,7 @@ CAUSES = [
     ),
     Cause(
         "P70 labels of a question that is not asked are trained on",
-        *(COLLATOR, "return without_unasked(labels, self.config.tasks)", "return labels"),
+        *(COLLATOR, "return without_unasked(labels, tasks)", "return labels"),
         *("tests/unit/training/test_collator.py", "left_out_has_no_loss"),
     ),
     Cause(

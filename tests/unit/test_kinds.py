@@ -33,6 +33,7 @@ def drawn(seed: int) -> tuple[TaskConfig, torch.Tensor, torch.Tensor]:
         return [generator.random() for _ in range(count)]
 
     settings: dict[str, Any] = {"temperature": generator.choice([1.0, 0.7])}
+    settings |= {"decision": "mode"} if kind == "ordinal_regression" else {}
     if kind != "regression":
         settings["labels"] = [f"l{i}" for i in range(classes)]
     if kind.endswith("classification"):

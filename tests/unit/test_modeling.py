@@ -181,7 +181,7 @@ def test_weights_that_a_checkpoint_lacks_are_drawn_and_not_garbage(tmp_path: Pat
 
 def test_own_modules_hold_no_buffer_that_is_not_saved(model: MultiTaskModel) -> None:
     # P39
-    assert list(model.heads.named_buffers()) == []
+    assert {f"heads.{name}" for name, _ in model.heads.named_buffers()} <= set(model.state_dict())
 
 
 def test_loading_twice_gives_the_same_model(tmp_path: Path, model: MultiTaskModel) -> None:

@@ -33,7 +33,9 @@ def folded_labels(tasks: list[TaskConfig]) -> list[dict[str, Any]]:
 
 def conditions(tasks: list[TaskConfig]) -> list[Markup]:
     """Return notes on the answers: conditions between tasks, thresholds, abstention and calibration."""
-    lines = [line for task in tasks for line in (_given(task), _thresholds(task), _abstention(task)) if line]
+    lines = [
+        line for task in tasks for line in (_given(task), _median(task), _thresholds(task), _abstention(task)) if line
+    ]
     pairs = [f"{plain(each.name)} {number(each.temperature, 2)}" for each in tasks if each.temperature != 1]
     if pairs:
         fitted = "Scores are calibrated. Logits are divided by a temperature that was fitted on validation rows"
@@ -48,8 +50,16 @@ def _answer(task: TaskConfig) -> str:
 
 def _labels(task: TaskConfig) -> Markup:
     if task.labels is None:
-        return Markup("–")
+        return _targets(task)
     return Markup("see below") if len(task.labels) > MOST_LABELS else listed(task.labels)
+
+
+def _targets(task: TaskConfig) -> Markup:
+    targets = task.targets
+    if targets is None or targets.minimum is None:  # version 0.1 did not record them
+        return Markup("–")
+    least, median, greatest = (f"{each:,.4g}" for each in (targets.minimum, targets.median, targets.maximum))
+    return Markup(f"numbers; in training from {least} to {greatest}, median {median}")
 
 
 def _by_parent(task: TaskConfig) -> list[Markup]:
@@ -73,6 +83,15 @@ def _given(task: TaskConfig) -> Markup | None:
         )
     asked_after = listed(task.given.labels or ())
     return Markup(f"{name} is only asked if the answer to {parent} is {asked_after}. Otherwise it has no answer.")
+
+
+def _median(task: TaskConfig) -> Markup | None:
+    if task.decision != "median" or task.given is not None:
+        return None
+    return Markup(
+        f"{plain(task.name)}: the answer is the median of the scores over the ordered labels. It may differ from the "
+        "label with the highest score."
+    )
 
 
 def _thresholds(task: TaskConfig) -> Markup | None:

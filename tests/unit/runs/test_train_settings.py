@@ -104,7 +104,10 @@ def test_a_trained_task_of_another_type_is_refused(recipe: Any, tmp_path: Path) 
     first = run_recipe(recipe())
     other = "tasks.1={name: liked, problem_type: single_label_classification, labels: ['no', 'yes', 'maybe']}"
 
-    with pytest.raises(RecipeError, match=r"start_from: .*'liked': it is single_label_.*, but was trained as binary_"):
+    with pytest.raises(
+        RecipeError,
+        match=r"start_from: .*'liked': its problem_type is single_label_.*with binary_",
+    ):
         prepare(recipe(f"start_from={first.folder}", other, f"output_dir={tmp_path}/b"))
 
 

@@ -192,7 +192,7 @@ def test_other_labels_than_the_trained_ones_are_refused() -> None:
 def test_labels_are_not_inherited_by_a_task_of_another_type() -> None:
     other = {**BARE, "problem_type": "ordinal_regression"}
     message = (
-        "'topic': it is ordinal_regression, but was trained as single_label_classification; give the new task another"
+        "'topic': its problem_type is ordinal_regression, but it was trained with single_label_classification; give the"
     )
 
     with pytest.raises(ValueError, match=message):

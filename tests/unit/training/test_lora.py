@@ -357,7 +357,7 @@ def test_every_trainable_parameter_is_in_one_group_with_the_rate_of_its_layer(fa
 
     trained = {name for name, parameter in wrapped.named_parameters() if parameter.requires_grad}
     assert sorted(name for name, _ in pairs if name in trained) == sorted(trained)
-    assert {part for name, part in pairs if ".heads." in name} == {"heads"}
+    assert {part for name, part in pairs if ".heads." in name} == {"heads", "cut_points"}
     assert {part for name, part in pairs if "lora_" in name and ".0." in name} <= {"layers.0", "embeddings"}
 
 

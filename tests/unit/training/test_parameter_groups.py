@@ -1,6 +1,7 @@
 """Parameter groups: each parameter once, heads first, learning rates by depth, weight decay by shape."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -95,10 +96,21 @@ def test_cut_points_of_ranks_are_not_decayed(model: MultiTaskModel) -> None:
     assert (decay["heads.grade.7.score.weight"], decay["heads.grade.7.cuts"]) == (0.01, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("given", "rate"), [({}, 1e-2), ({"cut_points": 3e-3}, 3e-3), ({"patterns": {"cuts": 5e-3}}, 5e-3)]
+)
+def test_cut_points_have_ten_times_the_rate_of_the_heads_or_their_own(
+    model: MultiTaskModel, given: dict[str, Any], rate: float
+) -> None:
+    groups = parameter_groups(model, LearningRates(heads=1e-3, backbone=1e-4, **given), 0.01)
+
+    assert {name: group["lr"] for group in groups for name in names_of(group)}["heads.grade.7.cuts"] == rate
+
+
 def test_groups_are_named_by_their_part_from_the_top_down(model: MultiTaskModel) -> None:
     names = [group["name"] for group in parameter_groups(model, RATES, 0.01)]
 
-    assert list(dict.fromkeys(names)) == ["heads", "layers.1", "layers.0", "embeddings"]
+    assert list(dict.fromkeys(names)) == ["heads", "cut_points", "layers.1", "layers.0", "embeddings"]
 
 
 def test_each_group_has_its_rate_in_every_phase_and_the_first_to_begin_with(model: MultiTaskModel) -> None:
@@ -107,6 +119,7 @@ def test_each_group_has_its_rate_in_every_phase_and_the_first_to_begin_with(mode
     rates = {group["name"]: (group["lr"], group["rates"]) for group in groups}
     assert rates == {
         "heads": (1e-2, (1e-2, 1e-3)),
+        "cut_points": (1e-1, (1e-1, 1e-2)),
         "layers.1": (0.0, (0.0, 1e-4)),
         "layers.0": (0.0, (0.0, 0.5e-4)),
         "embeddings": (0.0, (0.0, 0.25e-4)),

@@ -1,0 +1,91 @@
+"""Start new heads from the training labels: the scale of a regression, and the cut points of an ordinal regression."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from torch import Tensor
+
+from ..kinds_multitask import CumulativeLogits, StandardizedLinear
+from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import TargetStatistics, TaskConfig
+from .collator import labels_of
+
+MOST_STREAMED = 10_000  # rows that are read of a stream
+
+
+def start_heads(model: MultiTaskModel, rows: Any) -> None:
+    """Set the scale of each new regression head, and the cut points of each new ordinal head.
+
+    The statistics of the targets become part of the model's configuration. A head that was trained before keeps its
+    scale and its cut points: its task has `targets`, or its cut points are not all 0.
+
+    Args:
+        model: The model, with or without adapters of peft.
+        rows: The training rows. Of a stream, the first 10,000 rows are read.
+
+    Raises:
+        ValueError: If a label is invalid, or a target is not finite.
+    """
+    layers = {task.name: _new_layers(model, task) for task in model.config.tasks}
+    if rows is None or not any(layers.values()):
+        return
+    labels = labels_of(_read(rows, list(layers)), model.config.tasks)
+    model.config.tasks = [_started(task, layers[task.name], labels[task.name]) for task in model.config.tasks]
+
+
+def target_statistics(targets: Tensor, task: TaskConfig) -> TargetStatistics:
+    """Return the statistics of the targets of a regression, (N,).
+
+    Raises:
+        ValueError: If a target is not finite, or below 0 with `transform: log1p`.
+    """
+    if not targets.isfinite().all():
+        raise ValueError(f"task {task.name!r}: a training row has the number {targets[~targets.isfinite()][0]}")
+    task.kind.check_labels(targets, task)
+    numbers = targets.log1p() if task.transform == "log1p" else targets
+    return TargetStatistics(
+        mean=numbers.mean().item(),
+        std=numbers.std(correction=0).item() or 1.0,
+        minimum=targets.min().item(),
+        median=float(np.median(targets)),
+        maximum=targets.max().item(),
+    )
+
+
+def _new_layers(model: MultiTaskModel, task: TaskConfig) -> list[StandardizedLinear | CumulativeLogits]:
+    """Return the layers to start in the head of a task: none if it is trained. An adapter of peft has a second copy."""
+    found: list[Any] = [
+        layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, StandardizedLinear | CumulativeLogits) and f".heads.{task.name}." in f".{name}"
+    ]
+    return [each for each in found if _is_new(each, task)]
+
+
+def _is_new(layer: StandardizedLinear | CumulativeLogits, task: TaskConfig) -> bool:
+    return task.targets is None if isinstance(layer, StandardizedLinear) else not layer.cuts.any()
+
+
+def _started(task: TaskConfig, layers: list[Any], labels: Tensor) -> TaskConfig:
+    """Start these layers from the labels, and return the task with the statistics of its targets."""
+    known = labels[task.kind.labelled(labels)]
+    if not layers or len(known) == 0:
+        return task
+    if isinstance(layers[0], CumulativeLogits):
+        for layer in layers:
+            layer.start_from(known.bincount(minlength=len(task.labels or ())))
+        return task
+    targets = target_statistics(known.double(), task)
+    for layer in layers:
+        layer.standardize(targets)
+    return replace(task, targets=targets)
+
+
+def _read(rows: Any, tasks: list[str]) -> list[Mapping[str, Any]]:
+    if isinstance(rows, Dataset):
+        return rows.select_columns([name for name in tasks if name in rows.column_names]).to_list()
+    return [row for row in islice(rows, MOST_STREAMED) if isinstance(row, Mapping)]
