@@ -20,6 +20,7 @@ from .tasks_multitask import TargetStatistics, TaskConfig
 
 IGNORE_INDEX = -100  # a missing label, as in torch and transformers
 MISSING_IDS = (-1, IGNORE_INDEX)  # data sets use either for a missing label
+_LEAST_GAP = 1e-6  # between cut points; the logarithm of a smaller gap may be infinite
 _LARGEST_LOG = 80.0  # the number of a larger logit would be infinite in float32
 DEFAULT_THRESHOLD = 0.5  # labels with a higher score are part of the answer, unless the task has thresholds
 
@@ -236,9 +237,16 @@ class Ordinal(Kind):
         return CumulativeLogits(width, task.num_logits)
 
     def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        """Return the sum of the binary cross-entropies of "is it above the k-th label?" over all k."""
-        above = labels.unsqueeze(-1) > torch.arange(logits.shape[-1], device=labels.device)  # (B, C - 1)
-        each = F.binary_cross_entropy_with_logits(logits, above.to(logits.dtype), reduction="none").sum(dim=-1)
+        """Return the sum of the negative log-likelihoods of the labels.
+
+        A label has the probability σ(a) - σ(b), where a and b are the logits of "above the label before it" and of
+        "above it". Its logarithm is log σ(a) + log σ(-b) + log(1 - exp(b - a)).
+        """
+        end, place = torch.full_like(logits[..., :1], torch.inf), labels.clamp(min=0).unsqueeze(-1)
+        a = torch.cat([end, logits], dim=-1).gather(-1, place).squeeze(-1)  # (B,)
+        b = torch.cat([logits, -end], dim=-1).gather(-1, place).squeeze(-1)
+        gap = (a - b).clamp(min=_LEAST_GAP)
+        each = -(F.logsigmoid(a) + F.logsigmoid(-b) + (-(-gap).expm1()).log())
         return each.where(self.labelled(labels), 0).sum()
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:

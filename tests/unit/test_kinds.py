@@ -75,7 +75,10 @@ def computed(seed: int) -> dict[str, Any]:
 def test_losses_gradients_scores_and_decisions_are_those_of_version_0_1(seed: int) -> None:
     found, recorded = computed(seed), RECORDED[seed]
 
-    for name, value in recorded.items():
+    # Version 0.1 added the losses of C - 1 binary decisions, which is not the likelihood of the label.
+    compared = ("scores", "chosen") if drawn(seed)[0].kind.ordered else tuple(recorded)
+    for name in compared:
+        value = recorded[name]
         torch.testing.assert_close(torch.tensor(found[name]), torch.tensor(value), rtol=1e-6, atol=1e-7, msg=name)
 
 

@@ -296,3 +296,22 @@ def test_a_decision_is_for_ordinal_tasks() -> None:
         match="task 'rating': decision is for ordinal_regression; this is regression",
     ):
         parse_task({**RATING, "decision": "mode"})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_loss_of_an_ordinal_task_is_the_logarithm_of_the_scores(dtype: torch.dtype) -> None:
+    task = TaskConfig(**GRADE)
+    logits = torch.tensor([[3.0, 1.0], [-2.0, -2.5], [0.5, 0.5 - 1e-3], [60.0, -60.0]], dtype=dtype)
+
+    for labels in (torch.tensor([0, 1, 2, 1]), torch.tensor([2, -100, 1, 1])):
+        known = labels >= 0
+        expected = -task.kind.probabilities(logits.double(), task)[known, labels[known]].log().mean()
+        torch.testing.assert_close(masked_loss(logits, labels, task), expected.to(dtype), rtol=1e-3, atol=1e-3)
+
+
+def test_the_loss_of_equal_cut_points_is_finite_with_a_gradient() -> None:
+    logits = torch.zeros(3, 2, requires_grad=True)
+
+    masked_loss(logits, torch.tensor([0, 1, 2]), TaskConfig(**GRADE)).backward()
+
+    assert logits.grad.isfinite().all()
