@@ -296,8 +296,10 @@ class StandardizedLinear(nn.Linear):
         initialization.constant_(self.target_std, self.targets.std if self.targets else 1.0)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Return numbers in the units of the targets, (B, 1) in float32, from hidden states, (B, D)."""
-        return super().forward(hidden).float() * self.target_std + self.target_mean
+        """Return numbers in the units of the targets, (B, 1) in at least float32, from hidden states, (B, D)."""
+        standardized = super().forward(hidden)
+        standardized = standardized.to(torch.promote_types(standardized.dtype, torch.float32))
+        return standardized * self.target_std + self.target_mean
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "StandardizedLinear":
         before = self.target_mean, self.target_std

@@ -157,14 +157,10 @@ def test_the_huber_loss_is_half_the_square_up_to_delta_and_linear_from_there(del
     assert loss_of([[0.5], [-3.0]], [0.0, 0.0], RATING, loss="huber", huber_delta=delta) == expected
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [(0, LN4 + LN2), (1, math.log(4 / 3) + LN2), (2, math.log(4 / 3) + LN2)],
-    ids=["lowest", "middle", "highest"],
-)
-def test_the_loss_of_a_rank_is_that_of_lying_above_each_label_but_the_last(label: int, expected: float) -> None:
+@pytest.mark.parametrize(("label", "score"), [(0, 1 / 4), (1, 1 / 4), (2, 1 / 2)], ids=["lowest", "middle", "highest"])
+def test_the_loss_of_a_rank_is_the_logarithm_of_its_score(label: int, score: float) -> None:
     # Above the lowest with probability 3/4, above the middle one with 1/2.
-    assert loss_of([[LN3, 0.0]], [label], GRADE) == pytest.approx(expected)
+    assert loss_of([[LN3, 0.0]], [label], GRADE) == pytest.approx(-math.log(score))
 
 
 def test_the_loss_of_two_ranks_is_that_of_a_binary_task() -> None:

@@ -239,8 +239,8 @@ def plain_loss(name: str, logits: Tensor, labels: Tensor) -> Tensor:
     if name == "rating":
         return F.mse_loss(logits.squeeze(1), labels)
     if name == "grade":
-        above = torch.stack([labels > 0, labels > 1], dim=1).to(logits.dtype)
-        return 2 * F.binary_cross_entropy_with_logits(logits, above)  # the sum over both cut points
+        above = torch.cat([torch.ones_like(logits[:, :1]), logits.sigmoid(), torch.zeros_like(logits[:, :1])], dim=1)
+        return F.nll_loss((-above.diff(dim=1)).log(), labels)
     present = labels.reshape(logits.shape) >= 0
     targets = labels.reshape(logits.shape)[present].to(logits.dtype)
     return F.binary_cross_entropy_with_logits(logits[present], targets)

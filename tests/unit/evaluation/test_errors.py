@@ -145,14 +145,14 @@ def test_the_loss_of_a_number_is_its_squared_error_and_it_has_no_score() -> None
     assert np.isnan([each.score for each in worst]).all()
 
 
-def test_the_loss_of_ordered_labels_is_that_of_each_step() -> None:
-    # "Above poor?" 3/4, "above fair?" 1/4, "above fine?" 1/4: of "fine" the second is wrong.
-    logits = [[np.log(3), -np.log(3), -np.log(3)]]
+def test_the_loss_of_ordered_labels_is_the_logarithm_of_the_score_of_the_true_one() -> None:
+    # "Above poor?" 3/4, "above fair?" 1/4, "above fine?" 1/8: "fine" has the score 1/8.
+    logits = [[np.log(3), -np.log(3), -np.log(7)]]
 
     worst = task_errors(judged_as(GRADE, logits, [2]), GRADE).worst
 
     assert (worst[0].label, worst[0].answer) == ("fine", "fair")
-    assert (worst[0].score, worst[0].loss) == pytest.approx((0.5, 2 * np.log(4 / 3) + np.log(4)))
+    assert (worst[0].score, worst[0].loss) == pytest.approx((0.5, np.log(8)))
 
 
 @pytest.mark.parametrize(
