@@ -23,12 +23,12 @@ _NEVER = torch.iinfo(torch.int64).max
 
 
 class Fault(NamedTuple):
-    """What went wrong first.
+    """The first fault of a run.
 
     Args:
         step: The optimizer step.
-        what: The losses, gradients or weights, and their value.
-        tasks: The tasks whose loss it is.
+        what: The losses, the gradient or the weights that are not usable, with their values.
+        tasks: The tasks whose loss is not usable.
     """
 
     step: int
@@ -53,7 +53,7 @@ class Divergence:
         self._steps = torch.full((parts,), _NEVER, device=device)  # (K + 2,)
         self._values = torch.zeros(parts, device=device)  # (K + 2,), at these steps
         self._first = torch.zeros(len(tasks), device=device)  # (K,), the first loss of each task
-        self._skipped = 0
+        self._skipped: set[int] = set()  # the last steps in a row
 
     def add_losses(self, losses: dict[str, Tensor], combined: Tensor, step: int) -> None:
         """Add the losses of one micro-batch, (), and their combination, ()."""
@@ -71,14 +71,14 @@ class Divergence:
             skipped: Whether the scaler of fp16 skipped the step, as it does with infinite gradients. This is normal,
                 unless it skips all.
         """
-        self._skipped = self._skipped + 1 if skipped else 0
-        if gradient is None or 0 < self._skipped < MOST_SKIPPED:
+        self._skipped = {*self._skipped, step} if skipped else set()  # the Trainer reports the end of an epoch twice
+        if gradient is None or 0 < len(self._skipped) < MOST_SKIPPED:
             return
         norm = _local(torch.as_tensor(gradient)).float().norm().reshape(1)
         self._add(len(self.tasks) + 1, norm, not skipped, step)
 
     def fault(self) -> Fault | None:
-        """Return what went wrong first; `None` if nothing did. All processes must call it together."""
+        """Return the first fault, or `None`. All processes must call it together. The host waits for the device."""
         steps, values = (self.accelerator.gather(each.unsqueeze(0)) for each in (self._steps, self._values))
         earliest, process = steps.min(dim=0)  # (K + 2,)
         step = int(earliest.min())
@@ -93,17 +93,20 @@ class Divergence:
         return Fault(step, ", ".join(map(_is, names, (seen[i] for i in found))), tasks)
 
     def evaluation_fault(self, losses: dict[str, float], step: int) -> Fault | None:
-        """Return which losses of an evaluation after a step are not usable. All processes must call it together."""
+        """Return the fault of an evaluation after a step, or `None`. All processes must call it together."""
         first = self.accelerator.gather(self._first.unsqueeze(0)).amax(dim=0).tolist()
-        limits = {task: LARGEST_LOSS * max(loss, 1.0) for task, loss in zip(self.tasks, first, strict=True) if loss}
-        limits = {task: limits.get(task, sys.float_info.max) for task in losses}
+        # Without a first loss, only NaN and infinity are known to be wrong.
+        limits = {
+            task: LARGEST_LOSS * max(loss, 1.0) if loss else sys.float_info.max
+            for task, loss in zip(self.tasks, first, strict=True)
+        }
         found = {task: loss for task, loss in losses.items() if not loss <= limits[task]}
         what = ", ".join(_is(f"the loss of {task!r} in the evaluation", loss) for task, loss in found.items())
         return Fault(step, what, list(found)) if found else None
 
     def weight_fault(self, model: nn.Module, step: int) -> Fault | None:
-        """Return that weights are not usable after a step. All processes must call it together."""
-        found = [~(_local(each).abs() <= LARGEST_WEIGHT).all() for each in model.parameters()]
+        """Return the fault of the weights after a step, or `None`. All processes must call it together."""
+        found = [~(_local(each).float().abs() <= LARGEST_WEIGHT).all() for each in model.parameters()]
         count = self.accelerator.reduce(torch.stack(found).sum(), reduction="sum")
         names = [name for (name, _), bad in zip(model.named_parameters(), found, strict=True) if count and bad]
         where = f" ({names[0]})" if names else ""
@@ -118,10 +121,10 @@ class Divergence:
 
 
 def divergence_message(fault: Fault, groups: list[dict[str, Any]], args: TrainingArguments, checkpoint: Any) -> str:
-    """Return what went wrong, at which step and rates, what to try, and the last good checkpoint.
+    """Return the message of a `DivergedError`: the fault, the learning rates, and changes to try.
 
     Args:
-        fault: What went wrong first.
+        fault: The first fault.
         groups: The groups of the optimizer.
         args: The arguments of the run.
         checkpoint: The last good checkpoint, or `None`.

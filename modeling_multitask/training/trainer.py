@@ -14,17 +14,15 @@ from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from datasets_builder.columns import SOURCE
 
-from ..errors import DivergedError
-from ..files import strict
 from ..modeling_multitask import MultiTaskModel
 from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
-from .checkpoints import last_whole_checkpoint
 from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
-from .divergence import READ_EVERY, Divergence, Fault, divergence_message
+from .divergence import Divergence
+from .divergence_mixin import DivergenceMixin
 from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .label_counts import count_labels, label_parts
@@ -36,7 +34,7 @@ from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 
 
-class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
+class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
@@ -120,11 +118,8 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         Raises:
             DivergedError: If a loss, the gradient or a weight becomes NaN, infinite or too large.
         """
-        self.divergence = Divergence([task.name for task in self.model.config.tasks], self.accelerator)
         try:
-            output = super().train(*args, **kwargs)
-            self._check_divergence(weights=True)
-            return output
+            return super().train(*args, **kwargs)
         finally:
             train_only(self.model, self.phases.trainable)
 
@@ -173,7 +168,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
                 self.log(found)
             if self.gradient_balancing is not None:
                 self.divergence.add_gradient(matrix, self.state.global_step + 1)
-                self._check_divergence()  # before the solvers, which fail on NaN, on the first process only
+                self.check_divergence()  # before the solvers, which fail on NaN, on the first process only
                 set_gradient(self._shared(), self.gradient_balancing.combine(matrix))
         return loss
 
@@ -213,10 +208,6 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
             metrics[f"{prefix}_loss"] = sum(
                 task.weight * metrics.get(f"{prefix}_{task.name}_loss", 0.0) for task in self.model.config.tasks
             )
-        if step := self.state.global_step:  # not without training
-            names = {task.name: f"{prefix}_{task.name}_loss" for task in self.model.config.tasks}
-            losses = {task: metrics[name] for task, name in names.items() if name in metrics}
-            self._stop_at(self.divergence.evaluation_fault(losses, step), step)
         return output
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -229,42 +220,6 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         """Write the model card, unless there is one already. An existing card may have been edited."""
         if not (Path(self.args.output_dir) / "README.md").exists():
             super().create_model_card(*args, **kwargs)
-
-    def _maybe_log_save_evaluate(self, tr_loss: Tensor, grad_norm: Any, *args: Any, **kwargs: Any) -> None:
-        """Stop a run that diverged before its figures are logged, or its weights evaluated or saved."""
-        control, step = self.control, self.state.global_step
-        self.divergence.add_gradient(grad_norm, step, skipped=self.accelerator.optimizer_step_was_skipped)
-        if control.should_evaluate or control.should_save or control.should_training_stop:
-            self._check_divergence(weights=True)
-        elif control.should_log or step % READ_EVERY == 0:
-            self._check_divergence()
-        super()._maybe_log_save_evaluate(tr_loss, grad_norm, *args, **kwargs)
-
-    def _check_divergence(self, *, weights: bool = False) -> None:
-        """Raise a `DivergedError` if the run diverged. The host waits for the device."""
-        step = self.state.global_step
-        # The weights of the step before may be the cause of a wrong loss.
-        if fault := self.divergence.fault():
-            self._stop_at(fault, fault.step - 1)
-        if weights:
-            self._stop_at(self.divergence.weight_fault(self.model, step), step)
-
-    def _stop_at(self, fault: Fault | None, broken: int) -> None:
-        """Raise a `DivergedError` if there is a fault.
-
-        Args:
-            fault: What went wrong.
-            broken: The first step whose weights may be the cause.
-        """
-        if fault is not None:
-            checkpoint, _ = last_whole_checkpoint(Path(self.args.output_dir), before=broken)
-            groups = getattr(self.optimizer, "param_groups", [])
-            raise DivergedError(divergence_message(fault, groups, self.args, checkpoint))
-
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint. The Trainer would write undefined figures as NaN, which JSON does not allow."""
-        self.state.log_history, self.state.best_metric = strict([self.state.log_history, self.state.best_metric])
-        super()._save_checkpoint(*args, **kwargs)
 
     def _records_conflict(self) -> bool:
         every = self.args.conflict_steps or math.ceil(self.state.max_steps / 50) or 1

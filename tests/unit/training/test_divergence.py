@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
-from datasets import Dataset
 from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainingArguments
@@ -40,24 +39,26 @@ class Change(TrainerCallback):
         setattr(self, event, act)
 
 
+def spoil_sentiment(model: nn.Module) -> None:
+    model.heads.sentiment.register_forward_hook(lambda module, inputs, output: output * math.inf)
+
+
 @pytest.fixture
 def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Any:
-    """A trainer for 24 rows in their order, two in a step; row `wrong` has an infinite rating."""
+    """A trainer for 24 rows in their order, two in a step. The sentiment is infinite from the step `wrong` on."""
 
     def trainer(wrong: int | None = None, *, lora: bool = False, callbacks: Any = (), **settings: Any) -> Any:
-        rows = rows_of_each_type().to_dict()
-        if wrong is not None:
-            rows["rating"][wrong] = math.inf
+        spoil = [Change("on_step_begin", wrong - 1, spoil_sentiment)] if wrong else []
         config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=TASKS, max_length=16)
         given = {"max_steps": 12, "per_device_train_batch_size": 2, "train_sampling_strategy": "sequential"}
         model = MultiTaskModel(config)
         return MultiTaskTrainer(
             model=add_lora(model, {"r": 2}) if lora else model,
             args=MultiTaskTrainingArguments(str(tmp_path), **{**FREE, **given, "save_strategy": "no", **settings}),
-            train_dataset=Dataset.from_dict(rows),
+            train_dataset=rows_of_each_type(),
             eval_dataset=rows_of_each_type(),
             processing_class=tokenizer,
-            callbacks=list(callbacks),
+            callbacks=[*spoil, *callbacks],
         )
 
     return trainer
@@ -72,7 +73,8 @@ def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Any:
         pytest.param({"balancing": "uncertainty"}, id="uncertainty"),
         pytest.param({"balancing": "dwa"}, id="dwa"),
         pytest.param({"balancing": "pcgrad"}, id="pcgrad"),
-        pytest.param({"balancing": "upgrad"}, id="upgrad"),
+        pytest.param({"balancing": "cagrad"}, id="cagrad"),
+        pytest.param({"balancing": "aligned_mtl"}, id="aligned_mtl"),
         pytest.param({"conflict": "log", "conflict_steps": 1}, id="conflict"),
         pytest.param({"phases": [{"train": ["heads"], "until": "step 3"}, {}]}, id="phases"),
         pytest.param({"freeze": "backbone"}, id="prefix cache"),
@@ -80,13 +82,13 @@ def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Any:
     ],
 )
 def test_the_first_wrong_step_and_its_task_are_named(build: Any, settings: dict[str, Any]) -> None:
-    with pytest.raises(DivergedError, match=r"at step 7: the loss of 'rating' is inf\. .* labels of 'rating'"):
-        build(13, **settings).train()
+    with pytest.raises(DivergedError, match=r"at step 7: the loss of 'sentiment' is \w+\. .* labels of 'sentiment'"):
+        build(7, **settings).train()
 
 
 def test_a_step_of_several_micro_batches_counts_once(build: Any) -> None:
-    with pytest.raises(DivergedError, match="at step 4: the loss of 'rating' is inf"):
-        build(13, gradient_accumulation_steps=2, max_steps=6).train()
+    with pytest.raises(DivergedError, match="at step 4: the loss of 'sentiment' is "):
+        build(4, gradient_accumulation_steps=2, max_steps=6).train()
 
 
 def test_a_run_without_a_log_is_stopped_soon(build: Any) -> None:
@@ -131,7 +133,7 @@ def test_weights_are_checked_at_the_end(build: Any) -> None:
 def test_the_checkpoint_before_a_wrong_loss_is_not_called_good(build: Any) -> None:
     # The weights of step 6 may be the cause of the loss of step 7.
     with pytest.raises(DivergedError, match=r"good checkpoint is .*checkpoint-5\.$"):
-        build(13, save_strategy="steps", save_steps=1).train()
+        build(7, save_strategy="steps", save_steps=1).train()
 
 
 def test_heads_at_an_absurd_rate_are_a_failure_although_their_losses_are_finite(build: Any) -> None:
@@ -148,9 +150,9 @@ def test_the_last_update_is_seen_by_the_evaluation(build: Any) -> None:
 
 def test_a_model_that_was_not_trained_is_evaluated_whatever_it_answers(build: Any) -> None:
     trainer = build()
-    trainer.model.heads.rating[-1].bias.data.fill_(1e6)
+    trainer.model.heads.topic[-1].weight.data *= 1e12
 
-    assert trainer.evaluate()["eval_rating_loss"] > LARGEST_LOSS
+    assert trainer.evaluate()["eval_topic_loss"] > LARGEST_LOSS
 
 
 def test_an_undefined_figure_is_null_in_a_checkpoint(build: Any, tmp_path: Path) -> None:
@@ -208,7 +210,8 @@ def test_a_step_that_the_scaler_skips_is_no_fault() -> None:
 
     for step in range(1, 100):
         skipped = step % MOST_SKIPPED > 0
-        divergence.add_gradient(math.inf if skipped else 1.0, step, skipped=skipped)
+        for _ in range(2):  # the Trainer reports the last step of an epoch twice
+            divergence.add_gradient(math.inf if skipped else 1.0, step, skipped=skipped)
 
     assert divergence.fault() is None
 
