@@ -7,6 +7,10 @@ class DataError(ValueError):
     """A table cannot be read as described. The message names the file, row and column."""
 
 
+class DivergedError(RuntimeError):
+    """Training diverged. The message names the step, the cause, the learning rates and the last good checkpoint."""
+
+
 class RecipeError(ValueError):
     """A recipe cannot be run. The message lists every problem.
 

@@ -62,7 +62,21 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write strict JSON. NaN and infinite numbers become null."""
-    write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, strict_json(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def strict_json(content: Any, **options: Any) -> str:
+    """Return strict JSON, in which NaN and infinite numbers are null."""
+    return json.dumps(strict(content), allow_nan=False, **options)
+
+
+def strict(content: Any) -> Any:
+    """Return content in which NaN and infinite numbers are `None`."""
+    if isinstance(content, dict):
+        return {name: strict(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [strict(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
@@ -85,11 +99,3 @@ def is_folder(path: str | Path) -> bool:
 def is_file(path: str | Path) -> bool:
     """Return whether the file exists. Unlike `Path.is_file`, it is also false for a name that is too long."""
     return os.path.isfile(path)  # noqa: PTH113
-
-
-def _strict(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: _strict(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_strict(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -6,7 +6,7 @@ multitask train recipe.yaml seed=1 output_dir=runs/again
 
 import argparse
 
-from ..errors import DataError, RecipeError
+from ..errors import DataError, DivergedError, RecipeError
 from ..recipes.loading import load_recipe
 from .arguments import Parser
 from .command import command
@@ -44,4 +44,4 @@ def run(arguments: argparse.Namespace) -> None:
     PartialState().destroy_process_group()  # otherwise the first process to exit may abort the others
 
 
-main = command(build_parser, run, (RecipeError, DataError, FileExistsError))
+main = command(build_parser, run, (RecipeError, DataError, DivergedError, FileExistsError))

@@ -16,7 +16,7 @@ from ..answers_multitask import Decision
 from ..configuration_multitask import MultiTaskConfig
 from ..evaluation.agreement import agreement, answer_figures
 from ..evaluation.judged import judge
-from ..files import whole_folder, write_json
+from ..files import strict_json, whole_folder, write_json
 from ..inference import predict_onnx
 from ..inference.predict_onnx import MultiTaskOnnx
 from ..inference.saving import save_tokenizer
@@ -159,7 +159,7 @@ def _config_text(config: MultiTaskConfig) -> str:
     content = json.loads(config.to_json_string())
     for name in _OF_OTHER_FILES:
         content.pop(name, None)
-    return json.dumps({**content, "dtype": "float32"}, indent=2, sort_keys=True) + "\n"
+    return strict_json({**content, "dtype": "float32"}, indent=2, sort_keys=True) + "\n"
 
 
 def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from datasets_builder.formats import WRITABLE
 from datasets_builder.labels import is_text
 from datasets_builder.sources import open_tables
 
-from ..files import whole_file
+from ..files import strict_json, whole_file
 from ..tasks_multitask import TaskConfig
 from ..words_multitask import nearest_hint
 
@@ -111,7 +110,7 @@ def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
 
 
 def _csv_cell(cell: Any) -> Any:
-    return json.dumps(cell, default=str) if isinstance(cell, list | dict) else cell
+    return strict_json(cell, default=str) if isinstance(cell, list | dict) else cell
 
 
 def _write_jsonl(tables: Iterable[pa.Table], path: Path) -> int:
@@ -119,7 +118,7 @@ def _write_jsonl(tables: Iterable[pa.Table], path: Path) -> int:
     with path.open("w", encoding="utf-8") as file:
         for table in tables:
             for row in table.to_pylist():
-                file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+                file.write(strict_json(row, ensure_ascii=False, default=str) + "\n")
             rows += len(table)
     return rows
 

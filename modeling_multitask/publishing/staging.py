@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transformers.utils import logging
 
+from ..files import strict_json
 from ..hub.card_merge import merge_cards
 from ..hub.upload import CARD, Target
 from ..inference.loading import load
@@ -43,7 +44,7 @@ def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = 
     drawn = _draw_answers(shipment, folder / PICTURES / ANSWERS)
     pictures = {**shipment.evidence.pictures, **({ANSWERS: folder / PICTURES / ANSWERS} if drawn else {})}
     if shipment.evidence.results:
-        _write(folder / "results.json", json.dumps(shipment.evidence.results, indent=2) + "\n")
+        _write(folder / "results.json", strict_json(shipment.evidence.results, indent=2) + "\n")
     card = make_card(
         shipment.template,
         repo_id=shipment.target.repo_id,

@@ -73,6 +73,7 @@ def train(recipe: str | os.PathLike | dict[str, Any], *, force: bool = False, **
     Raises:
         RecipeError: If the recipe is invalid, or a model cannot be loaded.
         DataError: If a table is invalid.
+        DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
 
     Example:
@@ -108,6 +109,7 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
     Raises:
         RecipeError: If a model or a training argument is invalid, or the run to resume has another recipe.
         DataError: If a table is invalid.
+        DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
     """
     output_dir = Path(recipe.output_dir)

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from ..errors import DivergedError
 from ..files import write_json
 from ..recipes.comparison import changed_words
 from ..recipes.loading import load_recipe
@@ -32,7 +33,10 @@ def main(argv: list[str] | None = None) -> None:
     """Train a recipe. The last line on stderr is the error, if there is one."""
     path, parent, *overrides = sys.argv[1:] if argv is None else argv
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
-    run_and_record(load_recipe(path, overrides))
+    try:
+        run_and_record(load_recipe(path, overrides))
+    except DivergedError as error:
+        sys.exit(str(error))
 
 
 def run_and_record(recipe: Recipe) -> Outcome:

@@ -20,8 +20,8 @@ from .sampling import Sampling
 class MultiTaskTrainingArguments(TrainingArguments):
     """`TrainingArguments` with learning rates by depth, frozen parts, phases, balancing of the tasks and sampling.
 
-    `metric_for_best_model` is `score` by default. `logging_nan_inf_filter` is false by default, so a NaN loss is logged
-    as NaN: the check for NaN would make the host wait for the device at every step.
+    `metric_for_best_model` is `score` by default. `logging_nan_inf_filter` is false by default, because its
+    check for NaN makes the host wait for the device at every step. A NaN loss ends the run, also with the filter.
 
     Args:
         learning_rates: A [`LearningRates`] or a dict of its fields. By default, `learning_rate` applies to all.

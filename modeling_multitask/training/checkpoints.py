@@ -1,6 +1,7 @@
 """The complete and the damaged checkpoints of an interrupted run."""
 
 import json
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -13,14 +14,16 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.
 _OPTIMIZER = ("optimizer.pt", "optimizer.bin", "optimizer_0")
 
 
-def last_whole_checkpoint(folder: Path) -> tuple[Path | None, dict[Path, str]]:
+def last_whole_checkpoint(folder: Path, *, before: float = math.inf) -> tuple[Path | None, dict[Path, str]]:
     """Return the last checkpoint that a run can resume from, and later ones that are damaged, each with the reason.
 
     Args:
         folder: The folder with the `checkpoint-N` of the run.
+        before: A step. Checkpoints of this step and later are left out.
     """
     damaged: dict[Path, str] = {}
-    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_steps, reverse=True):
+    there = [checkpoint for checkpoint in folder.glob("checkpoint-*") if _steps(checkpoint) < before]
+    for checkpoint in sorted(there, key=_steps, reverse=True):
         reason = damage(checkpoint)
         if reason is None:
             return checkpoint, damaged

@@ -62,7 +62,7 @@ def set_gradient(parameters: list[nn.Parameter], gradient: Tensor) -> None:
 
 
 def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
-    """Return `<task>_<other>_cosine` for every two tasks whose gradient is not zero.
+    """Return `<task>_<other>_cosine` for every two tasks whose gradient is neither zero nor infinite.
 
     Args:
         matrix: The gradients, (K, P).
@@ -70,7 +70,7 @@ def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
     """
     norms = matrix.norm(dim=1)
     directions = matrix / norms.clamp(min=torch.finfo(matrix.dtype).tiny).unsqueeze(1)
-    seen = [i for i, norm in enumerate(norms.tolist()) if norm > 0]
+    seen = [i for i, norm in enumerate(norms.tolist()) if 0 < norm < float("inf")]
     return {
         f"{tasks[i]}_{tasks[j]}_cosine": (directions[i] @ directions[j]).clamp(-1, 1).item()
         for i, j in combinations(seen, 2)

@@ -5,6 +5,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from ..files import strict
+
 
 class ResumingCallback(TrainerCallback, ExportableState):
     """A callback whose state is saved in `trainer_state.json` and restored when a run is resumed."""
@@ -18,7 +20,7 @@ class ResumingCallback(TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         """Return the entry of this callback in `trainer_state.json`."""
-        return {"args": {}, "attributes": self.attributes()}
+        return {"args": {}, "attributes": strict(self.attributes())}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -21,6 +21,8 @@ from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .checks import check_arguments, check_phases, check_processes
 from .collator import MultiTaskCollator
+from .divergence import Divergence
+from .divergence_mixin import DivergenceMixin
 from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .label_counts import count_labels, label_parts
@@ -33,7 +35,7 @@ from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 
 
-class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
+class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
@@ -102,6 +104,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         self.phases = PhaseCallback(args.schedule, trainable)
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
         self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
+        self.divergence = Divergence([task.name for task in tasks], self.accelerator)
         self.gradient_balancing: GradientBalancing | None = None
         check_processes(args, model, sharded=self.is_fsdp_enabled or self.is_deepspeed_enabled)
         if isinstance(self.train_dataset, Dataset):
@@ -118,7 +121,11 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """Train as `Trainer.train` does, and unfreeze the model at the end, also after an error."""
+        """Train as `Trainer.train` does, and unfreeze the model at the end, also after an error.
+
+        Raises:
+            DivergedError: If a loss, the gradient or a weight becomes NaN, infinite or too large.
+        """
         try:
             return super().train(*args, **kwargs)
         finally:
@@ -169,6 +176,8 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
             if self._records_conflict() and (found := gradient_cosines(matrix, self.task_gradients.tasks)):
                 self.log(found)
             if self.gradient_balancing is not None:
+                self.divergence.add_gradient(matrix, self.state.global_step + 1)
+                self.check_divergence()  # before the solvers, which fail on NaN, on the first process only
                 set_gradient(self._shared(), self.gradient_balancing.combine(matrix))
         return loss
 
@@ -194,6 +203,7 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
         loss = self.balancing.combine(losses, weights, parts)
         if (self.gradient_balancing or self._records_conflict()) and (shared := self._shared()):
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)
+        self.divergence.add_losses(losses, loss, self.state.global_step + 1)
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # DDP takes the mean over processes
         return (loss, outputs) if return_outputs else loss

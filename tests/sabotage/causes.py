@@ -20,6 +20,8 @@ GROUPS = "modeling_multitask/training/parameter_groups.py"
 ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
 RESUMING = "modeling_multitask/training/resuming.py"
+DIVERGENCE = "modeling_multitask/training/divergence.py"
+STOPPING = "modeling_multitask/training/divergence_mixin.py"
 PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLERS = "modeling_multitask/training/samplers.py"
 LORA = "modeling_multitask/training/lora.py"
@@ -643,5 +645,58 @@ CAUSES = [
         "P91 a pooling that sentence-transformers does not know is written as none",
         *("modeling_multitask/sentence_transformers_multitask.py", "if config.pooling in POOLING_KEYS:", "if True:"),
         *("tests/unit/test_sentence_transformers.py", "not_taken_for_the_mean"),
+    ),
+    Cause(
+        "P96 a loss that is not finite is not noticed",
+        *(DIVERGENCE, "if step == _NEVER:", "if True:"),
+        *("tests/unit/training/test_divergence.py", "first_wrong_step"),
+    ),
+    Cause(
+        "P96 a loss that float32 does not resolve is a loss like any other",
+        *(DIVERGENCE, "each <= LARGEST_LOSS * self._first.clamp(min=1)", "True"),
+        *("tests/unit/training/test_divergence.py", "absurd_rate"),
+    ),
+    Cause(
+        "P96 every large loss is a fault, also of numbers in thousands",
+        *(DIVERGENCE, "each <= LARGEST_LOSS * self._first.clamp(min=1)", "each <= LARGEST_LOSS"),
+        *("tests/unit/training/test_divergence.py", "large_numbers"),
+    ),
+    Cause(
+        "P96 the steps that a scaler skips are faults",
+        *(DIVERGENCE, "gradient is None or 0 < len(self._skipped) < MOST_SKIPPED", "gradient is None"),
+        *("tests/unit/training/test_divergence.py", "scaler_skips_is_no_fault"),
+    ),
+    Cause(
+        "P96 a solver fails on gradients that are not finite",
+        *(TRAINER, "self.check_divergence()  # before the solvers", "# before the solvers"),
+        *("tests/unit/training/test_divergence.py", "first_wrong_step and aligned_mtl"),
+    ),
+    Cause(
+        "P96 weights that are not finite are saved",
+        *(STOPPING, "if control.should_evaluate or control.should_save or control.should_training_stop:", "if False:"),
+        *("tests/unit/training/test_divergence.py", "never_saved"),
+    ),
+    Cause(
+        "P96 a run without a log does not stop",
+        *(STOPPING, "control.should_log or step % READ_EVERY == 0", "control.should_log"),
+        *("tests/unit/training/test_divergence.py", "without_a_log"),
+    ),
+    Cause(
+        "P97 an undefined figure is NaN in a checkpoint",
+        *(
+            STOPPING,
+            "strict([self.state.log_history, self.state.best_metric])",
+            "self.state.log_history, self.state.best_metric",
+        ),
+        *("tests/unit/training/test_divergence.py", "undefined_figure"),
+    ),
+    Cause(
+        "P97 a row of answers has NaN in its JSON",
+        *(
+            "modeling_multitask/files.py",
+            "json.dumps(strict(content), allow_nan=False, **options)",
+            "json.dumps(content, **options)",
+        ),
+        *("tests/unit/inference/test_tables.py", "does_not_have_is_null"),
     ),
 ]

@@ -67,6 +67,22 @@ def test_a_training_argument_that_transformers_refuses_is_said(recipe: str, caps
     assert "training: " in capsys.readouterr().err
 
 
+def test_a_run_that_diverges_fails_and_leaves_no_model(
+    recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reviews.csv").write_text("text,topic\n" + "the film,film\nthe soup,food\n" * 16, encoding="utf-8")
+
+    code = main([recipe, "learning_rates={heads: 1e6, backbone: 5e-5}", "training.disable_tqdm=true"])
+
+    output, error = capsys.readouterr()
+    assert code == 1
+    assert "error: training diverged at step " in error
+    assert "heads 1e+06, encoder 5e-05. Try a lower rate for the heads" in error
+    assert "Traceback" not in error
+    assert "The model is in" not in output
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["recipe.json"]
+
+
 def test_a_missing_table_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([recipe, "data.train.path=review.csv"])
 

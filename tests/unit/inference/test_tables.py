@@ -344,3 +344,15 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> No
 def test_a_table_is_not_written_under_another_ending(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the ending is '\.xlsx'"):
         write_table(pa.table({"text": ["a"]}), tmp_path / "a.xlsx")
+
+
+def test_a_number_that_json_does_not_have_is_null(tmp_path: Path) -> None:
+    nan = float("nan")
+
+    write_table(pa.table({"id": [nan, 1.0], "more": [{"x": [nan]}, None]}), tmp_path / "a.jsonl")
+
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line, parse_constant=pytest.fail) for line in lines] == [
+        {"id": None, "more": {"x": [None]}},
+        {"id": 1.0, "more": None},
+    ]

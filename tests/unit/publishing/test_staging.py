@@ -1,6 +1,9 @@
 """Files for a push are written to a separate folder, and shared files of the user stay unchanged."""
 
+import json
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,16 @@ def test_what_a_push_writes_itself_is_no_other_name_of_the_users_file(
     own, written = tmp_path / "run" / "model" / name, tmp_path / "work" / "model" / name
     assert not own.samefile(written)
     assert own.read_bytes() != written.read_bytes()
+
+
+def test_results_of_an_older_run_are_pushed_as_strict_json(tmp_path: Path, shipment: Shipment) -> None:
+    older = replace(shipment, evidence=replace(shipment.evidence, results={"test": {"score": math.nan}}))
+
+    write_model(older, tmp_path / "work", Links("me/model", adapter="me/lora"))
+
+    assert json.loads((tmp_path / "work" / "results.json").read_text(), parse_constant=pytest.fail)["test"] == {
+        "score": None
+    }
 
 
 def test_weights_are_linked_and_not_copied(tmp_path: Path, shipment: Shipment) -> None:

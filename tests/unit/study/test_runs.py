@@ -392,6 +392,16 @@ def test_a_run_leaves_its_figures_and_no_model(planned: PlannedStudy, monkeypatc
     assert [each.name for each in folder.iterdir()] == [RECORD]
 
 
+def test_a_run_that_diverged_says_so_in_one_line(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_run, "_end_with", lambda parent: None)
+    rates = "learning_rates={heads: 1e6, backbone: 5e-5}"
+
+    with pytest.raises(SystemExit, match=r"^training diverged at step \d+: the loss of .*\.$"):
+        one_run.main([str(recipe), "0", rates, f"output_dir={tmp_path}/run", "training.disable_tqdm=true"])
+
+    assert not (tmp_path / "run" / RECORD).exists()
+
+
 @pytest.mark.slow
 def test_a_run_does_not_outlive_the_study_that_started_it() -> None:
     """It would write into a folder in which the next study trains again."""
