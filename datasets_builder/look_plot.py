@@ -136,7 +136,8 @@ def _draw_bars(axis: Any, look: TaskLook, totals: dict[str, int]) -> None:
     axis.set_xlabel(f"rows in all splits{': yes / no / nothing' if several else ''}")
     axis.margins(x=0.15)
     if several:
-        axis.legend(fontsize=8, frameon=False)
+        axis.set_xlim(0, 1.25 * max(ends))  # margins do not apply to stacked bars
+        axis.legend(ncols=3, fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
 
 
 def _total(look: TaskLook, label: str, answer: str) -> int:

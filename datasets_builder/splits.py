@@ -46,9 +46,11 @@ def split_rows(
     splits: dict[str, np.ndarray] = {}
     for name, fraction in fractions.items():
         count = round(fraction * len(strata))
-        if not 0 < count < len(rest):
+        if not 0 < count < len(rest) + lone.any():
             raise DataError(_too_few(name, fraction, lone))
-        if groups is None:
+        if count == len(rest):
+            taken = np.ones(count, dtype=bool)
+        elif groups is None:
             taken = _draw(strata[rest], count, seed)
         else:
             taken = _draw_groups(strata[rest], groups[rest], count, seed, name)

@@ -516,7 +516,7 @@ CAUSES = [
     ),
     Cause(
         "P68 a split may be empty",
-        *(SPLITS, "if not 0 < count < len(rest):", "if False:"),
+        *(SPLITS, "if not 0 < count < len(rest) + lone.any():", "if False:"),
         *("tests/unit/datasets_builder/test_builder.py", "leaves_a_split_without_rows"),
     ),
     Cause(

@@ -227,6 +227,14 @@ def test_a_group_that_holds_all_rows_of_a_label_stays_in_training(seed: int) -> 
     assert 30 <= len(splits["test"]) <= 50
 
 
+def test_all_rows_but_the_only_ones_of_a_label_may_be_held_out() -> None:
+    labels = np.array([-1, -1, 0, 1])
+
+    splits = split_rows(strata_of([labels], 4), {"test": 0.5}, seed=0, labels=[labels])
+
+    assert {name: rows.tolist() for name, rows in splits.items()} == {"train": [2, 3], "test": [0, 1]}
+
+
 def test_rows_that_all_have_a_label_of_their_own_cannot_be_split() -> None:
     labels = np.arange(10)
     message = r"data\.split\.test: 0\.2 of 10 rows cannot be held out, because 10 rows contain the only rows of a label"
