@@ -127,7 +127,7 @@ def _draw_bars(axis: Any, look: TaskLook, totals: dict[str, int]) -> None:
     bars = {answer: [_total(look, label, answer) for label in totals] for answer in (_ANSWERS if several else ["yes"])}
     ends = np.zeros(len(totals), dtype=int)
     for answer, counts in bars.items():
-        axis.barh(places, counts, left=ends, color=_ANSWERS[answer], label=answer)
+        axis.barh(places, counts, left=ends, color=_ANSWERS[answer])
         ends = ends + counts
     for y, cells in enumerate(zip(*bars.values(), strict=True)):
         axis.text(ends[y], y, f" {' / '.join(f'{cell:,}' for cell in cells)}", va="center", fontsize=8, color=_GREY)
@@ -137,7 +137,6 @@ def _draw_bars(axis: Any, look: TaskLook, totals: dict[str, int]) -> None:
     axis.margins(x=0.15)
     if several:
         axis.set_xlim(0, 1.25 * max(ends))  # margins do not apply to stacked bars
-        axis.legend(ncols=3, fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
 
 
 def _total(look: TaskLook, label: str, answer: str) -> int:
