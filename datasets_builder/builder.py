@@ -17,6 +17,7 @@ from datasets_builder.columns import SOURCE
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
+from datasets_builder.label_rows import LabelRowsByTask, label_rows, not_held_out
 from datasets_builder.settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
 from datasets_builder.source import Source, is_on_hub
 from datasets_builder.sources import OpenSource, open_tables
@@ -54,7 +55,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         ['text', 'sentiment']
     """
 
-    VERSION = datasets.Version("2.0.0")
+    VERSION = datasets.Version("2.1.0")
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:
@@ -63,8 +64,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             raise DataError("data.train: is missing; give at least one source of training rows")
         check_settings(kwargs)
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
-        if not (given["validation"] or given["test"] or held_out_shares(split)):
-            given |= _splits_on_hub(given["train"])
+        given = with_splits_on_hub(given, split)
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
@@ -181,10 +181,20 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if not (shares := held_out_shares(split)):
             return splits
         train = splits["train"]
-        rows = split_rows(
-            strata_of(_ids(train.labels, self.tasks), len(train)), shares, split.get("seed", 0), train.groups
-        )
-        return splits | {name: train.select(places) for name, places in rows.items()}
+        labels = _ids(train.labels, self.tasks)
+        rows = split_rows(strata_of(labels, len(train)), shares, split.get("seed", 0), train.groups, labels)
+        parts = {name: train.select(places) for name, places in rows.items()}
+        counts = {name: self._counts(part.labels) for name, part in parts.items()}
+        self._add_notes({name: not_held_out(counts[name], counts["train"]) for name in shares})
+        return splits | parts
+
+    def _counts(self, labels: pa.Table) -> LabelRowsByTask:
+        return {task.name: label_rows(labels[task.name], task) for task in self.tasks if not task.kind.is_number}
+
+    def _add_notes(self, notes: dict[str, str | None]) -> None:
+        """Add at most one note for each split."""
+        lines = [f"{name}: {note}" for name, note in notes.items() if note is not None]
+        self.info.description = "\n".join(filter(None, [self.info.description, *lines]))
 
     def _without_leaks(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
         if "train" not in splits or len(splits) == 1:
@@ -196,8 +206,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             return splits
         remove = self.config.leaks == "remove"
         done = "are removed from train" if remove else "are kept; data.leaks=remove removes them"
-        note = f"train: {leaked.sum()} rows have a text that is also in validation or test, and {done}"
-        self.info.description = "\n".join(filter(None, [self.info.description, note]))
+        self._add_notes({"train": f"{leaked.sum()} rows have a text that is also in validation or test, and {done}"})
         return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits
 
 
@@ -210,6 +219,28 @@ def fingerprint(sources: list[OpenSource]) -> str:
         for table in source.tables:
             digest.update(table.digest().encode())
     return digest.hexdigest()[:16]
+
+
+def with_splits_on_hub(given: dict[str, list[Source]], split: dict[str, Any]) -> dict[str, list[Source]]:
+    """Return the sources of each split. A data set on the Hub that is the only source brings all of its splits.
+
+    Args:
+        given: The sources by split.
+        split: The shares of the training rows to hold out.
+
+    Raises:
+        DataError: If the data set is not found.
+    """
+    if len(given["train"]) != 1 or given["validation"] or given["test"] or held_out_shares(split):
+        return given
+    source = given["train"][0]
+    if source.split is not None or not is_on_hub(source):
+        return given
+    try:
+        names = get_dataset_split_names(source.path, source.config, revision=source.revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(f"{source.path}: not a local file or folder, and not found on the Hub ({error})") from error
+    return given | {name: [replace(source, split=name)] for name in SPLITS if name in names}
 
 
 class _StreamedRows:
@@ -226,18 +257,6 @@ class _StreamedRows:
                 yield chunk.rows
             else:
                 yield chunk.rows.append_column(SOURCE, pa.array(np.full(len(chunk.rows), self.number), pa.int32()))
-
-
-def _splits_on_hub(train: list[Source]) -> dict[str, list[Source]]:
-    """Return all splits of a data set on the Hub, if it is the only source and is given without a split."""
-    if len(train) > 1 or train[0].split is not None or not is_on_hub(train[0]):
-        return {}
-    source = train[0]
-    try:
-        names = get_dataset_split_names(source.path, source.config, revision=source.revision)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"{source.path}: not a local file or folder, and not found on the Hub ({error})") from error
-    return {name: [replace(source, split=name)] for name in SPLITS if name in names}
 
 
 def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
+from datasets_builder.label_rows import MAX_LABEL, LabelRows, label_rows
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.wording import on_one_line
 
 MAX_SHOWN = 12  # labels of one task, and combinations of tasks, listed in the text
-MAX_LABEL = 60  # characters of a label shown in the text
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,19 @@ class TaskLook:
     Args:
         task: The task.
         labelled: By split, the number of rows with a label for it.
-        counts: By split, the number of rows with each label. For a multi-label task, the rows where the label is 1.
+        answers: By split, the number of rows of each label with yes, with no, and with nothing.
         numbers: For a regression, by split: the minimum, median and maximum.
     """
 
     task: TaskConfig
     labelled: dict[str, int]
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    answers: dict[str, dict[str, LabelRows]] = field(default_factory=dict)
     numbers: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By split, the number of rows that have each label."""
+        return {name: {label: each.yes for label, each in counts.items()} for name, counts in self.answers.items()}
 
 
 @dataclass(frozen=True)
@@ -127,15 +132,7 @@ def _look_at_task(task: TaskConfig, columns: dict[str, pa.ChunkedArray]) -> Task
         return TaskLook(
             task, labelled, numbers={name: tuple(each) for name, each in quantiles.items() if each[0] is not None}
         )
-    return TaskLook(task, labelled, {name: _counts(column, task) for name, column in cells.items()})
-
-
-def _counts(column: pa.Array, task: TaskConfig) -> dict[str, int]:
-    labels = task.labels or []
-    if pa.types.is_struct(column.type):
-        return {label: pc.sum(part).as_py() or 0 for label, part in zip(labels, column.flatten(), strict=True)}
-    counts = Counter(column.drop_null().to_pylist())
-    return {label: counts[i] for i, label in enumerate(labels)}
+    return TaskLook(task, labelled, {name: label_rows(column, task) for name, column in cells.items()})
 
 
 def _pattern_lines(look: Look) -> list[str]:
@@ -151,19 +148,24 @@ def _task_lines(look: TaskLook, rows: dict[str, int]) -> list[str]:
     lines = [f"{look.task.name}, {look.task.problem_type}: labelled in {shares}"]
     for name, (least, median, greatest) in look.numbers.items():
         lines.append(f"  {name}: from {least:g} to {greatest:g}, median {median:g}")
-    if not look.counts:
+    if not look.answers:
         return lines
-    splits = list(look.counts)
+    splits = list(look.answers)
     train = look.counts[splits[0]]
     ordered = sorted(train, key=lambda label: -train[label]) if len(train) > MAX_SHOWN else list(train)
     shown = ordered if len(ordered) <= MAX_SHOWN else [*ordered[: MAX_SHOWN // 2], *ordered[-MAX_SHOWN // 2 :]]
     words = [on_one_line(label, MAX_LABEL) for label in shown]
     width = max(map(len, words))
-    lines.append("  " + " " * width + "".join(f"{name:>12}" for name in splits))
+    several = look.task.kind.several_labels
+    answers = LabelRows._fields if several else ("yes",)
+    lines.append("  " + " " * width + "".join(f"{name:>{12 * len(answers)}}" for name in splits))
+    if several:
+        lines.append("  " + " " * width + "".join(f"{answer:>12}" for _ in splits for answer in answers))
     for i, label in enumerate(shown):
         if len(shown) < len(ordered) and i == MAX_SHOWN // 2:
             lines.append(f"  ... {len(ordered) - len(shown)} labels in between ...")
-        lines.append(f"  {words[i]:<{width}}" + "".join(f"{look.counts[name][label]:>12,}" for name in splits))
+        cells = [getattr(look.answers[name][label], answer) for name in splits for answer in answers]
+        lines.append(f"  {words[i]:<{width}}" + "".join(f"{cell:>12,}" for cell in cells))
     return lines
 
 
@@ -191,12 +193,21 @@ def look_as_json(look: Look) -> dict[str, Any]:
         "rows": look.rows,
         "notes": look.notes,
         "patterns": [{"tasks": list(names), "rows": count} for names, count in look.patterns.items()],
-        "tasks": {
-            each.task.name: {"labelled": each.labelled, "counts": each.counts, "numbers": each.numbers}
-            for each in look.tasks
-        },
+        "tasks": {each.task.name: _task_as_json(each) for each in look.tasks},
         "together": look.together.tolist(),
         "lengths": _lengths_as_json(look),
+    }
+
+
+def _task_as_json(look: TaskLook) -> dict[str, Any]:
+    answers = look.answers if look.task.kind.several_labels else {}
+    return {
+        "labelled": look.labelled,
+        "counts": look.counts,
+        "answers": {
+            name: {label: each._asdict() for label, each in counts.items()} for name, counts in answers.items()
+        },
+        "numbers": look.numbers,
     }
 
 

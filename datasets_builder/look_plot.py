@@ -10,6 +10,7 @@ from modeling_multitask.pictures import new_figure, plain_text, save_figure
 from modeling_multitask.wording import on_one_line
 
 _BLUE, _ORANGE, _GREY, _PALE = "#0072B2", "#D55E00", "#555555", "#dddddd"
+_ANSWERS = {"yes": _BLUE, "no": "#9cc7e2", "nothing": _PALE}  # rows of a label of a multi-label task
 _MAX_PATTERNS = 12
 _MAX_LABELS = 15  # of one task; with more labels, only their distribution is drawn
 _MAX_NAME, _MAX_LABEL = 20, 28  # characters of a task's name, and of a label
@@ -109,7 +110,7 @@ def _draw_task(axis: Any, look: TaskLook) -> None:
         axis.set_ylim(len(look.numbers) - 0.4, -0.7)
         axis.set_xlabel("minimum, median and maximum")
         return
-    totals = {label: sum(counts[label] for counts in look.counts.values()) for label in look.task.labels or ()}
+    totals = {label: _total(look, label, "yes") for label in look.task.labels or ()}
     if len(totals) > _MAX_LABELS:
         ordered = sorted(totals.values(), reverse=True)
         axis.fill_between(range(1, len(ordered) + 1), ordered, color=_BLUE, step="mid")
@@ -117,10 +118,26 @@ def _draw_task(axis: Any, look: TaskLook) -> None:
         axis.set_ylabel("rows")
         axis.set_ylim(bottom=0)
         return
-    axis.barh(range(len(totals)), list(totals.values()), color=_BLUE)
-    axis.set_yticks(range(len(totals)), [on_one_line(label, _MAX_LABEL) for label in totals])
+    _draw_bars(axis, look, totals)
+
+
+def _draw_bars(axis: Any, look: TaskLook, totals: dict[str, int]) -> None:
+    """Draw a bar for each label; for several labels, its rows with yes, with no and with nothing."""
+    places, several = range(len(totals)), look.task.kind.several_labels
+    bars = {answer: [_total(look, label, answer) for label in totals] for answer in (_ANSWERS if several else ["yes"])}
+    ends = np.zeros(len(totals), dtype=int)
+    for answer, counts in bars.items():
+        axis.barh(places, counts, left=ends, color=_ANSWERS[answer])
+        ends = ends + counts
+    for y, cells in enumerate(zip(*bars.values(), strict=True)):
+        axis.text(ends[y], y, f" {' / '.join(f'{cell:,}' for cell in cells)}", va="center", fontsize=8, color=_GREY)
+    axis.set_yticks(places, [on_one_line(label, _MAX_LABEL) for label in totals])
     axis.invert_yaxis()
-    axis.set_xlabel("rows in all splits")
-    for y, count in enumerate(totals.values()):
-        axis.text(count, y, f" {count:,}", va="center", fontsize=8, color=_GREY)
+    axis.set_xlabel(f"rows in all splits{': yes / no / nothing' if several else ''}")
     axis.margins(x=0.15)
+    if several:
+        axis.set_xlim(0, 1.25 * max(ends))  # margins do not apply to stacked bars
+
+
+def _total(look: TaskLook, label: str, answer: str) -> int:
+    return sum(getattr(counts[label], answer) for counts in look.answers.values())

@@ -5,6 +5,7 @@ Shapes: N rows.
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -18,11 +19,15 @@ MAX_FOLDS = 20  # a share of groups is rounded to a fraction with at most this d
 
 
 def split_rows(
-    strata: np.ndarray, fractions: dict[str, float], seed: int, groups: np.ndarray | None = None
+    strata: np.ndarray,
+    fractions: dict[str, float],
+    seed: int,
+    groups: np.ndarray | None = None,
+    labels: Sequence[np.ndarray] = (),
 ) -> dict[str, np.ndarray]:
     """Return the row numbers of each split, ascending. `train` gets the rows that no other split takes.
 
-    Every split has about the same share of each stratum.
+    Every split has about the same share of each stratum, and train has a row of every label.
 
     Args:
         strata: (N,) the stratum of each row.
@@ -30,25 +35,35 @@ def split_rows(
         seed: The seed of the draw.
         groups: (N,) the group of each row. Rows of the same group stay in the same split, so the shares are
             approximate.
+        labels: For each task (N,) ids, as for `strata_of`.
 
     Raises:
         DataError: If a split or train would have no rows, or there are too few groups.
     """
-    rest = np.arange(len(strata))
+    units = np.arange(len(strata)) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
+    lone = _holds_a_whole_label(labels, units)
+    rest = np.flatnonzero(~lone)
     splits: dict[str, np.ndarray] = {}
     for name, fraction in fractions.items():
         count = round(fraction * len(strata))
-        if not 0 < count < len(rest):
-            raise DataError(
-                f"data.split.{name}: {fraction} of {len(strata)} rows leaves {name} or train empty; change the share"
-            )
-        if groups is None:
+        if not 0 < count < len(rest) + lone.any():
+            raise DataError(_too_few(name, fraction, lone))
+        if count == len(rest):
+            taken = np.ones(count, dtype=bool)
+        elif groups is None:
             taken = _draw(strata[rest], count, seed)
         else:
             taken = _draw_groups(strata[rest], groups[rest], count, seed, name)
         splits[name] = rest[taken]
         rest = rest[~taken]
-    return {"train": rest, **splits}
+    kept = lone.copy()
+    kept[rest] = True
+    kept |= _returned(labels, units, kept)
+    splits = {name: rows[~kept[rows]] for name, rows in splits.items()}
+    for name, rows in splits.items():
+        if not len(rows):
+            raise DataError(_too_few(name, fractions[name], kept))
+    return {"train": np.flatnonzero(kept), **splits}
 
 
 def strata_of(labels: list[np.ndarray], rows: int) -> np.ndarray:
@@ -109,6 +124,35 @@ def hide_labels(column: pa.ChunkedArray | pa.Array, fraction: float, rng: np.ran
     mask[rng.choice(labelled, size=round(fraction * len(labelled)), replace=False)] = True
     cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return pc.if_else(pa.array(~mask), cells, pa.scalar(None, column.type))
+
+
+def _holds_a_whole_label(labels: Sequence[np.ndarray], units: np.ndarray) -> np.ndarray:
+    """Return (N,) bool, whether the row's unit (its group, or the row itself) contains all rows of some label."""
+    lone = np.zeros(units.max() + 1, dtype=bool)
+    for column in labels:
+        there = column >= 0
+        pairs = np.unique(np.stack([column[there], units[there]]), axis=1)
+        _, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
+        lone[pairs[1, first[counts == 1]]] = True
+    return lone[units]
+
+
+def _returned(labels: Sequence[np.ndarray], units: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return (N,) bool, the rows that go back to train: one unit for each label without a kept row."""
+    back = np.zeros(units.max() + 1, dtype=bool)
+    for column in labels:
+        found, first = np.unique(column, return_index=True)
+        back[units[first[(found >= 0) & ~np.isin(found, column[kept])]]] = True
+    return back[units]
+
+
+def _too_few(name: str, fraction: float, kept: np.ndarray) -> str:
+    if not kept.any():
+        return f"data.split.{name}: {fraction} of {len(kept)} rows leaves {name} or train empty; change the share"
+    return (
+        f"data.split.{name}: {fraction} of {len(kept)} rows cannot be held out, because {kept.sum()} rows contain the "
+        "only rows of a label and stay in train; change the share, or leave out rare labels"
+    )
 
 
 def _draw(strata: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 Shapes: N labelled rows, C classes of one task, R resamples.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -38,6 +38,15 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class LabelFigures(ClassFigures):
+    """The figures of one label of a multi-label task, and its rows with yes, with no and with nothing."""
+
+    yes: int
+    no: int
+    nothing: int
+
+
+@dataclass(frozen=True)
 class TaskFigures:
     """The figures of one task.
 
@@ -46,7 +55,7 @@ class TaskFigures:
         rows: N, the number of rows that have a label for the task.
         all_rows: The number of all rows.
         figures: The figures by name, such as `accuracy`.
-        classes: The figures of each class by label. Empty for a regression.
+        classes: The figures of each class by label, for a multi-label task `LabelFigures`. Empty for a regression.
         confusion: (C, C + 1), the number of rows by true and answered class. The last column counts the rows whose
             question was not asked. `None` for several labels and for numbers.
     """
@@ -55,7 +64,7 @@ class TaskFigures:
     rows: int
     all_rows: int
     figures: dict[str, Figure] = field(default_factory=dict)
-    classes: dict[str, ClassFigures] = field(default_factory=dict)
+    classes: Mapping[str, ClassFigures] = field(default_factory=dict)
     confusion: np.ndarray | None = None
 
 
@@ -94,7 +103,7 @@ def task_figures(
         of_rows, classes = _of_numbers(answers, labels), {}
     else:
         of_rows = _of_positions(answers, scores, labels, present)
-        classes = _positions(task, answers, labels, present)
+        classes = _positions(task, answers, labels, present, len(rows))
     resample = _Resampler(count, seed, resamples)
     figures = {name: resample(measure) for name, measure in _selected(of_rows, only).items()}
     return TaskFigures(task, count, len(rows), figures, classes)
@@ -255,12 +264,13 @@ class _Ranked:
 
 
 def _positions(
-    task: TaskConfig, answers: np.ndarray, labels: np.ndarray, present: np.ndarray
-) -> dict[str, ClassFigures]:
+    task: TaskConfig, answers: np.ndarray, labels: np.ndarray, present: np.ndarray, all_rows: int
+) -> dict[str, LabelFigures]:
     classes = {}
     for i, label in enumerate(task.labels or ()):
         there = present[:, i]
         confusion = _confusion(labels[there, i], answers[there, i], 2)
         precision, recall, f1 = (float(each[1]) for each in _precision_recall_f1(confusion))
-        classes[label] = ClassFigures(precision, recall, f1, int(confusion[1].sum()))
+        no, yes = confusion.sum(axis=1).tolist()
+        classes[label] = LabelFigures(precision, recall, f1, yes, yes=yes, no=no, nothing=all_rows - yes - no)
     return classes

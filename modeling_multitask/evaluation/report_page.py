@@ -103,6 +103,12 @@ def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[st
     return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]))
 
 
+def row_counts(classes: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the headings of the columns that count the rows of a label, each with its figure."""
+    several = all("nothing" in each for each in classes.values())
+    return {name: name for name in ("yes", "no", "nothing")} if several else {"rows": "support"}
+
+
 def number(value: float | None, digits: int = 3) -> Markup:
     """Return a number such as `0.912`, or a dash for `None`."""
     if value is None:
@@ -178,6 +184,7 @@ def _environment(**settings: Any) -> Environment:
         "cut": _cut,
         "bars": bars,
         "weakest_first": weakest_first,
+        "row_counts": row_counts,
         "data_uri": _data_uri,
         "file": Markup,  # the file name of a picture is safe: task names have only letters, digits and _
         "thresholds": _thresholds,

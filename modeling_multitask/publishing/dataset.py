@@ -20,7 +20,7 @@ from datasets_builder.tasks import TABLE_SETTINGS
 from ..errors import DataError
 from ..hub.card_merge import lower_headings, merge_cards, signed
 from ..hub.card_settings import CardSettings
-from ..hub.markdown import code, fenced
+from ..hub.markdown import code, escape_markdown, fenced
 from ..hub.upload import CARD, Pushed, Target, check_repo_id, look, patiently, push_folder
 from ..tasks_multitask import TaskConfig
 
@@ -144,7 +144,7 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
         f"{_generated('coverage')}## Coverage",
         fenced(describe(look)),
         f"{_generated('built')}## How it was built",
-        built + "".join(f"\n- {note}" for note in look.notes),
+        built + "".join(f"\n- {escape_markdown(note)}" for note in look.notes),
         f"{_generated('licence')}## Licence",
         code(card.license) if card.license else "The owner has not stated a licence.",
         *([f"{_generated('citation')}## Citation", fenced(card.citation.strip())] if card.citation else []),

@@ -43,9 +43,9 @@ def rule_problems(content: Content) -> list[str]:
 
 
 def may_validate(data: Content) -> bool:
-    """Return whether the recipe's `data` may have validation rows.
+    """Return whether the recipe's `data` may have validation rows, as far as its words tell.
 
-    A single source that is a data set on the Hub or a folder may contain a validation split.
+    A single source that is a data set on the Hub may contain a validation split.
     """
     if data.get("validation") or _table(data.get("split")).get("validation"):
         return True
@@ -204,8 +204,13 @@ def _calibration_problems(tasks: list[Content], content: Content) -> list[str]:
         return problems
     asking = ["calibrate"] if content.get("calibrate") else []
     asking += [f"tasks[{i}].abstain" for i, task in enumerate(tasks) if task.get("abstain")]
-    advice = "there are none; add data.validation or data.split.validation, or leave it out"
-    return problems + [f"{place}: needs validation rows, and {advice}" for place in asking]
+    return problems + [no_validation_problem(place) for place in asking]
+
+
+def no_validation_problem(place: str) -> str:
+    """Return the problem of a word that needs validation rows in a recipe without them."""
+    advice = "add data.validation or data.split.validation, or leave it out"
+    return f"{place}: needs validation rows, and there are none; {advice}"
 
 
 def _phase_problems(tasks: list[Content], content: Content) -> list[str]:

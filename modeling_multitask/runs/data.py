@@ -18,8 +18,8 @@ from ..modeling_multitask import resolve_model_path
 from ..publishing.dataset import write_repository
 from ..recipes.recipe import Recipe
 from ..sentence_transformers_multitask import read_embedding_settings
-from .prepare import load_tokenizer
-from .rows import build_builder, without_what_waits
+from .prepare import load_start, load_tokenizer
+from .rows import build_rows, label_warnings, open_sources
 
 logger = logging.get_logger(__name__)
 
@@ -43,18 +43,19 @@ class Data:
 
 
 def build_data(recipe: Recipe) -> Data:
-    """Build the recipe's tables and summarise them. Text lengths need the encoder's tokenizer.
+    """Build the recipe's tables as a training does, and summarise them. Text lengths need the encoder's tokenizer.
 
     Raises:
-        RecipeError: If the tasks are invalid, or the training rows are streamed.
+        RecipeError: If the tasks are invalid, the model of `start_from` cannot be loaded, or the training rows are
+            streamed.
         DataError: If a table is invalid.
     """
     if recipe.data.streaming:
         raise RecipeError(recipe.path, ["data.streaming: streamed rows cannot be summarised; set data.streaming=false"])
-    builder = build_builder(recipe, [without_what_waits(task) for task in recipe.tasks])
-    builder.download_and_prepare()
-    dataset = dict(builder.as_dataset())
-    notes = list(builder.notes)
+    trained = None if recipe.start_from is None else load_start(recipe)[0]
+    builder = open_sources(recipe, trained)
+    dataset, tasks = build_rows(recipe, builder, trained)
+    notes = [*builder.notes, *label_warnings(dataset["train"], tasks)]
     lengths, max_length = {}, recipe.max_length
     try:
         tokenizer, max_length = _tokenizer(recipe)
@@ -62,7 +63,7 @@ def build_data(recipe: Recipe) -> Data:
     except RecipeError as error:
         logger.warning(error.problems[0])  # not in the notes: they are pushed, and the error contains local paths
         notes.append("text lengths are unknown: the tokenizer of the recipe's encoder is not available")
-    look = look_at(dataset, builder.tasks, notes=notes, lengths=lengths, max_length=max_length)
+    look = look_at(dataset, tasks, notes=notes, lengths=lengths, max_length=max_length)
     return Data(builder, dataset, look)
 
 

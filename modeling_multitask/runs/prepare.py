@@ -16,13 +16,12 @@ from ..inference.loading import load
 from ..modeling_multitask import resolve_model_path
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
-from ..recipes.record import plain_words
-from ..recipes.rules import may_validate
+from ..recipes.rules import no_validation_problem
 from ..sentence_transformers_multitask import read_embedding_settings
 from ..training.growing import grow
 from ..training.lora import add_lora
 from ..training.progress import show_one_line_per_evaluation
-from .rows import RowsBySplit, build_dataset, tokenize_rows
+from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
 
 logger = logging.get_logger(__name__)
 
@@ -61,13 +60,14 @@ def prepare(recipe: Recipe) -> Prepared:
         RecipeError: If a model or a training argument is invalid.
         DataError: If a table is invalid.
     """
-    may = may_validate(plain_words(recipe.data))
-    arguments = build_arguments(recipe, validated=may)  # first, to report their errors before the rows are built
+    known = with_known_splits(recipe)
+    validated = bool(known.data.validation or known.data.split.validation)
+    if not validated and (asking := [f"tasks[{i}].abstain" for i, task in enumerate(recipe.tasks) if task.abstain]):
+        raise RecipeError(recipe.path, [no_validation_problem(place) for place in asking])
+    arguments = build_arguments(recipe, validated=validated)  # first, to report their errors before the rows are built
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
-        dataset, tasks = build_dataset(recipe, trained)
-    if may and "validation" not in dataset:
-        arguments = build_arguments(recipe, validated=False)
+        dataset, tasks = build_dataset(known, trained)
     model = build_model(recipe, tasks, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)

@@ -1,15 +1,19 @@
 """The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, IterableDataset
+import pyarrow as pa
+from datasets import Dataset, IterableDataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from datasets_builder import DataError, MultiTaskBuilder
+from datasets_builder.builder import with_splits_on_hub
 from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.label_rows import label_rows, never_seen
+from datasets_builder.settings import SPLITS, held_out_shares
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
 from ..recipes.loading import as_recipe_error
@@ -33,6 +37,30 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
 
     Raises:
         RecipeError: If a task contradicts the trained model, or its weights cannot be balanced.
+        DataError: If a table is invalid.
+    """
+    return build_rows(recipe, open_sources(recipe, trained), trained)
+
+
+def with_known_splits(recipe: Recipe) -> Recipe:
+    """Return the recipe with the sources of all splits: a data set on the Hub may bring validation and test rows.
+
+    Raises:
+        DataError: If the data set is not found.
+    """
+    given = {name: getattr(recipe.data, name) for name in SPLITS}
+    sources: dict[str, Any] = with_splits_on_hub(given, asdict(recipe.data.split))
+    return replace(recipe, data=replace(recipe.data, **sources))
+
+
+def open_sources(recipe: Recipe, trained: MultiTaskModel | None = None) -> MultiTaskBuilder:
+    """Return the builder of the recipe's tables, with the labels of the trained model.
+
+    Its rows are not built yet, but its splits and labels are known.
+
+    Raises:
+        RecipeError: If a task contradicts the trained model.
+        DataError: If a table is invalid.
     """
     settings = [without_what_waits(task) for task in recipe.tasks]
     if trained is not None:
@@ -40,13 +68,27 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
         there = {task.name for task in trained.config.tasks}
         settings = [{**task, "trained": True} if task["name"] in there else task for task in settings]
-    builder = build_builder(recipe, settings)
+    return build_builder(recipe, settings)
+
+
+def build_rows(
+    recipe: Recipe, builder: MultiTaskBuilder, trained: MultiTaskModel | None = None
+) -> tuple[RowsBySplit, list[TaskConfig]]:
+    """Return the rows of the recipe's builder by split, and its tasks with their labels and weights.
+
+    Raises:
+        RecipeError: If a condition contradicts the rows, or weights cannot be balanced.
+        DataError: If a table is invalid.
+    """
     builder.download_and_prepare()
     dataset: RowsBySplit = dict(builder.as_dataset()) if builder.prepared_splits else {}
     if recipe.data.streaming:
         dataset["train"] = builder.as_streaming_dataset("train").shuffle(recipe.seed, buffer_size=SHUFFLED_ROWS)
     with as_recipe_error(recipe, "tasks"):
-        tasks = _with_what_waited(builder.tasks, recipe, dataset["train"], _conditions(recipe, trained))
+        tasks = _with_what_waited(builder, recipe, dataset, _conditions(recipe, trained))
+    if isinstance(train := dataset["train"], Dataset):
+        for warning in label_warnings(train, tasks):
+            logger.warning(warning)
     return dataset, tasks
 
 
@@ -103,6 +145,23 @@ def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> d
     return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
 
 
+def label_warnings(rows: Dataset, tasks: list[TaskConfig]) -> list[str]:
+    """Return a warning for each task with labels that these training rows do not teach. Tasks without rows have none.
+
+    Args:
+        rows: The training rows from the dataset builder.
+        tasks: All tasks, in order.
+    """
+    counted = counted_rows(rows, tasks)
+    table = rows.select_columns([task.name for task in tasks]).with_format("arrow")[:]
+    warnings = [
+        never_seen(label_rows(table[task.name].filter(pa.array(counted[task.name])), task), task)
+        for task in tasks
+        if counted[task.name].any() and not task.kind.is_number
+    ]
+    return [warning for warning in warnings if warning is not None]
+
+
 def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
     """Return the settings of a task, without those that need the labels, the rows or the trained model."""
     given = {name: getattr(task, name) for name in ("class_weights", "pos_weight")}
@@ -125,16 +184,18 @@ def _conditions(recipe: Recipe, trained: MultiTaskModel | None) -> dict[str, Giv
 
 
 def _with_what_waited(
-    tasks: list[TaskConfig],
-    recipe: Recipe,
-    rows: Dataset | IterableDataset,
-    conditions: dict[str, GivenConfig | None],
+    builder: MultiTaskBuilder, recipe: Recipe, dataset: RowsBySplit, conditions: dict[str, GivenConfig | None]
 ) -> list[TaskConfig]:
-    """Return the tasks with the weights and conditions that need the training rows."""
+    """Return the builder's tasks with the weights and conditions that need the training rows."""
+    tasks, rows = builder.tasks, dataset["train"]
     known = {task.name: task for task in tasks}
     seen = rows if isinstance(rows, Dataset) else None
+    held_out = [dataset[name] for name in held_out_shares(builder.config.split or {})]
+    whole = None if seen is None else concatenate_datasets([seen, *held_out])  # the training rows before the split
     conditional = [
-        task if (given := conditions[task.name]) is None else with_condition(task, known[given.task], seen, given)
+        task
+        if (given := conditions[task.name]) is None
+        else with_condition(task, known[given.task], seen, given, whole)
         for task in tasks
     ]
     counted = {} if seen is None else counted_rows(seen, conditional)

@@ -20,7 +20,9 @@ logger = logging.get_logger(__name__)
 MOST_NAMED = 10  # labels that one message lists
 
 
-def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, given: GivenConfig) -> TaskConfig:
+def with_condition(
+    task: TaskConfig, parent: TaskConfig, rows: Dataset | None, given: GivenConfig, whole: Dataset | None = None
+) -> TaskConfig:
     """Return the task with its condition. Logs the number of labels that contradict the condition.
 
     Args:
@@ -29,6 +31,7 @@ def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, g
         rows: The training rows; `None` if they are streamed.
         given: The condition. Without labels and parents, the parent of a label is the label of the parent task in the
             same rows.
+        whole: The rows to read parents from: those of the training sources before the split. The default is `rows`.
 
     Raises:
         ValueError: If the condition is not valid for the two tasks, or a label occurs with none or several labels of
@@ -39,13 +42,12 @@ def with_condition(task: TaskConfig, parent: TaskConfig, rows: Dataset | None, g
         raise ValueError(f"task {task.name!r}: given.{problem[0]}: {problem[1]}")
     if rows is None:
         return conditional
-    labels, above = _ids(rows, task), _ids(rows, parent)
-    both = (labels >= 0) & (above >= 0)
     if not given.labels and not given.parents:
-        given = replace(given, parents=_parents(task, parent, labels[both], above[both]))
+        given = replace(given, parents=_parents(task, parent, *_pairs(rows if whole is None else whole, task, parent)))
         conditional = replace(task, given=given)
+    labels, above = _pairs(rows, task, parent)
     allowed = may_follow(conditional, parent).numpy()
-    odd = int((~allowed[above[both], labels[both] if given.parents else 0]).sum())
+    odd = int((~allowed[above, labels if given.parents else 0]).sum())
     if odd:
         left = "are left out of training" if given.labels else "occur with a label that is not their parent"
         logger.warning(f"task {task.name!r}: {odd} labels {left} (condition on the task {parent.name!r})")
@@ -92,6 +94,13 @@ def unasked_arrays(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> di
     """Return the result of `unasked_rows`, for arrays."""
     unasked = unasked_rows({name: torch.from_numpy(each) for name, each in labels.items()}, tasks)
     return {name: each.numpy() for name, each in unasked.items()}
+
+
+def _pairs(rows: Dataset, task: TaskConfig, parent: TaskConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids of both tasks in the rows that have a label for both."""
+    labels, above = _ids(rows, task), _ids(rows, parent)
+    both = (labels >= 0) & (above >= 0)
+    return labels[both], above[both]
 
 
 def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np.ndarray) -> dict[str, str]:

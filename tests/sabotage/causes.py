@@ -36,6 +36,8 @@ LABELS = "datasets_builder/labels.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
 UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
+LABEL_ROWS = "datasets_builder/label_rows.py"
+ROWS = "modeling_multitask/runs/rows.py"
 
 
 class Cause(NamedTuple):
@@ -516,8 +518,40 @@ CAUSES = [
     ),
     Cause(
         "P68 a split may be empty",
-        *(SPLITS, "if not 0 < count < len(rest):", "if False:"),
+        *(SPLITS, "if not 0 < count < len(rest) + lone.any():", "if False:"),
         *("tests/unit/datasets_builder/test_builder.py", "leaves_a_split_without_rows"),
+    ),
+    Cause(
+        "P68 a group with all rows of a label may be held out",
+        *(SPLITS, "lone = _holds_a_whole_label(labels, units)", "lone = np.zeros(len(strata), dtype=bool)"),
+        *("tests/unit/datasets_builder/test_splits.py", "holds_all_rows_of_a_label or only_row_of_a_label"),
+    ),
+    Cause(
+        "P68 a label of few rows may be held out",
+        *(SPLITS, "    kept |= _returned(labels, units, kept)\n", ""),
+        *("tests/unit/datasets_builder/test_splits.py", "never_loses_both"),
+    ),
+    Cause(
+        "P68 parents are read from the training rows after the split",
+        *(ROWS, "concatenate_datasets([seen, *held_out])", "seen"),
+        *("tests/unit/runs/test_rows.py", "before_the_split"),
+    ),
+    Cause(
+        "P68 data does not check what needs the rows",
+        "modeling_multitask/runs/data.py",
+        "dataset, tasks = build_rows(recipe, builder, trained)",
+        "builder.download_and_prepare()\n    dataset, tasks = dict(builder.as_dataset()), builder.tasks",
+        *("tests/unit/runs/test_rows.py", "data_refuses"),
+    ),
+    Cause(
+        "P68 validation rows of a data set on the Hub are not known",
+        *("modeling_multitask/runs/prepare.py", "known = with_known_splits(recipe)", "known = recipe"),
+        *("tests/unit/runs/test_rows.py", "on_the_hub_has_validation_rows"),
+    ),
+    Cause(
+        "P68 a label that is never no is not noticed",
+        *(LABEL_ROWS, "if not count.no]", "if False]"),
+        *("tests/unit/datasets_builder/test_label_rows.py", "never_yes_or_never_no"),
     ),
     Cause(
         "P69 each head answers for itself",

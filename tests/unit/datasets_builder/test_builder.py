@@ -478,6 +478,42 @@ def test_two_processes_give_the_same_rows_as_one(tmp_path: Path) -> None:
     assert built[0] == built[1]
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("single_label_classification", ["film", "food", "phone"]),
+        ("single_label_classification", None),
+        ("ordinal_regression", ["film", "food", "phone"]),
+        ("multi_label_classification", ["film", "food", "phone"]),
+        ("multi_label_classification", None),
+    ],
+)
+def test_the_only_row_of_a_label_is_in_train_and_the_other_splits_say_that_they_lack_it(
+    seed: int, kind: str, given: list[str] | None
+) -> None:
+    words = [*["film", "food"] * 10, "phone"]
+    cells = [[word] for word in words] if kind.startswith("multi") else words
+    task = {"name": "topic", "problem_type": kind, "labels": given}
+    rows = {"text": [f"t{i}" for i in range(21)], "topic": cells}
+
+    builder = MultiTaskBuilder(tasks=[task], train=rows, split={"validation": 0.2, "test": 0.4, "seed": seed})
+    builder.download_and_prepare()
+
+    assert "t20" in builder.as_dataset()["train"]["text"]
+    assert builder.notes == [f"{name}: 1 of 3 labels have no row (topic 'phone')" for name in ("validation", "test")]
+
+
+def test_the_only_row_of_a_label_is_in_train_with_its_group() -> None:
+    words = ["food" if i in (4, 5) else "film" for i in range(20)]
+    rows = {"text": [f"t{i}" for i in range(20)], "topic": words, "author": [i // 2 for i in range(20)]}
+
+    for seed in range(5):
+        train = build(tasks=[OPEN], train=rows, split={"test": 0.3, "group": "author", "seed": seed})["train"]
+
+        assert {"t4", "t5"} <= set(train["text"])
+
+
 def test_notes_are_there_when_the_data_set_comes_from_the_cache(tmp_path: Path) -> None:
     settings = {
         "tasks": [TOPIC],

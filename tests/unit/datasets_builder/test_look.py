@@ -113,9 +113,10 @@ topic, single_label_classification: labelled in train 3 (75%), test 1 (100%)
   food           1           0
 
 tags, multi_label_classification: labelled in train 2 (50%), test 1 (100%)
-             train        test
-  long           2           1
-  loud           0           0
+                                     train                                test
+               yes          no     nothing         yes          no     nothing
+  long           2           0           2           1           0           0
+  loud           0           1           3           0           1           0
 
 rating, regression: labelled in train 2 (50%), test 1 (100%)
   train: from 1.5 to 4, median 2.75
@@ -178,8 +179,15 @@ def test_the_json_holds_what_was_counted(look: Look) -> None:
     assert content["tasks"]["rating"] == {
         "labelled": {"train": 2, "test": 1},
         "counts": {},
+        "answers": {},
         "numbers": {"train": [1.5, 2.75, 4.0], "test": [4.0, 4.0, 4.0]},
     }
+    assert content["tasks"]["tags"]["counts"]["train"] == {"long": 2, "loud": 0}
+    assert content["tasks"]["tags"]["answers"]["train"] == {
+        "long": {"yes": 2, "no": 0, "nothing": 2},
+        "loud": {"yes": 0, "no": 1, "nothing": 3},
+    }
+    assert content["tasks"]["topic"]["answers"] == {}
     assert content["lengths"] is None
 
 

@@ -27,10 +27,12 @@ STRANGE = classes(
 )
 
 
-def look_of(*tasks: TaskConfig, lengths: list[int] | None = None) -> Look:
-    """Two rows with every label, and one with none."""
+def look_of(*tasks: TaskConfig, lengths: list[int] | None = None, cells: list | None = None) -> Look:
+    """Two rows with every label, and one with none; or rows with these cells of the first task."""
     row = {task.name: 0.5 if task.problem_type == "regression" else 0 for task in tasks}
     rows = [{"text": "a", **row}, {"text": "b", **row}, {"text": "c"}]
+    if cells is not None:
+        rows = [{"text": "a", tasks[0].name: cell} for cell in cells]
     table = Dataset.from_list(rows, features=table_features(list(tasks)))
     measured = {"train": np.array(lengths)} if lengths else None
     return look_at({"train": table}, list(tasks), lengths=measured, max_length=16)
@@ -46,8 +48,8 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         save(figure, path, **settings)
         saved.append(figure)
 
-    def draw(*tasks: TaskConfig, lengths: list[int] | None = None) -> Figure:
-        draw_look(look_of(*tasks, lengths=lengths), tmp_path / "data.png")
+    def draw(*tasks: TaskConfig, **settings: Any) -> Figure:
+        draw_look(look_of(*tasks, **settings), tmp_path / "data.png")
         assert (tmp_path / "data.png").read_bytes().startswith(b"\x89PNG")
         return saved[-1]
 
@@ -109,3 +111,13 @@ def test_the_look_needs_the_extra_that_draws(tmp_path: Path, monkeypatch: pytest
 
     with pytest.raises(ImportError, match=r"matplotlib is not installed; .*extra 'plots'"):
         draw_look(look_of(TOPIC), tmp_path / "data.png")
+
+
+def test_a_label_of_several_has_a_bar_of_its_rows_with_yes_no_and_nothing(drawn: Any) -> None:
+    tags = TaskConfig("tags", "multi_label_classification", labels=["long", "loud"])
+
+    axis = drawn(tags, cells=[{"long": 1, "loud": 0}, {"long": 1, "loud": None}, None]).axes[3]
+
+    assert [text.get_text() for text in axis.texts] == [" 2 / 0 / 1", " 0 / 1 / 2"]
+    assert [bar.get_width() for bar in axis.patches] == [2, 0, 0, 1, 1, 2]
+    assert axis.get_xlabel() == "rows in all splits: yes / no / nothing"

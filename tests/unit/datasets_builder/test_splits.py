@@ -181,6 +181,77 @@ def test_too_few_groups_are_an_error() -> None:
         split_rows(STRATA, {"test": 0.2}, seed=0, groups=np.arange(100) % 3)
 
 
+def labels_in(labels: np.ndarray, rows: np.ndarray) -> set[int]:
+    return set(labels[rows].tolist()) - {-1}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_only_row_of_a_label_stays_in_training(seed: int) -> None:
+    labels = np.array([*STRATA[:97], 2, 3, 4])
+
+    splits = split_rows(strata_of([labels], 100), {"validation": 0.3, "test": 0.3}, seed, labels=[labels])
+
+    assert labels_in(labels, splits["train"]) == {0, 1, 2, 3, 4}
+    assert {name: len(rows) for name, rows in splits.items()} == {"train": 40, "validation": 30, "test": 30}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_label_of_two_rows_never_loses_both(seed: int) -> None:
+    labels = np.array([0] * 60 + [*range(1, 21)] * 2)
+
+    splits = split_rows(strata_of([labels], 100), {"validation": 0.3, "test": 0.3}, seed, labels=[labels])
+
+    assert labels_in(labels, splits["train"]) == set(range(21))
+    assert sorted(np.concatenate(list(splits.values())).tolist()) == list(range(100))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_only_row_with_yes_and_the_only_one_with_no_stay_in_training(seed: int) -> None:
+    long, loud = np.zeros(40, int), np.ones(40, int)
+    long[7], loud[9], loud[20:] = 1, 0, -1
+
+    train = split_rows(strata_of([long, loud], 40), {"test": 0.5}, seed, labels=[long, loud])["train"]
+
+    assert {7, 9} <= set(train.tolist())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_that_holds_all_rows_of_a_label_stays_in_training(seed: int) -> None:
+    groups = np.arange(100) // 5
+    labels = np.where(groups == 3, 2, STRATA)
+
+    splits = split_rows(strata_of([labels], 100), {"test": 0.4}, seed, groups, [labels])
+
+    assert {15, 16, 17, 18, 19} <= set(splits["train"].tolist())
+    assert not labels_in(groups, splits["train"]) & labels_in(groups, splits["test"])
+    assert 30 <= len(splits["test"]) <= 50
+
+
+def test_all_rows_but_the_only_ones_of_a_label_may_be_held_out() -> None:
+    labels = np.array([-1, -1, 0, 1])
+
+    splits = split_rows(strata_of([labels], 4), {"test": 0.5}, seed=0, labels=[labels])
+
+    assert {name: rows.tolist() for name, rows in splits.items()} == {"train": [2, 3], "test": [0, 1]}
+
+
+def test_rows_that_all_have_a_label_of_their_own_cannot_be_split() -> None:
+    labels = np.arange(10)
+    message = r"data\.split\.test: 0\.2 of 10 rows cannot be held out, because 10 rows contain the only rows of a label"
+
+    with pytest.raises(DataError, match=message):
+        split_rows(strata_of([labels], 10), {"test": 0.2}, seed=0, labels=[labels])
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(100) // 2], ids=["rows", "groups"])
+def test_where_no_label_is_rare_the_same_rows_are_drawn_as_without_labels(groups: np.ndarray | None) -> None:
+    plain, careful = (
+        split_rows(STRATA, {"validation": 0.1, "test": 0.2}, 0, groups, labels) for labels in ([], [STRATA])
+    )
+
+    assert {name: rows.tolist() for name, rows in plain.items()} == {n: rows.tolist() for n, rows in careful.items()}
+
+
 def test_the_stated_share_of_the_labels_is_hidden() -> None:
     hidden = hide_labels(pa.chunked_array([[0, 1] * 5]), 0.3, np.random.default_rng(0))
 

@@ -102,6 +102,15 @@ def test_figures_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
     assert figures["spearman"].value == pytest.approx(stats.spearmanr(truth, answers).statistic)
 
 
+def test_each_of_several_labels_has_its_rows_with_yes_with_no_and_with_nothing() -> None:
+    labels = np.array([[1, 0, -100], [1, -100, 0], [0, -100, 0], [-100, -100, -100]])
+
+    classes = task_figures(TAGS, decision_of(TAGS, np.zeros((4, 3))), labels).classes
+
+    counts = {label: (each.yes, each.no, each.nothing) for label, each in classes.items()}
+    assert counts == {"long": (2, 1, 1), "loud": (0, 1, 3), "odd": (0, 2, 2)}
+
+
 @pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE, RATING], ids=lambda task: task.name)
 def test_every_figure_lies_in_its_interval_and_comes_again_with_the_seed(task: TaskConfig) -> None:
     logits, labels, there = rows_of(task)

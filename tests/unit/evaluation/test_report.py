@@ -134,6 +134,24 @@ def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_positio
     assert {name: each["value"] for name, each in figures.items()} == pytest.approx(expected)
 
 
+def test_each_of_several_labels_has_its_rows_with_yes_with_no_and_with_nothing(
+    judged: Judged, found: dict, report: Report, tmp_path: Path, no_pictures: None
+) -> None:
+    labels = judged.labels["tags"][:, 0]
+    yes, no, nothing = (labels == 1).sum(), (labels == 0).sum(), (labels < 0).sum()
+
+    write_report(report, tmp_path)
+
+    first = found["tasks"]["tags"]["classes"]["long"]
+    assert (first["support"], first["yes"], first["no"], first["nothing"]) == (yes, yes, no, nothing)
+    assert "yes" not in found["tasks"]["topic"]["classes"]["film"]
+    markdown, page = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
+    assert "| label | precision | recall | F1 | yes | no | nothing |\n" in markdown
+    assert re.search(rf"^\| long \|.*\| {yes} \| {no} \| {nothing} \|$", markdown, re.MULTILINE)
+    assert "".join(f'<th class="n">{name}</th>' for name in ("yes", "no", "nothing")) in page
+    assert "".join(f'<td class="n">{count}</td>' for count in (yes, no, nothing)) in page
+
+
 def test_figures_of_numbers_are_those_of_scikit_learn_and_scipy(judged: Judged, found: dict) -> None:
     truth, answers = truth_and_answers(judged, RATING)
     expected = {

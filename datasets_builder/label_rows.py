@@ -1,0 +1,90 @@
+"""The rows of a table by label: with yes, with no, and with nothing."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modeling_multitask.tasks_multitask import TaskConfig
+from modeling_multitask.wording import on_one_line
+
+MAX_NAMED = 5  # labels that one message names
+MAX_LABEL = 60  # characters of a label in a message
+
+
+class LabelRows(NamedTuple):
+    """The rows of one label.
+
+    Args:
+        yes: The rows that have the label.
+        no: The rows that do not have it. With one label per row, the rows with another label.
+        nothing: The rows for which it is unknown.
+    """
+
+    yes: int
+    no: int
+    nothing: int
+
+
+LabelRowsByTask = dict[str, dict[str, LabelRows]]
+
+
+def label_rows(column: pa.Array | pa.ChunkedArray, task: TaskConfig) -> dict[str, LabelRows]:
+    """Return the rows of each label of a task. A regression has none.
+
+    Args:
+        column: The task's column of a multi-task table.
+        task: The task with its labels.
+    """
+    cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_struct(cells.type):
+        return {label: _count(part) for label, part in zip(task.labels or (), cells.flatten(), strict=True)}
+    found = dict(zip(*(part.to_pylist() for part in pc.value_counts(cells.drop_null()).flatten()), strict=True))
+    present = len(cells) - cells.null_count
+    counts = [found.get(i, 0) for i in range(len(task.labels or ()))]
+    return {
+        label: LabelRows(count, present - count, cells.null_count)
+        for label, count in zip(task.labels or (), counts, strict=True)
+    }
+
+
+def never_seen(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
+    """Return a warning about labels that training cannot learn from these rows, or `None` if there are none.
+
+    Args:
+        counts: The training rows of each label.
+        task: The task.
+    """
+    several = task.kind.several_labels
+    lacking = {" with yes" if several else "": [label for label, count in counts.items() if not count.yes]}
+    if several:
+        lacking[" with no"] = [label for label, count in counts.items() if not count.no]
+    parts = [
+        f"{len(labels)} of {len(counts)} labels have no training row{side} ({_first(map(_quoted, labels))})"
+        for side, labels in lacking.items()
+        if labels
+    ]
+    return f"task {task.name!r}: {', and '.join(parts)}" if parts else None
+
+
+def not_held_out(held_out: LabelRowsByTask, train: LabelRowsByTask) -> str | None:
+    """Return a note on the labels that training rows have and held-out rows lack, or `None` if there are none."""
+    trained = [(task, label) for task, counts in train.items() for label, count in counts.items() if count.yes]
+    lacking = [f"{task} {_quoted(label)}" for task, label in trained if not held_out[task][label].yes]
+    return f"{len(lacking)} of {len(trained)} labels have no row ({_first(lacking)})" if lacking else None
+
+
+def _quoted(label: str) -> str:
+    return repr(on_one_line(label, MAX_LABEL))
+
+
+def _first(words: Iterable[str]) -> str:
+    every = list(words)
+    more = [f"and {len(every) - MAX_NAMED} more"] if len(every) > MAX_NAMED else []
+    return ", ".join([*every[:MAX_NAMED], *more])
+
+
+def _count(part: pa.Array) -> LabelRows:
+    yes = pc.sum(part).as_py() or 0
+    return LabelRows(yes, len(part) - part.null_count - yes, part.null_count)
