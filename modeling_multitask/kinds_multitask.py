@@ -208,7 +208,7 @@ class Regression(Kind):
         # NaN is replaced before it is combined with the predictions: 0 · NaN would put NaN into the gradient.
         targets = labels.where(present, 0).to(logits.dtype)
         targets = targets.log1p() if task.transform == "log1p" else targets
-        errors = (logits.squeeze(-1) - targets) / (1.0 if task.targets is None else task.targets.std)
+        errors = (logits.squeeze(-1) - targets) / task.unit
         if task.loss == "huber":
             each = F.huber_loss(errors, torch.zeros_like(errors), reduction="none", delta=task.huber_delta)
         else:

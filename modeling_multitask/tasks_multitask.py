@@ -244,6 +244,11 @@ class TaskConfig(TaskWords):
         num_logits: int = self.kind.num_logits(len(self.labels or ()))
         return num_logits
 
+    @property
+    def unit(self) -> float:
+        """The unit of its loss and of differences between its logits: for a regression, the standard deviation."""
+        return 1.0 if self.targets is None else self.targets.std
+
     def validate_name(self) -> None:
         """Raise a `ValueError` if the name cannot name a task."""
         if (problem := task_name_problem(self.name)) is not None:

@@ -165,10 +165,13 @@ def _config_text(config: MultiTaskConfig) -> str:
 def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raise a `ValueError` if tokenizer.json gives other tokens than the tokenizer, which may run Python code."""
     expected, given = TextEncoder(model, tokenizer, dtype=torch.float32).run(_TEXTS), form.run(_TEXTS)
-    pairs = {"embedding": (given[EMBEDDING], expected.embeddings)}
-    pairs |= {f"logits of {name}": (given[f"{name}.logits"], logits) for name, logits in expected.logits.items()}
-    for name, (ours, theirs) in pairs.items():
-        difference = np.abs(ours - theirs).max(axis=1)  # (N,)
+    pairs = {"embedding": (given[EMBEDDING], expected.embeddings, 1.0)}
+    pairs |= {
+        f"logits of {task.name}": (given[f"{task.name}.logits"], expected.logits[task.name], task.unit)
+        for task in model.config.tasks
+    }
+    for name, (ours, theirs, unit) in pairs.items():
+        difference = (np.abs(ours - theirs) / np.abs(theirs).clip(min=unit)).max(axis=1)  # (N,)
         if not difference.max() <= TOLERANCE:
             text = _TEXTS[int(difference.argmax())]
             raise ValueError(

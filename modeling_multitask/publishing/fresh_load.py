@@ -19,7 +19,7 @@ from ..inference.loading import load
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import tokenize
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-4  # in the unit of each task, and relative for numbers above it
 _WITHOUT_US = """
 import importlib.util, json, sys
 for name in ("modeling_multitask", "datasets_builder"):
@@ -78,7 +78,7 @@ def fresh_load_problem(
         texts: Texts for the comparison.
     """
     found = _in_a_fresh_process(_SCRIPT, folder, texts)
-    return found if isinstance(found, str) else _difference(found, _own(model, tokenizer, texts))
+    return found if isinstance(found, str) else _difference(found, _own(model, tokenizer, texts), _units(model))
 
 
 def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
@@ -103,11 +103,12 @@ def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
         found = _in_a_fresh_process(_ADAPTER_SCRIPT, Path(copy), texts)
     if isinstance(found, str):
         return found
+    units = _units(base)
     for text, theirs in zip(texts, found["rows"], strict=True):
         with torch.inference_mode():
             given = adapted(**tokenizer(text, truncation=True, return_tensors="pt").to(base.device))
         for name, logits in given.logits.items():
-            if not _equal(theirs["logits"].get(name), logits[0].float().tolist()):
+            if not _equal(theirs["logits"].get(name), logits[0].float().tolist(), units[name]):
                 return f"without this package, the adapter gives different logits for {name!r}; train it again"
     return None
 
@@ -146,10 +147,14 @@ def _own(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[
     return [{**each, "answers": answers} for each, answers in zip(found, given_answers, strict=True)]
 
 
-def _difference(found: dict[str, Any], own: list[dict[str, Any]]) -> str | None:
+def _units(model: MultiTaskModel) -> dict[str, float]:
+    return {task.name: task.unit for task in model.config.tasks}
+
+
+def _difference(found: dict[str, Any], own: list[dict[str, Any]], units: dict[str, float]) -> str | None:
     for theirs, ours in zip(found["rows"], own, strict=True):
         for name, logits in ours["logits"].items():
-            if not _equal(theirs["logits"].get(name), logits):
+            if not _equal(theirs["logits"].get(name), logits, units[name]):
                 return (
                     f"without this package, the logits of {name!r} are different; save the model again with save_folder"
                 )
@@ -160,22 +165,28 @@ def _difference(found: dict[str, Any], own: list[dict[str, Any]]) -> str | None:
     ]
     if not all(_equal(theirs, ours["embedding"]) for theirs, ours in zip(embeddings, own, strict=True)):
         return "without this package, the embeddings are different; save the model again with save_folder"
-    if not all(_alike(theirs, ours["answers"]) for theirs, ours in zip(found["answers"], own, strict=True)):
+    answers = [ours["answers"] for ours in own]
+    if not all(
+        theirs.keys() == ours.keys() and all(_alike(theirs[name], ours[name], units[name]) for name in ours)
+        for theirs, ours in zip(found["answers"], answers, strict=True)
+    ):
         return "without this package, the answers of the pipeline are different; save the model again with save_folder"
     return None
 
 
-def _alike(theirs: Any, ours: Any) -> bool:
-    """Return whether answers are equal, with a tolerance for scores."""
+def _alike(theirs: Any, ours: Any, unit: float) -> bool:
+    """Return whether the answers to one task are equal, with a tolerance for scores."""
     if isinstance(ours, dict):
-        return theirs.keys() == ours.keys() and all(_alike(theirs[name], ours[name]) for name in ours)
+        return theirs.keys() == ours.keys() and all(_alike(theirs[name], ours[name], unit) for name in ours)
     if isinstance(ours, list):
-        return len(theirs) == len(ours) and all(map(_alike, theirs, ours))
-    return abs(theirs - ours) < TOLERANCE if isinstance(ours, float) and theirs is not None else theirs == ours
+        return len(theirs) == len(ours) and all(_alike(*pair, unit) for pair in zip(theirs, ours, strict=True))
+    return _equal([theirs], [ours], unit) if isinstance(ours, float) and theirs is not None else theirs == ours
 
 
-def _equal(theirs: list[float] | None, ours: list[float]) -> bool:
-    return theirs is not None and len(theirs) == len(ours) and bool(np.allclose(theirs, ours, rtol=0, atol=TOLERANCE))
+def _equal(theirs: list[float] | None, ours: list[float], unit: float = 1.0) -> bool:
+    if theirs is None or len(theirs) != len(ours):
+        return False
+    return bool(np.allclose(theirs, ours, rtol=TOLERANCE, atol=TOLERANCE * unit))
 
 
 def _last_line(text: str) -> str:

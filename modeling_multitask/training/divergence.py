@@ -160,6 +160,6 @@ def _rates(groups: Iterable[dict[str, Any]]) -> dict[str, list[float]]:
     for group in groups:
         if any(parameter.requires_grad for parameter in group["params"]):
             name = group.get("name", "all parameters")
-            part = name if name in ("heads", "balancing", "all parameters") else "encoder"
+            part = name if name in ("heads", "cut_points", "balancing", "all parameters") else "encoder"
             found.setdefault(part, set()).add(group.get("initial_lr", group["lr"]))
     return {part: sorted({min(rates), max(rates)}) for part, rates in found.items()}

@@ -16,7 +16,7 @@ from modeling_multitask.answers_multitask import _may_follow
 from modeling_multitask.export.folder import describe_export, write_export
 from modeling_multitask.inference import encode, predict
 from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
-from modeling_multitask.kinds_multitask import CumulativeLogits
+from modeling_multitask.kinds_multitask import CumulativeLogits, StandardizedLinear
 from modeling_multitask.modeling_multitask import resolve_model_path
 from tests.conftest import MINILM, ROOT, WORDS, needs_minilm, tasks_of_each_type
 from tests.contracts.test_hub_bundle import DEPENDENT
@@ -32,8 +32,11 @@ SETTINGS = {
     "topic": {"temperature": 0.5, "abstain_below": 0.6},
     "sentiment": {"temperature": 2.0, "thresholds": [0.45], "abstain_below": 0.5},
     "tags": {"thresholds": [0.4, 0.6]},
+    "rating": {"targets": {"mean": 1e5, "std": 2e4}},
+    "grade": {"decision": "median"},
     "genre": {"abstain_below": 0.9, "abstain_by": "energy"},
 }
+COST = {"name": "cost", "problem_type": "regression", "transform": "log1p", "targets": {"mean": 4.0, "std": 2.0}}
 # Packages that are missing for a user with only onnxruntime, tokenizers and numpy.
 ABSENT = ("torch", "transformers", "datasets", "huggingface_hub", "onnx", "onnxscript", "openvino", "pyarrow", *OURS)
 
@@ -62,7 +65,7 @@ class Exported(NamedTuple):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Exported:
     """Tasks of each type, and tasks that depend on each other."""
-    tasks = [{**task, **SETTINGS.get(task["name"], {})} for task in tasks_of_each_type() + DEPENDENT]
+    tasks = [{**task, **SETTINGS.get(task["name"], {})} for task in [*tasks_of_each_type(), *DEPENDENT, COST]]
     torch.manual_seed(0)
     model = MultiTaskModel.from_backbone(backbone, tasks, max_length=16, num_hidden_layers=1).eval()
     tokenizer = AutoTokenizer.from_pretrained(backbone)
@@ -89,10 +92,13 @@ def spread_answers(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) ->
     for last in lasts.values():
         getattr(last, "score", last).weight.mul_(30)
     for name, logits in model(**batch).logits.items():
-        if isinstance(lasts[name], CumulativeLogits):
-            lasts[name].cuts[0] += logits.mean()
+        last = lasts[name]
+        if isinstance(last, CumulativeLogits):
+            last.cuts[0] += logits.mean()
+        elif isinstance(last, StandardizedLinear):
+            last.bias -= (logits.mean(dim=0) - last.target_mean) / last.target_std
         else:
-            lasts[name].bias -= logits.mean(dim=0)
+            last.bias -= logits.mean(dim=0)
 
 
 def numbers(value: Any) -> list[float]:
@@ -121,7 +127,7 @@ def test_a_stranger_gets_the_answers_of_the_pipeline(exported: Exported, strange
     expected = answer(TEXTS, **TOP_K[given])
 
     assert without_numbers(stranger[given]) == without_numbers(expected)
-    assert numbers(stranger[given]) == pytest.approx(numbers(expected), abs=1e-4)
+    assert numbers(stranger[given]) == pytest.approx(numbers(expected), rel=1e-5, abs=1e-4)
 
 
 def test_the_answers_are_of_every_kind(stranger: Any) -> None:
@@ -132,7 +138,10 @@ def test_the_answers_are_of_every_kind(stranger: Any) -> None:
     assert {len(row["tags"]) for row in rows} == {0, 1, 2}
     assert {row["genre"]["label"] for row in rows} == {"comedy", "drama", None}
     assert {row["price"]["label"] for row in rows} == {"low", "high", None}
+    assert {row["grade"]["label"] for row in rows} == {"poor", "fair", "fine"}
     assert {row["age"]["score"] is None for row in rows} == {True, False}
+    assert 5e4 < min(row["rating"]["score"] for row in rows) < 1e5 < max(row["rating"]["score"] for row in rows)
+    assert max(row["cost"]["score"] for row in rows) > 10 * min(row["cost"]["score"] for row in rows)
 
 
 def test_a_stranger_gets_the_embeddings_of_the_model(exported: Exported, stranger: Any) -> None:
@@ -148,7 +157,7 @@ def test_pairs_of_texts_are_answered_as_by_the_model(exported: Exported) -> None
     answers = MultiTaskOnnx(exported.folder).predict(PAIRS)
 
     assert without_numbers(answers) == without_numbers(expected)
-    assert numbers(answers) == pytest.approx(numbers(expected), abs=1e-4)
+    assert numbers(answers) == pytest.approx(numbers(expected), rel=1e-5, abs=1e-4)
 
 
 def test_answers_do_not_depend_on_the_batch_size(exported: Exported) -> None:
@@ -156,7 +165,7 @@ def test_answers_do_not_depend_on_the_batch_size(exported: Exported) -> None:
 
     one, together = (numbers(model.predict(TEXTS[-9:], batch_size=size)) for size in (1, 32))
 
-    assert one == pytest.approx(together, abs=1e-5)
+    assert one == pytest.approx(together, rel=1e-5, abs=1e-5)
 
 
 def test_no_texts_give_no_rows(exported: Exported) -> None:
@@ -268,7 +277,7 @@ def test_minilm_answers_as_in_torch(tmp_path: Path) -> None:
     assert found["equality"]["largest_difference"] < 1e-5
     assert exported.encode(texts) == pytest.approx(encode(model, texts, tokenizer=tokenizer), abs=1e-4)
     assert without_numbers(exported.predict(texts, top_k=None)) == without_numbers(expected)
-    assert numbers(exported.predict(texts, top_k=None)) == pytest.approx(numbers(expected), abs=1e-4)
+    assert numbers(exported.predict(texts, top_k=None)) == pytest.approx(numbers(expected), rel=1e-5, abs=1e-4)
     assert found["files"]["model_int8.onnx"] < 0.3 * found["files"]["model.onnx"]
 
 
@@ -279,7 +288,7 @@ def test_an_export_to_openvino_answers_as_the_pipeline_does(exported: Exported, 
     expected = predict(exported.model, TEXTS, tokenizer=exported.tokenizer, top_k=None)
     given = model.predict(TEXTS, top_k=None)
     assert without_numbers(given) == without_numbers(expected)
-    assert numbers(given) == pytest.approx(numbers(expected), abs=1e-4)
+    assert numbers(given) == pytest.approx(numbers(expected), rel=1e-5, abs=1e-4)
     assert list(found["files"]) == ["openvino_model.xml", "openvino_model_int8.xml"]
     small = MultiTaskOnnx(tmp_path / "openvino", file="openvino_model_int8.xml").encode(TEXTS)
     assert small == pytest.approx(model.encode(TEXTS), abs=0.1)  # measured: 0.02
