@@ -231,7 +231,7 @@ def test_rows_and_tokens_may_be_any_number_of(exported: Exported) -> None:
     assert [shapes[f"price.{part}"] for part in ("logits", "scores", "chosen", "asked", "confidence")] == [
         *(["batch", 1], ["batch", 2], ["batch"], ["batch"], ["batch"])
     ]
-    assert len(shapes) == 3 + 1 + 5 * 9
+    assert len(shapes) == 3 + 1 + 5 * 10
 
 
 def test_how_far_the_graph_is_from_the_model_is_said(exported: Exported) -> None:
