@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from datasets import Dataset
 from transformers import AutoModel
 
 from modeling_multitask.inference import encode, predict
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.tasks_multitask import TargetStatistics
+from modeling_multitask.training.label_statistics import start_heads
 from tests.conftest import ROOT
 from tests.fresh_process import run_fresh
 
@@ -57,6 +60,15 @@ def words_and_numbers(answers: list[dict[str, Any]]) -> tuple[Any, list[float]]:
 def test_a_saved_model_answers_as_before() -> None:
     assert_as_before(predict(str(LEFT_BEHIND / "model"), TEXTS))
     assert encode(str(LEFT_BEHIND / "model"), TEXTS) == pytest.approx(np.array(GIVEN["embeddings"]), abs=1e-5)
+
+
+def test_a_saved_model_keeps_the_mode_and_no_scale_also_after_training() -> None:
+    model = AutoModel.from_pretrained(LEFT_BEHIND / "model")
+    start_heads(model, Dataset.from_dict({"rating": [100.0, 300.0], "grade": [0, 1]}))
+
+    tasks = {task.name: task for task in model.config.tasks}
+    assert (tasks["grade"].decision, tasks["rating"].targets) == ("mode", TargetStatistics())
+    assert (model.heads.rating[-1].target_mean, model.heads.rating[-1].target_std) == (0, 1)
 
 
 def test_a_saved_model_answers_as_before_without_this_package(tmp_path: Path) -> None:

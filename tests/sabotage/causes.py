@@ -16,6 +16,8 @@ CHECKS = "modeling_multitask/training/checks.py"
 CONDITIONS = "modeling_multitask/training/conditions.py"
 METRICS = "modeling_multitask/training/metrics.py"
 FREEZING = "modeling_multitask/training/freezing.py"
+RATES = "modeling_multitask/training/rates.py"
+STATISTICS = "modeling_multitask/training/label_statistics.py"
 GROUPS = "modeling_multitask/training/parameter_groups.py"
 ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
@@ -732,5 +734,60 @@ CAUSES = [
             "json.dumps(content, **options)",
         ),
         *("tests/unit/inference/test_tables.py", "does_not_have_is_null"),
+    ),
+    Cause(
+        "P98 a loss is in the units of the targets",
+        *(KINDS, "(logits.squeeze(-1) - targets) / task.unit", "logits.squeeze(-1) - targets"),
+        *("tests/unit/training/test_label_statistics.py", "depends_on_the_scale"),
+    ),
+    Cause(
+        "P98 a head starts at 0 instead of the mean",
+        *(STATISTICS, "        layer.standardize(targets)\n", "        pass\n"),
+        *("tests/unit/training/test_label_statistics.py", "about_the_mean"),
+    ),
+    Cause(
+        "P98 half precision rounds the mean of the targets",
+        *(KINDS, "if self.target_mean.dtype != before[0].dtype:", "if False:"),
+        *("tests/unit/training/test_label_statistics.py", "half_precision"),
+    ),
+    Cause(
+        "P98 other rows change the scale of a trained head",
+        *(STATISTICS, "return task.targets is None if", "return True if"),
+        *("tests/unit/training/test_label_statistics.py", "keeps_its_scale_on_other_rows"),
+    ),
+    Cause(
+        "P98 a trial of a search has no scale",
+        *(TRAINER, "start_heads(model, self.train_dataset)", "pass"),
+        *("tests/unit/training/test_label_statistics.py", "trial_of_a_search"),
+    ),
+    Cause(
+        "P98 an export is compared in the units of the targets",
+        *("modeling_multitask/export/check.py", "clip(min=unit)", "clip(min=1)"),
+        *("tests/unit/export/test_onnx.py", "units_of_their_deviation"),
+    ),
+    Cause(
+        "P98 a model of version 0.1 gives other answers",
+        *(CONFIG, "{**_of_version_0_1(task), **task}", "task"),
+        *("tests/contracts/test_version_0_1.py", "keeps_the_mode"),
+    ),
+    Cause(
+        "P99 cut points are equally spaced",
+        *(STATISTICS, "layer.start_from(known.bincount(minlength=len(task.labels or ())))", "pass"),
+        *("tests/unit/training/test_label_statistics.py", "training_frequencies"),
+    ),
+    Cause(
+        "P99 cut points have the rate of the heads",
+        *(RATES, "return 10 * self.heads if", "return self.heads if"),
+        *("tests/unit/training/test_parameter_groups.py", "ten_times"),
+    ),
+    Cause(
+        "P99 the most probable label is the answer",
+        *(KINDS, 'if task.decision == "mode":', "if True:"),
+        *("tests/unit/training/test_label_statistics.py", "middle_label"),
+    ),
+    Cause(
+        "P99 the median comes first among labels sorted by score",
+        *(ANSWERS, "    if task.kind.ordered:\n", "    if False:\n"),
+        *("tests/unit/training/test_label_statistics.py", "top_k_of_an_ordinal"),
     ),
 ]

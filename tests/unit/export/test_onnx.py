@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from modeling_multitask.export.check import check_equal, probe_shapes
 from modeling_multitask.export.onnx import AnswerGraph, export_onnx, graph_inputs, probe, probes, without_adapters
 from modeling_multitask.export.openvino import export_openvino, read_graph
 from modeling_multitask.inference.predict_onnx import open_graph
+from modeling_multitask.tasks_multitask import TargetStatistics
 from tests.conftest import random_batch, tasks_of_each_type, tiny_bert_config
 from tests.contracts.test_hub_bundle import DEPENDENT
 
@@ -209,6 +211,18 @@ def test_a_graph_that_does_not_run_at_other_shapes_is_an_error(model: MultiTaskM
         ValueError, match=r"^the exported graph does not run at 6 x 8 tokens \(Got: 6 Expected: 2\); this"
     ):
         check_equal(run, AnswerGraph(model), [random_batch()], model.config.tasks)
+
+
+def test_numbers_are_compared_in_units_of_their_deviation(model: MultiTaskModel) -> None:
+    targets = TargetStatistics(mean=0.0, std=1e5)
+    model.config.tasks = [
+        replace(task, targets=targets if task.kind.is_number else None) for task in model.config.tasks
+    ]
+    graph = AnswerGraph(model)
+    shifted = ["rating.logits", "rating.scores", "rating.chosen"]
+    near = outputs_of(graph, lambda found: found | {name: found[name] + 1 for name in shifted})
+
+    assert check_equal(near, graph, [random_batch()], model.config.tasks).largest_difference == pytest.approx(1e-5)
 
 
 def test_of_large_numbers_the_relative_difference_counts(model: MultiTaskModel) -> None:
