@@ -133,6 +133,8 @@ class MultiTaskTrainer(PrefixCacheMixin, SamplingMixin, Trainer):
                 rates = tuple(map(max, zip(*(group["rates"] for group in groups), strict=True)))
                 own_group = {"params": named, "lr": rates[0], "weight_decay": 0.0, "name": "balancing", "rates": rates}
                 groups.append(own_group)
+            if kwargs.get("lr", 0.0) is None:  # no `learning_rate`; schedules such as cosine_with_min_lr read this rate
+                kwargs = {**kwargs, "lr": max(group["lr"] for group in groups)}
             self.optimizer = cls(groups, **kwargs)
         return self.optimizer
 
