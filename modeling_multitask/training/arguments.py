@@ -27,7 +27,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     Args:
         learning_rate: One rate for all layers and heads. It cannot be combined with `learning_rates`.
         learning_rates: A [`LearningRates`] or a dict of its fields. Without it and `learning_rate`, the default is
-            `heads` 1e-3 and `backbone` 1e-4 with a `layer_decay` of 0.9.
+            `heads` 1e-3 and `backbone` 5e-5 with a `layer_decay` of 0.9.
         freeze: The frozen parts: `none`, `everything`, one part such as `backbone`, or a list of parts such as
             `["embeddings", "layers.0-3", "heads.sentiment"]`.
         phases: [`Phase`]s or dicts of their fields, in order. They replace `freeze`.

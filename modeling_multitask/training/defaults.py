@@ -8,7 +8,8 @@ from .phases import Phase, Reached
 from .rates import LearningRates
 
 # Heads are new and need a high rate. The decay and the warm-up keep deep encoders stable.
-RATES = LearningRates(heads=1e-3, backbone=1e-4, layer_decay=0.9)
+RATES = LearningRates(heads=1e-3, backbone=5e-5, layer_decay=0.9)
+RATES_IN_WORDS = "{heads: 1e-3, backbone: 5e-5, layer_decay: 0.9}"
 # Fields of TrainingArguments in the `training` of a recipe.
 TRAINING: dict[str, Any] = {
     "per_device_train_batch_size": 16,

@@ -81,11 +81,6 @@ class LearningRates:
             return self.upper if depth > self.boundary else self.lower
         return None if self.backbone is None else self.backbone * self.layer_decay ** (top - depth)
 
-    @property
-    def by_depth(self) -> str:
-        """The rates by depth as they are written in a recipe."""
-        return f"{{heads: {self.heads}, backbone: {self.backbone}, layer_decay: {self.layer_decay}}}"
-
     def problem(self, depths: dict[str, int], top: int, trained: set[str]) -> str | None:
         """Return why these rates do not fit a model; `None` if they do.
 

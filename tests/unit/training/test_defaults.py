@@ -12,8 +12,18 @@ from transformers import PreTrainedTokenizerBase
 from transformers.trainer_utils import HPSearchBackend
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
-from modeling_multitask.training.defaults import FEWEST_EPOCHS, MOST_EPOCHS, RATES, ROWS_READ, default_epochs
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.training.defaults import (
+    FEWEST_EPOCHS,
+    MOST_EPOCHS,
+    RATES,
+    RATES_IN_WORDS,
+    ROWS_READ,
+    TRAINING,
+    default_epochs,
+)
 from modeling_multitask.training.phases import Phase
+from tests.checkout import ROOT
 from tests.conftest import rows_with_gaps, tasks_of_each_type, tiny_bert_config
 
 EVERYTHING = [Phase()]
@@ -97,6 +107,16 @@ def test_arguments_without_rates_are_copied_and_written(tmp_path: Path) -> None:
 def _saved(args: MultiTaskTrainingArguments, folder: Path) -> Path:
     torch.save(args, folder / "training_args.bin")
     return folder / "training_args.bin"
+
+
+def test_the_page_has_the_defaults() -> None:
+    page = (ROOT / "docs" / "how_to" / "strategy.md").read_text(encoding="utf-8")
+
+    assert load_recipe("quickstart", [f"learning_rates={RATES_IN_WORDS}"]).learning_rates == RATES
+    assert f"`learning_rates` | `{RATES_IN_WORDS}` |" in page
+    assert f"{ROWS_READ:,} divided by" in page
+    assert f"at least {FEWEST_EPOCHS} and at most {MOST_EPOCHS} |" in page
+    assert all(f"`training.{name}` | " in page for name in TRAINING)
 
 
 @pytest.mark.parametrize(
