@@ -8,6 +8,7 @@ from rich.table import Table
 from ..inference import predict
 from ..runs.plan import Plan
 from ..runs.run import Run
+from ..training.progress import describe_epochs
 
 
 def show_run(run: Run, examples: list[str]) -> None:
@@ -38,6 +39,8 @@ def show_plan(plan: Plan) -> None:
         weights = f", task weights {phase.weights}" if phase.weights else ""
         share = f"{plan.trained[number - 1]:,} of {plan.parameters:,} parameters"
         print(f"phase {number}: trains {phase.describe()} {ends}{condition}{weights}: {share}")
+    if plan.epochs and plan.labelled_rows is not None:
+        print(describe_epochs(plan.epochs, plan.steps, plan.labelled_rows))
     in_epoch = f"{plan.steps_per_epoch:,} per epoch" if plan.steps_per_epoch else "training rows are streamed"
     print(f"steps: {plan.steps:,}, {in_epoch}")
     print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))

@@ -11,6 +11,7 @@ from ..hub.card_settings import CardSettings
 from ..tasks_multitask import HeadConfig, TaskWords
 from ..training.balancing_methods import Balancing
 from ..training.choices import TrainingChoices
+from ..training.defaults import DEFAULTS_IN_WORDS
 from ..training.phases import Phase
 from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
@@ -201,7 +202,7 @@ class Recipe:
     prefix_cache: bool | PrefixCaching = word_of(TrainingChoices, "prefix_cache")
     training: TrainingWords = word(
         default_factory=TrainingWords,
-        description="Any field of transformers' `TrainingArguments` that no other word sets.",
+        description=f"Any field of transformers' `TrainingArguments` that no other word sets. {DEFAULTS_IN_WORDS}",
         example={"num_train_epochs": 3, "per_device_train_batch_size": 32},
     )
     seed: int = word(0, description="The seed of all random numbers.", ge=0, le=LARGEST_SEED)

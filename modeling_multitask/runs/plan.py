@@ -53,7 +53,9 @@ class Plan:
         steps_per_epoch: Optimizer steps per epoch. 0 if rows are streamed, because their number is unknown.
         steps: The total number of optimizer steps. Phases that end early may reduce it.
         rows: The number of rows by split.
+        epochs: The number of epochs; `None` if `max_steps` is set.
         labelled: The number of training rows with a label, by task. `None` if rows are streamed.
+        labelled_rows: The number of training rows with a label, if it has determined the number of epochs.
         memory: The estimated bytes of weights, gradients, optimizer and activations.
     """
 
@@ -63,8 +65,10 @@ class Plan:
     parameters: int
     steps_per_epoch: int
     steps: int
+    epochs: float | None
     rows: dict[str, int]
     labelled: dict[str, int | None]
+    labelled_rows: int | None
     memory: dict[str, int]
 
 
@@ -99,8 +103,10 @@ def make_plan(prepared: Prepared) -> Plan:
         parameters=sum(group.parameters for group in groups),
         steps_per_epoch=steps_per_epoch,
         steps=arguments.max_steps if arguments.max_steps > 0 else epochs,
+        epochs=None if arguments.max_steps > 0 else arguments.num_train_epochs,
         rows={name: len(rows) for name, rows in prepared.rows.items() if isinstance(rows, Dataset)},
         labelled=labelled_rows(prepared.rows["train"], prepared.tasks),
+        labelled_rows=prepared.labelled,
         memory=_memory(trainer, groups, trained),
     )
 

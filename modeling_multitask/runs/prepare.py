@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from peft import PeftModel
 from torch.utils.data import DataLoader
@@ -18,15 +19,18 @@ from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..recipes.rules import no_validation_problem
 from ..sentence_transformers_multitask import read_embedding_settings
+from ..training.conditions import counted_rows
+from ..training.defaults import TRAINING, default_epochs
 from ..training.growing import grow
 from ..training.lora import add_lora
-from ..training.progress import show_one_line_per_evaluation
+from ..training.progress import EpochsLine, show_one_line_per_evaluation
 from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
 
 logger = logging.get_logger(__name__)
 
 # Defaults of a run. The recipe's `training` overrides them.
 TRAINING_DEFAULTS = {
+    **TRAINING,
     "eval_strategy": "epoch",
     "per_device_eval_batch_size": 64,
     "dataloader_pin_memory": torch.cuda.is_available(),
@@ -45,12 +49,14 @@ class Prepared:
         tokenizer: The tokenizer of the model.
         rows: The rows of each split, with token ids.
         tasks: The tasks with their labels.
+        labelled: The number of training rows with a label, if it has determined the number of epochs.
     """
 
     trainer: MultiTaskTrainer
     tokenizer: PreTrainedTokenizerBase
     rows: RowsBySplit
     tasks: list[TaskConfig]
+    labelled: int | None = None
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -74,7 +80,18 @@ def prepare(recipe: Recipe) -> Prepared:
     with as_recipe_error(recipe, "training"):
         trainer = build_trainer(model, tokenizer, rows, arguments)
         _check_loading(trainer)
-    return Prepared(trainer, tokenizer, rows, tasks)
+    return Prepared(trainer, tokenizer, rows, tasks, _set_epochs(trainer, tasks, recipe.training))
+
+
+def _set_epochs(trainer: MultiTaskTrainer, tasks: list[TaskConfig], given: dict[str, Any]) -> int | None:
+    """Set the number of epochs by the number of rows, and return this number. A number in the recipe wins."""
+    if "num_train_epochs" in given or given.get("max_steps", -1) > 0:
+        return None
+    labelled = int(np.any(list(counted_rows(trainer.train_dataset, tasks).values()), axis=0).sum())
+    steps = trainer.steps_per_epoch(len(trainer.train_dataset))
+    trainer.args.num_train_epochs = default_epochs(trainer.args.schedule, labelled, steps)
+    trainer.add_callback(EpochsLine(labelled))
+    return labelled
 
 
 def _check_loading(trainer: MultiTaskTrainer) -> None:

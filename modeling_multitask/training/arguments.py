@@ -9,6 +9,7 @@ from transformers import TrainingArguments
 from ..words_multitask import check_bounds, from_words, nearest_hint, word_of
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
 from .choices import TrainingChoices
+from .defaults import RATES
 from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix.caching import PrefixCaching
@@ -24,7 +25,9 @@ class MultiTaskTrainingArguments(TrainingArguments):
     check for NaN makes the host wait for the device at every step. A NaN loss ends the run, also with the filter.
 
     Args:
-        learning_rates: A [`LearningRates`] or a dict of its fields. By default, `learning_rate` applies to all.
+        learning_rate: One rate for all layers and heads. It cannot be combined with `learning_rates`.
+        learning_rates: A [`LearningRates`] or a dict of its fields. Without it and `learning_rate`, the default is
+            `heads` 1e-3 and `backbone` 5e-5 with a `layer_decay` of 0.9.
         freeze: The frozen parts: `none`, `everything`, one part such as `backbone`, or a list of parts such as
             `["embeddings", "layers.0-3", "heads.sentiment"]`.
         phases: [`Phase`]s or dicts of their fields, in order. They replace `freeze`.
@@ -56,6 +59,9 @@ class MultiTaskTrainingArguments(TrainingArguments):
         0.9
     """
 
+    learning_rate: float | None = field(
+        default=None, metadata={"help": "One rate for all layers and heads, instead of `learning_rates`."}
+    )
     learning_rates: Any = word_of(TrainingChoices, "learning_rates")
     freeze: Any = word_of(TrainingChoices, "freeze", default="none")
     phases: Any = word_of(TrainingChoices, "phases")
@@ -94,17 +100,26 @@ class MultiTaskTrainingArguments(TrainingArguments):
         if self.mixed_precision == "fp16" and self.balancing in GRADIENT_BALANCING:
             raise ValueError(f"balancing: {self.balancing} does not work with fp16, which scales the loss; use bf16")
         _ = self.schedule  # raises now if it is wrong
+        self.rates()
         self.prefix_caching()
 
     def rates(self) -> LearningRates:
         """Return `learning_rates`, checked. Without them, `learning_rate` applies to all parameters.
 
+        Without both, the default rates are returned. A hyperparameter search sets the fields after they were checked,
+        so they are checked again here.
+
         Raises:
-            ValueError: If a field is unknown, missing or out of range.
+            ValueError: If both are given, or a field is unknown, missing or out of range.
         """
         if self.learning_rates is None:
             rate = self.learning_rate
-            return LearningRates(heads=rate, backbone=rate, cut_points=rate)
+            return RATES if rate is None else LearningRates(heads=rate, backbone=rate, cut_points=rate)
+        if self.learning_rate is not None:
+            raise ValueError(
+                f"learning_rate is {self.learning_rate}, but learning_rates sets the rates of all layers; "
+                "leave one of them out, also of a hyperparameter search"
+            )
         return from_words(LearningRates, self.learning_rates, "learning_rates.")
 
     @cached_property

@@ -54,10 +54,14 @@ class SamplingMixin(Trainer):
         is_simple = hasattr(eval_dataset, "__len__") and self.args.world_size == 1
         return SequentialSampler(eval_dataset) if is_simple else None
 
-    def _epochs(self, rows: int) -> float:
+    def steps_per_epoch(self, rows: int) -> int:
+        """Return the optimizer steps for a number of rows, in batches of a fixed number of rows."""
         in_step = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
-        in_epoch = math.ceil(rows / in_step)
-        return math.ceil(self.args.max_steps / in_epoch) if self.args.max_steps > 0 else self.args.num_train_epochs
+        return math.ceil(rows / in_step)
+
+    def _epochs(self, rows: int) -> float:
+        of_steps = self.args.max_steps / self.steps_per_epoch(rows)
+        return math.ceil(of_steps) if self.args.max_steps > 0 else self.args.num_train_epochs
 
     @property
     def _data_seed(self) -> int:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ..words_multitask import word
 from .balancing_methods import Balancing
+from .defaults import RATES_IN_WORDS
 from .phases import Phase
 from .prefix.caching import PrefixCaching
 from .rates import LearningRates
@@ -34,7 +35,8 @@ class TrainingChoices:
     )
     learning_rates: LearningRates | None = word(
         None,
-        description="Learning rates by depth, in bands of layers, or by the name of a parameter.",
+        description="Learning rates by depth, in bands of layers, or by the name of a parameter. The default is "
+        f"`{RATES_IN_WORDS}`.",
         example={"heads": 1e-3, "backbone": 5e-5, "layer_decay": 0.9},
     )
     phases: list[Phase] | None = word(

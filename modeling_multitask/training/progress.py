@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
+from tqdm import tqdm
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 
@@ -20,6 +21,28 @@ class EvaluationLines(ProgressCallback):
         line = describe_evaluation(logs or {}, state)
         if state.is_world_process_zero and line and self.training_bar is not None:
             self.training_bar.write(line)
+
+
+class EpochsLine(TrainerCallback):
+    """A line with the number of epochs, if the number of training rows has determined it.
+
+    Args:
+        labelled: The number of training rows with a label.
+    """
+
+    def __init__(self, labelled: int) -> None:
+        self.labelled = labelled
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero and not args.disable_tqdm:
+            tqdm.write(describe_epochs(args.num_train_epochs, state.max_steps, self.labelled))
+
+
+def describe_epochs(epochs: float, steps: int, labelled: int) -> str:
+    """Return `training for 23 epochs (345 steps): 240 rows have labels`."""
+    return f"training for {epochs:g} epochs ({steps:,} steps): {labelled:,} rows have labels"
 
 
 def describe_evaluation(logs: dict[str, Any], state: TrainerState) -> str | None:

@@ -148,6 +148,8 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
                 rates = tuple(map(max, zip(*(group["rates"] for group in groups), strict=True)))
                 own_group = {"params": named, "lr": rates[0], "weight_decay": 0.0, "name": "balancing", "rates": rates}
                 groups.append(own_group)
+            if kwargs.get("lr", 0.0) is None:  # no `learning_rate`; schedules such as cosine_with_min_lr read this rate
+                kwargs = {**kwargs, "lr": max(group["lr"] for group in groups)}
             self.optimizer = cls(groups, **kwargs)
             self.optimizer.register_load_state_dict_pre_hook(_check_groups)
         return self.optimizer

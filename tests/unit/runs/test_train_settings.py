@@ -12,11 +12,13 @@ from transformers import pipeline
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.commands.train_output import show_plan
 from modeling_multitask.errors import RecipeError
+from modeling_multitask.recipes.bundled import bundled_recipes
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import Run, run_recipe
+from modeling_multitask.training.defaults import MOST_EPOCHS, RATES, TRAINING
 
 RECIPE = """
 backbone: {backbone}
@@ -446,3 +448,63 @@ def test_a_seed_is_one_that_numpy_takes(recipe: Any, word: str) -> None:
 def test_a_number_that_would_fail_later_is_an_error_of_its_word(recipe: Any, override: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         recipe(override)
+
+
+def test_a_recipe_without_training_words_gets_the_defaults(recipe: Any) -> None:
+    arguments = prepare(recipe("training={disable_tqdm: true}")).trainer.args
+
+    assert {name: getattr(arguments, name) for name in TRAINING} == TRAINING
+    assert arguments.num_train_epochs == MOST_EPOCHS
+    assert arguments.rates() == RATES
+
+
+def test_words_of_training_win_over_the_defaults(recipe: Any) -> None:
+    words = ("num_train_epochs=5", "per_device_train_batch_size=2", "warmup_steps=0", "lr_scheduler_type=cosine")
+
+    prepared = prepare(recipe(*(f"training.{word}" for word in words)))
+
+    arguments = prepared.trainer.args
+    assert (arguments.num_train_epochs, arguments.train_batch_size, arguments.warmup_steps) == (5, 2, 0)
+    assert arguments.lr_scheduler_type == "cosine"
+    assert prepared.labelled is None
+
+
+def test_steps_of_a_recipe_win_over_the_default_epochs(recipe: Any) -> None:
+    planned = plan(recipe("training={max_steps: 3}"))
+
+    assert (planned.steps, planned.labelled_rows) == (3, None)
+
+
+def test_rows_without_a_label_do_not_count_for_the_epochs(recipe: Any, tmp_path: Path) -> None:
+    with (tmp_path / "one.csv").open("a") as file:
+        file.writelines(f"sentence number {i},\n" for i in range(40))
+
+    assert prepare(recipe("training={}", "data.split={}")).labelled == 32
+
+
+def test_the_chosen_number_of_epochs_is_printed_before_training(recipe: Any, capsys: Any) -> None:
+    line = f"training for {MOST_EPOCHS} epochs ({2 * MOST_EPOCHS} steps): 24 rows have labels"
+
+    run = run_recipe(recipe("training={}"))
+
+    out, err = capsys.readouterr()
+    assert line in out + err
+    assert run.record["epochs"] == MOST_EPOCHS
+    show_plan(plan(recipe("training={}")))
+    assert line in capsys.readouterr().out
+
+
+def test_a_given_number_of_epochs_is_not_printed(recipe: Any, capsys: Any) -> None:
+    show_plan(plan(recipe()))
+
+    assert "rows have labels" not in capsys.readouterr().out
+
+
+def test_bundled_recipes_name_the_settings_whose_defaults_may_change() -> None:
+    for name in bundled_recipes():
+        recipe = load_recipe(name)
+        rates = [recipe.learning_rates, *(phase.learning_rates for phase in recipe.phases or [])]
+        assert any(rates), name
+        constant = recipe.training.get("lr_scheduler_type") == "constant"
+        assert {"num_train_epochs", "per_device_train_batch_size"} <= set(recipe.training), name
+        assert constant or "warmup_steps" in recipe.training, name

@@ -367,7 +367,11 @@ def build(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokeniz
 
     def trainer(*, seed: int = 0, lora: dict | None = None, **settings: Any) -> MultiTaskTrainer:
         defaults = {"num_train_epochs": 3, "per_device_train_batch_size": 4, "report_to": "none", "disable_tqdm": True}
-        defaults |= {"learning_rate": 1e-2, "use_cpu": True, "dataloader_pin_memory": False}
+        defaults |= {
+            "learning_rate": None if "learning_rates" in settings else 1e-2,
+            "use_cpu": True,
+            "dataloader_pin_memory": False,
+        }
         torch.manual_seed(0)
         config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=TASKS, max_length=16)
         model = MultiTaskModel(config)

@@ -85,7 +85,7 @@ def build(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Callable[..., t
         defaults = {
             "num_train_epochs": 3,
             "per_device_train_batch_size": 8,
-            "learning_rate": 1e-2,
+            "learning_rate": None if "learning_rates" in settings else 1e-2,
             "lr_scheduler_type": "constant",
             "max_grad_norm": 0.0,  # clipping would look at the heads' gradients too
             "eval_strategy": "epoch",

@@ -98,7 +98,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Callable[
     def trainer(*, seed: int = 0, **settings: Any) -> MultiTaskTrainer:
         defaults = {
             "num_train_epochs": EPOCHS,
-            "learning_rate": 5e-3,
+            "learning_rate": None if "learning_rates" in settings else 5e-3,
             "save_strategy": "steps",
             "report_to": "none",
             "disable_tqdm": True,

@@ -44,7 +44,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Callable[
         defaults = {
             "num_train_epochs": 2,
             "per_device_train_batch_size": 8,
-            "learning_rate": 1e-3,
+            "learning_rate": None if "learning_rates" in settings else 1e-3,
             "logging_steps": 1,
             "save_strategy": "no",
             "report_to": "none",

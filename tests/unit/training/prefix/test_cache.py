@@ -73,7 +73,7 @@ def run(tmp_path: Path, backbone: Path) -> Callable[..., MultiTaskTrainer]:
         defaults: dict[str, Any] = {
             "num_train_epochs": 3,
             "per_device_train_batch_size": 5,
-            "learning_rate": 5e-3,
+            "learning_rate": None if "learning_rates" in settings else 5e-3,
             "eval_strategy": "epoch",
             "save_strategy": "no",
             "report_to": "none",
