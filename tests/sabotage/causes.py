@@ -791,17 +791,17 @@ CAUSES = [
         *("tests/unit/training/test_label_statistics.py", "top_k_of_an_ordinal"),
     ),
     Cause(
-        "D1 the heads have the low rate of the encoder by default",
+        "P100 the heads have the low rate of the encoder by default",
         *(ARGUMENTS, "return RATES if", "return LearningRates(5e-5, 5e-5) if"),
         *("tests/unit/training/test_defaults.py", "heads_learn_faster"),
     ),
     Cause(
-        "D2 a rate that learning_rates override is ignored",
+        "P100 a rate that learning_rates override is ignored",
         *(ARGUMENTS, "if self.learning_rate is not None:", "if False:"),
         *("tests/unit/training/test_defaults.py", "beside_rates"),
     ),
     Cause(
-        "D3 small tables get three epochs",
+        "P100 small tables get three epochs",
         *(
             "modeling_multitask/training/defaults.py",
             "min(max(math.ceil(ROWS_READ / max(labelled, 1)), FEWEST_EPOCHS), MOST_EPOCHS)",
@@ -810,7 +810,7 @@ CAUSES = [
         *("tests/unit/training/test_defaults.py", "small_tables"),
     ),
     Cause(
-        "D4 the default number of epochs replaces the one of the recipe",
+        "P100 the default number of epochs replaces the one of the recipe",
         *("modeling_multitask/runs/prepare.py", 'if "num_train_epochs" in given or ', "if "),
         *("tests/unit/runs/test_train_settings.py", "win_over_the_defaults"),
     ),

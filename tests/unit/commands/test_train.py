@@ -72,7 +72,7 @@ def test_a_run_that_diverges_fails_and_leaves_no_model(
 ) -> None:
     (tmp_path / "reviews.csv").write_text("text,topic\n" + "the film,film\nthe soup,food\n" * 16, encoding="utf-8")
 
-    code = main([recipe, "learning_rates={heads: 1e6, backbone: 5e-5}", "training.disable_tqdm=true"])
+    code = main([recipe, "learning_rates={heads: 1e6, backbone: 5e-5}", "training.warmup_steps=0"])
 
     output, error = capsys.readouterr()
     assert code == 1
