@@ -17,8 +17,8 @@ TRAINING: dict[str, Any] = {
     "warmup_steps": 0.1,
 }
 # Training reads about this number of labelled rows, within these numbers of epochs.
-ROWS_READ = 6400
-FEWEST_EPOCHS, MOST_EPOCHS = 3, 30
+ROWS_READ = 9600
+FEWEST_EPOCHS, MOST_EPOCHS = 3, 40
 DEFAULTS_IN_WORDS = (
     f"Defaults: {', '.join(f'`{name}: {value}`' for name, value in TRAINING.items())}, and `num_train_epochs` by the "
     f"number of training rows with a label: {ROWS_READ:,} divided by it, at least {FEWEST_EPOCHS} and at most "
