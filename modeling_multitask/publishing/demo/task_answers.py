@@ -3,7 +3,6 @@
 Shapes: D width of the encoder.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -105,7 +104,8 @@ def task_answer(task: Any, plain: Any, ranked: Any, above: TaskAnswer | None = N
     options = [
         Option(each["label"], each["score"], each["label"] in given, thresholds.get(each["label"])) for each in ranked
     ]
-    silence = _Silence() if given or (several and ranked) else _silence(task, above, options)
+    score = None if several else plain["score"]
+    silence = _Silence() if given or (several and ranked) else _silence(task, above, score)
     if kind.ordered:
         order = [*task.labels, None]
         options.sort(key=lambda option: order.index(option.label))
@@ -119,18 +119,18 @@ class _Silence(NamedTuple):
     note: str = ""
 
 
-def _silence(task: Any, above: TaskAnswer | None, options: Sequence[Option] = ()) -> _Silence:
+def _silence(task: Any, above: TaskAnswer | None, score: float | None = None) -> _Silence:
     """Return why a task has no answer: a low score, not asked, or no answer to the task that it depends on."""
     if above is not None and not above.asked:
         return _Silence(False, f"not asked: {above.name} is not asked")
     if above is not None and above.note:
         return _Silence(True, f"no answer: {above.name} has no answer")
-    if options and options[0].label is not None:
+    asking = [] if task.given is None else task.given.labels or list(task.given.parents.values())
+    if above is None or above.given[0].label in asking:
         if task.abstain_by == "energy":  # the pipeline does not return the energy
             return _Silence(True, f"no answer: the energy of its logits is below {task.abstain_below:.2f}")
-        return _Silence(True, f"no answer: score {_tell_apart(options[0].score, task.abstain_below)}")
-    asking = task.given.labels or []
-    after = f"not {asking[0]}" if len(asking) == 1 else above.given[0].label if above else ""
+        return _Silence(True, f"no answer: score {_tell_apart(score or 0.0, task.abstain_below)}")
+    after = f"not {asking[0]}" if len(asking) == 1 else above.given[0].label
     return _Silence(False, f"not asked: {task.given.task} is {after}")
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline
-from modeling_multitask.publishing.demo.task_answers import TaskAnswer, answer_text
+from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline, TaskConfig
+from modeling_multitask.publishing.demo.task_answers import TaskAnswer, answer_text, task_answer
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "phone"]}
@@ -106,6 +106,13 @@ def test_a_score_that_is_too_low_is_said_beside_what_it_should_be(ask: Ask) -> N
 
     assert answer.note == "no answer: score 0.88 is below 0.90"
     assert (given(answer), answer.asked, scores(answer)[0]) == ([], True, ("phone", 0.88))
+
+
+def test_a_refused_median_is_said_with_its_own_score() -> None:
+    task = TaskConfig(**GRADE, abstain_below=0.3)
+    ranked = [{"label": label, "score": score} for label, score in (("poor", 0.4), ("fine", 0.35), ("fair", 0.25))]
+
+    assert task_answer(task, {"label": None, "score": 0.25}, ranked).note == "no answer: score 0.25 is below 0.30"
 
 
 def test_a_score_just_below_the_limit_has_the_digits_that_show_it(ask: Ask) -> None:
