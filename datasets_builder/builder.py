@@ -280,10 +280,14 @@ def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None
 
 
 def _ids(labels: pa.Table, tasks: list[TaskConfig]) -> list[np.ndarray]:
-    """Return the columns to stratify by: each task's ids, with one column for each label of a multi-label task."""
+    """Return the columns to stratify by: each task's ids, with one column for each label of a multi-label task.
+
+    A regression is stratified by whether its number is there.
+    """
     columns: list[pa.Array] = []
     for task in tasks:
         column = labels[task.name].combine_chunks()
-        if not task.kind.is_number:  # rows cannot be stratified by a number
-            columns += column.flatten() if pa.types.is_struct(column.type) else [column]
+        if task.kind.is_number:
+            column = pc.if_else(column.is_valid(), 0, None)
+        columns += column.flatten() if pa.types.is_struct(column.type) else [column]
     return [pc.fill_null(each.cast(pa.int64()), -1).to_numpy(zero_copy_only=False) for each in columns]

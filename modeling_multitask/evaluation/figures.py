@@ -100,7 +100,7 @@ def task_figures(
         figures = _of_confusion(confusion, _selected(measures, only), seed, resamples)
         return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
     if task.kind.is_number:
-        of_rows, classes = _of_numbers(answers, labels), {}
+        of_rows, classes = _of_numbers(answers.astype(float), labels.astype(float)), {}
     else:
         of_rows = _of_positions(answers, scores, labels, present)
         classes = _positions(task, answers, labels, present, len(rows))

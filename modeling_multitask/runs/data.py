@@ -16,8 +16,10 @@ from datasets_builder.look import Look, look_at
 from ..errors import RecipeError
 from ..modeling_multitask import resolve_model_path
 from ..publishing.dataset import write_repository
+from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..sentence_transformers_multitask import read_embedding_settings
+from ..training.samplers import row_groups
 from .prepare import load_start, load_tokenizer
 from .rows import build_rows, label_warnings, open_sources
 
@@ -55,6 +57,8 @@ def build_data(recipe: Recipe) -> Data:
     trained = None if recipe.start_from is None else load_start(recipe)[0]
     builder = open_sources(recipe, trained)
     dataset, tasks = build_rows(recipe, builder, trained)
+    with as_recipe_error(recipe, "sampling"):
+        row_groups(dataset["train"], recipe.sampling)
     notes = [*builder.notes, *label_warnings(dataset["train"], tasks)]
     lengths, max_length = {}, recipe.max_length
     try:

@@ -89,6 +89,8 @@ def build_rows(
     if isinstance(train := dataset["train"], Dataset):
         for warning in label_warnings(train, tasks):
             logger.warning(warning)
+    if "validation" in dataset and not any(labelled_rows(dataset["validation"], tasks).values()):
+        logger.warning("validation: no row has a label; the last weights are kept, and nothing is calibrated")
     return dataset, tasks
 
 

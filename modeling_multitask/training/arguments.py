@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from transformers import TrainingArguments
 
@@ -102,6 +102,22 @@ class MultiTaskTrainingArguments(TrainingArguments):
         _ = self.schedule  # raises now if it is wrong
         self.rates()
         self.prefix_caching()
+
+    def set_training(self, learning_rate: float | None = None, *args: Any, **kwargs: Any) -> Self:
+        """Set the arguments of training as in transformers. Without a `learning_rate`, the rates are kept."""
+        before = self.learning_rate
+        super().set_training(0.0, *args, **kwargs)
+        self.learning_rate = before if learning_rate is None else learning_rate
+        return self
+
+    def set_optimizer(
+        self, name: str = "adamw_torch", learning_rate: float | None = None, *args: Any, **kwargs: Any
+    ) -> Self:
+        """Set the arguments of the optimizer as in transformers. Without a `learning_rate`, the rates are kept."""
+        before = self.learning_rate
+        super().set_optimizer(name, 0.0, *args, **kwargs)
+        self.learning_rate = before if learning_rate is None else learning_rate
+        return self
 
     def rates(self) -> LearningRates:
         """Return `learning_rates`, checked. Without them, `learning_rate` applies to all parameters.

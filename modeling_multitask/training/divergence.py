@@ -92,12 +92,18 @@ class Divergence:
         )
         return Fault(step, ", ".join(map(_is, names, (seen[i] for i in found))), tasks)
 
-    def evaluation_fault(self, losses: dict[str, float], step: int) -> Fault | None:
-        """Return the fault of an evaluation after a step, or `None`. All processes must call it together."""
+    def evaluation_fault(self, losses: dict[str, float], numbers: set[str], step: int) -> Fault | None:
+        """Return the fault of an evaluation after a step, or `None`. All processes must call it together.
+
+        Args:
+            losses: The losses by task.
+            numbers: The regressions. Their loss may be of any size, because a single wrong target makes it large.
+            step: The optimizer step.
+        """
         first = self.accelerator.gather(self._first.unsqueeze(0)).amax(dim=0).tolist()
         # Without a first loss, only NaN and infinity are known to be wrong.
         limits = {
-            task: LARGEST_LOSS * max(loss, 1.0) if loss else sys.float_info.max
+            task: LARGEST_LOSS * max(loss, 1.0) if loss and task not in numbers else sys.float_info.max
             for task, loss in zip(self.tasks, first, strict=True)
         }
         found = {task: loss for task, loss in losses.items() if not loss <= limits[task]}
@@ -130,7 +136,8 @@ def divergence_message(fault: Fault, groups: list[dict[str, Any]], args: Trainin
         checkpoint: The last good checkpoint, or `None`.
     """
     rates = _rates(groups)
-    highest = max(rates, key=lambda part: max(rates[part]), default="")
+    written = [part for part in rates if part != "cut_points"]  # whose rate follows from that of the heads
+    highest = max(written, key=lambda part: max(rates[part]), default="")
     tries = [f"a lower rate{f' for the {highest}' if len({*map(max, rates.values())}) > 1 else ''}"]
     tries += [] if args.warmup_steps else ["warm-up (warmup_steps: 0.1)"]
     tries += [f"stronger clipping (max_grad_norm: {min(1.0, (args.max_grad_norm or 10.0) / 10):g})"]

@@ -32,7 +32,8 @@ class DivergenceMixin(Trainer):
             prefix, metrics = kwargs.get("metric_key_prefix", "eval"), output.metrics or {}
             names = {task: f"{prefix}_{task}_loss" for task in self.divergence.tasks}
             losses = {task: metrics[name] for task, name in names.items() if name in metrics}
-            self._stop_at(self.divergence.evaluation_fault(losses, step), step)
+            numbers = {task.name for task in self.model.config.tasks if task.kind.is_number}
+            self._stop_at(self.divergence.evaluation_fault(losses, numbers, step), step)
         return output
 
     def check_divergence(self, *, weights: bool = False) -> None:

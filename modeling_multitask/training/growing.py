@@ -126,7 +126,7 @@ def _inherited(task: Mapping[str, Any], known: TaskConfig, rename_labels: Mappin
                 "give the new task another name"
             )
     if known.labels is None:
-        return dict(task)
+        return dict(task) if known.transform is None else {**task, "transform": known.transform}
     labels = [rename_labels.get(label, label) for label in known.labels]
     if task.get("labels") not in (None, labels):
         raise ValueError(

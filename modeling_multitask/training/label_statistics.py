@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TargetStatistics, TaskConfig
 from .collator import labels_of
 
-MOST_STREAMED = 10_000  # rows that are read of a stream
+LEAST_STREAMED = 10_000  # rows that are read of a stream
 
 
 def start_heads(model: MultiTaskModel, rows: Any) -> None:
@@ -25,7 +24,7 @@ def start_heads(model: MultiTaskModel, rows: Any) -> None:
 
     Args:
         model: The model, with or without adapters of peft.
-        rows: The training rows. Of a stream, the first 10,000 rows are read.
+        rows: The training rows. Of a stream, 10,000 rows are read, or more until each new head has a label.
 
     Raises:
         ValueError: If a label is invalid, or a target is not finite.
@@ -33,7 +32,7 @@ def start_heads(model: MultiTaskModel, rows: Any) -> None:
     layers = {task.name: _new_layers(model, task) for task in model.config.tasks}
     if rows is None or not any(layers.values()):
         return
-    labels = labels_of(_read(rows, list(layers)), model.config.tasks)
+    labels = labels_of(_read(rows, list(layers), {name for name in layers if layers[name]}), model.config.tasks)
     model.config.tasks = [_started(task, layers[task.name], labels[task.name]) for task in model.config.tasks]
 
 
@@ -49,7 +48,7 @@ def target_statistics(targets: Tensor, task: TaskConfig) -> TargetStatistics:
     numbers = targets.log1p() if task.transform == "log1p" else targets
     return TargetStatistics(
         mean=numbers.mean().item(),
-        std=numbers.std(correction=0).item() or 1.0,
+        std=numbers.std(correction=0).item() if targets.min() < targets.max() else 1.0,
         minimum=targets.min().item(),
         median=float(np.median(targets)),
         maximum=targets.max().item(),
@@ -85,7 +84,14 @@ def _started(task: TaskConfig, layers: list[Any], labels: Tensor) -> TaskConfig:
     return replace(task, targets=targets)
 
 
-def _read(rows: Any, tasks: list[str]) -> list[Mapping[str, Any]]:
+def _read(rows: Any, tasks: list[str], new: set[str]) -> list[Mapping[str, Any]]:
+    """Return the labels of the rows. Of a stream, enough rows are read that each new task has a label."""
     if isinstance(rows, Dataset):
         return rows.select_columns([name for name in tasks if name in rows.column_names]).to_list()
-    return [row for row in islice(rows, MOST_STREAMED) if isinstance(row, Mapping)]
+    read: list[Mapping[str, Any]] = []
+    for row in rows:
+        if not isinstance(row, Mapping) or (len(read) >= LEAST_STREAMED and not new):
+            break
+        read.append({name: row.get(name) for name in tasks})
+        new = {name for name in new if row.get(name) is None}
+    return read

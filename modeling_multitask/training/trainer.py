@@ -221,6 +221,13 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
             )
         return output
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        # A score of 0 means that nothing is right, or that no metric can be computed, as with one validation row. It
+        # chooses no checkpoint, so the latest one is kept.
+        if self.args.metric_for_best_model == "score" and self.state.best_metric == metrics.get("eval_score") == 0:
+            self.state.best_metric = None
+        return super()._determine_best_metric(metrics, trial)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log these values, with the loss of each task if they have a training loss."""
         if "loss" in logs:

@@ -771,6 +771,16 @@ CAUSES = [
         *("tests/contracts/test_version_0_1.py", "keeps_the_mode"),
     ),
     Cause(
+        "P98 the split takes the only number out of training",
+        *("datasets_builder/builder.py", "column = pc.if_else(column.is_valid(), 0, None)", "continue"),
+        *("tests/unit/datasets_builder/test_builder.py", "only_number"),
+    ),
+    Cause(
+        "P98 a metric that cannot be computed chooses the first checkpoint",
+        *(TRAINER, '== metrics.get("eval_score") == 0:', '== metrics.get("eval_score") == -1:'),
+        *("tests/unit/training/test_trainer.py", "score_of_0"),
+    ),
+    Cause(
         "P99 cut points are equally spaced",
         *(STATISTICS, "layer.start_from(known.bincount(minlength=len(task.labels or ())))", "pass"),
         *("tests/unit/training/test_label_statistics.py", "training_frequencies"),

@@ -504,6 +504,14 @@ def test_the_only_row_of_a_label_is_in_train_and_the_other_splits_say_that_they_
     assert builder.notes == [f"{name}: 1 of 3 labels have no row (topic 'phone')" for name in ("validation", "test")]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_only_number_of_a_regression_is_in_train(seed: int) -> None:
+    rows = {"text": [f"t{i}" for i in range(40)], "rating": [2.5, *[None] * 39]}
+    splits = build(tasks=[RATING], train=[rows], split={"validation": 0.3, "test": 0.3, "seed": seed})
+
+    assert 2.5 in list(splits["train"]["rating"])
+
+
 def test_the_only_row_of_a_label_is_in_train_with_its_group() -> None:
     words = ["food" if i in (4, 5) else "film" for i in range(20)]
     rows = {"text": [f"t{i}" for i in range(20)], "topic": words, "author": [i // 2 for i in range(20)]}

@@ -168,6 +168,21 @@ NEVER = (
 )
 
 
+def test_data_refuses_a_sampling_that_the_rows_do_not_fit(recipe: Any) -> None:
+    balanced = recipe("sampling={strategy: balanced, task: tags}")
+
+    problems = [problems_of(lambda act=act: act(balanced)) for act in (build_data, prepare)]
+    assert "sampling.strategy 'balanced' needs integers in the column 'tags'" in problems[0][0]
+    assert problems[0] == problems[1]
+
+
+def test_validation_rows_without_any_label_are_a_warning(recipe: Any, tmp_path: Path, warned: list[str]) -> None:
+    (tmp_path / "held_out.csv").write_text("text,domain\nx,\n")
+    build_dataset(recipe("data.split={}", "data.validation={path: held_out.csv, labels: {domain: domain}}"))
+
+    assert "validation: no row has a label; the last weights are kept, and nothing is calibrated" in warned
+
+
 @pytest.mark.parametrize("act", [prepare, plan, build_data], ids=lambda act: act.__name__)
 def test_labels_that_training_cannot_learn_are_a_warning(recipe: Any, warned: list[str], act: Callable) -> None:
     act(recipe("tasks.0.labels=[bank, travel, garden]"))

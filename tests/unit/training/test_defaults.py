@@ -56,6 +56,14 @@ def test_without_any_rate_the_heads_learn_faster_than_the_encoder(build: Any) ->
     assert found["layers.0"] == pytest.approx((RATES.backbone or 0) * RATES.layer_decay)
 
 
+def test_the_setters_of_transformers_keep_the_rates() -> None:
+    arguments = MultiTaskTrainingArguments("out").set_training(batch_size=4).set_optimizer("sgd")
+
+    assert (arguments.rates(), arguments.per_device_train_batch_size) == (RATES, 4)
+    assert arguments.set_training(1e-4).set_optimizer("sgd").rates().heads == 1e-4
+    assert arguments.set_optimizer(learning_rate=2e-4).rates().heads == 2e-4
+
+
 def test_a_single_rate_applies_to_all_layers(build: Any) -> None:
     assert set(rates_of(build(learning_rate=3e-5)).values()) == {3e-5}
 

@@ -148,6 +148,15 @@ def test_the_last_update_is_seen_by_the_evaluation(build: Any) -> None:
         build(max_steps=1, eval_strategy="steps", save_strategy="steps", learning_rates=rates).train()
 
 
+def test_a_wrong_number_in_the_evaluation_is_no_fault() -> None:
+    divergence = of_one_task()
+    add_loss(divergence, 1.0, 1)
+
+    assert divergence.evaluation_fault({"topic": 1e9}, {"topic"}, 1) is None
+    assert divergence.evaluation_fault({"topic": 1e9}, set(), 1) is not None
+    assert divergence.evaluation_fault({"topic": math.inf}, {"topic"}, 1) is not None
+
+
 def test_a_model_that_was_not_trained_is_evaluated_whatever_it_answers(build: Any) -> None:
     trainer = build()
     trainer.model.heads.topic[-1].weight.data *= 1e12
@@ -173,7 +182,7 @@ def test_large_numbers_are_no_fault_as_such() -> None:
         add_loss(divergence, loss, step)
 
     assert divergence.fault() is None
-    assert divergence.evaluation_fault({"topic": 1e14}, 3) is None
+    assert divergence.evaluation_fault({"topic": 1e14}, set(), 3) is None
 
 
 def test_a_task_that_has_labels_later_has_its_own_first_loss() -> None:

@@ -16,6 +16,7 @@ from modeling_multitask.answers_multitask import answers, decide
 from modeling_multitask.kinds_multitask import StandardizedLinear
 from modeling_multitask.losses_multitask import masked_loss
 from modeling_multitask.tasks_multitask import TargetStatistics, parse_task
+from modeling_multitask.training import label_statistics
 from modeling_multitask.training.growing import grow, inherited_tasks
 from modeling_multitask.training.label_statistics import start_heads, target_statistics
 from modeling_multitask.training.lora import add_lora
@@ -97,6 +98,14 @@ def test_a_stream_is_read_as_far_as_needed() -> None:
     start_heads(model, Dataset.from_dict({"rating": [1.0, 3.0]}).to_iterable_dataset())
 
     assert model.config.tasks[0].targets.mean == 2
+
+
+def test_a_stream_is_read_until_each_task_has_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_statistics, "LEAST_STREAMED", 2)
+    model = model_of(RATING)
+    start_heads(model, Dataset.from_dict({"rating": [None] * 5 + [8.0]}).to_iterable_dataset())
+
+    assert model.config.tasks[0].targets.mean == 8
 
 
 @pytest.mark.parametrize("rows", [None, Dataset.from_dict({"text": ["a"]}), Dataset.from_dict({"rating": [None]})])
@@ -212,6 +221,16 @@ def test_with_log1p_statistics_are_those_of_the_logarithms_and_the_range_is_in_o
 
     assert (found.minimum, found.median, found.maximum) == (0, 9, 99)
     assert found.mean == pytest.approx(np.log1p([0, 9, 99]).mean())
+
+
+def test_with_log1p_equal_targets_have_a_deviation_of_1() -> None:
+    assert target_statistics(torch.full((300,), 9.99).double(), TaskConfig(**PRICE)).std == 1
+
+
+def test_a_kept_task_is_read_with_its_transform() -> None:
+    (inherited,) = inherited_tasks([{"name": "price", "problem_type": "regression"}], [TaskConfig(**PRICE)], {})
+
+    assert inherited["transform"] == "log1p"
 
 
 def test_with_log1p_an_absurd_logit_gives_a_finite_number() -> None:

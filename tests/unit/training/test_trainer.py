@@ -93,6 +93,17 @@ def test_the_best_checkpoint_is_found_where_a_task_is_never_evaluated(build: Any
     assert trainer.state.best_metric == trainer.state.log_history[-2]["eval_score"]
 
 
+def test_a_score_of_0_keeps_the_latest_checkpoint(build: Any) -> None:
+    unlabelled = Dataset.from_dict({"text": ["good"]})
+    best = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+    trainer = build(evaluation=unlabelled, num_train_epochs=3, **best)
+
+    trainer.train()
+
+    assert trainer.state.best_metric == 0
+    assert trainer.state.best_global_step == trainer.state.global_step
+
+
 def test_a_batch_without_labels_of_a_task_is_evaluated_among_others(build: Any) -> None:
     # P13: with a head skipped in one batch the outputs could not be joined.
     first, second = rows(4, without=("topic",)), rows(4)
