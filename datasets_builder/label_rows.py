@@ -14,12 +14,12 @@ MAX_LABEL = 60  # characters of a label in a message
 
 
 class LabelRows(NamedTuple):
-    """The rows of one label.
+    """The numbers of rows of one label.
 
     Args:
-        yes: The rows that have the label.
-        no: The rows that do not have it. With one label per row, the rows with another label.
-        nothing: The rows for which it is unknown.
+        yes: Rows that have the label.
+        no: Rows that do not have it. With one label per row, the rows with another label.
+        nothing: Rows in which it is missing.
     """
 
     yes: int
@@ -31,7 +31,7 @@ LabelRowsByTask = dict[str, dict[str, LabelRows]]
 
 
 def label_rows(column: pa.Array | pa.ChunkedArray, task: TaskConfig) -> dict[str, LabelRows]:
-    """Return the rows of each label of a task. A regression has none.
+    """Return the numbers of rows of each label of a task; an empty dict for a regression.
 
     Args:
         column: The task's column of a multi-task table.
@@ -50,18 +50,18 @@ def label_rows(column: pa.Array | pa.ChunkedArray, task: TaskConfig) -> dict[str
 
 
 def never_seen(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
-    """Return a warning about labels that training cannot learn from these rows, or `None` if there are none.
+    """Return a warning about labels that training cannot learn from these rows, or `None` without such labels.
 
     Args:
         counts: The training rows of each label.
         task: The task.
     """
     several = task.kind.several_labels
-    lacking = {" with yes" if several else "": [label for label, count in counts.items() if not count.yes]}
+    lacking = {"yes" if several else "seen": [label for label, count in counts.items() if not count.yes]}
     if several:
-        lacking[" with no"] = [label for label, count in counts.items() if not count.no]
+        lacking["no"] = [label for label, count in counts.items() if not count.no]
     parts = [
-        f"{len(labels)} of {len(counts)} labels have no training row{side} ({_first(map(_quoted, labels))})"
+        f"{len(labels)} of {len(counts)} labels are never {side} in training ({_first(map(_quoted, labels))})"
         for side, labels in lacking.items()
         if labels
     ]

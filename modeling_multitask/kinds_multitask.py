@@ -255,7 +255,7 @@ class Ordinal(Kind):
         return each.clamp(min=0)  # rounding may make one of two equal values larger in the last digit
 
     def decide(self, scores: Tensor, task: TaskConfig) -> Tensor:
-        """Return the median of the distribution, or its mode, the most probable label.
+        """Return the ids of the medians, (...), or with `decision: mode` those of the most probable labels.
 
         The median has the smallest expected error in steps.
         """
@@ -269,10 +269,10 @@ class Ordinal(Kind):
 
 
 class StandardizedLinear(nn.Linear):
-    """The last layer of a regression: a linear layer whose output, times a deviation plus a mean, is the number.
+    """The last layer of a regression: a linear layer, then a fixed scale and shift to the units of the targets.
 
-    Mean and standard deviation are those of the training targets. They are buffers in float32 in a model of any dtype:
-    in bfloat16, the numbers from 1,024 to 2,048 are 8 apart.
+    Mean and standard deviation are those of the training targets, or with `transform: log1p` of their logarithms. They
+    are float32 buffers in a model of any dtype: in bfloat16, the numbers from 1,024 to 2,048 are 8 apart.
     """
 
     target_mean: Tensor
@@ -285,7 +285,7 @@ class StandardizedLinear(nn.Linear):
         self.standardize(targets)
 
     def standardize(self, targets: TargetStatistics | None) -> None:
-        """Set the mean and the standard deviation. `None` is for a model of version 0.1, which has neither."""
+        """Set the mean and the standard deviation. `None` is for a new head: mean 0 and standard deviation 1."""
         self.targets = targets
         self.reset_buffers()
 
@@ -296,7 +296,7 @@ class StandardizedLinear(nn.Linear):
         initialization.constant_(self.target_std, self.targets.std if self.targets else 1.0)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Return numbers in the units of the targets, (B, 1) in at least float32, from hidden states, (B, D)."""
+        """Return the logits, (B, 1) in float32 or more precise, from hidden states, (B, D)."""
         standardized = super().forward(hidden)
         standardized = standardized.to(torch.promote_types(standardized.dtype, torch.float32))
         return standardized * self.target_std + self.target_mean

@@ -160,8 +160,8 @@ class TaskWords:
     decision: OrdinalDecision | None = word(
         None,
         description="The answer of an ordinal regression: the `median` of its distribution (the default), which has "
-        "the smallest expected error in steps, or the `mode`, the most probable label. A task that depends on another "
-        "one, or that another one depends on, uses the mode.",
+        "the smallest expected error in steps, or the `mode`, the most probable label. Labels that are chosen together "
+        "with those of another task (`given`) use the mode.",
         example="mode",
     )
     focal_gamma: float | int = word(2.0, description="The exponent of the focal loss. 0 is the cross-entropy.", ge=0)

@@ -16,21 +16,21 @@ TRAINING: dict[str, Any] = {
     "lr_scheduler_type": "linear",
     "warmup_steps": 0.1,
 }
-# Training reads about this number of labelled rows, within these numbers of epochs.
+# The default number of epochs is ROWS_READ divided by the number of labelled rows, within these limits.
 ROWS_READ = 9600
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 40
 DEFAULTS_IN_WORDS = (
-    f"Defaults: {', '.join(f'`{name}: {value}`' for name, value in TRAINING.items())}, and `num_train_epochs` by the "
-    f"number of training rows with a label: {ROWS_READ:,} divided by it, at least {FEWEST_EPOCHS} and at most "
-    f"{MOST_EPOCHS}."
+    f"Defaults: {', '.join(f'`{name}: {value}`' for name, value in TRAINING.items())}, and for `num_train_epochs` "
+    f"{ROWS_READ:,} divided by the number of training rows with a label, rounded up, at least {FEWEST_EPOCHS} and at "
+    f"most {MOST_EPOCHS}."
 )
 
 
 def default_epochs(phases: Sequence[Phase], labelled: int, steps_per_epoch: int) -> int:
-    """Return the default number of epochs of a run: more for small tables.
+    """Return the default number of epochs of a run. Small tables get more epochs.
 
-    The number depends on rows and not on steps, so that the batch size and the number of processes do not change it. A
-    phase that ends at an epoch or a step ends there. Every other phase has the number of epochs for these rows.
+    A phase that ends at an epoch or a step ends there. Every other phase has a number of epochs that depends on the
+    labelled rows only, so the batch size and the number of processes do not change it.
 
     Args:
         phases: The phases, in order.

@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 
     Args:
         step: The optimizer step.
-        what: The losses, the gradient or the weights that are not usable, with their values.
+        what: A text that says which losses, gradient or weights are not usable, and why.
         tasks: The tasks whose loss is not usable.
     """
 
@@ -39,8 +39,8 @@ class Fault(NamedTuple):
 class Divergence:
     """The first optimizer step at which a loss or the gradient was not a usable number.
 
-    The steps stay on the device until `fault` reads them, so a step never waits. A loss is not usable if it is NaN,
-    infinite, or more than `LARGEST_LOSS` and that many times the first loss of the task.
+    The record stays on the device until `fault` reads it, so adding a step does not wait. A loss is not usable if it is
+    NaN, infinite, or more than `LARGEST_LOSS` times the larger of 1 and the first loss of the task.
 
     Args:
         tasks: The names of the tasks.
@@ -68,8 +68,8 @@ class Divergence:
         Args:
             gradient: Of any shape. DeepSpeed may give none.
             step: The optimizer step.
-            skipped: Whether the scaler of fp16 skipped the step, as it does with infinite gradients. This is normal,
-                unless it skips all.
+            skipped: Whether the scaler of fp16 skipped the step, as it does with infinite gradients. Fewer than
+                `MOST_SKIPPED` skipped steps in a row are normal.
         """
         self._skipped = {*self._skipped, step} if skipped else set()  # the Trainer reports the end of an epoch twice
         if gradient is None or 0 < len(self._skipped) < MOST_SKIPPED:
@@ -97,7 +97,7 @@ class Divergence:
 
         Args:
             losses: The losses by task.
-            numbers: The regressions. Their loss may be of any size, because a single wrong target makes it large.
+            numbers: The regressions. Their loss may have any finite size, because one wrong target makes it large.
             step: The optimizer step.
         """
         first = self.accelerator.gather(self._first.unsqueeze(0)).amax(dim=0).tolist()
@@ -136,7 +136,7 @@ def divergence_message(fault: Fault, groups: list[dict[str, Any]], args: Trainin
         checkpoint: The last good checkpoint, or `None`.
     """
     rates = _rates(groups)
-    written = [part for part in rates if part != "cut_points"]  # whose rate follows from that of the heads
+    written = [part for part in rates if part != "cut_points"]  # by default ten times the rate of the heads
     highest = max(written, key=lambda part: max(rates[part]), default="")
     tries = [f"a lower rate{f' for the {highest}' if len({*map(max, rates.values())}) > 1 else ''}"]
     tries += [] if args.warmup_steps else ["warm-up (warmup_steps: 0.1)"]
@@ -144,7 +144,7 @@ def divergence_message(fault: Fault, groups: list[dict[str, Any]], args: Trainin
     tries += ["bf16 instead of fp16"] if args.mixed_precision == "fp16" else []
     check = f" Also check the labels of {' and '.join(map(repr, fault.tasks))}." if fault.tasks else ""
     said = ", ".join(f"{part} {' to '.join(f'{rate:.3g}' for rate in found)}" for part, found in rates.items())
-    kept = f"The last good checkpoint is {checkpoint}." if checkpoint else "There is no checkpoint from before."
+    kept = f"The last good checkpoint is {checkpoint}." if checkpoint else "There is no good checkpoint."
     return (
         f"training diverged at step {fault.step}: {fault.what}. Learning rates: {said}. "
         f"Try {', or '.join(tries)}.{check} {kept}"
@@ -162,7 +162,7 @@ def _is(name: str, value: float) -> str:
 
 
 def _rates(groups: Iterable[dict[str, Any]]) -> dict[str, list[float]]:
-    """Return the lowest and highest rate of the heads and of the encoder, without the schedule, if they train."""
+    """Return the lowest and highest rate of each part that trains, without the factor of the schedule."""
     found: dict[str, set[float]] = {}
     for group in groups:
         if any(parameter.requires_grad for parameter in group["params"]):

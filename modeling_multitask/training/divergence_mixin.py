@@ -14,19 +14,19 @@ from .divergence import READ_EVERY, Divergence, Fault, divergence_message
 
 
 class DivergenceMixin(Trainer):
-    """The part of a `MultiTaskTrainer` that stops a run that diverged before it is logged, evaluated or saved."""
+    """The part of a `MultiTaskTrainer` that stops a diverged run, before the Trainer logs, evaluates or saves it."""
 
     divergence: Divergence
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """Train, and check the weights at the end."""
+        """Train, and check the weights at the end. Raises a `DivergedError` if the run diverged."""
         self.divergence = Divergence(self.divergence.tasks, self.accelerator)
         output = super().train(*args, **kwargs)
         self.check_divergence(weights=True)
         return output
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """Evaluate, and check the losses of a model that was trained."""
+        """Evaluate, and check the losses if the model has trained for at least one step."""
         output = super().evaluation_loop(*args, **kwargs)
         if step := self.state.global_step:
             prefix, metrics = kwargs.get("metric_key_prefix", "eval"), output.metrics or {}
@@ -64,7 +64,7 @@ class DivergenceMixin(Trainer):
 
         Args:
             fault: The fault, or `None`.
-            broken: The first step whose weights may be the cause.
+            broken: The first step whose weights may be wrong. Only checkpoints before it are called good.
         """
         if fault is not None:
             checkpoint, _ = last_whole_checkpoint(Path(self.args.output_dir), before=broken)

@@ -13,21 +13,22 @@ from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TargetStatistics, TaskConfig
 from .collator import labels_of
 
-LEAST_STREAMED = 10_000  # rows that are read of a stream
+LEAST_STREAMED = 10_000  # rows; the fewest that are read from a stream
 
 
 def start_heads(model: MultiTaskModel, rows: Any) -> None:
     """Set the scale of each new regression head, and the cut points of each new ordinal head.
 
     The statistics of the targets become part of the model's configuration. A head that was trained before keeps its
-    scale and its cut points: its task has `targets`, or its cut points are not all 0.
+    scale or cut points: its task has `targets`, or its cut points are not all 0.
 
     Args:
         model: The model, with or without adapters of peft.
-        rows: The training rows. Of a stream, 10,000 rows are read, or more until each new head has a label.
+        rows: The training rows. From a stream, at least 10,000 rows are read, and more until each new head has a
+            label or the stream ends.
 
     Raises:
-        ValueError: If a label is invalid, or a target is not finite.
+        ValueError: If a label is invalid, or a target is not finite or below 0 with `transform: log1p`.
     """
     layers = {task.name: _new_layers(model, task) for task in model.config.tasks}
     if rows is None or not any(layers.values()):
@@ -43,7 +44,9 @@ def target_statistics(targets: Tensor, task: TaskConfig) -> TargetStatistics:
         ValueError: If a target is not finite, or below 0 with `transform: log1p`.
     """
     if not targets.isfinite().all():
-        raise ValueError(f"task {task.name!r}: a training row has the number {targets[~targets.isfinite()][0]}")
+        raise ValueError(
+            f"task {task.name!r}: a training row has the number {targets[~targets.isfinite()][0]}; it must be finite"
+        )
     task.kind.check_labels(targets, task)
     numbers = targets.log1p() if task.transform == "log1p" else targets
     return TargetStatistics(
@@ -56,7 +59,7 @@ def target_statistics(targets: Tensor, task: TaskConfig) -> TargetStatistics:
 
 
 def _new_layers(model: MultiTaskModel, task: TaskConfig) -> list[StandardizedLinear | CumulativeLogits]:
-    """Return the layers to start in the head of a task: none if it is trained. An adapter of peft has a second copy."""
+    """Return the last layers of a new head; none if the head is trained. With adapters of peft, a head has a copy."""
     found: list[Any] = [
         layer
         for name, layer in model.named_modules()
@@ -85,7 +88,7 @@ def _started(task: TaskConfig, layers: list[Any], labels: Tensor) -> TaskConfig:
 
 
 def _read(rows: Any, tasks: list[str], new: set[str]) -> list[Mapping[str, Any]]:
-    """Return the labels of the rows. Of a stream, enough rows are read that each new task has a label."""
+    """Return the labels of the rows. A stream is read until each new task has a label, and at least 10,000 rows."""
     if isinstance(rows, Dataset):
         return rows.select_columns([name for name in tasks if name in rows.column_names]).to_list()
     read: list[Mapping[str, Any]] = []

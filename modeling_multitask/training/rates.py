@@ -84,13 +84,18 @@ class LearningRates:
         for pattern, rate in (self.patterns or {}).items():
             if re.search(pattern, name):
                 return rate
-        if depth > top and name.endswith(CUT_POINTS) and self.heads is not None:
-            return 10 * self.heads if self.cut_points is None else self.cut_points
+        if depth > top and name.endswith(CUT_POINTS):
+            return self._cut_points()
         if depth > top:
             return self.heads
         if self.boundary is not None:
             return self.upper if depth > self.boundary else self.lower
         return None if self.backbone is None else self.backbone * self.layer_decay ** (top - depth)
+
+    def _cut_points(self) -> float | None:
+        if self.cut_points is not None:
+            return self.cut_points
+        return None if self.heads is None else 10 * self.heads
 
     def problem(self, depths: dict[str, int], top: int, trained: set[str]) -> str | None:
         """Return why these rates do not fit a model; `None` if they do.

@@ -787,7 +787,7 @@ CAUSES = [
     ),
     Cause(
         "P99 cut points have the rate of the heads",
-        *(RATES, "return 10 * self.heads if", "return self.heads if"),
+        *(RATES, "None else 10 * self.heads", "None else self.heads"),
         *("tests/unit/training/test_parameter_groups.py", "ten_times"),
     ),
     Cause(

@@ -37,15 +37,15 @@ def test_labels_without_a_training_row_are_named(task: TaskConfig) -> None:
 
     warning = never_seen(label_rows(pa.array([0, 0], pa.int64()), task), task)
 
-    assert warning == f"task {task.name!r}: 2 of 3 labels have no training row ({second!r}, {third!r})"
+    assert warning == f"task {task.name!r}: 2 of 3 labels are never seen in training ({second!r}, {third!r})"
 
 
 def test_labels_that_are_never_yes_or_never_no_are_named() -> None:
     counts = {"long": LabelRows(0, 4, 1), "loud": LabelRows(5, 0, 0)}
 
     assert never_seen(counts, TAGS) == (
-        "task 'tags': 1 of 2 labels have no training row with yes ('long'), and 1 of 2 labels have no training row "
-        "with no ('loud')"
+        "task 'tags': 1 of 2 labels are never yes in training ('long'), and 1 of 2 labels are never no in training "
+        "('loud')"
     )
 
 
@@ -61,8 +61,8 @@ def test_of_many_labels_the_first_are_named_and_the_others_counted() -> None:
     warning = never_seen({label: LabelRows(int(label == "label 1"), 0, 0) for label in labels}, task)
 
     assert warning == (
-        "task 'intent': 99 of 100 labels have no training row ('label 0', 'label 2', 'label 3', 'label 4', 'label 5', "
-        "and 94 more)"
+        "task 'intent': 99 of 100 labels are never seen in training ('label 0', 'label 2', 'label 3', 'label 4', "
+        "'label 5', and 94 more)"
     )
 
 

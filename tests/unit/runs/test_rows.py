@@ -163,8 +163,7 @@ def test_data_refuses_what_contradicts_the_trained_model_as_train_does(
 
 
 NEVER = (
-    "task 'tags': 1 of 3 labels have no training row with yes ('odd'), and 1 of 3 labels have no training row with no "
-    "('loud')"
+    "task 'tags': 1 of 3 labels are never yes in training ('odd'), and 1 of 3 labels are never no in training ('loud')"
 )
 
 
@@ -187,7 +186,7 @@ def test_validation_rows_without_any_label_are_a_warning(recipe: Any, tmp_path: 
 def test_labels_that_training_cannot_learn_are_a_warning(recipe: Any, warned: list[str], act: Callable) -> None:
     act(recipe("tasks.0.labels=[bank, travel, garden]"))
 
-    assert warned == ["task 'domain': 1 of 3 labels have no training row ('garden')", NEVER]
+    assert warned == ["task 'domain': 1 of 3 labels are never seen in training ('garden')", NEVER]
 
 
 def test_the_warnings_are_among_the_notes_of_the_data(recipe: Any) -> None:
@@ -199,7 +198,7 @@ def test_a_label_whose_rows_do_not_count_has_no_training_row(recipe: Any, warned
 
     prepare(recipe(given))
 
-    assert warned[0] == "task 'intent': 1 of 2 labels have no training row ('visa')"
+    assert warned[0] == "task 'intent': 1 of 2 labels are never seen in training ('visa')"
 
 
 def test_a_task_that_only_keeps_its_head_has_no_warning(
