@@ -168,7 +168,9 @@ def test_labels_may_be_given_under_their_new_names() -> None:
 def test_new_tasks_and_numbers_have_no_labels_to_inherit() -> None:
     given = [LIKED, RATING]
 
-    assert inherited_tasks(given, [TaskConfig(**TOPIC), TaskConfig(**RATING)], {}) == given
+    inherited = inherited_tasks(given, [TaskConfig(**TOPIC), TaskConfig(**RATING)], {})
+
+    assert inherited == [LIKED, {**RATING, "transform": "none"}]
 
 
 @pytest.mark.parametrize("label", ["fim", "yes"])
