@@ -63,7 +63,7 @@ tasks:
   - {{name: liked, problem_type: binary_classification, labels: ["no", "yes"]}}
 data: {{train: visits.csv, split: {{validation: 0.25}}}}
 learning_rates: {{heads: 5e-2, backbone: 5e-3}}
-training: {{num_train_epochs: 20, per_device_train_batch_size: 8, disable_tqdm: true}}
+training: {{warmup_steps: 0, num_train_epochs: 20, per_device_train_batch_size: 8, disable_tqdm: true}}
 output_dir: run
 """
 TEXTS = ["the good film", "the boring film"]
