@@ -6,6 +6,8 @@ Shapes: N rows, P classes of the parent task.
 from dataclasses import asdict, replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -125,6 +127,6 @@ def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np
 
 def _ids(rows: Dataset, task: TaskConfig) -> np.ndarray:
     """Return the id of each row's label, (N,): 0 for several labels or a number, -1 if missing."""
-    if not task.kind.one_label:
-        return np.array([-1 if label is None else 0 for label in rows[task.name]], dtype=int)
-    return np.array([-1 if label is None else label for label in rows[task.name]], dtype=int)
+    labels = rows.select_columns([task.name]).with_format("arrow")[:][task.name]
+    ids = labels.cast(pa.int64()) if task.kind.one_label else pc.if_else(labels.is_valid(), 0, None)
+    return pc.fill_null(ids, -1).to_numpy().copy()  # writable, as torch requires
