@@ -286,14 +286,14 @@ class StandardizedLinear(nn.Linear):
 
     def standardize(self, targets: TargetStatistics | None) -> None:
         """Set the mean and the standard deviation. `None` is for a new head: mean 0 and standard deviation 1."""
-        self.targets = targets
+        self.targets = targets or TargetStatistics()
         self.reset_buffers()
 
     @torch.no_grad()
     def reset_buffers(self) -> None:
         """Set the buffers to the statistics of the targets."""
-        initialization.constant_(self.target_mean, self.targets.mean if self.targets else 0.0)
-        initialization.constant_(self.target_std, self.targets.std if self.targets else 1.0)
+        initialization.constant_(self.target_mean, self.targets.mean)
+        initialization.constant_(self.target_std, self.targets.std)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits, (B, 1) in float32 or more precise, from hidden states, (B, D)."""

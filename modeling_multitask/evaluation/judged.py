@@ -17,7 +17,7 @@ from ..inference.batches import Text
 from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
-from ..training.collator import MultiTaskCollator
+from ..training.collator import labels_of
 from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays
 
@@ -76,7 +76,7 @@ def judge(
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
     named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
-    labels = MultiTaskCollator(tokenizer, model.config).labels_of(named)
+    labels = labels_of(named, tasks)
     return Judged(
         tasks=tasks,
         texts=texts,

@@ -72,7 +72,8 @@ def check_equal(
             f"{name}.{part}": getattr(each, part) for name, each in own.items() for part in ("chosen", "asked")
         }
         for name, value in reference.items():
-            difference = _difference(found[name], value.numpy(), units.get(name.split(".")[0], 1.0))
+            unit = units.get(name.split(".")[0], 1.0)
+            difference = float(differences(found[name], value.numpy(), unit).max())
             if not difference <= TOLERANCE:  # also true for NaN
                 raise ValueError(
                     f"the exported graph differs from the model: {name} by {difference:.1g} at {_shape(batch)} tokens, "
@@ -80,6 +81,12 @@ def check_equal(
                 )
             largest = max(largest, difference)
     return Equality([tuple(batch["input_ids"].shape) for batch in batches], largest)
+
+
+def differences(found: np.ndarray, expected: np.ndarray, unit: float) -> np.ndarray:
+    """Return the differences to compare with `TOLERANCE`: in this unit, and relative for numbers above it."""
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    return np.abs(found - expected) / np.abs(expected).clip(min=unit)
 
 
 def _run(graph: Callable[[Arrays], Arrays], batch: dict[str, Tensor]) -> Arrays:
@@ -94,8 +101,3 @@ def _run(graph: Callable[[Arrays], Arrays], batch: dict[str, Tensor]) -> Arrays:
 
 def _shape(batch: dict[str, Tensor]) -> str:
     return " x ".join(map(str, batch["input_ids"].shape))
-
-
-def _difference(found: np.ndarray, expected: np.ndarray, unit: float) -> float:
-    found, expected = found.astype(np.float64), expected.astype(np.float64)
-    return float((np.abs(found - expected) / np.abs(expected).clip(min=unit)).max())

@@ -23,7 +23,7 @@ from ..inference.saving import save_tokenizer
 from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
-from .check import TOLERANCE, Equality
+from .check import TOLERANCE, Equality, differences
 from .onnx import EMBEDDING, ONNX, ONNX_INT8, OPSET, check_onnx, export_onnx, without_adapters
 from .openvino import OPENVINO, OPENVINO_INT8, check_openvino, export_openvino
 
@@ -171,7 +171,7 @@ def _check_texts(form: MultiTaskOnnx, model: MultiTaskModel, tokenizer: PreTrain
         for task in model.config.tasks
     }
     for name, (ours, theirs, unit) in pairs.items():
-        difference = (np.abs(ours - theirs) / np.abs(theirs).clip(min=unit)).max(axis=1)  # (N,)
+        difference = differences(ours, theirs, unit).max(axis=1)  # (N,)
         if not difference.max() <= TOLERANCE:
             text = _TEXTS[int(difference.argmax())]
             raise ValueError(

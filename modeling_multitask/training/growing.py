@@ -125,17 +125,17 @@ def _inherited(task: Mapping[str, Any], known: TaskConfig, rename_labels: Mappin
                 f"task {task['name']!r}: its {name} is {task[name]}, but it was trained with {getattr(known, name)}; "
                 "give the new task another name"
             )
+    kept = {name: getattr(known, name) for name in ("transform", "decision") if task.get(name) is None}
+    inherited = {**task, **{name: value for name, value in kept.items() if value is not None}}
     if known.labels is None:
-        return dict(task) if known.transform is None else {**task, "transform": known.transform}
+        return inherited
     labels = [rename_labels.get(label, label) for label in known.labels]
     if task.get("labels") not in (None, labels):
         raise ValueError(
             f"task {task['name']!r}: its labels are {task['labels']}, but it was trained with {labels}; "
             "leave them out, or rename them with rename_labels"
         )
-    inherited = {**task, "labels": labels}
-    keeps = known.decision is not None and task.get("decision") is None
-    return {**inherited, "decision": known.decision} if keeps else inherited
+    return {**inherited, "labels": labels}
 
 
 def _calibration(task: TaskConfig) -> dict[str, Any]:
