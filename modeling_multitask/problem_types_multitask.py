@@ -26,7 +26,7 @@ class ProblemType:
         answer: One label, any number of labels, or a number.
         losses: The allowed losses. The first is the default.
         metrics: The names of its metrics, without `loss` and `rows`.
-        main_metric: The metric that is part of the `score`.
+        main_metric: The metric that is part of the `score`, unless a task has another.
         ordered: Whether the labels have an order, so that they must be given.
         fewest_labels: The minimum number of labels.
         most_labels: The maximum number of labels. `None` if there is no limit.
@@ -55,6 +55,11 @@ class ProblemType:
     has_parents: bool = False
 
     @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of its metrics with their second names."""
+        return (*self.metrics, *(second for second, name in SECOND_NAMES.items() if name in self.metrics))
+
+    @property
     def one_label(self) -> bool:
         """Whether the answer is one label."""
         return self.answer == "label"
@@ -69,6 +74,9 @@ class ProblemType:
         """Whether the answer is a number. Such a task has no labels."""
         return self.answer == "number"
 
+
+# Names of version 0.1, each with the name that has replaced it. Results have both.
+SECOND_NAMES = {"quadratic_kappa": "kappa"}
 
 PROBLEM_TYPES = {
     each.name: each
@@ -102,7 +110,7 @@ PROBLEM_TYPES = {
             in_words="any number of labels",
             answer="labels",
             losses=("cross_entropy", "focal"),
-            metrics=("accuracy", "macro_f1"),
+            metrics=("micro_f1", "macro_f1", "subset_accuracy", "accuracy"),
             main_metric="macro_f1",
             fewest_labels=1,
             smoothed=True,
@@ -114,7 +122,7 @@ PROBLEM_TYPES = {
             in_words="a number",
             answer="number",
             losses=("mse", "huber"),
-            metrics=("mae", "rmse", "spearman"),
+            metrics=("mae", "rmse", "r2", "spearman"),
             main_metric="spearman",
             fewest_labels=0,
         ),
@@ -123,8 +131,8 @@ PROBLEM_TYPES = {
             in_words="one of ordered labels",
             answer="label",
             losses=("cumulative_logits",),
-            metrics=("accuracy", "macro_f1", "mae", "quadratic_kappa"),
-            main_metric="quadratic_kappa",
+            metrics=("accuracy", "mae", "kappa", "macro_f1"),
+            main_metric="kappa",
             ordered=True,
         ),
     )

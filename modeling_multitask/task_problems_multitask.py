@@ -116,7 +116,9 @@ def task_given_problem(task: dict[str, Any], before: dict[str, dict[str, Any]]) 
 
 
 def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
-    """Return the setting of a task's loss or decision that does not fit its problem type and the reason, or `None`.
+    """Return the setting of a task's loss, metric or decision that does not fit its problem type, and the reason.
+
+    Returns `None` if all settings fit.
 
     Args:
         task: The settings by name. Missing ones, and weights that are not lists of numbers, are not checked.
@@ -124,6 +126,9 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     facts, loss, labels = PROBLEM_TYPES[task["problem_type"]], task.get("loss"), task.get("labels")
     if loss is not None and loss not in facts.losses:
         return "loss", f"is {loss!r}; {facts.name} has {' and '.join(facts.losses)}{nearest_hint(loss, facts.losses)}"
+    if (metric := task.get("metric")) is not None and metric not in facts.metric_names:
+        allowed = " and ".join(facts.metrics)
+        return "metric", f"is {metric!r}; {facts.name} has {allowed}{nearest_hint(metric, facts.metrics)}"
     if task.get("label_smoothing") and not facts.smoothed:
         return "label_smoothing", f"is for classification; this is {facts.name}"
     if task.get("transform") is not None and not facts.is_number:

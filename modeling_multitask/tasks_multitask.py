@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 
-from .problem_types_multitask import PROBLEM_TYPES, ProblemTypeName
+from .problem_types_multitask import PROBLEM_TYPES, SECOND_NAMES, ProblemTypeName
 from .task_problems_multitask import task_labels_problem, task_loss_problem, task_name_problem
 from .words_multitask import (
     Activation,
@@ -20,6 +20,10 @@ from .words_multitask import (
 
 _LOSSES = "; ".join(
     f"{name}: {', '.join(f'`{loss}`' for loss in facts.losses)}" for name, facts in PROBLEM_TYPES.items()
+)
+_METRICS = "; ".join(
+    f"{name}: {', '.join(f'`{metric}`' for metric in facts.metrics)} (default `{facts.main_metric}`)"
+    for name, facts in PROBLEM_TYPES.items()
 )
 
 
@@ -164,6 +168,12 @@ class TaskWords:
         "with those of another task (`given`) use the mode.",
         example="mode",
     )
+    metric: str | None = word(
+        None,
+        description=f"The main metric, which is the task's part of the `score`. The `score` selects the checkpoint. For "
+        f"{_METRICS}. A metric where lower is better counts as 1 - its value / its value for a constant answer.",
+        example="macro_f1",
+    )
     focal_gamma: float | int = word(2.0, description="The exponent of the focal loss. 0 is the cross-entropy.", ge=0)
     huber_delta: float | int = word(
         1.0,
@@ -178,6 +188,12 @@ class TaskWords:
         description="The condition of a task that depends on the answer to another one. By default it is always asked.",
         example={"task": "sentiment", "labels": ["negative"]},
     )
+
+    @property
+    def main_metric(self) -> str:
+        """The metric that is its part of the `score`."""
+        metric = self.metric or PROBLEM_TYPES[self.problem_type].main_metric
+        return SECOND_NAMES.get(metric, metric)
 
 
 @strict

@@ -117,7 +117,7 @@ def figures_table(report: Report) -> Table:
     for heading in ("task", "labelled rows", "main metric", "", "95 % interval", "ECE before", "ECE after"):
         table.add_column(heading, justify="left" if heading in ("task", "main metric") else "right")
     for each in report.tasks:
-        name = each.task.kind.main_metric
+        name = each.task.main_metric
         main, scores = each.figures.figures.get(name), each.calibration
         interval = [] if main is None else [name, f"{main.value:.4f}", f"{main.low:.4f} to {main.high:.4f}"]
         errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..inference import predict
+from ..problem_types_multitask import SECOND_NAMES
 from ..runs.plan import Plan
 from ..runs.run import Run
 from ..training.progress import describe_epochs
@@ -80,7 +81,8 @@ def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
 def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
     """Return a table of the metrics of a split."""
     table = Table(title=f"{split} (score {results['score']:.4f})")
-    metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name != "rows"))
+    hidden = {"rows", *SECOND_NAMES}
+    metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name not in hidden))
     for heading in ("task", "labelled in training", f"labelled in {split}", *metrics):
         table.add_column(heading, justify="left" if heading == "task" else "right")
     for task, rows in labelled_rows.items():

@@ -245,7 +245,7 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         "labels": task.labels,
         "rows": figures.rows,
         "coverage": report.coverage,
-        "main_figure": task.kind.main_metric,
+        "main_figure": task.main_metric,
         "figures": {name: each._asdict() for name, each in figures.figures.items()},
         "classes": {label: asdict(each) for label, each in figures.classes.items()},
         "confusion": None if figures.confusion is None else _confusion_as_json(figures.confusion),

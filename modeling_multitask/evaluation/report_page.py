@@ -23,7 +23,10 @@ IN_WORDS = {
     "average_precision": "average precision",
     "mae": "mean absolute error",
     "rmse": "root mean squared error",
+    "r2": "R²",
     "spearman": "Spearman correlation",
+    "subset_accuracy": "subset accuracy",
+    "kappa": "quadratic kappa",
     "quadratic_kappa": "quadratic kappa",
 } | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
 _GAP = 0.005  # smaller gaps between scores and accuracy are not reported

@@ -16,7 +16,6 @@ import torch
 
 from ..errors import RecipeError
 from ..files import write_json, write_text
-from ..problem_types_multitask import PROBLEM_TYPES
 from ..recipes.comparison import changed_words
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
@@ -180,7 +179,7 @@ def write_study(study: Study, planned: PlannedStudy, *, jobs: int) -> None:
 
 def main_metrics(recipe: Recipe) -> dict[str, str]:
     """Return the main metric of each task."""
-    return {task.name: PROBLEM_TYPES[task.problem_type].main_metric for task in recipe.tasks}
+    return {task.name: task.main_metric for task in recipe.tasks}
 
 
 def study_rates(recipe: Recipe) -> StudyRates:

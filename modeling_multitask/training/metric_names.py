@@ -17,5 +17,5 @@ def evaluated_metrics(tasks: Iterable[tuple[str, str]]) -> list[str]:
     metrics = ["loss", "score"]
     for name, problem_type in tasks:
         facts = PROBLEM_TYPES.get(problem_type)
-        metrics += [f"{name}_{metric}" for metric in (*(facts.metrics if facts else ()), "loss")]
+        metrics += [f"{name}_{metric}" for metric in (*(facts.metric_names if facts else ()), "loss")]
     return metrics

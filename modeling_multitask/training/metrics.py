@@ -3,6 +3,7 @@
 Shapes: N rows of a whole evaluation set, C classes of one task.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import datasets
@@ -10,7 +11,7 @@ import evaluate
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from sklearn.metrics import cohen_kappa_score, f1_score
+from sklearn.metrics import cohen_kappa_score, f1_score, r2_score
 from transformers import EvalPrediction
 
 from ..answers_multitask import NOT_ASKED, Decision, decide
@@ -20,9 +21,10 @@ from ..tasks_multitask import TaskConfig
 
 ROWS_AT_ONCE = 1024  # rows that are decided together
 
-_DESCRIPTION = """The metrics of one task, over the entries with a reference. Classes: accuracy and macro-F1. Ordered
-classes: also the mean absolute error and quadratic kappa. Numbers: errors and rank correlation. A missing reference is
--100 for a class and NaN for a number. A prediction of -1 means no answer and counts as wrong."""
+_DESCRIPTION = """The metrics of one task, over the entries with a reference. Classes: accuracy and macro-F1. Several
+labels: also micro-F1, and the share of rows without an error (subset accuracy). Ordered classes: also the mean absolute
+error and quadratic kappa. Numbers: errors, R² and rank correlation. A missing reference is -100 for a class and NaN for
+a number. A prediction of -1 means no answer and counts as wrong."""
 _INPUTS = """predictions, references: one entry per row; for a multi-label task, a list of zeros and ones."""
 _CITATION = """@article{scikit-learn, title={Scikit-learn: Machine Learning in {P}ython}, author={Pedregosa et al.},
 journal={Journal of Machine Learning Research}, volume={12}, pages={2825--2830}, year={2011}}"""
@@ -65,10 +67,8 @@ class TaskMetric(evaluate.Metric):
         if kind.is_number:
             return {"rows": rows, **_number_metrics(predictions[present], references[present])}
         if kind.several_labels:
-            macro_f1 = _mean_f1_of_labels(predictions, references, present)
-        else:
-            macro_f1 = _macro_f1(predictions[present], references[present])
-        metrics = {"rows": rows, "accuracy": float((predictions == references)[present].mean()), "macro_f1": macro_f1}
+            return {"rows": rows, **_label_metrics(predictions, references, present)}
+        metrics = {"rows": rows, **_class_metrics(predictions[present], references[present])}
         if kind.ordered:
             answered = present & (predictions != NOT_ASKED)  # a row without an answer has no error
             metrics |= _rank_metrics(predictions[answered], references[answered])
@@ -87,14 +87,32 @@ def multi_task_metrics(
 
     Returns:
         A dict of `rows`, `loss` and metrics by task name; only `rows` for a task without labelled rows. `score` is the
-        mean of the main metrics over the tasks with labelled rows, or 0 without any.
+        mean of `score_of` over the tasks with labelled rows, or 0 without any.
     """
     decisions = decide_arrays(logits, tasks)
     metrics: dict[str, Any] = {
         task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], task) for task in tasks
     }
-    mains = [metrics[task.name][task.kind.main_metric] for task in tasks if metrics[task.name]["rows"]]
+    mains = [score_of(task, metrics[task.name], labels[task.name]) for task in tasks if metrics[task.name]["rows"]]
     return {**metrics, "score": float(np.mean(mains)) if mains else 0.0}
+
+
+def score_of(task: TaskConfig, metrics: dict[str, float], labels: np.ndarray) -> float:
+    """Return the part of a task in the `score`: its main metric, or 0 if it has none.
+
+    An error counts as 1 - error / error of the best constant answer to these rows, as in R², so that tasks in different
+    units can be added.
+
+    Args:
+        task: The task.
+        metrics: The metrics of the task.
+        labels: The labels as in a batch, with at least one that is not missing.
+    """
+    value = metrics[task.main_metric]
+    if task.main_metric in _ERRORS:
+        constant = _ERRORS[task.main_metric](labels[labelled_entries(labels, task.kind)])
+        value = 1 - value / constant if constant else 0.0
+    return value if np.isfinite(value) else 0.0
 
 
 def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[str, float]:
@@ -125,6 +143,11 @@ def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
     return float(spearmanr(predictions, references).statistic)
 
 
+def r2(predictions: np.ndarray, references: np.ndarray) -> float:
+    """Return the coefficient of determination of numbers (N,); 0 if all references are equal."""
+    return float(r2_score(references, predictions)) if np.ptp(references) > 0 else 0.0
+
+
 def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
     metrics = TaskMetric(task.problem_type).compute(predictions=decision.chosen, references=labels)
     if metrics["rows"]:
@@ -133,35 +156,53 @@ def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, ta
     return metrics
 
 
+# The error of the best constant answer to labels (N,), by metric.
+_ERRORS: dict[str, Callable[[np.ndarray], float]] = {
+    "mae": lambda labels: float(np.abs(labels - np.median(labels)).mean()),
+    "rmse": lambda labels: float(labels.std()),
+}
+
+
 def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
     errors = predictions - references
     return {
         "mae": float(np.abs(errors).mean()),
         "rmse": float(np.sqrt(np.square(errors).mean())),
+        "r2": r2(predictions, references),
         "spearman": spearman(predictions, references),
+    }
+
+
+def _class_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """Return accuracy, and macro-F1 over the classes that occur. A row without an answer is a miss, not a class."""
+    classes = np.union1d(predictions, references)
+    macro_f1 = _f1(predictions, references, average="macro", labels=classes[classes != NOT_ASKED])
+    return {"accuracy": float((predictions == references).mean()), "macro_f1": macro_f1}
+
+
+def _label_metrics(predictions: np.ndarray, references: np.ndarray, present: np.ndarray) -> dict[str, float]:
+    """Return the metrics of several labels, (N, C). Entries without a reference count as right."""
+    right = predictions == references
+    columns = zip(predictions.T, references.T, present.T, strict=True)
+    f1_of_labels = [_f1(p[m], r[m], average="binary") for p, r, m in columns if m.any()]
+    return {
+        "micro_f1": _f1(predictions[present], references[present], average="binary"),
+        "macro_f1": float(np.mean(f1_of_labels)),
+        "subset_accuracy": float((right | ~present)[present.any(axis=1)].all(axis=1).mean()),
+        "accuracy": float(right[present].mean()),
     }
 
 
 def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
     """Return the mean absolute error of the ranks (N,), and Cohen's kappa with quadratic weights."""
     if len(references) == 0:
-        return {"mae": float("nan"), "quadratic_kappa": 0.0}
+        return {"mae": float("nan"), "kappa": 0.0, "quadratic_kappa": 0.0}
     occurring = np.concatenate([predictions, references])
     # With the ranks in between that do not occur: without them, distant ranks would count as neighbours.
     ranks = np.arange(occurring.min(), occurring.max() + 1)
-    kappa = cohen_kappa_score(references, predictions, labels=ranks, weights="quadratic") if len(ranks) > 1 else 0.0
-    return {"mae": float(np.abs(predictions - references).mean()), "quadratic_kappa": float(kappa)}
-
-
-def _mean_f1_of_labels(predictions: np.ndarray, references: np.ndarray, present: np.ndarray) -> float:
-    columns = zip(predictions.T, references.T, present.T, strict=True)
-    return float(np.mean([_f1(p[m], r[m], average="binary") for p, r, m in columns if m.any()]))
-
-
-def _macro_f1(predictions: np.ndarray, references: np.ndarray) -> float:
-    """Return macro-F1 over the classes that occur. A row without an answer counts as a miss, not as a class."""
-    classes = np.union1d(predictions, references)
-    return _f1(predictions, references, average="macro", labels=classes[classes != NOT_ASKED])
+    several = len(ranks) > 1
+    kappa = float(cohen_kappa_score(references, predictions, labels=ranks, weights="quadratic")) if several else 0.0
+    return {"mae": float(np.abs(predictions - references).mean()), "kappa": kappa, "quadratic_kappa": kappa}
 
 
 def _f1(predictions: np.ndarray, references: np.ndarray, *, average: str, labels: Any = None) -> float:

@@ -53,7 +53,7 @@ def describe_evaluation(logs: dict[str, Any], state: TrainerState) -> str | None
     parts = [f"epoch {state.epoch or 0:.4g}: loss {losses[-1]:.4f}" if losses else f"epoch {state.epoch or 0:.4g}"]
     tasks = [key.removeprefix("eval_").removesuffix("_rows") for key in logs if key.endswith("_rows")]
     for task in tasks:
-        names = ("accuracy", "macro_f1", "mae", "spearman", "quadratic_kappa")
+        names = ("accuracy", "macro_f1", "mae", "spearman", "kappa")
         found = [f"{name} {logs[f'eval_{task}_{name}']:.3f}" for name in names if f"eval_{task}_{name}" in logs]
         parts.append(f"{task} {' '.join(found)}" if found else f"{task} has no labelled rows")
     return " | ".join([*parts, f"score {logs['eval_score']:.3f}"])

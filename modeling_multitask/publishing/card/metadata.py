@@ -27,6 +27,8 @@ METRICS: dict[str, tuple[str, dict[str, Any]]] = {
     "mae": ("mae", {}),
     "rmse": ("rmse", {}),
     "spearman": ("spearmanr", {}),
+    "r2": ("r_squared", {}),
+    "kappa": ("cohen_kappa", {"weights": "quadratic"}),
     "quadratic_kappa": ("cohen_kappa", {"weights": "quadratic"}),
 }
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, r2_score
 from transformers import EvalPrediction
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import NOT_ASKED, decide
-from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, SECOND_NAMES
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training import metrics as metrics_module
 from modeling_multitask.training.metric_names import LESS_IS_BETTER, evaluated_metrics
@@ -47,7 +47,66 @@ def test_classes_are_judged_as_by_scikit_learn_on_the_labelled_rows() -> None:
 def test_a_missing_position_of_a_multi_label_row_is_not_judged() -> None:
     metrics = compute("multi_label_classification", [[1, 0], [1, 1], [0, 0]], [[1, -100], [0, 1], [-100, -100]])
 
-    assert metrics == {"rows": 2, "accuracy": pytest.approx(2 / 3), "macro_f1": pytest.approx((2 / 3 + 1) / 2)}
+    assert metrics == {
+        "rows": 2,
+        "micro_f1": pytest.approx(0.8),
+        "macro_f1": pytest.approx((2 / 3 + 1) / 2),
+        "subset_accuracy": 0.5,
+        "accuracy": pytest.approx(2 / 3),
+    }
+
+
+def test_several_labels_are_judged_as_by_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    predictions, references = rng.integers(0, 2, (50, 3)), rng.integers(0, 2, (50, 3))
+
+    metrics = compute("multi_label_classification", predictions, references)
+
+    assert metrics["micro_f1"] == pytest.approx(f1_score(references, predictions, average="micro"))
+    assert metrics["subset_accuracy"] == accuracy_score(references, predictions)
+
+
+@pytest.mark.parametrize("references", [[1.0, 2.0, 4.0], [3.0, 3.0, 3.0], [1.0]])
+def test_r2_is_that_of_scikit_learn_and_0_for_equal_numbers(references: list[float]) -> None:
+    predictions = [1.5, 2.0, 3.0][: len(references)]
+
+    found = compute("regression", predictions, references)["r2"]
+
+    assert found == pytest.approx(r2_score(references, predictions) if len({*references}) > 1 else 0.0)
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("regression", "mae"), ("regression", "rmse"), ("regression", "r2")])
+def test_a_chosen_metric_of_a_number_counts_in_the_score_relative_to_a_constant(kind: str, metric: str) -> None:
+    logits, labels = np.array([[1.0], [2.0], [30.0]]), np.array([2.0, 2.0, 20.0])
+    constant = {"mae": 6.0, "rmse": labels.std(), "r2": None}[metric]
+
+    metrics = multi_task_metrics({"t": logits}, {"t": labels}, [TaskConfig("t", kind, metric=metric)])
+
+    value = metrics["t"][metric]
+    assert metrics["score"] == pytest.approx(value if constant is None else 1 - value / constant)
+
+
+def test_a_chosen_metric_of_ordered_labels_counts_in_the_score() -> None:
+    task = TaskConfig("t", "ordinal_regression", labels=["low", "middle", "high"], metric="mae")
+    logits = np.array([[-9.0, -9.0], [9.0, 9.0], [9.0, -9.0]])
+
+    metrics = multi_task_metrics({"t": logits}, {"t": np.array([0, 2, 2])}, [task])
+
+    assert metrics["t"]["mae"] == pytest.approx(1 / 3)
+    assert metrics["score"] == pytest.approx(1 - (1 / 3) / (2 / 3))
+
+
+def test_an_error_of_equal_numbers_counts_0_in_the_score() -> None:
+    task = TaskConfig("t", "regression", metric="mae")
+
+    assert multi_task_metrics({"t": np.ones((2, 1))}, {"t": np.ones(2)}, [task])["score"] == 0.0
+
+
+def test_the_score_is_the_mean_of_the_chosen_metrics() -> None:
+    task = TaskConfig("t", "single_label_classification", labels=["a", "b"], metric="accuracy")
+    metrics = multi_task_metrics({"t": np.eye(2)[[0, 0, 0]]}, {"t": np.array([0, 0, 1])}, [task])
+
+    assert metrics["score"] == metrics["t"]["accuracy"] != metrics["t"]["macro_f1"]
 
 
 def test_numbers_are_judged_by_error_and_by_rank() -> None:
@@ -79,7 +138,8 @@ def test_ranks_are_judged_as_by_scikit_learn_on_the_labelled_rows() -> None:
         "accuracy": accuracy_score(right, judged),
         "macro_f1": f1_score(right, judged, average="macro"),
         "mae": np.abs(right - judged).mean(),
-        "quadratic_kappa": pytest.approx(cohen_kappa_score(right, judged, weights="quadratic"), rel=1e-12),
+        "kappa": pytest.approx(cohen_kappa_score(right, judged, weights="quadratic"), rel=1e-12),
+        "quadratic_kappa": metrics["kappa"],
     }
 
 
@@ -169,6 +229,7 @@ def test_the_names_of_the_metrics_are_known_beforehand(kind: str) -> None:
 
     # How many rows there are tells nothing of how good the answers are.
     assert {*evaluated_metrics([("t", kind)]), "t_rows"} - {"loss"} == set(metrics)
+    assert all(metrics[f"t_{old}"] == metrics[f"t_{new}"] for old, new in SECOND_NAMES.items() if f"t_{old}" in metrics)
 
 
 @pytest.mark.parametrize("kind", PROBLEM_TYPES)
