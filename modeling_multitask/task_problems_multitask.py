@@ -123,18 +123,21 @@ def task_loss_problem(task: dict[str, Any]) -> tuple[str, str] | None:
     Args:
         task: The settings by name. Missing ones, and weights that are not lists of numbers, are not checked.
     """
-    facts, loss, labels = PROBLEM_TYPES[task["problem_type"]], task.get("loss"), task.get("labels")
-    if loss is not None and loss not in facts.losses:
-        return "loss", f"is {loss!r}; {facts.name} has {' and '.join(facts.losses)}{nearest_hint(loss, facts.losses)}"
-    if (metric := task.get("metric")) is not None and metric not in facts.metric_names:
-        allowed = " and ".join(facts.metrics)
-        return "metric", f"is {metric!r}; {facts.name} has {allowed}{nearest_hint(metric, facts.metrics)}"
+    facts = PROBLEM_TYPES[task["problem_type"]]
+    for name, allowed in (("loss", facts.losses), ("metric", facts.metric_names)):
+        if (given := task.get(name)) is not None and given not in allowed:
+            return name, f"is {given!r}; {facts.name} has {' and '.join(allowed)}{nearest_hint(given, allowed)}"
     if task.get("label_smoothing") and not facts.smoothed:
         return "label_smoothing", f"is for classification; this is {facts.name}"
     if task.get("transform") is not None and not facts.is_number:
         return "transform", f"is for regression; this is {facts.name}"
     if task.get("decision") is not None and not facts.ordered:
         return "decision", f"is for ordinal_regression; this is {facts.name}"
+    return _weights_problem(facts, task)
+
+
+def _weights_problem(facts: ProblemType, task: dict[str, Any]) -> tuple[str, str] | None:
+    labels = task.get("labels")
     for name, meaning in _WEIGHTS.items():
         numbers, count = task.get(name), _weight_count(facts, name, labels)
         if numbers is not None and count is None:

@@ -170,7 +170,7 @@ class TaskWords:
     )
     metric: str | None = word(
         None,
-        description=f"The main metric, which is the task's part of the `score`. The `score` selects the checkpoint. For "
+        description="The main metric: the part of the task in the `score`, which selects the checkpoint. For "
         f"{_METRICS}. A metric where lower is better counts as 1 - its value / its value for a constant answer.",
         example="macro_f1",
     )

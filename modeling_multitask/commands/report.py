@@ -18,6 +18,7 @@ from .command import command
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..evaluation.intervals import Figure
     from ..evaluation.report import Report
 
 ISSUES = "label_issues.csv"
@@ -119,10 +120,15 @@ def figures_table(report: Report) -> Table:
     for each in report.tasks:
         name = each.task.main_metric
         main, scores = each.figures.figures.get(name), each.calibration
-        interval = [] if main is None else [name, f"{main.value:.4f}", f"{main.low:.4f} to {main.high:.4f}"]
+        interval = [] if main is None else [name, f"{main.value:.4f}", _spread(main)]
         errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]
         table.add_row(each.task.name, f"{each.figures.rows:,}", *interval, *errors)
     return table
+
+
+def _spread(figure: Figure) -> str:
+    low, high = figure.low, figure.high
+    return "too few rows" if low is None or high is None else f"{low:.4f} to {high:.4f}"
 
 
 main = command(build_parser, run)

@@ -18,12 +18,15 @@ from ..problem_types_multitask import AnswerForm
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
 from .calibration import plainly_judged
-from .figures import Figure, task_figures
+from .figures import task_figures
+from .intervals import Figure
 from .judged import Judged
 
 RESAMPLES = 200  # for each slice: there are many slices, and their intervals are wide anyway
 LENGTH_BINS = 4
 MOST_PATTERNS = 12
+FEWEST_ROWS = 20  # smaller slices are combined
+OTHER = "other"
 # The figure that is shown for slices, by the form of the answer.
 SLICE_FIGURES: dict[AnswerForm, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
 UNASKED = "(not asked)"
@@ -86,8 +89,11 @@ class TaskErrors:
         confusions: The confusions, most frequent first. Empty for a regression.
         main_figure: The name of the figure of the slices.
         by_length: Slices by the number of tokens, shortest first.
-        by_source: Slices by source table. Empty if there is only one, or the sources are unknown.
-        by_pattern: Slices by the tasks for which a row has labels, most frequent first. Empty if there is only one.
+        by_source: Slices by source table. Empty if the sources are unknown.
+        by_pattern: Slices by the tasks for which a row has labels, most frequent first.
+
+    Slices with fewer than 20 rows are combined into `other`, which comes last. If there is only one slice, the list is
+    empty.
     """
 
     task: TaskConfig
@@ -126,7 +132,7 @@ def task_errors(
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
         figures = partial(task_figures, task, only=main, seed=seed, resamples=resamples)
-        found = {name: figures(_part(decision, there), labels[there]) for name, there in parts.items()}
+        found = {name: figures(_part(decision, there), labels[there]) for name, there in _combined(parts).items()}
         return [Slice(name, each.rows, each.figures[main]) for name, each in found.items()]
 
     return TaskErrors(
@@ -263,9 +269,18 @@ def _confusions(entries: _Entries, texts: list[str], most: int, examples: int) -
     return confusions
 
 
+def _combined(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return parts of the rows with the small ones combined, or nothing if only one part is left."""
+    large = {name: rows for name, rows in parts.items() if name != OTHER and len(rows) >= FEWEST_ROWS}
+    small = [rows for name, rows in parts.items() if name not in large]
+    found = {**large, OTHER: np.sort(np.concatenate(small))} if small else large
+    return found if len(found) > 1 else {}
+
+
 def _by_length(lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Return bins with about equally many rows. Rows of the same length are always in one bin."""
-    ends = np.quantile(lengths, np.arange(1, LENGTH_BINS + 1) / LENGTH_BINS, method="inverted_cdf")
+    bins = max(1, min(LENGTH_BINS, len(lengths) // FEWEST_ROWS))
+    ends = np.quantile(lengths, np.arange(1, bins + 1) / bins, method="inverted_cdf")
     places = np.searchsorted(np.unique(ends), lengths)  # an end belongs to the bin that it ends
     names = {}
     for place in np.unique(places):
@@ -276,20 +291,17 @@ def _by_length(lengths: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _by_source(sources: list[str], rows: np.ndarray) -> dict[str, np.ndarray]:
-    names = list(dict.fromkeys(sources))
-    if len(names) < 2:
-        return {}
-    own = np.array(sources)[rows]
-    return {name: np.flatnonzero(own == name) for name in names if name in own}
+    own = np.array(sources)[rows] if sources else np.array([])
+    return {name: np.flatnonzero(own == name) for name in dict.fromkeys(sources) if name in own}
 
 
 def _by_pattern(judged: Judged, rows: np.ndarray) -> dict[str, np.ndarray]:
     there = np.stack([_labelled_rows(judged, task)[rows] for task in judged.tasks], axis=1)  # (N, tasks)
     own = np.array([_pattern_name([t.name for t, has in zip(judged.tasks, row, strict=True) if has]) for row in there])
-    counts = Counter(own.tolist())
-    if len(counts) < 2:
-        return {}
-    return {name: np.flatnonzero(own == name) for name, _ in counts.most_common(MOST_PATTERNS)}
+    frequent = [name for name, _ in Counter(own.tolist()).most_common(MOST_PATTERNS)]
+    found = {name: np.flatnonzero(own == name) for name in frequent}
+    rare = np.flatnonzero(~np.isin(own, frequent))
+    return {**found, OTHER: rare} if len(rare) else found
 
 
 def _pattern_name(tasks: list[str]) -> str:

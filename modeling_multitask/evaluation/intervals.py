@@ -2,51 +2,156 @@
 
 `benchmarks/interval_coverage.py` measures how often each interval contains the true value.
 
-Shapes: N rows, K counted quantities, R resamples.
+Shapes: M kinds of rows, R resamples.
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest, norm, t
 
 LEVEL = 0.95
 RESAMPLES = 1_000
-FEWEST_ROWS = 10  # with fewer rows, a bootstrap has no interval
-_IMAGINED = 2  # rows with a right answer, and as many with a wrong one
-_AT_ONCE = 4_000_000  # numbers in the resamples that are in memory at a time
+# With fewer rows, a bootstrap has no interval. Below the limits of the second line, it would cover less than 90 %.
+FEWEST_ROWS = 10
+FEWEST_ROWS_OF = {"macro_f1": 50, "average_precision": 500}
+IMAGINED = 1.0  # rows with a right answer that are added before rows are drawn, and as many with a wrong one
+_TAIL = (1 - LEVEL) / 2
+_AT_ONCE = 4_000_000  # numbers of the resamples that are in memory at the same time
 
 
 class Figure(NamedTuple):
-    """A value and its 95 % interval. `None` if the rows are too few for an interval."""
+    """A value and its 95 % interval, which is `None` if there are too few rows for one."""
 
     value: float
     low: float | None = None
     high: float | None = None
 
 
+class Drawn(NamedTuple):
+    """Resamples of rows.
+
+    Args:
+        rows: (R, M), the number of drawn rows of each kind.
+        right: (R, 1), the number of drawn rows that are imagined and have a right answer.
+        wrong: (R, 1), the number of drawn rows that are imagined and have a wrong answer.
+    """
+
+    rows: np.ndarray
+    right: np.ndarray
+    wrong: np.ndarray
+
+
+class Measures(NamedTuple):
+    """Figures of resampled rows, and the rows to draw from.
+
+    Args:
+        counts: (M,), the number of rows of each kind.
+        summed: Sums up resamples for the figures.
+        figures: By name, a function that returns the figure of each resample, (R,).
+        width: The numbers that `summed` holds for one resample, to limit memory.
+        imagined: The number of imagined rows with a right answer, and of those with a wrong answer.
+    """
+
+    counts: np.ndarray
+    summed: Callable[[Drawn], Any]
+    figures: dict[str, Callable[[Any], np.ndarray]]
+    width: int = 1
+    imagined: float = IMAGINED
+
+    def of(self, drawn: Drawn) -> dict[str, np.ndarray]:
+        """Return the figures of resamples by name, (R,) each."""
+        summed = self.summed(drawn)
+        return {name: figure(summed) for name, figure in self.figures.items()}
+
+
 def share(hits: int, rows: int) -> Figure:
-    """Return the share of hits among rows with Wilson's interval (Wilson 1927); 0 without an interval if no rows."""
+    """Return the share of hits among rows with Wilson's interval (Wilson 1927). Without rows it is 0."""
     if rows == 0:
         return Figure(0.0)
     low, high = binomtest(int(hits), int(rows)).proportion_ci(LEVEL, method="wilson")
-    return Figure(hits / rows, min(float(low), hits / rows), max(float(high), hits / rows))
+    value = float(hits / rows)
+    return Figure(value, min(float(low), value), max(float(high), value))
 
 
-def interval(value: float, drawn: np.ndarray, rows: int, *, fewest: int = FEWEST_ROWS) -> Figure:
-    """Return a value with the expanded percentile interval of its resamples (Hesterberg 2015, section 5.3).
+def f1(hits: int, given: int, there: int) -> Figure:
+    """Return the F1 of one label with an interval; 0 without one if the label is neither true nor given.
 
-    There is no interval if the rows are too few, or if all resamples are equal.
+    F1 is 2 J / (1 + J), where J is the share of hits among the rows that have the label or get it as an answer. Its
+    interval is that of J.
 
     Args:
-        value: The figure of the rows themselves.
-        drawn: (R,), the figure of each resample. NaN where a resample has none.
-        rows: N.
-        fewest: The smallest number of rows that has an interval.
+        hits: The rows that have the label and get it.
+        given: The rows that get the label.
+        there: The rows that have the label.
+    """
+    value, low, high = share(hits, given + there - hits)
+    if low is None or high is None:
+        return Figure(value)
+    return Figure(*(2 * each / (1 + each) for each in (value, low, high)))
+
+
+def bootstrapped(measures: Measures, *, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:
+    """Return figures with the percentile intervals of a smoothed bootstrap (Efron 1979, Silverman & Young 1987).
+
+    Rows are drawn with replacement. One imagined row with a right answer and one with a wrong answer may be drawn too,
+    like the rows that Agresti & Coull (1998) add to a share. Without them, rows that are all answered right would have
+    an interval of width 0.
+
+    Args:
+        measures: The figures and the rows.
+        seed: The seed of the resampling.
+        resamples: R.
+    """
+    none = np.zeros((1, 1))
+    values = measures.of(Drawn(measures.counts[None].astype(float), none, none))
+    found, rows = {name: Figure(float(value[0])) for name, value in values.items()}, int(measures.counts.sum())
+    enough = {name: each for name, each in measures.figures.items() if rows >= FEWEST_ROWS_OF.get(name, FEWEST_ROWS)}
+    if not enough:
+        return found
+    drawn = [measures._replace(figures=enough).of(each) for each in _drawn(measures, seed, resamples)]
+    tail = _TAIL if measures.imagined else _expanded_tail(rows)
+    return found | {
+        name: percentiles(found[name].value, np.concatenate([each[name] for each in drawn]), tail=tail)
+        for name in enough
+    }
+
+
+def percentiles(value: float, drawn: np.ndarray, *, tail: float = _TAIL) -> Figure:
+    """Return a value with the interval of its resamples, (R,), without a share of `tail` at each end.
+
+    It has no interval if it is no number or all resamples are equal.
     """
     there = drawn[np.isfinite(drawn)]
-    if rows < fewest or not np.isfinite(value) or len(there) == 0 or there.min() == there.max():
+    if not np.isfinite(value) or len(there) == 0 or there.min() == there.max():
         return Figure(value)
-    low, high = np.quantile(there, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(there, [tail, 1 - tail])
     return Figure(value, min(float(low), value), max(float(high), value))
+
+
+def over_seeds(values: Sequence[float], drawn: Sequence[np.ndarray], *, seed: int = 0) -> Figure:
+    """Return the mean over seeds with the interval of a bootstrap over rows and seeds.
+
+    Args:
+        values: The value of each seed.
+        drawn: The resamples of the rows of each seed, (R,) each.
+        seed: The seed of the resampling.
+    """
+    each = np.stack(drawn)  # (seeds, R)
+    chosen = np.random.default_rng(seed).integers(len(each), size=each.shape)
+    return percentiles(float(np.mean(values)), np.take_along_axis(each, chosen, axis=0).mean(axis=0))
+
+
+def _expanded_tail(rows: int) -> float:
+    """Return a smaller tail for few rows: their mean has Student's t distribution (Hesterberg 2015, section 5.3)."""
+    return float(norm.cdf(np.sqrt(rows / (rows - 1)) * t.ppf(_TAIL, rows - 1)))
+
+
+def _drawn(measures: Measures, seed: int, resamples: int) -> Iterator[Drawn]:
+    rng, rows, imagined = np.random.default_rng(seed), measures.counts.sum(), measures.imagined
+    chances = np.append(measures.counts, [imagined, imagined]) / (rows + 2 * imagined)
+    at_once = max(1, _AT_ONCE // max(measures.width, len(chances)))
+    for start in range(0, resamples, at_once):
+        drawn = rng.multinomial(rows, chances, size=min(at_once, resamples - start)).astype(float)
+        yield Drawn(drawn[:, :-2], drawn[:, -2:-1], drawn[:, -1:])

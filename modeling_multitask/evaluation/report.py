@@ -4,7 +4,7 @@ Shapes: N rows, M labelled rows of one task.
 """
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from ..training.metrics import decide_arrays
 from .calibration import Reliability, answer_confidences, reliability
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
-from .figures import LEVEL, RESAMPLES, TaskFigures, task_figures
+from .figures import TaskFigures, task_figures
+from .intervals import LEVEL, RESAMPLES, Figure
 from .judged import Judged
 from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
@@ -246,8 +247,8 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         "rows": figures.rows,
         "coverage": report.coverage,
         "main_figure": task.main_metric,
-        "figures": {name: each._asdict() for name, each in figures.figures.items()},
-        "classes": {label: asdict(each) for label, each in figures.classes.items()},
+        "figures": figures.figures,
+        "classes": {label: vars(each) for label, each in figures.classes.items()},
         "confusion": None if figures.confusion is None else _confusion_as_json(figures.confusion),
         "calibration": None if report.calibration is None else _calibration_as_json(task, report.calibration),
         "abstention": None if report.abstention is None else report.abstention._asdict(),
@@ -292,6 +293,8 @@ def _reliability_as_json(given: Reliability) -> dict[str, Any]:
 
 def _without_numpy(given: Any) -> Any:
     """Return the content in JSON types."""
+    if isinstance(given, Figure):
+        given = given._asdict()
     if isinstance(given, dict):
         return {str(name): _without_numpy(each) for name, each in given.items()}
     given = given.tolist() if isinstance(given, np.ndarray | np.generic) else given

@@ -103,7 +103,7 @@ def bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Return labels and their figures, sorted by F1, lowest first. Labels without rows are last."""
-    return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]))
+    return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]["value"]))
 
 
 def row_counts(classes: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -120,8 +120,15 @@ def number(value: float | None, digits: int = 3) -> Markup:
 
 
 def interval(figure: dict[str, float | None]) -> Markup:
-    """Return a figure with its interval, such as `0.912 (0.903 to 0.921)`."""
-    return Markup(f"{number(figure['value'])} ({number(figure['low'])} to {number(figure['high'])})")
+    """Return a figure with its interval if it has one, such as `0.912 (0.903 to 0.921)`."""
+    value = number(figure["value"])
+    return value if figure["low"] is None else Markup(f"{value} ({spread(figure)})")
+
+
+def spread(figure: dict[str, float | None]) -> Markup:
+    """Return the interval of a figure, such as `0.903 to 0.921`, or `too few rows` without one."""
+    low, high = figure["low"], figure["high"]
+    return Markup("too few rows") if low is None else Markup(f"{number(low)} to {number(high)}")
 
 
 def percent(share: float | None, digits: int = 1) -> Markup:
@@ -182,6 +189,7 @@ def _environment(**settings: Any) -> Environment:
     environment.filters |= {
         "number": number,
         "interval": interval,
+        "spread": spread,
         "percent": percent,
         "count": count,
         "cut": _cut,

@@ -56,7 +56,7 @@ def _labels(task: dict[str, Any]) -> list[Markup]:
     """Return the labels with the lowest F1, and the labels without rows."""
     ranked = weakest_first(task["classes"])
     weak = [
-        f"{plain(label)} (F1 {number(each['f1'])} on {count(each['support'])} rows)"
+        f"{plain(label)} (F1 {number(each['f1']['value'])} on {count(each['support'])} rows)"
         for label, each in ranked
         if each["support"]
     ]

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ...evaluation.report_page import IN_WORDS, count, interval, number, weakest_first
+from ...evaluation.report_page import IN_WORDS, count, interval, weakest_first
+from ...problem_types_multitask import SECOND_NAMES
 from ...tasks_multitask import TaskConfig
 from ...training.metric_names import LESS_IS_BETTER
 from ..evidence import Evidence
@@ -19,7 +20,7 @@ _KINDS = {
     "scatter": "labels and predictions",
     "reliability": "reliability diagram",
 }
-_NO_FIGURES = ("rows", "loss")  # entries of results.json that are not metrics
+_NO_FIGURES = ("rows", "loss", "baseline", *SECOND_NAMES)  # entries of results.json that are not further metrics
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
     if given is None:
         return {"lines": [], "pictures": [], "classes": []}
     lines = [
-        {"task": name, "figure": _name(figure), "value": _value(each), "rows": count(task["rows"])}
+        {"task": name, "figure": _name(figure), "value": interval(each), "rows": count(task["rows"])}
         for name, task in given.tasks.items()
         for figure, each in task["figures"].items()
     ]
@@ -123,10 +124,6 @@ def _name(figure: str) -> Markup:
     return Markup(f"{plain(IN_WORDS.get(figure, figure))}{less}")
 
 
-def _value(figure: dict[str, float | None]) -> Markup:
-    return number(figure["value"]) if figure["low"] is None else interval(figure)
-
-
-def _class(label: str, figures: dict[str, float]) -> dict[str, Any]:
-    shares = {name: number(figures[name]) for name in ("precision", "recall", "f1")}
+def _class(label: str, figures: dict[str, Any]) -> dict[str, Any]:
+    shares = {name: interval(figures[name]) for name in ("precision", "recall", "f1")}
     return {"label": label, **shares, "rows": count(int(figures["support"]))}

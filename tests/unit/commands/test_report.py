@@ -70,10 +70,13 @@ def recipe(tmp_path: Path, backbone: Path) -> Path:
     """A recipe of two tables; `mood` is a task that the model does not have."""
     (tmp_path / "encoder").symlink_to(backbone)
     for name, start in (("one.csv", 0), ("two.csv", 1)):
-        rows = [{"text": f"{name} {i}", "topic": ["movie", "food"][i % 2], "mood": "ab"[i // 2 % 2]} for i in range(16)]
-        write(tmp_path / name, rows[start:])
+        write(tmp_path / name, rows_of_table(name, 16)[start:])
     (tmp_path / "reviews.yaml").write_text(RECIPE)
     return tmp_path / "reviews.yaml"
+
+
+def rows_of_table(name: str, count: int) -> list[dict[str, Any]]:
+    return [{"text": f"{name} {i}", "topic": ["movie", "food"][i % 2], "mood": "ab"[i // 2 % 2]} for i in range(count)]
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -152,6 +155,9 @@ def test_the_column_of_the_text_can_be_named(tmp_path: Path, command: Command) -
 def test_of_a_recipe_without_test_rows_the_validation_rows_are_judged_by_source(
     tmp_path: Path, command: Command, recipe: Path
 ) -> None:
+    for name in ("one.csv", "two.csv"):
+        write(tmp_path / name, rows_of_table(name, 120))
+
     assert command(recipe.name) == 0
 
     report = reported(tmp_path)

@@ -12,6 +12,8 @@ from sklearn import metrics
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import NOT_ASKED, Decision
 from modeling_multitask.evaluation.figures import task_figures as measured_figures
+from modeling_multitask.evaluation.intervals import f1, percentiles, share
+from modeling_multitask.problem_types_multitask import SECOND_NAMES
 from modeling_multitask.tasks_multitask import GivenConfig
 from modeling_multitask.training.metrics import decide_arrays, multi_task_metrics
 from tests.deciding import decision_of, predicted
@@ -52,7 +54,7 @@ def test_figures_of_classes_are_those_of_scikit_learn(task: TaskConfig) -> None:
         assert figures[f"{average}_f1"].value == pytest.approx(metrics.f1_score(truth, answers, average=average))
     if task is GRADE:
         kappa = metrics.cohen_kappa_score(truth, answers, labels=range(4), weights="quadratic")
-        assert figures["quadratic_kappa"].value == pytest.approx(kappa)
+        assert figures["kappa"].value == pytest.approx(kappa)
         assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
 
 
@@ -68,7 +70,7 @@ def test_each_class_has_the_figures_of_scikit_learns_report(task: TaskConfig) ->
 
     for label in task.labels:
         figures = found.classes[label]
-        assert [figures.precision, figures.recall, figures.f1, figures.support] == pytest.approx(
+        assert [figures.precision.value, figures.recall.value, figures.f1.value, figures.support] == pytest.approx(
             [expected[label][name] for name in ("precision", "recall", "f1-score", "support")]
         )
     assert (found.confusion[:, :-1] == metrics.confusion_matrix(labels[there], answers[there], labels=ids)).all()
@@ -84,7 +86,7 @@ def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_positio
     columns = [(labels[m, i], answers[m, i], scores[m, i]) for i, m in enumerate(there.T)]
     f1 = [metrics.f1_score(truth, given) for truth, given, _ in columns]
     precision = [metrics.average_precision_score(truth, score) for truth, _, score in columns]
-    assert [each.f1 for each in found.classes.values()] == pytest.approx(f1)
+    assert [each.f1.value for each in found.classes.values()] == pytest.approx(f1)
     assert found.figures["macro_f1"].value == pytest.approx(np.mean(f1))
     assert found.figures["micro_f1"].value == pytest.approx(metrics.f1_score(labels[there], answers[there]))
     assert found.figures["average_precision"].value == pytest.approx(np.mean(precision))
@@ -100,6 +102,7 @@ def test_figures_of_numbers_are_those_of_scipy_and_scikit_learn() -> None:
     assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
     assert figures["rmse"].value == pytest.approx(metrics.root_mean_squared_error(truth, answers))
     assert figures["spearman"].value == pytest.approx(stats.spearmanr(truth, answers).statistic)
+    assert figures["r2"].value == pytest.approx(metrics.r2_score(truth, answers))
 
 
 def test_each_of_several_labels_has_its_rows_with_yes_with_no_and_with_nothing() -> None:
@@ -119,7 +122,8 @@ def test_every_figure_lies_in_its_interval_and_comes_again_with_the_seed(task: T
 
     assert found.rows == there.reshape(len(there), -1).any(axis=1).sum()
     assert found.all_rows == len(labels)
-    assert all(low < value < high for value, low, high in found.figures.values())
+    shown = {name: each for name, each in found.figures.items() if name != "average_precision"}
+    assert all(low < value < high for value, low, high in shown.values())
     assert found.figures == task_figures(task, decision_of(task, logits), labels, seed=3).figures
 
 
@@ -132,6 +136,85 @@ def test_the_interval_is_as_wide_as_that_of_a_binomial_share() -> None:
 
     expected = 1.96 * np.sqrt(accuracy.value * (1 - accuracy.value) / 1_000)
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(3, 3), (0, 5), (17, 20), (598, 598)])
+def test_a_share_has_wilsons_interval(hits: int, rows: int) -> None:
+    z, p = stats.norm.ppf(0.975), hits / rows
+    centre, half = p + z**2 / (2 * rows), z * np.sqrt(p * (1 - p) / rows + z**2 / (4 * rows**2))
+
+    assert share(hits, rows) == pytest.approx(
+        (p, (centre - half) / (1 + z**2 / rows), (centre + half) / (1 + z**2 / rows))
+    )
+
+
+def test_a_share_of_no_rows_has_no_interval() -> None:
+    assert share(0, 0) == (0.0, None, None)
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE], ids=lambda task: task.name)
+def test_no_interval_has_the_width_0_or_leaves_the_range_if_all_answers_are_right(task: TaskConfig) -> None:
+    # 80 right answers have a bootstrap interval from 1 to 1 without imagined rows.
+    logits, labels, _ = rows_of(task)
+    answers = np.where(labels >= 0, labels, 0)
+    decision = decision_of(task, logits)._replace(chosen=answers)
+
+    found = task_figures(task, decision, labels).figures
+
+    known = {name: each for name, each in found.items() if each.low is not None}
+    assert {*task.kind.metrics} - {*SECOND_NAMES} <= {*known}
+    for name, (value, low, high) in known.items():
+        assert -1 <= low < high <= (1 if name != "mae" else len(task.labels))
+        assert low <= value <= high
+
+
+@pytest.mark.parametrize("task", [TOPIC, TAGS, GRADE, RATING], ids=lambda task: task.name)
+def test_fewer_than_10_rows_have_no_bootstrap_interval(task: TaskConfig) -> None:
+    logits, labels, _ = rows_of(task, count=9)
+
+    figures = task_figures(task, decision_of(task, logits), labels).figures
+
+    shares = ("accuracy",) if task.kind.one_label else ("subset_accuracy",)
+    assert {name for name, each in figures.items() if each.low is not None} == {*shares} & {*figures}
+
+
+def test_macro_f1_has_an_interval_from_50_rows() -> None:
+    logits, labels, _ = rows_of(TOPIC, count=200)
+    decision, rows = decision_of(TOPIC, logits), np.flatnonzero(labels >= 0)
+
+    def low(count: int) -> float | None:
+        some = rows[:count]
+        part = decision._replace(scores=decision.scores[some], chosen=decision.chosen[some])
+        return task_figures(TOPIC, part, labels[some]).figures["macro_f1"].low
+
+    assert low(49) is None
+    assert low(50) is not None
+
+
+def test_the_f1_of_a_class_has_the_interval_of_its_share_of_hits() -> None:
+    # 6 of 10 rows of a label are hits, and 2 other rows get the label: J is 6/12, and F1 = 2 J / (1 + J).
+    figure = f1(6, 8, 10)
+
+    assert figure.value == pytest.approx(12 / 18)
+    assert [each / (2 - each) for each in figure] == pytest.approx(share(6, 12))
+    assert f1(0, 0, 0) == (0.0, None, None)
+
+
+def test_equal_resamples_have_no_interval() -> None:
+    assert percentiles(1.0, np.ones(50)) == (1.0, None, None)
+    assert percentiles(float("nan"), np.arange(50.0))[1:] == (None, None)
+
+
+def test_the_interval_of_numbers_is_expanded_for_few_rows() -> None:
+    # For a mean, the expanded interval is about that of Student's t.
+    rng = np.random.default_rng(0)
+    errors = np.abs(rng.normal(size=20)) + 1
+    decision = Decision(errors[:, None], errors, np.ones(20, dtype=bool))
+
+    found = measured_figures(RATING, decision, np.zeros(20), resamples=20_000).figures["mae"]
+
+    expected = stats.t.interval(0.95, 19, loc=errors.mean(), scale=errors.std(ddof=1) / np.sqrt(20))
+    assert (found.low, found.high) == pytest.approx(expected, rel=0.02)
 
 
 def test_a_task_without_labelled_rows_has_no_figures() -> None:
@@ -175,7 +258,7 @@ def test_rows_without_an_answer_are_wrong_in_the_figures_of_scikit_learn(task: T
         expected = metrics.f1_score(truth, answers, average=average, labels=occurring)
         assert found.figures[f"{average}_f1"].value == pytest.approx(expected)
     recalls = metrics.recall_score(truth, answers, average=None, labels=occurring, zero_division=0)
-    assert [found.classes[task.labels[i]].recall for i in occurring] == pytest.approx(recalls)
+    assert [found.classes[task.labels[i]].recall.value for i in occurring] == pytest.approx(recalls)
 
 
 def test_errors_of_ranks_are_those_of_the_rows_with_an_answer() -> None:
@@ -187,14 +270,15 @@ def test_errors_of_ranks_are_those_of_the_rows_with_an_answer() -> None:
 
     assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(truth, answers))
     kappa = metrics.cohen_kappa_score(truth, answers, labels=range(4), weights="quadratic")
-    assert figures["quadratic_kappa"].value == pytest.approx(kappa)
+    assert figures["kappa"].value == pytest.approx(kappa)
 
 
 def test_where_no_row_has_an_answer_nothing_is_right_and_no_error_is_known() -> None:
     figures = task_figures(GRADE, *unanswered(GRADE, 1.0)[:2]).figures
 
-    assert [figures[name].value for name in ("accuracy", "macro_f1", "weighted_f1", "quadratic_kappa")] == [0.0] * 4
-    assert np.isnan(figures["mae"]).all()
+    assert [figures[name].value for name in ("accuracy", "macro_f1", "weighted_f1", "kappa")] == [0.0] * 4
+    assert np.isnan(figures["mae"].value)
+    assert (figures["mae"].low, figures["mae"].high) == (None, None)
 
 
 def test_the_figures_of_a_dependent_task_are_those_of_training() -> None:

@@ -94,7 +94,7 @@ def test_figures_of_classes_are_those_of_scikit_learn(judged: Judged, found: dic
     }
     if task is GRADE:
         expected["mae"] = metrics.mean_absolute_error(truth, answers)
-        expected["quadratic_kappa"] = metrics.cohen_kappa_score(truth, answers, labels=ranks, weights="quadratic")
+        expected["kappa"] = metrics.cohen_kappa_score(truth, answers, labels=ranks, weights="quadratic")
 
     figures = found["tasks"][task.name]["figures"]
 
@@ -112,7 +112,8 @@ def test_each_class_and_the_confusion_are_those_of_scikit_learn(judged: Judged, 
     assert own["confusion"]["counts"] == metrics.confusion_matrix(truth, answers, labels=ids).tolist()
     assert own["confusion"]["not_asked"] == [0] * len(ids)
     for label, expected in zip(task.labels or (), columns, strict=True):
-        assert list(own["classes"][label].values()) == pytest.approx(list(expected))
+        *shares, support = own["classes"][label].values()
+        assert [*(each["value"] for each in shares), support] == pytest.approx(list(expected))
 
 
 def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_position(judged: Judged, found: dict) -> None:
@@ -121,10 +122,12 @@ def test_figures_of_several_labels_are_those_of_scikit_learn_position_by_positio
         (y[y >= 0], a[y >= 0], s[y >= 0])
         for y, a, s in zip(labels.T, decision.chosen.T, decision.scores.T, strict=True)
     ]
+    known = np.flatnonzero((labels >= 0).any(axis=1))
     truth, answers, _ = (np.concatenate(each) for each in zip(*columns, strict=True))
     expected = {
         "accuracy": metrics.accuracy_score(truth, answers),
         "micro_f1": metrics.f1_score(truth, answers),
+        "subset_accuracy": np.mean([(labels == decision.chosen)[i][labels[i] >= 0].all() for i in known]),
         "macro_f1": np.mean([metrics.f1_score(y, a) for y, a, _ in columns]),
         "average_precision": np.mean([metrics.average_precision_score(y, s) for y, _, s in columns]),
     }
@@ -157,6 +160,7 @@ def test_figures_of_numbers_are_those_of_scikit_learn_and_scipy(judged: Judged, 
     expected = {
         "mae": metrics.mean_absolute_error(truth, answers),
         "rmse": metrics.root_mean_squared_error(truth, answers),
+        "r2": metrics.r2_score(truth, answers),
         "spearman": stats.spearmanr(truth, answers).statistic,
     }
 
@@ -437,6 +441,7 @@ def test_a_bar_of_what_is_not_known_is_empty() -> None:
 
 
 def test_labels_without_rows_stand_last() -> None:
-    classes = {"never": {"f1": 0.0, "support": 0}, "good": {"f1": 0.9, "support": 3}, "bad": {"f1": 0.1, "support": 1}}
+    values = {"never": (0.0, 0), "good": (0.9, 3), "bad": (0.1, 1)}
+    classes = {label: {"f1": {"value": f1}, "support": support} for label, (f1, support) in values.items()}
 
     assert [label for label, _ in weakest_first(classes)] == ["bad", "good", "never"]

@@ -294,8 +294,8 @@ def test_limits_come_from_the_report() -> None:
     text = section(a_card(), "limits")
 
     task = a_report()["tasks"]["topic"]
-    weakest = min(task["classes"], key=lambda label: task["classes"][label]["f1"])
-    assert f"- Weakest labels: {weakest} (F1 {task['classes'][weakest]['f1']:.3f} on" in text
+    weakest = min(task["classes"], key=lambda label: task["classes"][label]["f1"]["value"])
+    assert f"- Weakest labels: {weakest} (F1 {task['classes'][weakest]['f1']['value']:.3f} on" in text
     assert "- Most frequent errors (label → answer, with the share of the label's rows): " in text
     assert "- Worst results on texts of " in text
     assert min(int(rows) for rows in re.findall(r"- Worst results on .* on (\d+) rows", text)) >= 10
@@ -306,7 +306,8 @@ def test_limits_come_from_the_report() -> None:
 
 
 def test_labels_that_no_row_had_are_said_not_to_be_measured() -> None:
-    unseen = {f"label {i}": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0} for i in range(5)}
+    none = {"value": 0.0, "low": None, "high": None}
+    unseen = {f"label {i}": {"precision": none, "recall": none, "f1": none, "support": 0} for i in range(5)}
     report = {**a_report(), "tasks": {"topic": {**a_report()["tasks"]["topic"], "classes": unseen}}}
 
     text = section(a_card(evidence=an_evidence(report=report)), "limits")

@@ -1,0 +1,189 @@
+"""The figures of resampled rows, by the form of the answer. See `Measures`.
+
+Shapes: N labelled rows, C classes of one task, M kinds of rows, R resamples.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.stats import rankdata
+
+from .confusions import OfConfusions, class_counts, confusion_matrix, f1_of_counts
+from .intervals import IMAGINED, Drawn, Measures
+
+_EQUAL = 1e-12  # a smaller variance, relative to that of all rows, is a rounding error
+
+
+def of_classes(
+    labels: np.ndarray, answers: np.ndarray, classes: int, measures: dict[str, OfConfusions], *, ordered: bool = False
+) -> Measures:
+    """Return figures of confusion matrices.
+
+    Args:
+        labels: (N,), ids.
+        answers: (N,), ids or `NOT_ASKED`.
+        classes: C.
+        measures: The figures of confusion matrices by name.
+        ordered: Whether an imagined wrong answer is a neighbour of the label instead of any class that occurs.
+    """
+    confusion = confusion_matrix(labels, answers, classes)
+    cells = np.flatnonzero(confusion)
+    place = csr_array((np.ones(len(cells)), (np.arange(len(cells)), cells)), shape=(len(cells), confusion.size))
+    right, wrong = (each.reshape(1, -1) for each in imagined_answers(confusion, ordered=ordered))
+
+    def confusions(drawn: Drawn) -> np.ndarray:
+        flat = drawn.rows @ place + drawn.right * right + drawn.wrong * wrong
+        return flat.reshape(-1, *confusion.shape)
+
+    return Measures(
+        confusion.flat[cells], confusions, measures, confusion.size, imagined=IMAGINED if wrong.any() else 0.0
+    )
+
+
+def imagined_answers(confusion: np.ndarray, *, ordered: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean confusions, (C, C + 1), of a row with a right answer and of a row with a wrong one.
+
+    Labels occur with their shares in the confusion. If only one class occurs, there is no wrong answer.
+    """
+    classes = len(confusion)
+    _, given, there = class_counts(confusion)
+    shares, ranks = there / there.sum(), np.arange(classes)
+    others = np.abs(ranks[:, None] - ranks) == 1 if ordered else (ranks[:, None] != ranks) & (given + there > 0)
+    wrong = shares[:, None] * others / np.maximum(others.sum(axis=1, keepdims=True), 1)
+    return np.pad(np.diag(shares), [(0, 0), (0, 1)]), np.pad(wrong, [(0, 0), (0, 1)])
+
+
+def of_numbers(labels: np.ndarray, answers: np.ndarray) -> Measures:
+    """Return the figures of numbers: errors, R² and Spearman's rank correlation.
+
+    Args:
+        labels: (N,).
+        answers: (N,).
+    """
+    errors, centred = answers - labels, labels - labels.mean()
+
+    def mean(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        return drawn @ values / drawn.sum(axis=1)
+
+    def r2(drawn: np.ndarray) -> np.ndarray:
+        variances = mean(np.square(centred), drawn) - np.square(mean(centred, drawn))
+        different = variances > _EQUAL * max(np.square(centred).mean(), np.finfo(float).tiny)
+        return np.where(different, 1 - mean(np.square(errors), drawn) / np.where(different, variances, 1), 0.0)
+
+    figures: dict[str, Callable[[Any], np.ndarray]] = {
+        "mae": partial(mean, np.abs(errors)),
+        "rmse": lambda drawn: np.sqrt(mean(np.square(errors), drawn)),
+        "r2": r2,
+        "spearman": partial(_rank_correlations, answers, labels),
+    }
+    return Measures(np.ones(len(labels), dtype=int), lambda drawn: drawn.rows, figures, imagined=0.0)
+
+
+def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, present: np.ndarray) -> Measures:
+    """Return the figures of a multi-label task.
+
+    Args:
+        answers: (N, C), zeros and ones.
+        scores: (N, C).
+        labels: (N, C), zeros and ones where there is a label.
+        present: (N, C), where there is a label.
+    """
+    there, given = ((each == 1) & present for each in (labels, answers))
+    right = (answers == labels) & present
+    counts = np.concatenate([there & given, given, there, present, right], axis=1).astype(float)  # (N, 5 C)
+    imagined_right, imagined_wrong = _imagined_positions(there, present)
+    ranked = [_Ranked(*columns) for columns in zip(scores.T, labels.T, present.T, strict=True)]
+
+    def summed(drawn: Drawn) -> _Positions:
+        sums = drawn.rows @ counts + drawn.right * imagined_right + drawn.wrong * imagined_wrong
+        return _Positions(drawn.rows, *np.split(sums, 5, axis=1))
+
+    figures = {
+        "micro_f1": lambda each: f1_of_counts(*(part.sum(axis=1) for part in each.parts)),
+        "macro_f1": lambda each: _mean_of_known(np.where(each.entries > 0, f1_of_counts(*each.parts), np.nan)),
+        "average_precision": lambda each: _mean_of_known(
+            np.stack([label.average_precision(each.rows) for label in ranked], axis=1)
+        ),
+        "accuracy": lambda each: each.right.sum(axis=1) / each.entries.sum(axis=1),
+    }
+    return Measures(np.ones(len(labels), dtype=int), summed, figures, width=counts.shape[1])
+
+
+class _Positions(NamedTuple):
+    """Resampled rows, (R, N), and the counts of each label in them, (R, C) each."""
+
+    rows: np.ndarray
+    hits: np.ndarray
+    given: np.ndarray
+    there: np.ndarray
+    entries: np.ndarray
+    right: np.ndarray
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The counts that F1 needs."""
+        return self.hits, self.given, self.there
+
+
+def _imagined_positions(there: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean counts, (5 C,), of a row that is all right and of a row with one wrong entry."""
+    labels, entries = there.mean(axis=0), present.mean(axis=0)  # (C,)
+    flipped = 1 / entries.sum()  # the chance of an entry to be the wrong one
+    missed, added = labels * flipped, (entries - labels) * flipped
+    right = np.concatenate([labels, labels, labels, entries, entries])
+    wrong = np.concatenate([labels - missed, labels - missed + added, labels, entries, entries - missed - added])
+    return right, wrong
+
+
+def _rank_correlations(answers: np.ndarray, labels: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return Spearman's correlation of resamples, (R,); 0 where answers or labels are all equal."""
+    columns = [_weighted_ranks(each, drawn) for each in (answers, labels)]  # (R, N) each
+    rows = drawn.sum(axis=1, keepdims=True)
+    a, b = (each - (each * drawn).sum(axis=1, keepdims=True) / rows for each in columns)
+    products = np.sqrt((drawn * a * a).sum(axis=1) * (drawn * b * b).sum(axis=1))
+    return np.where(products > 0, (drawn * a * b).sum(axis=1) / np.where(products > 0, products, 1), 0.0)
+
+
+def _weighted_ranks(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return the mean rank of each row among the drawn rows, (R, N)."""
+    places = rankdata(values, method="dense") - 1  # equal values share a place
+    at_place = np.zeros((len(drawn), places.max() + 1))
+    np.add.at(at_place.T, places, drawn.T)
+    ends = at_place.cumsum(axis=1)
+    return (ends - (at_place - 1) / 2)[:, places]
+
+
+class _Ranked:
+    """The rows of one label sorted by score, so that average precision does not sort them for each resample."""
+
+    def __init__(self, scores: np.ndarray, labels: np.ndarray, present: np.ndarray) -> None:
+        rows = np.flatnonzero(present)
+        self._order = rows[np.argsort(-scores[rows], kind="stable")]
+        self._truth = labels[self._order] == 1
+        ranked = scores[self._order]
+        self._ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else ranked.astype(int)
+
+    def average_precision(self, drawn: np.ndarray) -> np.ndarray:
+        """Return the average precision of resamples, (R,), as in scikit-learn. NaN without the label."""
+        if not len(self._order):
+            return np.full(len(drawn), np.nan)
+        weights = drawn[:, self._order]
+        hits, given = (each.cumsum(axis=1)[:, self._ends] for each in (weights * self._truth, weights))
+        gained = np.diff(hits, prepend=0, axis=1)
+        total = hits[:, -1]
+        return np.where(
+            total > 0,
+            (gained * hits / np.where(given > 0, given, 1)).sum(axis=1) / np.where(total > 0, total, 1),
+            np.nan,
+        )
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Return the mean of (R, C) over the labels that at least one row has, (R,)."""
+    known = ~np.isnan(values)
+    return np.where(
+        known.any(axis=1), np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+    )
