@@ -21,12 +21,9 @@ from .calibration import plainly_judged
 from .figures import task_figures
 from .intervals import Figure
 from .judged import Judged
+from .slices import by_length, by_pattern, by_source, combined
 
 RESAMPLES = 200  # for each slice: there are many slices, and their intervals are wide anyway
-LENGTH_BINS = 4
-MOST_PATTERNS = 12
-FEWEST_ROWS = 20  # smaller slices are combined
-OTHER = "other"
 # The figure that is shown for slices, by the form of the answer.
 SLICE_FIGURES: dict[AnswerForm, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
 UNASKED = "(not asked)"
@@ -132,7 +129,7 @@ def task_errors(
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
         figures = partial(task_figures, task, only=main, seed=seed, resamples=resamples)
-        found = {name: figures(_part(decision, there), labels[there]) for name, there in _combined(parts).items()}
+        found = {name: figures(_part(decision, there), labels[there]) for name, there in combined(parts).items()}
         return [Slice(name, each.rows, each.figures[main]) for name, each in found.items()]
 
     return TaskErrors(
@@ -140,9 +137,9 @@ def task_errors(
         _worst(own, most),
         [] if task.kind.is_number else _confusions(_entries(own), own.texts, most, examples),
         main,
-        measured(_by_length(judged.lengths[rows])),
-        measured(_by_source(judged.sources, rows)),
-        measured(_by_pattern(judged, rows)),
+        measured(by_length(judged.lengths[rows])),
+        measured(by_source(judged.sources, rows)),
+        measured(by_pattern({each.name: _labelled_rows(judged, each)[rows] for each in judged.tasks})),
     )
 
 
@@ -267,44 +264,3 @@ def _confusions(entries: _Entries, texts: list[str], most: int, examples: int) -
             )
         )
     return confusions
-
-
-def _combined(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return parts of the rows with the small ones combined, or nothing if only one part is left."""
-    large = {name: rows for name, rows in parts.items() if name != OTHER and len(rows) >= FEWEST_ROWS}
-    small = [rows for name, rows in parts.items() if name not in large]
-    found = {**large, OTHER: np.sort(np.concatenate(small))} if small else large
-    return found if len(found) > 1 else {}
-
-
-def _by_length(lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Return bins with about equally many rows. Rows of the same length are always in one bin."""
-    bins = max(1, min(LENGTH_BINS, len(lengths) // FEWEST_ROWS))
-    ends = np.quantile(lengths, np.arange(1, bins + 1) / bins, method="inverted_cdf")
-    places = np.searchsorted(np.unique(ends), lengths)  # an end belongs to the bin that it ends
-    names = {}
-    for place in np.unique(places):
-        least, greatest = lengths[places == place].min(), lengths[places == place].max()
-        words = f"{least} to {greatest} tokens" if least < greatest else f"{least} token{'s' if least != 1 else ''}"
-        names[words] = np.flatnonzero(places == place)
-    return names
-
-
-def _by_source(sources: list[str], rows: np.ndarray) -> dict[str, np.ndarray]:
-    own = np.array(sources)[rows] if sources else np.array([])
-    return {name: np.flatnonzero(own == name) for name in dict.fromkeys(sources) if name in own}
-
-
-def _by_pattern(judged: Judged, rows: np.ndarray) -> dict[str, np.ndarray]:
-    there = np.stack([_labelled_rows(judged, task)[rows] for task in judged.tasks], axis=1)  # (N, tasks)
-    own = np.array([_pattern_name([t.name for t, has in zip(judged.tasks, row, strict=True) if has]) for row in there])
-    frequent = [name for name, _ in Counter(own.tolist()).most_common(MOST_PATTERNS)]
-    found = {name: np.flatnonzero(own == name) for name in frequent}
-    rare = np.flatnonzero(~np.isin(own, frequent))
-    return {**found, OTHER: rare} if len(rare) else found
-
-
-def _pattern_name(tasks: list[str]) -> str:
-    if len(tasks) == 1:
-        return f"only {tasks[0]} labelled"
-    return f"{', '.join(tasks[:-1])} and {tasks[-1]} labelled"

@@ -11,9 +11,9 @@ import numpy as np
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
-from .confusions import OF_CONFUSION, OF_ORDERED, class_counts, confusion_matrix
-from .intervals import RESAMPLES, Figure, Measures, bootstrapped, f1, share
-from .measures import of_classes, of_numbers, of_positions
+from .confusions import class_counts, confusion_matrix
+from .intervals import RESAMPLES, Figure, bootstrapped, f1, share
+from .measures import task_measures
 
 
 @dataclass(frozen=True)
@@ -96,23 +96,6 @@ def task_figures(
         return TaskFigures(task, count, len(rows), figures, _positions(task, decision.chosen, labels, len(rows)))
     confusion = confusion_matrix(labels, decision.chosen, len(task.labels or ()))
     return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
-
-
-def task_measures(task: TaskConfig, decision: Decision, labels: np.ndarray) -> Measures:
-    """Return the figures of resampled rows.
-
-    Args:
-        task: The task.
-        decision: The decision on N rows that all have a label.
-        labels: Their labels as in a batch, (N,), or (N, C) for a multi-label task, where some may be missing.
-    """
-    answers = decision.chosen
-    if task.kind.is_number:
-        return of_numbers(labels.astype(float), answers.astype(float))
-    if task.kind.several_labels:
-        return of_positions(answers, decision.scores, labels, labelled_entries(labels, task.kind))
-    measures = OF_ORDERED if task.kind.ordered else OF_CONFUSION
-    return of_classes(labels, answers, len(task.labels or ()), measures, ordered=task.kind.ordered)
 
 
 def _shares(task: TaskConfig, answers: np.ndarray, labels: np.ndarray, present: np.ndarray) -> dict[str, Figure]:

@@ -11,36 +11,82 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
-from .confusions import OfConfusions, class_counts, confusion_matrix, f1_of_counts
+from ..answers_multitask import Decision
+from ..tasks_multitask import TaskConfig
+from ..training.metric_names import LESS_IS_BETTER
+from ..training.metrics import labelled_entries
+from .confusions import OF_CONFUSION, OF_ORDERED, cells_of, class_counts, f1_of_counts
 from .intervals import IMAGINED, Drawn, Measures
 
 _EQUAL = 1e-12  # a smaller variance, relative to that of all rows, is a rounding error
 
 
-def of_classes(
-    labels: np.ndarray, answers: np.ndarray, classes: int, measures: dict[str, OfConfusions], *, ordered: bool = False
-) -> Measures:
-    """Return figures of confusion matrices.
+def task_measures(task: TaskConfig, decision: Decision, labels: np.ndarray) -> Measures:
+    """Return the figures of a task on rows that all have a label.
 
     Args:
-        labels: (N,), ids.
-        answers: (N,), ids or `NOT_ASKED`.
-        classes: C.
-        measures: The figures of confusion matrices by name.
-        ordered: Whether an imagined wrong answer is a neighbour of the label instead of any class that occurs.
+        task: The task.
+        decision: The decision on N rows.
+        labels: Their labels as in a batch, (N,), or (N, C) for a multi-label task, where some may be missing.
     """
-    confusion = confusion_matrix(labels, answers, classes)
-    cells = np.flatnonzero(confusion)
+    if task.kind.is_number:
+        return of_numbers(labels.astype(float), decision.chosen.astype(float))
+    if task.kind.several_labels:
+        return of_positions(decision.chosen, decision.scores, labels, labelled_entries(labels, task.kind))
+    kinds, counts = np.unique(np.stack([labels, decision.chosen], axis=1), axis=0, return_counts=True)
+    return of_classes(kinds, counts, task)
+
+
+def improvement(task: TaskConfig, before: Decision, after: Decision, labels: np.ndarray) -> Measures:
+    """Return the improvement of each figure from one decision to another on the same rows.
+
+    It is positive if `after` is better. The imagined rows are one where only `after` is right and one where only
+    `before` is right, as Agresti & Min (2005) add them to the difference of two shares.
+
+    Args:
+        task: The task.
+        before: A decision on N rows.
+        after: Another decision on the same rows.
+        labels: Their labels as in a batch. All rows have one.
+    """
+    if task.kind.one_label:
+        kinds = np.stack([labels, before.chosen, after.chosen], axis=1)
+        kinds, counts = np.unique(kinds, axis=0, return_counts=True)
+        first, second = (of_classes(kinds[:, [0, i]], counts, task) for i in (1, 2))
+    else:
+        first, second = (task_measures(task, each, labels) for each in (before, after))
+
+    def both(drawn: Drawn) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        return first.of(Drawn(drawn.rows, drawn.wrong, drawn.right)), second.of(drawn)
+
+    def gain(name: str, pair: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]) -> np.ndarray:
+        return (pair[1][name] - pair[0][name]) * (-1 if name in LESS_IS_BETTER else 1)
+
+    figures: dict[str, Callable[[Any], np.ndarray]] = {name: partial(gain, name) for name in first.figures}
+    imagined = min(first.imagined, second.imagined)
+    return Measures(second.counts, both, figures, 2 * second.width, imagined=imagined)
+
+
+def of_classes(kinds: np.ndarray, counts: np.ndarray, task: TaskConfig) -> Measures:
+    """Return the figures of a task of one label.
+
+    Args:
+        kinds: (M, 2), pairs of a label and an answer. Both are ids, and an answer may be `NOT_ASKED`.
+        counts: (M,), the number of rows of each pair.
+        task: The task with its C labels.
+    """
+    classes = len(task.labels or ())
+    cells = cells_of(kinds[:, 0], kinds[:, 1], classes)
+    confusion = np.bincount(cells, counts, minlength=classes * (classes + 1)).reshape(classes, -1)
     place = csr_array((np.ones(len(cells)), (np.arange(len(cells)), cells)), shape=(len(cells), confusion.size))
-    right, wrong = (each.reshape(1, -1) for each in imagined_answers(confusion, ordered=ordered))
+    right, wrong = (each.reshape(1, -1) for each in imagined_answers(confusion, ordered=task.kind.ordered))
 
     def confusions(drawn: Drawn) -> np.ndarray:
         flat = drawn.rows @ place + drawn.right * right + drawn.wrong * wrong
         return flat.reshape(-1, *confusion.shape)
 
-    return Measures(
-        confusion.flat[cells], confusions, measures, confusion.size, imagined=IMAGINED if wrong.any() else 0.0
-    )
+    figures = OF_ORDERED if task.kind.ordered else OF_CONFUSION
+    return Measures(counts, confusions, figures, confusion.size, imagined=IMAGINED if wrong.any() else 0.0)
 
 
 def imagined_answers(confusion: np.ndarray, *, ordered: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,10 @@ import pytest
 from sklearn import metrics
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.evaluation.errors import OTHER, TaskErrors, entry_losses, shown_text
+from modeling_multitask.evaluation.errors import TaskErrors, entry_losses, shown_text
 from modeling_multitask.evaluation.errors import task_errors as found_errors
 from modeling_multitask.evaluation.judged import Judged
+from modeling_multitask.evaluation.slices import OTHER
 from modeling_multitask.tasks_multitask import GivenConfig
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
