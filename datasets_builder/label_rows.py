@@ -75,6 +75,12 @@ def not_held_out(held_out: LabelRowsByTask, train: LabelRowsByTask) -> str | Non
     return f"{len(lacking)} of {len(trained)} labels have no row ({_first(lacking)})" if lacking else None
 
 
+def without_rows(counts: dict[str, LabelRows]) -> str | None:
+    """Return the labels without a row as text, or `None` if each has one or the whole task has none."""
+    lacking = [_quoted(label) for label, count in counts.items() if not count.yes]
+    return _first(lacking) if 0 < len(lacking) < len(counts) else None
+
+
 def _quoted(label: str) -> str:
     return repr(on_one_line(label, MAX_LABEL))
 

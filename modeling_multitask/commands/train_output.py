@@ -17,6 +17,8 @@ def show_run(run: Run, examples: list[str]) -> None:
     console = Console()
     for split, results in run.results.items():
         console.print(metrics_table(split, results, run.labelled_rows))
+    for judged in [name for name in ("test", "validation") if name in run.results][:1]:
+        print("\n".join(verdict_lines(judged, run.results[judged])))
     for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
         print(text)
         for task, answer in answers.items():
@@ -81,11 +83,27 @@ def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
 def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
     """Return a table of the metrics of a split."""
     table = Table(title=f"{split} (score {results['score']:.4f})")
-    hidden = {"rows", *SECOND_NAMES}
+    hidden = {"rows", "baseline", "regression", "verdict", *SECOND_NAMES}
     metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name not in hidden))
     for heading in ("task", "labelled in training", f"labelled in {split}", *metrics):
         table.add_column(heading, justify="left" if heading == "task" else "right")
     for task, rows in labelled_rows.items():
-        cells = [f"{results[task][name]:.4f}" if name in results[task] else "" for name in metrics]
-        table.add_row(task, "" if rows is None else str(rows), str(results[task]["rows"]), *cells)
+        counts = "" if rows is None else str(rows), str(results[task]["rows"])
+        table.add_row(task, *counts, *_cells(results[task], metrics))
+        for kind in ("baseline", "regression"):
+            if found := results[task].get(kind):
+                table.add_row(f"  {found['name']}", "", "", *_cells(found, metrics), style="dim")
     return table
+
+
+def verdict_lines(split: str, results: dict[str, Any]) -> list[str]:
+    """Return the verdict on each task as lines of text."""
+    verdicts = {name: task["verdict"] for name, task in results.items() if name != "score" and "verdict" in task}
+    lines = [f"Verdict on the {split} rows:"] if verdicts else []
+    for name, found in verdicts.items():
+        lines += [f"    {name}: {found['sentence']}", *(f"        {note}" for note in found["notes"])]
+    return lines
+
+
+def _cells(metrics: dict[str, Any], names: list[str]) -> list[str]:
+    return [f"{metrics[name]:.4f}" if name in metrics else "" for name in names]

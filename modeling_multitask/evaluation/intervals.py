@@ -104,9 +104,7 @@ def bootstrapped(measures: Measures, *, seed: int = 0, resamples: int = RESAMPLE
         seed: The seed of the resampling.
         resamples: R.
     """
-    none = np.zeros((1, 1))
-    values = measures.of(Drawn(measures.counts[None].astype(float), none, none))
-    found, rows = {name: Figure(float(value[0])) for name, value in values.items()}, int(measures.counts.sum())
+    found, rows = {name: Figure(value) for name, value in value_of(measures).items()}, int(measures.counts.sum())
     enough = {name: each for name, each in measures.figures.items() if rows >= FEWEST_ROWS_OF.get(name, FEWEST_ROWS)}
     if not enough:
         return found
@@ -116,6 +114,13 @@ def bootstrapped(measures: Measures, *, seed: int = 0, resamples: int = RESAMPLE
         name: percentiles(found[name].value, np.concatenate([each[name] for each in drawn]), tail=tail)
         for name in enough
     }
+
+
+def value_of(measures: Measures) -> dict[str, float]:
+    """Return the figures of the rows themselves."""
+    none = np.zeros((1, 1))
+    values = measures.of(Drawn(measures.counts[None].astype(float), none, none))
+    return {name: float(value[0]) for name, value in values.items()}
 
 
 def percentiles(value: float, drawn: np.ndarray, *, tail: float = _TAIL) -> Figure:

@@ -4,6 +4,7 @@ Shapes: N rows, M labelled rows of one task.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from .errors import Slice, TaskErrors, task_errors
 from .figures import TaskFigures, task_figures
 from .intervals import LEVEL, RESAMPLES, Figure
 from .judged import Judged
+from .judgement import Judgement, judged_by_a_constant
 from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
@@ -63,6 +65,7 @@ class TaskReport:
     Args:
         figures: The metrics.
         errors: The errors.
+        judgement: The baselines and the verdict.
         calibration: The calibration of the scores. `None` for a regression.
         abstention: The withheld answers. `None` if no answer is withheld.
         numbers: (2, M), the true numbers and the answers of a regression.
@@ -70,6 +73,7 @@ class TaskReport:
 
     figures: TaskFigures
     errors: TaskErrors | None = None
+    judgement: Judgement | None = None
     calibration: Calibration | None = None
     abstention: Abstention | None = None
     numbers: np.ndarray | None = None
@@ -114,6 +118,7 @@ def make_report(
     seed: int = 0,
     resamples: int = RESAMPLES,
     notes: list[str] | None = None,
+    judgements: Mapping[str, Judgement] | None = None,
 ) -> Report:
     """Return the report on a model for these rows.
 
@@ -124,6 +129,7 @@ def make_report(
         seed: The seed of the resampling.
         resamples: The number of resamples for the interval of a figure.
         notes: Notes on the rows, shown at the top.
+        judgements: The judgement on each task. By default, each task is compared with the best constant on these rows.
 
     Raises:
         ValueError: If there are no rows.
@@ -131,7 +137,13 @@ def make_report(
     if not judged.texts:
         raise ValueError("the report has no rows; give at least one")
     plain = decide_arrays(judged.logits, [replace(task, temperature=1.0, thresholds=None) for task in judged.tasks])
-    tasks = [_task(judged, task, plain[task.name], seed, resamples) for task in judged.tasks]
+    tasks = [
+        replace(
+            _task(judged, task, plain[task.name], seed, resamples),
+            judgement=(judgements or {}).get(task.name) or _judged(judged, task, resamples),
+        )
+        for task in judged.tasks
+    ]
     return Report(name, split, len(judged.texts), tasks, resamples, list(notes or []))
 
 
@@ -202,7 +214,12 @@ def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resample
     calibration = Calibration(
         reliability(plain_task, plain, labels, unasked), reliability(task, decision, labels, unasked)
     )
-    return TaskReport(figures, errors, calibration, _abstention(task, decision, labels, unasked))
+    abstention = _abstention(task, decision, labels, unasked)
+    return TaskReport(figures, errors, calibration=calibration, abstention=abstention)
+
+
+def _judged(judged: Judged, task: TaskConfig, resamples: int) -> Judgement:
+    return judged_by_a_constant(task, judged.decisions[task.name], judged.labels[task.name], resamples=resamples)
 
 
 def _abstention(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray) -> Abstention | None:
@@ -248,6 +265,7 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         "coverage": report.coverage,
         "main_figure": task.main_metric,
         "figures": figures.figures,
+        **({} if report.judgement is None else report.judgement.as_json()),
         "classes": {label: vars(each) for label, each in figures.classes.items()},
         "confusion": None if figures.confusion is None else _confusion_as_json(figures.confusion),
         "calibration": None if report.calibration is None else _calibration_as_json(task, report.calibration),

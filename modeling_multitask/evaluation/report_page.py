@@ -12,23 +12,11 @@ from markupsafe import Markup
 
 from ..hub.markdown import escape_markdown
 from ..problem_types_multitask import PROBLEM_TYPES
+from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
 
 FILES = ("report.html", "report.md", "report.json")
-IN_WORDS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "weighted_f1": "weighted F1",
-    "average_precision": "average precision",
-    "mae": "mean absolute error",
-    "rmse": "root mean squared error",
-    "r2": "R²",
-    "spearman": "Spearman correlation",
-    "subset_accuracy": "subset accuracy",
-    "kappa": "quadratic kappa",
-    "quadratic_kappa": "quadratic kappa",
-} | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
+IN_WORDS = METRICS_IN_WORDS | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
 _GAP = 0.005  # smaller gaps between scores and accuracy are not reported
 _MAX_TEXT = 280  # characters of a text on the page; the JSON has the whole text
 

@@ -19,6 +19,9 @@ from ..training.sampling import Sampling
 from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word, word_of
 from .training_words import TrainingWords
 
+# The most training rows that have the baseline of a regression by default.
+MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER = 5_000, 20_000
+
 CalibrationMethod = Literal["temperature", "thresholds"]
 
 
@@ -187,6 +190,14 @@ class Recipe:
         description="The calibration to fit on the validation rows after training.",
         example=["temperature", "thresholds"],
         one_or_list=True,
+    )
+    baseline: Literal["constant", "regression"] | None = word(
+        None,
+        description="The baseline of every metric: a `constant` (the most frequent label, or the mean of a number), "
+        "and also a logistic or ridge `regression` on the embeddings of the untrained encoder. The default is a "
+        f"regression for up to {MOST_ROWS:,} training rows, or {MOST_ROWS_OF_A_FROZEN_ENCODER:,} if the encoder is "
+        "frozen.",
+        example="constant",
     )
     report: bool = word(True, description="Whether to write a report next to the model.")
     freeze: list[str] = word_of(TrainingChoices, "freeze")

@@ -23,7 +23,7 @@ from ..training.conflict_plot import draw_conflicts
 logger = logging.get_logger(__name__)
 
 # Words that may change when a run is resumed.
-_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "card", "prefix_cache"}
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "baseline", "card", "prefix_cache"}
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:

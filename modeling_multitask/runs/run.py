@@ -19,6 +19,7 @@ from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate
+from .judgements import Judgements, judge_tasks, with_judgements
 from .outputs import check_output, check_start, find_checkpoint, save_output, save_record, start_output
 from .prepare import prepare
 from .records import TrainingClock, count_parameters, training_record
@@ -135,12 +136,16 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
     results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in answers.items()}
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
+        judgements = judge_tasks(recipe, prepared.rows, trainer, answers)
+        results = with_judgements(results, judgements)
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
-        write_reports(recipe, prepared.rows, answers, model.config.tasks)
+        write_reports(recipe, prepared.rows, answers, model.config.tasks, judgements)
     return Run(output_dir / "model", results, counts, record, model, tokenizer)
 
 
-def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> None:
+def write_reports(
+    recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig], judgements: Judgements
+) -> None:
     """Write the report on the test rows, or else the validation rows, next to the model."""
     split = next((name for name in ("test", "validation") if name in answers), None)
     if split is None or not recipe.report:
@@ -150,7 +155,8 @@ def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers]
     folder = Path(recipe.output_dir)
     notes = [CHOSEN_BY] if split == "validation" else []
     try:
-        write_report(make_report(judged, name=folder.resolve().name, split=split, notes=notes), folder / "report")
+        report = make_report(judged, name=folder.resolve().name, split=split, notes=notes, judgements=judgements[split])
+        write_report(report, folder / "report")
     except Exception as error:  # the trained model is saved, so the run must not fail here
         logger.warning(
             f"The report failed ({error}). Write it with: multitask report {folder / 'model'} DATA --output DIR"

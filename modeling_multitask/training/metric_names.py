@@ -6,6 +6,20 @@ from ..problem_types_multitask import PROBLEM_TYPES
 
 # For these metrics, lower is better. For all others, greater is better.
 LESS_IS_BETTER = ("loss", "mae", "rmse")
+IN_WORDS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
+    "average_precision": "average precision",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "r2": "R²",
+    "spearman": "Spearman correlation",
+    "subset_accuracy": "subset accuracy",
+    "kappa": "quadratic kappa",
+    "quadratic_kappa": "quadratic kappa",
+}
 
 
 def evaluated_metrics(tasks: Iterable[tuple[str, str]]) -> list[str]:

@@ -20,7 +20,8 @@ _KINDS = {
     "scatter": "labels and predictions",
     "reliability": "reliability diagram",
 }
-_NO_FIGURES = ("rows", "loss", "baseline", *SECOND_NAMES)  # entries of results.json that are not further metrics
+# Entries of results.json that are not further metrics.
+_NO_FIGURES = ("rows", "loss", "baseline", "regression", "verdict", *SECOND_NAMES)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""The verdict on a task: how much better than its baselines it is, and what to know before using it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ..answers_multitask import Decision
+from ..tasks_multitask import TaskConfig
+from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
+from ..training.metrics import labelled_entries
+from ..wording import on_one_line
+from .intervals import RESAMPLES, Figure, bootstrapped, value_of
+from .measures import improvement, task_measures
+
+MOST_NAMED = 5  # labels in one note
+MOST_CHARACTERS = 60  # of a label in a note
+
+
+class Verdict(NamedTuple):
+    """The verdict on a task.
+
+    Args:
+        metric: The main metric.
+        value: Its value.
+        baseline: The name of the best baseline on these rows.
+        improvement: The improvement over this baseline, positive if the task is better, with its paired interval.
+        notes: What to know before using the task.
+    """
+
+    metric: str
+    value: float
+    baseline: str
+    improvement: Figure
+    notes: list[str]
+
+    @property
+    def outcome(self) -> str:
+        """`better` or `worse` if the interval excludes 0, else `no clear difference`."""
+        _, low, high = self.improvement
+        if low is not None and low > 0:
+            return "better"
+        return "worse" if high is not None and high < 0 else "no clear difference"
+
+    def sentence(self) -> str:
+        """Return the comparison as text, such as `macro F1 0.912, better than the mean by 0.100 (0.080 to 0.120)`."""
+        gain, low, high = self.improvement
+        less = " (lower is better)" if self.metric in LESS_IS_BETTER else ""
+        spread = "too few rows for an interval" if low is None else f"{low:+.3f} to {high:+.3f}"
+        compared = f"{self.outcome} than" if self.outcome in ("better", "worse") else f"{self.outcome} from"
+        return f"{IN_WORDS[self.metric]}{less} {self.value:.3f}: {compared} {self.baseline} ({gain:+.3f}, {spread})"
+
+
+def verdict(
+    task: TaskConfig,
+    decision: Decision,
+    labels: np.ndarray,
+    baselines: Mapping[str, Decision],
+    *,
+    resamples: int = RESAMPLES,
+) -> Verdict | None:
+    """Return the verdict on the rows that have a label for the task; `None` without such rows or without baselines.
+
+    Args:
+        task: The task.
+        decision: The decision on all rows, as arrays.
+        labels: The labels as in a batch, including missing ones.
+        baselines: The decisions of the baselines on the same rows, by name.
+        resamples: The number of resamples.
+    """
+    present = labelled_entries(labels, task.kind)
+    rows = np.asarray(present.reshape(len(present), -1).any(axis=1))
+    if not rows.any() or not baselines:
+        return None
+    own, metric = _part(decision, rows), task.main_metric
+    gains = {name: improvement(task, _part(each, rows), own, labels[rows]) for name, each in baselines.items()}
+    gains = {name: each._replace(figures={metric: each.figures[metric]}) for name, each in gains.items()}
+    best = min(gains, key=lambda name: value_of(gains[name])[metric])
+    value = value_of(task_measures(task, own, labels[rows]))[metric]
+    found = bootstrapped(gains[best], resamples=resamples)[metric]
+    return Verdict(metric, value, best, found, never_answered(task, own.chosen, labels[rows]))
+
+
+def never_answered(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) -> list[str]:
+    """Return a note on the labels that rows have and no answer has, or nothing.
+
+    Args:
+        task: The task.
+        answers: The answers to labelled rows, as in `Decision.chosen`.
+        labels: Their labels.
+    """
+    if task.kind.is_number:
+        return []
+    if task.kind.several_labels:
+        there, given = (np.flatnonzero((each == 1).any(axis=0)) for each in (labels, answers))
+    else:
+        there, given = np.unique(labels), np.unique(answers)
+    names = [repr(on_one_line((task.labels or [])[i], MOST_CHARACTERS)) for i in there if i not in given]
+    if not names:
+        return []
+    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return [f"never answered: {len(names)} of {len(there)} labels ({', '.join([*names[:MOST_NAMED], *more])})"]
+
+
+def _part(decision: Decision, rows: np.ndarray) -> Decision:
+    return decision._replace(scores=decision.scores[rows], chosen=decision.chosen[rows])
