@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from ..training.tokens import row_lengths
-from .calibration import Answers, calibrate
+from .calibration import Answers, calibrate, calibration_notes
 from .outputs import check_output, check_start, find_checkpoint, save_output, save_record, start_output
 from .prepare import prepare
 from .records import TrainingClock, count_parameters, training_record
@@ -136,11 +137,18 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
-        write_reports(recipe, prepared.rows, answers, model.config.tasks)
+        write_reports(recipe, prepared.rows, answers, model.config.tasks, notes=calibration_notes(calibration))
     return Run(output_dir / "model", results, counts, record, model, tokenizer)
 
 
-def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> None:
+def write_reports(
+    recipe: Recipe,
+    rows: RowsBySplit,
+    answers: dict[str, Answers],
+    tasks: list[TaskConfig],
+    *,
+    notes: Sequence[str] = (),
+) -> None:
     """Write the report on the test rows, or else the validation rows, next to the model."""
     split = next((name for name in ("test", "validation") if name in answers), None)
     if split is None or not recipe.report:
@@ -148,7 +156,7 @@ def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers]
     logits, labels = answers[split]
     judged = Judged(tasks, row_texts(rows[split]), logits, labels, row_lengths(rows[split]))
     folder = Path(recipe.output_dir)
-    notes = [CHOSEN_BY] if split == "validation" else []
+    notes = [*([CHOSEN_BY] if split == "validation" else []), *notes]
     try:
         write_report(make_report(judged, name=folder.resolve().name, split=split, notes=notes), folder / "report")
     except Exception as error:  # the trained model is saved, so the run must not fail here
