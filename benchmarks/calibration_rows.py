@@ -250,7 +250,7 @@ def _fitted(truth: np.ndarray, logits: np.ndarray, rarest: int, rng: np.random.G
     counts = [max(1, round(len(each) * rarest / len(rare))) for each in places]
     drawn = np.concatenate([rng.choice(each, count, replace=False) for each, count in zip(places, counts, strict=True)])
     threshold = fit_thresholds(LABEL, logits[drawn, None], truth[drawn])[0]
-    return 0.5 if threshold in (0, 1) else threshold
+    return 0.5 if threshold == 0 else threshold
 
 
 def _f1_change(

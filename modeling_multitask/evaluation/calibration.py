@@ -131,8 +131,8 @@ def plainly_judged(task: TaskConfig) -> TaskConfig:
 def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> list[float]:
     """Return the threshold with the highest F1 for each label. It is 0.5 if no row, or every row, has the label.
 
-    The threshold is in the middle between two neighbouring scores. It is 0 if every row is best answered with the
-    label, and 1 if the highest scores are too close to 1 to be above a threshold.
+    The threshold is in the middle between two neighbouring scores. It is 0, the bound of the search, if the F1 is
+    highest when every row gets the label. It is below 1, because the row with the highest score gets the label.
 
     Args:
         task: A binary or multi-label task.
@@ -217,7 +217,10 @@ def abstention_threshold(
     if precision is not None:
         good = np.flatnonzero(last & (hits / answered >= precision))
         if len(good) == 0:
-            raise ValueError(f"abstain: no threshold reaches a precision of {precision}; set a lower precision")
+            raise ValueError(
+                f"abstain: no threshold reaches a precision of {precision}, so the task never abstains; "
+                "set a lower precision"
+            )
         return float(ranked[good[-1]])
     return float(ranked[np.flatnonzero(last & (answered / len(scores) >= (coverage or 0)))[0]])
 
@@ -252,11 +255,11 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
         yes, no = int((truth[:, i] == 1).sum()), int((truth[:, i] == 0).sum())
         if min(yes, no) < FEWEST_OF_EACH:
             few.append(f"{names[i]!r} ({yes:,} with it, {no:,} without it)")
-        elif found in (0, 1):
-            ended.append(f"{names[i]!r} (bound {found:g})")
+        elif found == 0:
+            ended.append(repr(names[i]))
         else:
             thresholds[i] = found
-    notes = [f"the threshold of {_some(ended)} stays as it was: the search ended at its bound"] if ended else []
+    notes = [f"the threshold of {_some(ended)} stays as it was: the search ended at its bound 0"] if ended else []
     if few:
         why = f"a fit needs {FEWEST_OF_EACH} validation rows with the label and {FEWEST_OF_EACH} without it"
         notes.append(f"the threshold of {_some(few)} stays as it was: {why}")
@@ -281,5 +284,4 @@ def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     if len(below) == 0:
         return 0.0
     # A label is answered above its threshold, so the threshold is below the lowest score of an answered label.
-    threshold = (cuts[best] + below.max()) / 2
-    return float(threshold) if np.float32(threshold) < 1 else 1.0  # scores are float32
+    return float((cuts[best] + below.max()) / 2)

@@ -117,9 +117,9 @@ def _abstaining(
         return fit
     confidences, right = answer_confidences(fit.task, decision, labels, unasked)
     if len(confidences) == 0:
-        return fit._replace(notes=[*fit.notes, "it never abstains: no validation row has a label for it"])
+        return fit._replace(notes=[*fit.notes, "abstain: no validation row has a label, so the task never abstains"])
     try:
         least = abstention_threshold(confidences, right, precision=abstain.precision, coverage=abstain.coverage)
     except ValueError as error:  # the trained model must still be saved
-        return fit._replace(notes=[*fit.notes, f"it never abstains: {error}"])
+        return fit._replace(notes=[*fit.notes, str(error)])
     return fit._replace(task=replace(fit.task, abstain_below=least))
