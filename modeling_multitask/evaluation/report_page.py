@@ -161,7 +161,7 @@ def calibration_effect(task: dict[str, Any]) -> Markup:
     if task["calibration"]["temperature"] == 1 and not task["calibration"]["thresholds"]:
         return Markup("The scores are not calibrated.")
     effects = [task[name] for name in ("calibration_effect", "thresholds_effect") if task.get(name)]
-    return Markup(f"On these rows, {' and '.join(map(_effect, effects))}." if effects else "")
+    return Markup(f"On the evaluated rows, {' and '.join(map(_effect, effects))}." if effects else "")
 
 
 def _effect(effect: dict[str, Any]) -> str:

@@ -90,8 +90,9 @@ def _fitted(
         if methods and task.name in together:
             methods = ["temperature"]
         fit = calibrated(task, logits_of_siblings(task, tasks, logits, labels), labels[task.name], methods)
-        by = {"abstain_by": words.abstain.by} if words.abstain else {}
-        fits.append(fit._replace(task=replace(fit.task, **by)))
+        if words.abstain:
+            fit = fit._replace(task=replace(fit.task, abstain_by=words.abstain.by))
+        fits.append(fit)
     return fits
 
 

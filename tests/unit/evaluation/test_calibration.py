@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from sklearn.metrics import f1_score, log_loss
 
 from modeling_multitask import TaskConfig
@@ -15,6 +16,7 @@ from modeling_multitask.evaluation.calibration import (
     BINS,
     FEWEST_OF_EACH,
     FEWEST_ROWS,
+    SHRINKAGE,
     abstention_threshold,
     answer_scores,
     calibrated,
@@ -172,7 +174,18 @@ def test_thresholds_are_fitted_after_the_temperature_which_they_include(task: Ta
 
     assert after == calibrated(task, 3 * logits, labels, ("temperature", "thresholds")).task
     assert after.temperature == pytest.approx(3, rel=0.15)
-    assert after.thresholds == fit_thresholds(after, 3 * logits, labels)
+    assert after.thresholds == pytest.approx(fit_thresholds(after, 3 * logits, labels), abs=0.01)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_few_rows_move_a_threshold_less(rows: int) -> None:
+    """The best threshold is 0.2. With as many rows of each answer as the shrinkage, it is moved half of the way."""
+    scores = np.tile([0.1, 0.3], SHRINKAGE * rows)
+    labels = np.tile([0, 1], SHRINKAGE * rows)
+
+    after = calibrated(LIKED, special.logit(scores)[:, None], labels, ("thresholds",)).task
+
+    assert after.thresholds == pytest.approx([0.5 - 0.3 * rows / (rows + 1)])
 
 
 def test_a_label_with_too_few_rows_keeps_its_threshold_and_the_others_are_fitted() -> None:
