@@ -26,7 +26,7 @@ from .report_plot import draw_confusion, draw_reliability, draw_scatter
 _OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png")
 # The note of a report on validation rows.
 CHOSEN_BY = (
-    "The checkpoint was selected on these rows, and temperature, thresholds and abstention were fitted on them, so "
+    "The checkpoint was selected on these rows, and any temperature, threshold and abstention was fitted on them, so "
     "the metrics are optimistic"
 )
 
