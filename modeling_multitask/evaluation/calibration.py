@@ -12,13 +12,31 @@ import torch
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import precision_recall_curve
 
-from ..answers_multitask import NOT_ASKED, Decision
+from ..answers_multitask import NOT_ASKED, Decision, may_follow
+from ..kinds_multitask import DEFAULT_THRESHOLD
 from ..losses_multitask import masked_loss
-from ..tasks_multitask import TaskConfig
+from ..tasks_multitask import TaskConfig, parent_task
 from ..training.metrics import labelled_entries
 
 BINS = 15  # in a reliability diagram, as in Guo et al. 2017
 LOWEST, HIGHEST = 0.05, 20.0  # the search range of the temperature
+# Measured, see "Rows for calibration" in docs/benchmarks.md.
+FEWEST_ROWS = 100  # labelled rows that a temperature needs
+FEWEST_OF_EACH = 10  # rows with a label, and rows without it, that its threshold needs
+SHRINKAGE = 10  # rows that pull a threshold to 0.5, so that few rows move it less
+_MOST_NAMED = 5  # labels in a note
+
+
+class Calibrated(NamedTuple):
+    """A task after calibration.
+
+    Args:
+        task: The task, with the values that were fitted.
+        notes: What was not fitted, and why. One sentence each, without the name of the task.
+    """
+
+    task: TaskConfig
+    notes: list[str]
 
 
 class Reliability(NamedTuple):
@@ -42,25 +60,49 @@ class Reliability(NamedTuple):
         return float((gaps * self.counts[there]).sum() / max(self.counts.sum(), 1))
 
 
-def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods: Sequence[str]) -> TaskConfig:
-    """Return the task with a temperature, or thresholds, fitted on these rows.
+def calibrated(task: TaskConfig, logits: np.ndarray, labels: np.ndarray, methods: Sequence[str]) -> Calibrated:
+    """Fit a temperature, and thresholds, on these rows.
+
+    A value that needs more rows, or whose search ends at its bound, is not fitted. The task keeps the value that it
+    has, and a note gives the reason. A regression has no scores: it is returned unchanged, without a note.
 
     Args:
-        task: The task. A regression, and a task without labelled rows, are returned unchanged.
+        task: The task.
         logits: (N, C), the logits of validation rows.
         labels: The labels as in a batch, including missing ones.
-        methods: `temperature` minimises the loss of the true labels. `thresholds` maximises the F1 of each label of a
-            multi-label task, or of the second label of a binary task.
+        methods: `temperature` minimises the loss of the true labels. `thresholds` does the same first, and then
+            maximises the F1 of each label of a multi-label task, or of the second label of a binary task. With few
+            rows, these thresholds are closer to 0.5 than those of `fit_thresholds`.
     """
-    if task.kind.is_number or not labelled_entries(labels, task.kind).any():
-        return task
-    if "temperature" in methods:
-        task = replace(task, temperature=fit_temperature(task, logits, labels))
+    if task.kind.is_number or not methods:
+        return Calibrated(task, [])
+    task, notes = _with_temperature(task, logits, labels)
     # Labels that are chosen jointly with another task's labels have no thresholds. Multi-label tasks are not joint.
     free = task.given is None or task.kind.several_labels
     if "thresholds" in methods and task.kind.thresholds != "none" and free:
-        task = replace(task, thresholds=fit_thresholds(task, logits, labels))
-    return task
+        task, more = _with_thresholds(task, logits, labels)
+        notes = [*notes, *more]
+    return Calibrated(task, notes)
+
+
+def logits_of_siblings(
+    task: TaskConfig, tasks: list[TaskConfig], logits: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Return the logits (N, C) for a decision between the siblings of the true label. Other labels get -inf.
+
+    Without parents, all labels are siblings.
+
+    Args:
+        task: One of the tasks.
+        tasks: All tasks of the model.
+        logits: The logits by task name.
+        labels: The labels by task name, as in a batch.
+    """
+    if task.given is None or task.given.parents is None:
+        return logits[task.name]
+    siblings = may_follow(task, parent_task(task, tasks)).numpy()  # (P, C)
+    parent_of = siblings.argmax(axis=0)  # (C,)
+    return np.where(siblings[parent_of[np.maximum(labels[task.name], 0)]], logits[task.name], -np.inf)
 
 
 def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> float:
@@ -91,7 +133,8 @@ def plainly_judged(task: TaskConfig) -> TaskConfig:
 def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> list[float]:
     """Return the threshold with the highest F1 for each label. It is 0.5 if no row, or every row, has the label.
 
-    The threshold is in the middle between two neighbouring scores.
+    The threshold is in the middle between two neighbouring scores. It is 0, the bound of the search, if the F1 is
+    highest when every row gets the label. It is below 1, because the row with the highest score gets the label.
 
     Args:
         task: A binary or multi-label task.
@@ -176,7 +219,10 @@ def abstention_threshold(
     if precision is not None:
         good = np.flatnonzero(last & (hits / answered >= precision))
         if len(good) == 0:
-            raise ValueError(f"abstain: no threshold reaches a precision of {precision}; set a lower precision")
+            raise ValueError(
+                f"abstain: no threshold reaches a precision of {precision}, so the task never abstains; "
+                "set a lower precision"
+            )
         return float(ranked[good[-1]])
     return float(ranked[np.flatnonzero(last & (answered / len(scores) >= (coverage or 0)))[0]])
 
@@ -190,13 +236,55 @@ def _judged(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: n
     return judged
 
 
+def _with_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Calibrated:
+    present = labelled_entries(labels, task.kind)
+    rows = int(present.reshape(len(present), -1).any(axis=1).sum())
+    stays = f"the temperature stays {task.temperature:.3g}"
+    if rows < FEWEST_ROWS:
+        return Calibrated(task, [f"{stays}: {rows:,} validation rows have a label, and a fit needs {FEWEST_ROWS}"])
+    found = fit_temperature(task, logits, labels)
+    if not LOWEST * 1.01 < found < HIGHEST / 1.01:
+        return Calibrated(task, [f"{stays}: the search ended at its bound {LOWEST if found < 1 else HIGHEST:g}"])
+    return Calibrated(replace(task, temperature=found), [])
+
+
+def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Calibrated:
+    truth = labels.reshape(len(labels), -1)
+    names = (task.labels or [])[-truth.shape[1] :]  # of a binary task, the second label
+    thresholds = list(task.thresholds or [DEFAULT_THRESHOLD] * len(names))
+    few, ended = [], []
+    for i, found in enumerate(fit_thresholds(task, logits, labels)):
+        yes, no = int((truth[:, i] == 1).sum()), int((truth[:, i] == 0).sum())
+        rarer = min(yes, no)
+        if rarer < FEWEST_OF_EACH:
+            few.append(f"{names[i]!r} ({yes:,} with it, {no:,} without it)")
+        elif found == 0:
+            ended.append(repr(names[i]))
+        else:
+            thresholds[i] = DEFAULT_THRESHOLD + (found - DEFAULT_THRESHOLD) * rarer / (rarer + SHRINKAGE)
+    notes = [f"the threshold of {_some(ended)} stays as it was: the search ended at its bound 0"] if ended else []
+    if few:
+        why = f"a fit needs {FEWEST_OF_EACH} validation rows with the label and {FEWEST_OF_EACH} without it"
+        notes.append(f"the threshold of {_some(few)} stays as it was: {why}")
+    if len(few) + len(ended) == len(names):
+        return Calibrated(task, notes)
+    return Calibrated(replace(task, thresholds=thresholds), notes)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
 def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     scores, truth = scores[truth >= 0], truth[truth >= 0]
     if len(np.unique(truth)) < 2:
-        return 0.5
+        return DEFAULT_THRESHOLD
     precision, recall, cuts = precision_recall_curve(truth, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = int(np.argmax(f1[:-1]))  # the last point has no threshold
     below = scores[scores < cuts[best]]
+    if len(below) == 0:
+        return 0.0
     # A label is answered above its threshold, so the threshold is below the lowest score of an answered label.
-    return float((cuts[best] + (below.max() if len(below) else 0.0)) / 2)
+    return float((cuts[best] + below.max()) / 2)

@@ -15,29 +15,23 @@ from ..answers_multitask import Decision
 from ..files import write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import decide_arrays
-from .calibration import Reliability, answer_confidences, reliability
+from .calibration import answer_confidences
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
 from .figures import TaskFigures, task_figures
 from .intervals import LEVEL, RESAMPLES, Figure
 from .judged import Judged
 from .judgement import Judgement, judged_by_a_constant
+from .report_calibration import Calibration, calibration_as_json, task_calibration
 from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
 _OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png")
 # The note of a report on validation rows.
 CHOSEN_BY = (
-    "The checkpoint was selected on these rows, and temperature, thresholds and abstention were fitted on them, so "
+    "The checkpoint was selected on these rows, and any temperature, threshold and abstention was fitted on them, so "
     "the metrics are optimistic"
 )
-
-
-class Calibration(NamedTuple):
-    """The reliability of scores: without temperature and thresholds (`before`), and with them (`after`)."""
-
-    before: Reliability
-    after: Reliability
 
 
 class Abstention(NamedTuple):
@@ -209,11 +203,8 @@ def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resample
     if task.kind.is_number:
         there = ~np.isnan(labels)
         return TaskReport(figures, errors, numbers=np.stack([labels[there], decision.chosen[there]]))
-    plain_task = replace(task, temperature=1.0, thresholds=None)
+    calibration = task_calibration(judged, task, plain, seed=seed, resamples=resamples)
     unasked = judged.unasked[task.name]
-    calibration = Calibration(
-        reliability(plain_task, plain, labels, unasked), reliability(task, decision, labels, unasked)
-    )
     abstention = _abstention(task, decision, labels, unasked)
     return TaskReport(figures, errors, calibration=calibration, abstention=abstention)
 
@@ -240,7 +231,7 @@ def _pictures(report: TaskReport) -> dict[str, bytes]:
     if report.numbers is not None:
         pictures[f"scatter_{name}.png"] = draw_scatter(*report.numbers)
     if report.calibration is not None:
-        pictures[f"reliability_{name}.png"] = draw_reliability(*report.calibration)
+        pictures[f"reliability_{name}.png"] = draw_reliability(report.calibration.before, report.calibration.after)
     return pictures
 
 
@@ -268,7 +259,7 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         **({} if report.judgement is None else report.judgement.as_json()),
         "classes": {label: vars(each) for label, each in figures.classes.items()},
         "confusion": None if figures.confusion is None else _confusion_as_json(figures.confusion),
-        "calibration": None if report.calibration is None else _calibration_as_json(task, report.calibration),
+        **calibration_as_json(task, report.calibration),
         "abstention": None if report.abstention is None else report.abstention._asdict(),
     }
     if report.errors is not None:
@@ -278,11 +269,6 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
 
 def _confusion_as_json(confusion: np.ndarray) -> dict[str, Any]:
     return {"counts": confusion[:, :-1], "not_asked": confusion[:, -1]}
-
-
-def _calibration_as_json(task: TaskConfig, calibration: Calibration) -> dict[str, Any]:
-    scores = {name: _reliability_as_json(each) for name, each in calibration._asdict().items()}
-    return {"temperature": task.temperature, "thresholds": task.thresholds, **scores}
 
 
 def _errors_as_json(errors: TaskErrors) -> dict[str, Any]:
@@ -296,16 +282,6 @@ def _errors_as_json(errors: TaskErrors) -> dict[str, Any]:
         "by_length": lines(errors.by_length),
         "by_source": lines(errors.by_source),
         "by_pattern": lines(errors.by_pattern),
-    }
-
-
-def _reliability_as_json(given: Reliability) -> dict[str, Any]:
-    count = max(given.counts.sum(), 1)
-    return {
-        "ece": given.error,
-        "mean_score": np.nansum(given.scores * given.counts) / count,
-        "right": np.nansum(given.accuracies * given.counts) / count,
-        "bins": given._asdict(),
     }
 
 

@@ -150,6 +150,28 @@ def trust(scores: dict[str, float]) -> Markup:
     )
 
 
+def calibration_effect(task: dict[str, Any]) -> Markup:
+    """Return a sentence on the effect of calibration on the rows: better, worse or the same.
+
+    It is empty for a report of version 0.1, which did not measure the effect.
+    """
+    if task["calibration"]["temperature"] == 1 and not task["calibration"]["thresholds"]:
+        return Markup("The scores are not calibrated.")
+    effects = [task[name] for name in ("calibration_effect", "thresholds_effect") if task.get(name)]
+    return Markup(f"On the evaluated rows, {' and '.join(map(_effect, effects))}." if effects else "")
+
+
+def _effect(effect: dict[str, Any]) -> str:
+    of_loss = effect["metric"] == "loss"
+    what, name = ("the temperature", "loss") if of_loss else ("the thresholds", IN_WORDS[effect["metric"]])
+    if effect["verdict"] is None:
+        return f"{what} changed the {name} by {effect['value']:+.3f} (too few rows for an interval)"
+    change = f"{effect['value']:+.3f} ({effect['low']:+.3f} to {effect['high']:+.3f})"
+    same = effect["verdict"] == "same"
+    made = "left the {} the same" if same else f"made the {{}} {effect['verdict']}"
+    return f"{what} {made.format(name)}: {change}"
+
+
 def withheld(task: dict[str, Any]) -> Markup:
     """Return sentences on the withheld answers: how many rows have an answer, and how many of these are right."""
     given = task["abstention"]
@@ -188,6 +210,7 @@ def _environment(**settings: Any) -> Environment:
         "file": Markup,  # the file name of a picture is safe: task names have only letters, digits and _
         "thresholds": _thresholds,
         "trust": trust,
+        "calibration_effect": calibration_effect,
         "withheld": withheld,
         "in_words": lambda name: Markup(IN_WORDS[name]),
         "less_is_better": lambda name: name in LESS_IS_BETTER,

@@ -187,7 +187,8 @@ class Recipe:
     conflict: Literal["log"] | None = word_of(TrainingChoices, "conflict")
     calibrate: list[CalibrationMethod] = word(
         default_factory=lambda: ["temperature"],
-        description="The calibration to fit on the validation rows after training.",
+        description="The calibration to fit on the validation rows after training, if there are enough of them. "
+        "`thresholds` includes `temperature`.",
         example=["temperature", "thresholds"],
         one_or_list=True,
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from ..training.tokens import row_lengths
-from .calibration import Answers, calibrate
+from .calibration import Answers, calibrate, calibration_notes
 from .judgements import Judgements, judge_tasks, with_judgements
 from .outputs import check_output, check_start, find_checkpoint, save_output, save_record, start_output
 from .prepare import prepare
@@ -139,12 +140,19 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         judgements = judge_tasks(recipe, prepared.rows, trainer, answers)
         results = with_judgements(results, judgements)
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
-        write_reports(recipe, prepared.rows, answers, model.config.tasks, judgements)
+        notes = calibration_notes(calibration)
+        write_reports(recipe, prepared.rows, answers, model.config.tasks, judgements, notes=notes)
     return Run(output_dir / "model", results, counts, record, model, tokenizer)
 
 
 def write_reports(
-    recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig], judgements: Judgements
+    recipe: Recipe,
+    rows: RowsBySplit,
+    answers: dict[str, Answers],
+    tasks: list[TaskConfig],
+    judgements: Judgements,
+    *,
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the report on the test rows, or else the validation rows, next to the model."""
     split = next((name for name in ("test", "validation") if name in answers), None)
@@ -153,7 +161,7 @@ def write_reports(
     logits, labels = answers[split]
     judged = Judged(tasks, row_texts(rows[split]), logits, labels, row_lengths(rows[split]))
     folder = Path(recipe.output_dir)
-    notes = [CHOSEN_BY] if split == "validation" else []
+    notes = [*([CHOSEN_BY] if split == "validation" else []), *notes]
     try:
         report = make_report(judged, name=folder.resolve().name, split=split, notes=notes, judgements=judgements[split])
         write_report(report, folder / "report")

@@ -8,6 +8,7 @@ from ..problem_types_multitask import PROBLEM_TYPES
 LESS_IS_BETTER = ("loss", "mae", "rmse")
 IN_WORDS = {
     "accuracy": "accuracy",
+    "f1": "F1",
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "weighted_f1": "weighted F1",

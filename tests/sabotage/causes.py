@@ -40,6 +40,7 @@ UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
 LABEL_ROWS = "datasets_builder/label_rows.py"
 ROWS = "modeling_multitask/runs/rows.py"
+CALIBRATION = "modeling_multitask/evaluation/calibration.py"
 
 
 class Cause(NamedTuple):
@@ -823,5 +824,39 @@ CAUSES = [
         "P100 the default number of epochs replaces the one of the recipe",
         *("modeling_multitask/runs/prepare.py", 'if "num_train_epochs" in given or ', "if "),
         *("tests/unit/runs/test_train_settings.py", "win_over_the_defaults"),
+    ),
+    Cause(
+        "P101 a temperature is fitted on a few rows",
+        *(CALIBRATION, "if rows < FEWEST_ROWS:", "if rows < 1:"),
+        *("tests/unit/evaluation/test_calibration.py", "too_few_rows_is_not_calibrated"),
+    ),
+    Cause(
+        "P101 a temperature at the bound of its search is set",
+        *(CALIBRATION, "if not LOWEST * 1.01 < found < HIGHEST / 1.01:", "if False:"),
+        *("tests/unit/evaluation/test_calibration.py", "at_a_bound"),
+    ),
+    Cause(
+        "P101 a threshold is fitted on a few rows with its label",
+        *(CALIBRATION, "if rarer < FEWEST_OF_EACH:", "if rarer < 1:"),
+        *("tests/unit/evaluation/test_calibration.py", "keeps_its_threshold"),
+    ),
+    Cause(
+        "P101 thresholds without a temperature",
+        *(
+            CALIBRATION,
+            "task, notes = _with_temperature(task, logits, labels)",
+            'task, notes = _with_temperature(task, logits, labels) if "temperature" in methods else (task, [])',
+        ),
+        *("tests/unit/evaluation/test_calibration.py", "which_they_include"),
+    ),
+    Cause(
+        "P101 a run without validation rows does not say that nothing was calibrated",
+        *("modeling_multitask/runs/calibration.py", "logger.warning(NOT_CALIBRATED)", "pass"),
+        *("tests/unit/runs/test_calibration.py", "without_any_label_are_none"),
+    ),
+    Cause(
+        "P101 a change that is within chance is called better or worse",
+        *("modeling_multitask/evaluation/calibration_effect.py", "if self.low <= 0 <= self.high:", "if False:"),
+        *("tests/unit/evaluation/test_calibration_effect.py", "contains_0"),
     ),
 ]

@@ -5,7 +5,17 @@ from typing import Any
 from markupsafe import Markup
 
 from ...configuration_multitask import MultiTaskConfig
-from ...evaluation.report_page import IN_WORDS, count, interval, number, percent, trust, weakest_first, withheld
+from ...evaluation.report_page import (
+    IN_WORDS,
+    calibration_effect,
+    count,
+    interval,
+    number,
+    percent,
+    trust,
+    weakest_first,
+    withheld,
+)
 from ...hub.card_settings import CardSettings
 from ...training.metric_names import LESS_IS_BETTER
 from ..evidence import Evidence
@@ -28,6 +38,7 @@ def limits(
         "tasks": [{"name": name, "lines": _of_task(each)} for name, each in reported.items()],
         "unknown": unknown,
         "calibration": None if given is None else _calibration(unknown, given.split, evidence.calibration),
+        "calibration_notes": _notes(evidence.calibration),
         "max_length": config.max_length,
         "long_texts": config.long_texts,
         "languages": ", ".join(settings.language),
@@ -41,12 +52,22 @@ def _calibration(tasks: list[str], split: str, calibration: dict[str, Any]) -> s
     return ", ".join(f"{name} {number(error)}" for name, error in errors.items() if error is not None)
 
 
+def _notes(calibration: dict[str, Any]) -> list[str]:
+    """Return the notes on values that were not fitted, each once with its tasks."""
+    tasks: dict[str, list[str]] = {}
+    for name, each in calibration.items():
+        for note in each.get("notes", []):  # version 0.1 wrote none
+            tasks.setdefault(note, []).append(name)
+    return [Markup(f"Calibration of {listed(names)}: {plain(note)}.") for note, names in tasks.items()]
+
+
 def _of_task(task: dict[str, Any]) -> list[Markup]:
     lines = [*_labels(task), *_confusions(task)]
     lines += [line for kind, on in _SLICES.items() for line in _worst(task["errors"], kind, on)]
     if task["calibration"]:
         after = task["calibration"]["after"]
         lines.append(Markup(f"{trust(after)} Expected calibration error: {number(after['ece'])}."))
+        lines += [effect] if (effect := calibration_effect(task)) else []
     if task["abstention"]:
         lines.append(withheld(task))
     return lines

@@ -93,7 +93,7 @@ def picture(name: str) -> Markup:
 def _on(split: str) -> str:
     if split == "validation":
         return (
-            "Measured on the validation rows. The checkpoint was selected and the scores were calibrated on the same "
+            "Measured on the validation rows. The checkpoint was selected and any calibration was fitted on the same "
             "rows, so the results are optimistic."
         )
     return "Measured on held-out test rows." if split == "test" else f"Measured on the rows of {split}."

@@ -8,11 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from sklearn.metrics import f1_score, log_loss
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.calibration import (
     BINS,
+    FEWEST_OF_EACH,
+    FEWEST_ROWS,
+    SHRINKAGE,
     abstention_threshold,
     answer_scores,
     calibrated,
@@ -80,7 +84,7 @@ def test_weights_smoothing_and_focus_of_training_do_not_bend_the_temperature() -
 
 def test_scores_that_are_too_certain_become_honest() -> None:
     logits, labels = answers_of(TOPIC)
-    after = calibrated(TOPIC, 4 * logits, labels, ("temperature",))
+    after = calibrated(TOPIC, 4 * logits, labels, ("temperature",)).task
 
     assert reliability(TOPIC, decision_of(TOPIC, 4 * logits), labels).error > 0.15
     assert reliability(after, decision_of(after, 4 * logits), labels).error < 0.04
@@ -107,8 +111,8 @@ def test_a_label_that_validation_rows_never_have_keeps_the_threshold_of_one_half
 
 
 def test_thresholds_are_those_that_answers_use() -> None:
-    logits, labels = answers_of(TAGS, rows=200)
-    task = calibrated(TAGS, logits - 2, labels, ("temperature", "thresholds"))
+    logits, labels = answers_of(TAGS, rows=400)
+    task, notes = calibrated(TAGS, logits - 2, labels, ("temperature", "thresholds"))
 
     scores = task.kind.probabilities(torch.from_numpy(logits - 2), task)
     given = [
@@ -117,7 +121,103 @@ def test_thresholds_are_those_that_answers_use() -> None:
     ]
 
     assert task.kind.decide(scores, task).bool().tolist() == given
-    assert task.thresholds != [0.5, 0.5, 0.5]
+    assert 0.5 not in task.thresholds
+    assert notes == []
+
+
+@pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE], ids=lambda task: task.name)
+def test_a_task_with_too_few_rows_is_not_calibrated_and_a_note_gives_the_rows_it_has_and_needs(
+    task: TaskConfig,
+) -> None:
+    logits, labels = answers_of(task, rows=9)
+    labels[...] = labels.clip(min=0)
+
+    after, notes = calibrated(task, logits, labels, ("temperature", "thresholds"))
+
+    assert after == task
+    assert notes[0] == f"the temperature stays 1: 9 validation rows have a label, and a fit needs {FEWEST_ROWS}"
+
+
+@pytest.mark.parametrize(("rows", "fitted"), [(FEWEST_ROWS - 1, False), (FEWEST_ROWS, True)])
+def test_only_rows_with_a_label_count_for_the_temperature(rows: int, fitted: bool) -> None:
+    logits, labels = answers_of(TOPIC, rows=2 * FEWEST_ROWS)
+    labels = np.where(np.arange(len(labels)) < rows, labels.clip(min=0), -100)
+
+    assert (calibrated(TOPIC, 3 * logits, labels, ("temperature",)).task.temperature != 1) is fitted
+
+
+def test_rows_without_any_label_are_few_rows() -> None:
+    labels = np.array([-100, -1])
+
+    after, notes = calibrated(TOPIC, np.zeros((2, 3)), labels, ("temperature",))
+
+    assert after == TOPIC
+    assert notes == [f"the temperature stays 1: 0 validation rows have a label, and a fit needs {FEWEST_ROWS}"]
+
+
+@pytest.mark.parametrize(("scale", "bound"), [(1, "0.05"), (-1, "20")], ids=["all right", "all wrong"])
+def test_a_temperature_at_a_bound_of_its_search_is_not_set_and_a_note_says_so(scale: float, bound: str) -> None:
+    labels = np.arange(3 * FEWEST_ROWS) % 3
+    logits = scale * np.eye(3)[labels]
+
+    after, notes = calibrated(TOPIC, logits, labels, ("temperature",))
+
+    assert after == TOPIC
+    assert notes == [f"the temperature stays 1: the search ended at its bound {bound}"]
+
+
+@pytest.mark.parametrize("task", [LIKED, TAGS], ids=lambda task: task.name)
+def test_thresholds_are_fitted_after_the_temperature_which_they_include(task: TaskConfig) -> None:
+    logits, labels = answers_of(task)
+
+    after = calibrated(task, 3 * logits, labels, ("thresholds",)).task
+
+    assert after == calibrated(task, 3 * logits, labels, ("temperature", "thresholds")).task
+    assert after.temperature == pytest.approx(3, rel=0.15)
+    assert after.thresholds == pytest.approx(fit_thresholds(after, 3 * logits, labels), abs=0.01)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_few_rows_move_a_threshold_less(rows: int) -> None:
+    """The best threshold is 0.2. With as many rows of each answer as the shrinkage, it is moved half of the way."""
+    scores = np.tile([0.1, 0.3], SHRINKAGE * rows)
+    labels = np.tile([0, 1], SHRINKAGE * rows)
+
+    after = calibrated(LIKED, special.logit(scores)[:, None], labels, ("thresholds",)).task
+
+    assert after.thresholds == pytest.approx([0.5 - 0.3 * rows / (rows + 1)])
+
+
+def test_a_label_with_too_few_rows_keeps_its_threshold_and_the_others_are_fitted() -> None:
+    logits, labels = answers_of(TAGS)
+    labels[:, 1] = np.where(np.cumsum(labels[:, 1] == 1) <= 7, labels[:, 1], 0)
+
+    after, notes = calibrated(TAGS, logits - 2, labels, ("thresholds",))
+
+    assert [each == 0.5 for each in after.thresholds] == [False, True, False]
+    no = int((labels[:, 1] == 0).sum())
+    assert notes == [
+        f"the threshold of 'loud' (7 with it, {no:,} without it) stays as it was: a fit needs {FEWEST_OF_EACH} "
+        f"validation rows with the label and {FEWEST_OF_EACH} without it"
+    ]
+
+
+def test_a_threshold_below_every_score_is_not_set_and_a_note_says_so() -> None:
+    labels = np.arange(4 * FEWEST_OF_EACH) % 2  # the same score for all: it is best to answer yes always
+
+    after, notes = calibrated(LIKED, np.full((len(labels), 1), -1.0), labels, ("thresholds",))
+
+    assert after.thresholds is None
+    assert "the threshold of 'yes' stays as it was: the search ended at its bound 0" in notes
+
+
+def test_a_note_names_five_labels_and_counts_the_others() -> None:
+    many = TaskConfig("many", "multi_label_classification", labels=[f"label {i}" for i in range(8)])
+
+    notes = calibrated(many, np.zeros((2, 8)), np.zeros((2, 8), dtype=int), ("thresholds",)).notes
+
+    assert "'label 4' (0 with it, 2 without it) and 3 more stays as it was" in notes[1]
+    assert "'label 5'" not in notes[1]
 
 
 @pytest.mark.parametrize("task", [TOPIC, LIKED, TAGS, GRADE], ids=lambda task: task.name)
@@ -144,11 +244,10 @@ def test_the_score_of_an_answer_is_the_one_that_the_pipeline_gives() -> None:
     assert scores == pytest.approx([answer(row, task)["score"] for row in torch.from_numpy(logits)])
 
 
-@pytest.mark.parametrize(
-    ("task", "labels"), [(RATING, np.array([1.0, 2.0])), (TOPIC, np.array([-100, -1]))], ids=["numbers", "no labels"]
-)
-def test_what_cannot_be_calibrated_stays_as_it_is(task: TaskConfig, labels: np.ndarray) -> None:
-    assert calibrated(task, np.zeros((2, task.num_logits)), labels, ("temperature", "thresholds")) == task
+def test_a_number_has_no_scores_and_needs_no_note() -> None:
+    labels = np.linspace(0, 1, 2 * FEWEST_ROWS)
+
+    assert calibrated(RATING, np.zeros((len(labels), 1)), labels, ("temperature", "thresholds")) == (RATING, [])
 
 
 @settings(max_examples=200, deadline=None)

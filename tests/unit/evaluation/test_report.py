@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from sklearn import metrics
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.report import Report, make_report, report_as_json, write_report
-from modeling_multitask.evaluation.report_page import FILES, bars, weakest_first
+from modeling_multitask.evaluation.report_page import FILES, bars, calibration_effect, weakest_first
 from modeling_multitask.hub.markdown import escape_markdown
 
 EVIL = ["<script>alert(1)</script>", "a|b", "[x](http://evil)", "`code` **bold** www.evil.org", "two\nlines\r\n# three"]
@@ -212,6 +212,57 @@ def test_before_calibration_there_are_no_thresholds_either(judged: Judged, found
         assert own[name]["ece"] == pytest.approx(
             binned_error(of_answers, answers == judged.labels["liked"][there]), abs=1e-6
         )
+
+
+def test_the_effect_of_the_temperature_is_the_difference_of_the_log_losses_of_scikit_learn(
+    judged: Judged, found: dict
+) -> None:
+    there = judged.labels["topic"] >= 0
+    logits, truth = judged.logits["topic"][there], judged.labels["topic"][there]
+    losses = [metrics.log_loss(truth, special.softmax(logits / t, axis=1)) for t in (1.0, 0.5)]
+
+    own = found["tasks"]["topic"]["calibration_effect"]
+
+    assert own["metric"] == "loss"
+    assert own["value"] == pytest.approx(losses[1] - losses[0])
+    assert found["tasks"]["topic"]["thresholds_effect"] is None
+
+
+def test_the_effect_of_the_temperature_on_several_labels_is_the_difference_over_all_known_ones(
+    judged: Judged, found: dict
+) -> None:
+    there = judged.labels["tags"] >= 0
+    logits, truth = judged.logits["tags"][there], judged.labels["tags"][there]
+    losses = [metrics.log_loss(truth, special.expit(logits / temperature)) for temperature in (1.0, 2.0)]
+
+    assert found["tasks"]["tags"]["calibration_effect"]["value"] == pytest.approx(losses[1] - losses[0])
+
+
+def test_the_effect_of_thresholds_is_the_difference_of_the_f1_of_scikit_learn(judged: Judged, found: dict) -> None:
+    expected = {}
+    for name, cuts in (("liked", [0.4]), ("tags", [0.3, 0.6])):
+        logits, labels = judged.logits[name], judged.labels[name].reshape(ROWS, -1)
+        scores = special.expit(logits / (2.0 if name == "tags" else 1.0))
+        known = [(column >= 0, column) for column in labels.T]
+        f1 = [
+            np.mean([metrics.f1_score(t[k], s[k] > c) for (k, t), s, c in zip(known, scores.T, given, strict=True)])
+            for given in ([0.5] * len(cuts), cuts)
+        ]
+        expected[name] = f1[1] - f1[0]
+
+    effects = {name: found["tasks"][name]["thresholds_effect"] for name in expected}
+
+    assert {name: each["metric"] for name, each in effects.items()} == {"liked": "f1", "tags": "macro_f1"}
+    assert {name: each["value"] for name, each in effects.items()} == pytest.approx(expected)
+
+
+def test_a_task_without_temperature_and_thresholds_has_no_effect_and_is_said_not_to_be_calibrated(
+    found: dict,
+) -> None:
+    own = found["tasks"]["grade"]
+
+    assert (own["calibration_effect"], own["thresholds_effect"]) == (None, None)
+    assert calibration_effect(own) == "The scores are not calibrated."
 
 
 def test_abstention_is_the_share_that_scores_enough_and_how_much_of_it_is_right(judged: Judged, found: dict) -> None:

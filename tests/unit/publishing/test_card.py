@@ -305,6 +305,17 @@ def test_limits_come_from_the_report() -> None:
     assert "the first 16 tokens" in text
 
 
+def test_the_card_says_what_calibration_did_and_what_was_not_fitted() -> None:
+    few = "the temperature stays 1: 9 validation rows have a label, and a fit needs 100"
+    notes = {"topic": {"notes": []}, "liked": {"notes": [few]}, "tags": {"notes": [few]}, "rating": {}}
+
+    text = section(a_card(evidence=an_evidence(calibration=notes)), "limits")
+
+    assert re.search(r"- On the evaluated rows, the temperature (made|left) the loss ", text)
+    assert "- The scores are not calibrated." in text  # of grade
+    assert f"- Calibration of liked, tags: {few}." in text
+
+
 def test_labels_that_no_row_had_are_said_not_to_be_measured() -> None:
     none = {"value": 0.0, "low": None, "high": None}
     unseen = {f"label {i}": {"precision": none, "recall": none, "f1": none, "support": 0} for i in range(5)}

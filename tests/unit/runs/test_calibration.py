@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from transformers.utils import logging
 
 from modeling_multitask import MultiTaskConfig
 from modeling_multitask.errors import RecipeError
+from modeling_multitask.evaluation.calibration import FEWEST_ROWS
 from modeling_multitask.inference import predict
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.calibration import calibrate
+from modeling_multitask.runs.calibration import NOT_CALIBRATED, calibrate, calibration_notes
 from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.tasks_multitask import GivenConfig
 
 RECIPE = """
 backbone: {backbone}
@@ -33,9 +36,10 @@ output_dir: {output}
 
 @pytest.fixture
 def recipe(tmp_path: Path, backbone: Path) -> Any:
+    words, labels = ["film", "food", "film"], ["film", "food", "food"]  # of each third text, the label is a surprise
     rows = [
-        f"the {'film' if i % 3 else 'food'} was {i},{'film' if i % 3 else 'food'},{'yes' if i % 2 else 'no'},{i % 5}"
-        for i in range(40)
+        f"the {words[i % 3]} was {i},{labels[i % 3] if i % 9 else 'food'},{'yes' if i % 2 else 'no'},{i % 5}"
+        for i in range(4 * FEWEST_ROWS)
     ]
     (tmp_path / "rows.csv").write_text("\n".join(["text,topic,liked,stars", *rows]) + "\n")
     path = tmp_path / "recipe.yaml"
@@ -43,8 +47,17 @@ def recipe(tmp_path: Path, backbone: Path) -> Any:
     return lambda *overrides: load_recipe(path, list(overrides))
 
 
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The warnings about calibration."""
+    said: list[str] = []
+    monkeypatch.setattr(logging.get_logger("modeling_multitask.runs.calibration"), "warning", said.append)
+    return said
+
+
 def test_a_run_leaves_fitted_temperatures_and_says_what_they_did(recipe: Any) -> None:
-    run = run_recipe(recipe())
+    rates = "learning_rates={heads: 1e-2, backbone: 1e-3}"
+    run = run_recipe(recipe("training.max_steps=20", rates))
 
     saved = MultiTaskConfig.from_pretrained(run.folder).tasks
     figures = json.loads((run.folder.parent / "calibration.json").read_text())
@@ -60,6 +73,66 @@ def test_no_temperature_is_fitted_where_none_is_wanted(recipe: Any) -> None:
 
     assert [task.temperature for task in run.model.config.tasks] == [1, 1, 1]
     assert not (run.folder.parent / "calibration.json").exists()
+
+
+def test_a_run_with_few_validation_rows_says_in_the_log_the_files_and_the_report_what_was_not_fitted(
+    recipe: Any, warned: list[str]
+) -> None:
+    run = run_recipe(recipe(f"data.split.validation={9 / (4 * FEWEST_ROWS)}", "report=true"))
+
+    folder, why = run.folder.parent, f"9 validation rows have a label, and a fit needs {FEWEST_ROWS}"
+    assert [task.temperature for task in run.model.config.tasks] == [1, 1, 1]
+    assert warned == [f"task {name!r}: the temperature stays 1: {why}" for name in ("topic", "liked")]
+    found = json.loads((folder / "calibration.json").read_text())
+    assert [each["notes"] for each in found.values()] == [[f"the temperature stays 1: {why}"]] * 2 + [[]]
+    assert json.loads((folder / "report" / "report.json").read_text())["notes"] == [
+        f"{name}: the temperature stays 1: {why}" for name in ("topic", "liked")
+    ]
+    assert f"topic: the temperature stays 1: {why}" in (folder / "report" / "report.html").read_text()
+
+
+def test_a_run_without_validation_rows_says_once_that_nothing_was_calibrated(recipe: Any, warned: list[str]) -> None:
+    """`calibrate` has its default."""
+    run = run_recipe(recipe("data.split={test: 0.25}", "report=true"))
+
+    folder = run.folder.parent
+    assert warned == [NOT_CALIBRATED]
+    assert json.loads((folder / "calibration.json").read_text()) == {
+        name: {"notes": [NOT_CALIBRATED]} for name in ("topic", "liked")
+    }
+    report = json.loads((folder / "report" / "report.json").read_text())
+    assert report["notes"] == [NOT_CALIBRATED]
+    assert report["tasks"]["topic"]["calibration_effect"] is None
+    for name in ("report.html", "report.md"):
+        assert (folder / "report" / name).read_text().count("The scores are not calibrated.") == 2  # of topic and liked
+
+
+def test_nothing_is_said_where_no_calibration_was_asked_for(recipe: Any, warned: list[str]) -> None:
+    config = copy.deepcopy(CONFIG)
+
+    assert calibrate(recipe("data.split={}", "calibrate=[]"), config, {}) == {}
+    assert warned == []
+
+
+def test_validation_rows_without_any_label_are_none(recipe: Any, warned: list[str]) -> None:
+    given = answers([1.0, 1.0], [-100, -100])
+
+    fitted = calibrate(recipe("tasks.0.abstain={coverage: 0.5}"), copy.deepcopy(CONFIG), given)
+
+    assert warned == [NOT_CALIBRATED]
+    assert calibration_notes(fitted) == [NOT_CALIBRATED]
+
+
+def test_a_task_that_is_decided_with_another_one_gets_the_temperature_that_thresholds_include(recipe: Any) -> None:
+    config = copy.deepcopy(CONFIG)
+    config.tasks[1].given = GivenConfig("topic", labels=["food"])
+    labels = np.arange(2 * FEWEST_ROWS) % 2
+    logits = np.where(np.arange(len(labels)) % 5 == 0, -1.0, 1.0) * (1 - 2 * labels)  # one of five is wrong
+
+    calibrate(recipe("calibrate=thresholds"), config, answers(logits.tolist(), labels.tolist()))
+
+    assert config.tasks[0].temperature == pytest.approx(1 / np.log(4), rel=1e-3)
+    assert config.tasks[0].thresholds is None
 
 
 CONFIG = MultiTaskConfig(
@@ -99,12 +172,14 @@ def test_a_task_abstains_below_the_energy_that_leaves_the_wanted_share(recipe: A
     assert config.tasks[0].abstain_below == pytest.approx(np.log(1 + np.exp(1.0)), abs=1e-6)
 
 
-def test_a_precision_that_no_score_reaches_loses_nothing_of_the_run(recipe: Any) -> None:
+def test_a_precision_that_no_score_reaches_loses_nothing_of_the_run(recipe: Any, warned: list[str]) -> None:
     config = copy.deepcopy(CONFIG)
 
     calibrate(recipe("tasks.0.abstain={precision: 1.0}", "calibrate=[]"), config, answers([1.0, 1.0], [1, 1]))
 
     assert config.tasks[0].abstain_below is None
+    why = "no threshold reaches a precision of 1.0, so the task never abstains; set a lower precision"
+    assert warned == [f"task 'topic': abstain: {why}"]
 
 
 def test_a_task_that_abstains_has_no_label_in_its_answer(recipe: Any) -> None:

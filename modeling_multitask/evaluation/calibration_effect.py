@@ -1,0 +1,106 @@
+"""The effect of calibration on the evaluated rows: better, worse or the same.
+
+Shapes: N labelled rows, L labels with a threshold, R resamples.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..answers_multitask import Decision
+from ..tasks_multitask import TaskConfig
+from ..training.metrics import labelled_entries
+from .confusions import f1_of_counts
+from .errors import entry_losses
+from .intervals import Figure, Measures, bootstrapped
+
+LOSS = "loss"
+
+
+class Effect(NamedTuple):
+    """The change of a metric through calibration, with its paired interval.
+
+    Args:
+        metric: `loss`, the mean loss of the true labels, `f1` of the second label, or `macro_f1` over the labels.
+        change: The metric with calibration minus the metric without it.
+    """
+
+    metric: str
+    change: Figure
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "same"] | None:
+        """Whether the interval excludes 0, and on which side. `None` if something changed without an interval."""
+        value, low, high = self.change
+        if low is None or high is None:
+            return "same" if value == 0 else None
+        if low <= 0 <= high:
+            return "same"
+        return "better" if (high < 0) == (self.metric == LOSS) else "worse"
+
+
+def temperature_effect(
+    task: TaskConfig, logits: np.ndarray, labels: np.ndarray, *, plain: TaskConfig, seed: int, resamples: int
+) -> Effect | None:
+    """Return the effect of the temperature on the mean loss. `None` without a temperature or a labelled row.
+
+    Args:
+        task: The task, with its temperature.
+        logits: (N, C), those that the temperature is fitted on, see `logits_of_siblings`.
+        labels: The labels as in a batch, including missing ones.
+        plain: The task without the temperature.
+        seed: The seed of the resampling.
+        resamples: R.
+    """
+    present = labelled_entries(labels, task.kind).reshape(len(labels), -1)
+    rows = present.any(axis=1)
+    if task.temperature == plain.temperature or not rows.any():
+        return None
+    changes = entry_losses(task, logits, labels) - entry_losses(plain, logits, labels)
+    sums, counts = changes.reshape(len(labels), -1)[rows].sum(axis=1), present[rows].sum(axis=1)
+    return _effect(LOSS, lambda drawn: drawn @ sums / (drawn @ counts), int(rows.sum()), seed, resamples)
+
+
+def thresholds_effect(
+    task: TaskConfig, decision: Decision, labels: np.ndarray, *, plain: Decision, seed: int, resamples: int
+) -> Effect | None:
+    """Return the effect of calibration on the F1 of the labels with a threshold. `None` without thresholds.
+
+    Args:
+        task: The task, with its thresholds.
+        decision: The decision on all rows, as arrays.
+        labels: The labels as in a batch, including missing ones.
+        plain: The decision without temperature and thresholds.
+        seed: The seed of the resampling.
+        resamples: R.
+    """
+    present = labelled_entries(labels, task.kind).reshape(len(labels), -1)
+    rows = present.any(axis=1)
+    if task.thresholds is None or not rows.any():
+        return None
+    present = present[rows]  # (N, L)
+    there = (labels.reshape(len(labels), -1)[rows] == 1) & present
+    answers = [(each.chosen.reshape(len(labels), -1)[rows] == 1) & present for each in (decision, plain)]
+
+    def change(drawn: np.ndarray) -> np.ndarray:
+        new, old = (_macro_f1(drawn, there, given) for given in answers)
+        return new - old
+
+    metric = "macro_f1" if task.kind.several_labels else "f1"
+    return _effect(metric, change, len(present), seed, resamples)
+
+
+def effect_as_json(effect: Effect | None) -> dict[str, Any] | None:
+    """Return an effect for `report.json`."""
+    return effect and {"metric": effect.metric, **effect.change._asdict(), "verdict": effect.verdict}
+
+
+def _macro_f1(drawn: np.ndarray, there: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return the mean F1 over the labels, (R,), of rows that occur `drawn` times, (R, N). An undefined F1 is 0."""
+    return f1_of_counts(drawn @ (there & given), drawn @ given, drawn @ there).mean(axis=-1)
+
+
+def _effect(metric: str, change: Callable[[np.ndarray], np.ndarray], rows: int, seed: int, resamples: int) -> Effect:
+    measures = Measures(np.ones(rows, dtype=int), lambda drawn: drawn.rows, {metric: change}, imagined=0.0)
+    return Effect(metric, bootstrapped(measures, seed=seed, resamples=resamples)[metric])
