@@ -1,5 +1,6 @@
 """A Trainer for multi-task models whose losses are exact with missing labels."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,6 +30,7 @@ from .label_counts import count_labels, label_parts
 from .label_statistics import start_heads
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
+from .multi_labels import forms_of_columns
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
@@ -91,6 +93,11 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
                     "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
                 )
             data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
+        tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
+        forms = forms_of_columns(tables, model.config.tasks)  # a batch may not tell
+        if forms and isinstance(data_collator, MultiTaskCollator):
+            data_collator = copy.copy(data_collator)
+            data_collator.list_forms = {**forms, **data_collator.list_forms}
         start_heads(model, kwargs.get("train_dataset"))
         super().__init__(
             model=model,

@@ -133,7 +133,7 @@ CAUSES = [
     ),
     Cause(
         "P12 a missing column takes every metric with it",
-        *(COLLATOR, "label_dtype) for task in tasks\n", "label_dtype) for task in tasks if task.name in rows[0]\n"),
+        *(COLLATOR, "forms.get(task.name)) for task in tasks}", "None) for task in tasks if task.name in rows[0]}"),
         *("tests/unit/training/test_trainer.py", "without_a_tasks_column"),
     ),
     Cause(
