@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +19,8 @@ from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
-from .checks import check_arguments, check_phases, check_processes
+from .card_mixin import CardMixin, no_card_problem
+from .checks import check_arguments, check_kind, check_phases, check_processes
 from .collator import MultiTaskCollator
 from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
@@ -37,7 +37,7 @@ from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 
 
-class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer):
+class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMixin, Trainer):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
@@ -50,6 +50,8 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
         args: The arguments of the run.
         data_collator: By default, a [`MultiTaskCollator`] with `processing_class`.
         compute_metrics: By default, the metrics above.
+        create_card: Returns the card of this trainer's model, for `push_to_hub` and `create_model_card`:
+            `modeling_multitask.publishing.trainer_card`. Without it, both are an error.
         kwargs: Passed to `Trainer`.
 
     Raises:
@@ -82,8 +84,13 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
         *,
         data_collator: Callable | None = None,
         compute_metrics: Callable | None = None,
+        create_card: Callable[..., str] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_kind(args)
+        if args.push_to_hub and create_card is None:
+            raise ValueError(no_card_problem(args.output_dir))
+        self.create_card = create_card
         trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         check_arguments(args, kwargs)
         check_phases(args, model, trainable)
@@ -240,11 +247,6 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
         if "loss" in logs:
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write the model card, unless there is one already. An existing card may have been edited."""
-        if not (Path(self.args.output_dir) / "README.md").exists():
-            super().create_model_card(*args, **kwargs)
 
     def _records_conflict(self) -> bool:
         every = self.args.conflict_steps or math.ceil(self.state.max_steps / 50) or 1

@@ -460,7 +460,11 @@ CAUSES = [
     ),
     Cause(
         "P56 the Trainer overwrites a card that is there",
-        *(TRAINER, 'if not (Path(self.args.output_dir) / "README.md").exists():', "if True:"),
+        *(
+            "modeling_multitask/training/card_mixin.py",
+            "path.exists() and not is_signed(",
+            "False and (",
+        ),
         *("tests/unit/publishing/test_card_trainer.py", "beside_the_checkpoints"),
     ),
     Cause(
