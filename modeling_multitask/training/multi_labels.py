@@ -59,22 +59,25 @@ def forms_of(
     return {task.name: known.get(task.name) or _form((row.get(task.name) for row in rows), task) for task in several}
 
 
-def forms_of_columns(tables: Iterable[Any], tasks: list[TaskConfig]) -> dict[str, ListForm]:
+def forms_of_columns(
+    tables: Iterable[Any], tasks: list[TaskConfig], known: Mapping[str, ListForm]
+) -> dict[str, ListForm]:
     """Return how the lists of numbers in the columns of multi-label tasks are written, by task name.
 
     Args:
         tables: The tables of a run, or dicts of them. Only those of `datasets` have columns. Streams are read by batch.
         tasks: The model's tasks.
+        known: The forms that are known already, by task name.
 
     Raises:
         ValueError: If all lists of numbers of a task may be ids or zeros and ones.
     """
     each = chain.from_iterable(given.values() if isinstance(given, dict) else [given] for given in tables)
     columns = [table.with_format(None) for table in each if isinstance(table, Dataset)]
-    forms = {}
-    for task in tasks:
+    forms = dict(known)
+    for task in [each for each in tasks if each.kind.several_labels and each.name not in known]:
         named = [table[task.name] for table in columns if isinstance(table.features.get(task.name), List | LargeList)]
-        if task.kind.several_labels and (form := _form(chain.from_iterable(named), task)) is not None:
+        if (form := _form(chain.from_iterable(named), task)) is not None:
             forms[task.name] = form
     return forms
 

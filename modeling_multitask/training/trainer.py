@@ -101,11 +101,12 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
                 )
             data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
         tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
-        forms = forms_of_columns(tables, model.config.tasks)  # a batch may not tell
-        if forms and isinstance(data_collator, MultiTaskCollator):
+        # From the whole columns, because the rows of a batch may not tell.
+        self.list_forms = forms_of_columns(tables, model.config.tasks, getattr(data_collator, "list_forms", {}))
+        if self.list_forms and isinstance(data_collator, MultiTaskCollator):
             data_collator = copy.copy(data_collator)
-            data_collator.list_forms = {**forms, **data_collator.list_forms}
-        start_heads(model, kwargs.get("train_dataset"))
+            data_collator.list_forms = self.list_forms
+        start_heads(model, kwargs.get("train_dataset"), self.list_forms)
         super().__init__(
             model=model,
             args=args,
@@ -131,7 +132,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
     def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
         """Return the model of a trial of a hyperparameter search, whose new heads start from the training labels."""
         model = super().call_model_init(*args, **kwargs)
-        start_heads(model, self.train_dataset)
+        start_heads(model, self.train_dataset, self.list_forms)
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:

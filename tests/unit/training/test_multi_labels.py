@@ -181,10 +181,25 @@ def test_a_given_collator_learns_the_column_and_is_not_changed(
     assert given.list_forms == {}
 
 
-def test_a_form_that_is_given_to_the_collator_holds(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_a_form_that_is_given_to_the_collator_holds(trainer_of: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     collate = MultiTaskCollator(tokenizer, _model().config, list_forms={"tags": "multi_hot"})
 
-    assert collate.labels_of([{"tags": [0, 1]}])["tags"].tolist() == [[0, 1]]
+    trainer = trainer_of(table([0, 1], [1, 0]), data_collator=collate)
+
+    assert trainer.data_collator.labels_of([{"tags": [0, 1]}])["tags"].tolist() == [[0, 1]]
+
+
+def test_the_targets_of_a_new_head_are_read_from_rows_that_the_validation_rows_explain(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    rating = TaskConfig("rating", "regression")
+    model = MultiTaskModel(MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=[TWO, rating], max_length=16))
+    args = MultiTaskTrainingArguments(str(tmp_path), report_to="none", use_cpu=True)
+    rows = table([0, 1]).add_column("rating", [3.0])
+
+    MultiTaskTrainer(model, args, train_dataset=rows, eval_dataset=table([1]), processing_class=tokenizer)
+
+    assert model.config.tasks[1].targets.mean == 3.0
 
 
 @pytest.mark.parametrize(
