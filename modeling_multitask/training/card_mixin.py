@@ -6,7 +6,7 @@ from typing import Any
 
 from huggingface_hub import HfApi
 from peft import PeftModel
-from transformers import Trainer
+from transformers import Trainer, TrainingArguments
 
 from ..hub.card_merge import is_signed, merge_cards
 from ..hub.upload import CARD, Target, look, patiently
@@ -66,11 +66,16 @@ class CardMixin(Trainer):
                 "and push it with `multitask push`"
             )
         if self.create_card is None:
-            raise ValueError(no_card_problem(self.args.output_dir))
+            raise ValueError(_no_card_problem(self.args.output_dir))
 
 
-def no_card_problem(output_dir: str | None) -> str:
-    """Return the message that the Trainer has no function that creates a card."""
+def check_pushed_card(args: TrainingArguments, create_card: Callable[..., str] | None) -> None:
+    """Raise a `ValueError` before training if `push_to_hub` is set and the push would have no card."""
+    if args.push_to_hub and create_card is None and not (Path(args.output_dir) / CARD).exists():
+        raise ValueError(_no_card_problem(args.output_dir))
+
+
+def _no_card_problem(output_dir: str | None) -> str:
     return (
         "create_card is missing, and the model card of transformers would be wrong for this model; pass "
         "create_card=modeling_multitask.publishing.trainer_card to the Trainer, write a README.md into "

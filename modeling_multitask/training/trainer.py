@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,14 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from datasets_builder.columns import SOURCE
+from datasets_builder.label_lists import ListForm
 
 from ..modeling_multitask import MultiTaskModel
 from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
-from .card_mixin import CardMixin, no_card_problem
+from .card_mixin import CardMixin, check_pushed_card
 from .checks import check_arguments, check_kind, check_phases, check_processes
 from .collator import MultiTaskCollator
 from .divergence import Divergence
@@ -88,25 +89,13 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         **kwargs: Any,
     ) -> None:
         check_kind(args)
-        if args.push_to_hub and create_card is None:
-            raise ValueError(no_card_problem(args.output_dir))
+        check_pushed_card(args, create_card)
         self.create_card = create_card
         trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         check_arguments(args, kwargs)
         check_phases(args, model, trainable)
-        if data_collator is None:
-            if kwargs.get("processing_class") is None:
-                raise ValueError(
-                    "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
-                )
-            data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
-        tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
-        # From the whole columns, because the rows of a batch may not tell.
-        self.list_forms = forms_of_columns(tables, model.config.tasks, getattr(data_collator, "list_forms", {}))
-        if self.list_forms and isinstance(data_collator, MultiTaskCollator):
-            data_collator = copy.copy(data_collator)
-            data_collator.list_forms = self.list_forms
-        start_heads(model, kwargs.get("train_dataset"), self.list_forms)
+        data_collator = _collator(data_collator, model, kwargs)
+        start_heads(model, kwargs.get("train_dataset"), _list_forms(data_collator))
         super().__init__(
             model=model,
             args=args,
@@ -132,7 +121,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
     def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
         """Return the model of a trial of a hyperparameter search, whose new heads start from the training labels."""
         model = super().call_model_init(*args, **kwargs)
-        start_heads(model, self.train_dataset, self.list_forms)
+        start_heads(model, self.train_dataset, _list_forms(self.data_collator))
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -264,6 +253,26 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
         self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
+
+
+def _collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[str, Any]) -> Any:
+    """Return the collator. Whole columns tell it how lists of numbers are written, because a batch may not tell."""
+    tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
+    if given is None:
+        if kwargs.get("processing_class") is None:
+            raise ValueError(
+                "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
+            )
+        given = MultiTaskCollator(kwargs["processing_class"], model.config)
+    if not isinstance(given, MultiTaskCollator):
+        return given
+    collator = copy.copy(given)
+    collator.list_forms = forms_of_columns(tables, model.config.tasks, given.list_forms)
+    return collator
+
+
+def _list_forms(collator: Any) -> Mapping[str, ListForm]:
+    return collator.list_forms if isinstance(collator, MultiTaskCollator) else {}
 
 
 def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
