@@ -11,7 +11,7 @@ from ..runs.plan import Plan
 from ..runs.run import Run
 from ..training.progress import describe_epochs
 
-_BASELINES = {"constant": "baseline", "regression": "regression"}  # headings, and the keys of results.json
+_BASELINES = {"constant": "baseline", "linear probe": "linear_probe"}  # headings, and the keys of results.json
 _NO_METRICS = ("rows", *SECOND_NAMES)
 
 
@@ -84,7 +84,7 @@ def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
 
 
 def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
-    """Return a table of the metrics of a split, beside those of the baselines."""
+    """Return a table of the metrics of a split, with those of the baselines."""
     table = Table(title=f"{split}: labelled rows and metrics (score {results['score']:.4f})")
     for heading in ("task", "train", split, "metric", "model", *_BASELINES):
         table.add_column(heading, justify="left" if heading in ("task", "metric") else "right")

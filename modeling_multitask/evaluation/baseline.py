@@ -1,4 +1,4 @@
-"""Baselines: the answers of a constant, and of logistic or ridge regression on embeddings that are not trained.
+"""Baselines: the answers of a constant, and of a linear probe.
 
 Shapes: N rows of a split, D width of the encoder, C classes of one task.
 """
@@ -65,13 +65,13 @@ def constant(task: TaskConfig, labels: np.ndarray, rows: Mapping[str, int]) -> B
     return Baseline("mean" if task.kind.is_number else "most frequent label", given)
 
 
-def regression(
+def linear_probe(
     task: TaskConfig, labels: np.ndarray, embeddings: np.ndarray, rows: Mapping[str, np.ndarray]
 ) -> Baseline | None:
-    """Return the baseline of scikit-learn's logistic regression or, for a number, ridge regression.
+    """Return the baseline of a linear model on embeddings that are not trained (Alain & Bengio 2016).
 
-    Logistic regression has the default penalty. The penalty of ridge regression minimises the error of leaving out one
-    training row. `None` without labels.
+    It is scikit-learn's logistic regression with the default penalty or, for a number, ridge regression, whose penalty
+    minimises the error of leaving out one training row. `None` without labels.
 
     Args:
         task: The task.

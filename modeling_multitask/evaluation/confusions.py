@@ -17,10 +17,12 @@ OfConfusions = Callable[[np.ndarray], np.ndarray]  # (R, C, C + 1) to (R,)
 
 def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
     """Return the confusion, (C, C + 1), of labels (N,) and answers (N,), which are ids or `NOT_ASKED`."""
-    return np.bincount(cells_of(labels, answers, classes), minlength=classes * (classes + 1)).reshape(classes, -1)
+    return np.bincount(confusion_cells(labels, answers, classes), minlength=classes * (classes + 1)).reshape(
+        classes, -1
+    )
 
 
-def cells_of(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+def confusion_cells(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
     """Return the place of each row in a flat confusion, (N,)."""
     return labels * (classes + 1) + np.where(answers == NOT_ASKED, classes, answers)
 

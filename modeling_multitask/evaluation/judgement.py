@@ -1,4 +1,4 @@
-"""A task's metrics beside those of its baselines, and the verdict.
+"""The metrics of a task's baselines, and the verdict on the task.
 
 Shapes: N rows of a split.
 """
@@ -27,8 +27,8 @@ class Judgement(NamedTuple):
     verdict: Verdict | None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it in JSON types, with the keys `baseline`, `regression` and `verdict` if they exist."""
-        found: dict[str, Any] = dict(zip(("baseline", "regression"), self.baselines, strict=False))
+        """Return it in JSON types, with the keys `baseline`, `linear_probe` and `verdict` if they exist."""
+        found: dict[str, Any] = dict(zip(("baseline", "linear_probe"), self.baselines, strict=False))
         if self.verdict is not None:
             improvement = self.verdict.improvement._asdict()
             found["verdict"] = {

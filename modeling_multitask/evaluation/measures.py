@@ -15,7 +15,7 @@ from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import LESS_IS_BETTER
 from ..training.metrics import labelled_entries
-from .confusions import OF_CONFUSION, OF_ORDERED, cells_of, class_counts, f1_of_counts
+from .confusions import OF_CONFUSION, OF_ORDERED, class_counts, confusion_cells, f1_of_counts
 from .intervals import IMAGINED, Drawn, Measures
 
 _EQUAL = 1e-12  # a smaller variance, relative to that of all rows, is a rounding error
@@ -76,7 +76,7 @@ def of_classes(kinds: np.ndarray, counts: np.ndarray, task: TaskConfig) -> Measu
         task: The task with its C labels.
     """
     classes = len(task.labels or ())
-    cells = cells_of(kinds[:, 0], kinds[:, 1], classes)
+    cells = confusion_cells(kinds[:, 0], kinds[:, 1], classes)
     confusion = np.bincount(cells, counts, minlength=classes * (classes + 1)).reshape(classes, -1)
     place = csr_array((np.ones(len(cells)), (np.arange(len(cells)), cells)), shape=(len(cells), confusion.size))
     right, wrong = (each.reshape(1, -1) for each in imagined_answers(confusion, ordered=task.kind.ordered))

@@ -94,9 +94,9 @@ def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[st
     return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]["value"]))
 
 
-def baselines(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the baselines of a task that the report has: a constant, and a regression."""
-    return [task[kind] for kind in ("baseline", "regression") if kind in task]
+def reported_baselines(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the baselines of a task that the report has: a constant, and a linear probe."""
+    return [task[kind] for kind in ("baseline", "linear_probe") if kind in task]
 
 
 def as_sentence(text: str) -> str:
@@ -216,7 +216,7 @@ def _environment(**settings: Any) -> Environment:
         "bars": bars,
         "weakest_first": weakest_first,
         "row_counts": row_counts,
-        "baselines": baselines,
+        "baselines": reported_baselines,
         "sentence": as_sentence,
         "data_uri": _data_uri,
         "file": Markup,  # the file name of a picture is safe: task names have only letters, digits and _

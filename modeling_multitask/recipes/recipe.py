@@ -19,7 +19,7 @@ from ..training.sampling import Sampling
 from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word, word_of
 from .training_words import TrainingWords
 
-# The most training rows that have the baseline of a regression by default.
+# The most training rows that have the baseline of a linear probe by default.
 MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER = 5_000, 20_000
 
 CalibrationMethod = Literal["temperature", "thresholds"]
@@ -192,12 +192,12 @@ class Recipe:
         example=["temperature", "thresholds"],
         one_or_list=True,
     )
-    baseline: Literal["constant", "regression"] | None = word(
+    baseline: Literal["constant", "linear_probe"] | None = word(
         None,
         description="The baseline of every metric: a `constant` (the most frequent label, or the mean of a number), "
-        "and also a logistic or ridge `regression` on the embeddings of the untrained encoder. The default is a "
-        f"regression for up to {MOST_ROWS:,} training rows, or {MOST_ROWS_OF_A_FROZEN_ENCODER:,} if the encoder is "
-        "frozen.",
+        "and also a `linear_probe`: logistic or ridge regression on the embeddings of the untrained encoder. The "
+        f"default is a linear probe for up to {MOST_ROWS:,} training rows, or {MOST_ROWS_OF_A_FROZEN_ENCODER:,} if the "
+        "encoder is frozen.",
         example="constant",
     )
     report: bool = word(True, description="Whether to write a report next to the model.")

@@ -1,4 +1,4 @@
-"""The baselines of a run: a constant, and a regression on the embeddings of the untrained encoder.
+"""The baselines of a run: a constant, and a linear probe of the untrained encoder.
 
 Shapes: N rows of a split, D width of the encoder.
 """
@@ -14,8 +14,8 @@ from transformers.utils import logging
 
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
-from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
-from ..evaluation.baseline import Baseline, constant, regression
+from .. import MultiTaskModel, MultiTaskTrainer
+from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..inference import encode
 from ..recipes.recipe import MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
 from ..training.collator import labels_of
@@ -46,11 +46,11 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
     counts = {name: len(each) for name, each in held_out.items()}
     found = {task.name: [constant(task, labels[task.name], counts)] for task in tasks}
     limit = MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER
-    if recipe.baseline == "regression" or (recipe.baseline is None and len(train) <= limit):
+    if recipe.baseline == "linear_probe" or (recipe.baseline is None and len(train) <= limit):
         embedded = embeddings(recipe, {**held_out, "train": train}, trainer)
         own = embedded.pop("train")
         for task in tasks:
-            found[task.name].append(regression(task, labels[task.name], own, embedded))
+            found[task.name].append(linear_probe(task, labels[task.name], own, embedded))
     return {name: [each for each in given if each is not None] for name, given in found.items()}
 
 
@@ -64,11 +64,11 @@ def trains_encoder(trainer: MultiTaskTrainer) -> bool:
 def embeddings(recipe: Recipe, rows: dict[str, Dataset], trainer: MultiTaskTrainer) -> dict[str, np.ndarray]:
     """Return the embeddings of the untrained encoder by split, (N, D), with its own pooling and normalisation.
 
-    `Dataset.map` caches them beside the rows, for other runs on the same rows.
+    `Dataset.map` caches them with the rows, for other runs on the same rows.
     """
     own = replace(recipe, pooling=None, normalize=None, lora=None)
     trained, tokenizer = load_start(own)
-    model = build_model(own, [TaskConfig("none", "regression")], trained).to(trainer.args.device)
+    model = build_model(own, trainer.model.config.tasks, trained).to(trainer.args.device)
     key, began, computed = _digest(model), time.perf_counter(), 0
 
     def embed(*texts: list[str]) -> dict[str, np.ndarray]:

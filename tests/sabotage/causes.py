@@ -7,6 +7,7 @@ CONFIG = "modeling_multitask/configuration_multitask.py"
 TASK_PROBLEMS = "modeling_multitask/task_problems_multitask.py"
 ANSWERS = "modeling_multitask/answers_multitask.py"
 LOSSES = "modeling_multitask/losses_multitask.py"
+INTERVALS = "modeling_multitask/evaluation/intervals.py"
 KINDS = "modeling_multitask/kinds_multitask.py"
 POOLING = "modeling_multitask/pooling_multitask.py"
 TEXTS = "modeling_multitask/texts_multitask.py"
@@ -176,7 +177,7 @@ CAUSES = [
     ),
     Cause(
         "P18 a NaN kappa poisons the mean",
-        *(METRICS, 'weights="quadratic") if len(ranks) > 1 else 0.0', 'weights="quadratic")'),
+        *(METRICS, 'weights="quadratic")) if several else 0.0', 'weights="quadratic"))'),
         *("tests/unit/training/test_metrics.py", "never_differ_have_no_kappa"),
     ),
     Cause(
@@ -860,7 +861,32 @@ CAUSES = [
     ),
     Cause(
         "P101 a change that is within chance is called better or worse",
-        *("modeling_multitask/evaluation/calibration_effect.py", "if self.low <= 0 <= self.high:", "if False:"),
+        *("modeling_multitask/evaluation/calibration_effect.py", "if low <= 0 <= high:", "if False:"),
         *("tests/unit/evaluation/test_calibration_effect.py", "contains_0"),
+    ),
+    Cause(
+        "P102 rows that are all answered right have no interval or one of width 0",
+        *(INTERVALS, "IMAGINED = 1.0", "IMAGINED = 0.0"),
+        *("tests/unit/evaluation/test_figures.py", "width_0"),
+    ),
+    Cause(
+        "P102 an interval that covers too little is shown",
+        *(INTERVALS, '{"macro_f1": 50,', '{"macro_f1": 1,'),
+        *("tests/unit/evaluation/test_figures.py", "from_50_rows"),
+    ),
+    Cause(
+        "P102 a group of a few rows has a figure of its own",
+        *("modeling_multitask/evaluation/slices.py", "len(rows) >= FEWEST_ROWS}", "len(rows) >= 1}"),
+        *("tests/unit/evaluation/test_errors.py", "fewer_than_20_rows"),
+    ),
+    Cause(
+        "P103 nothing says that a constant is as good",
+        *("modeling_multitask/runs/run.py", "results = with_judgements(results, judgements)", "pass"),
+        *("tests/unit/runs/test_judgements.py", "constant_and_a_regression"),
+    ),
+    Cause(
+        "P103 a baseline has the pooling of the recipe instead of the encoder's own",
+        *("modeling_multitask/runs/baselines.py", "replace(recipe, pooling=None,", "replace(recipe,"),
+        *("tests/unit/runs/test_judgements.py", "constant_and_a_regression"),
     ),
 ]

@@ -21,7 +21,7 @@ _KINDS = {
     "reliability": "reliability diagram",
 }
 # Entries of results.json that are not further metrics.
-_NO_FIGURES = ("rows", "loss", "baseline", "regression", "verdict", *SECOND_NAMES)
+_NO_FIGURES = ("rows", "loss", "baseline", "linear_probe", "verdict", *SECOND_NAMES)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
     """Return the results that the template shows."""
     if given is None:
         return {"lines": [], "pictures": [], "classes": []}
-    kinds = {"constant": "baseline", "regression": "regression"}
+    kinds = {"constant": "baseline", "linear probe": "linear_probe"}
     baselines = {name: kind for name, kind in kinds.items() if any(kind in task for task in given.tasks.values())}
     lines = [
         {
@@ -128,7 +128,7 @@ def _from_results(task: dict[str, Any]) -> dict[str, Any]:
     figures = {
         name: {"value": value, "low": None, "high": None} for name, value in task.items() if name not in _NO_FIGURES
     }
-    compared: dict[str, Any] = {kind: task[kind] for kind in ("baseline", "regression", "verdict") if kind in task}
+    compared: dict[str, Any] = {kind: task[kind] for kind in ("baseline", "linear_probe", "verdict") if kind in task}
     return {"rows": task["rows"], "figures": _with_values(figures), **compared}
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import Decision
-from modeling_multitask.evaluation.baseline import constant, regression
+from modeling_multitask.evaluation.baseline import constant, linear_probe
 from modeling_multitask.evaluation.intervals import Figure
 from modeling_multitask.evaluation.judgement import judged_by_a_constant, judgement
 from modeling_multitask.evaluation.verdict import Verdict, verdict
@@ -60,7 +60,7 @@ def test_the_regression_is_that_of_scikit_learn_on_the_labelled_rows(task: TaskC
     labels, rng = labels_of(task), np.random.default_rng(1)
     embeddings, rows = rng.normal(size=(200, 5)), rng.normal(size=(6, 5))
 
-    found = regression(task, labels, embeddings, {"test": rows, "empty": rows[:0]})
+    found = linear_probe(task, labels, embeddings, {"test": rows, "empty": rows[:0]})
 
     expected = []
     for column in labels.T if task is TAGS else [labels]:
@@ -77,13 +77,13 @@ def test_without_labels_there_are_no_baselines(task: TaskConfig) -> None:
     missing = np.full_like(labels_of(task), np.nan if task is RATING else -100)
 
     assert constant(task, missing, {"test": 2}) is None
-    assert regression(task, missing, np.zeros((200, 3)), {"test": np.zeros((2, 3))}) is None
+    assert linear_probe(task, missing, np.zeros((200, 3)), {"test": np.zeros((2, 3))}) is None
 
 
 def test_a_regression_on_one_label_is_a_constant() -> None:
     labels = np.array([2, 2, -100])
 
-    assert regression(TOPIC, labels, np.zeros((3, 2)), {"test": np.zeros((2, 2))}).answers["test"].tolist() == [2, 2]
+    assert linear_probe(TOPIC, labels, np.zeros((3, 2)), {"test": np.zeros((2, 2))}).answers["test"].tolist() == [2, 2]
 
 
 def test_a_task_is_better_than_a_baseline_if_the_interval_excludes_0() -> None:
@@ -158,13 +158,13 @@ def test_a_judgement_has_the_metrics_of_every_baseline() -> None:
     labels, rng = labels_of(TOPIC), np.random.default_rng(1)
     given = [
         constant(TOPIC, labels, {"test": 200}),
-        regression(TOPIC, labels, rng.normal(size=(200, 2)), {"test": rng.normal(size=(200, 2))}),
+        linear_probe(TOPIC, labels, rng.normal(size=(200, 2)), {"test": rng.normal(size=(200, 2))}),
     ]
 
     found = judgement(TOPIC, decided(np.maximum(labels, 0)), labels, given, "test", notes=["a note"]).as_json()
 
     assert found["baseline"]["name"] == "most frequent label"
-    assert found["regression"]["name"] == "logistic regression"
+    assert found["linear_probe"]["name"] == "logistic regression"
     known = labels >= 0
     assert found["baseline"]["accuracy"] == (labels[known] == 1).mean()
     assert found["verdict"]["outcome"] == "better"

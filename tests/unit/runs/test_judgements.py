@@ -66,9 +66,9 @@ def test_results_have_a_constant_and_a_regression_on_the_encoders_own_embeddings
     fitted = LogisticRegression(max_iter=1000).fit(encode(encoder, texts), labels)
     assert found["topic"]["baseline"]["name"] == "most frequent label"
     assert found["topic"]["baseline"]["accuracy"] == pytest.approx(np.mean([each == "film" for each in truth]))
-    assert found["topic"]["regression"]["name"] == "logistic regression"
-    assert found["topic"]["regression"]["accuracy"] == pytest.approx(fitted.score(encode(encoder, test_texts), truth))
-    assert [found["stars"][kind]["name"] for kind in ("baseline", "regression")] == ["mean", "ridge regression"]
+    assert found["topic"]["linear_probe"]["name"] == "logistic regression"
+    assert found["topic"]["linear_probe"]["accuracy"] == pytest.approx(fitted.score(encode(encoder, test_texts), truth))
+    assert [found["stars"][kind]["name"] for kind in ("baseline", "linear_probe")] == ["mean", "ridge regression"]
     assert json.loads(Path("here/results.json").read_text())["test"] == found
 
 
@@ -78,7 +78,7 @@ def test_a_run_ends_with_a_verdict_for_each_task(words: dict[str, Any]) -> None:
     report = json.loads(Path("here/report/report.json").read_text())["tasks"]
     for name, metric in (("topic", "macro_f1"), ("stars", "spearman")):
         verdict = found[name]["verdict"]
-        best = max(found[name][kind][metric] for kind in ("baseline", "regression"))
+        best = max(found[name][kind][metric] for kind in ("baseline", "linear_probe"))
         assert verdict["metric"] == metric
         assert verdict["value"] == pytest.approx(found[name][metric], abs=1e-6)
         assert verdict["improvement"]["value"] == pytest.approx(found[name][metric] - best, abs=1e-6)
@@ -92,7 +92,7 @@ def test_the_embeddings_are_computed_once(words: dict[str, Any], warned: list[st
     second = train(words, output_dir="two", **{"training.max_steps": 2})
 
     assert len([line for line in warned if "121 texts were embedded in" in line]) == 1
-    for kind in ("baseline", "regression"):
+    for kind in ("baseline", "linear_probe"):
         assert first.results["test"]["topic"][kind] == second.results["test"]["topic"][kind]
 
 
@@ -104,11 +104,11 @@ def test_another_encoder_has_other_embeddings(words: dict[str, Any], deep_backbo
 
 
 @pytest.mark.parametrize(
-    ("chosen", "limits", "regression"),
+    ("chosen", "limits", "probed"),
     [
         (None, (61, 61), True),
         (None, (60, 61), False),
-        ("regression", (1, 1), True),
+        ("linear_probe", (1, 1), True),
         ("constant", (61, 61), False),
     ],
 )
@@ -117,14 +117,14 @@ def test_many_rows_have_a_regression_only_if_it_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
     chosen: str | None,
     limits: tuple[int, int],
-    regression: bool,
+    probed: bool,
 ) -> None:
     monkeypatch.setattr(module, "MOST_ROWS", limits[0])
     monkeypatch.setattr(module, "MOST_ROWS_OF_A_FROZEN_ENCODER", limits[1])
 
     found = train(words, output_dir="here", baseline=chosen).results["test"]
 
-    assert ("regression" in found["topic"]) == regression
+    assert ("linear_probe" in found["topic"]) == probed
 
 
 def test_a_frozen_encoder_has_a_limit_of_its_own(words: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_frozen_encoder_has_a_limit_of_its_own(words: dict[str, Any], monkeypa
 
     found = train(words, output_dir="here", freeze="backbone").results["test"]
 
-    assert "regression" in found["topic"]
+    assert "linear_probe" in found["topic"]
 
 
 def test_a_failing_baseline_costs_no_trained_model(
@@ -155,7 +155,7 @@ def test_streamed_rows_have_no_baselines(words: dict[str, Any]) -> None:
 
     found = train(words | {"tasks": tasks}, output_dir="here", **{"data.streaming": True}).results["test"]
 
-    assert not {"baseline", "regression", "verdict"} & {*found["topic"]}
+    assert not {"baseline", "linear_probe", "verdict"} & {*found["topic"]}
 
 
 def test_a_large_share_of_the_loss_at_the_start_is_noted(words: dict[str, Any]) -> None:
