@@ -38,6 +38,7 @@ class Run:
         record: Time, hardware and energy of the training; the content of `training.json`.
         model: The trained model.
         tokenizer: Its tokenizer.
+        answers: The logits and the labels of the evaluated rows, by split.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Run:
     record: dict[str, Any]
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
+    answers: dict[str, Answers]
 
 
 class Trained(NamedTuple):
@@ -137,7 +139,7 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
     if trainer.is_world_process_zero():
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
         write_reports(recipe, prepared.rows, answers, model.config.tasks)
-    return Run(output_dir / "model", results, counts, record, model, tokenizer)
+    return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
 
 
 def write_reports(recipe: Recipe, rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> None:
