@@ -76,7 +76,7 @@ class SplitFigures(NamedTuple):
     score: Resampled
 
 
-def main_figures(answers: Sequence[TaskAnswers], *, resamples: int = RESAMPLES) -> SplitFigures | None:
+def main_figures(answers: Sequence[TaskAnswers], *, sets: int = 1, resamples: int = RESAMPLES) -> SplitFigures | None:
     """Return the main metrics and the score of a split, or `None` without labelled rows.
 
     The labels decide which rows are drawn. Models that are evaluated on the same rows therefore have the same
@@ -84,6 +84,7 @@ def main_figures(answers: Sequence[TaskAnswers], *, resamples: int = RESAMPLES) 
 
     Args:
         answers: The answers to the rows of a split, by task.
+        sets: The number of sets of rows, one for each seed, whose figures are averaged. They share the imagined rows.
         resamples: R.
     """
     tasks = [each for each in map(_labelled, answers) if each is not None]
@@ -92,14 +93,20 @@ def main_figures(answers: Sequence[TaskAnswers], *, resamples: int = RESAMPLES) 
     known = np.any([each.rows for each in tasks], axis=0)
     counts, none = np.ones(known.sum(), dtype=int), np.zeros((1, 1))
     itself = Drawn(counts[None].astype(float), none, none)
-    imagined = max(each.measures.imagined for each in tasks)
-    draws = draw_rows(counts, imagined, seed=_seed(answers), resamples=resamples)
+    imagined = max(each.measures.imagined for each in tasks) / sets
+    draws = draw_rows(counts, imagined, seed=rows_digest(answers), resamples=resamples)
     with np.errstate(divide="ignore", invalid="ignore"):  # a resample may lack labelled rows of a task
         found = [[each.of(drawn, each.rows[known]) for each in tasks] for drawn in chain([itself], draws)]
     columns = [np.concatenate(each, axis=1) for each in zip(*found, strict=True)]  # (4, 1 + R) for each task
     mains = {each.task.name: _resampled(each, column[:2]) for each, column in zip(tasks, columns, strict=True)}
     parts = [_resampled(each, column[2:], part=True) for each, column in zip(tasks, columns, strict=True)]
     return SplitFigures(mains, _mean(parts))
+
+
+def rows_digest(answers: Sequence[TaskAnswers]) -> int:
+    """Return a number that two sets of rows share only if they have the same labels in the same order."""
+    labels = b"".join(np.ascontiguousarray(each.labels).tobytes() for each in answers)
+    return int.from_bytes(hashlib.blake2b(labels, digest_size=8).digest())
 
 
 def difference(first: Resampled, second: Resampled) -> Resampled:
@@ -144,11 +151,6 @@ def _labelled(answers: TaskAnswers) -> _Labelled | None:
     task, labels, chosen = answers
     rows = np.asarray(labelled_entries(labels, task.kind).reshape(len(labels), -1).any(axis=1))
     return _Labelled(task, rows, labels[rows], row_measures(task, chosen[rows], labels[rows])) if rows.any() else None
-
-
-def _seed(answers: Sequence[TaskAnswers]) -> int:
-    labels = b"".join(np.ascontiguousarray(each.labels).tobytes() for each in answers)
-    return int.from_bytes(hashlib.blake2b(labels, digest_size=8).digest())
 
 
 def _resampled(given: _Labelled, values: np.ndarray, *, part: bool = False) -> Resampled:

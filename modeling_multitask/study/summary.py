@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..evaluation.intervals import FEWEST_SEEDS
-from ..evaluation.resampled import Resampled, TaskAnswers, difference, main_figures, mean_over_seeds
+from ..evaluation.resampled import Resampled, TaskAnswers, difference, main_figures, mean_over_seeds, rows_digest
 from .strategies import EVERYTHING, Strategy, alone, ignored, kept
 
 SCORE = "score"
@@ -156,7 +156,8 @@ def summarise(metrics: dict[str, str], outcomes: Sequence[tuple[Strategy, Sequen
         metrics: The main metric of each task.
         outcomes: For each strategy, one outcome per seed.
     """
-    values = {strategy.name: _values(strategy, runs, metrics) for strategy, runs in outcomes}
+    sets = _sets_of_rows([run for _, runs in outcomes for run in runs])
+    values = {strategy.name: _values(strategy, runs, metrics, sets) for strategy, runs in outcomes}
     rows = [_row(strategy, runs, values[strategy.name]) for strategy, runs in outcomes]
     # These comparisons use the test rows, because they select nothing. The validation rows would favour a task alone:
     # they selected its checkpoint by its own metric.
@@ -180,12 +181,21 @@ def estimate(seeds: Sequence[Resampled]) -> Estimate:
     return Estimate(*mean_over_seeds(seeds), len(seeds))
 
 
-def _values(strategy: Strategy, runs: Sequence[Outcome], metrics: dict[str, str]) -> Values:
+def _sets_of_rows(runs: Sequence[Outcome]) -> dict[str, int]:
+    """Return by split in how many sets of rows the runs were evaluated: one if the seeds have the same rows."""
+    found: dict[str, set[int]] = {}
+    for run in runs:
+        for split, answers in run.answers.items():
+            found.setdefault(split, set()).add(rows_digest(answers))
+    return {split: len(sets) for split, sets in found.items()}
+
+
+def _values(strategy: Strategy, runs: Sequence[Outcome], metrics: dict[str, str], sets: dict[str, int]) -> Values:
     """Return the main metrics of a strategy's runs. A task without labelled rows in a split has no metric there."""
     values: Values = {}
     for run in runs:
         for split, answers in run.answers.items():
-            figures = main_figures(answers)
+            figures = main_figures(answers, sets=sets[split])
             if figures is None:
                 continue
             found = {task: figures.tasks[task] for task in strategy.tasks if task in figures.tasks}

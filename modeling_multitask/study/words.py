@@ -146,7 +146,7 @@ def _verdict(study: Study, comparison: Comparison, helped: str, hurt: str) -> st
         return f"{found}, from too few rows for an interval."
     better = -1 if study.metrics[comparison.task] in LESS_IS_BETTER else 1
     said = {1: helped, -1: hurt, 0: "not significant"}[difference.sign * better]
-    return f"{found}: {said}{'' if difference.over_seeds else _of_seeds(difference)}."
+    return f"{found}{_of_seeds(difference)}: {said}."
 
 
 def _two(study: Study, comparison: Comparison, one: str, other: str) -> str:
@@ -192,6 +192,8 @@ def _few_seeds(score: Estimate) -> str:
 
 
 def _of_seeds(difference: Estimate) -> str:
+    if difference.over_seeds:
+        return ""
     return f" for the models of {'this seed' if difference.seeds == 1 else 'these two seeds'}"
 
 
