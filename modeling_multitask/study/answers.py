@@ -1,4 +1,4 @@
-"""The answers of a study's run to its evaluated rows, in a file beside its record."""
+"""The answers of a study's run to its evaluated rows, in a file next to its record."""
 
 import json
 from collections.abc import Mapping
