@@ -13,11 +13,13 @@ from scipy.stats import binomtest, norm, t
 
 LEVEL = 0.95
 RESAMPLES = 1_000
+FEWEST_SEEDS = 3  # with fewer, an interval is over the rows only: the variation between two seeds is hardly known
 # With fewer rows, a bootstrap has no interval. Below the limits of the second line, it would cover less than 90 %.
 FEWEST_ROWS = 10
 FEWEST_ROWS_OF = {"macro_f1": 50, "rmse": 200, "average_precision": 500}
 IMAGINED = 1.0  # rows with a right answer that are added before rows are drawn, and as many with a wrong one
-_TAIL = (1 - LEVEL) / 2
+TAIL = (1 - LEVEL) / 2
+_EXPLAINED = 0.5  # the part of the variance between seeds that the rows explain and that is left out; see `over_seeds`
 _AT_ONCE = 4_000_000  # numbers of the resamples that are in memory at the same time
 
 
@@ -108,8 +110,9 @@ def bootstrapped(measures: Measures, *, seed: int = 0, resamples: int = RESAMPLE
     enough = {name: each for name, each in measures.figures.items() if rows >= FEWEST_ROWS_OF.get(name, FEWEST_ROWS)}
     if not enough:
         return found
-    drawn = [measures._replace(figures=enough).of(each) for each in _drawn(measures, seed, resamples)]
-    tail = _TAIL if measures.imagined else _expanded_tail(rows)
+    draws = draw_rows(measures.counts, measures.imagined, width=measures.width, seed=seed, resamples=resamples)
+    drawn = [measures._replace(figures=enough).of(each) for each in draws]
+    tail = TAIL if measures.imagined else expanded_tail(rows)
     return found | {
         name: percentiles(found[name].value, np.concatenate([each[name] for each in drawn]), tail=tail)
         for name in enough
@@ -123,40 +126,76 @@ def value_of(measures: Measures) -> dict[str, float]:
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def percentiles(value: float, drawn: np.ndarray, *, tail: float = _TAIL) -> Figure:
-    """Return a value with the interval of its resamples, (R,), without a share of `tail` at each end.
-
-    It has no interval if it is no number or all resamples are equal.
-    """
-    there = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or len(there) == 0 or there.min() == there.max():
-        return Figure(value)
-    low, high = np.quantile(there, [tail, 1 - tail])
-    return Figure(value, min(float(low), value), max(float(high), value))
-
-
-def over_seeds(values: Sequence[float], drawn: Sequence[np.ndarray], *, seed: int = 0) -> Figure:
-    """Return the mean over seeds with the interval of a bootstrap over rows and seeds.
+def draw_rows(counts: np.ndarray, imagined: float, *, seed: int, resamples: int, width: int = 1) -> Iterator[Drawn]:
+    """Yield resamples of rows and imagined rows in groups that fit into memory.
 
     Args:
-        values: The value of each seed.
-        drawn: The resamples of the rows of each seed, (R,) each.
+        counts: (M,), the number of rows of each kind.
+        imagined: The number of imagined rows with a right answer, and of those with a wrong answer.
         seed: The seed of the resampling.
+        resamples: R.
+        width: The numbers that are computed from one resample, to limit memory.
     """
-    each = np.stack(drawn)  # (seeds, R)
-    chosen = np.random.default_rng(seed).integers(len(each), size=each.shape)
-    return percentiles(float(np.mean(values)), np.take_along_axis(each, chosen, axis=0).mean(axis=0))
-
-
-def _expanded_tail(rows: int) -> float:
-    """Return a smaller tail for few rows: their mean has Student's t distribution (Hesterberg 2015, section 5.3)."""
-    return float(norm.cdf(np.sqrt(rows / (rows - 1)) * t.ppf(_TAIL, rows - 1)))
-
-
-def _drawn(measures: Measures, seed: int, resamples: int) -> Iterator[Drawn]:
-    rng, rows, imagined = np.random.default_rng(seed), measures.counts.sum(), measures.imagined
-    chances = np.append(measures.counts, [imagined, imagined]) / (rows + 2 * imagined)
-    at_once = max(1, _AT_ONCE // max(measures.width, len(chances)))
+    rng, rows = np.random.default_rng(seed), counts.sum()
+    chances = np.append(counts, [imagined, imagined]) / (rows + 2 * imagined)
+    at_once = max(1, _AT_ONCE // max(width, len(chances)))
     for start in range(0, resamples, at_once):
         drawn = rng.multinomial(rows, chances, size=min(at_once, resamples - start)).astype(float)
         yield Drawn(drawn[:, :-2], drawn[:, -2:-1], drawn[:, -1:])
+
+
+def percentiles(value: float, drawn: np.ndarray, *, tail: float = TAIL) -> Figure:
+    """Return a value with the interval of its resamples, (R,), without a share of `tail` at each end.
+
+    It has no interval if it is no number, or if the interval would have a width of 0.
+    """
+    there = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value) or len(there) == 0:
+        return Figure(value)
+    low, high = np.quantile(there, [tail, 1 - tail])
+    if min(low, value) == max(high, value):
+        return Figure(value)
+    return Figure(value, min(float(low), value), max(float(high), value))
+
+
+def over_seeds(
+    values: Sequence[float],
+    drawn: Sequence[np.ndarray],
+    *,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+    tail: float = TAIL,
+    seed: int = 0,
+) -> Figure:
+    """Return the mean over seeds with an interval over rows and, from `FEWEST_SEEDS` seeds on, over seeds.
+
+    A bootstrap of so few seeds would be far too narrow. Therefore rows are resampled, and the effect of the seeds is
+    drawn from Student's t distribution. Its variance is that of the values minus half of what the rows explain: without
+    the whole, too many intervals of few seeds have no effect of the seeds at all, and some cover less than 90 %.
+
+    Args:
+        values: The value of each of S seeds.
+        drawn: The resamples of the rows of each seed, (R,) each. Seeds with the same rows draw them together.
+        bounds: The lowest and the highest possible value.
+        tail: The share of resamples outside each end of the interval.
+        seed: The seed of the resampling.
+    """
+    each, mean = np.stack(drawn), float(np.mean(values))  # (S, R)
+    each = each[:, np.isfinite(each).all(axis=0)]
+    means = each.mean(axis=0)
+    if len(values) >= FEWEST_SEEDS and each.size:
+        means = means + _effect_of_seeds(values, each, np.random.default_rng(seed))
+    return percentiles(mean, np.clip(means, *bounds), tail=tail)
+
+
+def expanded_tail(rows: int) -> float:
+    """Return a smaller tail for few rows: their mean has Student's t distribution (Hesterberg 2015, section 5.3)."""
+    return float(norm.cdf(np.sqrt(rows / (rows - 1)) * t.ppf(TAIL, rows - 1)))
+
+
+def _effect_of_seeds(values: Sequence[float], drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return draws of the error that the choice of S seeds adds to their mean, (R,)."""
+    seeds, resamples = drawn.shape
+    explained = (drawn - drawn.mean(axis=1, keepdims=True)).var(axis=0, ddof=1).mean()
+    variance = max(float(np.var(values, ddof=1) - _EXPLAINED * explained), 0.0)
+    quantiles = t.ppf((np.arange(resamples) + 0.5) / resamples, seeds - 1)  # smoother than random draws
+    return np.sqrt(variance / seeds) * rng.permutation(quantiles)

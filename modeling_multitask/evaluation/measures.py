@@ -18,6 +18,7 @@ from ..training.metrics import labelled_entries
 from .confusions import OF_CONFUSION, OF_ORDERED, class_counts, confusion_cells, f1_of_counts
 from .intervals import IMAGINED, Drawn, Measures
 
+_RANKED = ("average_precision",)  # figures that need scores
 _EQUAL = 1e-12  # a smaller variance, relative to that of all rows, is a rounding error
 
 
@@ -35,6 +36,22 @@ def task_measures(task: TaskConfig, decision: Decision, labels: np.ndarray) -> M
         return of_positions(decision.chosen, decision.scores, labels, labelled_entries(labels, task.kind))
     kinds, counts = np.unique(np.stack([labels, decision.chosen], axis=1), axis=0, return_counts=True)
     return of_classes(kinds, counts, task)
+
+
+def row_measures(task: TaskConfig, chosen: np.ndarray, labels: np.ndarray) -> Measures:
+    """Return the same figures without `average_precision`, with M = N: a row is a kind of its own.
+
+    Several tasks can therefore be measured on the same drawn rows.
+
+    Args:
+        task: The task.
+        chosen: The answers to N rows, as in a `Decision`.
+        labels: Their labels as in a batch. All rows have one.
+    """
+    if task.kind.one_label:
+        return of_classes(np.stack([labels, chosen], axis=1), np.ones(len(labels), dtype=int), task)
+    measures = task_measures(task, Decision(chosen, chosen, None), labels)
+    return measures._replace(figures={name: each for name, each in measures.figures.items() if name not in _RANKED})
 
 
 def improvement(task: TaskConfig, before: Decision, after: Decision, labels: np.ndarray) -> Measures:
@@ -139,13 +156,15 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
     """
     there, given = ((each == 1) & present for each in (labels, answers))
     right = (answers == labels) & present
-    counts = np.concatenate([there & given, given, there, present, right], axis=1).astype(float)  # (N, 5 C)
+    whole = (right | ~present).all(axis=1)
+    counts = np.column_stack([there & given, given, there, present, right, whole, np.ones(len(labels))])  # (N, 5 C + 2)
+    ends = np.arange(1, 6) * labels.shape[1]
     imagined_right, imagined_wrong = _imagined_positions(there, present)
     ranked = [_Ranked(*columns) for columns in zip(scores.T, labels.T, present.T, strict=True)]
 
     def summed(drawn: Drawn) -> _Positions:
         sums = drawn.rows @ counts + drawn.right * imagined_right + drawn.wrong * imagined_wrong
-        return _Positions(drawn.rows, *np.split(sums, 5, axis=1))
+        return _Positions(drawn.rows, *np.split(sums, [*ends, ends[-1] + 1], axis=1))
 
     figures = {
         "micro_f1": lambda each: f1_of_counts(*(part.sum(axis=1) for part in each.parts)),
@@ -153,13 +172,14 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
         "average_precision": lambda each: _mean_of_known(
             np.stack([label.average_precision(each.rows) for label in ranked], axis=1)
         ),
+        "subset_accuracy": lambda each: (each.whole / each.all)[:, 0],
         "accuracy": lambda each: each.right.sum(axis=1) / each.entries.sum(axis=1),
     }
     return Measures(np.ones(len(labels), dtype=int), summed, figures, width=counts.shape[1])
 
 
 class _Positions(NamedTuple):
-    """Resampled rows, (R, N), and the counts of each label in them, (R, C) each."""
+    """Resampled rows, (R, N), the counts of each label, (R, C), and of rows without an error and of all, (R, 1)."""
 
     rows: np.ndarray
     hits: np.ndarray
@@ -167,6 +187,8 @@ class _Positions(NamedTuple):
     there: np.ndarray
     entries: np.ndarray
     right: np.ndarray
+    whole: np.ndarray
+    all: np.ndarray
 
     @property
     def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -175,13 +197,13 @@ class _Positions(NamedTuple):
 
 
 def _imagined_positions(there: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean counts, (5 C,), of a row that is all right and of a row with one wrong entry."""
+    """Return the mean counts, (5 C + 2,), of a row that is all right and of a row with one wrong entry."""
     labels, entries = there.mean(axis=0), present.mean(axis=0)  # (C,)
     flipped = 1 / entries.sum()  # the chance of an entry to be the wrong one
     missed, added = labels * flipped, (entries - labels) * flipped
-    right = np.concatenate([labels, labels, labels, entries, entries])
-    wrong = np.concatenate([labels - missed, labels - missed + added, labels, entries, entries - missed - added])
-    return right, wrong
+    right = np.concatenate([labels, labels, labels, entries, entries, [1, 1]])
+    wrong = [labels - missed, labels - missed + added, labels, entries, entries - missed - added, [0, 1]]
+    return right, np.concatenate(wrong)
 
 
 def _rank_correlations(answers: np.ndarray, labels: np.ndarray, drawn: np.ndarray) -> np.ndarray:

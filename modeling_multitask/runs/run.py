@@ -40,6 +40,7 @@ class Run:
         record: Time, hardware and energy of the training; the content of `training.json`.
         model: The trained model.
         tokenizer: Its tokenizer.
+        answers: The logits and the labels of the evaluated rows, by split.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Run:
     record: dict[str, Any]
     model: MultiTaskModel
     tokenizer: PreTrainedTokenizerBase
+    answers: dict[str, Answers]
 
 
 class Trained(NamedTuple):
@@ -142,7 +144,7 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
         notes = calibration_notes(calibration)
         write_reports(recipe, prepared.rows, answers, model.config.tasks, judgements, notes=notes)
-    return Run(output_dir / "model", results, counts, record, model, tokenizer)
+    return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
 
 
 def write_reports(

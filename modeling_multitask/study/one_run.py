@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..recipes.record import recipe_words
 from ..runs.run import run_recipe
+from .answers import answers_by_split, read_answers, write_answers
 from .summary import Outcome
 
 RECORD = "run.json"
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_and_record(recipe: Recipe) -> Outcome:
-    """Train a recipe, write its record into `output_dir`, and delete the model and the checkpoints."""
+    """Train a recipe, write its outcome into `output_dir`, and delete the model and the checkpoints."""
     run = run_recipe(recipe, force=True)
     outcome = Outcome(
         recipe.seed,
@@ -49,23 +50,36 @@ def run_and_record(recipe: Recipe) -> Outcome:
         seconds=run.record["seconds"],
         cpu_seconds=run.record["cpu_seconds"],
         memory=peak_memory(),
+        answers=answers_by_split(run.answers, run.model.config.tasks),
     )
+    write_outcome(recipe, outcome)
     folder = Path(recipe.output_dir)
-    write_json(folder / RECORD, _record(recipe, outcome))
     for name in ("model", "checkpoints", "adapter"):
         shutil.rmtree(folder / name, ignore_errors=True)
     return outcome
 
 
+def write_outcome(recipe: Recipe, outcome: Outcome) -> None:
+    """Write the record of a run into `output_dir`, after its answers, without which it is not finished."""
+    folder = Path(recipe.output_dir)
+    write_answers(folder, outcome.answers)
+    write_json(folder / RECORD, _record(recipe, outcome))
+
+
 def read_outcome(recipe: Recipe) -> Outcome | None:
-    """Return the recorded outcome of a recipe, or `None` if there is no record or it is of another recipe."""
+    """Return the recorded outcome of a recipe.
+
+    It is `None` if there is no record, if it is of another recipe, or if it has no answers, as in version 0.1.
+    """
+    folder = Path(recipe.output_dir)
     try:
-        record = json.loads((Path(recipe.output_dir) / RECORD).read_text(encoding="utf-8"))
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        answers = read_answers(folder)
     except FileNotFoundError:
         return None
     if changed_words(record["recipe"], comparable_words(recipe), ignored=FREE_TO_CHANGE):
         return None
-    return Outcome(**record["outcome"], cpu_seconds=record.get("cpu_seconds", 0.0))
+    return Outcome(**record["outcome"], cpu_seconds=record.get("cpu_seconds", 0.0), answers=answers)
 
 
 def comparable_words(recipe: Recipe) -> dict[str, Any]:
@@ -87,7 +101,8 @@ def peak_memory() -> float:
 
 
 def _record(recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
-    found = asdict(outcome)
+    found = asdict(replace(outcome, answers={}))
+    found.pop("answers")
     return {"recipe": comparable_words(recipe), "cpu_seconds": found.pop("cpu_seconds"), "outcome": found}
 
 

@@ -71,7 +71,7 @@ def _draw_figures(axes: Any, study: Study, name: str) -> None:
                 place = {"xy": (0, i + _OFFSETS[split]), "xycoords": axes.get_yaxis_transform(), "va": "center"}
                 axes.annotate(f"◂ {figure.mean:.2f}", **place, fontsize=8, color=colour)
         if near:
-            spread = [0.0 if each.high is None else each.high - each.mean for _, each in near]  # symmetric intervals
+            spread = np.transpose([_spread(each) for _, each in near])  # (2, number of dots)
             look = {"color": colour, "fmt": _MARKERS[split], "markersize": 4.5, "elinewidth": 1.4}
             axes.errorbar(
                 [each.mean for _, each in near], [i for i, _ in near], xerr=spread, label=f"{split} rows", **look
@@ -80,6 +80,13 @@ def _draw_figures(axes: Any, study: Study, name: str) -> None:
     axes.margins(x=0.1)
     axes.grid(axis="both", color="#e5e5e5", linewidth=0.6)
     _tidy(axes, study)
+
+
+def _spread(figure: Estimate) -> tuple[float, float]:
+    """Return the lengths of the interval below and above the mean, or 0 without one."""
+    if figure.low is None or figure.high is None:
+        return 0.0, 0.0
+    return figure.mean - figure.low, figure.high - figure.mean
 
 
 def _figures(study: Study, split: str, name: str) -> list[tuple[int, Estimate]]:

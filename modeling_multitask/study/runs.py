@@ -287,9 +287,9 @@ def _about(planned: PlannedStudy, seeds: list[int], jobs: int) -> list[str]:
     taken = recipe.data.split.validation or recipe.data.split.test
     if taken and recipe.data.split.seed is None and len(seeds) > 1:
         sentences.append(
-            "Each seed has its own split of the rows, the same for all strategies. The intervals therefore include the "
-            "variation of the split. A test row of one seed may be a validation row of another; data.split.seed=0 "
-            "uses one split for all seeds."
+            "Each seed has its own split of the rows, the same for all strategies. An interval over seeds therefore "
+            "includes the variation of the split. A test row of one seed may be a validation row of another; "
+            "data.split.seed=0 uses one split for all seeds."
         )
     sentences.append("A task alone is trained on the same rows in the same steps, without the losses of other tasks.")
     return sentences

@@ -1,28 +1,35 @@
-"""The summary of a study: metrics with intervals, differences between strategies, and a recommendation.
-
-Shapes: S seeds.
-"""
+"""The summary of a study: metrics with intervals, differences between strategies, and a recommendation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
+from ..evaluation.intervals import FEWEST_SEEDS
+from ..evaluation.resampled import Resampled, TaskAnswers, difference, main_figures, mean_over_seeds, rows_digest
 from .strategies import EVERYTHING, Strategy, alone, ignored, kept
 
-LEVEL = 0.95
 SCORE = "score"
 MARGIN = 0.01  # the loss of score that is acceptable for fewer trained parameters
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds with Student's 95 % interval. A single seed has no interval."""
+    """A mean over seeds with its 95 % interval, which is `None` if there are too few rows.
+
+    The interval is over rows. From three seeds on, it is also over seeds. With fewer seeds, it is about these trained
+    models only.
+    """
 
     mean: float
     low: float | None = None
     high: float | None = None
+    seeds: int = 1
+
+    @property
+    def over_seeds(self) -> bool:
+        """Whether the interval contains the variation between seeds."""
+        return self.seeds >= FEWEST_SEEDS
 
     @property
     def sign(self) -> int:
@@ -42,6 +49,7 @@ class Outcome:
         cpu_seconds: The CPU time over all cores. Other processes on the machine hardly change it.
         memory: The peak memory in MiB.
         error: The error, if the run failed.
+        answers: The answers to the evaluated rows, by split.
     """
 
     seed: int
@@ -51,6 +59,7 @@ class Outcome:
     cpu_seconds: float = 0.0
     memory: float = 0.0
     error: str | None = None
+    answers: dict[str, list[TaskAnswers]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,11 @@ class StudyRow:
     cpu_seconds: float
     memory: float
     errors: dict[int, str]
+
+    @property
+    def considered(self) -> bool:
+        """Whether it may be recommended: a candidate with a score for all its runs. Other seeds are other rows."""
+        return self.strategy.candidate and not self.errors and SCORE in self.figures.get("validation", {})
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,8 @@ def summarise(metrics: dict[str, str], outcomes: Sequence[tuple[Strategy, Sequen
         metrics: The main metric of each task.
         outcomes: For each strategy, one outcome per seed.
     """
-    values = {strategy.name: _values(strategy, runs, metrics) for strategy, runs in outcomes}
+    sets = _sets_of_rows([run for _, runs in outcomes for run in runs])
+    values = {strategy.name: _values(strategy, runs, metrics, sets) for strategy, runs in outcomes}
     rows = [_row(strategy, runs, values[strategy.name]) for strategy, runs in outcomes]
     # These comparisons use the test rows, because they select nothing. The validation rows would favour a task alone:
     # they selected its checkpoint by its own metric.
@@ -158,30 +173,37 @@ def summarise(metrics: dict[str, str], outcomes: Sequence[tuple[Strategy, Sequen
     )
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean of values (S,) with Student's 95 % interval."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return Estimate(mean)
-    quantile = student.ppf((1 + LEVEL) / 2, len(values) - 1)
-    half = float(quantile * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return Estimate(mean, mean - half, mean + half)
+Values = dict[str, dict[str, dict[int, Resampled]]]  # by split, by task or `score`, by seed
 
 
-Values = dict[str, dict[str, dict[int, float]]]  # by split, by task or `score`, by seed
+def estimate(seeds: Sequence[Resampled]) -> Estimate:
+    """Return the mean of the values of some seeds with its interval."""
+    return Estimate(*mean_over_seeds(seeds), len(seeds))
 
 
-def _values(strategy: Strategy, runs: Sequence[Outcome], metrics: dict[str, str]) -> Values:
+def _sets_of_rows(runs: Sequence[Outcome]) -> dict[str, int]:
+    """Return by split in how many sets of rows the runs were evaluated: one if the seeds have the same rows."""
+    found: dict[str, set[int]] = {}
+    for run in runs:
+        for split, answers in run.answers.items():
+            found.setdefault(split, set()).add(rows_digest(answers))
+    return {split: len(sets) for split, sets in found.items()}
+
+
+def _values(strategy: Strategy, runs: Sequence[Outcome], metrics: dict[str, str], sets: dict[str, int]) -> Values:
     """Return the main metrics of a strategy's runs. A task without labelled rows in a split has no metric there."""
     values: Values = {}
     for run in runs:
-        for split, results in run.results.items():
-            mains = {task: results[task].get(metrics[task]) for task in strategy.tasks}
+        for split, answers in run.answers.items():
+            figures = main_figures(answers, sets=sets[split])
+            if figures is None:
+                continue
+            found = {task: figures.tasks[task] for task in strategy.tasks if task in figures.tasks}
             if set(strategy.tasks) == set(metrics):  # otherwise the score includes untrained tasks
-                mains[SCORE] = results[SCORE]
-            for name, value in mains.items():
-                if value is not None:
-                    values.setdefault(split, {}).setdefault(name, {})[run.seed] = float(value)
+                found[SCORE] = figures.score
+            for name, each in found.items():
+                if np.isfinite(each.value):
+                    values.setdefault(split, {}).setdefault(name, {})[run.seed] = each
     return values
 
 
@@ -215,30 +237,24 @@ def _compare(pairs: Sequence[tuple[str, str, str]], split: str, values: dict[str
 def _difference(first: Values, second: Values, split: str, name: str) -> Estimate | None:
     """Return first minus second over the common seeds, or `None` if there are none."""
     one, other = (each.get(split, {}).get(name, {}) for each in (first, second))
-    both = [one[seed] - other[seed] for seed in one if seed in other]
+    both = [difference(one[seed], other[seed]) for seed in one if seed in other]
     return estimate(both) if both else None
 
 
 def _recommend(rows: Sequence[StudyRow], values: dict[str, Values]) -> Recommendation | None:
     """Recommend the strategy with the fewest trained parameters that is as good as the best on the validation rows.
 
-    A strategy is as good if it is at most `MARGIN` worse on average, its mean is within the interval of the best, and
-    the paired difference is not significant. The margin is needed because intervals of few seeds are very wide.
+    A strategy is as good if it is at most `MARGIN` worse on average and the paired difference is not significant. The
+    margin is needed because intervals of few rows and seeds are wide.
     """
-    judged = [row for row in rows if row.strategy.candidate and SCORE in row.figures.get("validation", {})]
-    judged = [row for row in judged if not row.errors]  # means over different seeds are not comparable
-    scores = {row.strategy.name: row.figures["validation"][SCORE] for row in judged}
-    if not scores:
+    judged = [row for row in rows if row.considered]
+    if not judged:
         return None
-    best = max(scores, key=lambda name: scores[name].mean)
-    low = scores[best].low
-    parameters = {row.strategy.name: row.parameters for row in judged}
-    for name in sorted(scores, key=lambda name: (parameters[name], -scores[name].mean)):
-        if parameters[name] >= parameters[best]:
-            break
-        difference = _difference(values[name], values[best], "validation", SCORE)
-        if low is None or difference is None:
-            continue
-        if scores[name].mean >= low and difference.sign == 0 and difference.mean >= -MARGIN:
-            return Recommendation(name, best, difference)
-    return Recommendation(best, best)
+    best = max(judged, key=lambda row: row.figures["validation"][SCORE].mean)
+    cheaper = [row for row in judged if row.parameters < best.parameters]
+    for row in sorted(cheaper, key=lambda row: (row.parameters, -row.figures["validation"][SCORE].mean)):
+        name = row.strategy.name
+        loss = _difference(values[name], values[best.strategy.name], "validation", SCORE)
+        if loss is not None and loss.low is not None and loss.sign == 0 and loss.mean >= -MARGIN:
+            return Recommendation(name, best.strategy.name, loss)
+    return Recommendation(best.strategy.name, best.strategy.name)

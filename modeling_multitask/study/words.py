@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Any
 
 from ..hub.markdown import escape_markdown
+from ..training.metric_names import LESS_IS_BETTER
 from .summary import MARGIN, SCORE, Comparison, Estimate, Recommendation, Study, StudyRow
 
 _SPLITS = ("validation", "test")
@@ -49,14 +50,9 @@ def recommendation_in_words(study: Study) -> list[str]:
     first = f"Use **{chosen.strategy.title}**."
     if advice.difference is not None:
         why = _cheaper_in_words(chosen, best, advice)
-    elif score.low is None:
-        why = (
-            f"It has the highest score on the validation rows, {in_words(score)}. One seed does not show the variation "
-            "between seeds; use several, such as --seeds 0 1 2."
-        )
     else:
-        why = f"It has the highest mean score on the validation rows, {in_words(score)}" + _no_cheaper(study, best)
-    paragraphs = [f"{first} {why}"]
+        why = f"It has the highest mean score on the validation rows, {in_words(score)}." + _no_cheaper(study, best)
+    paragraphs = [f"{first} {why}{_few_seeds(score)}"]
     if "test" in chosen.figures:
         other = f"; **{best.strategy.title}** has {in_words(best.figures['test'][SCORE])}" if chosen is not best else ""
         test = in_words(chosen.figures["test"][SCORE])
@@ -70,7 +66,7 @@ def together_in_words(study: Study) -> list[str]:
     """Return one sentence per task on training it with the others or alone."""
     helped, hurt = "training with the others is better", "training alone is better"
     return [
-        f"**{each.task}** {_two(study, each, 'with the others', 'alone')}; {_verdict(each, helped, hurt)}"
+        f"**{each.task}** {_two(study, each, 'with the others', 'alone')}; {_verdict(study, each, helped, hurt)}"
         for each in study.together
     ]
 
@@ -83,7 +79,7 @@ def frozen_heads_in_words(study: Study) -> list[str]:
             helped = "keeping the loss is better"
             helped += ", because the encoder adapts to this head" if each.task == frozen else ""
             found = _two(study, each, "with its loss kept", "with its loss ignored")
-            verdict = _verdict(each, helped, "ignoring the loss is better")
+            verdict = _verdict(study, each, helped, "ignoring the loss is better")
             sentences.append(f"Head of **{frozen}** frozen, {each.task} {found}; {verdict}")
     return sentences
 
@@ -143,12 +139,14 @@ def study_as_json(study: Study) -> dict[str, Any]:
     }
 
 
-def _verdict(comparison: Comparison, helped: str, hurt: str) -> str:
+def _verdict(study: Study, comparison: Comparison, helped: str, hurt: str) -> str:
     difference = comparison.difference
+    found = f"a paired difference of {in_words(difference, signed=True)}"
     if difference.low is None:
-        return f"a paired difference of {difference.mean:+.3f}, from one seed (no significance test)."
-    said = {1: helped, -1: hurt, 0: "not significant"}[difference.sign]
-    return f"a paired difference of {in_words(difference, signed=True)}: {said}."
+        return f"{found}, from too few rows for an interval."
+    better = -1 if study.metrics[comparison.task] in LESS_IS_BETTER else 1
+    said = {1: helped, -1: hurt, 0: "not significant"}[difference.sign * better]
+    return f"{found}{_of_seeds(difference)}: {said}."
 
 
 def _two(study: Study, comparison: Comparison, one: str, other: str) -> str:
@@ -166,24 +164,48 @@ def _cheaper_in_words(chosen: StudyRow, best: StudyRow, advice: Recommendation) 
     assert advice.difference is not None
     return (
         f"The highest mean score on the validation rows is that of **{best.strategy.title}**, {in_words(high)}. "
-        f"The mean score of **{chosen.strategy.title}**, {low.mean:.3f}, is within this interval. The paired "
-        f"difference is not significant ({in_words(advice.difference, signed=True)}). The recommended strategy trains "
+        f"**{chosen.strategy.title}** has {in_words(low)}. The paired difference is not significant "
+        f"({in_words(advice.difference, signed=True)}). The recommended strategy trains "
         f"{chosen.parameters:,} parameters instead of {best.parameters:,}, and its training took "
         f"{chosen.seconds:.0f} s instead of {best.seconds:.0f} s."
     )
 
 
 def _no_cheaper(study: Study, best: StudyRow) -> str:
-    cheaper = any(row.strategy.candidate and row.seeds and row.parameters < best.parameters for row in study.rows)
-    none = ". All strategies with fewer trained parameters are significantly worse, have a mean score below this "
-    none += f"interval, or have a mean score that is lower by more than {MARGIN:g}"
-    return f"{none if cheaper else ''}."
+    cheaper = [row for row in study.rows if row.considered and row.parameters < best.parameters]
+    if not cheaper:
+        return ""
+    if best.figures["validation"][SCORE].low is None:
+        return " There are too few validation rows to compare it with strategies that train fewer parameters."
+    every = "All other strategies" if len(cheaper) > 1 else "The other strategy"
+    return (
+        f" {every} with fewer trained parameters and no failed run {'are' if len(cheaper) > 1 else 'is'} significantly "
+        f"worse, or {'have' if len(cheaper) > 1 else 'has'} a mean score that is lower by more than {MARGIN:g}."
+    )
+
+
+def _few_seeds(score: Estimate) -> str:
+    if score.over_seeds:
+        return ""
+    count = {1: "One seed does", 2: "Two seeds do"}[score.seeds]
+    return f" {count} not show the variation between seeds; use at least three, such as --seeds 0 1 2."
+
+
+def _of_seeds(difference: Estimate) -> str:
+    if difference.over_seeds:
+        return ""
+    return f" for the models of {'this seed' if difference.seeds == 1 else 'these two seeds'}"
 
 
 def _notes(study: Study) -> str:
     score = "The score is the mean of the tasks' main metrics. " if len(study.metrics) > 1 else ""
-    several = any(len(row.seeds) > 1 for row in study.rows)
-    interval = "The brackets show Student's 95 % interval over the seeds. " if several else ""
+    figures = [each for row in study.rows for found in row.figures.values() for each in found.values()]
+    shown = [each for each in figures if each.low is not None]
+    interval = ""
+    if shown:
+        interval = f"The brackets show the 95 % interval over the rows{_seeds_in_words(shown)} "
+    if len(shown) < len(figures):
+        interval += "A figure without brackets has too few rows for an interval. "
     return (
         f"{score}{interval}The strategy and the checkpoint of each run were selected on the validation rows. "
         "The test rows were evaluated once, at the end of each run. "
@@ -191,6 +213,16 @@ def _notes(study: Study) -> str:
         "Other processes on the machine increase the seconds, but hardly the CPU seconds. "
         "Memory is the peak memory of a run's process."
     )
+
+
+def _seeds_in_words(shown: list[Estimate]) -> str:
+    several = [each.over_seeds for each in shown]
+    these = "It is about these trained models and leaves out the variation between seeds"
+    if all(several):
+        return " and the seeds."
+    if not any(several):
+        return f". {these}, which needs at least three seeds."
+    return f" and the seeds. With fewer than three seeds, it is over the rows only. {these}."
 
 
 def _failures(study: Study) -> list[str]:

@@ -8,20 +8,21 @@ import pytest
 from modeling_multitask.study.plot import draw_study
 from modeling_multitask.study.strategies import Strategy
 from modeling_multitask.study.summary import Outcome, Study, summarise
+from tests.unit.study.outcomes import METRICS, ROWS, outcome
 
 
-def study(seeds: int = 2, tasks: tuple[str, ...] = ("topic", "mood")) -> Study:
+def study(seeds: int = 2, tasks: tuple[str, ...] = ("topic", "mood"), rows: int = ROWS) -> Study:
     """Two strategies; one has failed in every run."""
-    metrics = dict.fromkeys(tasks, "macro_f1")
-    results = {**{task: {"macro_f1": 0.9} for task in tasks}, "score": 0.9}
-    runs = [Outcome(seed, {"validation": results, "test": results}, 1000, 10.0, 9.0, 500.0) for seed in range(seeds)]
+    runs = [outcome(seed, 0.9, 0.9, rows=rows) for seed in range(seeds)]
     failed = [Outcome(seed, error="killed") for seed in range(seeds)]
     good, bad = (Strategy(name, name, {}, tasks) for name in ("everything", "lora"))
-    return summarise(metrics, [(good, runs), (bad, failed)])
+    return summarise({task: METRICS[task] for task in tasks}, [(good, runs), (bad, failed)])
 
 
 @pytest.mark.parametrize(
-    "given", [study(), study(seeds=1), study(tasks=("topic",))], ids=["two", "one seed", "one task"]
+    "given",
+    [study(), study(seeds=1), study(tasks=("topic",)), study(rows=5)],
+    ids=["two", "one seed", "one task", "without intervals"],
 )
 def test_a_study_becomes_a_picture(given: Study, tmp_path: Path) -> None:
     draw_study(given, tmp_path / "study.png")
@@ -40,15 +41,12 @@ def test_the_picture_names_strategies_tasks_splits_and_what_failed(tmp_path: Pat
 
 def test_a_figure_far_below_the_others_is_a_number_at_the_edge(tmp_path: Path) -> None:
     scores = {"frozen": 0.25, "heads": 0.8, "upper": 0.85, "all": 0.9, "lora": 0.87, "rates": 0.9}
-    runs = [
-        (Strategy(name, name, {}, ("topic",)), [Outcome(0, {"test": {"topic": {"macro_f1": value}, "score": value}})])
-        for name, value in scores.items()
-    ]
+    runs = [(Strategy(name, name, {}, ("topic",)), [outcome(0, value, value)]) for name, value in scores.items()]
 
-    draw_study(summarise({"topic": "macro_f1"}, runs), tmp_path / "study.svg")
+    draw_study(summarise({"topic": "accuracy"}, runs), tmp_path / "study.svg")
 
     drawn = (tmp_path / "study.svg").read_text()
-    assert drawn.count("<!-- ◂ ") == 1
+    assert drawn.count("<!-- ◂ ") == 2  # on the validation rows and on the test rows
     assert "<!-- ◂ 0.25 -->" in drawn
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modeling_multitask.errors import RecipeError
@@ -19,7 +20,8 @@ from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.records import count_parameters
 from modeling_multitask.study import one_run
 from modeling_multitask.study import runs as study_module
-from modeling_multitask.study.one_run import RECORD, _record, peak_memory, read_outcome
+from modeling_multitask.study.answers import ANSWERS
+from modeling_multitask.study.one_run import RECORD, peak_memory, read_outcome, write_outcome
 from modeling_multitask.study.runs import (
     PlannedRun,
     PlannedStudy,
@@ -35,6 +37,7 @@ from modeling_multitask.study.runs import (
 from modeling_multitask.study.strategies import StudyRates
 from modeling_multitask.study.summary import Outcome
 from tests.conftest import ROOT
+from tests.unit.study.outcomes import TOPIC, outcome
 
 RECIPE = """
 backbone: encoder
@@ -90,10 +93,9 @@ class FakeStart:
         if run.name == self.failing:
             return self.problem
         figures = {"topic": {"macro_f1": 0.9}, "mood": {"macro_f1": 0.8}, "score": 0.85}
-        outcome = Outcome(run.seed, {"validation": figures, "test": figures}, 1000, 2.0, 1.0, 300.0)
-        folder = Path(run.recipe.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RECORD).write_text(json.dumps(_record(run.recipe, outcome)))
+        results = {"validation": figures, "test": figures}
+        answers = outcome(run.seed, 0.9, 0.9, rows=100).answers
+        write_outcome(run.recipe, Outcome(run.seed, results, 1000, 2.0, 1.0, 300.0, answers=answers))
         return None
 
 
@@ -209,6 +211,26 @@ def test_what_is_missing_is_done_and_nothing_else(planned: PlannedStudy) -> None
     carry_out(planned, jobs=1, say=lambda _: None, start=again)
 
     assert again.started == [("everything", 1)]
+
+
+def test_a_run_without_its_answers_is_done_again(planned: PlannedStudy) -> None:
+    """As in a study of version 0.1: the intervals need them."""
+    carry_out(planned, jobs=1, say=lambda _: None, start=FakeStart())
+    (Path(planned.runs["everything", 1].recipe.output_dir) / ANSWERS).unlink()
+    again = FakeStart()
+
+    carry_out(planned, jobs=1, say=lambda _: None, start=again)
+
+    assert again.started == [("everything", 1)]
+
+
+def test_a_resumed_study_has_the_intervals_of_the_answers_that_were_kept(planned: PlannedStudy) -> None:
+    before = carry_out(planned, jobs=1, say=lambda _: None, start=FakeStart())
+
+    after = carry_out(planned, jobs=1, say=lambda _: None, start=FakeStart())
+
+    assert after == before
+    assert after.row("everything").figures["validation"]["score"].low is not None
 
 
 def test_a_run_of_another_recipe_is_done_anew(recipe: Path, tmp_path: Path, planned: PlannedStudy) -> None:
@@ -377,19 +399,26 @@ def test_a_run_leaves_its_figures_and_no_model(planned: PlannedStudy, monkeypatc
     folder = Path(run.recipe.output_dir)
     results = {"validation": {"score": 0.5}}
     record = {"trained_at_once": 7, "seconds": 1.5, "cpu_seconds": 2.0}
+    logits, labels = {"topic": np.array([[0.0, 1.0], [2.0, 1.0]])}, {"topic": np.array([1, -100])}
+    model = SimpleNamespace(config=SimpleNamespace(tasks=[TOPIC]))
 
     def fake_train(recipe: Recipe, *, force: bool) -> SimpleNamespace:
         for name in ("model", "checkpoints"):
             (folder / name).mkdir(parents=True)
-        return SimpleNamespace(results=results, record=record)
+        answers = {"validation": (logits, labels)}
+        return SimpleNamespace(results=results, record=record, model=model, answers=answers)
 
     monkeypatch.setattr(one_run, "run_recipe", fake_train)
 
-    outcome = one_run.run_and_record(run.recipe)
+    done = one_run.run_and_record(run.recipe)
 
-    assert read_outcome(run.recipe) == outcome
-    assert (outcome.seed, outcome.results, outcome.parameters, outcome.error) == (1, results, 7, None)
-    assert [each.name for each in folder.iterdir()] == [RECORD]
+    found = read_outcome(run.recipe)
+    assert found == done
+    assert found is not None
+    task, kept_labels, chosen = found.answers["validation"][0]
+    assert (task.main_metric, kept_labels.tolist(), chosen.tolist()) == ("accuracy", [1, -100], [1, 0])
+    assert (done.seed, done.results, done.parameters, done.error) == (1, results, 7, None)
+    assert {each.name for each in folder.iterdir()} == {RECORD, ANSWERS}
 
 
 def test_a_run_that_diverged_says_so_in_one_line(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
