@@ -139,13 +139,16 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
     """
     there, given = ((each == 1) & present for each in (labels, answers))
     right = (answers == labels) & present
-    counts = np.concatenate([there & given, given, there, present, right], axis=1).astype(float)  # (N, 5 C)
+    rows_right = (right | ~present).all(axis=1, keepdims=True)
+    parts = [there & given, given, there, present, right, rows_right]
+    counts = np.concatenate(parts, axis=1).astype(float)  # (N, 5 C + 1)
     imagined_right, imagined_wrong = _imagined_positions(there, present)
     ranked = [_Ranked(*columns) for columns in zip(scores.T, labels.T, present.T, strict=True)]
 
     def summed(drawn: Drawn) -> _Positions:
         sums = drawn.rows @ counts + drawn.right * imagined_right + drawn.wrong * imagined_wrong
-        return _Positions(drawn.rows, *np.split(sums, 5, axis=1))
+        rows = drawn.rows.sum(axis=1) + (drawn.right + drawn.wrong)[:, 0]
+        return _Positions(drawn.rows, sums[:, -1] / rows, *np.split(sums[:, :-1], 5, axis=1))
 
     figures = {
         "micro_f1": lambda each: f1_of_counts(*(part.sum(axis=1) for part in each.parts)),
@@ -153,15 +156,17 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
         "average_precision": lambda each: _mean_of_known(
             np.stack([label.average_precision(each.rows) for label in ranked], axis=1)
         ),
+        "subset_accuracy": lambda each: each.rows_right,
         "accuracy": lambda each: each.right.sum(axis=1) / each.entries.sum(axis=1),
     }
     return Measures(np.ones(len(labels), dtype=int), summed, figures, width=counts.shape[1])
 
 
 class _Positions(NamedTuple):
-    """Resampled rows, (R, N), and the counts of each label in them, (R, C) each."""
+    """Resampled rows, (R, N), the share that is all right, (R,), and the counts of each label, (R, C) each."""
 
     rows: np.ndarray
+    rows_right: np.ndarray
     hits: np.ndarray
     given: np.ndarray
     there: np.ndarray
@@ -175,12 +180,12 @@ class _Positions(NamedTuple):
 
 
 def _imagined_positions(there: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean counts, (5 C,), of a row that is all right and of a row with one wrong entry."""
+    """Return the mean counts, (5 C + 1,), of a row that is all right and of a row with one wrong entry."""
     labels, entries = there.mean(axis=0), present.mean(axis=0)  # (C,)
     flipped = 1 / entries.sum()  # the chance of an entry to be the wrong one
     missed, added = labels * flipped, (entries - labels) * flipped
-    right = np.concatenate([labels, labels, labels, entries, entries])
-    wrong = np.concatenate([labels - missed, labels - missed + added, labels, entries, entries - missed - added])
+    right = np.concatenate([labels, labels, labels, entries, entries, [1.0]])
+    wrong = np.concatenate([labels - missed, labels - missed + added, labels, entries, entries - missed - added, [0.0]])
     return right, wrong
 
 
