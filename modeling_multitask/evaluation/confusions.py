@@ -7,6 +7,7 @@ Shapes: R matrices (any leading dimensions), C classes. A confusion is (R, C, C 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,17 @@ OfConfusions = Callable[[np.ndarray], np.ndarray]  # (R, C, C + 1) to (R,)
 def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
     """Return the confusion, (C, C + 1), of labels (N,) and answers (N,), which are ids or `NOT_ASKED`."""
     return np.bincount(cells_of(labels, answers, classes), minlength=classes * (classes + 1)).reshape(classes, -1)
+
+
+def confusion_table(labels: list[str], confusion: np.ndarray) -> list[list[Any]]:
+    """Return a table with a header: one row for each true label, one column for each answer.
+
+    Args:
+        labels: C names.
+        confusion: (C, C + 1).
+    """
+    lines = [[label, *line] for label, line in zip(labels, confusion.tolist(), strict=True)]
+    return [["label", *labels, "(not asked)"], *lines]
 
 
 def cells_of(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
