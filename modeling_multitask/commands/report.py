@@ -1,11 +1,13 @@
 """Evaluate a model: metrics with intervals, errors and calibration.
 
 multitask report runs/quickstart/model quickstart --output runs/report
+multitask report runs/new/model rows.csv --compare runs/old/model --output runs/comparison
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from .command import command
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..evaluation.comparison import Comparison, TaskComparison
     from ..evaluation.intervals import Figure
     from ..evaluation.report import Report
 
@@ -29,7 +32,7 @@ def build_parser() -> Parser:
     parser = Parser(
         "report",
         "MODEL DATA [key=value ...] --output DIR [--text COLUMN] [--text_pair COLUMN] [--separator TEXT] "
-        "[--resamples N] [--label_issues] [--force]",
+        "[--resamples N] [--compare OTHER] [--label_issues] [--force]",
         "Evaluate a model and write a report: metrics with intervals, errors and calibration.",
     )
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
@@ -56,6 +59,9 @@ def build_parser() -> Parser:
         help="bootstrap resamples for each interval (default: %(default)s)",
     )
     parser.add_argument(
+        "--compare", metavar="OTHER", help="another model to compare with on the same rows, such as the previous one"
+    )
+    parser.add_argument(
         "--label_issues",
         action="store_true",
         help="also list training labels that may be wrong; DATA must be a recipe (needs the extra errors)",
@@ -77,37 +83,51 @@ def run(arguments: argparse.Namespace) -> None:
     from ..evaluation.report import make_report, write_report
     from ..evaluation.report_page import FILES
     from ..inference.loading import load
+    from ..runs.compared import check_shared_labels, compare_on, load_other
     from ..runs.judged_rows import check_data, check_label_issues, issues_of_labels, rows_to_judge
 
     output = arguments.output
-    written = [*FILES, *([ISSUES] if arguments.label_issues else [])]
-    if not arguments.force and any((output / name).exists() for name in written):
-        raise FileExistsError(f"{output} already contains a report; add --force to overwrite it")
-    if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"{output} is a file; --output must be a folder")
+    _check_output(output, [*FILES, *([ISSUES] if arguments.label_issues else [])], force=arguments.force)
     check_data(data)
     recipe = check_label_issues(data, arguments.overrides) if arguments.label_issues else None
     model, tokenizer = load(arguments.model)
+    tasks = model.config.tasks
+    other = None if arguments.compare is None else load_other(arguments.compare, tasks, data, arguments.overrides)
     texts = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
     rows = rows_to_judge(
-        model.config.tasks,
+        tasks,
         data,
         overrides=arguments.overrides,
         model=arguments.model,
         texts=texts,
         separator=arguments.separator,
+        more_labels=None if other is None else other.more_labels,
     )
+    if other is not None:
+        check_shared_labels(other, rows)
     judged = judge(model, rows.rows, tokenizer, sources=rows.sources, show_progress=True)
     report = make_report(
         judged, name=arguments.model, split=rows.split, notes=rows.notes, resamples=arguments.resamples
     )
+    if other is not None:
+        comparison = compare_on(rows, judged, other, resamples=arguments.resamples, show_progress=True)
+        report = replace(report, comparison=comparison)
     write_report(report, output)
     Console().print(figures_table(report))
+    if report.comparison is not None:
+        print("\n".join(comparison_lines(report.comparison)))
     if recipe is not None:
         issues = issues_of_labels(recipe)
         write_label_issues(issues, output / ISSUES)
         print(f"{len(issues)} labels, sorted by suspicion within each task: {(output / ISSUES).as_posix()}")
     print(f"The report is in {(output / 'report.html').as_posix()}")
+
+
+def _check_output(output: Path, written: list[str], *, force: bool) -> None:
+    if not force and any((output / name).exists() for name in written):
+        raise FileExistsError(f"{output} already contains a report; add --force to overwrite it")
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{output} is a file; --output must be a folder")
 
 
 def figures_table(report: Report) -> Table:
@@ -124,6 +144,23 @@ def figures_table(report: Report) -> Table:
         errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]
         table.add_row(each.task.name, f"{each.figures.rows:,}", *interval, *errors)
     return table
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """Return a line on the main metric of each task that two models share, after the notes."""
+    lines = [f"Compared with {comparison.other} (an improvement is positive if this model is better):"]
+    return [*comparison.notes, *lines, *(_compared(each) for each in comparison.tasks)]
+
+
+def _compared(task: TaskComparison) -> str:
+    if task.main is None:
+        return f"{task.task.name}: no rows to compare"
+    model, other, improvement = task.main
+    interval = f" ({_spread(improvement)})" if improvement.low is not None or task.differences else ""
+    return (
+        f"{task.task.name}: {task.task.main_metric} {model.value:.4f}, other model {other.value:.4f}, "
+        f"improvement {improvement.value:+.4f}{interval}: {task.verdict}"
+    )
 
 
 def _spread(figure: Figure) -> str:

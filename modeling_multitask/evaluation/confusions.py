@@ -7,6 +7,7 @@ Shapes: R matrices (any leading dimensions), C classes. A confusion is (R, C, C 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,17 @@ def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
     return np.bincount(confusion_cells(labels, answers, classes), minlength=classes * (classes + 1)).reshape(
         classes, -1
     )
+
+
+def confusion_table(labels: list[str], confusion: np.ndarray) -> list[list[Any]]:
+    """Return a table with a header: one row for each true label, one column for each answer.
+
+    Args:
+        labels: C names.
+        confusion: (C, C + 1).
+    """
+    lines = [[label, *line] for label, line in zip(labels, confusion.tolist(), strict=True)]
+    return [["label", *labels, "(not asked)"], *lines]
 
 
 def confusion_cells(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:

@@ -119,17 +119,17 @@ def task_errors(
         resamples: The number of resamples for the interval of a slice.
     """
     main = SLICE_FIGURES[task.kind.answer]
-    rows = np.flatnonzero(_labelled_rows(judged, task))
+    rows = np.flatnonzero(labelled_rows(judged, task))
     if len(rows) == 0:
         return TaskErrors(task, [], [], main, [], [], [])
-    labels, decision = judged.labels[task.name][rows], _part(judged.decisions[task.name], rows)
+    labels, decision = judged.labels[task.name][rows], part_of(judged.decisions[task.name], rows)
     present = labelled_entries(labels, task.kind)
     losses = entry_losses(task, judged.logits[task.name][rows], labels)
     own = _Labelled(task, rows, [shown_text(judged.texts[row]) for row in rows], labels, present, decision, losses)
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
         figures = partial(task_figures, task, only=main, seed=seed, resamples=resamples)
-        found = {name: figures(_part(decision, there), labels[there]) for name, there in combined(parts).items()}
+        found = {name: figures(part_of(decision, there), labels[there]) for name, there in combined(parts).items()}
         return [Slice(name, each.rows, each.figures[main]) for name, each in found.items()]
 
     return TaskErrors(
@@ -139,7 +139,7 @@ def task_errors(
         main,
         measured(by_length(judged.lengths[rows])),
         measured(by_source(judged.sources, rows)),
-        measured(by_pattern({each.name: _labelled_rows(judged, each)[rows] for each in judged.tasks})),
+        measured(by_pattern({each.name: labelled_rows(judged, each)[rows] for each in judged.tasks})),
     )
 
 
@@ -167,6 +167,50 @@ def shown_text(text: Text) -> str:
     return text if isinstance(text, str) else " | ".join(text)
 
 
+def answer_scores(task: TaskConfig, decision: Decision, present: np.ndarray) -> np.ndarray:
+    """Return the model's probability that each answer is right, (N,). NaN for a number.
+
+    Args:
+        task: The task.
+        decision: The decision on N rows.
+        present: (N,) or (N, C), where there is a label. With several labels, only these entries count.
+    """
+    scores, chosen = decision.scores.astype(float), decision.chosen
+    if task.kind.is_number:
+        return np.full(len(scores), np.nan)
+    if task.kind.several_labels:
+        return np.where(present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
+    given = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
+    return np.where(chosen == NOT_ASKED, 1 - scores.sum(axis=1), given)
+
+
+def in_words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
+    """Return a label or an answer of one row as text.
+
+    Args:
+        task: The task.
+        value: An id, a number, or (C,) zeros and ones.
+        present: Where there is a label, in the shape of `value`. With several labels, only these are named.
+    """
+    if task.kind.is_number:
+        return f"{value:g}"
+    names = task.labels or []
+    if task.kind.several_labels:
+        return ", ".join(names[i] for i in np.flatnonzero((value == 1) & present)) or NO_LABEL
+    return UNASKED if value == NOT_ASKED else names[value]
+
+
+def labelled_rows(judged: Judged, task: TaskConfig) -> np.ndarray:
+    """Return which of all rows have a label for the task, or with several labels at least one."""
+    present = labelled_entries(judged.labels[task.name], task.kind)
+    return np.asarray(present.reshape(len(present), -1).any(axis=1))
+
+
+def part_of(decision: Decision, there: np.ndarray) -> Decision:
+    """Return the decision on some of its rows."""
+    return Decision(*(each[there] for each in decision))
+
+
 class _Labelled(NamedTuple):
     """The rows that have a label for a task: (N,), or (N, C) with several labels. `rows` are their indices."""
 
@@ -179,51 +223,21 @@ class _Labelled(NamedTuple):
     losses: np.ndarray
 
 
-def _labelled_rows(judged: Judged, task: TaskConfig) -> np.ndarray:
-    """Return which of all rows have a label for the task, or with several labels at least one."""
-    present = labelled_entries(judged.labels[task.name], task.kind)
-    return np.asarray(present.reshape(len(present), -1).any(axis=1))
-
-
-def _part(decision: Decision, there: np.ndarray) -> Decision:
-    return Decision(*(each[there] for each in decision))
-
-
 def _worst(own: _Labelled, most: int) -> list[WorstRow]:
     count = len(own.rows)
     losses = own.losses.reshape(count, -1).sum(axis=1) / own.present.reshape(count, -1).sum(axis=1)
-    scores = _answer_scores(own)
+    scores = answer_scores(own.task, own.decision, own.present)
     return [
         WorstRow(
             row=int(own.rows[i]),
             text=own.texts[i],
-            label=_words(own.task, own.labels[i], own.present[i]),
-            answer=_words(own.task, own.decision.chosen[i], own.present[i]),
+            label=in_words(own.task, own.labels[i], own.present[i]),
+            answer=in_words(own.task, own.decision.chosen[i], own.present[i]),
             score=float(scores[i]),
             loss=float(losses[i]),
         )
         for i in np.argsort(-losses, kind="stable")[:most]
     ]
-
-
-def _answer_scores(own: _Labelled) -> np.ndarray:
-    """Return the model's probability that each answer is right, (N,)."""
-    scores, chosen = own.decision.scores.astype(float), own.decision.chosen
-    if own.task.kind.is_number:
-        return np.full(len(scores), np.nan)
-    if own.task.kind.several_labels:
-        return np.where(own.present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
-    given = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
-    return np.where(chosen == NOT_ASKED, 1 - scores.sum(axis=1), given)
-
-
-def _words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
-    if task.kind.is_number:
-        return f"{value:g}"
-    names = task.labels or []
-    if task.kind.several_labels:
-        return ", ".join(names[i] for i in np.flatnonzero((value == 1) & present)) or NO_LABEL
-    return UNASKED if value == NOT_ASKED else names[value]
 
 
 class _Entries(NamedTuple):

@@ -16,17 +16,20 @@ from ..files import write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import decide_arrays
 from .calibration import answer_confidences
+from .comparison import Comparison, comparison_as_json, difference_table
+from .confusions import confusion_table
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
 from .figures import TaskFigures, task_figures
-from .intervals import LEVEL, RESAMPLES, Figure
+from .intervals import LEVEL, RESAMPLES
+from .json_types import json_types
 from .judged import Judged
 from .judgement import Judgement, judged_by_a_constant
 from .report_calibration import Calibration, calibration_as_json, task_calibration
 from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
-_OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png")
+_OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png", "differences.csv")
 # The note of a report on validation rows.
 CHOSEN_BY = (
     "The checkpoint was selected on these rows, and any temperature, threshold and abstention was fitted on them, so "
@@ -94,6 +97,7 @@ class Report:
         tasks: The reports on the tasks, in the model's order.
         resamples: The number of resamples of each interval.
         notes: Notes on the rows, shown at the top.
+        comparison: The comparison with another model. `None` if there is none.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Report:
     tasks: list[TaskReport]
     resamples: int = RESAMPLES
     notes: list[str] = field(default_factory=list)
+    comparison: Comparison | None = None
 
 
 def make_report(
@@ -143,7 +148,7 @@ def make_report(
 
 def report_as_json(report: Report) -> dict[str, Any]:
     """Return the report in JSON types. NaN and infinite numbers become `None`."""
-    return _without_numpy(
+    return json_types(
         {
             "model": report.name,
             "split": report.split,
@@ -151,6 +156,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
             "intervals": {"level": LEVEL, "resamples": report.resamples, "of_slices": min(report.resamples, OF_SLICES)},
             "notes": report.notes,
             "tasks": {each.task.name: _task_as_json(each) for each in report.tasks},
+            "comparison": comparison_as_json(report.comparison),
         }
     )
 
@@ -179,19 +185,21 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     content = report_as_json(report)
     sections = [_section(name, each, pictures) for name, each in content["tasks"].items()]
     pages = render(Page(content, sections, notes))
-    confusions = {
-        f"confusion_{each.task.name}.csv": _confusion_table(each.task, each.figures.confusion)
+    tables = {
+        f"confusion_{each.task.name}.csv": confusion_table(each.task.labels or [], each.figures.confusion)
         for each in report.tasks
         if each.figures.confusion is not None
     }
+    if report.comparison is not None:
+        tables["differences.csv"] = difference_table(report.comparison)
     for name, picture in pictures.items():
         write_bytes(folder / name, picture)
-    for name, rows in confusions.items():
+    for name, rows in tables.items():
         write_csv(folder / name, rows)
     write_json(folder / "report.json", content)
     for name, page in pages.items():
         write_text(folder / name, page)
-    return [folder / name for name in (*pages, "report.json", *pictures, *confusions)]
+    return [folder / name for name in (*pages, "report.json", *pictures, *tables)]
 
 
 def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resamples: int) -> TaskReport:
@@ -240,13 +248,6 @@ def _section(name: str, content: dict[str, Any], pictures: dict[str, bytes]) -> 
     return Section(name, content, {kind: Picture(f, pictures[f]) for kind, f in files.items() if f in pictures})
 
 
-def _confusion_table(task: TaskConfig, confusion: np.ndarray) -> list[list[Any]]:
-    """Return the table of the confusion matrix: one row for each true label, one column for each answer."""
-    labels = task.labels or []
-    lines = [[label, *line] for label, line in zip(labels, confusion.tolist(), strict=True)]
-    return [["label", *labels, "(not asked)"], *lines]
-
-
 def _task_as_json(report: TaskReport) -> dict[str, Any]:
     figures, task = report.figures, report.task
     content: dict[str, Any] = {
@@ -283,15 +284,3 @@ def _errors_as_json(errors: TaskErrors) -> dict[str, Any]:
         "by_source": lines(errors.by_source),
         "by_pattern": lines(errors.by_pattern),
     }
-
-
-def _without_numpy(given: Any) -> Any:
-    """Return the content in JSON types."""
-    if isinstance(given, Figure):
-        given = given._asdict()
-    if isinstance(given, dict):
-        return {str(name): _without_numpy(each) for name, each in given.items()}
-    given = given.tolist() if isinstance(given, np.ndarray | np.generic) else given
-    if isinstance(given, list | tuple):
-        return [_without_numpy(each) for each in given]
-    return None if isinstance(given, float) and not math.isfinite(given) else given

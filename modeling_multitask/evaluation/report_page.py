@@ -89,6 +89,17 @@ def bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def centred_bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each slice with the positions of its bar and interval, in percent. 0 is in the centre."""
+    known = [abs(each[name]) for each in slices for name in ("value", "low", "high") if each[name] is not None]
+    limit = max(known, default=0.0) or 1.0
+
+    def place(value: float | None) -> float:
+        return round(50 + 50 * (value or 0.0) / limit, 2)
+
+    return [{**each, "at": {"zero": 50.0, **{n: place(each[n]) for n in ("value", "low", "high")}}} for each in slices]
+
+
 def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Return labels and their figures, sorted by F1, lowest first. Labels without rows are last."""
     return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]["value"]))
@@ -117,6 +128,11 @@ def number(value: float | None, digits: int = 3) -> Markup:
     return Markup(f"{value:,.{digits}f}" if abs(value) < 1_000 else f"{value:,.0f}")
 
 
+def signed(value: float | None) -> Markup:
+    """Return a number with its sign, such as `+0.027`, or a dash for `None`."""
+    return number(value) if value is None or value < 0 else Markup(f"+{number(value)}")
+
+
 def interval(figure: dict[str, float | None]) -> Markup:
     """Return a figure with its interval if it has one, such as `0.912 (0.903 to 0.921)`."""
     value = number(figure["value"])
@@ -127,6 +143,12 @@ def spread(figure: dict[str, float | None]) -> Markup:
     """Return the interval of a figure, such as `0.903 to 0.921`, or `too few rows` without one."""
     low, high = figure["low"], figure["high"]
     return Markup("too few rows") if low is None else Markup(f"{number(low)} to {number(high)}")
+
+
+def paired(figure: dict[str, float | None], task: dict[str, Any]) -> Markup:
+    """Return the interval of an improvement, or that the answers of both models are equal."""
+    equal = figure["low"] is None and not figure["value"] and task["different"]["rows"] == 0
+    return Markup("equal answers") if equal else spread(figure)
 
 
 def percent(share: float | None, digits: int = 1) -> Markup:
@@ -193,6 +215,17 @@ def withheld(task: dict[str, Any]) -> Markup:
     )
 
 
+def different(task: dict[str, Any]) -> Markup:
+    """Return a sentence on the rows that two models answer differently."""
+    counts = {name: count(rows) for name, rows in task["different"].items()}
+    if task["different"]["rows"] == 0:
+        return Markup(f"The answers are equal in all {count(task['rows'])} rows.")
+    return Markup(
+        f"The answers differ in {counts['rows']} of {count(task['rows'])} rows. The answer of this model is better in "
+        f"{counts['model']} of these, that of the other model in {counts['other']}, and neither in {counts['neither']}."
+    )
+
+
 def _data_uri(picture: Picture) -> Markup:
     return Markup(f"data:image/png;base64,{base64.b64encode(picture.png).decode()}")
 
@@ -214,6 +247,11 @@ def _environment(**settings: Any) -> Environment:
         "count": count,
         "cut": _cut,
         "bars": bars,
+        "centred_bars": centred_bars,
+        "signed": signed,
+        "paired": paired,
+        "different": different,
+        "score": lambda value: Markup("" if value is None else f"({number(value)})"),
         "weakest_first": weakest_first,
         "row_counts": row_counts,
         "baselines": reported_baselines,

@@ -1,7 +1,7 @@
 """The rows to evaluate a model on, from a recipe or a table, and training labels that may be wrong."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..evaluation.label_issues import LabelIssue, label_issues
 from ..evaluation.report import CHOSEN_BY
 from ..extras import import_extra
 from ..inference import encode
-from ..recipes.comparison import changed_words
+from ..recipes.comparison import Change, changed_words
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..recipes.record import recipe_words, recorded_words
@@ -29,6 +29,7 @@ from ..training.collator import labels_of
 from ..training.sampling import Sampling
 from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
+from .unknown_labels import Unknown, unknown_notes, without_unknown
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class JudgedRows:
         split: The name of the split or of the table.
         sources: The table of each row. Empty if all rows are from one table.
         notes: Notes about the data.
+        unknown: By task and label that the model does not have, the number of rows that have it.
     """
 
     rows: Dataset
     split: str
     sources: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unknown: Unknown = field(default_factory=dict)
 
 
 def check_data(data: Path) -> None:
@@ -81,6 +84,7 @@ def rows_to_judge(
     model: str | None = None,
     texts: tuple[str, ...] = ("text",),
     separator: str = ";",
+    more_labels: Mapping[str, list[str]] | None = None,
 ) -> JudgedRows:
     """Return the rows of a recipe's test split (or validation split, if there is no test split), or of a whole table.
 
@@ -91,17 +95,43 @@ def rows_to_judge(
         model: The model's folder. The recipe must split the training rows as it did for this model.
         texts: The text column of a table, or the two columns of a pair.
         separator: The separator of several labels in one cell of a table.
+        more_labels: By task, labels that the model does not have, but another model does. A row with such a label has
+            no label for the model, and is counted.
 
     Raises:
         RecipeError: If the recipe is invalid, or its tasks do not match the model's.
         DataError: If a table is invalid, or has labels that the model does not have.
     """
     check_data(data)
+    known = {task.name: _known(task, (more_labels or {}).get(task.name, [])) for task in tasks}
     if data.suffix.lower() in RECIPE_ENDINGS:
         recipe = load_recipe(data, list(overrides))
         _check_split(recipe, model)
-        return _of_recipe(tasks, recipe)
-    return _of_table(tasks, data, texts, separator)
+        found = _of_recipe(tasks, recipe, known)
+    else:
+        found = _of_table(tasks, data, texts, separator, known)
+    judged, unknown = without_unknown(found.rows, tasks, more_labels or {})
+    return replace(found, rows=judged, notes=[*found.notes, *unknown_notes(unknown)], unknown=unknown)
+
+
+def check_other_split(data: Path, overrides: Sequence[str], other: str) -> None:
+    """Raise a `RecipeError` if rows that the recipe holds out may be training rows of another model.
+
+    Args:
+        data: A recipe or a table. The rows of a table are not checked.
+        overrides: `key=value` overrides of the recipe.
+        other: The folder of the other model.
+    """
+    if data.suffix.lower() not in RECIPE_ENDINGS:
+        return
+    recipe = load_recipe(data, list(overrides))
+    problems = [
+        f"{word}: is {new!r}; {other} was trained with {old!r}, so the held-out rows may be among its training rows; "
+        "compare the models on a table that neither was trained on"
+        for word, (old, new) in _split_changes(recipe, other).items()
+    ]
+    if problems:
+        raise RecipeError(recipe.path, problems)
 
 
 def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
@@ -131,20 +161,24 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
 
 def _check_split(recipe: Recipe, model: str | None) -> None:
     """Raise a `RecipeError` if the training rows of the model would be split differently."""
-    record = Path(model or "").parent / "recipe.json"
-    if model is None or not record.is_file():
-        return
-    before, now = recorded_words(json.loads(record.read_text(encoding="utf-8"))), recipe_words(recipe)
-    if before["data"]["train"] != now["data"]["train"] or not any(now["data"]["split"].values()):
-        return
-    words = changed_words(_split_words(before), _split_words(now))
     problems = [
         f"{word}: is {new!r}; the model was trained with {old!r}, and another split would evaluate the model on "
         f"its training rows; use the same value: {word}={json.dumps(old)}"
-        for word, (old, new) in words.items()
+        for word, (old, new) in _split_changes(recipe, model).items()
     ]
     if problems:
         raise RecipeError(recipe.path, problems)
+
+
+def _split_changes(recipe: Recipe, model: str | None) -> dict[str, Change]:
+    """Return the words of the split that differ from those of the model, if the training rows are the same."""
+    record = Path(model or "").parent / "recipe.json"
+    if model is None or not record.is_file():
+        return {}
+    before, now = recorded_words(json.loads(record.read_text(encoding="utf-8"))), recipe_words(recipe)
+    if before["data"]["train"] != now["data"]["train"] or not any(now["data"]["split"].values()):
+        return {}
+    return changed_words(_split_words(before), _split_words(now))
 
 
 def _split_words(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +187,9 @@ def _split_words(recipe: dict[str, Any]) -> dict[str, Any]:
     return {"seed": recipe["seed"], "data.split": recipe["data"]["split"], "tasks": tasks}
 
 
-def _of_table(tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separator: str) -> JudgedRows:
+def _of_table(
+    tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separator: str, known: dict[str, dict[str, Any]]
+) -> JudgedRows:
     columns = [name for table in open_tables(Source(str(path))) for name in table.columns]
     there = [task for task in tasks if task.name in columns]
     if not there:
@@ -164,19 +200,19 @@ def _of_table(tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separ
     source = Source(
         str(path), list(texts) if len(texts) > 1 else texts[0], {each.name: _column(each, separator) for each in there}
     )
-    builder = MultiTaskBuilder(tasks=[_known(each) for each in there], train=[source])
+    builder = MultiTaskBuilder(tasks=[known[each.name] for each in there], train=[source])
     builder.download_and_prepare()
     return JudgedRows(
         builder.as_dataset()["train"], path.name, notes=[note.removeprefix("train: ") for note in builder.notes]
     )
 
 
-def _of_recipe(tasks: list[TaskConfig], recipe: Recipe) -> JudgedRows:
-    known = {task.name: task for task in tasks}
+def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[str, Any]]) -> JudgedRows:
+    types = {task.name: task.problem_type for task in tasks}
     problems = [
-        f"tasks[{i}].problem_type: is {task.problem_type}; in the model it is {known[task.name].problem_type}"
+        f"tasks[{i}].problem_type: is {task.problem_type}; in the model it is {types[task.name]}"
         for i, task in enumerate(recipe.tasks)
-        if task.name in known and task.problem_type != known[task.name].problem_type
+        if task.name in types and task.problem_type != types[task.name]
     ]
     if not any(task.name in known for task in recipe.tasks):
         problems.append(
@@ -187,7 +223,7 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe) -> JudgedRows:
         raise RecipeError(recipe.path, problems)
     # All tasks of the recipe, because the split is stratified by their labels. "proportional" adds the source column.
     settings = [
-        {**_known(known[task.name]), "aliases": task.aliases, "missing": task.missing}
+        {**known[task.name], "aliases": task.aliases, "missing": task.missing}
         if task.name in known
         else without_what_waits(task)
         for task in recipe.tasks
@@ -216,10 +252,13 @@ def _sources(rows: Dataset, paths: list[str]) -> list[str]:
     return [names[i] for i in rows[SOURCE]]
 
 
-def _known(task: TaskConfig) -> dict[str, Any]:
-    """Return the settings of a task for reading a table, with the labels of the model."""
-    labels = {} if task.labels is None else {"labels": task.labels}
-    return {"name": task.name, "problem_type": task.problem_type, **labels}
+def _known(task: TaskConfig, more: list[str]) -> dict[str, Any]:
+    """Return the settings of a task for reading a table, with the labels of the model and more labels after them."""
+    if task.labels is None:
+        return {"name": task.name, "problem_type": task.problem_type}
+    # A binary task has two labels.
+    problem_type = "single_label_classification" if more and task.kind.one_label else task.problem_type
+    return {"name": task.name, "problem_type": problem_type, "labels": [*task.labels, *more]}
 
 
 def _column(task: TaskConfig, separator: str) -> LabelColumn:
