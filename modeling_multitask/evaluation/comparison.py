@@ -16,7 +16,7 @@ from .differences import Answered, Difference, different_rows
 from .errors import RESAMPLES as OF_SLICES
 from .errors import SLICE_FIGURES, Slice, part_of, rows_with_a_label, shown_text
 from .figures import task_figures
-from .intervals import RESAMPLES, Figure, Outcome, bootstrapped
+from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped
 from .judged import Judged
 from .measures import improvement
 from .shared_tasks import SharedTask, shared_decision, shared_labels, shared_tasks
@@ -72,7 +72,7 @@ class TaskComparison:
         return self.figures.get(self.task.main_metric)
 
     @property
-    def verdict(self) -> Outcome:
+    def verdict(self) -> ComparisonOutcome:
         """Whether the model is better than the other one in the main metric."""
         return self.main.improvement.outcome if self.main else "no clear difference"
 

@@ -23,7 +23,7 @@ _EXPLAINED = 0.5  # the part of the variance between seeds that the rows explain
 _AT_ONCE = 4_000_000  # numbers of the resamples that are in memory at the same time
 
 
-Outcome = Literal["better", "worse", "no clear difference"]
+ComparisonOutcome = Literal["better", "worse", "no clear difference"]
 
 
 class Figure(NamedTuple):
@@ -34,7 +34,7 @@ class Figure(NamedTuple):
     high: float | None = None
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ComparisonOutcome:
         """Of an improvement: `better` or `worse` if its interval does not contain 0."""
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "no clear difference"

@@ -10,7 +10,7 @@ from ..tasks_multitask import TaskConfig
 from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
 from ..training.metrics import labelled_entries
 from ..wording import on_one_line
-from .intervals import RESAMPLES, Figure, Outcome, bootstrapped, value_of
+from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped, value_of
 from .measures import improvement, task_measures
 
 MOST_NAMED = 5  # labels in one note
@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
     notes: list[str]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ComparisonOutcome:
         """`better`, `worse` or `no clear difference`."""
         return self.improvement.outcome
 
