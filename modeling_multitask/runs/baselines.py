@@ -47,7 +47,7 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
     found = {task.name: [constant(task, labels[task.name], counts)] for task in tasks}
     limit = MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER
     if recipe.baseline == "regression" or (recipe.baseline is None and len(train) <= limit):
-        embedded = embeddings(recipe, {**held_out, "train": train}, trainer)
+        embedded = embeddings(recipe, {**held_out, "train": train}, trainer.args.device)
         own = embedded.pop("train")
         for task in tasks:
             found[task.name].append(regression(task, labels[task.name], own, embedded))
@@ -61,14 +61,14 @@ def trains_encoder(trainer: MultiTaskTrainer) -> bool:
     return any(plain_name(name).startswith("backbone.") for name in trained & trainer.phases.trainable)
 
 
-def embeddings(recipe: Recipe, rows: dict[str, Dataset], trainer: MultiTaskTrainer) -> dict[str, np.ndarray]:
+def embeddings(recipe: Recipe, rows: dict[str, Dataset], device: torch.device) -> dict[str, np.ndarray]:
     """Return the embeddings of the untrained encoder by split, (N, D), with its own pooling and normalisation.
 
     `Dataset.map` caches them beside the rows, for other runs on the same rows.
     """
     own = replace(recipe, pooling=None, normalize=None, lora=None)
     trained, tokenizer = load_start(own)
-    model = build_model(own, [TaskConfig("none", "regression")], trained).to(trainer.args.device)
+    model = build_model(own, [TaskConfig("none", "regression")], trained).to(device)
     key, began, computed = _digest(model), time.perf_counter(), 0
 
     def embed(*texts: list[str]) -> dict[str, np.ndarray]:

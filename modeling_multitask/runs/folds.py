@@ -1,0 +1,198 @@
+"""Cross-validation: each fold of the training rows is judged by a model that is trained on the other folds.
+
+Shapes: N rows of all folds.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset
+from tqdm import tqdm
+
+from .. import MultiTaskConfig, TaskConfig
+from ..evaluation.baseline import Baseline, constant, regression
+from ..evaluation.figures import task_figures
+from ..evaluation.intervals import LEVEL
+from ..evaluation.judged import Judged, judge
+from ..evaluation.judged_folds import JudgedFolds, join_folds
+from ..evaluation.judgement import Judgement, judgement
+from ..files import write_json
+from ..inference.loading import load
+from ..recipes.recipe import Recipe
+from ..training.metrics import multi_task_metrics
+from .baselines import embeddings
+from .outputs import save_report
+from .recorded import recorded_rows
+
+Results = dict[str, Any]  # the metrics of each task and the score, on the rows of one split
+
+
+def cross_validate(recipe: Recipe, results: dict[str, Results], train: Callable[[Recipe], Any]) -> Results:
+    """Train a model for each fold, and judge its fold with it. Write the results on all rows, and the report.
+
+    Complete folds of a run that is resumed are not trained again.
+
+    Args:
+        recipe: The recipe with `data.split.folds`. Its final model is in `output_dir`.
+        results: The results of the final model by split.
+        train: Trains the model of a recipe and returns its `Run`.
+
+    Returns:
+        The results on all rows, each judged by the model of its fold.
+    """
+    main = PartialState().is_main_process
+    say = tqdm.write if main and not recipe.training.get("disable_tqdm") else _say_nothing
+    count = recipe.data.split.folds
+    for number, (each, complete) in enumerate(_recipes(recipe), start=1):
+        if complete:
+            say(f"fold {number} of {count}: already complete")
+            continue
+        say(f"fold {number} of {count}: {describe_results(train(each).results['test'])}")
+        if main:
+            shutil.rmtree(Path(each.output_dir) / "checkpoints", ignore_errors=True)
+    found = [_judge_all(recipe, results) if main else None]
+    broadcast_object_list(found)
+    return dict(found[0] or {})
+
+
+def fold_recipe(recipe: Recipe, fold: int, **changed: Any) -> Recipe:
+    """Return the recipe of the model that is trained without a fold, counted from 1.
+
+    Args:
+        recipe: The recipe with `data.split.folds`.
+        fold: The fold.
+        changed: Further words to change.
+    """
+    split = replace(recipe.data.split, fold=fold)
+    return replace(recipe, data=replace(recipe.data, split=split), **changed)
+
+
+def describe_results(results: Results) -> str:
+    """Return `score 0.912; labelled rows: topic 20, sentiment 18`."""
+    rows = ", ".join(f"{name} {each['rows']}" for name, each in results.items() if name != "score")
+    return f"score {results['score']:.3f}; labelled rows: {rows}"
+
+
+def _recipes(recipe: Recipe) -> list[tuple[Recipe, bool]]:
+    """Return the recipe of each fold, and whether its run is complete. All processes return the same."""
+    folders = [Path(recipe.output_dir) / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
+    # The first process tells the others, because they may see its files later.
+    states = [((each / "results.json").is_file(), (each / "recipe.json").is_file()) for each in folders]
+    broadcast_object_list(states)
+    return [
+        (fold_recipe(recipe, number, output_dir=folder.as_posix(), report=False, resume=started), complete)
+        for number, (folder, (complete, started)) in enumerate(zip(folders, states, strict=True), start=1)
+    ]
+
+
+def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
+    """Judge each fold with its model, write the results, and return those on all rows."""
+    output = Path(recipe.output_dir)
+    folders = [output / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
+    tasks = [replace(task, abstain_below=None) for task in MultiTaskConfig.from_pretrained(output / "model").tasks]
+    rows, folds = zip(*map(_judged, folders), strict=True)
+    judged = join_folds(list(folds), tasks)
+    judgements = _judgements(recipe, judged, list(folds), list(rows))
+    found = multi_task_metrics(judged.logits, judged.labels, tasks, decisions=judged.decisions)
+    found |= {name: {**found[name], **each.as_json()} for name, each in judgements.items()}
+    write_json(output / "folds.json", _summary(judged, list(folds), found))
+    write_json(output / "results.json", {**results, "test": found})
+    if recipe.report:
+        note = (
+            f"{len(folds)}-fold cross-validation: each row was judged by a model that was trained without its fold, "
+            "with the temperature and thresholds of that model. The final model was trained on all rows"
+        )
+        save_report(recipe, judged, split="test", notes=[note], judgements=judgements)
+    return found
+
+
+def _judged(folder: Path) -> tuple[Dataset, Judged]:
+    model, tokenizer = load(str(folder / "model"))
+    found = recorded_rows(model.config.tasks, str(folder / "model"))
+    if found is None:
+        raise FileNotFoundError(f"{folder} has no recipe.json; train again with --force")
+    return found.rows, judge(model, found.rows, tokenizer, sources=found.sources)
+
+
+def _judgements(recipe: Recipe, judged: JudgedFolds, folds: list[Judged], rows: list[Dataset]) -> dict[str, Judgement]:
+    """Return the judgement on each task. The baselines of a row are also fitted without its fold."""
+    embedded = None
+    if _has_regression(recipe):
+        named = {f"fold {number}": each for number, each in enumerate(rows, start=1)}
+        embedded = list(embeddings(recipe, named, PartialState().device).values())
+    return {
+        task.name: judgement(
+            task,
+            judged.decisions[task.name],
+            judged.labels[task.name],
+            _baselines(task, [fold.labels[task.name] for fold in folds], embedded),
+            "test",
+        )
+        for task in judged.tasks
+    }
+
+
+def _has_regression(recipe: Recipe) -> bool:
+    """Return whether the models of the folds were compared with a regression on embeddings."""
+    results = json.loads((Path(recipe.output_dir) / "folds" / "1" / "results.json").read_text(encoding="utf-8"))
+    return any("regression" in each for each in results["test"].values() if isinstance(each, dict))
+
+
+def _baselines(task: TaskConfig, labels: list[np.ndarray], embedded: list[np.ndarray] | None) -> list[Baseline]:
+    """Return the baselines of a task on all rows.
+
+    Args:
+        task: The task.
+        labels: The labels of the rows of each fold.
+        embedded: The embeddings of the rows of each fold.
+    """
+    fitted = []
+    for number, own in enumerate(labels):
+        others = np.concatenate([each for i, each in enumerate(labels) if i != number])
+        found = [constant(task, others, {"test": len(own)})]
+        if embedded is not None:
+            known = np.concatenate([each for i, each in enumerate(embedded) if i != number])
+            found.append(regression(task, others, known, {"test": embedded[number]}))
+        fitted.append(found)
+    return [
+        Baseline(each[0].name, {"test": np.concatenate([part.answers["test"] for part in each])})
+        for each in zip(*fitted, strict=True)
+        if None not in each
+    ]
+
+
+def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict[str, Any]:
+    """Return the content of `folds.json`: the main metric of each task on all rows, and on each fold."""
+    by_fold = [multi_task_metrics(each.logits, each.labels, each.tasks) for each in folds]
+    tasks = {}
+    for task in judged.tasks:
+        name, metric = task.name, task.main_metric
+        if not results[name]["rows"]:
+            continue
+        figures = task_figures(task, judged.decisions[name], judged.labels[name], only=metric).figures
+        values = [each[name].get(metric) for each in by_fold]
+        tasks[name] = {"metric": metric, **figures[metric]._asdict(), **_over_folds(values)}
+    return {
+        "folds": len(folds),
+        "rows": [len(each.texts) for each in folds],
+        "level": LEVEL,
+        "tasks": tasks,
+        "score": {"value": results["score"], **_over_folds([each["score"] for each in by_fold])},
+    }
+
+
+def _over_folds(values: list[float | None]) -> dict[str, Any]:
+    """Return the mean over the folds that have a value, and the value of each fold."""
+    there = [each for each in values if each is not None and np.isfinite(each)]
+    return {"mean": float(np.mean(there)), "by_fold": values}
+
+
+def _say_nothing(_line: str) -> None:
+    """Take the place of `tqdm.write` in other processes and without progress output."""
