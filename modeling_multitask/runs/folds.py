@@ -28,6 +28,7 @@ from ..inference.loading import load
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from .baselines import embeddings
+from .fold_sizes import fold_recipe
 from .outputs import save_report
 from .recorded import recorded_rows
 
@@ -60,18 +61,6 @@ def cross_validate(recipe: Recipe, results: dict[str, Results], train: Callable[
     found = [_judge_all(recipe, results) if main else None]
     broadcast_object_list(found)
     return dict(found[0] or {})
-
-
-def fold_recipe(recipe: Recipe, fold: int, **changed: Any) -> Recipe:
-    """Return the recipe of the model that is trained without a fold, counted from 1.
-
-    Args:
-        recipe: The recipe with `data.split.folds`.
-        fold: The fold.
-        changed: Further words to change.
-    """
-    split = replace(recipe.data.split, fold=fold)
-    return replace(recipe, data=replace(recipe.data, split=split), **changed)
 
 
 def describe_results(results: Results) -> str:
@@ -122,7 +111,7 @@ def _judged(folder: Path) -> tuple[Dataset, Judged]:
 
 
 def _judgements(recipe: Recipe, judged: JudgedFolds, folds: list[Judged], rows: list[Dataset]) -> dict[str, Judgement]:
-    """Return the judgement on each task. The baselines of a row are also fitted without its fold."""
+    """Return the judgement on each task."""
     embedded = None
     if _has_regression(recipe):
         named = {f"fold {number}": each for number, each in enumerate(rows, start=1)}
@@ -146,26 +135,28 @@ def _has_regression(recipe: Recipe) -> bool:
 
 
 def _baselines(task: TaskConfig, labels: list[np.ndarray], embedded: list[np.ndarray] | None) -> list[Baseline]:
-    """Return the baselines of a task on all rows.
+    """Return the baselines of a task on all rows: the constant of all rows, and regressions without the row's fold.
+
+    A constant without the row's fold would be too weak: the most frequent label of the other folds is rare in this one.
 
     Args:
         task: The task.
         labels: The labels of the rows of each fold.
         embedded: The embeddings of the rows of each fold.
     """
+    every = constant(task, np.concatenate(labels), {"test": sum(map(len, labels))})
+    if embedded is None or every is None:
+        return [] if every is None else [every]
     fitted = []
-    for number, own in enumerate(labels):
-        others = np.concatenate([each for i, each in enumerate(labels) if i != number])
-        found = [constant(task, others, {"test": len(own)})]
-        if embedded is not None:
-            known = np.concatenate([each for i, each in enumerate(embedded) if i != number])
-            found.append(regression(task, others, known, {"test": embedded[number]}))
-        fitted.append(found)
-    return [
-        Baseline(each[0].name, {"test": np.concatenate([part.answers["test"] for part in each])})
-        for each in zip(*fitted, strict=True)
-        if None not in each
-    ]
+    for fold, own in enumerate(embedded):
+        others, known = (
+            np.concatenate([each for i, each in enumerate(parts) if i != fold]) for parts in (labels, embedded)
+        )
+        fitted.append(regression(task, others, known, {"test": own}))
+    found = [each for each in fitted if each is not None]  # a task may have no label in the other folds
+    if len(found) < len(fitted):
+        return [every]
+    return [every, Baseline(found[0].name, {"test": np.concatenate([each.answers["test"] for each in found])})]
 
 
 def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict[str, Any]:
