@@ -6,7 +6,6 @@ Shapes: N rows of all folds.
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +84,10 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
     """Judge each fold with its model, write the results, and return those on all rows."""
     output = Path(recipe.output_dir)
     folders = [output / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
-    tasks = [replace(task, abstain_below=None) for task in MultiTaskConfig.from_pretrained(output / "model").tasks]
     rows, folds = zip(*map(_judged, folders), strict=True)
-    judged = join_folds(list(folds), tasks)
+    judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
     judgements = _judgements(recipe, judged, list(folds), list(rows))
-    found = multi_task_metrics(judged.logits, judged.labels, tasks, decisions=judged.decisions)
+    found = multi_task_metrics(judged.logits, judged.labels, judged.tasks, decisions=judged.decisions)
     found |= {name: {**found[name], **each.as_json()} for name, each in judgements.items()}
     write_json(output / "folds.json", _summary(judged, list(folds), found))
     write_json(output / "results.json", {**results, "test": found})
