@@ -18,7 +18,7 @@ class Split:
     folds: int | None = word(
         None,
         description="Cross-validation instead of `test`: the rows are split into this number of folds. Each fold is "
-        "judged by a model that is trained on the other folds, and then the final model is trained on all rows.",
+        "judged by a model that is trained on the other folds. The final model is trained on all rows.",
         example=5,
         ge=2,
     )
