@@ -3,19 +3,23 @@
 python -m benchmarks.quality [key=value ...]
 
 Both use the same rows, once with all labels and once with a third of each task's labels hidden. Seeds 0, 1 and 2
-determine the split, the hidden labels, the initial weights and the row order of both. Overrides are those of the train
-command.
+determine the split, the hidden labels, the initial weights and the row order of both. The baseline's embeddings are
+pooled and normalised as the encoder's own settings say. Overrides are those of the train command. Each run is saved at
+once, and a run that is in the results with the same overrides is not repeated.
 """
 
 import json
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from sklearn.linear_model import LogisticRegression
 
+from modeling_multitask.files import write_json
 from modeling_multitask.inference import encode
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
@@ -32,16 +36,31 @@ LABELS = {"all labels": ["data.hide_labels=null"], "a third hidden": []}
 
 def main(overrides: list[str]) -> None:
     """Measure, print and write the test accuracy of every task, for each seed and as a mean."""
-    results: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for labels, hiding in LABELS.items():
-        for method, measure in (("logistic regression", _logistic_regression), ("quickstart", _quickstart)):
-            runs = [_measure(measure, [f"seed={seed}", *hiding, *overrides]) for seed in SEEDS]
-            by_task = {task: [run[task] for run in runs] for task in runs[0]}
-            results.setdefault(labels, {})[method] = by_task
-            print(labels, method, *(f"{task} {mean(values):.2%}" for task, values in by_task.items()), sep="  ")
-    RESULTS.parent.mkdir(exist_ok=True)
-    content = {"metric": "accuracy on test rows", "seeds": SEEDS, "overrides": overrides, "results": results}
-    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    runs = before.get("runs", []) if before.get("overrides") == overrides else []
+    for seed in SEEDS:
+        for labels, hiding in LABELS.items():
+            for method, measure in (("logistic regression", _logistic_regression), ("quickstart", _quickstart)):
+                run = {"labels": labels, "method": method, "seed": seed}
+                if not any(run.items() <= each.items() for each in runs):
+                    runs.append(run | {"accuracy": _measure(measure, [f"seed={seed}", *hiding, *overrides])})
+                    print(json.dumps(runs[-1]), flush=True)
+                    write_json(RESULTS, {"overrides": overrides, "mean": _means(runs), "runs": runs})
+
+
+def _means(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault((run["labels"], run["method"]), []).append(run)
+    return [
+        {
+            "labels": labels,
+            "method": method,
+            "seeds": [run["seed"] for run in alike],
+            "accuracy": {task: mean(run["accuracy"][task] for run in alike) for task in alike[0]["accuracy"]},
+        }
+        for (labels, method), alike in groups.items()
+    ]
 
 
 def _measure(measure: Callable[[Recipe], dict[str, float]], overrides: list[str]) -> dict[str, float]:
@@ -55,6 +74,7 @@ def _quickstart(recipe: Recipe) -> dict[str, float]:
 
 
 def _logistic_regression(recipe: Recipe) -> dict[str, float]:
+    recipe = replace(recipe, pooling=None, normalize=None)  # those of the encoder itself
     dataset, tasks = build_dataset(recipe)
     model, tokenizer = build_model(recipe, tasks), load_tokenizer(recipe)
     embeddings = {split: encode(model, dataset[split]["text"], tokenizer=tokenizer) for split in ("train", "test")}

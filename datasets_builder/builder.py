@@ -60,7 +60,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         ['text', 'sentiment']
     """
 
-    VERSION = datasets.Version("2.1.0")
+    VERSION = datasets.Version("2.2.0")
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:

@@ -16,6 +16,7 @@ from datasets import ClassLabel, Features, Value
 
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
 from datasets_builder.findings import Findings
+from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import Place, is_text, read_labels
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
@@ -118,11 +119,12 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
     """Yield the rows of one of a source's tables, as `encode_cells` does."""
     schema = table_features(tasks, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
+    forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
     row = 0
     for cells in table.read(source.columns):
         place = Place(table.name, row, findings)
         labels = [
-            read_labels(cells, columns[task.name], task, place)
+            read_labels(cells, columns[task.name], task, place, forms[task.name])
             if task.name in columns
             else pa.nulls(len(cells), schema.field(task.name).type)
             for task in tasks
@@ -138,6 +140,11 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
             len(cells) - pc.sum(kept).as_py(),
         )
         row += len(cells)
+
+
+def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm | None:
+    is_one = task.kind.several_labels and isinstance(column.column, str)
+    return form_of_column(table, column.names[0], task.labels or []) if is_one else None
 
 
 def _words_of(cells: pa.ChunkedArray, kept: pa.Array) -> list[str]:

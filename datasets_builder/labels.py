@@ -12,6 +12,15 @@ import pyarrow.compute as pc
 
 from datasets_builder.chunks import relisted
 from datasets_builder.findings import MAX_SHOWN, Findings
+from datasets_builder.label_lists import (
+    ListForm,
+    are_lists_of_numbers,
+    have_numbers,
+    is_list,
+    multi_hot_entries,
+    names_of_ids,
+    with_repeats,
+)
 from datasets_builder.source import LabelColumn
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
@@ -48,8 +57,17 @@ class Place:
             self.findings.add(self.table, messages, len(rows))
 
 
-def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
+def read_labels(
+    chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place, form: ListForm | None = None
+) -> pa.Array:
     """Return (rows,) a chunk's labels of a task: int64 ids, float32 numbers, or structs of int8 by label.
+
+    Args:
+        chunk: Some rows of a table.
+        column: The column of the labels.
+        task: The task.
+        place: The location of the chunk.
+        form: How the column's lists of numbers are written, see `form_of_column`.
 
     Raises:
         DataError: If the type of a column cannot hold labels.
@@ -57,7 +75,7 @@ def read_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: P
     if task.kind.is_number:
         return _numbers(chunk, column, task, place)
     if task.kind.several_labels:
-        return _positions(chunk, column, task.labels or [], place)
+        return _positions(chunk, column, task.labels or [], place, form)
     name = column.names[0]
     return _ids(_words(chunk, name, column, place.table), task, name, place)
 
@@ -150,13 +168,23 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     return numbers
 
 
-def _positions(chunk: pa.Table, column: LabelColumn, labels: list[str], place: Place) -> pa.Array:
+def _positions(
+    chunk: pa.Table, column: LabelColumn, labels: list[str], place: Place, form: ListForm | None
+) -> pa.Array:
     if not isinstance(column.column, str):
         positions = {name: _position(chunk, name, column, place) for name in column.column}
     elif pa.types.is_struct(chunk[column.column].type):
         positions = _of_structs(chunk[column.column].combine_chunks(), column, labels, place)
+    elif form == "multi_hot" and are_lists_of_numbers(chunk[column.column].type):
+        positions = _of_multi_hot(chunk[column.column].combine_chunks(), column, labels, place)
     else:
-        return _of_lists(_label_lists(chunk, column.column, column, place.table), labels, column.column, place)
+        lists = _label_lists(chunk, column.column, column, place.table)
+        if form == "ids" and are_lists_of_numbers(chunk[column.column].type):
+            cells = chunk[column.column].combine_chunks()
+            place.note(column.column, cells, with_repeats(cells), "a list with a number twice, but others are ids")
+            # As for a single label, numbers are names if there are such names.
+            lists = lists if column.aliases or have_numbers(labels) else names_of_ids(lists, labels)
+        return _of_lists(lists, labels, column.column, place)
     columns = [positions.get(label, pa.nulls(len(chunk), pa.int8())) for label in labels]
     missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any 0 or 1 has no label
     return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
@@ -181,11 +209,17 @@ def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], p
     return {name: _position(fields, name, column, place) for name in names}
 
 
+def _of_multi_hot(lists: pa.Array, column: LabelColumn, labels: list[str], place: Place) -> dict[str, pa.Array]:
+    entries, wrong = multi_hot_entries(lists, labels)
+    place.note(str(column.column), lists, wrong, f"not a list of zeros and ones for {len(labels)} labels")
+    return {label: _position(entries, label, column, place) for label in labels}
+
+
 def _label_lists(chunk: pa.Table, name: str, column: LabelColumn, table: str) -> pa.ListArray:
     """Return the labels of each row as a list of words, null where they are missing."""
     cells = chunk[name].combine_chunks()
     where = f"{table}, column {name!r}"
-    if _is_list(cells.type):
+    if is_list(cells.type):
         if pa.types.is_nested(cells.type.value_type):
             raise DataError(f"{where}: holds {cells.type}, not lists of labels")
         return relisted(cells, _without_aliases(_as_text(cells.flatten(), where), column))
@@ -222,10 +256,6 @@ def _note_unknown(words: pa.Array, rows: pa.Array, found: pa.Array, labels: list
         for i in unknown[:MAX_SHOWN]
     ]
     place.findings.add(place.table, messages, len(unknown))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def is_text(kind: pa.DataType) -> bool:

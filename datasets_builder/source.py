@@ -77,10 +77,11 @@ class Source:
     """A table, a folder of tables in one format, or a data set on the Hub, with the meaning of its columns.
 
     Args:
-        path: A file, a folder of files, or the id of a data set on the Hub.
+        path: A file, a folder of files, or the id of a data set on the Hub; or the rows themselves, as for `data`.
         text: The column of the text, or two columns for pairs of texts.
         labels: For each task its column or a [`LabelColumn`]. By default each task uses the column of its name.
-        data: The rows, instead of a path: a `datasets.Dataset`, a pandas `DataFrame`, or a dict of lists.
+        data: The rows, instead of a path: a DataFrame or Series of pandas or polars, a `datasets.Dataset`, or a dict of
+            lists. The column of a Series without a name is called `text`.
         config: The configuration of a data set on the Hub.
         split: The split of a data set on the Hub.
         revision: The branch, tag or commit of a data set on the Hub.
@@ -124,7 +125,9 @@ class Source:
         if (self.path is None) == (self.data is None):
             raise ValueError("a source needs either path or data, and not both")
         if self.path is not None:
-            object.__setattr__(self, "path", os.fspath(self.path))
+            is_path = isinstance(self.path, str | os.PathLike)
+            object.__setattr__(self, "data", None if is_path else self.path)
+            object.__setattr__(self, "path", os.fspath(self.path) if is_path else None)
         if len(self.texts) not in (1, 2):
             raise ValueError(f"source.text is {self.texts}; it must be one column, or two columns for pairs of texts")
 

@@ -1,5 +1,6 @@
 """Find and open the tables of a source."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import UNFIT, first_unfit, fit
+from datasets_builder.columns import TEXT
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 from modeling_multitask.errors import DataError
@@ -93,10 +95,12 @@ def _is_by_the_way(path: Path) -> bool:
 
 
 def _as_dataset(source: Source) -> Dataset | IterableDataset:
-    data = source.data
+    data = _as_frame(source.data)
     try:
         if isinstance(data, pd.DataFrame):
             return Dataset.from_pandas(data, preserve_index=False)
+        if _is_polars(data, "DataFrame"):
+            return Dataset.from_polars(data)
         if isinstance(data, dict):
             _check_lists(source.name, data)
             return Dataset.from_dict(data)
@@ -106,7 +110,21 @@ def _as_dataset(source: Source) -> Dataset | IterableDataset:
         raise DataError(f"{source.name}{_unfit_cell(data)}: cannot be converted to a table ({error})") from None
     if isinstance(data, Dataset | IterableDataset):
         return data
-    raise DataError(f"{source.name}: it must be a datasets.Dataset, a pandas DataFrame, or a dict of lists")
+    raise DataError(
+        f"{source.name}: it must be a DataFrame or Series of pandas or polars, a datasets.Dataset, or a dict of lists"
+    )
+
+
+def _as_frame(data: Any) -> Any:
+    """Return a Series as a DataFrame of one column, and anything else unchanged."""
+    if isinstance(data, pd.Series) or _is_polars(data, "Series"):
+        return data.to_frame(data.name or TEXT)
+    return data
+
+
+def _is_polars(data: Any, kind: str) -> bool:
+    """Return whether data is a `DataFrame` or `Series` of polars, which is optional. If it is, polars is imported."""
+    return isinstance(data, getattr(sys.modules.get("polars"), kind, ()))
 
 
 def _check_lists(name: str, columns: dict[str, Any]) -> None:

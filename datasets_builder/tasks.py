@@ -141,11 +141,11 @@ def _folded(word: str) -> str:
 
 
 def _check_no_positions(task: str, where: dict[str, str]) -> None:
-    if where and where.keys() <= {"0", "1"}:
+    if where and (where.keys() <= {"0", "1"} or where.keys() <= {"false", "true"}):
         table = next(iter(where.values()))
         raise DataError(
-            f"task {task!r}: the lists in {table} contain only 0 and 1; if each position is a label, "
-            "give one column for each label; otherwise list the labels"
+            f"task {task!r}: the lists in {table} contain only {' and '.join(sorted(where))}, which name no label; "
+            "list the labels of the task in their order"
         )
 
 

@@ -1,5 +1,6 @@
 """The settings of a task: its name, problem type, labels and loss, and how its logits become answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from .words_multitask import (
     Transform,
     check_bounds,
     from_words,
+    nearest_hint,
     word,
 )
 
@@ -321,6 +323,25 @@ def parent_task(task: TaskConfig, tasks: list[TaskConfig]) -> TaskConfig:
     """Return the task that a task with a condition depends on."""
     given: Any = task.given
     return next(each for each in tasks if each.name == given.task)
+
+
+def chosen_tasks(tasks: list[TaskConfig], names: Sequence[str] | None) -> list[TaskConfig]:
+    """Return the tasks with these names, in the order of the model. `None` returns all tasks.
+
+    Raises:
+        ValueError: If a name is not one of the tasks', or the names are not a list.
+    """
+    if names is None:
+        return tasks
+    if isinstance(names, str):
+        raise ValueError(f"tasks is {names!r}; it must be a list of names, such as [{names!r}]")
+    known = [task.name for task in tasks]
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(
+            f"tasks has {unknown[0]!r}, which is not a task of this model; its tasks are "
+            f"{', '.join(map(repr, known))}{nearest_hint(unknown[0], known)}"
+        )
+    return [task for task in tasks if task.name in names]
 
 
 def decided_together(tasks: list[TaskConfig]) -> set[str]:

@@ -1,9 +1,10 @@
-"""Tokenization: a long text is truncated or split into windows.
+"""Texts as they are given, and their tokenization: a long text is truncated or split into windows.
 
 Shapes: N texts, W windows (N or more).
 """
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from transformers import BatchEncoding, PreTrainedTokenizerBase
@@ -12,6 +13,66 @@ from .configuration_multitask import MultiTaskConfig
 
 # transformers' name for the index of each window's text.
 WINDOW_TEXTS = "overflow_to_sample_mapping"
+# The keys of a text given as a dict, and the columns of a table of texts.
+TEXT, TEXT_PAIR = "text", "text_pair"
+
+Text = str | tuple[str, str]
+
+
+def is_one_text(given: Any) -> bool:
+    """Return whether a value is one text, not several: a string, a tuple (a pair), or a dict."""
+    return isinstance(given, str | tuple | Mapping)
+
+
+def read_text(given: Any, place: str = "the text") -> Text:
+    """Return a text, or the two texts of a pair.
+
+    Args:
+        given: A string, a tuple of two strings, or a dict with `text` and, for a pair, `text_pair`.
+        place: The place of the text, for the message.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if isinstance(given, str):
+        return given
+    parts = given
+    if isinstance(given, Mapping):
+        names = (TEXT, TEXT_PAIR)[: len(given)]
+        parts = tuple(given[name] for name in names) if set(given) == set(names) else ()
+    elif not isinstance(given, tuple) or len(given) != 2:
+        parts = ()
+    if not parts or not all(isinstance(part, str) for part in parts):
+        raise ValueError(
+            f"{place} is {reprlib.repr(given)}; it must be a string, a tuple of two strings for a pair, or a dict "
+            f"with {TEXT!r} and, for a pair, {TEXT_PAIR!r}"
+        )
+    return parts[0] if len(parts) == 1 else parts
+
+
+def each_text(given: Any) -> Iterator[Text]:
+    """Yield each of several texts. A message about a wrong one has its place, counted from 0.
+
+    Args:
+        given: An iterable of the forms that `read_text` takes, or a `datasets` data set with the column `text` and, for
+            pairs, `text_pair`. Its other columns are ignored.
+
+    Raises:
+        ValueError: If it is a table without these columns or not iterable, or one of the texts is invalid.
+    """
+    if hasattr(given, "columns"):
+        raise ValueError(f"the texts are a {type(given).__name__}; give one of its columns instead")
+    if not isinstance(given, Iterable) and not hasattr(given, "__getitem__"):
+        read_text(given)
+    is_table = hasattr(given, "column_names")
+    for i, row in enumerate(given):
+        yield read_text(_text_columns(row) if is_table else row, f"texts[{i}]")
+
+
+def _text_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    if TEXT not in row:
+        raise ValueError(f"the data set has no column {TEXT!r}; its columns are {', '.join(map(repr, row))}")
+    return {name: row[name] for name in (TEXT, TEXT_PAIR) if name in row}
 
 
 def tokenize(

@@ -14,6 +14,9 @@ from ..runs.run import Run
 from ..training.metric_names import IN_WORDS
 from ..training.progress import describe_epochs
 
+_BASELINES = {"constant": "baseline", "regression": "regression"}  # headings, and the keys of results.json
+_NO_METRICS = ("rows", *SECOND_NAMES)
+
 
 def show_run(run: Run, examples: list[str]) -> None:
     """Print the metrics, the answers to the examples, and how to load the model."""
@@ -102,18 +105,19 @@ def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
 
 
 def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
-    """Return a table of the metrics of a split."""
-    table = Table(title=f"{split} (score {results['score']:.4f})")
-    hidden = {"rows", "baseline", "regression", "verdict", *SECOND_NAMES}
-    metrics = list(dict.fromkeys(name for task in labelled_rows for name in results[task] if name not in hidden))
-    for heading in ("task", "labelled in training", f"labelled in {split}", *metrics):
-        table.add_column(heading, justify="left" if heading == "task" else "right")
+    """Return a table of the metrics of a split, beside those of the baselines."""
+    table = Table(title=f"{split}: labelled rows and metrics (score {results['score']:.4f})")
+    for heading in ("task", "train", split, "metric", "model", *_BASELINES):
+        table.add_column(heading, justify="left" if heading in ("task", "metric") else "right")
     for task, rows in labelled_rows.items():
-        counts = "" if rows is None else str(rows), str(results[task]["rows"])
-        table.add_row(task, *counts, *_cells(results[task], metrics))
-        for kind in ("baseline", "regression"):
-            if found := results[task].get(kind):
-                table.add_row(f"  {found['name']}", "", "", *_cells(found, metrics), style="dim")
+        found = results[task]
+        metrics = [name for name, value in found.items() if name not in _NO_METRICS and not isinstance(value, dict)]
+        counts = [task, "" if rows is None else f"{rows:,}", f"{found['rows']:,}"]
+        for name in metrics or [""]:
+            each = [found, *(found.get(kind, {}) for kind in _BASELINES.values())]
+            table.add_row(*counts, name, *(f"{part[name]:.4f}" if name in part else "" for part in each))
+            counts = ["", "", ""]
+        table.add_section()
     return table
 
 
@@ -124,7 +128,3 @@ def verdict_lines(split: str, results: dict[str, Any]) -> list[str]:
     for name, found in verdicts.items():
         lines += [f"    {name}: {found['sentence']}", *(f"        {note}" for note in found["notes"])]
     return lines
-
-
-def _cells(metrics: dict[str, Any], names: list[str]) -> list[str]:
-    return [f"{metrics[name]:.4f}" if name in metrics else "" for name in names]

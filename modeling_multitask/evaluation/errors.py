@@ -13,9 +13,9 @@ import torch
 from torch.func import vmap
 
 from ..answers_multitask import NOT_ASKED, Decision
-from ..inference.batches import Text
 from ..problem_types_multitask import AnswerForm
 from ..tasks_multitask import TaskConfig
+from ..texts_multitask import Text
 from ..training.metrics import labelled_entries
 from .calibration import plainly_judged
 from .figures import task_figures

@@ -15,7 +15,7 @@ LEVEL = 0.95
 RESAMPLES = 1_000
 # With fewer rows, a bootstrap has no interval. Below the limits of the second line, it would cover less than 90 %.
 FEWEST_ROWS = 10
-FEWEST_ROWS_OF = {"macro_f1": 50, "average_precision": 500}
+FEWEST_ROWS_OF = {"macro_f1": 50, "rmse": 200, "average_precision": 500}
 IMAGINED = 1.0  # rows with a right answer that are added before rows are drawn, and as many with a wrong one
 _TAIL = (1 - LEVEL) / 2
 _AT_ONCE = 4_000_000  # numbers of the resamples that are in memory at the same time

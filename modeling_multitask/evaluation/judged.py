@@ -13,10 +13,10 @@ from transformers import PreTrainedTokenizerBase
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
 from ..answers_multitask import Decision
-from ..inference.batches import Text
 from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
+from ..texts_multitask import Text
 from ..training.collator import labels_of
 from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays

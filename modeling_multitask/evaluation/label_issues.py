@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from ..extras import import_extra
-from ..inference.batches import Text
 from ..inference.tables import write_table
 from ..tasks_multitask import TaskConfig
+from ..texts_multitask import Text
 from .errors import shown_text
 
 

@@ -94,6 +94,16 @@ def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[st
     return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]["value"]))
 
 
+def baselines(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the baselines of a task that the report has: a constant, and a regression."""
+    return [task[kind] for kind in ("baseline", "regression") if kind in task]
+
+
+def as_sentence(text: str) -> str:
+    """Return a text that begins with a capital letter and ends with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def row_counts(classes: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return the headings of the columns that count the rows of a label, each with its figure."""
     several = all("nothing" in each for each in classes.values())
@@ -206,6 +216,8 @@ def _environment(**settings: Any) -> Environment:
         "bars": bars,
         "weakest_first": weakest_first,
         "row_counts": row_counts,
+        "baselines": baselines,
+        "sentence": as_sentence,
         "data_uri": _data_uri,
         "file": Markup,  # the file name of a picture is safe: task names have only letters, digits and _
         "thresholds": _thresholds,

@@ -3,7 +3,6 @@
 Shapes: N texts, D width of the encoder.
 """
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +11,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..answers_multitask import answers
 from ..modeling_multitask import MultiTaskModel
-from ..tasks_multitask import TaskConfig
-from .batches import Text
+from ..tasks_multitask import TaskConfig, chosen_tasks
+from ..texts_multitask import Text, each_text, is_one_text, read_text
+from .frames import answer_frame, cells_of
 from .graphs import GRAPHS, GraphEncoder
 from .loading import load
 from .text_encoder import ROWS_AT_ONCE, Outputs, TextEncoder
@@ -21,28 +21,36 @@ from .text_encoder import ROWS_AT_ONCE, Outputs, TextEncoder
 Backend = Literal["torch", "onnx", "openvino"]
 
 
-def encode(
+def encode(  # noqa: PLR0913, as sentence-transformers has it
     model: MultiTaskModel | str,
-    texts: Iterable[Text],
+    texts: Any,
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
+    normalize_embeddings: bool = False,
+    convert_to_numpy: bool = True,
+    convert_to_tensor: bool = False,
     show_progress: bool = False,
+    show_progress_bar: bool | None = None,
     **settings: Any,
-) -> np.ndarray:
-    """Return the sentence embedding of each text, which is the input of the heads.
+) -> Any:
+    """Return the sentence embedding of one text or of each of several, which is the input of the heads.
 
     Args:
         model: A model, or its Hub id or folder.
-        texts: The texts, or pairs of texts as tuples. They need not be sorted by length.
+        texts: The texts, as for `predict`.
         tokenizer: The tokenizer. By default the model's own.
+        normalize_embeddings: Whether to scale each embedding to the length 1.
+        convert_to_numpy: Whether to return one array. If false, the result is a list of tensors.
+        convert_to_tensor: Whether to return one tensor on the model's device instead of an array.
         show_progress: Whether to show a progress bar.
-        settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
+        show_progress_bar: The name of `show_progress` in sentence-transformers.
+        settings: `backend`, `dtype`, `tokens_per_batch` and `batch_size`, as for `text_encoder`.
 
     Returns:
-        (N, D), float32.
+        (D,) float32 for one text, and (N, D) for several.
 
     Raises:
-        ValueError: If a setting is not allowed.
+        ValueError: If an input is not a text, or a setting is not allowed.
         OSError: If the model is not found.
 
     Example:
@@ -50,37 +58,58 @@ def encode(
         >>> encode("runs/quickstart/model", ["Great soup."]).shape
         (1, 384)
     """
+    given, is_one = _read(texts)
     encoder = text_encoder(model, tokenizer, **settings)
+    show = show_progress or bool(show_progress_bar)
     if isinstance(encoder, TextEncoder):
-        return encoder.encode(list(texts), show_progress=show_progress)[0]
-    return encoder.run(list(texts)).embeddings
+        embeddings = encoder.encode(given, show_progress=show)[0]
+    else:
+        embeddings = encoder.run(given, show_progress=show).embeddings
+    if normalize_embeddings:
+        embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True).clip(min=1e-12)  # as torch does
+    found: Any = embeddings
+    if convert_to_tensor or not convert_to_numpy:
+        found = torch.from_numpy(embeddings).to(encoder.device)
+    if is_one:
+        return found[0]
+    return found if convert_to_numpy or convert_to_tensor else list(found)
 
 
 def predict(
     model: MultiTaskModel | str,
-    texts: Iterable[Text],
+    texts: Any,
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     show_progress: bool = False,
     top_k: int | Literal["answer"] | None = "answer",
+    tasks: list[str] | None = None,
+    as_frame: bool = False,
     **settings: Any,
-) -> list[dict[str, Any]]:
-    """Return every task's answer to each text, in the format of the pipeline.
+) -> Any:
+    """Return every task's answer to one text or to each of several, in the format of the pipeline.
 
     Args:
         model: A model, or its Hub id or folder.
-        texts: The texts, or pairs of texts as tuples. They need not be sorted by length.
+        texts: One text, a pair of texts as a tuple of two strings or a dict with `text` and `text_pair`, or several of
+            these: a list or another iterable, a Series, a DataFrame with the column `text` (and `text_pair` for pairs),
+            or a `datasets` data set with these columns. They need not be sorted by length.
         tokenizer: The tokenizer. By default the model's own.
         show_progress: Whether to show a progress bar.
         top_k: The number of labels to return for each task, as in the pipeline, or `None` for all labels. By default
             only the answer.
-        settings: `backend`, `dtype` and `tokens_per_batch`, as for `text_encoder`.
+        tasks: The names of the tasks to answer. By default all.
+        as_frame: Whether to return a DataFrame with the columns that `multitask predict` adds: `<task>` and
+            `<task>_score`. A multi-label task has lists, and a regression has only its number. The index of a Series
+            or DataFrame is kept, and texts of polars give a DataFrame of polars.
+        settings: `backend`, `dtype`, `tokens_per_batch` and `batch_size`, as for `text_encoder`.
 
     Returns:
-        One dictionary for each text, with the answer of each task in the form of the pipeline.
+        For one text a dictionary with the answer of each task, and a list of these for several texts. A DataFrame with
+        a row for each text if `as_frame`.
 
     Raises:
-        ValueError: If a setting is not allowed.
+        ValueError: If an input is not a text, a task is unknown, or a setting is not allowed. The message about an
+            input has its place in the list, counted from 0.
         OSError: If the model is not found.
 
     Example:
@@ -89,9 +118,24 @@ def predict(
         >>> sorted(answers[0])
         ['domain', 'sentiment']
     """
+    if as_frame and top_k != "answer":
+        raise ValueError(f"as_frame has one column for each answer, but top_k is {top_k!r}; leave top_k out")
+    given, is_one = _read(texts)
     encoder = text_encoder(model, tokenizer, **settings)
-    outputs = encoder.run(list(texts), show_progress=show_progress)
-    return answers_of(outputs, encoder.tasks, **({} if top_k == "answer" else {"top_k": top_k}))
+    chosen = chosen_tasks(encoder.tasks, tasks)
+    outputs = encoder.run(given, show_progress=show_progress)
+    every = answers_of(outputs, encoder.tasks, **({} if top_k == "answer" else {"top_k": top_k}))
+    found = [{task.name: each[task.name] for task in chosen} for each in every]
+    if as_frame:
+        return answer_frame(found, chosen, texts)
+    return found[0] if is_one else found
+
+
+def _read(texts: Any) -> tuple[list[Text], bool]:
+    """Return the texts as a list, and whether only one was given, not a list."""
+    if is_one_text(texts):
+        return [read_text(texts)], True
+    return list(each_text(cells_of(texts))), False
 
 
 def text_encoder(
@@ -101,6 +145,7 @@ def text_encoder(
     backend: Backend = "torch",
     dtype: torch.dtype | str = "auto",
     tokens_per_batch: int | None = None,
+    batch_size: int | None = None,
 ) -> TextEncoder | GraphEncoder:
     """Return an encoder that runs a model on many texts.
 
@@ -110,6 +155,7 @@ def text_encoder(
         backend: The runtime: torch, or the graph that `multitask export` wrote into the model's folder.
         dtype: The dtype of the encoder in torch. See [`TextEncoder`].
         tokens_per_batch: The most tokens of a forward pass in torch.
+        batch_size: The most texts of a forward pass. In torch, `tokens_per_batch` holds as well.
 
     Raises:
         ValueError: If the backend is unknown, or a setting is not allowed for it.
@@ -122,7 +168,7 @@ def text_encoder(
             tokenizer = own if tokenizer is None else tokenizer
         elif tokenizer is None:
             tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
-        return TextEncoder(model, tokenizer, dtype=dtype, tokens_per_batch=tokens_per_batch)
+        return TextEncoder(model, tokenizer, dtype=dtype, tokens_per_batch=tokens_per_batch, batch_size=batch_size)
     if backend not in GRAPHS:
         raise ValueError(f"backend is {backend!r}; it must be torch, {' or '.join(GRAPHS)}")
     if not isinstance(model, str):
@@ -133,7 +179,7 @@ def text_encoder(
         raise ValueError(
             f"backend is {backend!r}: dtype, tokens_per_batch and tokenizer are fixed by the graph; remove them"
         )
-    return GraphEncoder(model, backend)
+    return GraphEncoder(model, backend, batch_size=batch_size)
 
 
 def answers_of(outputs: Outputs, tasks: list[TaskConfig], **top_k: int | None) -> list[dict[str, Any]]:

@@ -13,9 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
-from ..texts_multitask import WINDOW_TEXTS, tokenize
-
-Text = str | tuple[str, str]
+from ..texts_multitask import WINDOW_TEXTS, Text, tokenize
 
 BLOCK = 1_024  # texts that are tokenised and sorted together
 
@@ -47,27 +45,38 @@ class Block:
 def tokenized_blocks(
     tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig, texts: Sequence[Text]
 ) -> Iterator[Block]:
-    """Yield the texts in blocks, and tokenise the next block in a thread at the same time."""
+    """Yield the texts in blocks, and tokenise the next block in a thread at the same time.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        config: The model's configuration.
+        texts: Single texts first, then pairs: a block has only one of them.
+    """
+    pairs = sum(not isinstance(text, str) for text in texts)
+    parts = [range(len(texts) - pairs), range(len(texts) - pairs, len(texts))]
+    numbers = [part[start : start + BLOCK] for part in parts for start in range(0, len(part), BLOCK)]
     with ThreadPoolExecutor(max_workers=1) as other:
-        blocks = (other.submit(_block, tokenizer, config, texts, start) for start in range(0, len(texts), BLOCK))
+        blocks = (other.submit(_block, tokenizer, config, texts, each) for each in numbers)
         ahead = next(blocks, None)
         while ahead is not None:
             block, ahead = ahead, next(blocks, None)
             yield block.result()
 
 
-def batches_of(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:
+def batches_of(lengths: np.ndarray, tokens_per_batch: int, batch_size: int | None = None) -> list[np.ndarray]:
     """Return the numbers of W rows in batches, the longest first, so that a lack of memory shows at once.
 
     Args:
         lengths: (W,).
         tokens_per_batch: The most tokens of a batch, including padding. A longer row is a batch of its own.
+        batch_size: The most rows of a batch. By default there is no such limit.
     """
     order = np.argsort(-lengths, kind="stable")
     batches, start = [], 0
     while start < len(order):
         # The order is descending, so the first row is the longest, and the others are padded to it.
-        stop = start + max(1, tokens_per_batch // max(int(lengths[order[start]]), 1))
+        rows = max(1, tokens_per_batch // max(int(lengths[order[start]]), 1))
+        stop = start + min(rows, batch_size or rows)
         batches.append(order[start:stop])
         start = stop
     return batches
@@ -91,12 +100,12 @@ def padded(block: Block, rows: np.ndarray, tokenizer: PreTrainedTokenizerBase) -
     return batch
 
 
-def _block(tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig, texts: Sequence[Text], start: int) -> Block:
-    chosen = texts[start : start + BLOCK]
+def _block(tokenizer: PreTrainedTokenizerBase, config: MultiTaskConfig, texts: Sequence[Text], numbers: range) -> Block:
+    chosen = texts[numbers.start : numbers.stop]
     pairs = not isinstance(chosen[0], str)
     columns = [list(column) for column in zip(*chosen, strict=True)] if pairs else [list(chosen)]
     encoded = tokenize(tokenizer, config, *columns, return_attention_mask=False)
     window_texts = encoded.pop(WINDOW_TEXTS, range(len(chosen)))
     is_cut = [bool(each.overflowing) for each in encoded.encodings or ()] if config.long_texts == "truncate" else []
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-    return Block(start, dict(encoded), np.array(window_texts), lengths, sum(is_cut))
+    return Block(numbers.start, dict(encoded), np.array(window_texts), lengths, sum(is_cut))

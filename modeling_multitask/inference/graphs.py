@@ -16,8 +16,9 @@ from ..configuration_multitask import MultiTaskConfig
 from ..extras import import_extra
 from ..modeling_multitask import resolve_model_path
 from ..tasks_multitask import TaskConfig
-from .batches import BLOCK, Text
-from .predict_onnx import MultiTaskOnnx
+from ..texts_multitask import Text
+from .batches import BLOCK
+from .predict_onnx import BATCH_SIZE, MultiTaskOnnx
 from .text_encoder import Outputs
 
 GRAPHS = {"onnx": "model.onnx", "openvino": "openvino_model.xml"}
@@ -30,13 +31,20 @@ class GraphEncoder:
     Args:
         model: A folder or a Hub id with an export at its root, or in a folder with the name of the backend.
         backend: `onnx` or `openvino`.
+        batch_size: The number of texts in one pass. The default is that of the export, 32.
 
     Raises:
+        ValueError: If `batch_size` is not positive.
         FileNotFoundError: If the export is not found.
         ImportError: If the extra is not installed.
     """
 
-    def __init__(self, model: str, backend: str) -> None:
+    device = "cpu"
+
+    def __init__(self, model: str, backend: str, *, batch_size: int | None = None) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        self._batch_size = batch_size or BATCH_SIZE
         import_extra(_RUNTIMES[backend], extra=backend)
         self._folder = _find(model, backend)
         self.tasks: list[TaskConfig] = MultiTaskConfig.from_pretrained(self._folder).tasks
@@ -54,7 +62,7 @@ class GraphEncoder:
         parts = []
         with tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
             for start in range(0, max(len(texts), 1), BLOCK):  # one pass even without texts, for the shapes
-                parts.append(self._graph.run(texts[start : start + BLOCK]))
+                parts.append(self._graph.run(texts[start : start + BLOCK], batch_size=self._batch_size))
                 bar.update(len(texts[start : start + BLOCK]))
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return Outputs(found["sentence_embedding"], {task.name: found[f"{task.name}.logits"] for task in self.tasks})

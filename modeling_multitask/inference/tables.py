@@ -76,24 +76,27 @@ def check_answer_columns(columns: Sequence[str], tasks: list[TaskConfig], prefix
 
 
 def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> pa.Table:
-    """Return the table with each task's answer and score: lists for a multi-label task, one number for a regression."""
-    for task in tasks:
-        given = [row[task.name] for row in answers]
-        if task.kind.is_number:
-            columns = {"": pa.array([each["score"] for each in given], pa.float64())}
-        elif task.kind.several_labels:
-            columns = {
-                "": pa.array([[each["label"] for each in row] for row in given], pa.list_(pa.string())),
-                "_score": pa.array([[each["score"] for each in row] for row in given], pa.list_(pa.float64())),
-            }
-        else:
-            columns = {
-                "": pa.array([each["label"] for each in given], pa.string()),
-                "_score": pa.array([each["score"] for each in given], pa.float64()),
-            }
-        for ending, column in columns.items():
-            table = table.append_column(f"{prefix}{task.name}{ending}", column)
+    """Return the table with the columns of `columns_of_answers`."""
+    for name, column in columns_of_answers(answers, tasks, prefix).items():
+        table = table.append_column(name, column)
     return table
+
+
+def columns_of_answers(answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> dict[str, pa.Array]:
+    """Return each task's answer and score by column: lists for a multi-label task, one number for a regression."""
+    columns: dict[str, pa.Array] = {}
+    for task in tasks:
+        given, name = [row[task.name] for row in answers], f"{prefix}{task.name}"
+        if task.kind.is_number:
+            columns[name] = pa.array([each["score"] for each in given], pa.float64())
+        elif task.kind.several_labels:
+            columns[name] = pa.array([[each["label"] for each in row] for row in given], pa.list_(pa.string()))
+            scores = [[each["score"] for each in row] for row in given]
+            columns[f"{name}_score"] = pa.array(scores, pa.list_(pa.float64()))
+        else:
+            columns[name] = pa.array([each["label"] for each in given], pa.string())
+            columns[f"{name}_score"] = pa.array([each["score"] for each in given], pa.float64())
+    return columns
 
 
 def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:

@@ -22,7 +22,8 @@ from transformers import PreTrainedTokenizerBase
 from ..modeling_multitask import MultiTaskModel
 from ..pooling_multitask import join_windows
 from ..tasks_multitask import TaskConfig
-from .batches import Block, Text, batches_of, padded, tokenized_blocks
+from ..texts_multitask import Text
+from .batches import Block, batches_of, padded, tokenized_blocks
 from .loading import fast_dtype
 
 # Tokens of one forward pass. The activations of a layer must fit into a CPU's cache, or fill a GPU.
@@ -53,9 +54,10 @@ class TextEncoder:
         dtype: The dtype of the encoder. `auto` is bfloat16 where the device is faster in it (a GPU, or a CPU with AMX
             or AVX-512 BF16), and float32 elsewhere. A model in half precision keeps its dtype.
         tokens_per_batch: The most tokens of a forward pass, including padding. The default depends on the device.
+        batch_size: The most texts of a forward pass. By default only the number of tokens is limited.
 
     Raises:
-        ValueError: If `tokens_per_batch` is not positive.
+        ValueError: If `tokens_per_batch` or `batch_size` is not positive.
     """
 
     def __init__(
@@ -65,13 +67,16 @@ class TextEncoder:
         *,
         dtype: torch.dtype | str = "auto",
         tokens_per_batch: int | None = None,
+        batch_size: int | None = None,
     ) -> None:
-        if tokens_per_batch is not None and tokens_per_batch < 1:
-            raise ValueError(f"tokens_per_batch is {tokens_per_batch}; it must be at least 1")
+        for name, given in (("tokens_per_batch", tokens_per_batch), ("batch_size", batch_size)):
+            if given is not None and given < 1:
+                raise ValueError(f"{name} is {given}; it must be at least 1")
         if dtype == "auto":
             dtype = fast_dtype(model.device) if model.dtype == torch.float32 else model.dtype
         self.model, self.tokenizer = model, tokenizer
         self.tokens_per_batch = tokens_per_pass(model.device) if tokens_per_batch is None else tokens_per_batch
+        self.batch_size = batch_size
         is_ready = model.dtype == dtype and not model.training
         self._encoder = model if is_ready else copy.deepcopy(model).to(dtype).eval()
         self.cut = 0  # texts truncated so far
@@ -82,6 +87,11 @@ class TextEncoder:
     def tasks(self) -> list[TaskConfig]:
         """The model's tasks, in order."""
         return self.model.config.tasks
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model."""
+        return self.model.device
 
     def digest(self) -> str:
         """Return a hash of everything that the answers depend on."""
@@ -99,7 +109,7 @@ class TextEncoder:
     def encode(self, texts: Sequence[Text], *, show_progress: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Return the embeddings, (N, D) float32, and the number of tokens of each text, (N,)."""
         counts = Counter(texts)
-        unique = list(counts)
+        unique = sorted(counts, key=lambda text: not isinstance(text, str))  # single texts, then pairs
         embeddings = np.empty((len(unique), self.model.config.hidden_size), dtype=np.float32)
         lengths = np.empty(len(unique), dtype=np.int64)
         with torch.inference_mode(), tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
@@ -109,7 +119,7 @@ class TextEncoder:
                 self.cut += block.cut
                 embeddings[there] = self._embed(block, partial(_advance, bar, repeats))
                 lengths[there] = np.bincount(block.window_texts, weights=block.lengths)
-        if len(unique) == len(texts):
+        if unique == list(texts):
             return embeddings, lengths
         place = {text: i for i, text in enumerate(unique)}
         back = np.array([place[text] for text in texts])
@@ -126,7 +136,7 @@ class TextEncoder:
     def _embed(self, block: Block, report: Callable[[np.ndarray], Any]) -> np.ndarray:
         """Return (N, D) float32, and report after each batch which of the N texts are complete."""
         left = np.bincount(block.window_texts)  # (N,) windows that are not computed yet
-        batches = batches_of(block.lengths, self.tokens_per_batch)
+        batches = batches_of(block.lengths, self.tokens_per_batch, self.batch_size)
         found = []
         for rows in batches:
             batch = padded(block, rows, self.tokenizer)

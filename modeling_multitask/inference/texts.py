@@ -8,10 +8,10 @@ import pyarrow as pa
 from datasets_builder import DataError
 from datasets_builder.formats import READABLE
 
+from ..texts_multitask import TEXT, TEXT_PAIR
 from ..words_multitask import nearest_hint
 from .tables import check_ending, read_table
 
-TEXT, TEXT_PAIR = "text", "text_pair"
 LINES = ".txt"  # the ending of a file with one text in each line
 
 

@@ -1,6 +1,9 @@
 """Preparation of a run: the model, the rows, the training arguments and the trainer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from ..errors import RecipeError
 from ..files import is_folder
 from ..inference.loading import load
 from ..modeling_multitask import resolve_model_path
+from ..publishing import trainer_card
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..recipes.rules import no_validation_problem
@@ -78,7 +82,8 @@ def prepare(recipe: Recipe) -> Prepared:
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
-        trainer = build_trainer(model, tokenizer, rows, arguments)
+        create_card = partial(trainer_card, run=Path(recipe.output_dir), settings=recipe.card)
+        trainer = build_trainer(model, tokenizer, rows, arguments, create_card=create_card)
         _check_loading(trainer)
     return Prepared(trainer, tokenizer, rows, tasks, _set_epochs(trainer, tasks, recipe.training))
 
@@ -225,6 +230,7 @@ def build_trainer(
     tokenizer: PreTrainedTokenizerBase,
     rows: RowsBySplit,
     arguments: MultiTaskTrainingArguments,
+    create_card: Callable[..., str] | None = None,
 ) -> MultiTaskTrainer:
     """Return a trainer for the model and the rows. It prints one line per evaluation."""
     trainer = MultiTaskTrainer(
@@ -233,6 +239,7 @@ def build_trainer(
         train_dataset=rows["train"],
         eval_dataset=rows.get("validation"),
         processing_class=tokenizer,
+        create_card=create_card,
     )
     show_one_line_per_evaluation(trainer)
     return trainer

@@ -13,6 +13,15 @@ from .parameter_groups import parameter_depths, plain_name
 from .phases import phase_problems
 
 
+def check_kind(args: Any) -> None:
+    """Raise a `ValueError` unless the arguments are those of this package."""
+    if not isinstance(args, MultiTaskTrainingArguments):
+        raise ValueError(
+            f"args is a {type(args).__name__}; use MultiTaskTrainingArguments, which takes the same arguments and has "
+            "learning rates for the heads and the encoder"
+        )
+
+
 def check_arguments(args: MultiTaskTrainingArguments, kwargs: dict[str, Any]) -> None:
     """Raise an error for arguments that would silently have another effect or none."""
     if args.label_smoothing_factor:

@@ -4,12 +4,14 @@ Shapes: B rows, T tokens of the longest row, C classes of one task.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+
+from datasets_builder.label_lists import ListForm, plain_list
 
 from ..configuration_multitask import MultiTaskConfig
 from ..kinds_multitask import IGNORE_INDEX, MISSING_IDS
@@ -17,6 +19,7 @@ from ..tasks_multitask import TaskConfig
 from ..texts_multitask import tokenize
 from ..words_multitask import nearest_hint
 from .conditions import unasked_rows
+from .multi_labels import forms_of, label_entries
 from .tokens import padded_rows
 
 
@@ -26,13 +29,20 @@ class MultiTaskCollator:
 
     A row has `input_ids`, or `text` and maybe `text_pair`, and a column for any task.
 
-    A label is a class id or a class name. For a multi-label task, it is a list or a dict of 0, 1 and null, one per
-    label. For a regression, it is a number. Null, NaN and an absent column mean a missing label. Except for a
-    regression, -1 and -100 do too.
+    A label is a class id or a class name. For a regression, it is a number. Null, NaN and an absent column mean a
+    missing label. Except for a regression, -1 and -100 do too. For a multi-label task, a label is one of:
+
+    - a list of names, or a text with names that are separated by `;`, `,` or `|`
+    - a dict of 0, 1 and null by name
+    - a list of 0, 1 and null with an entry for each label. As floats, it is always read in this way.
+    - a list of class ids. `[0, 1]` of two labels could also be zeros and ones. It is an error, unless another row of
+      the column decides.
 
     Args:
         tokenizer: The tokenizer, for padding and for rows with a text.
         config: The model's configuration, with the tasks and the maximum length of a text.
+        list_forms: How lists of numbers are written, by task name: as `ids` or as `multi_hot`. By default each batch
+            decides. A [`MultiTaskTrainer`] sets it from the whole column.
 
     Example:
         >>> from modeling_multitask import MultiTaskCollator, MultiTaskModel
@@ -49,6 +59,7 @@ class MultiTaskCollator:
 
     tokenizer: PreTrainedTokenizerBase
     config: MultiTaskConfig
+    list_forms: Mapping[str, ListForm] = field(default_factory=dict)
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the batch: the tensors of the tokenizer, (B, T), and `labels` by task name.
@@ -66,7 +77,7 @@ class MultiTaskCollator:
         Raises:
             ValueError: If a label is not valid for its task.
         """
-        return labels_of(rows, self.config.tasks)
+        return labels_of(rows, self.config.tasks, self.list_forms)
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
@@ -76,19 +87,21 @@ class MultiTaskCollator:
         return padded_rows(self.tokenizer, rows)
 
 
-def labels_of(rows: Sequence[Mapping[str, Any]], tasks: list[TaskConfig]) -> dict[str, Tensor]:
+def labels_of(
+    rows: Sequence[Mapping[str, Any]], tasks: list[TaskConfig], list_forms: Mapping[str, ListForm] | None = None
+) -> dict[str, Tensor]:
     """Return the labels of the rows by task name, (B,) or (B, C).
 
     Args:
         rows: Rows with a label name, a class id, a number or several labels in the column of each task.
         tasks: The model's tasks, in order.
+        list_forms: How lists of numbers are written, by task name. By default the rows decide.
 
     Raises:
-        ValueError: If a label is not valid for its task.
+        ValueError: If a label is not valid for its task, or lists of numbers may be ids or zeros and ones.
     """
-    labels = {
-        task.name: torch.tensor([_label(row, task) for row in rows], dtype=task.kind.label_dtype) for task in tasks
-    }
+    forms = forms_of(rows, tasks, list_forms or {})
+    labels = {task.name: _labels(rows, task, forms.get(task.name)) for task in tasks}
     return without_unasked(labels, tasks)
 
 
@@ -107,13 +120,17 @@ def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[
     return asked
 
 
-def _label(row: Mapping[str, Any], task: TaskConfig) -> Any:
+def _labels(rows: Sequence[Mapping[str, Any]], task: TaskConfig, form: ListForm | None) -> Tensor:
+    return torch.tensor([_label(row, task, form) for row in rows], dtype=task.kind.label_dtype)
+
+
+def _label(row: Mapping[str, Any], task: TaskConfig, form: ListForm | None) -> Any:
     given = row.get(task.name)
     try:
         if task.kind.is_number:
             return task.kind.missing if given is None else float(given)
         if task.kind.several_labels:
-            return _positions(given, task)
+            return _positions(given, task.labels or [], form)
         return _class_id(given, task.labels or [])
     except ValueError as error:
         where = f" (text: {row['text'][:60]!r})" if "text" in row else ""
@@ -133,16 +150,10 @@ def _class_id(given: Any, labels: list[str]) -> int:
     return int(given)
 
 
-def _positions(given: Any, task: TaskConfig) -> list[int]:
-    labels = task.labels or []
-    if _is_missing(given):
+def _positions(given: Any, labels: list[str], form: ListForm | None) -> list[int]:
+    if not isinstance(given, Mapping) and plain_list(given) is None and _is_missing(given):
         return [IGNORE_INDEX] * len(labels)
-    if isinstance(given, Mapping) and (unknown := [name for name in given if name not in labels]):
-        raise ValueError(f"{unknown[0]!r} is not one of its labels {labels}{nearest_hint(unknown[0], labels)}")
-    values = [given.get(label) for label in labels] if isinstance(given, Mapping) else list(given)
-    if len(values) != len(labels):
-        raise ValueError(f"{len(values)} positions are given, but it has {len(labels)} labels")
-    return [_class_id(value, ["0", "1"]) for value in values]
+    return [_class_id(entry, ["0", "1"]) for entry in label_entries(given, labels, form)]
 
 
 def _is_missing(given: Any) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 from datasets import Dataset
 from torch import Tensor
 
+from datasets_builder.label_lists import ListForm
+
 from ..kinds_multitask import CumulativeLogits, StandardizedLinear
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TargetStatistics, TaskConfig
@@ -16,7 +18,7 @@ from .collator import labels_of
 LEAST_STREAMED = 10_000  # rows; the fewest that are read from a stream
 
 
-def start_heads(model: MultiTaskModel, rows: Any) -> None:
+def start_heads(model: MultiTaskModel, rows: Any, list_forms: Mapping[str, ListForm] | None = None) -> None:
     """Set the scale of each new regression head, and the cut points of each new ordinal head.
 
     The statistics of the targets become part of the model's configuration. A head that was trained before keeps its
@@ -26,6 +28,7 @@ def start_heads(model: MultiTaskModel, rows: Any) -> None:
         model: The model, with or without adapters of peft.
         rows: The training rows. From a stream, at least 10,000 rows are read, and more until each new head has a
             label or the stream ends.
+        list_forms: How lists of numbers are written, as for `labels_of`.
 
     Raises:
         ValueError: If a label is invalid, or a target is not finite or below 0 with `transform: log1p`.
@@ -33,7 +36,8 @@ def start_heads(model: MultiTaskModel, rows: Any) -> None:
     layers = {task.name: _new_layers(model, task) for task in model.config.tasks}
     if rows is None or not any(layers.values()):
         return
-    labels = labels_of(_read(rows, list(layers), {name for name in layers if layers[name]}), model.config.tasks)
+    read = _read(rows, list(layers), {name for name in layers if layers[name]})
+    labels = labels_of(read, model.config.tasks, list_forms)
     model.config.tasks = [_started(task, layers[task.name], labels[task.name]) for task in model.config.tasks]
 
 

@@ -1,9 +1,9 @@
 """A Trainer for multi-task models whose losses are exact with missing labels."""
 
+import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,13 +13,15 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from datasets_builder.columns import SOURCE
+from datasets_builder.label_lists import ListForm
 
 from ..modeling_multitask import MultiTaskModel
 from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
-from .checks import check_arguments, check_phases, check_processes
+from .card_mixin import CardMixin, check_pushed_card
+from .checks import check_arguments, check_kind, check_phases, check_processes
 from .collator import MultiTaskCollator
 from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
@@ -29,13 +31,14 @@ from .label_counts import count_labels, label_parts
 from .label_statistics import start_heads
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
+from .multi_labels import forms_of_columns
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 
 
-class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer):
+class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMixin, Trainer):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
@@ -48,6 +51,8 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
         args: The arguments of the run.
         data_collator: By default, a [`MultiTaskCollator`] with `processing_class`.
         compute_metrics: By default, the metrics above.
+        create_card: Returns the card of this trainer's model, for `push_to_hub` and `create_model_card`:
+            `modeling_multitask.publishing.trainer_card`. Without it, both are an error.
         kwargs: Passed to `Trainer`.
 
     Raises:
@@ -80,18 +85,17 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
         *,
         data_collator: Callable | None = None,
         compute_metrics: Callable | None = None,
+        create_card: Callable[..., str] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_kind(args)
+        check_pushed_card(args, create_card)
+        self.create_card = create_card
         trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         check_arguments(args, kwargs)
         check_phases(args, model, trainable)
-        if data_collator is None:
-            if kwargs.get("processing_class") is None:
-                raise ValueError(
-                    "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
-                )
-            data_collator = MultiTaskCollator(kwargs["processing_class"], model.config)
-        start_heads(model, kwargs.get("train_dataset"))
+        data_collator = _collator(data_collator, model, kwargs)
+        start_heads(model, kwargs.get("train_dataset"), _list_forms(data_collator))
         super().__init__(
             model=model,
             args=args,
@@ -117,7 +121,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
     def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
         """Return the model of a trial of a hyperparameter search, whose new heads start from the training labels."""
         model = super().call_model_init(*args, **kwargs)
-        start_heads(model, self.train_dataset)
+        start_heads(model, self.train_dataset, _list_forms(self.data_collator))
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -234,11 +238,6 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
             logs = {**logs, **self.task_losses.read(self.accelerator)}
         super().log(logs, start_time)
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write the model card, unless there is one already. An existing card may have been edited."""
-        if not (Path(self.args.output_dir) / "README.md").exists():
-            super().create_model_card(*args, **kwargs)
-
     def _records_conflict(self) -> bool:
         every = self.args.conflict_steps or math.ceil(self.state.max_steps / 50) or 1
         return self.args.conflict is not None and self.state.global_step % every == 0
@@ -254,6 +253,26 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, Trainer
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
         self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
+
+
+def _collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[str, Any]) -> Any:
+    """Return the collator. Whole columns tell it how lists of numbers are written, because a batch may not tell."""
+    tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
+    if given is None:
+        if kwargs.get("processing_class") is None:
+            raise ValueError(
+                "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
+            )
+        given = MultiTaskCollator(kwargs["processing_class"], model.config)
+    if not isinstance(given, MultiTaskCollator):
+        return given
+    collator = copy.copy(given)
+    collator.list_forms = forms_of_columns(tables, model.config.tasks, given.list_forms)
+    return collator
+
+
+def _list_forms(collator: Any) -> Mapping[str, ListForm]:
+    return collator.list_forms if isinstance(collator, MultiTaskCollator) else {}
 
 
 def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

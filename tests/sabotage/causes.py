@@ -134,7 +134,7 @@ CAUSES = [
     ),
     Cause(
         "P12 a missing column takes every metric with it",
-        *(COLLATOR, "label_dtype) for task in tasks\n", "label_dtype) for task in tasks if task.name in rows[0]\n"),
+        *(COLLATOR, "forms.get(task.name)) for task in tasks}", "None) for task in tasks if task.name in rows[0]}"),
         *("tests/unit/training/test_trainer.py", "without_a_tasks_column"),
     ),
     Cause(
@@ -461,7 +461,11 @@ CAUSES = [
     ),
     Cause(
         "P56 the Trainer overwrites a card that is there",
-        *(TRAINER, 'if not (Path(self.args.output_dir) / "README.md").exists():', "if True:"),
+        *(
+            "modeling_multitask/training/card_mixin.py",
+            "path.exists() and not is_signed(",
+            "False and (",
+        ),
         *("tests/unit/publishing/test_card_trainer.py", "beside_the_checkpoints"),
     ),
     Cause(
@@ -758,7 +762,7 @@ CAUSES = [
     ),
     Cause(
         "P98 a trial of a search has no scale",
-        *(TRAINER, "start_heads(model, self.train_dataset)", "pass"),
+        *(TRAINER, "start_heads(model, self.train_dataset, _list_forms(self.data_collator))", "pass"),
         *("tests/unit/training/test_label_statistics.py", "trial_of_a_search"),
     ),
     Cause(

@@ -188,7 +188,7 @@ def test_a_pair_is_not_its_first_text(classify: MultiTaskPipeline) -> None:
 
 
 def test_an_unknown_parameter_is_refused(classify: MultiTaskPipeline) -> None:
-    with pytest.raises(ValueError, match=r"'topk' is not a parameter .*; allowed: return_embedding, top_k"):
+    with pytest.raises(ValueError, match=r"'topk' is not a parameter .*; allowed: return_embedding, tasks, top_k"):
         classify("good", topk=2)
 
 

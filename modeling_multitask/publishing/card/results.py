@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ...evaluation.report_page import IN_WORDS, count, interval, weakest_first
+from ...evaluation.report_page import IN_WORDS, as_sentence, count, interval, number, weakest_first
 from ...problem_types_multitask import SECOND_NAMES
 from ...tasks_multitask import TaskConfig
 from ...training.metric_names import LESS_IS_BETTER
@@ -66,10 +66,23 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
     """Return the results that the template shows."""
     if given is None:
         return {"lines": [], "pictures": [], "classes": []}
+    kinds = {"constant": "baseline", "regression": "regression"}
+    baselines = {name: kind for name, kind in kinds.items() if any(kind in task for task in given.tasks.values())}
     lines = [
-        {"task": name, "figure": _name(figure), "value": interval(each), "rows": count(task["rows"])}
+        {
+            "task": name,
+            "figure": _name(figure),
+            "value": interval(each),
+            "baselines": [number(task.get(kind, {}).get(figure)) for kind in baselines.values()],
+            "rows": count(task["rows"]),
+        }
         for name, task in given.tasks.items()
         for figure, each in task["figures"].items()
+    ]
+    verdicts = [
+        {"task": name, "sentence": Markup(plain(as_sentence(task["verdict"]["sentence"])))}
+        for name, task in given.tasks.items()
+        if task.get("verdict")
     ]
     classes = [
         {"task": name, "lines": [_class(label, each) for label, each in weakest_first(task["classes"])]}
@@ -80,6 +93,8 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
         "on": _on(given.split, evidence.recipe),
         "level": f"{given.level:.0%}" if given.level else None,
         "lines": lines,
+        "baselines": list(baselines),
+        "verdicts": verdicts,
         "classes": classes,
         "pictures": [found for name in given.tasks if (found := _pictures(name, evidence))],
     }
@@ -119,7 +134,8 @@ def _from_results(task: dict[str, Any]) -> dict[str, Any]:
     figures = {
         name: {"value": value, "low": None, "high": None} for name, value in task.items() if name not in _NO_FIGURES
     }
-    return {"rows": task["rows"], "figures": _with_values(figures)}
+    compared: dict[str, Any] = {kind: task[kind] for kind in ("baseline", "regression", "verdict") if kind in task}
+    return {"rows": task["rows"], "figures": _with_values(figures), **compared}
 
 
 def _with_values(figures: dict[str, dict[str, float | None]]) -> dict[str, dict[str, float | None]]:

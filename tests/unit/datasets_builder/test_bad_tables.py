@@ -525,7 +525,7 @@ IN_MEMORY = [
         pd.DataFrame({"text": ["a"], "topic": [pd.Timestamp("2020")]}),
         r"DataFrame, column 'topic': holds timestamp",
     ),
-    Case("another object", 3, r"the given int: it must be a datasets.Dataset, a pandas DataFrame, or a dict of lists"),
+    Case("another object", 3, r"the given int: it must be a DataFrame or Series of pandas or polars, a datasets.Datas"),
     Case(
         "id of no class",
         classes([0, 5]),

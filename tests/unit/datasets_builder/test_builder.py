@@ -410,6 +410,16 @@ def test_the_same_table_is_the_same_data_set_in_memory(kind: Callable[[dict[str,
     assert dataset["train"].to_dict() == build(tasks=TABLE_TASKS, train=TABLE)["train"].to_dict()
 
 
+def test_the_same_table_is_the_same_data_set_in_polars() -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(TABLE)
+
+    built = [build(tasks=TABLE_TASKS, train=each) for each in (frame, frame.cast({"topic": polars.Categorical}))]
+
+    expected = build(tasks=TABLE_TASKS, train=TABLE)["train"].to_dict()
+    assert [each["train"].to_dict() for each in built] == [expected, expected]
+
+
 def test_what_is_built_is_what_stands_in_the_table() -> None:
     assert build(tasks=TABLE_TASKS, train=TABLE)["train"].to_dict() == {
         "text": TABLE["text"],

@@ -1,5 +1,6 @@
 """Sources: their tables, the meaning of their columns, and the errors before anything is read."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,30 @@ def test_a_folder_that_datasets_saved_is_read(tmp_path: Path) -> None:
     [{"text": ["a"]}, pd.DataFrame({"text": ["a"]}), Dataset.from_dict({"text": ["a"]})],
     ids=["dict", "data frame", "data set"],
 )
-def test_a_table_in_memory_is_read(data: Any) -> None:
-    assert texts(Source(data=data)) == ["a"]
+@pytest.mark.parametrize("given", [lambda data: Source(data=data), Source], ids=["by name", "by position"])
+def test_a_table_in_memory_is_read(data: Any, given: Callable[[Any], Source]) -> None:
+    assert texts(given(data)) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["pandas", "polars"])
+def test_frames_and_series_are_read(name: str) -> None:
+    library = pytest.importorskip(name)
+    frame = library.DataFrame({"text": ["a", None, "b"]})
+
+    assert texts(Source(frame)) == ["a", None, "b"]
+    assert texts(Source(frame["text"])) == ["a", None, "b"]
+    assert texts(Source(library.Series(["a", "b"]))) == ["a", "b"]  # without a name
+
+
+def test_a_table_and_a_path_are_not_both_given() -> None:
+    with pytest.raises(ValueError, match="a source needs either path or data, and not both"):
+        Source(pd.DataFrame({"text": ["a"]}), data={"text": ["a"]})
+
+
+def test_a_table_in_memory_has_a_name_in_messages() -> None:
+    source = Source(pd.DataFrame({"text": ["a"]}))
+
+    assert (source.path, source.name) == (None, "the given DataFrame")
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_thresholds_that_find_more_of_a_label_are_better_and_those_that_lose_it_
         decisions = [decision_of(each, logits) for each in tasks]
         return thresholds_effect(tasks[0], decisions[0], labels, plain=decisions[1], seed=0, resamples=100).verdict
 
-    assert [verdict(0.1, 0.5), verdict(0.5, 0.1), verdict(0.5, 0.9)] == ["better", "worse", "same"]
+    assert [verdict(0.1, 0.5), verdict(0.5, 0.1), verdict(0.5, 0.4)] == ["better", "worse", "same"]
 
 
 LOSS = {"metric": "loss", "value": -0.1234, "low": -0.2, "high": -0.05, "verdict": "better"}

@@ -427,7 +427,7 @@ def test_nothing_of_a_label_or_text_becomes_markup_of_the_markdown(evil_folder: 
     text = (evil_folder / "report.md").read_text()
 
     assert not re.search(r"(?<!\\)[<`]|(?<!\\)\*\*|(?<![!\\])\[|http://|www\.", re.sub(r"!\[[^]]*\]", "", text))
-    assert {line[0] for line in text.splitlines() if line} <= set("#|-!WAOEte\\")
+    assert {line[0] for line in text.splitlines() if line} <= set("#|-!WAOEVte\\")
     assert re.findall(r"^#+ .*three", text, re.MULTILINE) == []
 
 

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from datasets_builder import DataError
 from modeling_multitask import TaskConfig
+from modeling_multitask.evaluation.report_page import as_sentence
 from modeling_multitask.hub.card_merge import merge_cards
 from modeling_multitask.hub.card_settings import CardSettings
 from modeling_multitask.publishing.card import words as card_words
@@ -167,7 +168,9 @@ def test_every_figure_stands_with_its_interval_and_rows() -> None:
         figure = task["figures"]["macro_f1" if "macro_f1" in task["figures"] else "spearman"]
         word = "macro F1" if "macro_f1" in task["figures"] else "Spearman correlation"
         value = f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
-        assert f"| {name} | {word} | {value} | {task['rows']} |" in text
+        constant = task["baseline"]["macro_f1" if "macro_f1" in task["figures"] else "spearman"]
+        assert f"| {name} | {word} | {value} | {constant:.3f} | {task['rows']} |" in text
+        assert f"\n- {name}: {as_sentence(task['verdict']['sentence'])}" in text.replace("\\", "")
 
 
 def test_results_are_of_the_report_or_else_of_the_run() -> None:

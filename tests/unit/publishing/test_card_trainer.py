@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modeling_multitask.hub.card_merge import merge_cards
+from modeling_multitask.hub.card_merge import is_signed, merge_cards
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.prepare import prepare
 from tests.unit.publishing.card_evidence import a_card
@@ -42,3 +42,31 @@ def test_a_card_beside_the_checkpoints_stays_as_well(tmp_path: Path, backbone: P
     trainer.create_model_card()
 
     assert card.read_text() == "by hand"
+
+
+def test_the_card_of_a_recipe_has_its_settings(tmp_path: Path, backbone: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,topic\nthe film,film\nthe food,food\n")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone=backbone) + "card: {title: Topics, license: mit}\n")
+    trainer = prepare(load_recipe(tmp_path / "recipe.yaml", [f"output_dir={tmp_path / 'out'}"])).trainer
+
+    trainer.create_model_card()
+
+    card = (Path(trainer.args.output_dir) / "README.md").read_text()
+    assert is_signed(card)
+    assert "license: mit" in card
+    assert "# Topics\n" in card
+    assert '"your-name/out"' in card
+
+
+def test_a_generated_card_beside_the_checkpoints_is_renewed_with_its_edits(tmp_path: Path, backbone: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,topic\nthe film,film\nthe food,food\n")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone=backbone))
+    trainer = prepare(load_recipe(tmp_path / "recipe.yaml", [f"output_dir={tmp_path / 'out'}"])).trainer
+    trainer.create_model_card()
+    card = Path(trainer.args.output_dir) / "README.md"
+    card.write_text(card.read_text().replace("## Limitations", "Ask me first.\n\n## Limitations"))
+
+    trainer.create_model_card(license="mit")
+
+    assert "Ask me first." in card.read_text()
+    assert "license: mit" in card.read_text()

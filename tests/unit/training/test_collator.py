@@ -57,7 +57,10 @@ def test_a_pair_is_cut_to_the_length_of_the_model(collate: MultiTaskCollator) ->
         ("topic", -1, -100),  # P4
         ("topic", -100, -100),
         ("sentiment", "positive", 1),
-        ("tags", [1, 0], [1, 0]),
+        ("tags", [1.0, 0.0], [1, 0]),
+        ("tags", [True, False], [1, 0]),
+        ("tags", [1, 1], [1, 1]),
+        ("tags", [0, 0], [0, 0]),
         ("tags", [1, None], [1, -100]),
         ("tags", {"loud": 1, "long": 0}, [0, 1]),
         ("tags", {"loud": 1, "long": None}, [-100, 1]),
@@ -102,7 +105,7 @@ def test_a_column_that_is_not_there_is_missing_throughout(collate: MultiTaskColl
         ("topic", "filn", r"'filn' is not one of its labels \['film', 'food', 'phone'\]; did you mean 'film'"),  # P67
         ("grade", 3, "task 'grade': 3 is not one of its class ids 0 to 2"),
         ("grade", "find", r"'find' is not one of its labels \['poor', 'fair', 'fine'\]; did you mean 'fine'"),  # P67
-        ("tags", [1], "task 'tags': 1 positions are given, but it has 2 labels"),
+        ("tags", [1.0], "task 'tags': 1 zeros and ones are given, but it has 2 labels"),
         ("tags", {"lonng": 1}, r"'lonng' is not one of its labels \['long', 'loud'\]; did you mean 'long'"),
         ("tags", [1, 2], "2 is not one of its class ids 0 to 1"),
     ],
@@ -155,7 +158,8 @@ def test_a_label_that_answers_a_question_which_is_not_asked_is_missing(
 
 @pytest.mark.parametrize("sentiment", ["negative", None])
 @pytest.mark.parametrize(
-    ("name", "given", "expected"), [("reason", 1, 1), ("how", "high", 2), ("tools", [1, 0], [1, 0]), ("damage", 2, 2.0)]
+    ("name", "given", "expected"),
+    [("reason", 1, 1), ("how", "high", 2), ("tools", [1.0, 0.0], [1, 0]), ("damage", 2, 2.0)],
 )
 def test_a_label_counts_where_the_question_is_asked_or_may_be(
     tokenizer: PreTrainedTokenizerBase, sentiment: str | None, name: str, given: object, expected: object
@@ -188,7 +192,7 @@ def test_what_is_not_asked_has_no_question_after_it(
         {"name": "tools", "given": {"task": "reason", "labels": ["broken"]}, **DEPENDENT["tools"]},
     )
 
-    labels = collate([{"text": "bad", "sentiment": sentiment, "reason": reason, "tools": [1, 0]}])["labels"]
+    labels = collate([{"text": "bad", "sentiment": sentiment, "reason": reason, "tools": [1.0, 0.0]}])["labels"]
 
     assert labels["tools"].tolist() == [[1, 0] if kept else [-100, -100]]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from datasets import Dataset
 from torch import nn
-from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import TrainerState
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
@@ -312,3 +312,8 @@ def test_predictions_come_in_the_order_of_the_rows(build: Any) -> None:
     trainer = build(train_sampling_strategy="group_by_length", per_device_eval_batch_size=4)
 
     assert trainer.predict(numbered).label_ids["topic"].tolist() == numbered["topic"]
+
+
+def test_the_arguments_of_transformers_are_refused_with_those_of_this_package(build: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^args is a TrainingArguments; use MultiTaskTrainingArguments, which takes"):
+        MultiTaskTrainer(build().model, TrainingArguments(str(tmp_path)), processing_class=build().processing_class)

@@ -1,0 +1,139 @@
+"""How lists of numbers in a multi-label column are written: as ids of labels, or as zeros and ones (multi-hot).
+
+A list of numbers can be both only if it has one entry for each label, without repeats: `[0, 1]` of two labels. Floats
+and truth values are always zeros and ones, as in the multi-label heads of transformers.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets_builder.chunks import relisted
+from datasets_builder.tables import Table
+from modeling_multitask.errors import DataError
+
+ListForm = Literal["ids", "multi_hot"]
+
+MISSING_ENTRIES = (-1, -100)  # in a list of zeros and ones, in addition to null and NaN
+
+
+def list_form(lists: Iterable[Any], labels: Sequence[str]) -> ListForm | None:
+    """Return how a column's lists of numbers are written. The first list that can be only one of both decides.
+
+    Args:
+        lists: The cells of the column. Only lists of numbers count.
+        labels: The labels of the task.
+
+    Returns:
+        `None` if there is no list of numbers.
+
+    Raises:
+        ValueError: If there are lists of numbers, and each may be both.
+    """
+    unclear = None
+    for each in lists:
+        values = plain_list(each)
+        if values is None or any(isinstance(value, str) for value in values):
+            continue
+        if (form := _form(values, len(labels))) is not None:
+            return form
+        unclear = unclear or values
+    if unclear is None:
+        return None
+    names = list(labels[:2])
+    raise ValueError(
+        f"{unclear} may be ids of labels, or zeros and ones; write names of labels, such as {names}, or zeros and ones "
+        f"as floats, such as {[float(value) for value in unclear]}"
+    )
+
+
+def plain_list(given: Any) -> list[Any] | None:
+    """Return a list, a tuple, a set, an array or a tensor as a list of plain values, and `None` for anything else."""
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    if not isinstance(given, list | tuple | set | frozenset):
+        return None
+    return [value.item() if hasattr(value, "item") else value for value in given]
+
+
+def _form(values: list[Any], count: int) -> ListForm | None:
+    """Return the only form that a list of numbers can have, or `None` if it can be both."""
+    if any(value is None or isinstance(value, bool | float) or value in MISSING_ENTRIES for value in values):
+        return "multi_hot"
+    if len(values) != count or max(values, default=0) > 1:
+        return "ids"
+    return "multi_hot" if len(set(values)) < len(values) or max(values) >= count else None
+
+
+def form_of_column(table: Table, column: str, labels: Sequence[str]) -> ListForm | None:
+    """Return how a column's lists of numbers are written, or `None` if it has no lists of numbers.
+
+    Raises:
+        DataError: If all lists may be both.
+    """
+    try:
+        return list_form(_number_lists(table, column, as_words=have_numbers(labels)), labels)
+    except DataError:
+        raise  # of the table
+    except ValueError as error:
+        raise DataError(f"{table.name}, column {column!r}: {error}") from None
+
+
+def _number_lists(table: Table, column: str, *, as_words: bool) -> Iterator[Any]:
+    """Yield the lists of numbers of a column. If numbers are names of labels, 1.0 is the name 1."""
+    for chunk in table.read([column]):
+        kind = chunk.schema.field(column).type
+        if are_lists_of_numbers(kind):
+            whole = as_words and pa.types.is_floating(kind.value_type)
+            yield from map(_whole, chunk[column].to_pylist()) if whole else chunk[column].to_pylist()
+        elif not pa.types.is_null(kind):
+            return
+
+
+def _whole(values: list[float] | None) -> list[float] | None:
+    return values and [int(each) if each is not None and each.is_integer() else each for each in values]
+
+
+def have_numbers(labels: Sequence[str]) -> bool:
+    """Return whether names of labels are numbers. A number in a cell is then a name, not an id."""
+    return any(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in labels)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds lists."""
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def are_lists_of_numbers(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds lists of numbers or truth values."""
+    if not is_list(kind):
+        return False
+    value = kind.value_type
+    return pa.types.is_integer(value) or pa.types.is_floating(value) or pa.types.is_boolean(value)
+
+
+def multi_hot_entries(lists: pa.Array, labels: list[str]) -> tuple[pa.Table, pa.Array]:
+    """Return a column of entries for each label, and the mask (rows,) of lists with another length, which are null."""
+    fits = pc.fill_null(pc.equal(pc.list_value_length(lists), len(labels)), False)
+    entries = lists.filter(fits).flatten()
+    starts = pc.multiply(pc.subtract(pc.cumulative_sum(fits.cast(pa.int64())), 1), len(labels))
+    columns = [entries.take(pc.if_else(fits, pc.add(starts, i), None)) for i in range(len(labels))]
+    return pa.table(columns, names=labels), pc.and_(pc.is_valid(lists), pc.invert(fits))
+
+
+def with_repeats(lists: pa.Array) -> pa.Array:
+    """Return the mask (rows,) of lists that have a number twice."""
+    pairs = pa.table({"row": pc.list_parent_indices(lists), "number": lists.flatten()})
+    counts = pairs.group_by(["row", "number"]).aggregate([([], "count_all")])
+    twice = counts["row"].filter(pc.greater(counts["count_all"], 1)).combine_chunks()
+    return pc.is_in(pa.array(range(len(lists)), twice.type), twice)
+
+
+def names_of_ids(lists: pa.ListArray, labels: list[str]) -> pa.ListArray:
+    """Return lists of names from lists of ids, written as words. A number that is no id stays."""
+    words = lists.flatten()
+    places = pc.index_in(words, pa.array(map(str, range(len(labels))), pa.string()))
+    return relisted(lists, pc.coalesce(pa.array(labels, pa.string()).take(places), words))

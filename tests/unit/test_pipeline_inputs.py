@@ -1,0 +1,156 @@
+"""The inputs of the pipeline: those of transformers' own text-classification pipeline."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, pipeline
+from transformers.pipelines.pt_utils import KeyDataset, KeyPairDataset
+
+from modeling_multitask import MultiTaskModel, MultiTaskPipeline
+
+pytestmark = pytest.mark.compat
+
+TEXTS = ["the film was good", "bad soup"]
+PAIR = {"text": "good", "text_pair": "bad"}
+
+
+@pytest.fixture
+def classify(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> MultiTaskPipeline:
+    return pipeline("multitask-classification", model=model, tokenizer=tokenizer)
+
+
+def ratings(answers: Any) -> list[float]:
+    return [answer["rating"]["score"] for answer in answers]
+
+
+def test_a_dict_with_a_text_is_one_text(classify: MultiTaskPipeline) -> None:
+    assert classify({"text": TEXTS[0]}) == classify(TEXTS[0])
+
+
+def test_a_tuple_of_two_strings_is_one_pair(classify: MultiTaskPipeline) -> None:
+    assert classify(("good", "bad")) == classify(PAIR)
+
+
+def test_a_list_may_have_texts_dicts_and_pairs(classify: MultiTaskPipeline) -> None:
+    given = classify([TEXTS[0], {"text": TEXTS[1]}, ("good", "bad"), PAIR])
+
+    expected = [classify(TEXTS[0]), classify(TEXTS[1]), classify(PAIR), classify(PAIR)]
+    assert ratings(given) == pytest.approx(ratings(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        Dataset.from_dict({"text": TEXTS, "stars": [1, 2]}),
+        Dataset.from_dict({"text": TEXTS}).to_iterable_dataset(),
+        KeyDataset(Dataset.from_dict({"body": TEXTS}), "body"),
+        Dataset.from_dict({"body": TEXTS})["body"],
+        pd.Series(TEXTS),
+    ],
+    ids=["Dataset", "IterableDataset", "KeyDataset", "Column", "Series"],
+)
+def test_the_texts_of_a_data_set_are_answered_in_order(classify: MultiTaskPipeline, texts: Any) -> None:
+    assert ratings(classify(texts)) == pytest.approx(ratings(classify(TEXTS)), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda rows: rows, lambda rows: KeyPairDataset(rows, "text", "text_pair")],
+    ids=["Dataset", "KeyPairDataset"],
+)
+def test_the_pairs_of_a_data_set_are_answered(classify: MultiTaskPipeline, wrap: Callable) -> None:
+    rows = Dataset.from_dict({"text": ["good", "bad"], "text_pair": ["bad", "good"]})
+
+    expected = classify([PAIR, ("bad", "good")])
+    assert ratings(classify(wrap(rows))) == pytest.approx(ratings(expected), abs=1e-5)
+
+
+def test_a_generator_is_read_while_it_is_answered(classify: MultiTaskPipeline) -> None:
+    read = []
+
+    answers = classify(read.append(text) or text for text in TEXTS * 3)
+
+    assert read == []
+    assert ratings(answers) == pytest.approx(ratings(classify(TEXTS * 3)), abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 64])
+def test_the_batch_size_changes_no_answer(classify: MultiTaskPipeline, size: int) -> None:
+    texts = [*TEXTS, "", *TEXTS]
+
+    assert ratings(classify(texts, batch_size=size)) == pytest.approx(ratings(classify(texts)), abs=1e-5)
+
+
+@pytest.mark.parametrize("texts", [[], pd.Series([], dtype=object)])
+def test_no_texts_give_no_answers(classify: MultiTaskPipeline, texts: Any) -> None:
+    assert classify(texts) == []
+
+
+def test_only_the_tasks_asked_for_are_answered_in_the_order_of_the_model(classify: MultiTaskPipeline) -> None:
+    given = classify(TEXTS[0], tasks=["grade", "topic"])
+
+    every = classify(TEXTS[0])
+    assert given == {name: every[name] for name in ("topic", "grade")}
+    assert list(given) == ["topic", "grade"]
+
+
+def test_the_tasks_may_be_chosen_once(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    classify = pipeline("multitask-classification", model=model, tokenizer=tokenizer, tasks=["topic"])
+
+    assert list(classify(TEXTS[0], return_embedding=True)) == ["topic", "embedding"]
+
+
+def test_an_unknown_task_is_refused_with_those_there_are(classify: MultiTaskPipeline) -> None:
+    with pytest.raises(
+        ValueError,
+        match="'topik', which is not a task of this model; its tasks are 'topic', 'sentiment', 'tags', 'rating', "
+        "'grade'; did you mean 'topic'",
+    ):
+        classify(TEXTS[0], tasks=["topik"])
+
+
+def test_the_tasks_are_a_list(classify: MultiTaskPipeline) -> None:
+    with pytest.raises(ValueError, match=r"tasks is 'topic'; it must be a list of names, such as \['topic'\]"):
+        classify(TEXTS[0], tasks="topic")
+
+
+@pytest.mark.parametrize("given", [None, 3, 0.5, ("a", "b", "c"), {"text": None}, {"txt": "a"}, {"text": "a", "b": 1}])
+def test_what_is_not_a_text_is_refused(classify: MultiTaskPipeline, given: Any) -> None:
+    with pytest.raises(ValueError, match=r"^the text is .*; it must be a string, a tuple of two strings for a pair"):
+        classify(given)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, float("nan"), ["good", "bad"], ("a", None), {"text": "a", "text_pair": 1}])
+def test_what_is_not_a_text_is_refused_with_its_place_in_the_list(classify: MultiTaskPipeline, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"^texts\[2\] is .*; it must be a string"):
+        classify([*TEXTS, wrong])
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda texts: (text for text in texts),
+        lambda texts: Dataset.from_dict({"text": texts}),
+        lambda texts: KeyDataset(Dataset.from_dict({"a": texts}), "a"),
+    ],
+    ids=["generator", "Dataset", "KeyDataset"],
+)
+def test_what_is_not_a_text_is_refused_with_its_place_in_a_data_set(
+    classify: MultiTaskPipeline, wrap: Callable
+) -> None:
+    with pytest.raises(ValueError, match=r"texts\[2\] is .*None.*; it must be a string"):
+        list(classify(wrap([*TEXTS, None])))
+
+
+def test_a_data_set_without_a_text_is_refused_with_its_columns(classify: MultiTaskPipeline) -> None:
+    with pytest.raises(ValueError, match="the data set has no column 'text'; its columns are 'body', 'stars'"):
+        list(classify(Dataset.from_dict({"body": TEXTS, "stars": [1, 2]})))
+
+
+def test_a_frame_is_no_list_of_texts(classify: MultiTaskPipeline) -> None:
+    # Its elements are the names of its columns.
+    with pytest.raises(ValueError, match="the texts are a DataFrame; give one of its columns instead"):
+        classify(pd.DataFrame({"text": TEXTS}))
