@@ -10,21 +10,26 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
 from datasets_builder.columns import SOURCE
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
+from datasets_builder.holding_out import hold_out
 from datasets_builder.label_rows import LabelRowsByTask, label_rows, not_held_out
-from datasets_builder.settings import SPLITS, MultiTaskBuilderConfig, as_sources, check_settings, held_out_shares
+from datasets_builder.settings import (
+    SPLITS,
+    MultiTaskBuilderConfig,
+    as_sources,
+    check_settings,
+    held_out_shares,
+    held_out_splits,
+)
 from datasets_builder.source import Source, is_on_hub
 from datasets_builder.sources import OpenSource, open_tables
-from datasets_builder.splits import split_rows, strata_of
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
 from modeling_multitask.errors import DataError
-from modeling_multitask.tasks_multitask import TaskConfig
 
 logger = datasets.logging.get_logger(__name__)
 
@@ -81,7 +86,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     @property
     def prepared_splits(self) -> list[str]:
         """The names of the splits that are built, not streamed."""
-        held_out = held_out_shares(self.config.split or {})
+        held_out = held_out_splits(self.config.split or {})
         return [name for name in SPLITS if name in self._to_prepare() or name in held_out]
 
     @property
@@ -178,15 +183,13 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
 
     def _held_out(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
         split = self.config.split or {}
-        if not (shares := held_out_shares(split)):
+        if not (held_out_splits(split) or split.get("folds")):
             return splits
-        train = splits["train"]
-        labels = _ids(train.labels, self.tasks)
-        rows = split_rows(strata_of(labels, len(train)), shares, split.get("seed", 0), train.groups, labels)
-        parts = {name: train.select(places) for name, places in rows.items()}
+        parts = hold_out(splits["train"], self.tasks, split)
         counts = {name: self._counts(part.labels) for name, part in parts.items()}
-        self._add_notes({name: not_held_out(counts[name], counts["train"]) for name in shares})
-        return splits | parts
+        self._add_notes({name: not_held_out(counts[name], counts["train"]) for name in held_out_splits(split)})
+        parts = splits | parts
+        return {name: parts[name] for name in SPLITS if name in parts}
 
     def _counts(self, labels: pa.Table) -> LabelRowsByTask:
         return {task.name: label_rows(labels[task.name], task) for task in self.tasks if not task.kind.is_number}
@@ -226,12 +229,14 @@ def with_splits_on_hub(given: dict[str, list[Source]], split: dict[str, Any]) ->
 
     Args:
         given: The sources by split.
-        split: The shares of the training rows to hold out.
+        split: The shares of the training rows to hold out, or their folds.
 
     Raises:
         DataError: If the data set is not found.
     """
-    if len(given["train"]) != 1 or given["validation"] or given["test"] or held_out_shares(split):
+    if len(given["train"]) != 1 or given["validation"] or given["test"]:
+        return given
+    if held_out_shares(split) or split.get("folds"):
         return given
     source = given["train"][0]
     if source.split is not None or not is_on_hub(source):
@@ -277,17 +282,3 @@ def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None
             continue
         if any(table.class_names(column.column) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")
-
-
-def _ids(labels: pa.Table, tasks: list[TaskConfig]) -> list[np.ndarray]:
-    """Return the columns to stratify by: each task's ids, with one column for each label of a multi-label task.
-
-    A regression is stratified by whether its number is there.
-    """
-    columns: list[pa.Array] = []
-    for task in tasks:
-        column = labels[task.name].combine_chunks()
-        if task.kind.is_number:
-            column = pc.if_else(column.is_valid(), 0, None)
-        columns += column.flatten() if pa.types.is_struct(column.type) else [column]
-    return [pc.fill_null(each.cast(pa.int64()), -1).to_numpy(zero_copy_only=False) for each in columns]

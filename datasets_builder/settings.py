@@ -28,7 +28,8 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
         train: The sources of the training rows. `validation` and `test` are given in the same way. If a data set on
             the Hub is the only source, all of its splits are used.
         split: The shares of the training rows to hold out (`validation`, `test`), the `seed`, and `group`, a column
-            whose equal values stay in the same split.
+            whose equal values stay in the same split. With `folds` and `fold`, one of several folds is the test
+            split.
         hide_labels: The `fraction` of each task's training labels to make missing, and the `seed`.
         contradictions: How to resolve different labels for the same text in several sources: `error`, `first`,
             `majority` or `drop`.
@@ -87,8 +88,13 @@ def _are_settings(given: dict[str, Any]) -> bool:
 
 
 def held_out_shares(split: dict[str, Any]) -> dict[str, float]:
-    """Return the share of the training rows to hold out, by split."""
+    """Return the share of the training rows to hold out, by split. A fold is not a share."""
     return {name: split[name] for name in ("validation", "test") if split.get(name)}
+
+
+def held_out_splits(split: dict[str, Any]) -> list[str]:
+    """Return the splits whose rows are held out of the training rows: as a share, or as a fold."""
+    return [name for name in ("validation", "test") if split.get(name) or (name == "test" and split.get("fold"))]
 
 
 def check_settings(settings: dict[str, Any]) -> None:
@@ -105,7 +111,8 @@ def check_settings(settings: dict[str, Any]) -> None:
             raise DataError(f"data.{name} is {given!r}; it must be one of {', '.join(words)}{hint}")
     if not settings.get("streaming"):
         return
-    if held_out_shares(settings.get("split") or {}) or settings.get("hide_labels"):
+    split = settings.get("split") or {}
+    if held_out_shares(split) or split.get("folds") or settings.get("hide_labels"):
         raise DataError(
             "data.streaming: streamed rows cannot be split, and their labels cannot be hidden; "
             "remove data.hide_labels, and give data.validation and data.test instead of data.split"
@@ -122,3 +129,5 @@ def _check_shares(settings: dict[str, Any]) -> None:
             raise DataError(
                 f"data.split.{name}: takes rows from train, but data.{name} gives a table; set only one of the two"
             )
+    if split.get("folds") and settings.get("test"):
+        raise DataError("data.split.folds: each fold is the test split once, but data.test gives a table; remove one")

@@ -11,10 +11,23 @@ Leaks = Literal["report", "remove"]
 
 @dataclass(frozen=True)
 class Split:
-    """The shares of the training rows to hold out, stratified over the labels and missing labels of all tasks."""
+    """The training rows to hold out, stratified over the labels and missing labels of all tasks."""
 
     validation: float | None = word(None, description="The share of the validation rows.", example=0.1, gt=0, lt=1)
     test: float | None = word(None, description="The share of the test rows.", example=0.2, gt=0, lt=1)
+    folds: int | None = word(
+        None,
+        description="Cross-validation instead of `test`: the rows are split into this number of folds. Each fold is "
+        "judged by a model that is trained on the other folds. The final model is trained on all rows.",
+        example=5,
+        ge=2,
+    )
+    fold: int | None = word(
+        None,
+        description="Train only the model without this fold, counted from 1. The fold is the test split.",
+        example=1,
+        ge=1,
+    )
     seed: int | None = word(
         None,
         description="The seed of the split; by default that of the recipe.",
@@ -30,6 +43,16 @@ class Split:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        if self.folds is not None and self.test is not None:
+            raise ValueError("test is set together with folds, where each fold is the test split once; leave test out")
+        if self.fold is not None and self.fold > (self.folds or 0):
+            there = f"there are {self.folds} folds" if self.folds else "folds is missing; add the number of folds"
+            raise ValueError(f"fold is {self.fold}, but {there}")
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether each fold is held out in turn, so that a run trains several models."""
+        return self.folds is not None and self.fold is None
 
 
 @dataclass(frozen=True)

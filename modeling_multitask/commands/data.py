@@ -52,18 +52,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Summarise the data, and push it if requested."""
     recipe = load_recipe(arguments.recipe, arguments.overrides)
 
-    from datasets_builder.look import describe
-
     from ..publishing.dataset import check_dataset_id
-    from ..runs.data import build_data
+    from ..runs.data import build_data, check_push
 
     if arguments.push:
         check_dataset_id(arguments.push)
+        check_push(recipe)
     output = arguments.output or Path(recipe.output_dir) / "data"
     if not arguments.push and not arguments.force and any((output / name).exists() for name in FILES):
         raise FileExistsError(f"{output} already contains a data summary; add --force to overwrite it")
     data = build_data(recipe)
-    print(describe(data.look))
+    print(data.describe())
     if arguments.push:
         push_data(recipe, data, arguments)
     else:
@@ -72,11 +71,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def save_look(data: Data, output: Path) -> None:
     """Write the summary as text, JSON and a picture."""
-    from datasets_builder.look import describe, look_as_json
     from datasets_builder.look_plot import draw_look
 
-    write_text(output / "data.txt", describe(data.look) + "\n")
-    write_json(output / "data.json", look_as_json(data.look))
+    write_text(output / "data.txt", data.describe() + "\n")
+    write_json(output / "data.json", data.as_json())
     try:
         draw_look(data.look, output / "data.png")
     except ImportError as error:  # the text files are already written

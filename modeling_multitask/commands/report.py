@@ -20,7 +20,7 @@ from .command import command
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..evaluation.comparison import Comparison, TaskComparison
+    from ..evaluation.comparison import ModelComparison, TaskComparison
     from ..evaluation.intervals import Figure
     from ..evaluation.report import Report
 
@@ -146,7 +146,7 @@ def figures_table(report: Report) -> Table:
     return table
 
 
-def comparison_lines(comparison: Comparison) -> list[str]:
+def comparison_lines(comparison: ModelComparison) -> list[str]:
     """Return a line on the main metric of each task that two models share, after the notes."""
     lines = [f"Compared with {comparison.other} (an improvement is positive if this model is better):"]
     return [*comparison.notes, *lines, *(_compared(each) for each in comparison.tasks)]

@@ -1,5 +1,7 @@
 """Terminal output of `multitask train`: the plan of a dry run and the results."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +11,7 @@ from ..inference import predict
 from ..problem_types_multitask import SECOND_NAMES
 from ..runs.plan import Plan
 from ..runs.run import Run
+from ..training.metric_names import IN_WORDS
 from ..training.progress import describe_epochs
 
 _BASELINES = {"constant": "baseline", "linear probe": "linear_probe"}  # headings, and the keys of results.json
@@ -20,6 +23,8 @@ def show_run(run: Run, examples: list[str]) -> None:
     console = Console()
     for split, results in run.results.items():
         console.print(metrics_table(split, results, run.labelled_rows))
+    for line in fold_lines(run.folder.parent / "folds.json"):
+        print(line)
     for judged in [name for name in ("test", "validation") if name in run.results][:1]:
         print("\n".join(verdict_lines(judged, run.results[judged])))
     for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
@@ -33,6 +38,20 @@ def show_run(run: Run, examples: list[str]) -> None:
     print("    from transformers import pipeline")
     print(f'    classify = pipeline("multitask-classification", model="{folder}", trust_remote_code=True)')
     print(f"    print(classify({examples[0] if examples else 'Any text.'!r}))")
+
+
+def fold_lines(file: Path) -> list[str]:
+    """Return the results of a cross-validation as lines of text. There are none if the file does not exist."""
+    if not file.is_file():
+        return []
+    found = json.loads(file.read_text(encoding="utf-8"))
+    lines = [f"{found['folds']}-fold cross-validation: each test row was judged by a model that did not see it."]
+    for name, task in found["tasks"].items():
+        spread = "" if task["low"] is None else f" ({task['low']:.3f} to {task['high']:.3f})"
+        values = ", ".join("none" if each is None else f"{each:.3f}" for each in task["by_fold"])
+        on_all = f"{IN_WORDS[task['metric']]} {task['value']:.3f}{spread} on all rows"
+        lines.append(f"    {name}: {on_all}, {task['mean']:.3f} on average over the folds ({values})")
+    return lines
 
 
 def show_plan(plan: Plan) -> None:
@@ -52,6 +71,8 @@ def show_plan(plan: Plan) -> None:
     print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
     counts = [f"{name} {count:,}" for name, count in plan.labelled.items() if count is not None]
     print(f"labelled training rows: {', '.join(counts) or 'unknown'}")
+    for number, fold in enumerate(plan.folds, start=1):
+        print(f"fold {number} of {len(plan.folds)}, another model: {fold.describe()}")
     parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in plan.memory.items())
     print(f"estimated memory: {sum(plan.memory.values()) / 2**20:,.0f} MiB ({parts})")
 

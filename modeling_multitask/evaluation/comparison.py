@@ -6,24 +6,23 @@ Shapes: N labelled rows of one task.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
-from .differences import Answered, Difference, differences
+from .differences import Answered, Difference, different_rows
 from .errors import RESAMPLES as OF_SLICES
-from .errors import SLICE_FIGURES, Slice, labelled_rows, part_of, shown_text
+from .errors import SLICE_FIGURES, Slice, part_of, rows_with_a_label, shown_text
 from .figures import task_figures
-from .intervals import RESAMPLES, Figure, bootstrapped
+from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped
 from .judged import Judged
 from .measures import improvement
 from .shared_tasks import SharedTask, shared_decision, shared_labels, shared_tasks
 from .slices import by_length, by_pattern, by_source, combined
 
 MOST_SHOWN = 20  # rows of a task on the page; `differences.csv` has all of them
-Verdict = Literal["better", "worse", "no clear difference"]
 
 
 class Compared(NamedTuple):
@@ -73,16 +72,13 @@ class TaskComparison:
         return self.figures.get(self.task.main_metric)
 
     @property
-    def verdict(self) -> Verdict:
-        """Whether the model is better than the other one: the interval of the main metric does not contain 0."""
-        low, high = self.main.improvement[1:] if self.main else (None, None)
-        if low is None or high is None or low <= 0 <= high:
-            return "no clear difference"
-        return "better" if low > 0 else "worse"
+    def verdict(self) -> ComparisonOutcome:
+        """Whether the model is better than the other one in the main metric."""
+        return self.main.improvement.outcome if self.main else "no clear difference"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """The comparison of a model with another one.
 
     Args:
@@ -104,7 +100,7 @@ def compare(
     unknown: Mapping[str, Mapping[str, int]] | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Comparison:
+) -> ModelComparison:
     """Compare a model with another one on the same rows.
 
     Args:
@@ -126,7 +122,7 @@ def compare(
     tasks = [_task(judged, other, each, (unknown or {}).get(each.task.name, {}), (seed, resamples)) for each in shared]
     for each, compared in zip(shared, tasks, strict=True):
         notes += [*_label_notes(each, compared), *_withheld_note(each)]
-    return Comparison(name, tasks, notes)
+    return ModelComparison(name, tasks, notes)
 
 
 def nothing_shared(name: str, notes: list[str]) -> str:
@@ -139,7 +135,7 @@ def nothing_shared(name: str, notes: list[str]) -> str:
     return f"nothing can be compared with {name}: {'; '.join(notes)}. Give a model that shares a task and its labels"
 
 
-def comparison_as_json(comparison: Comparison | None) -> dict[str, Any] | None:
+def comparison_as_json(comparison: ModelComparison | None) -> dict[str, Any] | None:
     """Return the comparison as a dict. Figures are still `Figure`."""
     if comparison is None:
         return None
@@ -147,7 +143,7 @@ def comparison_as_json(comparison: Comparison | None) -> dict[str, Any] | None:
     return {"other": comparison.other, "notes": comparison.notes, "tasks": tasks}
 
 
-def difference_table(comparison: Comparison) -> list[list[Any]]:
+def difference_table(comparison: ModelComparison) -> list[list[Any]]:
     """Return the table of all rows with different answers, with a header. Rows count from 1."""
     header = ["task", *Difference._fields]
     lines = [
@@ -194,8 +190,8 @@ def _task(
         main,
         measured(by_length(judged.lengths[rows])),
         measured(by_source(judged.sources, rows)),
-        measured(by_pattern({each.name: labelled_rows(judged, each)[rows] for each in judged.tasks})),
-        differences(task, answers, labels, rows=rows, texts=[shown_text(judged.texts[row]) for row in rows]),
+        measured(by_pattern({each.name: rows_with_a_label(judged, each)[rows] for each in judged.tasks})),
+        different_rows(task, answers, labels, rows=rows, texts=[shown_text(judged.texts[row]) for row in rows]),
     )
 
 

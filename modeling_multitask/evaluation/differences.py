@@ -10,7 +10,7 @@ import numpy as np
 from ..answers_multitask import NOT_ASKED, Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
-from .errors import answer_scores, in_words
+from .errors import answer_probabilities, label_words
 
 Better = Literal["model", "other", "neither"]
 _BETTER: dict[int, Better] = {1: "model", -1: "other", 0: "neither"}
@@ -55,7 +55,7 @@ class Difference(NamedTuple):
     better: Better
 
 
-def differences(
+def different_rows(
     task: TaskConfig, answers: tuple[Answered, Answered], labels: np.ndarray, *, rows: np.ndarray, texts: list[str]
 ) -> list[Difference]:
     """Return the rows with two different answers: those with the largest difference between the errors first.
@@ -79,7 +79,7 @@ def differences(
         Difference(
             row=int(rows[i]),
             text=texts[i],
-            label=in_words(task, labels[i], present[i]),
+            label=label_words(task, labels[i], present[i]),
             answer=_said(task, one, i, present),
             score=float(scores[0][i]),
             other_answer=_said(task, other, i, present),
@@ -114,11 +114,11 @@ def _differ(task: TaskConfig, answers: tuple[Answered, Answered], present: np.nd
 
 def _scores(task: TaskConfig, answered: Answered, present: np.ndarray) -> np.ndarray:
     if task.kind.several_labels:
-        return answer_scores(task, answered.shared, present)
-    return answer_scores(answered.own, answered.decision, present)
+        return answer_probabilities(task, answered.shared, present)
+    return answer_probabilities(answered.own, answered.decision, present)
 
 
 def _said(task: TaskConfig, answered: Answered, row: int, present: np.ndarray) -> str:
     if task.kind.several_labels:
-        return in_words(task, answered.shared.chosen[row], present[row])
-    return in_words(answered.own, answered.decision.chosen[row], present[row])
+        return label_words(task, answered.shared.chosen[row], present[row])
+    return label_words(answered.own, answered.decision.chosen[row], present[row])

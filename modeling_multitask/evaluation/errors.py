@@ -119,7 +119,7 @@ def task_errors(
         resamples: The number of resamples for the interval of a slice.
     """
     main = SLICE_FIGURES[task.kind.answer]
-    rows = np.flatnonzero(labelled_rows(judged, task))
+    rows = np.flatnonzero(rows_with_a_label(judged, task))
     if len(rows) == 0:
         return TaskErrors(task, [], [], main, [], [], [])
     labels, decision = judged.labels[task.name][rows], part_of(judged.decisions[task.name], rows)
@@ -139,7 +139,7 @@ def task_errors(
         main,
         measured(by_length(judged.lengths[rows])),
         measured(by_source(judged.sources, rows)),
-        measured(by_pattern({each.name: labelled_rows(judged, each)[rows] for each in judged.tasks})),
+        measured(by_pattern({each.name: rows_with_a_label(judged, each)[rows] for each in judged.tasks})),
     )
 
 
@@ -167,7 +167,7 @@ def shown_text(text: Text) -> str:
     return text if isinstance(text, str) else " | ".join(text)
 
 
-def answer_scores(task: TaskConfig, decision: Decision, present: np.ndarray) -> np.ndarray:
+def answer_probabilities(task: TaskConfig, decision: Decision, present: np.ndarray) -> np.ndarray:
     """Return the model's probability that each answer is right, (N,). NaN for a number.
 
     Args:
@@ -184,7 +184,7 @@ def answer_scores(task: TaskConfig, decision: Decision, present: np.ndarray) -> 
     return np.where(chosen == NOT_ASKED, 1 - scores.sum(axis=1), given)
 
 
-def in_words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
+def label_words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
     """Return a label or an answer of one row as text.
 
     Args:
@@ -200,7 +200,7 @@ def in_words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
     return UNASKED if value == NOT_ASKED else names[value]
 
 
-def labelled_rows(judged: Judged, task: TaskConfig) -> np.ndarray:
+def rows_with_a_label(judged: Judged, task: TaskConfig) -> np.ndarray:
     """Return which of all rows have a label for the task, or with several labels at least one."""
     present = labelled_entries(judged.labels[task.name], task.kind)
     return np.asarray(present.reshape(len(present), -1).any(axis=1))
@@ -226,13 +226,13 @@ class _Labelled(NamedTuple):
 def _worst(own: _Labelled, most: int) -> list[WorstRow]:
     count = len(own.rows)
     losses = own.losses.reshape(count, -1).sum(axis=1) / own.present.reshape(count, -1).sum(axis=1)
-    scores = answer_scores(own.task, own.decision, own.present)
+    scores = answer_probabilities(own.task, own.decision, own.present)
     return [
         WorstRow(
             row=int(own.rows[i]),
             text=own.texts[i],
-            label=in_words(own.task, own.labels[i], own.present[i]),
-            answer=in_words(own.task, own.decision.chosen[i], own.present[i]),
+            label=label_words(own.task, own.labels[i], own.present[i]),
+            answer=label_words(own.task, own.decision.chosen[i], own.present[i]),
             score=float(scores[i]),
             loss=float(losses[i]),
         )

@@ -6,7 +6,7 @@ Shapes: M kinds of rows, R resamples.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest, norm, t
@@ -23,12 +23,22 @@ _EXPLAINED = 0.5  # the part of the variance between seeds that the rows explain
 _AT_ONCE = 4_000_000  # numbers of the resamples that are in memory at the same time
 
 
+ComparisonOutcome = Literal["better", "worse", "no clear difference"]
+
+
 class Figure(NamedTuple):
     """A value and its 95 % interval, which is `None` if there are too few rows for one."""
 
     value: float
     low: float | None = None
     high: float | None = None
+
+    @property
+    def outcome(self) -> ComparisonOutcome:
+        """Of an improvement: `better` or `worse` if its interval does not contain 0."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+            return "no clear difference"
+        return "better" if self.low > 0 else "worse"
 
 
 class Drawn(NamedTuple):

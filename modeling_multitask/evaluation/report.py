@@ -16,7 +16,7 @@ from ..files import write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import decide_arrays
 from .calibration import answer_confidences
-from .comparison import Comparison, comparison_as_json, difference_table
+from .comparison import ModelComparison, comparison_as_json, difference_table
 from .confusions import confusion_table
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
@@ -106,7 +106,7 @@ class Report:
     tasks: list[TaskReport]
     resamples: int = RESAMPLES
     notes: list[str] = field(default_factory=list)
-    comparison: Comparison | None = None
+    comparison: ModelComparison | None = None
 
 
 def make_report(

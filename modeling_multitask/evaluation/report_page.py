@@ -128,7 +128,7 @@ def number(value: float | None, digits: int = 3) -> Markup:
     return Markup(f"{value:,.{digits}f}" if abs(value) < 1_000 else f"{value:,.0f}")
 
 
-def signed(value: float | None) -> Markup:
+def with_sign(value: float | None) -> Markup:
     """Return a number with its sign, such as `+0.027`, or a dash for `None`."""
     return number(value) if value is None or value < 0 else Markup(f"+{number(value)}")
 
@@ -248,7 +248,7 @@ def _environment(**settings: Any) -> Environment:
         "cut": _cut,
         "bars": bars,
         "centred_bars": centred_bars,
-        "signed": signed,
+        "signed": with_sign,
         "paired": paired,
         "different": different,
         "score": lambda value: Markup("" if value is None else f"({number(value)})"),

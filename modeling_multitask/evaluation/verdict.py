@@ -10,7 +10,7 @@ from ..tasks_multitask import TaskConfig
 from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
 from ..training.metrics import labelled_entries
 from ..wording import on_one_line
-from .intervals import RESAMPLES, Figure, bootstrapped, value_of
+from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped, value_of
 from .measures import improvement, task_measures
 
 MOST_NAMED = 5  # labels in one note
@@ -35,12 +35,9 @@ class Verdict(NamedTuple):
     notes: list[str]
 
     @property
-    def outcome(self) -> str:
-        """`better` or `worse` if the interval excludes 0, else `no clear difference`."""
-        _, low, high = self.improvement
-        if low is not None and low > 0:
-            return "better"
-        return "worse" if high is not None and high < 0 else "no clear difference"
+    def outcome(self) -> ComparisonOutcome:
+        """`better`, `worse` or `no clear difference`."""
+        return self.improvement.outcome
 
     def sentence(self) -> str:
         """Return the comparison as text, such as `macro F1 0.912, better than the mean by 0.100 (0.080 to 0.120)`."""

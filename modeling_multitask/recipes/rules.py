@@ -163,6 +163,11 @@ def _split_problems(data: Content) -> list[str]:
         for name in shares
         if data.get(name)
     ]
+    if split.get("folds") and data.get("test"):
+        problems.append(
+            "data.test: is set together with data.split.folds, where each fold is the test split once; "
+            "leave data.test out, or add its table to data.train"
+        )
     if sum(shares.values()) >= 1:
         problems.append(f"data.split: {' + '.join(map(str, shares.values()))} leaves no training rows")
     return problems

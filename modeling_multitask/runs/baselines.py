@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
-from .. import MultiTaskModel, MultiTaskTrainer
+from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..inference import encode
 from ..recipes.recipe import MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
@@ -47,7 +47,7 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
     found = {task.name: [constant(task, labels[task.name], counts)] for task in tasks}
     limit = MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER
     if recipe.baseline == "linear_probe" or (recipe.baseline is None and len(train) <= limit):
-        embedded = embeddings(recipe, {**held_out, "train": train}, trainer)
+        embedded = embeddings(recipe, {**held_out, "train": train}, tasks, trainer.args.device)
         own = embedded.pop("train")
         for task in tasks:
             found[task.name].append(linear_probe(task, labels[task.name], own, embedded))
@@ -61,14 +61,22 @@ def trains_encoder(trainer: MultiTaskTrainer) -> bool:
     return any(plain_name(name).startswith("backbone.") for name in trained & trainer.phases.trainable)
 
 
-def embeddings(recipe: Recipe, rows: dict[str, Dataset], trainer: MultiTaskTrainer) -> dict[str, np.ndarray]:
+def embeddings(
+    recipe: Recipe, rows: dict[str, Dataset], tasks: list[TaskConfig], device: torch.device
+) -> dict[str, np.ndarray]:
     """Return the embeddings of the untrained encoder by split, (N, D), with its own pooling and normalisation.
 
     `Dataset.map` caches them with the rows, for other runs on the same rows.
+
+    Args:
+        recipe: The recipe, with the encoder.
+        rows: The rows by split.
+        tasks: The tasks of the model.
+        device: Where the encoder runs.
     """
     own = replace(recipe, pooling=None, normalize=None, lora=None)
     trained, tokenizer = load_start(own)
-    model = build_model(own, trainer.model.config.tasks, trained).to(trainer.args.device)
+    model = build_model(own, tasks, trained).to(device)
     key, began, computed = _digest(model), time.perf_counter(), 0
 
     def embed(*texts: list[str]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from datasets_builder import DataError
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
 from .. import MultiTaskModel, TaskConfig
-from ..evaluation.comparison import Comparison, compare, nothing_shared
+from ..evaluation.comparison import ModelComparison, compare, nothing_shared
 from ..evaluation.intervals import RESAMPLES
 from ..evaluation.judged import Judged, judge
 from ..evaluation.shared_tasks import SharedTask, shared_tasks
@@ -73,7 +73,7 @@ def check_shared_labels(other: OtherModel, rows: JudgedRows) -> None:
 
 def compare_on(
     rows: JudgedRows, judged: Judged, other: OtherModel, *, resamples: int = RESAMPLES, show_progress: bool = False
-) -> Comparison:
+) -> ModelComparison:
     """Run the other model on the rows and compare.
 
     Args:

@@ -1,8 +1,9 @@
 """The data of a recipe: a summary of it, and its repository on the Hub."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -11,7 +12,7 @@ from transformers.utils import logging
 
 from datasets_builder import MultiTaskBuilder
 from datasets_builder.columns import TEXT, TEXT_PAIR
-from datasets_builder.look import Look, look_at
+from datasets_builder.look import Look, describe, look_as_json, look_at
 
 from ..errors import RecipeError
 from ..modeling_multitask import resolve_model_path
@@ -20,12 +21,14 @@ from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..sentence_transformers_multitask import read_embedding_settings
 from ..training.samplers import row_groups
+from .fold_sizes import Fold, fold_sizes
 from .prepare import load_start, load_tokenizer
 from .rows import build_rows, label_warnings, open_sources
 
 logger = logging.get_logger(__name__)
 
 CHUNK = 1_000  # texts per call of the tokenizer
+FEW_TEST_ROWS = 100  # labelled rows; with fewer, cross-validation is suggested
 OF_DATA = ("data", "tasks", "seed")  # the words of a recipe that define its data
 
 
@@ -37,11 +40,25 @@ class Data:
         builder: The builder of the tables.
         dataset: The multi-task table of each split.
         look: The summary of the data.
+        folds: The folds of a cross-validation.
+        advice: A suggestion for the recipe as one line, or an empty string.
     """
 
     builder: MultiTaskBuilder
     dataset: dict[str, Dataset]
     look: Look
+    folds: list[Fold] = field(default_factory=list)
+    advice: str = ""
+
+    def describe(self) -> str:
+        """Return the summary, the folds and the suggestion as text, for a terminal or a file."""
+        folds = [f"fold {number}: {fold.describe()}" for number, fold in enumerate(self.folds, start=1)]
+        parts = (describe(self.look), "\n".join(folds), self.advice)
+        return "\n\n".join(part for part in parts if part)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary and the folds as plain values for JSON."""
+        return {**look_as_json(self.look), "folds": [each._asdict() for each in self.folds]}
 
 
 def build_data(recipe: Recipe) -> Data:
@@ -68,7 +85,29 @@ def build_data(recipe: Recipe) -> Data:
         logger.warning(error.problems[0])  # not in the notes: they are pushed, and the error contains local paths
         notes.append("text lengths are unknown: the tokenizer of the recipe's encoder is not available")
     look = look_at(dataset, tasks, notes=notes, lengths=lengths, max_length=max_length)
-    return Data(builder, dataset, look)
+    return Data(builder, dataset, look, fold_sizes(recipe, trained), fold_advice(recipe, look))
+
+
+def check_push(recipe: Recipe) -> None:
+    """Raise a `RecipeError` if the data cannot be pushed with the splits of the recipe."""
+    if recipe.data.split.in_turn:
+        what = "a data set on the Hub has no folds; set data.split.folds=null to push all rows as training rows"
+        raise RecipeError(recipe.path, [f"data.split.folds: {what}"])
+
+
+def fold_advice(recipe: Recipe, look: Look) -> str:
+    """Return the suggestion to use folds if the test split has few labelled rows, or an empty string."""
+    counts = {each.task.name: each.labelled.get("test", FEW_TEST_ROWS) for each in look.tasks}
+    few = ", ".join(f"{name} {count}" for name, count in counts.items() if count < FEW_TEST_ROWS)
+    if not few or recipe.data.split.folds:
+        return ""
+    split = {**asdict(recipe.data.split), "test": None, "folds": 5}
+    words = ", ".join(f"{name}: {value}" for name, value in split.items() if value is not None)
+    how = "set" if recipe.data.split.test else "add the test rows to data.train, and set"
+    return (
+        f"suggestion: fewer than {FEW_TEST_ROWS} test rows have a label ({few}), so the test figures are uncertain; "
+        f"to judge every row once, {how} in data: split: {{{words}}}"
+    )
 
 
 def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:

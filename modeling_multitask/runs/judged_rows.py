@@ -231,6 +231,12 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
     recipe = replace(recipe, sampling=Sampling("proportional"))
     builder = build_builder(recipe, settings)
     split = next((name for name in ("test", "validation") if name in builder.prepared_splits), None)
+    if split is None and recipe.data.split.in_turn:
+        what = (
+            "there is no test split, because each fold is the test split once; the run has written the report on all "
+            "folds; to evaluate the model in folds/1/model, set data.split.fold=1"
+        )
+        raise RecipeError(recipe.path, [f"data.split.folds: {what}"])
     if split is None:
         raise RecipeError(recipe.path, ["data: has no test or validation rows; all rows were used for training"])
     builder.download_and_prepare()

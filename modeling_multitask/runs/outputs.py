@@ -11,6 +11,9 @@ from transformers.utils import logging
 
 from .. import MultiTaskModel
 from ..errors import RecipeError
+from ..evaluation.judged import Judged
+from ..evaluation.judgement import Judgement
+from ..evaluation.report import make_report, write_report
 from ..files import whole_folder, write_json
 from ..inference.saving import save_folder
 from ..recipes.comparison import changed_words
@@ -71,9 +74,9 @@ def start_output(recipe: Recipe) -> None:
     """Create `output_dir`, remove the files of another run, and write `recipe.json`."""
     folder = Path(recipe.output_dir)
     if not recipe.resume:
-        for name in ("checkpoints", "model", "adapter", "report"):
+        for name in ("checkpoints", "model", "adapter", "report", "folds"):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in ("results.json", "calibration.json", "training.json", "conflict.png"):
+        for name in ("results.json", "calibration.json", "training.json", "folds.json", "conflict.png"):
             (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "recipe.json", recipe_words(recipe))
@@ -114,6 +117,28 @@ def save_output(
         except ValueError as error:  # nothing was recorded
             logger.warning(f"No picture of gradient conflicts was drawn: {error}")
     return model
+
+
+def save_report(
+    recipe: Recipe, judged: Judged, *, split: str, notes: list[str], judgements: dict[str, Judgement]
+) -> None:
+    """Write the report next to the model.
+
+    Args:
+        recipe: The recipe of the run.
+        judged: The judged rows.
+        split: Their split.
+        notes: Notes on the rows.
+        judgements: The judgement on each task.
+    """
+    folder = Path(recipe.output_dir)
+    try:
+        report = make_report(judged, name=folder.resolve().name, split=split, notes=notes, judgements=judgements)
+        write_report(report, folder / "report")
+    except Exception as error:  # the trained model is saved, so the run must not fail here
+        logger.warning(
+            f"The report failed ({error}). Write it with: multitask report {folder / 'model'} DATA --output DIR"
+        )
 
 
 def _recorded(record: Path, recipe: Recipe) -> dict[str, Any]:

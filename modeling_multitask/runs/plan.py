@@ -5,7 +5,7 @@ Shapes: B rows, T tokens, D width, L layers, A attention heads.
 
 import math
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from datasets import Dataset
 
@@ -15,7 +15,8 @@ from ..training.freezing import trained_parameters
 from ..training.parameter_groups import parameter_depths, parameter_groups
 from ..training.phases import Phase
 from ..training.tokens import row_lengths
-from .prepare import Prepared, prepare
+from .fold_sizes import Fold, fold_sizes
+from .prepare import Prepared, load_start, prepare
 from .rows import labelled_rows
 
 FLOAT = 4  # bytes of a float32: the type of weights, gradients and optimizer states, also with bf16
@@ -57,6 +58,7 @@ class Plan:
         labelled: The number of training rows with a label, by task. `None` if rows are streamed.
         labelled_rows: The number of training rows with a label, if it has determined the number of epochs.
         memory: The estimated bytes of weights, gradients, optimizer and activations.
+        folds: The folds of a cross-validation. The other fields are those of the final model.
     """
 
     groups: list[Group]
@@ -70,6 +72,7 @@ class Plan:
     labelled: dict[str, int | None]
     labelled_rows: int | None
     memory: dict[str, int]
+    folds: list[Fold] = field(default_factory=list)
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -80,7 +83,10 @@ def plan(recipe: Recipe) -> Plan:
         DataError: If a table is invalid.
     """
     with tempfile.TemporaryDirectory() as folder:  # the Trainer creates its output folder
-        return make_plan(prepare(replace(recipe, output_dir=folder)))
+        made = make_plan(prepare(replace(recipe, output_dir=folder)))
+    if not recipe.data.split.in_turn:
+        return made
+    return replace(made, folds=fold_sizes(recipe, load_start(recipe)[0]))
 
 
 def make_plan(prepared: Prepared) -> Plan:

@@ -13,7 +13,7 @@ from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
 from datasets_builder.columns import TEXT, TEXT_PAIR
 from datasets_builder.label_rows import label_rows, never_seen
-from datasets_builder.settings import SPLITS, held_out_shares
+from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
 from ..recipes.loading import as_recipe_error
@@ -192,7 +192,7 @@ def _with_what_waited(
     tasks, rows = builder.tasks, dataset["train"]
     known = {task.name: task for task in tasks}
     seen = rows if isinstance(rows, Dataset) else None
-    held_out = [dataset[name] for name in held_out_shares(builder.config.split or {})]
+    held_out = [dataset[name] for name in held_out_splits(builder.config.split or {})]
     whole = None if seen is None else concatenate_datasets([seen, *held_out])  # the training rows before the split
     conditional = [
         task

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +14,23 @@ from transformers.utils import logging
 
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.judged import Judged, row_texts
-from ..evaluation.report import CHOSEN_BY, make_report, write_report
+from ..evaluation.report import CHOSEN_BY
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate, calibration_notes
+from .folds import cross_validate
 from .judgements import Judgements, judge_tasks, with_judgements
-from .outputs import check_output, check_start, find_checkpoint, save_output, save_record, start_output
+from .outputs import (
+    check_output,
+    check_start,
+    find_checkpoint,
+    save_output,
+    save_record,
+    save_report,
+    start_output,
+)
 from .prepare import prepare
 from .records import TrainingClock, count_parameters, training_record
 from .rows import RowsBySplit, labelled_rows
@@ -106,6 +115,9 @@ def _as_written(value: Any) -> Any:
 def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
     """Train, calibrate and evaluate a model, and write the results. All checks run before training.
 
+    With `data.split.folds`, the model is trained on all rows. Then each fold is judged by a further model that is
+    trained on the other folds, and these are the test results.
+
     Args:
         recipe: The recipe.
         force: Whether to overwrite a previous run in `output_dir`.
@@ -116,6 +128,14 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
     """
+    run = _run_once(recipe, force=force)
+    if not recipe.data.split.in_turn:
+        return run
+    return replace(run, results={**run.results, "test": cross_validate(recipe, run.results, _run_once)})
+
+
+def _run_once(recipe: Recipe, *, force: bool = False) -> Run:
+    """Train one model, and evaluate it on the rows that are held out."""
     output_dir = Path(recipe.output_dir)
     check_start(recipe)
     check_output(output_dir, force=force, resume=recipe.resume)
@@ -162,15 +182,8 @@ def write_reports(
         return
     logits, labels = answers[split]
     judged = Judged(tasks, row_texts(rows[split]), logits, labels, row_lengths(rows[split]))
-    folder = Path(recipe.output_dir)
     notes = [*([CHOSEN_BY] if split == "validation" else []), *notes]
-    try:
-        report = make_report(judged, name=folder.resolve().name, split=split, notes=notes, judgements=judgements[split])
-        write_report(report, folder / "report")
-    except Exception as error:  # the trained model is saved, so the run must not fail here
-        logger.warning(
-            f"The report failed ({error}). Write it with: multitask report {folder / 'model'} DATA --output DIR"
-        )
+    save_report(recipe, judged, split=split, notes=notes, judgements=judgements[split])
 
 
 def whole_model(trainer: MultiTaskTrainer) -> MultiTaskModel | PeftModel:

@@ -89,6 +89,8 @@ def plan_study(
     recipe = load_recipe(path, overrides)
     if recipe.data.streaming:
         raise RecipeError(path, ["data.streaming: a study cannot stream rows; set data.streaming=false"])
+    if recipe.data.split.in_turn:
+        raise RecipeError(path, ["data.split.folds: a study has no folds; set data.split.folds=null"])
     made = plan(recipe)
     if not made.rows.get("validation"):
         raise RecipeError(path, ["data: validation rows are missing; add data.split.validation=0.1 or data.validation"])

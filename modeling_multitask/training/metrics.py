@@ -76,7 +76,11 @@ class TaskMetric(evaluate.Metric):
 
 
 def multi_task_metrics(
-    logits: dict[str, np.ndarray], labels: dict[str, np.ndarray], tasks: list[TaskConfig]
+    logits: dict[str, np.ndarray],
+    labels: dict[str, np.ndarray],
+    tasks: list[TaskConfig],
+    *,
+    decisions: dict[str, Decision] | None = None,
 ) -> dict[str, Any]:
     """Return the loss and the metrics of each task, and the aggregate `score`.
 
@@ -84,12 +88,13 @@ def multi_task_metrics(
         logits: The logits by task name, (N, C).
         labels: The labels by task name, as in a batch.
         tasks: The model's tasks.
+        decisions: The decisions by task name, if several models have judged the rows. By default those of `tasks`.
 
     Returns:
         A dict of `rows`, `loss` and metrics by task name; only `rows` for a task without labelled rows. `score` is the
         mean of `score_of` over the tasks with labelled rows, or 0 without any.
     """
-    decisions = decide_arrays(logits, tasks)
+    decisions = decide_arrays(logits, tasks) if decisions is None else decisions
     metrics: dict[str, Any] = {
         task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], task) for task in tasks
     }

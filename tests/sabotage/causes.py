@@ -778,7 +778,7 @@ CAUSES = [
     ),
     Cause(
         "P98 the split takes the only number out of training",
-        *("datasets_builder/builder.py", "column = pc.if_else(column.is_valid(), 0, None)", "continue"),
+        *("datasets_builder/holding_out.py", "column = pc.if_else(column.is_valid(), 0, None)", "continue"),
         *("tests/unit/datasets_builder/test_builder.py", "only_number"),
     ),
     Cause(

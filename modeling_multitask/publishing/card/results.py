@@ -90,7 +90,7 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
         if task.get("classes")
     ]
     return {
-        "on": _on(given.split),
+        "on": _on(given.split, evidence.recipe),
         "level": f"{given.level:.0%}" if given.level else None,
         "lines": lines,
         "baselines": list(baselines),
@@ -105,7 +105,13 @@ def picture(name: str) -> Markup:
     return Markup(f"{PICTURES}/{quote(name)}")
 
 
-def _on(split: str) -> str:
+def _on(split: str, recipe: dict[str, Any]) -> str:
+    how = recipe.get("data", {}).get("split") or {}
+    if split == "test" and how.get("folds") and not how.get("fold"):
+        return (
+            f"Measured with {how['folds']}-fold cross-validation: each row was judged by a model that was trained in "
+            "the same way without its fold. This model was trained on all rows."
+        )
     if split == "validation":
         return (
             "Measured on the validation rows. The checkpoint was selected and any calibration was fitted on the same "

@@ -102,6 +102,9 @@ def _data_notes(data: dict[str, Any]) -> list[str]:
     if shares:
         held_out = " and ".join(shares)
         notes.append(f"Held out from the training rows: {held_out}, stratified by all labels.")
+    if split.get("folds"):
+        fold = f"fold {split['fold']} was held out for test" if split.get("fold") else "each fold was held out once"
+        notes.append(f"Cross-validation: {split['folds']} folds, stratified by all labels; {fold}.")
     if split.get("group"):
         notes.append(f"Rows with the same value in the column {split['group']} are in the same split.")
     if hidden:

@@ -128,6 +128,13 @@ def test_paths_of_this_machine_in_the_recipe_are_said_before_it_is_pushed(
     assert f"Note: recipe.yaml contains local paths of this machine: {tmp_path}.\n" in capsys.readouterr().out
 
 
+def test_folds_are_not_pushed(command: Command, online: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    code = command("--push", "tester/reviews", "--yes", "data.split={folds: 2}")
+
+    assert (code, online.requests) == (1, [])
+    assert "a data set on the Hub has no folds; set data.split.folds=null to push all rows" in capsys.readouterr().err
+
+
 def test_a_confirmed_push_uploads_all_files(
     tmp_path: Path, command: Command, online: HubServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

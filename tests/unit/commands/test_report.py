@@ -255,9 +255,14 @@ def test_a_table_that_cannot_be_judged_is_an_error_before_the_model_runs(
         ),
         ("name: topic", "name: subject", "tasks: are 'subject', 'mood'; none of them is a task of the model"),
         ("  split: {validation: 0.25}", "", "data: has no test or validation rows"),
+        (
+            "  split: {validation: 0.25}",
+            "  split: {folds: 2}",
+            "to evaluate the model in folds/1/model, set data.split.fold=1",
+        ),
         ("movie: film", "film: movie", "'film' is an alias of 'movie', not of a label"),
     ],
-    ids=["recipe", "problem type", "tasks", "splits", "labels"],
+    ids=["recipe", "problem type", "tasks", "splits", "folds", "labels"],
 )
 def test_a_recipe_that_does_not_go_with_the_model_is_an_error(
     command: Command, recipe: Path, old: str, new: str, message: str, capsys: pytest.CaptureFixture[str]

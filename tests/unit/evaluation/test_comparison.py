@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.comparison import (
-    Comparison,
+    ModelComparison,
     TaskComparison,
     compare,
     comparison_as_json,
@@ -65,11 +65,11 @@ def pair() -> tuple[Judged, Judged]:
 
 
 @pytest.fixture(scope="module")
-def comparison(pair: tuple[Judged, Judged]) -> Comparison:
+def comparison(pair: tuple[Judged, Judged]) -> ModelComparison:
     return compared_with(*pair)
 
 
-def task_of(comparison: Comparison, name: str) -> TaskComparison:
+def task_of(comparison: ModelComparison, name: str) -> TaskComparison:
     return next(each for each in comparison.tasks if each.task.name == name)
 
 
@@ -82,7 +82,7 @@ def truth_and_answers(judged: Judged, task: TaskConfig) -> tuple[np.ndarray, np.
 
 @pytest.mark.parametrize("task", [TOPIC, LIKED, GRADE, RATING], ids=lambda task: task.name)
 def test_both_values_and_their_difference_are_those_of_scikit_learn_and_scipy(
-    pair: tuple[Judged, Judged], comparison: Comparison, task: TaskConfig
+    pair: tuple[Judged, Judged], comparison: ModelComparison, task: TaskConfig
 ) -> None:
     own = task_of(comparison, task.name)
     (truth, model, _), (_, other, _) = (truth_and_answers(judged, task) for judged in pair)
@@ -97,7 +97,9 @@ def test_both_values_and_their_difference_are_those_of_scikit_learn_and_scipy(
         assert found == pytest.approx([value, other_value, sign * (value - other_value)], rel=1e-5, abs=1e-9), name
 
 
-def test_several_labels_are_compared_as_by_scikit_learn(pair: tuple[Judged, Judged], comparison: Comparison) -> None:
+def test_several_labels_are_compared_as_by_scikit_learn(
+    pair: tuple[Judged, Judged], comparison: ModelComparison
+) -> None:
     labels = pair[0].labels["tags"]
     present, columns = labels >= 0, range(3)
     expected: dict[str, list[float]] = {"micro_f1": [], "macro_f1": [], "subset_accuracy": [], "accuracy": []}
@@ -144,7 +146,7 @@ def test_the_interval_is_narrower_than_that_of_unpaired_answers() -> None:
 
 
 def test_swapped_models_swap_the_sign_and_the_better_answers(
-    pair: tuple[Judged, Judged], comparison: Comparison
+    pair: tuple[Judged, Judged], comparison: ModelComparison
 ) -> None:
     for own, back in zip(comparison.tasks, compared_with(*pair[::-1]).tasks, strict=True):
         values = {name: -each.improvement.value for name, each in back.figures.items()}
@@ -192,7 +194,7 @@ def test_few_rows_have_no_interval_and_no_clear_difference() -> None:
 
 @pytest.mark.parametrize("task", [TOPIC, RATING], ids=lambda task: task.name)
 def test_slices_have_the_improvement_on_their_rows(
-    pair: tuple[Judged, Judged], comparison: Comparison, task: TaskConfig
+    pair: tuple[Judged, Judged], comparison: ModelComparison, task: TaskConfig
 ) -> None:
     figure: Any = metrics.mean_absolute_error if task is RATING else metrics.accuracy_score
     (truth, model, rows), (_, other, _) = (truth_and_answers(judged, task) for judged in pair)
@@ -208,7 +210,7 @@ def test_slices_have_the_improvement_on_their_rows(
 
 
 @each_task
-def test_slices_by_length_and_by_pattern_hold_every_row_once(comparison: Comparison, task: TaskConfig) -> None:
+def test_slices_by_length_and_by_pattern_hold_every_row_once(comparison: ModelComparison, task: TaskConfig) -> None:
     own = task_of(comparison, task.name)
 
     assert {sum(each.rows for each in slices) for slices in (own.by_length, own.by_pattern)} == {own.rows}
@@ -293,7 +295,7 @@ def test_other_rows_are_an_error() -> None:
         compared_with(answering(TOPIC, [0], [0]), answering(TOPIC, [0, 1], [0, 1]))
 
 
-def test_figures_in_json_have_value_low_and_high(comparison: Comparison) -> None:
+def test_figures_in_json_have_value_low_and_high(comparison: ModelComparison) -> None:
     content = comparison_as_json(comparison)
 
     assert content is not None
@@ -306,7 +308,7 @@ def test_figures_in_json_have_value_low_and_high(comparison: Comparison) -> None
     assert len(own["differences"]) == 20
 
 
-def test_the_table_has_every_row_with_different_answers(comparison: Comparison) -> None:
+def test_the_table_has_every_row_with_different_answers(comparison: ModelComparison) -> None:
     header, *lines = difference_table(comparison)
 
     count = sum(len(each.differences) for each in comparison.tasks)

@@ -12,7 +12,7 @@ import pytest
 from modeling_multitask.evaluation.comparison import compare
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.report import make_report, write_report
-from modeling_multitask.evaluation.report_page import centred_bars, different, paired, signed
+from modeling_multitask.evaluation.report_page import centred_bars, different, paired, with_sign
 from tests.unit.evaluation.test_report import EVIL, Tags
 from tests.unit.evaluation.two_models import TOPIC, answering, judged_rows, with_labels
 
@@ -127,7 +127,7 @@ def test_bars_of_improvements_start_in_the_centre() -> None:
 
 @pytest.mark.parametrize(("value", "words"), [(0.0271, "+0.027"), (-0.5, "-0.500"), (None, "–"), (0.0, "+0.000")])
 def test_an_improvement_has_a_sign(value: float | None, words: str) -> None:
-    assert signed(value) == words
+    assert with_sign(value) == words
 
 
 def test_the_number_of_rows_with_different_answers_is_stated() -> None:

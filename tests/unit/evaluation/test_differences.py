@@ -5,7 +5,7 @@ import pytest
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import Decision
-from modeling_multitask.evaluation.differences import Answered, Difference, differences
+from modeling_multitask.evaluation.differences import Answered, Difference, different_rows
 from modeling_multitask.evaluation.errors import NO_LABEL, UNASKED
 from tests.unit.evaluation.two_models import GRADE, RATING, TAGS, TOPIC
 
@@ -15,7 +15,7 @@ def differing(task: TaskConfig, model: list, other: list, labels: list, scores: 
     own = np.array(scores or np.full((len(model), max(1, len(task.labels or ()))), 0.2))
     pair = [Answered(task, each, each) for each in (Decision(own, np.array(given), None) for given in (model, other))]
     rows = np.arange(len(model))
-    return differences(task, (pair[0], pair[1]), np.array(labels), rows=rows, texts=[f"text {row}" for row in rows])
+    return different_rows(task, (pair[0], pair[1]), np.array(labels), rows=rows, texts=[f"text {row}" for row in rows])
 
 
 def test_rows_with_the_same_answer_are_left_out() -> None:
@@ -55,7 +55,7 @@ def test_two_answers_that_only_one_model_has_are_different_and_keep_their_names(
     one, other = (Answered(task, decision, shared) for task in names)
     task = TaskConfig("topic", "single_label_classification", labels=["film", "food"])
 
-    [found] = differences(task, (one, other), np.array([0]), rows=np.array([5]), texts=["so"])
+    [found] = different_rows(task, (one, other), np.array([0]), rows=np.array([5]), texts=["so"])
 
     assert (found.row, found.answer, found.other_answer, found.better) == (5, "a", "b", "neither")
 

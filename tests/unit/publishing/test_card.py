@@ -189,6 +189,26 @@ def test_figures_of_validation_rows_are_said_to_flatter() -> None:
     assert "so the results are optimistic" in section(a_card(evidence=Evidence(results=results)), "results")
 
 
+def test_figures_of_a_cross_validation_are_said_to_be_of_other_models() -> None:
+    recipe = {**RECIPE, "data": {**RECIPE["data"], "split": {"folds": 5, "fold": None}}}
+    evidence = an_evidence(recipe=recipe, report={**a_report(), "split": "test"})
+
+    text = a_card(evidence=evidence)
+
+    assert "Measured with 5-fold cross-validation: each row was judged by a model that was trained in" in text
+    assert "- Cross-validation: 5 folds, stratified by all labels; each fold was held out once." in text
+
+
+def test_figures_of_one_fold_are_of_held_out_rows() -> None:
+    recipe = {**RECIPE, "data": {**RECIPE["data"], "split": {"folds": 5, "fold": 2}}}
+    evidence = an_evidence(recipe=recipe, report={**a_report(), "split": "test"})
+
+    text = a_card(evidence=evidence)
+
+    assert "Measured on held-out test rows." in text
+    assert "- Cross-validation: 5 folds, stratified by all labels; fold 2 was held out for test." in text
+
+
 def test_figures_of_a_table_name_it_without_its_folder() -> None:
     evidence = an_evidence(report={**a_report(), "split": f"{FOLDER}/b_2.csv"})
 

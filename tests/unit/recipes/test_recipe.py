@@ -288,7 +288,7 @@ def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
     message = """tiny.yaml has 4 problems:
   pooling: is 'big'; it must be one of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len
   tasks[0].labels[0]: is 1; it must be text; write '1', in quotes
-  data.split.tset: no such word; did you mean 'test'?; words here: validation, test, seed, group
+  data.split.tset: no such word; did you mean 'test'?; words here: validation, test, folds, fold, seed, group
   data.split: 0.5 + 0.5 leaves no training rows"""
 
     with pytest.raises(RecipeError, match=f"{re.escape(message)}$"):

@@ -125,6 +125,29 @@ def test_a_task_may_have_its_labels_in_one_of_several_sources() -> None:
     assert rule_problems(recipe) == []
 
 
+def test_test_rows_beside_folds_are_a_problem() -> None:
+    test = {"path": "test.csv", "labels": {"topic": "column"}}
+
+    assert rule_problems(content(TOPIC, split={"folds": 5}, test=test)) == [
+        "data.test: is set together with data.split.folds, where each fold is the test split once; leave data.test "
+        "out, or add its table to data.train"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("split", "problem"),
+    [
+        ({"folds": 1}, "data.split.folds: is 1; it must be at least 2"),
+        ({"folds": 5, "test": 0.2}, "data.split.test is set together with folds, where each fold is the test split"),
+        ({"folds": 5, "fold": 6}, "data.split.fold is 6, but there are 5 folds"),
+        ({"fold": 1}, "data.split.fold is 1, but folds is missing; add the number of folds"),
+    ],
+)
+def test_folds_that_are_not_possible_are_a_problem(split: dict[str, Any], problem: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(problem)):
+        load_recipe(content(TOPIC, split=split))
+
+
 @pytest.mark.parametrize("share", [0.5, 0.75])
 def test_fractions_that_leave_no_training_rows_are_a_problem(share: float) -> None:
     assert rule_problems(content(TOPIC, split={"validation": 0.5, "test": share})) == [

@@ -44,6 +44,50 @@ def test_the_tables_of_a_recipe_are_built_and_looked_at(recipe: Any) -> None:
     assert list(data.dataset) == ["train", "test"]
 
 
+def test_folds_are_suggested_for_a_test_split_with_few_labelled_rows(recipe: Any) -> None:
+    data = build_data(recipe("data.split={test: 0.25, validation: 0.1, seed: 3}"))
+
+    assert data.advice == (
+        "suggestion: fewer than 100 test rows have a label (topic 2, liked 2), so the test figures are uncertain; "
+        "to judge every row once, set in data: split: {validation: 0.1, folds: 5, seed: 3}"
+    )
+    assert data.describe().endswith(f"\n\n{data.advice}")
+
+
+def test_folds_in_place_of_a_test_table_are_suggested_with_its_rows(recipe: Any) -> None:
+    data = build_data(recipe("data.split={}", "data.test=reviews.csv"))
+
+    assert "add the test rows to data.train, and set in data: split: {folds: 5}" in data.advice
+
+
+def write_different_texts(folder: Path, count: int) -> None:
+    rows = "".join(f"t{i},{'film' if i % 2 else 'food'},yes\n" for i in range(count))
+    (folder / "reviews.csv").write_text(f"text,topic,liked\n{rows}")
+
+
+@pytest.mark.parametrize("split", ["{}", "{validation: 0.25}", "{folds: 2}", "{folds: 2, fold: 1}"])
+def test_without_a_test_split_and_with_folds_nothing_is_suggested(recipe: Any, tmp_path: Path, split: str) -> None:
+    write_different_texts(tmp_path, 8)
+
+    assert build_data(recipe(f"data.split={split}")).advice == ""
+
+
+def test_a_test_split_with_enough_rows_needs_no_folds(recipe: Any, tmp_path: Path) -> None:
+    write_different_texts(tmp_path, 200)
+
+    assert build_data(recipe("data.split={test: 0.5}")).advice == ""
+
+
+def test_the_rows_of_each_fold_are_shown(recipe: Any, tmp_path: Path) -> None:
+    write_different_texts(tmp_path, 8)
+
+    data = build_data(recipe("data.split={folds: 2}"))
+
+    assert data.look.rows == {"train": 8}
+    assert data.as_json()["folds"] == [{"rows": {"train": 4, "test": 4}, "labelled": {"topic": 4, "liked": 4}}] * 2
+    assert "\nfold 2: train 4, test 4 rows; labelled test rows: topic 4, liked 4" in data.describe()
+
+
 def test_texts_are_measured_against_the_length_of_the_recipe(recipe: Any) -> None:
     look = build_data(recipe("max_length=4")).look
 

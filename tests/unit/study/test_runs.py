@@ -184,6 +184,11 @@ def test_without_validation_rows_there_is_nothing_to_choose_by(recipe: Path) -> 
         plan_study(recipe, ["data.split={}"], seeds=[0])
 
 
+def test_folds_are_not_studied(recipe: Path) -> None:
+    with pytest.raises(RecipeError, match=r"data\.split\.folds: a study has no folds; set data\.split\.folds=null"):
+        plan_study(recipe, ["data.split={folds: 5, validation: 0.2}"], seeds=[0])
+
+
 def test_streamed_rows_are_not_studied(recipe: Path) -> None:
     overrides = ["data.split={}", "data.validation=reviews.csv", "data.streaming=true", "training.max_steps=4"]
 
