@@ -213,6 +213,24 @@ def test_an_unknown_label_of_both_models_is_an_error(
     assert "'sport' is not one of 'film', 'food', 'phone', 'music'" in capsys.readouterr().err
 
 
+def test_both_models_read_both_texts_of_a_pair(
+    tmp_path: Path, folder: str, save_other: Callable[..., str], command: Command
+) -> None:
+    other = save_other(RATING)
+    write(tmp_path / "rows.csv", [{"text": row["text"], "more": "the soup", "rating": row["rating"]} for row in ROWS])
+
+    assert command(other, "rows.csv", "--text_pair", "more") == 0
+
+    answers = {
+        name: [each["rating"]["score"] for each in predict(name, [(row["text"], "the soup") for row in ROWS])]
+        for name in (folder, other)
+    }
+    first = reported(tmp_path)["comparison"]["tasks"]["rating"]["differences"][0]
+    assert first["text"].endswith(" | the soup")
+    assert float(first["answer"]) == pytest.approx(answers[folder][first["row"]], rel=1e-3)
+    assert float(first["other_answer"]) == pytest.approx(answers[other][first["row"]], rel=1e-3)
+
+
 def test_a_binary_task_can_be_compared_with_one_of_three_labels(
     tmp_path: Path, save_other: Callable[..., str], command: Command
 ) -> None:
