@@ -75,6 +75,8 @@ class ProblemType:
         return self.answer == "number"
 
 
+# The problem type of one label among any number of labels without an order.
+UNORDERED: ProblemTypeName = "single_label_classification"
 # Names of version 0.1, each with the name that has replaced it. Results have both.
 SECOND_NAMES = {"quadratic_kappa": "kappa"}
 

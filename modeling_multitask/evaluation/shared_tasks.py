@@ -9,10 +9,9 @@ import numpy as np
 
 from ..answers_multitask import NOT_ASKED, Decision
 from ..kinds_multitask import IGNORE_INDEX
-from ..problem_types_multitask import PROBLEM_TYPES, AnswerForm, ProblemTypeName
+from ..problem_types_multitask import PROBLEM_TYPES, UNORDERED, AnswerForm, ProblemTypeName
 from ..tasks_multitask import TaskConfig
 
-_PLAIN: ProblemTypeName = "single_label_classification"
 # What a task must have in common, by the form of the answer.
 _FEWEST_LABELS: dict[AnswerForm, int] = {"label": 2, "labels": 1, "number": 0}
 
@@ -108,7 +107,7 @@ def _problem(task: TaskConfig, other: TaskConfig) -> str | None:
 def _judged_by(task: TaskConfig, other: TaskConfig) -> TaskConfig:
     one_label = task.kind.one_label
     same_ranks = task.kind.ordered and other.kind.ordered and task.labels == other.labels
-    problem_type: ProblemTypeName = _PLAIN if one_label and not same_ranks else task.problem_type
+    problem_type: ProblemTypeName = UNORDERED if one_label and not same_ranks else task.problem_type
     metric = task.main_metric if task.main_metric in PROBLEM_TYPES[problem_type].metrics else None
     labels = None if task.kind.is_number else _in_common(task, other)
     return TaskConfig(task.name, problem_type, labels=labels, metric=metric)

@@ -263,7 +263,7 @@ def _known(task: TaskConfig, more: list[str]) -> dict[str, Any]:
     if task.labels is None:
         return {"name": task.name, "problem_type": task.problem_type}
     # A binary task has two labels.
-    problem_type = "single_label_classification" if more and task.kind.one_label else task.problem_type
+    problem_type = UNORDERED if more and task.kind.one_label else task.problem_type
     return {"name": task.name, "problem_type": problem_type, "labels": [*task.labels, *more]}
 
 

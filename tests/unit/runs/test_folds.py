@@ -43,7 +43,7 @@ def a_recipe(folder: Path, backbone: Path, **split: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run with folds, and its recipe beside it."""
+    """The folder of a run with folds, and its recipe next to it."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "backbone").mkdir()
     words = a_recipe(folder, save_backbone(folder / "backbone"))

@@ -376,7 +376,7 @@ def test_a_report_that_fails_loses_nothing_of_the_run(recipe: Any, monkeypatch: 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("modeling_multitask.runs.run.write_report", fail)
+    monkeypatch.setattr("modeling_multitask.runs.outputs.write_report", fail)
 
     assert (run_recipe(recipe("report=true")).folder / "config.json").is_file()
 
