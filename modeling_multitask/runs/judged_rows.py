@@ -20,6 +20,7 @@ from ..evaluation.label_issues import LabelIssue, label_issues
 from ..evaluation.report import CHOSEN_BY
 from ..extras import import_extra
 from ..inference import encode
+from ..problem_types_multitask import UNORDERED
 from ..recipes.comparison import Change, changed_words
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
