@@ -51,13 +51,14 @@ class TextEncoder:
     Args:
         model: The model, which is not changed.
         tokenizer: Its tokenizer.
-        dtype: The dtype of the encoder. `auto` is bfloat16 where the device is faster in it (a GPU, or a CPU with AMX
-            or AVX-512 BF16), and float32 elsewhere. A model in half precision keeps its dtype.
+        dtype: The dtype of the encoder, or its name, such as `float32`. `auto` is bfloat16 where the device is faster
+            in it (a GPU, or a CPU with AMX or AVX-512 BF16), and float32 elsewhere. A model in half precision keeps its
+            dtype.
         tokens_per_batch: The most tokens of a forward pass, including padding. The default depends on the device.
         batch_size: The most texts of a forward pass. By default only the number of tokens is limited.
 
     Raises:
-        ValueError: If `tokens_per_batch` or `batch_size` is not positive.
+        ValueError: If `tokens_per_batch` or `batch_size` is not positive, or the dtype is unknown.
     """
 
     def __init__(
@@ -72,8 +73,7 @@ class TextEncoder:
         for name, given in (("tokens_per_batch", tokens_per_batch), ("batch_size", batch_size)):
             if given is not None and given < 1:
                 raise ValueError(f"{name} is {given}; it must be at least 1")
-        if dtype == "auto":
-            dtype = fast_dtype(model.device) if model.dtype == torch.float32 else model.dtype
+        dtype = _chosen_dtype(dtype, model)
         self.model, self.tokenizer = model, tokenizer
         self.tokens_per_batch = tokens_per_pass(model.device) if tokens_per_batch is None else tokens_per_batch
         self.batch_size = batch_size
@@ -152,6 +152,15 @@ class TextEncoder:
 
     def _on_device(self, embeddings: np.ndarray) -> Tensor:
         return torch.from_numpy(embeddings).to(self.model.device, self.model.dtype)
+
+
+def _chosen_dtype(given: torch.dtype | str, model: MultiTaskModel) -> torch.dtype:
+    if given == "auto":
+        return fast_dtype(model.device) if model.dtype == torch.float32 else model.dtype
+    found = getattr(torch, given, None) if isinstance(given, str) else given
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype is {given!r}; it must be auto, float32, bfloat16 or float16")
+    return found
 
 
 def tokens_per_pass(device: torch.device) -> int:

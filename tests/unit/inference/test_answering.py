@@ -147,6 +147,20 @@ def test_half_precision_is_only_the_encoders(model: MultiTaskModel, tokenizer: P
     assert model.dtype == torch.float32
 
 
+def test_a_dtype_may_be_a_name_as_in_transformers(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    by_name = encode(model, TEXTS, tokenizer=tokenizer, dtype="bfloat16")
+
+    assert (by_name == encode(model, TEXTS, tokenizer=tokenizer, dtype=torch.bfloat16)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float23", "nn", torch.int64, "int8"])
+def test_an_unknown_dtype_is_refused(
+    dtype: torch.dtype | str, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    with pytest.raises(ValueError, match=r"dtype is .*; it must be auto, float32, bfloat16 or float16"):
+        encode(model, TEXTS, tokenizer=tokenizer, dtype=dtype)
+
+
 def test_a_batch_of_no_tokens_is_refused(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(ValueError, match="tokens_per_batch is 0; it must be at least 1"):
         encode(model, TEXTS, tokenizer=tokenizer, tokens_per_batch=0)
