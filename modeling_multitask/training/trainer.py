@@ -266,8 +266,11 @@ def _collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[str, A
         given = MultiTaskCollator(kwargs["processing_class"], model.config)
     if not isinstance(given, MultiTaskCollator):
         return given
-    collator = copy.copy(given)
-    collator.list_forms = forms_of_columns(tables, model.config.tasks, given.list_forms)
+    forms = forms_of_columns(tables, model.config.tasks, given.list_forms)
+    if forms == given.list_forms:
+        return given
+    collator = copy.copy(given)  # the caller may use it for other tables
+    collator.list_forms = forms
     return collator
 
 

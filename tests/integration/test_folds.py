@@ -66,19 +66,6 @@ def test_a_killed_run_keeps_its_complete_folds_and_ends_with_the_same_results(tm
     assert results(killed) == results(whole)
 
 
-def test_another_recipe_does_not_go_on_with_the_folds(tmp_path: Path, backbone: Path) -> None:
-    folder = write(tmp_path / "run", backbone)
-    finish(folder)
-    process = launched.start(
-        "-m", "modeling_multitask", "train", "recipe.yaml", "resume=true", "data.split.folds=2", folder=folder
-    )
-
-    output, _ = process.communicate()
-
-    assert process.returncode == 1
-    assert "resume: the recipe must be the one that started the run" in output
-
-
 def test_two_processes_judge_each_row_once(tmp_path: Path, backbone: Path) -> None:
     folder = write(tmp_path / "run", backbone, batch=2)
 

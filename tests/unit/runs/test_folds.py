@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 
 from modeling_multitask.commands.train_output import fold_lines, show_plan
+from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference import predict
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs import train
@@ -62,6 +63,13 @@ def judged(run: Path) -> list[dict[str, Any]]:
         texts = [row["text"] for row in rows["test"]]
         found.append({**rows, "answers": predict(str(run / "folds" / str(fold) / "model"), texts, dtype=torch.float32)})
     return found
+
+
+def test_another_recipe_does_not_go_on_with_the_folds(run: Path) -> None:
+    words = json.loads((run.parent / "recipe.json").read_text())
+
+    with pytest.raises(RecipeError, match="resume: the recipe must be the one that started the run"):
+        train(words, resume=True, **{"data.split.folds": FOLDS - 1})
 
 
 def of_fold(run: Path, fold: int) -> Any:

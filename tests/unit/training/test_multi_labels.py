@@ -181,6 +181,14 @@ def test_a_given_collator_learns_the_column_and_is_not_changed(
     assert given.list_forms == {}
 
 
+def test_a_given_collator_is_the_trainers_own_if_no_list_tells_anything(
+    trainer_of: Any, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    given = MultiTaskCollator(tokenizer, _model().config)
+
+    assert trainer_of(table(["good"]), data_collator=given).data_collator is given
+
+
 def test_a_form_that_is_given_to_the_collator_holds(trainer_of: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     collate = MultiTaskCollator(tokenizer, _model().config, list_forms={"tags": "multi_hot"})
 
