@@ -24,10 +24,10 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import cohen_kappa_score
 
 from modeling_multitask import TaskConfig
+from modeling_multitask.evaluation.baseline import Baseline, constant, linear_probe
 from modeling_multitask.evaluation.judged import judge
 from modeling_multitask.files import write_json
 from modeling_multitask.inference import encode
@@ -189,33 +189,25 @@ def _baseline(recipe: Recipe, split: str, method: str) -> dict[str, dict[str, An
     rows, tasks = build_dataset(recipe)
     model, tokenizer = build_model(recipe, tasks), load_tokenizer(recipe)
     collate = MultiTaskCollator(tokenizer, model.config)
-    labels = [
+    train, held_out = (
         collate.labels_of([{task.name: row[task.name] for task in tasks} for row in rows[name]])
         for name in ("train", split)
-    ]
-    if method == "constant":
-        embeddings = [np.zeros((len(rows[name]), 1)) for name in ("train", split)]
-    else:
+    )
+    embeddings: list[np.ndarray] = []
+    if method == "regression":
         embeddings = [encode(model, rows[name]["text"], tokenizer=tokenizer) for name in ("train", split)]
     found = {}
     for task in model.config.tasks:
-        train, truth = (each[task.name].numpy() for each in labels)
-        # One column for each label of a multi-label task.
-        columns = train.reshape(len(train), -1).T
-        chosen = [_predicted(task, embeddings[0], column, embeddings[1]) for column in columns]
-        found[task.name] = _figures(task, truth, np.stack(chosen, axis=1).reshape(truth.shape))
+        known, truth = train[task.name].numpy(), held_out[task.name].numpy()
+        if method == "regression":
+            fitted = linear_probe(task, known, embeddings[0], {split: embeddings[1]})
+        elif task.kind.is_number:  # the constant with the lowest mean absolute error, which is the metric here
+            fitted = Baseline("median", {split: np.full(len(truth), np.nanmedian(known))})
+        else:
+            fitted = constant(task, known, {split: len(truth)})
+        assert fitted is not None
+        found[task.name] = _figures(task, truth, fitted.answers[split])
     return found
-
-
-def _predicted(task: TaskConfig, train: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    there = _labelled(task, labels)
-    x, y = train[there], labels[there]
-    if train.shape[1] == 1:
-        return np.full(len(rows), np.median(y) if task.kind.is_number else np.bincount(y.astype(int)).argmax())
-    if len(np.unique(y)) == 1:
-        return np.full(len(rows), y[0])
-    fitted = RidgeCV(np.logspace(-3, 3, 13)) if task.kind.is_number else LogisticRegression(max_iter=1000)
-    return fitted.fit(x, y).predict(rows)
 
 
 def _figures(task: TaskConfig, labels: np.ndarray, answers: np.ndarray) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from sklearn.linear_model import LogisticRegression
-
+from modeling_multitask.evaluation.baseline import linear_probe
 from modeling_multitask.files import write_json
 from modeling_multitask.inference import encode
 from modeling_multitask.recipes.loading import load_recipe
@@ -26,6 +25,7 @@ from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.prepare import build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.training.collator import MultiTaskCollator
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
@@ -77,14 +77,14 @@ def _logistic_regression(recipe: Recipe) -> dict[str, float]:
     recipe = replace(recipe, pooling=None, normalize=None)  # those of the encoder itself
     dataset, tasks = build_dataset(recipe)
     model, tokenizer = build_model(recipe, tasks), load_tokenizer(recipe)
-    embeddings = {split: encode(model, dataset[split]["text"], tokenizer=tokenizer) for split in ("train", "test")}
+    train, test = (dataset[split] for split in ("train", "test"))
+    embeddings, rows = (encode(model, each["text"], tokenizer=tokenizer) for each in (train, test))
+    labels, truth = (MultiTaskCollator(tokenizer, model.config).labels_of(each.to_list()) for each in (train, test))
     accuracy = {}
-    for task in tasks:
-        labels = dataset["train"][task.name]
-        present = [i for i, label in enumerate(labels) if label is not None]
-        classifier = LogisticRegression(max_iter=1000)
-        classifier.fit(embeddings["train"][present], [labels[i] for i in present])
-        accuracy[task.name] = float(classifier.score(embeddings["test"], dataset["test"][task.name]))
+    for task in model.config.tasks:
+        probe = linear_probe(task, labels[task.name].numpy(), embeddings, {"test": rows})
+        assert probe is not None
+        accuracy[task.name] = probe.metrics("test", task, truth[task.name].numpy())["accuracy"]
     return accuracy
 
 

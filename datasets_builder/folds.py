@@ -12,9 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
 from modeling_multitask.errors import DataError
+from modeling_multitask.wording import first_few
 
 DRAWS = 100  # draws, before the folds are given up
-MAX_NAMED = 5  # labels that one message names
 
 
 def split_folds(
@@ -48,7 +48,7 @@ def split_folds(
         )
     if alone := _within_one(units, labels, names):
         raise DataError(
-            f"data.split.folds: {_listed(alone)}: all rows of the label have the same text or group, so a model that "
+            f"data.split.folds: {first_few(alone)}: all rows of the label have the same text or group, so a model that "
             "is trained without this fold cannot learn it; merge the label with another one, or leave it out"
         )
     for draw in range(DRAWS):
@@ -100,8 +100,3 @@ def _within_one(parts: np.ndarray, labels: Sequence[np.ndarray], names: Sequence
         ids, counts = np.unique(pairs[0], return_counts=True)
         found += [names_of_ids[each] for each in ids[counts == 1]]
     return found
-
-
-def _listed(words: list[str]) -> str:
-    more = [f"and {len(words) - MAX_NAMED} more"] if len(words) > MAX_NAMED else []
-    return ", ".join([*words[:MAX_NAMED], *more])

@@ -1,15 +1,13 @@
 """The rows of a table by label: with yes, with no, and with nothing."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from modeling_multitask.tasks_multitask import TaskConfig
-from modeling_multitask.wording import on_one_line
+from modeling_multitask.wording import first_few, on_one_line
 
-MAX_NAMED = 5  # labels that one message names
 MAX_LABEL = 60  # characters of a label in a message
 
 
@@ -61,7 +59,7 @@ def never_seen(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
     if several:
         lacking["no"] = [label for label, count in counts.items() if not count.no]
     parts = [
-        f"{len(labels)} of {len(counts)} labels are never {side} in training ({_first(map(_quoted, labels))})"
+        f"{len(labels)} of {len(counts)} labels are never {side} in training ({first_few(map(_quoted, labels))})"
         for side, labels in lacking.items()
         if labels
     ]
@@ -72,23 +70,17 @@ def not_held_out(held_out: LabelRowsByTask, train: LabelRowsByTask) -> str | Non
     """Return a note on the labels that training rows have and held-out rows lack, or `None` if there are none."""
     trained = [(task, label) for task, counts in train.items() for label, count in counts.items() if count.yes]
     lacking = [f"{task} {_quoted(label)}" for task, label in trained if not held_out[task][label].yes]
-    return f"{len(lacking)} of {len(trained)} labels have no row ({_first(lacking)})" if lacking else None
+    return f"{len(lacking)} of {len(trained)} labels have no row ({first_few(lacking)})" if lacking else None
 
 
 def without_rows(counts: dict[str, LabelRows]) -> str | None:
     """Return the labels without a row as text, or `None` if each has one or the whole task has none."""
     lacking = [_quoted(label) for label, count in counts.items() if not count.yes]
-    return _first(lacking) if 0 < len(lacking) < len(counts) else None
+    return first_few(lacking) if 0 < len(lacking) < len(counts) else None
 
 
 def _quoted(label: str) -> str:
     return repr(on_one_line(label, MAX_LABEL))
-
-
-def _first(words: Iterable[str]) -> str:
-    every = list(words)
-    more = [f"and {len(every) - MAX_NAMED} more"] if len(every) > MAX_NAMED else []
-    return ", ".join([*every[:MAX_NAMED], *more])
 
 
 def _count(part: pa.Array) -> LabelRows:

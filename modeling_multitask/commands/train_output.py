@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ..evaluation.judgement import BASELINES
 from ..inference import predict
 from ..problem_types_multitask import SECOND_NAMES
 from ..runs.plan import Plan
@@ -14,7 +15,6 @@ from ..runs.run import Run
 from ..training.metric_names import IN_WORDS
 from ..training.progress import describe_epochs
 
-_BASELINES = {"constant": "baseline", "linear probe": "linear_probe"}  # headings, and the keys of results.json
 _NO_METRICS = ("rows", *SECOND_NAMES)
 
 
@@ -107,14 +107,14 @@ def answer_in_words(answer: dict[str, Any] | list[dict[str, Any]]) -> str:
 def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, int | None]) -> Table:
     """Return a table of the metrics of a split, with those of the baselines."""
     table = Table(title=f"{split}: labelled rows and metrics (score {results['score']:.4f})")
-    for heading in ("task", "train", split, "metric", "model", *_BASELINES):
+    for heading in ("task", "train", split, "metric", "model", *BASELINES):
         table.add_column(heading, justify="left" if heading in ("task", "metric") else "right")
     for task, rows in labelled_rows.items():
         found = results[task]
         metrics = [name for name, value in found.items() if name not in _NO_METRICS and not isinstance(value, dict)]
         counts = [task, "" if rows is None else f"{rows:,}", f"{found['rows']:,}"]
         for name in metrics or [""]:
-            each = [found, *(found.get(kind, {}) for kind in _BASELINES.values())]
+            each = [found, *(found.get(kind, {}) for kind in BASELINES.values())]
             table.add_row(*counts, name, *(f"{part[name]:.4f}" if name in part else "" for part in each))
             counts = ["", "", ""]
         table.add_section()

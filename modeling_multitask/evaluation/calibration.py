@@ -16,7 +16,8 @@ from ..answers_multitask import NOT_ASKED, Decision, may_follow
 from ..kinds_multitask import DEFAULT_THRESHOLD
 from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig, parent_task
-from ..training.metrics import labelled_entries
+from ..training.metrics import labelled_entries, labelled_rows_of
+from ..wording import first_few
 
 BINS = 15  # in a reliability diagram, as in Guo et al. 2017
 LOWEST, HIGHEST = 0.05, 20.0  # the search range of the temperature
@@ -24,7 +25,6 @@ LOWEST, HIGHEST = 0.05, 20.0  # the search range of the temperature
 FEWEST_ROWS = 100  # labelled rows that a temperature needs
 FEWEST_OF_EACH = 10  # rows with a label, and rows without it, that its threshold needs
 SHRINKAGE = 10  # rows that pull a threshold to 0.5, so that few rows move it less
-_MOST_NAMED = 5  # labels in a note
 
 
 class Calibrated(NamedTuple):
@@ -237,8 +237,7 @@ def _judged(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: n
 
 
 def _with_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Calibrated:
-    present = labelled_entries(labels, task.kind)
-    rows = int(present.reshape(len(present), -1).any(axis=1).sum())
+    rows = int(labelled_rows_of(labels, task.kind).sum())
     stays = f"the temperature stays {task.temperature:.3g}"
     if rows < FEWEST_ROWS:
         return Calibrated(task, [f"{stays}: {rows:,} validation rows have a label, and a fit needs {FEWEST_ROWS}"])
@@ -262,18 +261,13 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
             ended.append(repr(names[i]))
         else:
             thresholds[i] = DEFAULT_THRESHOLD + (found - DEFAULT_THRESHOLD) * rarer / (rarer + SHRINKAGE)
-    notes = [f"the threshold of {_some(ended)} stays as it was: the search ended at its bound 0"] if ended else []
+    notes = [f"the threshold of {first_few(ended)} stays as it was: the search ended at its bound 0"] if ended else []
     if few:
         why = f"a fit needs {FEWEST_OF_EACH} validation rows with the label and {FEWEST_OF_EACH} without it"
-        notes.append(f"the threshold of {_some(few)} stays as it was: {why}")
+        notes.append(f"the threshold of {first_few(few)} stays as it was: {why}")
     if len(few) + len(ended) == len(names):
         return Calibrated(task, notes)
     return Calibrated(replace(task, thresholds=thresholds), notes)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:

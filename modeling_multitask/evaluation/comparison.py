@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import labelled_entries
+from ..training.metrics import labelled_rows_of, part_of
 from .differences import Answered, Difference, different_rows
 from .errors import RESAMPLES as OF_SLICES
-from .errors import SLICE_FIGURES, Slice, part_of, rows_with_a_label, shown_text
+from .errors import SLICE_FIGURES, Slice, rows_with_a_label, shown_text
 from .figures import task_figures
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped
 from .judged import Judged
@@ -163,8 +163,7 @@ def _task(
 ) -> TaskComparison:
     (seed, resamples), task = drawing, shared.task
     labels = shared_labels(shared.model, task, judged.labels[task.name])
-    present = labelled_entries(labels, task.kind)
-    rows = np.flatnonzero(present.reshape(len(present), -1).any(axis=1))
+    rows = np.flatnonzero(labelled_rows_of(labels, task.kind))
     left_out = _left_out(shared, judged.labels[task.name], unknown)
     if len(rows) == 0:
         return TaskComparison(task, 0, left_out)

@@ -16,7 +16,7 @@ from ..answers_multitask import NOT_ASKED, Decision
 from ..problem_types_multitask import AnswerForm
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
-from ..training.metrics import labelled_entries
+from ..training.metrics import labelled_entries, labelled_rows_of, part_of
 from .calibration import plainly_judged
 from .figures import task_figures
 from .intervals import Figure
@@ -202,13 +202,7 @@ def label_words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str
 
 def rows_with_a_label(judged: Judged, task: TaskConfig) -> np.ndarray:
     """Return which of all rows have a label for the task, or with several labels at least one."""
-    present = labelled_entries(judged.labels[task.name], task.kind)
-    return np.asarray(present.reshape(len(present), -1).any(axis=1))
-
-
-def part_of(decision: Decision, there: np.ndarray) -> Decision:
-    """Return the decision on some of its rows."""
-    return Decision(*(each[there] for each in decision))
+    return labelled_rows_of(judged.labels[task.name], task.kind)
 
 
 class _Labelled(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import labelled_entries
+from ..training.metrics import labelled_entries, labelled_rows_of, part_of
 from .confusions import class_counts, confusion_matrix
 from .intervals import RESAMPLES, Figure, bootstrapped, f1, share
 from .measures import task_measures
@@ -76,13 +76,12 @@ def task_figures(
         seed: The seed of the resampling.
         resamples: The number of resamples.
     """
-    present = labelled_entries(labels, task.kind)
-    rows = np.asarray(present.reshape(len(present), -1).any(axis=1))
+    rows = labelled_rows_of(labels, task.kind)
     count = int(rows.sum())
     if count == 0:
         return TaskFigures(task, 0, len(labels))
-    decision = decision._replace(scores=decision.scores[rows], chosen=decision.chosen[rows])
-    labels, present = labels[rows], present[rows]
+    decision, labels = part_of(decision, rows), labels[rows]
+    present = labelled_entries(labels, task.kind)
     figures, measures = _shares(task, decision.chosen, labels, present), task_measures(task, decision, labels)
     if only not in figures:
         chosen = {name: each for name, each in measures.figures.items() if only in (None, name) and name not in figures}

@@ -14,6 +14,9 @@ from .baseline import Baseline, constant
 from .intervals import RESAMPLES
 from .verdict import Verdict, verdict
 
+# The names of the baselines in `results.json`, by their heading. The constant is always the first.
+BASELINES = {"constant": "baseline", "linear probe": "linear_probe"}
+
 
 class Judgement(NamedTuple):
     """The baselines of a task on the rows of a split, and the verdict.
@@ -28,7 +31,7 @@ class Judgement(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return it in JSON types, with the keys `baseline`, `linear_probe` and `verdict` if they exist."""
-        found: dict[str, Any] = dict(zip(("baseline", "linear_probe"), self.baselines, strict=False))
+        found: dict[str, Any] = dict(zip(BASELINES.values(), self.baselines, strict=False))
         if self.verdict is not None:
             improvement = self.verdict.improvement._asdict()
             found["verdict"] = {

@@ -14,6 +14,7 @@ from ..hub.markdown import escape_markdown
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
+from .judgement import BASELINES
 
 FILES = ("report.html", "report.md", "report.json")
 IN_WORDS = METRICS_IN_WORDS | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
@@ -107,7 +108,7 @@ def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[st
 
 def reported_baselines(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the baselines of a task that the report has: a constant, and a linear probe."""
-    return [task[kind] for kind in ("baseline", "linear_probe") if kind in task]
+    return [task[kind] for kind in BASELINES.values() if kind in task]
 
 
 def as_sentence(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import LESS_IS_BETTER
-from ..training.metrics import labelled_entries
+from ..training.metrics import labelled_rows_of
 from .intervals import (
     FEWEST_ROWS,
     FEWEST_ROWS_OF,
@@ -149,7 +149,7 @@ class _Labelled(NamedTuple):
 
 def _labelled(answers: TaskAnswers) -> _Labelled | None:
     task, labels, chosen = answers
-    rows = np.asarray(labelled_entries(labels, task.kind).reshape(len(labels), -1).any(axis=1))
+    rows = labelled_rows_of(labels, task.kind)
     return _Labelled(task, rows, labels[rows], row_measures(task, chosen[rows], labels[rows])) if rows.any() else None
 
 

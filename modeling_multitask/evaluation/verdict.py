@@ -8,12 +8,11 @@ import numpy as np
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
-from ..training.metrics import labelled_entries
-from ..wording import on_one_line
+from ..training.metrics import labelled_rows_of, part_of
+from ..wording import first_few, on_one_line
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped, value_of
 from .measures import improvement, task_measures
 
-MOST_NAMED = 5  # labels in one note
 MOST_CHARACTERS = 60  # of a label in a note
 
 
@@ -40,7 +39,7 @@ class Verdict(NamedTuple):
         return self.improvement.outcome
 
     def sentence(self) -> str:
-        """Return the comparison as text, such as `macro F1 0.912, better than the mean by 0.100 (0.080 to 0.120)`."""
+        """Return the comparison as text, such as `R² 0.912: better than mean (+0.100, +0.080 to +0.120)`."""
         gain, low, high = self.improvement
         less = " (lower is better)" if self.metric in LESS_IS_BETTER else ""
         spread = "too few rows for an interval" if low is None else f"{low:+.3f} to {high:+.3f}"
@@ -65,12 +64,11 @@ def verdict(
         baselines: The decisions of the baselines on the same rows, by name.
         resamples: The number of resamples.
     """
-    present = labelled_entries(labels, task.kind)
-    rows = np.asarray(present.reshape(len(present), -1).any(axis=1))
+    rows = labelled_rows_of(labels, task.kind)
     if not rows.any() or not baselines:
         return None
-    own, metric = _part(decision, rows), task.main_metric
-    gains = {name: improvement(task, _part(each, rows), own, labels[rows]) for name, each in baselines.items()}
+    own, metric = part_of(decision, rows), task.main_metric
+    gains = {name: improvement(task, part_of(each, rows), own, labels[rows]) for name, each in baselines.items()}
     gains = {name: each._replace(figures={metric: each.figures[metric]}) for name, each in gains.items()}
     best = min(gains, key=lambda name: value_of(gains[name])[metric])
     value = value_of(task_measures(task, own, labels[rows]))[metric]
@@ -95,9 +93,4 @@ def never_answered(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) ->
     names = [repr(on_one_line((task.labels or [])[i], MOST_CHARACTERS)) for i in there if i not in given]
     if not names:
         return []
-    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return [f"never answered: {len(names)} of {len(there)} labels ({', '.join([*names[:MOST_NAMED], *more])})"]
-
-
-def _part(decision: Decision, rows: np.ndarray) -> Decision:
-    return decision._replace(scores=decision.scores[rows], chosen=decision.chosen[rows])
+    return [f"never answered: {len(names)} of {len(there)} labels ({first_few(names)})"]

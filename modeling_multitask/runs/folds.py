@@ -28,6 +28,7 @@ from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
 from .baselines import embeddings
 from .fold_sizes import fold_recipe
+from .judgements import with_judgements
 from .outputs import save_report
 from .recorded import recorded_rows
 
@@ -70,7 +71,7 @@ def describe_results(results: Results) -> str:
 
 def _recipes(recipe: Recipe) -> list[tuple[Recipe, bool]]:
     """Return the recipe of each fold, and whether its run is complete. All processes return the same."""
-    folders = [Path(recipe.output_dir) / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
+    folders = _folders(recipe)
     # The first process tells the others, because they may see its files later.
     states = [((each / "results.json").is_file(), (each / "recipe.json").is_file()) for each in folders]
     broadcast_object_list(states)
@@ -80,15 +81,18 @@ def _recipes(recipe: Recipe) -> list[tuple[Recipe, bool]]:
     ]
 
 
+def _folders(recipe: Recipe) -> list[Path]:
+    return [Path(recipe.output_dir) / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
+
+
 def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
     """Judge each fold with its model, write the results, and return those on all rows."""
-    output = Path(recipe.output_dir)
-    folders = [output / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
+    output, folders = Path(recipe.output_dir), _folders(recipe)
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
     judgements = _judgements(recipe, judged, list(folds), list(rows))
     found = multi_task_metrics(judged.logits, judged.labels, judged.tasks, decisions=judged.decisions)
-    found |= {name: {**found[name], **each.as_json()} for name, each in judgements.items()}
+    found = with_judgements({"test": found}, {"test": judgements})["test"]
     write_json(output / "folds.json", _summary(judged, list(folds), found))
     write_json(output / "results.json", {**results, "test": found})
     if recipe.report:

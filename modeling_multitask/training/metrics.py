@@ -61,7 +61,7 @@ class TaskMetric(evaluate.Metric):
         predictions, references = np.asarray(predictions), np.asarray(references)
         kind = KINDS[str(self.config_name)]
         present = labelled_entries(references, kind)
-        rows = int(present.reshape(len(present), -1).any(axis=1).sum())
+        rows = int(labelled_rows_of(references, kind).sum())
         if rows == 0:
             return {"rows": 0}
         if kind.is_number:
@@ -139,6 +139,16 @@ def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dic
 def labelled_entries(labels: np.ndarray, kind: Kind) -> np.ndarray:
     """Return which entries have a label, in the shape of `labels`."""
     return kind.labelled(torch.from_numpy(labels)).numpy()
+
+
+def labelled_rows_of(labels: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return which rows have a label, or with several labels at least one, (N,)."""
+    return np.asarray(labelled_entries(labels, kind).reshape(len(labels), -1).any(axis=1))
+
+
+def part_of(decision: Decision, rows: np.ndarray) -> Decision:
+    """Return the decision, as arrays, on some of its rows."""
+    return Decision(*(None if each is None else each[rows] for each in decision))
 
 
 def spearman(predictions: np.ndarray, references: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from ...evaluation.judgement import BASELINES
 from ...evaluation.report_page import IN_WORDS, as_sentence, count, interval, number, weakest_first
 from ...problem_types_multitask import SECOND_NAMES
 from ...tasks_multitask import TaskConfig
@@ -21,7 +22,8 @@ _KINDS = {
     "reliability": "reliability diagram",
 }
 # Entries of results.json that are not further metrics.
-_NO_FIGURES = ("rows", "loss", "baseline", "linear_probe", "verdict", *SECOND_NAMES)
+_COMPARED = (*BASELINES.values(), "verdict")
+_NO_FIGURES = ("rows", "loss", *_COMPARED, *SECOND_NAMES)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,7 @@ def results(given: Measured | None, evidence: Evidence) -> dict[str, Any]:
     """Return the results that the template shows."""
     if given is None:
         return {"lines": [], "pictures": [], "classes": []}
-    kinds = {"constant": "baseline", "linear probe": "linear_probe"}
-    baselines = {name: kind for name, kind in kinds.items() if any(kind in task for task in given.tasks.values())}
+    baselines = {name: kind for name, kind in BASELINES.items() if any(kind in task for task in given.tasks.values())}
     lines = [
         {
             "task": name,
@@ -134,7 +135,7 @@ def _from_results(task: dict[str, Any]) -> dict[str, Any]:
     figures = {
         name: {"value": value, "low": None, "high": None} for name, value in task.items() if name not in _NO_FIGURES
     }
-    compared: dict[str, Any] = {kind: task[kind] for kind in ("baseline", "linear_probe", "verdict") if kind in task}
+    compared: dict[str, Any] = {kind: task[kind] for kind in _COMPARED if kind in task}
     return {"rows": task["rows"], "figures": _with_values(figures), **compared}
 
 

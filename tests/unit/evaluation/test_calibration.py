@@ -216,7 +216,7 @@ def test_a_note_names_five_labels_and_counts_the_others() -> None:
 
     notes = calibrated(many, np.zeros((2, 8)), np.zeros((2, 8), dtype=int), ("thresholds",)).notes
 
-    assert "'label 4' (0 with it, 2 without it) and 3 more stays as it was" in notes[1]
+    assert "'label 4' (0 with it, 2 without it), and 3 more stays as it was" in notes[1]
     assert "'label 5'" not in notes[1]
 
 

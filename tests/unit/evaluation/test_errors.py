@@ -14,13 +14,8 @@ from modeling_multitask.evaluation.errors import task_errors as found_errors
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.slices import OTHER
 from modeling_multitask.tasks_multitask import GivenConfig
+from tests.unit.evaluation.two_models import GRADE, LIKED, RATING, TAGS, TASKS, TOPIC
 
-TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
-LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
-TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud", "odd"])
-GRADE = TaskConfig("grade", "ordinal_regression", labels=["poor", "fair", "fine", "best"])
-RATING = TaskConfig("rating", "regression")
-TASKS = [TOPIC, LIKED, TAGS, GRADE, RATING]
 OF_LABELS = [TOPIC, LIKED, GRADE]
 ROWS = 480
 

@@ -15,7 +15,7 @@ from modeling_multitask.evaluation.figures import task_figures as measured_figur
 from modeling_multitask.evaluation.intervals import FEWEST_ROWS_OF, f1, percentiles, share
 from modeling_multitask.problem_types_multitask import SECOND_NAMES
 from modeling_multitask.tasks_multitask import GivenConfig
-from modeling_multitask.training.metrics import decide_arrays, multi_task_metrics
+from modeling_multitask.training.metrics import decide_arrays, multi_task_metrics, part_of
 from tests.deciding import decision_of, predicted
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone", "never"])
@@ -184,8 +184,7 @@ def test_macro_f1_has_an_interval_from_50_rows() -> None:
 
     def low(count: int) -> float | None:
         some = rows[:count]
-        part = decision._replace(scores=decision.scores[some], chosen=decision.chosen[some])
-        return task_figures(TOPIC, part, labels[some]).figures["macro_f1"].low
+        return task_figures(TOPIC, part_of(decision, some), labels[some]).figures["macro_f1"].low
 
     assert low(49) is None
     assert low(50) is not None
