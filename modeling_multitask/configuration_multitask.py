@@ -103,7 +103,10 @@ class MultiTaskConfig(PreTrainedConfig):
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """Return a saved configuration. Models of version 0.1 keep the answers that they gave."""
-        tasks = [{**_of_version_0_1(task), **task} for task in config_dict.get("tasks", [])]
+        tasks = [
+            {**_of_version_0_1(task), **task} if isinstance(task, dict) else task
+            for task in config_dict.get("tasks") or []
+        ]
         return super().from_dict({**config_dict, "tasks": tasks}, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +143,9 @@ def first_position(backbone_config: PreTrainedConfig) -> int:
 
 def _of_version_0_1(task: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that version 0.1 did not save, as it behaved: no standardisation, and the mode."""
-    facts = PROBLEM_TYPES[task["problem_type"]]
+    facts = PROBLEM_TYPES.get(task.get("problem_type", ""))
+    if facts is None:
+        return {}
     return {"targets": TargetStatistics()} if facts.is_number else {"decision": "mode"} if facts.ordered else {}
 
 

@@ -11,6 +11,10 @@ class DivergedError(RuntimeError):
     """Training diverged. The message names the step, the cause, the learning rates and the last good checkpoint."""
 
 
+class ModelFolderError(OSError):
+    """The folder or repository of a model is damaged. The message names the file, what was given and what is allowed."""
+
+
 class RecipeError(ValueError):
     """A recipe cannot be run. The message lists every problem.
 

@@ -26,6 +26,7 @@ from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
 from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
 from .tasks_multitask import HeadConfig, TaskConfig
+from .weights_multitask import StoredTensors, check_weights, stored_tensors
 from .words_multitask import nearest_hint
 
 # Every encoder of transformers accepts these, some of them only in **kwargs.
@@ -100,13 +101,42 @@ class MultiTaskModel(PreTrainedModel):
     _keep_in_fp32_modules_strict = ("target_mean", "target_std")
     _keys_to_ignore_on_load_missing = (r"\.target_(mean|std)$",)
 
-    def __init__(self, config: MultiTaskConfig) -> None:
+    def __init__(self, config: MultiTaskConfig, stored_tensors: StoredTensors | None = None) -> None:
         super().__init__(config)
+        if stored_tensors is not None:
+            stored_tensors.check_counts(config.backbone_config.to_dict())
         self.backbone = _build_backbone(config.backbone_config)
         _check_positions(self.backbone, config)
         self.heads = TaskHeads(config)
+        if stored_tensors is not None:
+            stored_tensors.check_shapes(self)
         self._backbone_inputs = {*inspect.signature(self.backbone.forward).parameters, *_OUTPUT_SWITCHES}
         self.post_init()
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike | None, *model_args: Any, **kwargs: Any
+    ) -> Any:
+        """Load a trained model. The arguments are those of `PreTrainedModel.from_pretrained`.
+
+        The weights must fit the model exactly: transformers alone fills a layer that the file lacks with random
+        numbers. With `ignore_mismatched_sizes=True`, tensors of other shapes are random, as in transformers.
+
+        Raises:
+            WeightsError: If the file is damaged, lacks a tensor or has one that the model does not have, or if a tensor
+                has another shape, whole numbers, NaN or infinite numbers.
+            OSError: If the model is not found.
+        """
+        place, wants_info = str(pretrained_model_name_or_path), kwargs.pop("output_loading_info", False)
+        stored = None
+        if pretrained_model_name_or_path is not None and not kwargs.get("ignore_mismatched_sizes"):
+            hub_kwargs = {name: kwargs[name] for name in (*_HUB_KWARGS, "subfolder") if kwargs.get(name) is not None}
+            stored = stored_tensors(place, variant=kwargs.get("variant"), **hub_kwargs)
+        model, info = super().from_pretrained(
+            pretrained_model_name_or_path, *model_args, stored_tensors=stored, output_loading_info=True, **kwargs
+        )
+        check_weights(place, model, info, stored)
+        return (model, info) if wants_info else model
 
     @classmethod
     def from_backbone(

@@ -14,7 +14,7 @@ from transformers.pipelines.base import ChunkPipeline
 from .answers_multitask import answers
 from .pooling_multitask import join_windows
 from .tasks_multitask import chosen_tasks
-from .texts_multitask import WINDOW_TEXTS, Text, each_text, is_one_text, read_text, tokenize
+from .texts_multitask import WINDOW_TEXTS, Text, check_tokenizer, each_text, is_one_text, read_text, tokenize
 
 PIPELINE_TASK = "multitask-classification"
 # The entry of this file in config.json, where `pipeline()` finds it.
@@ -51,6 +51,7 @@ class MultiTaskPipeline(ChunkPipeline):
 
     def __init__(self, *args: Any, batch_size: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, batch_size=batch_size or DEFAULT_BATCH_SIZE, **kwargs)
+        check_tokenizer(self.tokenizer, self.model)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Answer all tasks for one text or for several.

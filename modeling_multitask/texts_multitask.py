@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from transformers import BatchEncoding, PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 from .configuration_multitask import MultiTaskConfig
 
@@ -73,6 +73,30 @@ def _text_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     if TEXT not in row:
         raise ValueError(f"the data set has no column {TEXT!r}; its columns are {', '.join(map(repr, row))}")
     return {name: row[name] for name in (TEXT, TEXT_PAIR) if name in row}
+
+
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
+    """Raise a `ValueError` if a tokenizer has no words, or its ids do not fit the embeddings of the model.
+
+    transformers makes a tokenizer without words if the folder lacks its files. All texts would get the same answer.
+
+    Args:
+        tokenizer: The tokenizer.
+        model: The model.
+    """
+    words = tokenizer.get_vocab()
+    if set(words.values()) <= set(tokenizer.all_special_ids):
+        raise ValueError("the tokenizer has no words; its files, such as tokenizer.json, are missing")
+    try:
+        rows = model.get_input_embeddings().weight.shape[0]
+    except (NotImplementedError, AttributeError):  # an encoder of characters, which has no table of embeddings
+        return
+    last = max(words, key=lambda word: words[word])
+    if words[last] >= rows:
+        raise ValueError(
+            f"the tokenizer has the id {words[last]:,} for {last!r}, but the model has only {rows:,} embeddings; "
+            "use the tokenizer of this model"
+        )
 
 
 def tokenize(

@@ -12,12 +12,12 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from tqdm import tqdm
 
-from ..configuration_multitask import MultiTaskConfig
 from ..extras import import_extra
 from ..modeling_multitask import resolve_model_path
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
 from .batches import BLOCK
+from .loading import read_config
 from .predict_onnx import BATCH_SIZE, MultiTaskOnnx
 from .text_encoder import Outputs
 
@@ -47,7 +47,7 @@ class GraphEncoder:
         self._batch_size = batch_size or BATCH_SIZE
         import_extra(_RUNTIMES[backend], extra=backend)
         self._folder = _find(model, backend)
-        self.tasks: list[TaskConfig] = MultiTaskConfig.from_pretrained(self._folder).tasks
+        self.tasks: list[TaskConfig] = read_config(str(self._folder)).tasks
         self._graph = MultiTaskOnnx(self._folder, file=GRAPHS[backend])
 
     def digest(self) -> str:

@@ -1,12 +1,19 @@
 """Load a trained model, and choose its device and dtype."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
+from ..errors import ModelFolderError
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
+from ..texts_multitask import check_tokenizer
+from ..weights_multitask import WeightsError
 
 
 def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
@@ -16,20 +23,46 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
 
     Raises:
+        ModelFolderError: If a file is damaged, or the files do not fit together.
         OSError: If the model is not found, or its weights are not safetensors.
     """
+    path, config = resolve_model_path(model), read_config(model)
+    # A model from an unknown author must not run code: no pickle is read, and no tokenizer code is loaded.
+    with _reading(model, "config.json"):
+        loaded: Any = MultiTaskModel.from_pretrained(path, config=config, use_safetensors=True)
+    with _reading(model, "tokenizer.json"):
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        check_tokenizer(tokenizer, loaded)
+    return to_accelerator(loaded), tokenizer
+
+
+def read_config(model: str) -> MultiTaskConfig:
+    """Return the configuration of a trained model.
+
+    Args:
+        model: A Hub id, a folder, or `package:NAME/FOLDER`.
+
+    Raises:
+        ModelFolderError: If `config.json` is damaged or invalid.
+        FileNotFoundError: If the model is not found, or is not a multi-task model.
+    """
     path = resolve_model_path(model)
+    is_damaged = (Path(path) / "config.json").is_file()  # if transformers cannot read it
     try:
-        kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
-    except (OSError, ValueError) as error:
+        with _reading(model, "config.json"):
+            kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
+    except OSError as error:
         reason = str(error).strip().splitlines()[0]
+        if isinstance(error, ModelFolderError):
+            raise
+        if is_damaged:
+            raise ModelFolderError(f"{model}: config.json: {reason} {_AGAIN}") from error
         raise FileNotFoundError(f"{model}: not a local folder, and not found on the Hub ({reason})") from error
     if kind != MultiTaskConfig.model_type:
         found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
         raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
-    # A model from an unknown author must not run code: no pickle is read, and no tokenizer code is loaded.
-    loaded: Any = MultiTaskModel.from_pretrained(path, use_safetensors=True)
-    return to_accelerator(loaded), AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    with _reading(model, "config.json"):
+        return MultiTaskConfig.from_pretrained(path)
 
 
 def to_accelerator(model: Any) -> MultiTaskModel:
@@ -45,3 +78,27 @@ def fast_dtype(device: torch.device) -> torch.dtype:
         return torch.float32
     units = torch.cpu.get_capabilities()
     return torch.bfloat16 if units.get("amx_bf16") or units.get("avx512_bf16") else torch.float32
+
+
+_AGAIN = "Download or copy the folder again, or correct the file."
+
+
+@contextmanager
+def _reading(model: str, file: str) -> Iterator[None]:
+    """Turn whatever a damaged or hostile file raises into one error. An error of the file system or the Hub stays."""
+    try:
+        yield
+    except OSError:
+        raise
+    except WeightsError as error:
+        raise ModelFolderError(f"{error}. {_AGAIN}") from error
+    except Exception as error:
+        raise ModelFolderError(f"{model}: {file}: {_cause(error)}. {_AGAIN}") from error
+
+
+def _cause(error: Exception) -> str:
+    """Return the cause of an error in one line."""
+    lines = str(error).strip().splitlines() or [""]
+    if isinstance(error, StrictDataclassError):  # "Validation error for ...:", then the type and the cause
+        return lines[-1].strip().split(": ", 1)[-1]
+    return lines[0] if type(error) is ValueError else f"{type(error).__name__}: {lines[0]}"
