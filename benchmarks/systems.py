@@ -1,6 +1,6 @@
 """The recipes of the five systems over several seeds, compared with baselines on punctuation and on words.
 
-python -m benchmarks.systems [NAME ...] [--seeds 0 1 2] [--backbone MODEL] [--called TEXT]
+python -m benchmarks.systems [NAME ...] [--seeds 0 1 2] [--backbone MODEL] [--called TEXT] [--set KEY=VALUE ...]
 
 Trains each named recipe (`s0`, `s1`, `s2`, `s3`; `s4`, `s4_weights`, `s4_stages`, `s4_unfreezing` on MPNet) for each
 seed. The seed determines the split, the initial weights and the row order. The test rows are evaluated once, with the
@@ -49,14 +49,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--backbone", default=MINILM)
     parser.add_argument("--called", default="all-MiniLM-L6-v2", help="the backbone's name in the results")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="overrides")
     arguments = parser.parse_args(argv)
     for name in arguments.names:
         for seed in arguments.seeds:
-            given = [f"backbone={arguments.backbone}", f"seed={seed}"]
-            _add({"system": name, "backbone": arguments.called, "seed": seed, "sets": measured(name, given)})
+            given = [f"backbone={arguments.backbone}", f"seed={seed}", *arguments.overrides]
+            run = {"backbone": arguments.called, "seed": seed, "overrides": arguments.overrides}
+            _add({"system": name, **run, "sets": measured(name, given)})
             if name in FIRST_PHASE_ALONE:
                 sets = measured(name, [*given, *FIRST_PHASE_ALONE[name]])
-                _add({"system": f"{name}, heads only", "backbone": arguments.called, "seed": seed, "sets": sets})
+                _add({"system": f"{name}, heads only", **run, "sets": sets})
 
 
 def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
