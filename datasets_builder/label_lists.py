@@ -24,7 +24,7 @@ def list_form(lists: Iterable[Any], labels: Sequence[str]) -> ListForm | None:
     """Return how a column's lists of numbers are written. The first list that can be only one of both decides.
 
     Args:
-        lists: The cells of the column. Only lists of numbers count.
+        lists: The cells of the column. Only lists of numbers count. An empty list is none: it has no label in any form.
         labels: The labels of the task.
 
     Returns:
@@ -36,7 +36,7 @@ def list_form(lists: Iterable[Any], labels: Sequence[str]) -> ListForm | None:
     unclear = None
     for each in lists:
         values = plain_list(each)
-        if values is None or any(isinstance(value, str) for value in values):
+        if not values or any(isinstance(value, str) for value in values):
             continue
         if (form := _form(values, len(labels))) is not None:
             return form
@@ -116,12 +116,19 @@ def are_lists_of_numbers(kind: pa.DataType) -> bool:
 
 
 def multi_hot_entries(lists: pa.Array, labels: list[str]) -> tuple[pa.Table, pa.Array]:
-    """Return a column of entries for each label, and the mask (rows,) of lists with another length, which are null."""
+    """Return a column of entries for each label, and the mask (rows,) of lists with another length, which are null.
+
+    An empty list has a zero for each label.
+    """
     fits = pc.fill_null(pc.equal(pc.list_value_length(lists), len(labels)), False)
     entries = lists.filter(fits).flatten()
     starts = pc.multiply(pc.subtract(pc.cumulative_sum(fits.cast(pa.int64())), 1), len(labels))
-    columns = [entries.take(pc.if_else(fits, pc.add(starts, i), None)) for i in range(len(labels))]
-    return pa.table(columns, names=labels), pc.and_(pc.is_valid(lists), pc.invert(fits))
+    empty = pc.fill_null(pc.equal(pc.list_value_length(lists), 0), False)
+    none = pa.scalar(0).cast(entries.type)
+    columns = [
+        pc.if_else(empty, none, entries.take(pc.if_else(fits, pc.add(starts, i), None))) for i in range(len(labels))
+    ]
+    return pa.table(columns, names=labels), pc.and_(pc.is_valid(lists), pc.invert(pc.or_(fits, empty)))
 
 
 def with_repeats(lists: pa.Array) -> pa.Array:

@@ -51,7 +51,13 @@ def answers(logits: dict[str, Tensor], tasks: list[TaskConfig], **top_k: int | N
     Returns:
         The label and its score. A label, or the number of a regression, is `None` if the question is not asked. It is
         also `None` if the answer, or the answer that it depends on, is withheld because its confidence is too low.
+
+    Raises:
+        ValueError: If `top_k` is not a whole number of at least 1.
     """
+    most = top_k.get("top_k")
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+        raise ValueError(f"top_k is {most!r}; it must be a whole number of at least 1, or None for all labels")
     columns: list[list[Answer]] = []
     refused: dict[str, Tensor] = {}
     for task, decision in zip(tasks, decide(logits, tasks).values(), strict=True):

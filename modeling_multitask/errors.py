@@ -12,7 +12,7 @@ class DivergedError(RuntimeError):
 
 
 class ModelFolderError(OSError):
-    """The folder or repository of a model is damaged. The message names the file, what was given and what is allowed."""
+    """The folder or repository of a model is damaged. The message names the file and the cause."""
 
 
 class RecipeError(ValueError):

@@ -1,6 +1,6 @@
 """The settings of a task: its name, problem type, labels and loss, and how its logits become answers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -333,8 +333,8 @@ def chosen_tasks(tasks: list[TaskConfig], names: Sequence[str] | None) -> list[T
     """
     if names is None:
         return tasks
-    if isinstance(names, str):
-        raise ValueError(f"tasks is {names!r}; it must be a list of names, such as [{names!r}]")
+    if isinstance(names, str) or not isinstance(names, Collection):
+        raise ValueError(f"tasks is {names!r}; it must be a list of names, such as [{tasks[0].name!r}]")
     known = [task.name for task in tasks]
     if unknown := [name for name in names if name not in known]:
         raise ValueError(

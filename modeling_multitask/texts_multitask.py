@@ -65,6 +65,10 @@ def each_text(given: Any) -> Iterator[Text]:
     if not isinstance(given, Iterable) and not hasattr(given, "__getitem__"):
         read_text(given)
     is_table = hasattr(given, "column_names")
+    if is_table and hasattr(given, "with_format"):
+        given = given.with_format(None)
+    if not isinstance(given, Iterable) and hasattr(given, "__len__"):  # without a length, it ends with an IndexError
+        given = map(given.__getitem__, range(len(given)))
     for i, row in enumerate(given):
         yield read_text(_text_columns(row) if is_table else row, f"texts[{i}]")
 

@@ -25,6 +25,8 @@ def cells_of(given: Any) -> Any:
             f"the DataFrame has no column {TEXT!r}; its columns are {', '.join(map(repr, names))}"
             f"{nearest_hint(TEXT, names)}; give one of them instead, such as frame[{names[0] if names else TEXT!r}]"
         )
+    if twice := [name for name in (TEXT, TEXT_PAIR) if names.count(name) > 1]:
+        raise ValueError(f"the DataFrame has several columns {twice[0]!r}; rename all but one")
     columns = [given[name] for name in (TEXT, TEXT_PAIR) if name in names]
     return list(zip(*columns, strict=True)) if len(columns) > 1 else list(columns[0])
 

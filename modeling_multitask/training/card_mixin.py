@@ -1,5 +1,6 @@
 """The part of the Trainer that writes the model card."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from huggingface_hub import HfApi
 from peft import PeftModel
 from transformers import Trainer, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import HubStrategy
 
 from ..hub.card_merge import is_signed, merge_cards
 from ..hub.upload import CARD, Target, look, patiently
@@ -50,10 +53,26 @@ class CardMixin(Trainer):
             self._check_card()
             if self.hub_model_id is None:
                 self.init_hf_repo(token=token, private=kwargs.get("private"))
-            if self.is_world_process_zero():
-                target = Target(str(self.hub_model_id), revision=revision or self.args.hub_revision)
-                self._card_on_hub = _card_of(target, token or self.args.hub_token)
+            self._read_card_on_hub(token, revision)
         return super().push_to_hub(*args, token=token, revision=revision, **kwargs)
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        # transformers copies the weights and config.json alone, and the model would not load. The code of the model,
+        # its sentence-transformers files and the card belong to it.
+        if self.is_world_process_zero() and self.args.hub_strategy != HubStrategy.END:
+            for path in Path(checkpoint_folder).rglob("*"):
+                if path.is_file() and path.suffix in (".py", ".json") and path.name != TRAINER_STATE_NAME:
+                    target = Path(self.args.output_dir) / path.relative_to(checkpoint_folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, target)
+            self._read_card_on_hub()
+            self.create_model_card()
+        super()._push_from_checkpoint(checkpoint_folder)
+
+    def _read_card_on_hub(self, token: str | None = None, revision: str | None = None) -> None:
+        if self.is_world_process_zero():
+            target = Target(str(self.hub_model_id), revision=revision or self.args.hub_revision)
+            self._card_on_hub = _card_of(target, token or self.args.hub_token)
 
     def _has_card_by_hand(self) -> bool:
         path = Path(self.args.output_dir) / CARD

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from datasets import Dataset
 from peft import PeftModel
 
 from ..modeling_multitask import MultiTaskModel
+from ..tasks_multitask import TaskConfig
+from ..texts_multitask import TEXT
+from ..words_multitask import nearest_hint
 from .arguments import MultiTaskTrainingArguments
 from .balancing_methods import GRADIENT_BALANCING
 from .freezing import trained_parameters
@@ -97,3 +101,50 @@ def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | Pe
         )
     if sharded and isinstance(model, PeftModel):
         raise ValueError("lora does not work with FSDP or DeepSpeed; leave lora out, or run without FSDP and DeepSpeed")
+
+
+def check_model(model: Any) -> None:
+    """Raise a `ValueError` if there is no model. transformers would call `model_init` only later."""
+    if model is None:
+        raise ValueError("model is missing; pass a model, in a hyperparameter search in addition to model_init")
+
+
+def check_rows(rows: Any, args: MultiTaskTrainingArguments) -> None:
+    """Raise a `ValueError` if batches by length are requested for training rows whose lengths are not known.
+
+    Args:
+        rows: The training rows.
+        args: The arguments.
+    """
+    by_length = "tokens_per_batch" if args.tokens_per_batch is not None else "train_sampling_strategy 'group_by_length'"
+    # A stream is not grouped by length.
+    grouped = args.train_sampling_strategy == "group_by_length" and hasattr(rows, "__len__")
+    if rows is not None and not isinstance(rows, Dataset) and (args.tokens_per_batch is not None or grouped):
+        raise ValueError(
+            f"{by_length} needs the training rows as a datasets.Dataset, but they are a {type(rows).__name__}; "
+            "use Dataset.from_list or Dataset.from_generator, or leave it out"
+        )
+
+
+def check_columns(rows: Any, tasks: list[TaskConfig]) -> None:
+    """Raise a `ValueError` if training rows have no column of texts, or none for any task.
+
+    Args:
+        rows: The training rows. Only tables of `datasets` have columns.
+        tasks: The model's tasks.
+    """
+    columns = getattr(rows, "column_names", None)
+    if not columns:
+        return
+    there = f"its columns are {', '.join(map(repr, columns))}"
+    if not {TEXT, "input_ids"} & set(columns):
+        raise ValueError(
+            f"the training data set has no column {TEXT!r}; {there}{nearest_hint(TEXT, columns)}; rename the column of "
+            f"the texts, such as with rename_column({columns[0]!r}, {TEXT!r})"
+        )
+    names = [task.name for task in tasks]
+    if not set(names) & set(columns):
+        raise ValueError(
+            f"the training data set has no labels: each task needs a column of its name ({', '.join(names)}), and "
+            f"{there}; rename the column of the labels"
+        )

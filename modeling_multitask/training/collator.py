@@ -3,7 +3,8 @@
 Shapes: B rows, T tokens of the longest row, C classes of one task.
 """
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,13 @@ from datasets_builder.label_lists import ListForm, plain_list
 
 from ..configuration_multitask import MultiTaskConfig
 from ..kinds_multitask import IGNORE_INDEX, MISSING_IDS
+from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import tokenize
 from ..words_multitask import nearest_hint
+from .checks import check_columns
 from .conditions import unasked_rows
-from .multi_labels import forms_of, label_entries
+from .multi_labels import forms_of, forms_of_columns, label_entries
 from .tokens import padded_rows
 
 
@@ -85,6 +88,47 @@ class MultiTaskCollator:
             texts = [row["text"] for row in rows]
             return tokenize(self.tokenizer, self.config, texts, pairs, padding=True, return_tensors="pt")
         return padded_rows(self.tokenizer, rows)
+
+
+def make_collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[str, Any]) -> Any:
+    """Return the collator of a Trainer. Whole columns tell it how lists of numbers are written: a batch may not tell.
+
+    Args:
+        given: The collator that the user gave, or `None`.
+        model: The model.
+        kwargs: The other arguments of the Trainer.
+
+    Raises:
+        ValueError: If there is no tokenizer, the training rows have no column for any task, or lists of numbers may be
+            ids or zeros and ones.
+    """
+    tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
+    if given is None:
+        if kwargs.get("processing_class") is None:
+            raise ValueError(
+                "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
+            )
+        given = MultiTaskCollator(kwargs["processing_class"], model.config)
+    if isinstance(given, MultiTaskCollator):
+        check_columns(kwargs.get("train_dataset"), model.config.tasks)
+    return with_list_forms(given, tables, model.config.tasks)
+
+
+def with_list_forms(given: Any, tables: list[Any], tasks: list[TaskConfig]) -> Any:
+    """Return the collator, which then knows how the lists of numbers in these tables are written."""
+    if not isinstance(given, MultiTaskCollator):
+        return given
+    forms = forms_of_columns(tables, tasks, given.list_forms)
+    if forms == given.list_forms:
+        return given
+    collator = copy.copy(given)  # the caller may use it for other tables
+    collator.list_forms = forms
+    return collator
+
+
+def known_list_forms(collator: Any) -> Mapping[str, ListForm]:
+    """Return how lists of numbers are written, as far as a collator knows it, by task name."""
+    return collator.list_forms if isinstance(collator, MultiTaskCollator) else {}
 
 
 def labels_of(

@@ -4,7 +4,7 @@ Shapes: C labels of one task.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice, takewhile
 from typing import Any
 
 from datasets import Dataset, LargeList, List
@@ -16,6 +16,7 @@ from ..tasks_multitask import TaskConfig
 from ..words_multitask import nearest_hint
 
 SEPARATORS = (";", ",", "|")  # between names in one text
+MOST_STREAMED = 10_000  # rows of a stream that are read to know how its lists are written
 
 
 def label_entries(given: Any, labels: list[str], form: ListForm | None) -> list[Any]:
@@ -37,7 +38,7 @@ def label_entries(given: Any, labels: list[str], form: ListForm | None) -> list[
     values = plain_list(given)
     if values is None:
         raise ValueError(f"{given!r} is not a list of labels, a text with separated labels, or a dict by label")
-    if any(isinstance(value, str) for value in values):
+    if not values or any(isinstance(value, str) for value in values):
         return _names(values, labels)
     return _ids(values, labels) if form == "ids" else _multi_hot(values, labels)
 
@@ -65,7 +66,8 @@ def forms_of_columns(
     """Return how the lists of numbers in the columns of multi-label tasks are written, by task name.
 
     Args:
-        tables: The tables of a run, or dicts of them. Only those of `datasets` have columns. Streams are read by batch.
+        tables: The tables of a run, or dicts of them. Tables that are not a `datasets.Dataset` are read row by row, up
+            to the first row that decides: of a stream, at most the first 10,000 rows.
         tasks: The model's tasks.
         known: The forms that are known already, by task name.
 
@@ -73,13 +75,30 @@ def forms_of_columns(
         ValueError: If all lists of numbers of a task may be ids or zeros and ones.
     """
     each = chain.from_iterable(given.values() if isinstance(given, dict) else [given] for given in tables)
-    columns = [table.with_format(None) for table in each if isinstance(table, Dataset)]
+    given = [table.with_format(None) if isinstance(table, Dataset) else table for table in each]
     forms = dict(known)
     for task in [each for each in tasks if each.kind.several_labels and each.name not in known]:
-        named = [table[task.name] for table in columns if isinstance(table.features.get(task.name), List | LargeList)]
-        if (form := _form(chain.from_iterable(named), task)) is not None:
+        if (form := _form(chain.from_iterable(_cells(table, task.name) for table in given), task)) is not None:
             forms[task.name] = form
     return forms
+
+
+def _cells(table: Any, name: str) -> Iterable[Any]:
+    """Return the labels of a multi-label task in a table, as far as they can be lists of numbers."""
+    if isinstance(table, Dataset):
+        return table[name] if isinstance(table.features.get(name), List | LargeList) else ()
+    if isinstance(table, Iterable) and not isinstance(table, str):
+        rows: Iterable[Any] = islice(table, MOST_STREAMED)
+    elif hasattr(table, "__len__") and hasattr(table, "__getitem__"):
+        rows = (table[i] for i in range(len(table)))
+    else:
+        return ()
+    cells = (row.get(name) for row in rows if isinstance(row, Mapping))
+    return takewhile(lambda cell: not isinstance(cell, str | Mapping) and not _has_names(cell), cells)
+
+
+def _has_names(cell: Any) -> bool:
+    return any(isinstance(value, str) for value in plain_list(cell) or ())
 
 
 def _form(cells: Iterable[Any], task: TaskConfig) -> ListForm | None:
@@ -100,7 +119,7 @@ def _separated(text: str, labels: list[str]) -> list[str]:
         return [text]
     splits = [[part.strip() for part in text.split(separator) if part.strip()] for separator in SEPARATORS]
     fitting = [parts for parts in splits if parts and all(part in labels for part in parts)]
-    return fitting[0] if fitting else max(splits, key=len)
+    return fitting[0] if fitting else [] if [] in splits else max(splits, key=len)
 
 
 def _names(names: list[Any], labels: list[str]) -> list[int]:

@@ -1,8 +1,7 @@
 """A Trainer for multi-task models whose losses are exact with missing labels."""
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -10,19 +9,19 @@ import torch
 from datasets import Dataset
 from torch import Tensor, nn
 from transformers import Trainer
-from transformers.trainer_utils import EvalLoopOutput, TrainOutput
+from transformers.trainer_utils import EvalLoopOutput, PredictionOutput, TrainOutput
 
 from datasets_builder.columns import SOURCE
-from datasets_builder.label_lists import ListForm
 
 from ..modeling_multitask import MultiTaskModel
+from ..texts_multitask import TEXT, TEXT_PAIR
 from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
-from .checks import check_arguments, check_kind, check_phases, check_processes
-from .collator import MultiTaskCollator
+from .checks import check_arguments, check_kind, check_model, check_phases, check_processes, check_rows
+from .collator import known_list_forms, make_collator, with_list_forms
 from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
 from .freezing import train_only
@@ -31,7 +30,6 @@ from .label_counts import count_labels, label_parts
 from .label_statistics import start_heads
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
-from .multi_labels import forms_of_columns
 from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
@@ -88,14 +86,15 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         create_card: Callable[..., str] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_model(model)
         check_kind(args)
         check_pushed_card(args, create_card)
         self.create_card = create_card
         trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         check_arguments(args, kwargs)
         check_phases(args, model, trainable)
-        data_collator = _collator(data_collator, model, kwargs)
-        start_heads(model, kwargs.get("train_dataset"), _list_forms(data_collator))
+        data_collator = make_collator(data_collator, model, kwargs)
+        start_heads(model, kwargs.get("train_dataset"), known_list_forms(data_collator))
         super().__init__(
             model=model,
             args=args,
@@ -111,6 +110,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         self.divergence = Divergence([task.name for task in tasks], self.accelerator)
         self.gradient_balancing: GradientBalancing | None = None
         check_processes(args, model, sharded=self.is_fsdp_enabled or self.is_deepspeed_enabled)
+        check_rows(self.train_dataset, args)
         if isinstance(self.train_dataset, Dataset):
             row_groups(self.train_dataset, args.sampler())  # raises now if the rows do not fit the sampling
         if args.balancing in GRADIENT_BALANCING:
@@ -121,7 +121,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
     def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
         """Return the model of a trial of a hyperparameter search, whose new heads start from the training labels."""
         model = super().call_model_init(*args, **kwargs)
-        start_heads(model, self.train_dataset, _list_forms(self.data_collator))
+        start_heads(model, self.train_dataset, known_list_forms(self.data_collator))
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -214,6 +214,16 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
             loss = loss * self.accelerator.num_processes  # DDP takes the mean over processes
         return (loss, outputs) if return_outputs else loss
 
+    def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Evaluate as `Trainer.evaluate` does."""
+        self.data_collator = with_list_forms(self.data_collator, [eval_dataset], self.model.config.tasks)
+        return super().evaluate(eval_dataset, *args, **kwargs)
+
+    def predict(self, test_dataset: Any, *args: Any, **kwargs: Any) -> PredictionOutput:
+        """Predict as `Trainer.predict` does."""
+        self.data_collator = with_list_forms(self.data_collator, [test_dataset], self.model.config.tasks)
+        return super().predict(test_dataset, *args, **kwargs)
+
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluate, and correct the loss: the Trainer's mean over batches gives rare labels too much weight."""
         output = super().evaluation_loop(*args, **kwargs)
@@ -252,30 +262,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         super()._set_signature_columns_if_needed()
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         labels = [task.name for task in self.model.config.tasks]
-        self._signature_columns = [*(self._signature_columns or ()), "text", SOURCE, *labels]
-
-
-def _collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[str, Any]) -> Any:
-    """Return the collator. Whole columns tell it how lists of numbers are written, because a batch may not tell."""
-    tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
-    if given is None:
-        if kwargs.get("processing_class") is None:
-            raise ValueError(
-                "processing_class is missing; pass the tokenizer as processing_class, or pass a data_collator"
-            )
-        given = MultiTaskCollator(kwargs["processing_class"], model.config)
-    if not isinstance(given, MultiTaskCollator):
-        return given
-    forms = forms_of_columns(tables, model.config.tasks, given.list_forms)
-    if forms == given.list_forms:
-        return given
-    collator = copy.copy(given)  # the caller may use it for other tables
-    collator.list_forms = forms
-    return collator
-
-
-def _list_forms(collator: Any) -> Mapping[str, ListForm]:
-    return collator.list_forms if isinstance(collator, MultiTaskCollator) else {}
+        self._signature_columns = [*(self._signature_columns or ()), TEXT, TEXT_PAIR, SOURCE, *labels]
 
 
 def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, pipeline
 from transformers.pipelines.pt_utils import KeyDataset, KeyPairDataset
@@ -48,9 +49,10 @@ def test_a_list_may_have_texts_dicts_and_pairs(classify: MultiTaskPipeline) -> N
         Dataset.from_dict({"text": TEXTS}).to_iterable_dataset(),
         KeyDataset(Dataset.from_dict({"body": TEXTS}), "body"),
         Dataset.from_dict({"body": TEXTS})["body"],
+        Dataset.from_dict({"text": TEXTS}).with_format("pandas"),
         pd.Series(TEXTS),
     ],
-    ids=["Dataset", "IterableDataset", "KeyDataset", "Column", "Series"],
+    ids=["Dataset", "IterableDataset", "KeyDataset", "Column", "Dataset of pandas", "Series"],
 )
 def test_the_texts_of_a_data_set_are_answered_in_order(classify: MultiTaskPipeline, texts: Any) -> None:
     assert ratings(classify(texts)) == pytest.approx(ratings(classify(TEXTS)), abs=1e-5)
@@ -110,6 +112,32 @@ def test_an_unknown_task_is_refused_with_those_there_are(classify: MultiTaskPipe
         "'grade'; did you mean 'topic'",
     ):
         classify(TEXTS[0], tasks=["topik"])
+
+
+class EndlessRows(torch.utils.data.Dataset):
+    """Two texts that repeat if they are read beyond their number."""
+
+    def __len__(self) -> int:
+        return len(TEXTS)
+
+    def __getitem__(self, place: int) -> str:
+        return TEXTS[place % len(TEXTS)]
+
+
+def test_a_data_set_ends_at_its_length(classify: MultiTaskPipeline) -> None:
+    assert list(classify(EndlessRows())) == classify(TEXTS)
+
+
+@pytest.mark.parametrize("most", ["x", 1.5, 0, True])
+def test_the_number_of_labels_is_a_whole_number(classify: MultiTaskPipeline, most: Any) -> None:
+    with pytest.raises(ValueError, match=r"top_k is .*; it must be a whole number of at least 1, or None"):
+        classify(TEXTS, top_k=most)
+
+
+@pytest.mark.parametrize("names", [5, (name for name in ["topic"])])
+def test_the_tasks_are_no_number_and_no_generator(classify: MultiTaskPipeline, names: Any) -> None:
+    with pytest.raises(ValueError, match=r"tasks is .*; it must be a list of names, such as \['topic'\]"):
+        classify(TEXTS, tasks=names)
 
 
 def test_the_tasks_are_a_list(classify: MultiTaskPipeline) -> None:

@@ -30,8 +30,8 @@ def trainer_card(
         settings: The settings of the card.
         license: The licence, instead of that of the settings.
         language: The language or languages, instead of those of the settings.
-        others: Arguments that `Trainer.push_to_hub` adds by itself. Other arguments of a card of transformers are
-            refused.
+        others: `tags` and `model_name` as `Trainer.push_to_hub` adds them by itself. Other arguments of a card of
+            transformers are refused.
 
     Raises:
         ValueError: If an argument is not used in the card.
@@ -41,7 +41,7 @@ def trainer_card(
         >>> trainer = MultiTaskTrainer(model=model, args=args, create_card=trainer_card, processing_class=tokenizer)
         >>> trainer.push_to_hub(license="apache-2.0")
     """
-    if unused := [name for name, given in others.items() if given and name not in ("model_name", "tags")]:
+    if unused := [name for name, given in others.items() if given and not _is_added(trainer, name, given)]:
         raise ValueError(f"{unused[0]} is not used in the card; leave it out, and add it to the README.md by hand")
     settings = settings or CardSettings()
     if license is not None:
@@ -66,3 +66,11 @@ def _repo_id(trainer: Any, run: Path | None) -> str:
     folder = Path(trainer.args.output_dir) if run is None else run
     name = trainer.hub_model_id or trainer.args.hub_model_id or folder.resolve().name
     return name if "/" in name else f"{OWNER}/{name}"
+
+
+def _is_added(trainer: Any, name: str, given: Any) -> bool:
+    """Return whether `Trainer.push_to_hub` adds an argument by itself."""
+    if name == "tags":
+        return ({given} if isinstance(given, str) else set(given)) <= set(trainer.model.model_tags or ())
+    hub_id, folder = trainer.args.hub_model_id or "", Path(trainer.args.output_dir).name
+    return name == "model_name" and given in (hub_id.split("/")[-1], folder)

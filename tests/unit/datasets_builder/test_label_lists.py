@@ -33,7 +33,8 @@ def rows(cells: Any) -> dict[str, Any]:
     ("cells", "labels", "form"),
     [
         ([[0, 1], [0]], TWO, "ids"),
-        ([[0, 1], []], TWO, "ids"),
+        ([[], [0, 1], [0, 0]], TWO, "multi_hot"),
+        ([[]], TWO, None),
         ([None, [2], [0, 1, 2]], LABELS, "ids"),
         ([[0, 1, 2]], LABELS, "ids"),
         ([[0, 1], [0, 0]], TWO, "multi_hot"),
@@ -54,7 +55,9 @@ def test_the_first_list_that_can_be_only_one_of_both_decides(
     assert list_form(cells, labels) == form
 
 
-@pytest.mark.parametrize(("cells", "labels"), [([[0, 1], None, [1, 0]], TWO), ([[0], None], ["money"])])
+@pytest.mark.parametrize(
+    ("cells", "labels"), [([[0, 1], None, [1, 0]], TWO), ([[0, 1], []], TWO), ([[0], None], ["money"])]
+)
 def test_a_column_that_can_be_both_is_refused(cells: list[Any], labels: list[str]) -> None:
     with pytest.raises(ValueError, match=r"may be ids of labels, or zeros and ones; write names of labels, such as"):
         list_form(cells, labels)
@@ -74,6 +77,12 @@ def test_a_column_that_can_be_both_is_refused(cells: list[Any], labels: list[str
 @pytest.mark.parametrize("table", [dict, pd.DataFrame, Dataset.from_dict], ids=["dict", "pandas", "datasets"])
 def test_lists_in_memory_are_read_in_each_way(table: Any, cells: list[Any]) -> None:
     assert built(table(rows(cells))) == [[1, 0, 1], [0, 1, 0], None, [0, 0, 0]]
+
+
+@pytest.mark.parametrize("first", [[1, 0, 1], [1.0, 0.0, 1.0], [True, False, True], [0, 2], ["money", "praise"]])
+def test_an_empty_list_has_no_label(first: list[Any]) -> None:
+    assert built(rows([[], first])) == [[0, 0, 0], [1, 0, 1]]
+    assert built(rows([[], None])) == [[0, 0, 0], None]
 
 
 def test_lists_of_polars_are_read() -> None:

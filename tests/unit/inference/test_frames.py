@@ -133,3 +133,12 @@ def test_polars_need_not_be_installed(answer: Callable, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "polars", None)  # an import would fail
 
     assert answer(pd.DataFrame({"text": TEXTS}), as_frame=True).shape == (2, len(COLUMNS))
+
+
+def test_a_frame_with_two_columns_of_texts_is_refused(
+    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    frame = pd.DataFrame([["good", "bad"]], columns=["text", "text"])
+
+    with pytest.raises(ValueError, match="the DataFrame has several columns 'text'; rename all but one"):
+        predict(model, frame, tokenizer=tokenizer)

@@ -12,6 +12,7 @@ from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTraini
 from modeling_multitask.hub.card_merge import is_signed
 from modeling_multitask.publishing import trainer_card
 from modeling_multitask.training.lora import add_lora
+from tests.conftest import rows_with_gaps
 from tests.hub_server import USER, HubServer, hub, hub_api
 
 __all__ = ["hub", "hub_api"]  # fixtures
@@ -63,9 +64,10 @@ def test_the_card_names_the_repository(build: Callable) -> None:
     assert "- en" in card_of(trainer)
 
 
-def test_what_the_card_does_not_use_is_refused(build: Callable) -> None:
-    with pytest.raises(ValueError, match="dataset_tags is not used in the card; leave it out, and add it"):
-        build().create_model_card(dataset_tags="mine")
+@pytest.mark.parametrize("given", [{"dataset_tags": "mine"}, {"tags": "mine"}, {"tags": ["a"]}, {"model_name": "Foo"}])
+def test_what_the_card_does_not_use_is_refused(given: dict[str, Any], build: Callable) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(given))} is not used in the card; leave it out, and add it"):
+        build().create_model_card(**given)
 
 
 def test_without_a_function_there_is_no_card(build: Callable) -> None:
@@ -128,3 +130,25 @@ def test_a_second_push_keeps_the_edits_of_the_card_on_the_hub(
 
     assert "Ask me first." in online.files(f"{USER}/out")["README.md"].decode()
     assert "license: mit" in online.files(f"{USER}/out")["README.md"].decode()
+
+
+def test_a_push_during_training_has_our_card_and_everything_that_loads_the_model(
+    build: Callable, online: HubServer, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    trainer = build(
+        push_to_hub=True,
+        hub_model_id=f"{USER}/out",
+        save_strategy="steps",
+        save_steps=1,
+        max_steps=1,
+        prefix_cache=False,
+    )
+    trainer.train_dataset = rows_with_gaps(8)
+
+    trainer.train()
+
+    files = online.files(f"{USER}/out")
+    assert is_signed(files["README.md"].decode())
+    assert {"config.json", "model.safetensors", "modules.json", "1_Pooling/config.json", "tokenizer.json"} <= set(files)
+    assert {"configuration_multitask.py", "modeling_multitask.py", "pipeline_multitask.py"} <= set(files)
+    assert "trainer_state.json" not in files

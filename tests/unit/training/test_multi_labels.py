@@ -50,6 +50,7 @@ def read(cells: list[Any], task: TaskConfig = FOUR) -> list[list[int]]:
         ([1, 0, None, -1], [1, 0, -100, -100]),
         ("money;praise", [1, 0, 1, 0]),
         (" money , praise,", [1, 0, 1, 0]),
+        (" ; ", [0, 0, 0, 0]),
         ("money | praise", [1, 0, 1, 0]),
         ("late", [0, 0, 0, 1]),
         ("", [-100] * 4),
@@ -81,9 +82,16 @@ def test_a_list_that_may_be_ids_or_zeros_and_ones_is_refused(given: Any) -> None
         read([given, None], TWO)
 
 
-@pytest.mark.parametrize("other", [[0], [1], []])
+@pytest.mark.parametrize("other", [[0], [1]])
 def test_a_list_of_another_length_makes_a_column_of_ids(other: list[int]) -> None:
     assert read([[0, 1], other], TWO)[0] == read([other, [0, 1]], TWO)[1] == [1, 1]
+
+
+@pytest.mark.parametrize(("other", "expected"), [([0], [1, 1]), ([0, 0], [0, 1]), ([1.0, 0.0], [0, 1])])
+def test_an_empty_list_has_no_label_and_decides_nothing(other: list[Any], expected: list[int]) -> None:
+    assert read([[], [0, 1], other], TWO)[:2] == [[0, 0], expected]
+    with pytest.raises(ValueError, match=r"\[0, 1\] may be ids of labels, or zeros and ones"):
+        read([[], [0, 1]], TWO)
 
 
 @pytest.mark.parametrize("other", [[0, 0], [1, 1], [1, None], [1.0, 0.0]])
@@ -151,6 +159,38 @@ def test_the_trainer_reads_a_list_by_its_whole_column(trainer_of: Any, last: lis
     batch = trainer.data_collator([{"text": "good", "tags": [0, 1]}])
 
     assert batch["labels"]["tags"].tolist() == [expected]
+
+
+class OnDemand:
+    """A table in the way of torch: rows by their place, and a length."""
+
+    def __init__(self, rows: Dataset) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        return self.rows[place % len(self.rows)]
+
+
+@pytest.mark.parametrize("kind", [list, OnDemand, Dataset.to_iterable_dataset])
+@pytest.mark.parametrize(("last", "expected"), [([0], [1, 1]), ([0, 0], [0, 1])])
+def test_rows_of_each_kind_are_read_by_their_whole_column(
+    trainer_of: Any, kind: Any, last: list[int], expected: list[int]
+) -> None:
+    trainer = trainer_of(kind(table([0, 1], [0, 1], last)))
+
+    assert trainer.data_collator.labels_of([{"tags": [0, 1]}])["tags"].tolist() == [expected]
+
+
+@pytest.mark.parametrize("evaluated", ["evaluate", "predict"])
+def test_rows_that_are_evaluated_alone_are_read_by_their_whole_column(trainer_of: Any, evaluated: str) -> None:
+    trainer = trainer_of(None)
+
+    getattr(trainer, evaluated)(table([0, 1], [0]))
+
+    assert trainer.data_collator.list_forms == {"tags": "ids"}
 
 
 def test_the_validation_rows_belong_to_the_column(trainer_of: Any) -> None:

@@ -317,3 +317,62 @@ def test_predictions_come_in_the_order_of_the_rows(build: Any) -> None:
 def test_the_arguments_of_transformers_are_refused_with_those_of_this_package(build: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^args is a TrainingArguments; use MultiTaskTrainingArguments, which takes"):
         MultiTaskTrainer(build().model, TrainingArguments(str(tmp_path)), processing_class=build().processing_class)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"tokens_per_batch": 64}, list),
+        ({"tokens_per_batch": 64}, Dataset.to_iterable_dataset),
+        ({"train_sampling_strategy": "group_by_length"}, list),
+    ],
+)
+def test_batches_by_length_need_a_table(kind: Any, settings: dict[str, Any], build: Any) -> None:
+    with pytest.raises(ValueError, match=r"needs the training rows as a datasets\.Dataset, but they are a (list|Iter)"):
+        build(kind(rows_with_gaps(8)), max_steps=2, **settings)
+
+
+class Fed:
+    """What the encoder reads in training and evaluation."""
+
+    def __init__(self, trainer: MultiTaskTrainer) -> None:
+        self.texts: set[str] = set()
+        trainer.model.backbone.register_forward_pre_hook(self._read, with_kwargs=True)
+        self.decode = trainer.processing_class.decode
+
+    def _read(self, _module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
+        ids, mask = kwargs["input_ids"], kwargs["attention_mask"]
+        self.texts |= {self.decode(row[kept.bool()]) for row, kept in zip(ids, mask, strict=True)}
+
+
+@pytest.mark.parametrize("kind", [lambda rows: rows, list, Dataset.to_iterable_dataset])
+@pytest.mark.parametrize("settings", [{}, {"prefix_cache": False}])
+def test_the_second_text_of_a_pair_is_read(kind: Any, settings: dict[str, Any], build: Any) -> None:
+    rows = rows_with_gaps(8).add_column("text_pair", ["bad soup"] * 8)
+    trainer = build(kind(rows), rows, max_steps=2, **settings)
+    fed = Fed(trainer)
+
+    trainer.train()
+    trainer.evaluate()
+
+    assert fed.texts
+    assert all(text.endswith("[SEP] bad soup [SEP]") for text in fed.texts)
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ({"text": ["good"], "label": [1]}, "has no labels: each task needs a column of its name .* 'text', 'label'"),
+        ({"sentence": ["good"], "topic": [1]}, r"has no column 'text'; .*rename_column\('sentence', 'text'\)"),
+    ],
+)
+def test_a_table_without_texts_or_labels_is_refused(given: dict[str, list[Any]], cause: str, build: Any) -> None:
+    with pytest.raises(ValueError, match=cause):
+        build(Dataset.from_dict(given))
+
+
+def test_a_trainer_needs_a_model(build: Any) -> None:
+    trainer = build(rows_with_gaps(4))
+
+    with pytest.raises(ValueError, match="model is missing; pass a model"):
+        MultiTaskTrainer(None, trainer.args, processing_class=trainer.processing_class)  # type: ignore[arg-type]
