@@ -74,9 +74,9 @@ def not_held_out(held_out: LabelRowsByTask, train: LabelRowsByTask) -> str | Non
 
 
 def without_rows(counts: dict[str, LabelRows]) -> str | None:
-    """Return the labels without a row as text, or `None` if each has one or the whole task has none."""
+    """Return the labels without a row as text, or `None` if each has one or no row is known for the whole task."""
     lacking = [_quoted(label) for label, count in counts.items() if not count.yes]
-    return first_few(lacking) if 0 < len(lacking) < len(counts) else None
+    return first_few(lacking) if lacking and any(count.yes or count.no for count in counts.values()) else None
 
 
 def _quoted(label: str) -> str:

@@ -16,3 +16,11 @@ def first_few(words: Iterable[str]) -> str:
     every = list(words)
     more = [f"and {len(every) - MOST_NAMED:,} more"] if len(every) > MOST_NAMED else []
     return ", ".join([*every[:MOST_NAMED], *more])
+
+
+def number_in_words(value: float, *, signed: bool = False) -> str:
+    """Return a number as text: `0.912`, `64,055`, or with two significant digits below 0.01: `0.0042`, `1.2e-05`."""
+    value += 0.0  # no minus zero
+    size = abs(value)
+    form = ",.0f" if size >= 1_000 else ".3f" if size >= 0.01 or size == 0 else ".2g"
+    return f"{value:{'+' if signed else ''}{form}}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..recipes.bundled import recipe_path
 from ..recipes.loading import load_recipe
 from ..recipes.yaml_file import RECIPE_ENDINGS
+from ..wording import number_in_words
 from .arguments import Parser, positive
 from .command import command
 
@@ -140,7 +141,7 @@ def figures_table(report: Report) -> Table:
     for each in report.tasks:
         name = each.task.main_metric
         main, scores = each.figures.figures.get(name), each.calibration
-        interval = [] if main is None else [name, f"{main.value:.4f}", _spread(main)]
+        interval = [] if main is None else [name, number_in_words(main.value), _spread(main)]
         errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]
         table.add_row(each.task.name, f"{each.figures.rows:,}", *interval, *errors)
     return table
@@ -158,14 +159,15 @@ def _compared(task: TaskComparison) -> str:
     model, other, improvement = task.main
     interval = f" ({_spread(improvement)})" if improvement.low is not None or task.differences else ""
     return (
-        f"{task.task.name}: {task.task.main_metric} {model.value:.4f}, other model {other.value:.4f}, "
-        f"improvement {improvement.value:+.4f}{interval}: {task.verdict}"
+        f"{task.task.name}: {task.task.main_metric} {number_in_words(model.value)}, other model "
+        f"{number_in_words(other.value)}, improvement {number_in_words(improvement.value, signed=True)}{interval}: "
+        f"{task.verdict}"
     )
 
 
 def _spread(figure: Figure) -> str:
     low, high = figure.low, figure.high
-    return "too few rows" if low is None or high is None else f"{low:.4f} to {high:.4f}"
+    return "no interval" if low is None or high is None else f"{number_in_words(low)} to {number_in_words(high)}"
 
 
 main = command(build_parser, run)

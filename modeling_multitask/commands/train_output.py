@@ -14,6 +14,7 @@ from ..runs.plan import Plan
 from ..runs.run import Run
 from ..training.metric_names import IN_WORDS
 from ..training.progress import describe_epochs
+from ..wording import number_in_words
 
 _NO_METRICS = ("rows", *SECOND_NAMES)
 
@@ -27,6 +28,8 @@ def show_run(run: Run, examples: list[str]) -> None:
         print(line)
     for judged in [name for name in ("test", "validation") if name in run.results][:1]:
         print("\n".join(verdict_lines(judged, run.results[judged])))
+    if not run.results:
+        print("Nothing was evaluated: there are neither validation nor test rows. To hold some out, add data.split.")
     for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
         print(text)
         for task, answer in answers.items():
@@ -47,11 +50,15 @@ def fold_lines(file: Path) -> list[str]:
     found = json.loads(file.read_text(encoding="utf-8"))
     lines = [f"{found['folds']}-fold cross-validation: each test row was judged by a model that did not see it."]
     for name, task in found["tasks"].items():
-        spread = "" if task["low"] is None else f" ({task['low']:.3f} to {task['high']:.3f})"
-        values = ", ".join("none" if each is None else f"{each:.3f}" for each in task["by_fold"])
-        on_all = f"{IN_WORDS[task['metric']]} {task['value']:.3f}{spread} on all rows"
-        lines.append(f"    {name}: {on_all}, {task['mean']:.3f} on average over the folds ({values})")
+        spread = "" if task["low"] is None else f" ({_number(task['low'])} to {_number(task['high'])})"
+        values = ", ".join(map(_number, task["by_fold"]))
+        on_all = f"{IN_WORDS[task['metric']]} {_number(task['value'])}{spread} on all rows"
+        lines.append(f"    {name}: {on_all}, {_number(task['mean'])} on average over the folds ({values})")
     return lines
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else number_in_words(value)
 
 
 def show_plan(plan: Plan) -> None:
@@ -115,10 +122,14 @@ def metrics_table(split: str, results: dict[str, Any], labelled_rows: dict[str, 
         counts = [task, "" if rows is None else f"{rows:,}", f"{found['rows']:,}"]
         for name in metrics or [""]:
             each = [found, *(found.get(kind, {}) for kind in BASELINES.values())]
-            table.add_row(*counts, name, *(f"{part[name]:.4f}" if name in part else "" for part in each))
+            table.add_row(*counts, name, *(_in_table(part[name]) if name in part else "" for part in each))
             counts = ["", "", ""]
         table.add_section()
     return table
+
+
+def _in_table(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
 
 
 def verdict_lines(split: str, results: dict[str, Any]) -> list[str]:

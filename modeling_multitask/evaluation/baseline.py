@@ -11,7 +11,9 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import TaskMetric, labelled_entries
+from ..training.metrics import TaskMetric, labelled_entries, labelled_rows_of, part_of
+from .intervals import value_of
+from .measures import task_measures
 
 _PENALTIES = np.logspace(-3, 3, 13)
 
@@ -40,10 +42,14 @@ class Baseline(NamedTuple):
             task: The task.
             labels: The labels as in a batch.
         """
-        return {
-            "name": self.name,
-            **TaskMetric(task.problem_type).compute(predictions=self.answers[split], references=labels),
-        }
+        found = TaskMetric(task.problem_type, classes=len(task.labels or ()) or None).compute(
+            predictions=self.answers[split], references=labels
+        )
+        if task.kind.one_label and found["rows"]:
+            rows = labelled_rows_of(labels, task.kind)
+            measures = task_measures(task, part_of(self.decision(split), rows), labels[rows])
+            found["weighted_f1"] = value_of(measures)["weighted_f1"]  # in reports only
+        return {"name": self.name, **found}
 
 
 def constant(task: TaskConfig, labels: np.ndarray, rows: Mapping[str, int]) -> Baseline | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..answers_multitask import NOT_ASKED
+from ..training.metrics import farthest
 
 OfConfusions = Callable[[np.ndarray], np.ndarray]  # (R, C, C + 1) to (R,)
 
@@ -70,8 +71,8 @@ def weighted_f1(confusions: np.ndarray) -> np.ndarray:
 
 
 def quadratic_kappa(confusions: np.ndarray) -> np.ndarray:
-    """Return Cohen's kappa with quadratic weights over the rows that have an answer; 0 if undefined."""
-    answered = confusions[..., :-1]
+    """Return Cohen's kappa with quadratic weights; 0 if undefined. See `_answered` for rows without an answer."""
+    answered = _answered(confusions)
     squares = np.square(_distances(answered))
     rows = np.maximum(answered.sum(axis=(-2, -1)), np.finfo(float).tiny)
     expected = answered.sum(axis=-1)[..., :, None] * answered.sum(axis=-2)[..., None, :] / rows[..., None, None]
@@ -81,14 +82,20 @@ def quadratic_kappa(confusions: np.ndarray) -> np.ndarray:
 
 
 def rank_error(confusions: np.ndarray) -> np.ndarray:
-    """Return the mean distance between the ranks of label and answer, or NaN if no row has an answer."""
-    answered = confusions[..., :-1]
-    rows, errors = answered.sum(axis=(-2, -1)), (_distances(answered) * answered).sum(axis=(-2, -1))
-    return np.where(rows > 0, errors / np.where(rows > 0, rows, 1), np.nan)
+    """Return the mean distance between the ranks of label and answer. See `_answered` for rows without an answer."""
+    answered = _answered(confusions)
+    return (_distances(answered) * answered).sum(axis=(-2, -1)) / answered.sum(axis=(-2, -1))
 
 
 OF_CONFUSION: dict[str, OfConfusions] = {"accuracy": accuracy, "macro_f1": macro_f1, "weighted_f1": weighted_f1}
 OF_ORDERED: dict[str, OfConfusions] = {**OF_CONFUSION, "mae": rank_error, "kappa": quadratic_kappa}
+
+
+def _answered(confusions: np.ndarray) -> np.ndarray:
+    """Return the confusions without the last column, (R, C, C): a row without an answer has the farthest one."""
+    classes = confusions.shape[-2]
+    worst = np.eye(classes)[farthest(np.arange(classes), classes)]
+    return confusions[..., :-1] + confusions[..., -1:] * worst
 
 
 def _distances(answered: np.ndarray) -> np.ndarray:

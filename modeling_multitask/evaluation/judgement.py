@@ -10,6 +10,7 @@ import numpy as np
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
+from ..training.metrics import labelled_rows_of
 from .baseline import Baseline, constant
 from .intervals import RESAMPLES
 from .verdict import Verdict, verdict
@@ -23,7 +24,7 @@ class Judgement(NamedTuple):
 
     Args:
         baselines: The name and the metrics of each baseline, the constant first.
-        verdict: The verdict. `None` if no row has a label, or there are no baselines.
+        verdict: The verdict. `None` if there are no baselines.
     """
 
     baselines: list[dict[str, Any]]
@@ -33,10 +34,10 @@ class Judgement(NamedTuple):
         """Return it in JSON types, with the keys `baseline`, `linear_probe` and `verdict` if they exist."""
         found: dict[str, Any] = dict(zip(BASELINES.values(), self.baselines, strict=False))
         if self.verdict is not None:
-            improvement = self.verdict.improvement._asdict()
+            improvement = self.verdict.improvement
             found["verdict"] = {
                 **self.verdict._asdict(),
-                "improvement": improvement,
+                "improvement": improvement and improvement._asdict(),
                 "outcome": self.verdict.outcome,
                 "sentence": self.verdict.sentence(),
             }
@@ -67,6 +68,8 @@ def judgement(
     decisions = {each.name: each.decision(split) for each in baselines}
     found = verdict(task, decision, labels, decisions, resamples=resamples)
     metrics = [each.metrics(split, task, labels) for each in baselines] if found else []
+    if found is None and not labelled_rows_of(labels, task.kind).any():
+        found = Verdict(task.main_metric, None, None, None, [])
     return Judgement(metrics, found and found._replace(notes=[*found.notes, *notes]))
 
 

@@ -14,6 +14,7 @@ from ..hub.markdown import escape_markdown
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
+from ..wording import number_in_words
 from .judgement import BASELINES
 
 FILES = ("report.html", "report.md", "report.json")
@@ -126,7 +127,7 @@ def number(value: float | None, digits: int = 3) -> Markup:
     """Return a number such as `0.912`, or a dash for `None`."""
     if value is None:
         return Markup("–")
-    return Markup(f"{value:,.{digits}f}" if abs(value) < 1_000 else f"{value:,.0f}")
+    return Markup(number_in_words(value) if digits == 3 else f"{value:,.{digits}f}")
 
 
 def with_sign(value: float | None) -> Markup:
@@ -141,9 +142,9 @@ def interval(figure: dict[str, float | None]) -> Markup:
 
 
 def spread(figure: dict[str, float | None]) -> Markup:
-    """Return the interval of a figure, such as `0.903 to 0.921`, or `too few rows` without one."""
+    """Return the interval of a figure, such as `0.903 to 0.921`, or `no interval` without one."""
     low, high = figure["low"], figure["high"]
-    return Markup("too few rows") if low is None else Markup(f"{number(low)} to {number(high)}")
+    return Markup("no interval") if low is None else Markup(f"{number(low)} to {number(high)}")
 
 
 def paired(figure: dict[str, float | None], task: dict[str, Any]) -> Markup:
@@ -198,9 +199,12 @@ def _effect(effect: dict[str, Any]) -> str:
     of_loss = effect["metric"] == "loss"
     what, name = ("the temperature", "loss") if of_loss else ("the thresholds", IN_WORDS[effect["metric"]])
     if effect["verdict"] is None:
-        return f"{what} changed the {name} by {effect['value']:+.3f} (too few rows for an interval)"
-    change = f"{effect['value']:+.3f} ({effect['low']:+.3f} to {effect['high']:+.3f})"
+        return f"{what} changed the {name} by {number_in_words(effect['value'], signed=True)} (no interval)"
     same = effect["verdict"] == "same"
+    if effect["low"] is None:  # no answer changed
+        return f"{what} left the {name} the same"
+    value, low, high = (number_in_words(effect[part], signed=True) for part in ("value", "low", "high"))
+    change = f"{value} ({low} to {high})"
     made = "left the {} the same" if same else f"made the {{}} {effect['verdict']}"
     return f"{what} {made.format(name)}: {change}"
 

@@ -1,7 +1,8 @@
 """The verdict on a task: how much better than its baselines it is, and what to know before using it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -9,11 +10,12 @@ from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
 from ..training.metrics import labelled_rows_of, part_of
-from ..wording import first_few, on_one_line
+from ..wording import first_few, number_in_words, on_one_line
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped, value_of
 from .measures import improvement, task_measures
 
 MOST_CHARACTERS = 60  # of a label in a note
+NEVER_ANSWERED = "never answered"  # how the note on labels without an answer begins
 
 
 class Verdict(NamedTuple):
@@ -21,30 +23,34 @@ class Verdict(NamedTuple):
 
     Args:
         metric: The main metric.
-        value: Its value.
+        value: Its value. `None`, as `baseline` and `improvement`, if no row has a label.
         baseline: The name of the best baseline on these rows.
         improvement: The improvement over this baseline, positive if the task is better, with its paired interval.
         notes: What to know before using the task.
     """
 
     metric: str
-    value: float
-    baseline: str
-    improvement: Figure
+    value: float | None
+    baseline: str | None
+    improvement: Figure | None
     notes: list[str]
 
     @property
-    def outcome(self) -> ComparisonOutcome:
-        """`better`, `worse` or `no clear difference`."""
-        return self.improvement.outcome
+    def outcome(self) -> ComparisonOutcome | Literal["not evaluated"]:
+        """`better`, `worse`, `no clear difference`, or `not evaluated` if no row has a label."""
+        return self.improvement.outcome if self.improvement else "not evaluated"
 
     def sentence(self) -> str:
         """Return the comparison as text, such as `R² 0.912: better than mean (+0.100, +0.080 to +0.120)`."""
+        if self.value is None or self.improvement is None:
+            return "not evaluated, because no row has a label"
         gain, low, high = self.improvement
         less = " (lower is better)" if self.metric in LESS_IS_BETTER else ""
-        spread = "too few rows for an interval" if low is None else f"{low:+.3f} to {high:+.3f}"
+        signed = partial(number_in_words, signed=True)
+        spread = "no interval" if low is None or high is None else f"{signed(low)} to {signed(high)}"
         compared = f"{self.outcome} than" if self.outcome in ("better", "worse") else f"{self.outcome} from"
-        return f"{IN_WORDS[self.metric]}{less} {self.value:.3f}: {compared} {self.baseline} ({gain:+.3f}, {spread})"
+        value = f"{IN_WORDS[self.metric]}{less} {number_in_words(self.value)}"
+        return f"{value}: {compared} {self.baseline} ({signed(gain)}, {spread})"
 
 
 def verdict(
@@ -93,4 +99,4 @@ def never_answered(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) ->
     names = [repr(on_one_line((task.labels or [])[i], MOST_CHARACTERS)) for i in there if i not in given]
     if not names:
         return []
-    return [f"never answered: {len(names)} of {len(there)} labels ({first_few(names)})"]
+    return [f"{NEVER_ANSWERED}: {len(names)} of {len(there)} labels ({first_few(names)})"]

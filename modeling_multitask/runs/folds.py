@@ -22,10 +22,11 @@ from ..evaluation.intervals import LEVEL
 from ..evaluation.judged import Judged, judge
 from ..evaluation.judged_folds import JudgedFolds, join_folds
 from ..evaluation.judgement import Judgement, judgement
+from ..evaluation.verdict import NEVER_ANSWERED
 from ..files import write_json
 from ..inference.loading import load
 from ..recipes.recipe import Recipe
-from ..training.metrics import multi_task_metrics
+from ..training.metrics import labelled_rows_of, multi_task_metrics
 from .baselines import embeddings
 from .fold_sizes import fold_recipe
 from .judgements import with_judgements
@@ -114,8 +115,8 @@ def _judged(folder: Path) -> tuple[Dataset, Judged]:
 
 def _judgements(recipe: Recipe, judged: JudgedFolds, folds: list[Judged], rows: list[Dataset]) -> dict[str, Judgement]:
     """Return the judgement on each task."""
-    embedded = None
-    if _has_linear_probe(recipe):
+    embedded, results = None, [json.loads((each / "results.json").read_text()) for each in _folders(recipe)]
+    if any("linear_probe" in each for each in results[0]["test"].values() if isinstance(each, dict)):
         named = {f"fold {number}": each for number, each in enumerate(rows, start=1)}
         embedded = list(embeddings(recipe, named, judged.tasks, PartialState().device).values())
     return {
@@ -125,15 +126,17 @@ def _judgements(recipe: Recipe, judged: JudgedFolds, folds: list[Judged], rows: 
             judged.labels[task.name],
             _baselines(task, [fold.labels[task.name] for fold in folds], embedded),
             "test",
+            notes=_shared_notes(results, task.name),
         )
         for task in judged.tasks
     }
 
 
-def _has_linear_probe(recipe: Recipe) -> bool:
-    """Return whether the models of the folds were compared with a linear probe."""
-    results = json.loads((Path(recipe.output_dir) / "folds" / "1" / "results.json").read_text(encoding="utf-8"))
-    return any("linear_probe" in each for each in results["test"].values() if isinstance(each, dict))
+def _shared_notes(results: list[dict[str, Results]], task: str) -> list[str]:
+    """Return the notes on a task that the verdicts of all folds have, except on the answers."""
+    verdicts = [each["test"][task].get("verdict") for each in results]
+    notes = [[] if each is None else each["notes"] for each in verdicts]
+    return [note for note in notes[0] if all(note in each for each in notes) and not note.startswith(NEVER_ANSWERED)]
 
 
 def _baselines(task: TaskConfig, labels: list[np.ndarray], embedded: list[np.ndarray] | None) -> list[Baseline]:
@@ -170,7 +173,12 @@ def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict
         if not results[name]["rows"]:
             continue
         figures = task_figures(task, judged.decisions[name], judged.labels[name], only=metric).figures
-        values = [each[name].get(metric) for each in by_fold]
+        known = [fold.labels[name][labelled_rows_of(fold.labels[name], task.kind)] for fold in folds]
+        # A correlation is undefined if all labels of a fold are equal.
+        values = [
+            None if metric in ("spearman", "r2") and len(np.unique(labels)) < 2 else each[name].get(metric)
+            for each, labels in zip(by_fold, known, strict=True)
+        ]
         tasks[name] = {"metric": metric, **figures[metric]._asdict(), **_over_folds(values)}
     return {
         "folds": len(folds),
@@ -184,7 +192,7 @@ def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict
 def _over_folds(values: list[float | None]) -> dict[str, Any]:
     """Return the mean over the folds that have a value, and the value of each fold."""
     there = [each for each in values if each is not None and np.isfinite(each)]
-    return {"mean": float(np.mean(there)), "by_fold": values}
+    return {"mean": float(np.mean(there)) if there else None, "by_fold": values}
 
 
 def _say_nothing(_line: str) -> None:

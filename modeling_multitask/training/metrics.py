@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 1024  # rows that are decided together
 _DESCRIPTION = """The metrics of one task, over the entries with a reference. Classes: accuracy and macro-F1. Several
 labels: also micro-F1, and the share of rows without an error (subset accuracy). Ordered classes: also the mean absolute
 error and quadratic kappa. Numbers: errors, R² and rank correlation. A missing reference is -100 for a class and NaN for
-a number. A prediction of -1 means no answer and counts as wrong."""
+a number. A prediction of -1 means no answer and counts as wrong, among ordered classes as the farthest one."""
 _INPUTS = """predictions, references: one entry per row; for a multi-label task, a list of zeros and ones."""
 _CITATION = """@article{scikit-learn, title={Scikit-learn: Machine Learning in {P}ython}, author={Pedregosa et al.},
 journal={Journal of Machine Learning Research}, volume={12}, pages={2825--2830}, year={2011}}"""
@@ -35,6 +35,7 @@ class TaskMetric(evaluate.Metric):
 
     Args:
         config_name: The task's problem type.
+        classes: The number of labels of an ordinal regression. By default the largest id that occurs, plus 1.
 
     Example:
         >>> metric = TaskMetric("single_label_classification")
@@ -42,8 +43,9 @@ class TaskMetric(evaluate.Metric):
         {'rows': 2, 'accuracy': 1.0, 'macro_f1': 1.0}
     """
 
-    def __init__(self, config_name: str, **kwargs: Any) -> None:
+    def __init__(self, config_name: str, *, classes: int | None = None, **kwargs: Any) -> None:
         super().__init__(config_name=config_name, keep_in_memory=True, **kwargs)
+        self._classes = classes
 
     def _info(self) -> evaluate.MetricInfo:
         kind = KINDS[str(self.config_name)]
@@ -70,8 +72,9 @@ class TaskMetric(evaluate.Metric):
             return {"rows": rows, **_label_metrics(predictions, references, present)}
         metrics = {"rows": rows, **_class_metrics(predictions[present], references[present])}
         if kind.ordered:
-            answered = present & (predictions != NOT_ASKED)  # a row without an answer has no error
-            metrics |= _rank_metrics(predictions[answered], references[answered])
+            known, classes = references[present], self._classes or int(references[present].max()) + 1
+            answers = np.where(predictions[present] == NOT_ASKED, farthest(known, classes), predictions[present])
+            metrics |= _rank_metrics(answers, known)
         return metrics
 
 
@@ -151,6 +154,11 @@ def part_of(decision: Decision, rows: np.ndarray) -> Decision:
     return Decision(*(None if each is None else each[rows] for each in decision))
 
 
+def farthest(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return the rank that is farthest from each of N ranks. A row without an answer counts as this answer."""
+    return np.where(2 * labels > classes - 1, 0, classes - 1)
+
+
 def spearman(predictions: np.ndarray, references: np.ndarray) -> float:
     """Return the rank correlation of numbers (N,); 0 instead of NaN if one of the two is constant."""
     if np.ptp(predictions) == 0 or np.ptp(references) == 0:
@@ -164,7 +172,8 @@ def r2(predictions: np.ndarray, references: np.ndarray) -> float:
 
 
 def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
-    metrics = TaskMetric(task.problem_type).compute(predictions=decision.chosen, references=labels)
+    metric = TaskMetric(task.problem_type, classes=len(task.labels or ()) or None)
+    metrics = metric.compute(predictions=decision.chosen, references=labels)
     if metrics["rows"]:
         loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)
         metrics["loss"] = loss.item()
@@ -210,8 +219,6 @@ def _label_metrics(predictions: np.ndarray, references: np.ndarray, present: np.
 
 def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
     """Return the mean absolute error of the ranks (N,), and Cohen's kappa with quadratic weights."""
-    if len(references) == 0:
-        return {"mae": float("nan"), "kappa": 0.0, "quadratic_kappa": 0.0}
     occurring = np.concatenate([predictions, references])
     # With the ranks in between that do not occur: without them, distant ranks would count as neighbours.
     ranks = np.arange(occurring.min(), occurring.max() + 1)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from datasets_builder.label_rows import LabelRows, label_rows, never_seen, not_held_out
+from datasets_builder.label_rows import LabelRows, label_rows, never_seen, not_held_out, without_rows
 from modeling_multitask import TaskConfig
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -72,3 +72,15 @@ def test_training_labels_without_a_held_out_row_are_one_note() -> None:
 
     assert not_held_out(here, train) == "1 of 2 labels have no row (topic 'food')"
     assert not_held_out(train, here) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [([[1, 0], [0, 0]], "'loud'"), ([[0, 0], [0, 0]], "'long', 'loud'"), ([[1, 1]], None), ([None, None], None)],
+)
+def test_labels_without_a_row_are_named_unless_nothing_is_known(
+    cells: list[list[int] | None], said: str | None
+) -> None:
+    rows = [cell and dict(zip(("long", "loud"), cell, strict=True)) for cell in cells]
+
+    assert without_rows(label_rows(pa.array(rows, pa.struct({"long": "int8", "loud": "int8"})), TAGS)) == said

@@ -14,6 +14,7 @@ from modeling_multitask.evaluation.baseline import constant, linear_probe
 from modeling_multitask.evaluation.intervals import Figure
 from modeling_multitask.evaluation.judgement import judged_by_a_constant, judgement
 from modeling_multitask.evaluation.verdict import Verdict, verdict
+from modeling_multitask.wording import number_in_words
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
 LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
@@ -147,7 +148,7 @@ def test_without_labelled_rows_or_baselines_there_is_no_verdict() -> None:
         (Figure(0.1, 0.05, 0.15), "macro F1 0.900: better than mean (+0.100, +0.050 to +0.150)"),
         (Figure(-0.1, -0.15, -0.05), "macro F1 0.900: worse than mean (-0.100, -0.150 to -0.050)"),
         (Figure(0.1, -0.05, 0.15), "macro F1 0.900: no clear difference from mean (+0.100, -0.050 to +0.150)"),
-        (Figure(0.1), "macro F1 0.900: no clear difference from mean (+0.100, too few rows for an interval)"),
+        (Figure(0.1), "macro F1 0.900: no clear difference from mean (+0.100, no interval)"),
     ],
 )
 def test_a_verdict_is_one_sentence(improvement: Figure, sentence: str) -> None:
@@ -178,3 +179,40 @@ def test_where_training_rows_are_unknown_the_constant_is_the_best_of_these_rows(
 
     assert found["baseline"]["name"] == "most frequent label of these rows"
     assert found["baseline"]["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_a_task_without_a_labelled_row_has_a_verdict_with_its_notes() -> None:
+    missing = np.full(4, -100)
+    baseline = constant(LIKED, np.array([0, 1, 1]), {"test": 4})
+    assert baseline is not None
+
+    found = judgement(LIKED, decided(np.zeros(4, dtype=int)), missing, [baseline], "test", notes=["read this"])
+
+    assert found.as_json() == {
+        "verdict": {
+            "metric": "macro_f1",
+            "value": None,
+            "baseline": None,
+            "improvement": None,
+            "notes": ["read this"],
+            "outcome": "not evaluated",
+            "sentence": "not evaluated, because no row has a label",
+        }
+    }
+
+
+def test_numbers_of_each_size_are_readable() -> None:
+    said = [number_in_words(value) for value in (0.9123, 64_055.4, 0.0042, 1.234e-5, 0.0, -0.0, -0.02)]
+
+    assert said == ["0.912", "64,055", "0.0042", "1.2e-05", "0.000", "0.000", "-0.020"]
+    assert [number_in_words(value, signed=True) for value in (0.5, -0.5, -0.0)] == ["+0.500", "-0.500", "+0.000"]
+
+
+def test_the_baseline_of_a_task_of_one_label_has_a_weighted_f1() -> None:
+    labels = np.array([0, 1, 1, -100])
+    baseline = constant(LIKED, labels, {"test": 4})
+    assert baseline is not None
+
+    found = baseline.metrics("test", LIKED, labels)
+
+    assert found["weighted_f1"] == pytest.approx(f1_score(labels[:3], [1, 1, 1], average="weighted"))

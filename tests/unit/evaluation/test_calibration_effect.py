@@ -120,7 +120,7 @@ F1 = {"metric": "f1", "value": 0.001, "low": -0.01, "high": 0.012, "verdict": "s
         ),
         (
             ({**LOSS, "verdict": None}, None),
-            "On the evaluated rows, the temperature changed the loss by -0.123 (too few rows for an interval).",
+            "On the evaluated rows, the temperature changed the loss by -0.123 (no interval).",
         ),
         ((None, None), ""),
     ],
@@ -133,3 +133,11 @@ def test_one_sentence_says_what_calibration_did(effects: tuple[Any, Any], senten
 
 def test_the_report_of_an_older_version_says_nothing_about_the_effect() -> None:
     assert calibration_effect({"calibration": {"temperature": 2.0, "thresholds": None}}) == ""
+
+
+def test_thresholds_that_change_no_answer_leave_the_metric_the_same() -> None:
+    effect = {"metric": "f1", "value": 0.0, "low": None, "high": None, "verdict": "same"}
+
+    said = calibration_effect({"calibration": {"temperature": 1, "thresholds": [0.5]}, "thresholds_effect": effect})
+
+    assert said == "On the evaluated rows, the thresholds left the F1 the same."

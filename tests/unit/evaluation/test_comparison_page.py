@@ -114,7 +114,7 @@ def test_equal_numbers_are_not_called_too_few_rows() -> None:
     figure: dict[str, float | None] = {"value": 0.0, "low": None, "high": None}
 
     assert paired(figure, {"different": {"rows": 0}}) == "equal answers"
-    assert paired(figure, {"different": {"rows": 1}}) == "too few rows"
+    assert paired(figure, {"different": {"rows": 1}}) == "no interval"
     assert paired({"value": 0.1, "low": 0.05, "high": 0.2}, {"different": {"rows": 1}}) == "0.050 to 0.200"
 
 

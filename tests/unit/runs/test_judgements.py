@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from transformers.utils import logging
 
 from modeling_multitask import MultiTaskModel
+from modeling_multitask.commands.train_output import verdict_lines
 from modeling_multitask.inference import encode
 from modeling_multitask.runs import baselines as module
 from modeling_multitask.runs import train
@@ -167,6 +168,27 @@ def test_a_large_share_of_the_loss_at_the_start_is_noted(words: dict[str, Any]) 
         for note in notes
     )
     assert not any("its loss" in note for note in found["topic"]["verdict"]["notes"])
+
+
+def test_a_task_without_test_rows_keeps_its_notes(words: dict[str, Any]) -> None:
+    lines = Path("test.csv").read_text().splitlines()
+    Path("test.csv").write_text("\n".join([lines[0], *(f"{line.rpartition(',')[0]}," for line in lines[1:])]) + "\n")
+
+    found = train(words, output_dir="here", **{"tasks.1.weight": 50.0}).results["test"]["stars"]
+
+    assert found["verdict"]["sentence"] == "not evaluated, because no row has a label"
+    assert any("its loss was 9" in note for note in found["verdict"]["notes"])
+    lines = verdict_lines("test", {"stars": found})
+    assert lines[1] == "    stars: not evaluated, because no row has a label"
+
+
+def test_folds_share_their_notes(words: dict[str, Any]) -> None:
+    Path("train.csv").write_text(Path("train.csv").read_text().replace("a phone,phone,\n", ""))
+    data = {"train": "train.csv", "split": {"folds": 2}}
+
+    found = train(words | {"data": data}, output_dir="here", **{"tasks.1.weight": 50.0}).results["test"]
+
+    assert any("its loss was 9" in note for note in found["stars"]["verdict"]["notes"])
 
 
 def test_shares_of_the_loss_are_those_of_the_first_logged_losses() -> None:

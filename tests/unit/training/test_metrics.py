@@ -264,12 +264,12 @@ def test_rows_without_an_answer_are_judged_as_by_scikit_learn_over_the_true_clas
     assert metrics["macro_f1"] == pytest.approx(f1_score(references, predictions, average="macro", labels=range(4)))
 
 
-def test_an_error_of_rank_is_that_of_the_rows_with_an_answer() -> None:
+def test_a_row_without_an_answer_has_the_largest_error_of_rank() -> None:
     metrics = compute("ordinal_regression", [0, -1, 2, 1, -1], [0, 1, 2, 2, -100])
 
     assert (metrics["rows"], metrics["accuracy"]) == (4, 0.5)
-    assert metrics["mae"] == pytest.approx(1 / 3)
-    kappa = cohen_kappa_score([0, 2, 2], [0, 2, 1], weights="quadratic")
+    assert metrics["mae"] == pytest.approx(2 / 4)
+    kappa = cohen_kappa_score([0, 1, 2, 2], [0, 2, 2, 1], weights="quadratic")
     assert metrics["quadratic_kappa"] == pytest.approx(kappa, rel=1e-12)
 
 
@@ -279,12 +279,12 @@ def test_where_no_row_has_an_answer_everything_is_wrong(kind: str, references: l
     assert compute(kind, [-1, -1], references) == {"rows": 2, "accuracy": 0.0, "macro_f1": 0.0}
 
 
-def test_where_no_row_has_an_answer_ranks_have_no_error_and_score_0() -> None:
-    # P18: NaN would make the mean over the tasks NaN, which never wins; as an error to choose by it never wins either.
+def test_where_no_row_has_an_answer_ranks_have_the_largest_error() -> None:
+    # P18: NaN would make the mean over the tasks NaN, which never wins.
     metrics = compute("ordinal_regression", [-1, -1], [0, 2])
 
-    assert (metrics["accuracy"], metrics["macro_f1"], metrics["quadratic_kappa"]) == (0.0, 0.0, 0.0)
-    assert math.isnan(metrics["mae"])
+    assert (metrics["accuracy"], metrics["macro_f1"], metrics["quadratic_kappa"]) == (0.0, 0.0, -1.0)
+    assert metrics["mae"] == 2
 
 
 SENTIMENT = TaskConfig("sentiment", "binary_classification", labels=["negative", "positive"])

@@ -333,7 +333,7 @@ def test_batches_by_length_need_a_table(kind: Any, settings: dict[str, Any], bui
 
 
 class Fed:
-    """What the encoder reads in training and evaluation."""
+    """The texts that the encoder reads in training and evaluation."""
 
     def __init__(self, trainer: MultiTaskTrainer) -> None:
         self.texts: set[str] = set()
