@@ -153,7 +153,8 @@ def text_encoder(
         model: A model, or its Hub id or folder.
         tokenizer: The tokenizer. By default the model's own.
         backend: The runtime: torch, or the graph that `multitask export` wrote into the model's folder.
-        dtype: The dtype of the encoder in torch. See [`TextEncoder`].
+        dtype: The dtype of the encoder in torch. `auto` is bfloat16 where the processor has units for it: scores then
+            differ from those of the pipeline by up to about 0.01. `float32` gives those of the pipeline.
         tokens_per_batch: The most tokens of a forward pass in torch.
         batch_size: The most texts of a forward pass. In torch, `tokens_per_batch` holds as well.
 
