@@ -11,6 +11,7 @@ INTERVALS = "modeling_multitask/evaluation/intervals.py"
 KINDS = "modeling_multitask/kinds_multitask.py"
 POOLING = "modeling_multitask/pooling_multitask.py"
 TEXTS = "modeling_multitask/texts_multitask.py"
+WEIGHTS = "modeling_multitask/weights_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
 TRAINER = "modeling_multitask/training/trainer.py"
 CHECKS = "modeling_multitask/training/checks.py"
@@ -130,7 +131,7 @@ CAUSES = [
     ),
     Cause(
         "P11 label columns are removed as unused",
-        *(TRAINER, '"text", SOURCE, *labels]', '"text", SOURCE]'),
+        *(TRAINER, "TEXT_PAIR, SOURCE, *labels]", "TEXT_PAIR, SOURCE]"),
         *("tests/unit/training/test_trainer.py", "survive_the_removal"),
     ),
     Cause(
@@ -347,7 +348,7 @@ CAUSES = [
         "        for task in config.tasks:\n            self.add_module",
         "        self.scale = nn.Parameter(torch.ones(64))\n"
         "        for task in config.tasks:\n            self.add_module",
-        *("tests/unit/test_modeling.py", "drawn_and_not_garbage"),
+        *("tests/unit/test_modeling.py", "request_and_not_garbage"),
     ),
     Cause(
         "P40 cut points that _init_weights does not set",
@@ -763,7 +764,7 @@ CAUSES = [
     ),
     Cause(
         "P98 a trial of a search has no scale",
-        *(TRAINER, "start_heads(model, self.train_dataset, _list_forms(self.data_collator))", "pass"),
+        *(TRAINER, "start_heads(model, self.train_dataset, known_list_forms(self.data_collator))", "pass"),
         *("tests/unit/training/test_label_statistics.py", "trial_of_a_search"),
     ),
     Cause(
@@ -888,5 +889,57 @@ CAUSES = [
         "P103 a baseline has the pooling of the recipe instead of the encoder's own",
         *("modeling_multitask/runs/baselines.py", "replace(recipe, pooling=None,", "replace(recipe,"),
         *("tests/unit/runs/test_judgements.py", "constant_and_a_regression"),
+    ),
+    Cause(
+        "P103 a task without test rows has no verdict and loses its notes",
+        *(
+            "modeling_multitask/evaluation/judgement.py",
+            "if found is None and not labelled_rows_of",
+            "if False and not labelled_rows_of",
+        ),
+        *("tests/unit/evaluation/test_baseline.py", "without_a_labelled_row"),
+    ),
+    Cause(
+        "P104 layers that the weights file lacks keep random numbers",
+        *(WEIGHTS, 'if info["missing_keys"]:', "if False:"),
+        *("tests/unit/inference/test_damaged_folders.py", "do_not_fit and heads"),
+    ),
+    Cause(
+        "P104 NaN in the weights answers the first label",
+        *(WEIGHTS, "not bool(tensor.isfinite().all())", "False"),
+        *("tests/unit/inference/test_damaged_folders.py", "do_not_fit and NaN"),
+    ),
+    Cause(
+        "P104 a config of a billion layers is built",
+        *(WEIGHTS, "value > len(self.shapes)", "value > 10**12"),
+        *("tests/unit/inference/test_damaged_folders.py", "do_not_fit and end"),
+    ),
+    Cause(
+        "P105 a folder without its tokenizer answers every text the same",
+        *(TEXTS, "if set(words.values()) <= set(tokenizer.all_special_ids):", "if False:"),
+        *("tests/unit/inference/test_damaged_folders.py", "refused_with_its_cause and tokenizer"),
+    ),
+    Cause(
+        "P106 the Trainer drops the second text of a pair",
+        *(TRAINER, "TEXT, TEXT_PAIR, SOURCE", "TEXT, SOURCE"),
+        *("tests/unit/training/test_trainer.py", "second_text_of_a_pair"),
+    ),
+    Cause(
+        "P107 each batch decides how a list of numbers is read",
+        *(
+            "modeling_multitask/training/multi_labels.py",
+            "rows: Iterable[Any] = islice(table, MOST_STREAMED)",
+            "rows: Iterable[Any] = ()",
+        ),
+        *("tests/unit/training/test_multi_labels.py", "rows_of_each_kind"),
+    ),
+    Cause(
+        "P108 a row without an answer has no error",
+        *(
+            "modeling_multitask/evaluation/confusions.py",
+            "confusions[..., :-1] + confusions[..., -1:] * worst",
+            "confusions[..., :-1]",
+        ),
+        *("tests/unit/evaluation/test_figures.py", "largest_error_of_rank"),
     ),
 ]
