@@ -12,10 +12,25 @@ from ..errors import RecipeError
 from ..files import is_file, is_folder
 
 RECIPE_ENDINGS = (".yaml", ".yml")
+MOST_BYTES = 1_000_000  # of a recipe
+MOST_FROM_ALIASES = 1_000  # values that aliases repeat
+DEEPEST = 50  # nested lists and tables
 
 
 class _Constructor(SafeConstructor):
-    """A constructor that reports the location of a value that does not match its tag, such as `!!int x`."""
+    """A constructor that reports the location of a value that does not match its tag, such as `!!int x`.
+
+    It refuses documents that are nested too deeply, and aliases that repeat too many values: ten lines of aliases can
+    stand for billions of values.
+    """
+
+    def construct_document(self, node: Any) -> Any:
+        known: dict[int, int] = {}
+        values = _count_values(node, known)
+        if values - len(known) > MOST_FROM_ALIASES:
+            problem = f"aliases repeat {values - len(known):,} values; the limit is {MOST_FROM_ALIASES:,}"
+            raise ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_document(node)
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
@@ -37,6 +52,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not is_file(path):
         recipes = sorted(each.name for each in path.parent.glob("*.yaml")) if is_folder(path.parent) else []
         raise RecipeError(path, [f"no such file; recipes in this folder: {', '.join(recipes) or 'none'}"])
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise RecipeError(path, [f"the file has {size:,} bytes; a recipe has at most {MOST_BYTES:,}"])
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -78,6 +95,26 @@ def _child(current: Any, name: str, override: str, path: Path) -> Any:
     raise RecipeError(path, [f"override {override!r}: {name!r} does not exist"])
 
 
+def _count_values(node: Any, known: dict[int, int], depth: int = 0) -> int:
+    """Return the number of values that a node stands for, with all aliases expanded.
+
+    Args:
+        node: The node.
+        known: The numbers that are known already, by the identity of the node. Each node is added.
+        depth: The number of lists and tables around the node.
+
+    Raises:
+        RecursionError: If lists and tables are nested too deeply.
+    """
+    if depth > DEEPEST:
+        raise RecursionError
+    if id(node) not in known:
+        parts = [] if isinstance(node.value, str) else node.value
+        children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
+        known[id(node)] = 1 + sum(_count_values(child, known, depth + 1) for child in children)
+    return known[id(node)]
+
+
 def _parse(text: str, path: Path) -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
@@ -86,6 +123,6 @@ def _parse(text: str, path: Path) -> Any:
     except YAMLError as error:
         raise RecipeError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
     except RecursionError:
-        raise RecipeError(path, ["lists and tables are nested too deeply"]) from None
+        raise RecipeError(path, [f"lists and tables are nested deeper than {DEEPEST} levels"]) from None
     except (ValueError, TypeError, ArithmeticError) as error:  # such as "\U00110000", which is not a character
         raise RecipeError(path, [f"not YAML: {error}"]) from None

@@ -48,7 +48,7 @@ def test_a_value_that_its_form_or_tag_does_not_fit_is_an_error_with_its_line(tmp
 
 @pytest.mark.parametrize("content", ["a: " + "[" * 600, "{a: " * 600])
 def test_what_is_nested_too_deeply_is_an_error(tmp_path: Path, content: str) -> None:
-    with pytest.raises(RecipeError, match="nested too deeply"):
+    with pytest.raises(RecipeError, match="nested deeper than 50 levels"):
         read(tmp_path, content)
 
 
@@ -137,3 +137,30 @@ def test_the_value_of_an_override_is_yaml(written: str, value: object) -> None:
 def test_an_override_that_leads_nowhere_is_an_error(override: str, message: str) -> None:
     with pytest.raises(RecipeError, match=re.escape(f"recipe.yaml has a problem:\n  {message}")):
         set_value({"backbone": "b", "tasks": [{"weight": 1.0}]}, override, RECIPE)
+
+
+def test_aliases_that_stand_for_billions_of_values_are_an_error(tmp_path: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for name, before in zip("bcdefghij", "abcdefghi", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]")
+
+    with pytest.raises(RecipeError, match=r"not YAML: aliases repeat [\d,]{10,} values; the limit is 1,000"):
+        read(tmp_path, "\n".join(lines))
+
+
+def test_an_alias_of_itself_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="nested deeper than 50 levels"):
+        read(tmp_path, "a: &a [*a]")
+
+
+def test_a_few_aliases_are_expanded(tmp_path: Path) -> None:
+    assert read(tmp_path, "a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}") == {
+        "a": {"x": 1},
+        "b": {"x": 1},
+        "c": {"x": 1, "y": 2},
+    }
+
+
+def test_a_file_of_ten_megabytes_is_not_parsed(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="the file has 10,000,003 bytes; a recipe has at most 1,000,000"):
+        read(tmp_path, f"a: {'x' * 10**7}")
