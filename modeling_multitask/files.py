@@ -1,6 +1,7 @@
 """Atomic writes of files and folders, and path checks that accept any name."""
 
 import csv
+import glob
 import io
 import json
 import math
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+MARK = ".incomplete"  # a file in a temporary folder of this package
 
 
 @contextmanager
@@ -35,18 +38,32 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, which replaces the folder `path` if the block ends without an error.
+    """Yield a temporary folder next to `path`, which replaces the folder `path` if the block ends without an error.
 
-    The block creates the folder. The files of an earlier, interrupted block are removed first.
+    The temporary folder has a unique name and contains the file `MARK` while it is incomplete. Such folders of earlier,
+    interrupted blocks are removed. No other folder is.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        if (left / MARK).is_file():
+            shutil.rmtree(left, ignore_errors=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    before = partial.with_suffix(".before")
+    partial.mkdir()
+    (partial / MARK).touch()
     try:
         yield partial
-        shutil.rmtree(path, ignore_errors=True)
-        partial.rename(path)
+        (partial / MARK).unlink()
+        if path.exists():
+            path.rename(before)
+        try:
+            partial.rename(path)
+        except OSError:
+            before.rename(path)
+            raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for each in (partial, before):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ from transformers.utils import logging
 from datasets_builder import DataError
 from datasets_builder.tables import Table
 
-from ..files import whole_file, write_json
+from ..files import whole_file, whole_folder, write_json
 from .answering import answers_of
 from .graphs import GraphEncoder
 from .tables import add_answers, check_holds_text, write_tables
@@ -176,11 +176,15 @@ def _begin(parts: Path, job: dict[str, Any], process: Process) -> set[Path]:
 
 def _open(parts: Path, job: dict[str, Any]) -> None:
     record = parts / _JOB
+    if parts.exists() and not record.is_file():
+        raise FileExistsError(
+            f"{parts} exists and does not hold parts of predictions; move it, or choose another output file"
+        )
     before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
     if before == job:
         done = len(list(parts.glob("*.parquet")))
         logger.warning(f"{parts} holds {done} shards of this job; only the missing ones are computed")
         return
     shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir(parents=True)
-    write_json(record, job)
+    with whole_folder(parts) as partial:
+        write_json(partial / _JOB, job)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modeling_multitask.files import whole_file, whole_folder, write_csv, write_json, write_text
+from modeling_multitask.files import MARK, whole_file, whole_folder, write_csv, write_json, write_text
 from tests.conftest import ROOT
 
 
@@ -94,6 +94,18 @@ def test_a_folder_replaces_another_only_when_it_is_complete(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "old"]
 
     with whole_folder(tmp_path / "model") as partial:
-        partial.mkdir()
         (partial / "new").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "new"]
+
+
+def test_only_incomplete_folders_of_this_package_are_removed(tmp_path: Path) -> None:
+    for name in (".model.1234.partial", ".model.mine.partial", "model.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / ".model.1234.partial" / MARK).touch()
+
+    with whole_folder(tmp_path / "model"):
+        pass
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model.mine.partial", "model", "model.partial"]
+    assert not list((tmp_path / "model").iterdir())

@@ -15,7 +15,7 @@ from datasets_builder import DataError, Source
 from datasets_builder.sources import open_tables
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict
-from modeling_multitask.inference.shards import Input, Process, answer_table, count_rows
+from modeling_multitask.inference.shards import Input, Process, _open, answer_table, count_rows
 from modeling_multitask.inference.text_encoder import TextEncoder
 from tests.conftest import WORDS
 
@@ -213,3 +213,13 @@ def test_columns_in_another_order_come_out_in_that_of_the_first_table(tmp_path: 
 def test_tables_that_do_not_go_together_are_refused_before_long_work(tmp_path: Path, second: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         count_rows(two_tables(tmp_path, '{"id": 1, "text": "good film"}\n', second))
+
+
+def test_a_folder_of_the_user_is_not_removed(tmp_path: Path) -> None:
+    parts = tmp_path / "answers.parquet.parts"
+    parts.mkdir()
+    (parts / "precious").touch()
+
+    with pytest.raises(FileExistsError, match="exists and does not hold parts of predictions; move it, or choose"):
+        _open(parts, {})
+    assert (parts / "precious").exists()
