@@ -97,10 +97,18 @@ def strict(content: Any) -> Any:
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
-    """Write rows of cells as CSV."""
+    """Write rows of cells as CSV for people, without formulas (see `without_formula`)."""
     lines = io.StringIO(newline="")
-    csv.writer(lines).writerows(rows)
+    csv.writer(lines).writerows(map(without_formula, row) for row in rows)
     write_text(path, lines.getvalue())
+
+
+def without_formula(cell: Any) -> Any:
+    """Return a cell that no spreadsheet runs as a formula: a text that could be one begins with an apostrophe.
+
+    See OWASP, "CSV Injection". Numbers stay as they are.
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def is_there(path: str | Path) -> bool:

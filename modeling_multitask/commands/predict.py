@@ -20,7 +20,7 @@ def build_parser() -> Parser:
     parser = Parser(
         "predict",
         "MODEL INPUT OUTPUT [--text COLUMN] [--text_pair COLUMN] [--split NAME] [--prefix TEXT] "
-        f"[--backend {{{','.join(BACKENDS)}}}] [--tokens_per_batch N] [--force]",
+        f"[--backend {{{','.join(BACKENDS)}}}] [--tokens_per_batch N] [--safe_csv] [--force]",
         "Predict all tasks for each row of a table.",
     )
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
@@ -40,6 +40,11 @@ def build_parser() -> Parser:
         metavar="N",
         type=positive,
         help="the maximum number of tokens per forward pass, including padding; only for the torch backend",
+    )
+    parser.add_argument(
+        "--safe_csv",
+        action="store_true",
+        help="in CSV, put an apostrophe before texts that a spreadsheet would run as a formula",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the output file")
     return parser
@@ -70,7 +75,9 @@ def run(arguments: argparse.Namespace) -> None:
     encoder = text_encoder(arguments.model, backend=arguments.backend, tokens_per_batch=arguments.tokens_per_batch)
     check_answer_columns(given.tables[0].columns, encoder.tasks, arguments.prefix)
     process = Process(state.process_index, state.num_processes, state.wait_for_everyone)
-    answer_table(encoder, given, output, prefix=arguments.prefix, rows=rows, process=process)
+    answer_table(
+        encoder, given, output, prefix=arguments.prefix, rows=rows, process=process, safe_csv=arguments.safe_csv
+    )
     if isinstance(encoder, TextEncoder) and encoder.cut:
         length = encoder.model.config.max_length
         print(f"{encoder.cut} texts have more than {length} tokens and were truncated (long_texts: truncate)")

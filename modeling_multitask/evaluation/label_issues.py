@@ -96,7 +96,7 @@ def write_label_issues(issues: list[LabelIssue], path: Path) -> None:
     for name in LabelIssue._fields:
         columns[name] = pa.array([getattr(issue, name) for issue in issues], kinds.get(name, pa.string()))
     columns["verdict"] = pa.array([""] * len(issues), pa.string())
-    write_table(pa.table(columns), path)
+    write_table(pa.table(columns), path, safe_csv=True)
 
 
 def _ranked_rows(labels: np.ndarray, groups: np.ndarray, folds: int) -> np.ndarray:

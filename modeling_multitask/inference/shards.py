@@ -105,6 +105,7 @@ def answer_table(
     prefix: str = "",
     rows: int | None = None,
     process: Process = Process(),
+    safe_csv: bool = False,
 ) -> int:
     """Write the table with every task's answers, and return the number of its rows.
 
@@ -115,6 +116,7 @@ def answer_table(
         prefix: The prefix of the added columns.
         rows: The number of rows for the progress bar, if known.
         process: This process. With several processes, each calls this function, and the first merges the shards.
+        safe_csv: Whether texts in CSV that a spreadsheet would run as a formula begin with an apostrophe.
 
     Raises:
         DataError: If a table cannot be read.
@@ -134,7 +136,7 @@ def answer_table(
         return 0
     while not all(path.is_file() for path in shards):  # wait for the other processes
         time.sleep(_WAIT)
-    total = write_tables(_of_one_kind(shards), output)
+    total = write_tables(_of_one_kind(shards), output, safe_csv=safe_csv)
     shutil.rmtree(parts)
     return total
 

@@ -14,7 +14,7 @@ from datasets_builder.formats import WRITABLE
 from datasets_builder.labels import is_text
 from datasets_builder.sources import open_tables
 
-from ..files import strict_json, whole_file
+from ..files import strict_json, whole_file, without_formula
 from ..tasks_multitask import TaskConfig
 from ..words_multitask import nearest_hint
 
@@ -45,16 +45,23 @@ def check_holds_text(table: str, column: str, kind: pa.DataType) -> None:
         raise DataError(f"{table}: the column {column!r} holds {kind}, not text")
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write CSV (lists as JSON), JSON lines or Parquet, chosen by the path's ending. No partial file is left."""
-    write_tables([table], path)
+def write_table(table: pa.Table, path: Path, *, safe_csv: bool = False) -> None:
+    """Write CSV (lists as JSON), JSON lines or Parquet, chosen by the path's ending. No partial file is left.
+
+    Args:
+        table: The table.
+        path: The path.
+        safe_csv: Whether texts in CSV that a spreadsheet would run as a formula begin with an apostrophe.
+    """
+    write_tables([table], path, safe_csv=safe_csv)
 
 
-def write_tables(tables: Iterable[pa.Table], path: Path) -> int:
+def write_tables(tables: Iterable[pa.Table], path: Path, *, safe_csv: bool = False) -> int:
     """Write tables one after the other into one file, as `write_table` does, and return the number of rows."""
     check_ending(path)
+    write = _WRITERS[path.suffix.lower()]
     with whole_file(path) as partial:
-        return _WRITERS[path.suffix.lower()](tables, partial)
+        return _write_csv(tables, partial, safe=True) if safe_csv and write is _write_csv else write(tables, partial)
 
 
 def check_ending(path: Path, allowed: Sequence[str] = WRITABLE) -> None:
@@ -99,17 +106,21 @@ def columns_of_answers(answers: list[dict[str, Any]], tasks: list[TaskConfig], p
     return columns
 
 
-def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
-    rows = 0
+def _write_csv(tables: Iterable[pa.Table], path: Path, *, safe: bool = False) -> int:
+    rows, convert = 0, without_formula if safe else _unchanged
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         for number, table in enumerate(tables):
             if number == 0:
-                writer.writerow(table.column_names)
+                writer.writerow(map(convert, table.column_names))
             for row in table.to_pylist():
-                writer.writerow(map(_csv_cell, row.values()))
+                writer.writerow(convert(_csv_cell(cell)) for cell in row.values())
             rows += len(table)
     return rows
+
+
+def _unchanged(cell: Any) -> Any:
+    return cell
 
 
 def _csv_cell(cell: Any) -> Any:

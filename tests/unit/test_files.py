@@ -109,3 +109,9 @@ def test_only_incomplete_folders_of_this_package_are_removed(tmp_path: Path) -> 
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [".model.mine.partial", "model", "model.partial"]
     assert not list((tmp_path / "model").iterdir())
+
+
+def test_a_table_for_people_has_no_formula(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [["=cmd|calc", -0.5, "plain"]])
+
+    assert (tmp_path / "a.csv").read_text() == "'=cmd|calc,-0.5,plain\n"

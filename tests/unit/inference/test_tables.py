@@ -356,3 +356,18 @@ def test_a_number_that_json_does_not_have_is_null(tmp_path: Path) -> None:
         {"id": None, "more": {"x": [None]}},
         {"id": 1.0, "more": None},
     ]
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
+
+
+def test_formulas_are_escaped_on_request(tmp_path: Path) -> None:
+    table = pa.table({"text": [*FORMULAS, "a = b"], "=name": [-1.5] * 7})
+
+    write_table(table, tmp_path / "exact.csv")
+    write_table(table, tmp_path / "safe.csv", safe_csv=True)
+
+    exact, safe = (list(csv.reader((tmp_path / f"{name}.csv").open(newline=""))) for name in ("exact", "safe"))
+    assert [row[0] for row in exact] == ["text", *FORMULAS, "a = b"]
+    assert [row[0] for row in safe] == ["text", *(f"'{each}" for each in FORMULAS), "a = b"]
+    assert [row[1] for row in safe] == ["'=name", *["-1.5"] * 7]
