@@ -204,7 +204,7 @@ def test_the_table_has_a_line_for_each_label_with_room_for_a_verdict(tmp_path: P
     assert read(tmp_path / "new" / "label_issues.csv") == [
         ["rank", "row", "task", "text", "label", "suggestion", "score", "verdict"],
         ["1", "7", "topic", 'a "good", long\nfilm – ça va', "food", "film", "0.125", ""],
-        ["2", "2", "topic", "=soup", "film", "film", "0.75", ""],
+        ["2", "2", "topic", "'=soup", "film", "film", "0.75", ""],
     ]
 
 
