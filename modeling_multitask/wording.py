@@ -1,6 +1,6 @@
 """Texts for display."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST_NAMED = 5  # words of a list in one sentence
 
@@ -20,7 +20,12 @@ def first_few(words: Iterable[str]) -> str:
 
 def number_in_words(value: float, *, signed: bool = False) -> str:
     """Return a number as text: `0.912`, `64,055`, or with two significant digits below 0.01: `0.0042`, `1.2e-05`."""
-    value += 0.0  # no minus zero
-    size = abs(value)
+    return numbers_in_words([value], signed=signed)[0]
+
+
+def numbers_in_words(values: Sequence[float], *, signed: bool = False) -> list[str]:
+    """Return numbers that belong together, such as a figure and its interval, with the digits of the largest one."""
+    size = max(map(abs, values))
     form = ",.0f" if size >= 1_000 else ".3f" if size >= 0.01 or size == 0 else ".2g"
-    return f"{value:{'+' if signed else ''}{form}}"
+    sign = "+" if signed else ""
+    return [f"{0.0 if float(f'{value:.3f}') == 0 and form == '.3f' else value:{sign}{form}}" for value in values]

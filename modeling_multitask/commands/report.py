@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..recipes.bundled import recipe_path
 from ..recipes.loading import load_recipe
 from ..recipes.yaml_file import RECIPE_ENDINGS
-from ..wording import number_in_words
+from ..wording import number_in_words, numbers_in_words
 from .arguments import Parser, positive
 from .command import command
 
@@ -157,17 +157,21 @@ def _compared(task: TaskComparison) -> str:
     if task.main is None:
         return f"{task.task.name}: no rows to compare"
     model, other, improvement = task.main
+    numbers = numbers_in_words([each for each in improvement if each is not None], signed=True)
     interval = f" ({_spread(improvement)})" if improvement.low is not None or task.differences else ""
     return (
         f"{task.task.name}: {task.task.main_metric} {number_in_words(model.value)}, other model "
-        f"{number_in_words(other.value)}, improvement {number_in_words(improvement.value, signed=True)}{interval}: "
+        f"{number_in_words(other.value)}, improvement {numbers[0]}{interval}: "
         f"{task.verdict}"
     )
 
 
 def _spread(figure: Figure) -> str:
-    low, high = figure.low, figure.high
-    return "no interval" if low is None or high is None else f"{number_in_words(low)} to {number_in_words(high)}"
+    return (
+        "no interval"
+        if figure.low is None
+        else " to ".join(numbers_in_words([each for each in figure if each is not None])[1:])
+    )
 
 
 main = command(build_parser, run)

@@ -14,7 +14,7 @@ from ..hub.markdown import escape_markdown
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
-from ..wording import number_in_words
+from ..wording import number_in_words, numbers_in_words
 from .judgement import BASELINES
 
 FILES = ("report.html", "report.md", "report.json")
@@ -130,21 +130,28 @@ def number(value: float | None, digits: int = 3) -> Markup:
     return Markup(number_in_words(value) if digits == 3 else f"{value:,.{digits}f}")
 
 
-def with_sign(value: float | None) -> Markup:
-    """Return a number with its sign, such as `+0.027`, or a dash for `None`."""
-    return number(value) if value is None or value < 0 else Markup(f"+{number(value)}")
+def with_sign(figure: dict[str, float | None]) -> Markup:
+    """Return the value of an improvement with its sign, such as `+0.027`, or a dash for `None`."""
+    return Markup("–" if figure["value"] is None else _in_words(figure, signed=True)[0])
 
 
 def interval(figure: dict[str, float | None]) -> Markup:
     """Return a figure with its interval if it has one, such as `0.912 (0.903 to 0.921)`."""
-    value = number(figure["value"])
-    return value if figure["low"] is None else Markup(f"{value} ({spread(figure)})")
+    if figure["value"] is None:
+        return number(None)
+    value, *_ = _in_words(figure)
+    return Markup(value if figure["low"] is None else f"{value} ({spread(figure)})")
 
 
 def spread(figure: dict[str, float | None]) -> Markup:
     """Return the interval of a figure, such as `0.903 to 0.921`, or `no interval` without one."""
-    low, high = figure["low"], figure["high"]
-    return Markup("no interval") if low is None else Markup(f"{number(low)} to {number(high)}")
+    return Markup(" to ".join(_in_words(figure)[-2:]) if figure["low"] is not None else "no interval")
+
+
+def _in_words(figure: dict[str, Any], *, signed: bool = False) -> list[str]:
+    """Return the value and, if there is one, the interval of a figure."""
+    numbers = (figure.get(part) for part in ("value", "low", "high"))
+    return numbers_in_words([each for each in numbers if each is not None], signed=signed)
 
 
 def paired(figure: dict[str, float | None], task: dict[str, Any]) -> Markup:
@@ -203,7 +210,7 @@ def _effect(effect: dict[str, Any]) -> str:
     same = effect["verdict"] == "same"
     if effect["low"] is None:  # no answer changed
         return f"{what} left the {name} the same"
-    value, low, high = (number_in_words(effect[part], signed=True) for part in ("value", "low", "high"))
+    value, low, high = _in_words(effect, signed=True)
     change = f"{value} ({low} to {high})"
     made = "left the {} the same" if same else f"made the {{}} {effect['verdict']}"
     return f"{what} {made.format(name)}: {change}"

@@ -127,7 +127,7 @@ def test_bars_of_improvements_start_in_the_centre() -> None:
 
 @pytest.mark.parametrize(("value", "words"), [(0.0271, "+0.027"), (-0.5, "-0.500"), (None, "–"), (0.0, "+0.000")])
 def test_an_improvement_has_a_sign(value: float | None, words: str) -> None:
-    assert with_sign(value) == words
+    assert with_sign({"value": value, "low": None, "high": None}) == words
 
 
 def test_the_number_of_rows_with_different_answers_is_stated() -> None:
