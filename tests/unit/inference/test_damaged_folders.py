@@ -81,6 +81,7 @@ WEIGHTS: dict[str, tuple[Change, str]] = {
     "fewer layers": (encoder("num_hidden_layers", 1), "model does not have: backbone.encoder.layer.1"),
     "a vocabulary beyond memory": (encoder("vocab_size", 10**12), r"by config.json"),
     "a head beyond memory": (head("hidden_sizes", [10**12]), r"\[1000000000000, 32\] by config.json"),
+    "more layers than tensors": (encoder("num_hidden_layers", 300), "num_hidden_layers is 300 in config.json"),
     "layers without end": (encoder("num_hidden_layers", 10**9), "num_hidden_layers is 1,000,000,000 in config.json"),
     "cut": (raw("model.safetensors", lambda old: old[: len(old) // 2]), "the weights file is damaged"),
     "empty": (raw("model.safetensors", lambda old: b""), "the weights file is damaged"),
