@@ -18,12 +18,12 @@ def first_few(words: Iterable[str]) -> str:
     return ", ".join([*every[:MOST_NAMED], *more])
 
 
-def number_in_words(value: float, *, signed: bool = False) -> str:
+def shown_number(value: float, *, signed: bool = False) -> str:
     """Return a number as text: `0.912`, `64,055`, or with two significant digits below 0.01: `0.0042`, `1.2e-05`."""
-    return numbers_in_words([value], signed=signed)[0]
+    return shown_numbers([value], signed=signed)[0]
 
 
-def numbers_in_words(values: Sequence[float], *, signed: bool = False) -> list[str]:
+def shown_numbers(values: Sequence[float], *, signed: bool = False) -> list[str]:
     """Return numbers that belong together, such as a figure and its interval, with the digits of the largest one."""
     size = max(map(abs, values))
     form = ",.0f" if size >= 1_000 else ".3f" if size >= 0.01 or size == 0 else ".2g"

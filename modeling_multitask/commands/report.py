@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..recipes.bundled import recipe_path
 from ..recipes.loading import load_recipe
 from ..recipes.yaml_file import RECIPE_ENDINGS
-from ..wording import number_in_words, numbers_in_words
+from ..wording import shown_number, shown_numbers
 from .arguments import Parser, positive
 from .command import command
 
@@ -141,7 +141,7 @@ def figures_table(report: Report) -> Table:
     for each in report.tasks:
         name = each.task.main_metric
         main, scores = each.figures.figures.get(name), each.calibration
-        interval = [] if main is None else [name, number_in_words(main.value), _spread(main)]
+        interval = [] if main is None else [name, shown_number(main.value), _spread(main)]
         errors = [] if scores is None else [f"{scores.before.error:.4f}", f"{scores.after.error:.4f}"]
         table.add_row(each.task.name, f"{each.figures.rows:,}", *interval, *errors)
     return table
@@ -157,11 +157,11 @@ def _compared(task: TaskComparison) -> str:
     if task.main is None:
         return f"{task.task.name}: no rows to compare"
     model, other, improvement = task.main
-    numbers = numbers_in_words([each for each in improvement if each is not None], signed=True)
+    numbers = shown_numbers([each for each in improvement if each is not None], signed=True)
     interval = f" ({_spread(improvement)})" if improvement.low is not None or task.differences else ""
     return (
-        f"{task.task.name}: {task.task.main_metric} {number_in_words(model.value)}, other model "
-        f"{number_in_words(other.value)}, improvement {numbers[0]}{interval}: "
+        f"{task.task.name}: {task.task.main_metric} {shown_number(model.value)}, other model "
+        f"{shown_number(other.value)}, improvement {numbers[0]}{interval}: "
         f"{task.verdict}"
     )
 
@@ -170,7 +170,7 @@ def _spread(figure: Figure) -> str:
     return (
         "no interval"
         if figure.low is None
-        else " to ".join(numbers_in_words([each for each in figure if each is not None])[1:])
+        else " to ".join(shown_numbers([each for each in figure if each is not None])[1:])
     )
 
 

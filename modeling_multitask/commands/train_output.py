@@ -14,7 +14,7 @@ from ..runs.plan import Plan
 from ..runs.run import Run
 from ..training.metric_names import IN_WORDS
 from ..training.progress import describe_epochs
-from ..wording import number_in_words
+from ..wording import shown_number
 
 _NO_METRICS = ("rows", *SECOND_NAMES)
 
@@ -58,7 +58,7 @@ def fold_lines(file: Path) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else number_in_words(value)
+    return "none" if value is None else shown_number(value)
 
 
 def show_plan(plan: Plan) -> None:

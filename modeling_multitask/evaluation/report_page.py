@@ -14,7 +14,7 @@ from ..hub.markdown import escape_markdown
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
-from ..wording import number_in_words, numbers_in_words
+from ..wording import shown_number, shown_numbers
 from .judgement import BASELINES
 
 FILES = ("report.html", "report.md", "report.json")
@@ -127,7 +127,7 @@ def number(value: float | None, digits: int = 3) -> Markup:
     """Return a number such as `0.912`, or a dash for `None`."""
     if value is None:
         return Markup("–")
-    return Markup(number_in_words(value) if digits == 3 else f"{value:,.{digits}f}")
+    return Markup(shown_number(value) if digits == 3 else f"{value:,.{digits}f}")
 
 
 def with_sign(figure: dict[str, float | None]) -> Markup:
@@ -151,7 +151,7 @@ def spread(figure: dict[str, float | None]) -> Markup:
 def _in_words(figure: dict[str, Any], *, signed: bool = False) -> list[str]:
     """Return the value and, if there is one, the interval of a figure."""
     numbers = (figure.get(part) for part in ("value", "low", "high"))
-    return numbers_in_words([each for each in numbers if each is not None], signed=signed)
+    return shown_numbers([each for each in numbers if each is not None], signed=signed)
 
 
 def paired(figure: dict[str, float | None], task: dict[str, Any]) -> Markup:
@@ -206,7 +206,7 @@ def _effect(effect: dict[str, Any]) -> str:
     of_loss = effect["metric"] == "loss"
     what, name = ("the temperature", "loss") if of_loss else ("the thresholds", IN_WORDS[effect["metric"]])
     if effect["verdict"] is None:
-        return f"{what} changed the {name} by {number_in_words(effect['value'], signed=True)} (no interval)"
+        return f"{what} changed the {name} by {shown_number(effect['value'], signed=True)} (no interval)"
     same = effect["verdict"] == "same"
     if effect["low"] is None:  # no answer changed
         return f"{what} left the {name} the same"

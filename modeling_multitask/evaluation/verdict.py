@@ -9,7 +9,7 @@ from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
 from ..training.metrics import labelled_rows_of, part_of
-from ..wording import first_few, number_in_words, numbers_in_words, on_one_line
+from ..wording import first_few, on_one_line, shown_number, shown_numbers
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped, value_of
 from .measures import improvement, task_measures
 
@@ -45,10 +45,10 @@ class Verdict(NamedTuple):
             return "not evaluated, because no row has a label"
         gain, low, high = self.improvement
         less = " (lower is better)" if self.metric in LESS_IS_BETTER else ""
-        numbers = numbers_in_words([each for each in (gain, low, high) if each is not None], signed=True)
+        numbers = shown_numbers([each for each in (gain, low, high) if each is not None], signed=True)
         spread = " to ".join(numbers[1:]) or "no interval"
         compared = f"{self.outcome} than" if self.outcome in ("better", "worse") else f"{self.outcome} from"
-        value = f"{IN_WORDS[self.metric]}{less} {number_in_words(self.value)}"
+        value = f"{IN_WORDS[self.metric]}{less} {shown_number(self.value)}"
         return f"{value}: {compared} {self.baseline} ({numbers[0]}, {spread})"
 
 

@@ -126,7 +126,7 @@ def check_rows(rows: Any, args: MultiTaskTrainingArguments) -> None:
         )
 
 
-def check_columns(rows: Any, tasks: list[TaskConfig]) -> None:
+def check_training_columns(rows: Any, tasks: list[TaskConfig]) -> None:
     """Raise a `ValueError` if training rows have no column of texts, or none for any task.
 
     Args:

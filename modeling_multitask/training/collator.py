@@ -20,7 +20,7 @@ from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import tokenize
 from ..words_multitask import nearest_hint
-from .checks import check_columns
+from .checks import check_training_columns
 from .conditions import unasked_rows
 from .multi_labels import forms_of, forms_of_columns, label_entries
 from .tokens import padded_rows
@@ -110,7 +110,7 @@ def make_collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[st
             )
         given = MultiTaskCollator(kwargs["processing_class"], model.config)
     if isinstance(given, MultiTaskCollator):
-        check_columns(kwargs.get("train_dataset"), model.config.tasks)
+        check_training_columns(kwargs.get("train_dataset"), model.config.tasks)
     return with_list_forms(given, tables, model.config.tasks)
 
 

@@ -14,7 +14,7 @@ from modeling_multitask.evaluation.baseline import constant, linear_probe
 from modeling_multitask.evaluation.intervals import Figure
 from modeling_multitask.evaluation.judgement import judged_by_a_constant, judgement
 from modeling_multitask.evaluation.verdict import Verdict, verdict
-from modeling_multitask.wording import number_in_words, numbers_in_words
+from modeling_multitask.wording import shown_number, shown_numbers
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
 LIKED = TaskConfig("liked", "binary_classification", labels=["no", "yes"])
@@ -202,12 +202,12 @@ def test_a_task_without_a_labelled_row_has_a_verdict_with_its_notes() -> None:
 
 
 def test_numbers_of_each_size_are_readable() -> None:
-    said = [number_in_words(value) for value in (0.9123, 64_055.4, 0.0042, 1.234e-5, 0.0, -0.0, -0.02)]
+    said = [shown_number(value) for value in (0.9123, 64_055.4, 0.0042, 1.234e-5, 0.0, -0.0, -0.02)]
 
     assert said == ["0.912", "64,055", "0.0042", "1.2e-05", "0.000", "0.000", "-0.020"]
-    assert numbers_in_words([-0.00007, -0.043, 0.046], signed=True) == ["+0.000", "-0.043", "+0.046"]
-    assert numbers_in_words([2e-5, 1e-5, 4e-5]) == ["2e-05", "1e-05", "4e-05"]
-    assert [number_in_words(value, signed=True) for value in (0.5, -0.5, -0.0)] == ["+0.500", "-0.500", "+0.000"]
+    assert shown_numbers([-0.00007, -0.043, 0.046], signed=True) == ["+0.000", "-0.043", "+0.046"]
+    assert shown_numbers([2e-5, 1e-5, 4e-5]) == ["2e-05", "1e-05", "4e-05"]
+    assert [shown_number(value, signed=True) for value in (0.5, -0.5, -0.0)] == ["+0.500", "-0.500", "+0.000"]
 
 
 def test_the_baseline_of_a_task_of_one_label_has_a_weighted_f1() -> None:
