@@ -84,12 +84,13 @@ def _notes(rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[str]]
     """Return the notes on each task that hold for all splits."""
     tasks, own = trainer.model.config.tasks, trainer.args.schedule[0].weights
     weights = {task.name: own.get(task.name, task.weight) for task in tasks}
+    weights = {name: weight for name, weight in weights.items() if weight}  # the first phase may leave tasks out
     shares = loss_shares(trainer.state.log_history, weights) if trainer.args.balancing == "sum" else {}
     return {task.name: [*_rowless_labels(rows, task), *_large_share(shares, task.name)] for task in tasks}
 
 
 def _large_share(shares: dict[str, float], task: str) -> list[str]:
-    if len(shares) < 2 or shares[task] <= LARGE_SHARE:
+    if len(shares) < 2 or shares.get(task, 0.0) <= LARGE_SHARE:
         return []
     return [f"its loss was {shares[task]:.0%} of the sum at the start, so the other tasks learn slowly; see `weight`"]
 

@@ -191,6 +191,14 @@ def test_folds_share_their_notes(words: dict[str, Any]) -> None:
     assert any("its loss was 9" in note for note in found["stars"]["verdict"]["notes"])
 
 
+def test_a_phase_of_one_task_is_not_noted(words: dict[str, Any]) -> None:
+    phases = [{"train": ["everything"], "weights": {"stars": 0}}]
+
+    found = train(words, output_dir="here", phases=phases).results["test"]
+
+    assert not any("its loss" in note for name in ("topic", "stars") for note in found[name]["verdict"]["notes"])
+
+
 def test_shares_of_the_loss_are_those_of_the_first_logged_losses() -> None:
     log = [{"eval_loss": 9.0}, {"loss": 3.0, "a_loss": 1.0, "b_loss": 1.0}, {"loss": 1.0, "a_loss": 5.0, "b_loss": 0.0}]
 
