@@ -56,12 +56,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
         (partial / MARK).unlink()
         if path.exists():
             path.rename(before)
-        try:
-            partial.rename(path)
-        except OSError:
-            before.rename(path)
-            raise
+        partial.rename(path)
     finally:
+        if before.exists() and not path.exists():  # it was not replaced
+            before.rename(path)
         for each in (partial, before):
             shutil.rmtree(each, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """Texts for display."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 MOST_NAMED = 5  # words of a list in one sentence
 
@@ -23,9 +23,13 @@ def shown_number(value: float, *, signed: bool = False) -> str:
     return shown_numbers([value], signed=signed)[0]
 
 
-def shown_numbers(values: Sequence[float], *, signed: bool = False) -> list[str]:
-    """Return numbers that belong together, such as a figure and its interval, with the digits of the largest one."""
-    size = max(map(abs, values))
+def shown_numbers(values: Iterable[float | None], *, signed: bool = False) -> list[str]:
+    """Return numbers that belong together, such as a figure and its interval, with the digits of the largest one.
+
+    `None` is left out.
+    """
+    numbers = [value for value in values if value is not None]
+    size = max(map(abs, numbers))
     form = ",.0f" if size >= 1_000 else ".3f" if size >= 0.01 or size == 0 else ".2g"
     sign = "+" if signed else ""
-    return [f"{0.0 if float(f'{value:.3f}') == 0 and form == '.3f' else value:{sign}{form}}" for value in values]
+    return [f"{0.0 if float(f'{value:.3f}') == 0 and form == '.3f' else value:{sign}{form}}" for value in numbers]

@@ -157,21 +157,16 @@ def _compared(task: TaskComparison) -> str:
     if task.main is None:
         return f"{task.task.name}: no rows to compare"
     model, other, improvement = task.main
-    numbers = shown_numbers([each for each in improvement if each is not None], signed=True)
+    gain, *_ = shown_numbers(improvement, signed=True)
     interval = f" ({_spread(improvement)})" if improvement.low is not None or task.differences else ""
     return (
         f"{task.task.name}: {task.task.main_metric} {shown_number(model.value)}, other model "
-        f"{shown_number(other.value)}, improvement {numbers[0]}{interval}: "
-        f"{task.verdict}"
+        f"{shown_number(other.value)}, improvement {gain}{interval}: {task.verdict}"
     )
 
 
 def _spread(figure: Figure) -> str:
-    return (
-        "no interval"
-        if figure.low is None
-        else " to ".join(shown_numbers([each for each in figure if each is not None])[1:])
-    )
+    return " to ".join(shown_numbers(figure)[1:]) or "no interval"
 
 
 main = command(build_parser, run)

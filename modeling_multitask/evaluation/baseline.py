@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import TaskMetric, labelled_entries, labelled_rows_of, part_of
+from ..training.metrics import labelled_entries, labelled_rows_of, part_of, task_metric
 from .intervals import value_of
 from .measures import task_measures
 
@@ -42,9 +42,7 @@ class Baseline(NamedTuple):
             task: The task.
             labels: The labels as in a batch.
         """
-        found = TaskMetric(task.problem_type, classes=len(task.labels or ()) or None).compute(
-            predictions=self.answers[split], references=labels
-        )
+        found = task_metric(task).compute(predictions=self.answers[split], references=labels)
         if task.kind.one_label and found["rows"]:
             rows = labelled_rows_of(labels, task.kind)
             measures = task_measures(task, part_of(self.decision(split), rows), labels[rows])

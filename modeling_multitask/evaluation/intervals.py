@@ -179,9 +179,9 @@ def over_seeds(
     """Return the mean over seeds with an interval over rows and, from `FEWEST_SEEDS` seeds on, over seeds.
 
     A bootstrap of so few seeds would be far too narrow. Therefore rows are resampled, and the effect of the seeds is
-    drawn from Student's t distribution. Its variance is that of the values minus half of
-    what the rows explain. If all of it were subtracted, the variance would often be 0 with few seeds, and some
-    intervals would cover less than 90 %.
+    drawn from Student's t distribution. Its variance is that of the values minus half of what
+    the rows explain. If all of it were subtracted, the variance would often be 0 with few seeds, and some intervals
+    would cover less than 90 %.
 
     Args:
         values: The value of each of S seeds.

@@ -150,8 +150,7 @@ def spread(figure: dict[str, float | None]) -> Markup:
 
 def _in_words(figure: dict[str, Any], *, signed: bool = False) -> list[str]:
     """Return the value and, if there is one, the interval of a figure."""
-    numbers = (figure.get(part) for part in ("value", "low", "high"))
-    return shown_numbers([each for each in numbers if each is not None], signed=signed)
+    return shown_numbers((figure.get(part) for part in ("value", "low", "high")), signed=signed)
 
 
 def paired(figure: dict[str, float | None], task: dict[str, Any]) -> Markup:

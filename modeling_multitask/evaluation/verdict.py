@@ -43,13 +43,12 @@ class Verdict(NamedTuple):
         """Return the comparison as text, such as `R² 0.912: better than mean (+0.100, +0.080 to +0.120)`."""
         if self.value is None or self.improvement is None:
             return "not evaluated, because no row has a label"
-        gain, low, high = self.improvement
         less = " (lower is better)" if self.metric in LESS_IS_BETTER else ""
-        numbers = shown_numbers([each for each in (gain, low, high) if each is not None], signed=True)
-        spread = " to ".join(numbers[1:]) or "no interval"
+        gain, *interval = shown_numbers(self.improvement, signed=True)
+        spread = " to ".join(interval) or "no interval"
         compared = f"{self.outcome} than" if self.outcome in ("better", "worse") else f"{self.outcome} from"
         value = f"{IN_WORDS[self.metric]}{less} {shown_number(self.value)}"
-        return f"{value}: {compared} {self.baseline} ({numbers[0]}, {spread})"
+        return f"{value}: {compared} {self.baseline} ({gain}, {spread})"
 
 
 def verdict(

@@ -51,10 +51,10 @@ def read_config(model: str) -> MultiTaskConfig:
     try:
         with _reading(model, "config.json"):
             kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
+    except ModelFolderError:
+        raise
     except OSError as error:
         reason = str(error).strip().splitlines()[0]
-        if isinstance(error, ModelFolderError):
-            raise
         if is_damaged:
             raise ModelFolderError(f"{model}: config.json: {reason} {_AGAIN}") from error
         raise FileNotFoundError(f"{model}: not a local folder, and not found on the Hub ({reason})") from error

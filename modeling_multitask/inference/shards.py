@@ -187,6 +187,5 @@ def _open(parts: Path, job: dict[str, Any]) -> None:
         done = len(list(parts.glob("*.parquet")))
         logger.warning(f"{parts} holds {done} shards of this job; only the missing ones are computed")
         return
-    shutil.rmtree(parts, ignore_errors=True)
     with whole_folder(parts) as partial:
         write_json(partial / _JOB, job)

@@ -115,7 +115,8 @@ def _judged(folder: Path) -> tuple[Dataset, Judged]:
 
 def _judgements(recipe: Recipe, judged: JudgedFolds, folds: list[Judged], rows: list[Dataset]) -> dict[str, Judgement]:
     """Return the judgement on each task."""
-    embedded, results = None, [json.loads((each / "results.json").read_text()) for each in _folders(recipe)]
+    results = [json.loads((each / "results.json").read_text(encoding="utf-8")) for each in _folders(recipe)]
+    embedded = None
     if any("linear_probe" in each for each in results[0]["test"].values() if isinstance(each, dict)):
         named = {f"fold {number}": each for number, each in enumerate(rows, start=1)}
         embedded = list(embeddings(recipe, named, judged.tasks, PartialState().device).values())

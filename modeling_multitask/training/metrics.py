@@ -78,6 +78,11 @@ class TaskMetric(evaluate.Metric):
         return metrics
 
 
+def task_metric(task: TaskConfig) -> TaskMetric:
+    """Return the metrics of a task."""
+    return TaskMetric(task.problem_type, classes=len(task.labels or ()) or None)
+
+
 def multi_task_metrics(
     logits: dict[str, np.ndarray],
     labels: dict[str, np.ndarray],
@@ -172,8 +177,7 @@ def r2(predictions: np.ndarray, references: np.ndarray) -> float:
 
 
 def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
-    metric = TaskMetric(task.problem_type, classes=len(task.labels or ()) or None)
-    metrics = metric.compute(predictions=decision.chosen, references=labels)
+    metrics = task_metric(task).compute(predictions=decision.chosen, references=labels)
     if metrics["rows"]:
         loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)
         metrics["loss"] = loss.item()
