@@ -19,6 +19,7 @@ from modeling_multitask.inference import predict
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.record import recipe_words
+from modeling_multitask.runs import compared  # noqa: F401  (it keeps the `judge` that it finds when it is imported)
 from tests.conftest import tiny_bert_config
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["food", "music", "film"]}
