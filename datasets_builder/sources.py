@@ -17,6 +17,7 @@ from datasets_builder.tables import FileTable, Table
 from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_file, is_folder
+from modeling_multitask.hub_access import hub_access
 from modeling_multitask.words_multitask import nearest_hint
 
 from .source import Source, is_on_hub
@@ -146,20 +147,20 @@ def _unfit_cell(data: pd.DataFrame | dict[str, Any]) -> str:
 
 
 def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
-    try:
-        return load_dataset(
-            source.path,
-            name=source.config,
-            split=source.split or "train",
-            revision=source.revision,
-            streaming=streaming,
-        )
-    except DatasetNotFoundError:
-        raise DataError(f"{source.path}: not a local file or folder, and not found on the Hub") from None
-    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        raise DataError(
-            f"{source.path}: not a local file or folder, and it cannot be loaded from the Hub ({error})"
-        ) from error
+    with hub_access() as unreachable:
+        try:
+            return load_dataset(
+                source.path,
+                name=source.config,
+                split=source.split or "train",
+                revision=source.revision,
+                streaming=streaming,
+            )
+        except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+            where = f"it cannot be loaded from the Hub ({error})"
+            if isinstance(error, DatasetNotFoundError):
+                where = "not found on the Hub"
+            raise DataError(f"{source.path}: not a local file or folder, and {unreachable or where}") from error
 
 
 def _nearest_file(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Atomic writes of files and folders, and path checks that accept any name."""
 
 import csv
+import ctypes
 import glob
 import io
 import json
@@ -8,12 +9,15 @@ import math
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 MARK = ".incomplete"  # a file in a temporary folder of this package
+_HERE = -100  # AT_FDCWD: relative paths begin at the working folder
+_SWAP = 2  # RENAME_EXCHANGE of Linux and RENAME_SWAP of macOS
 
 
 @contextmanager
@@ -40,8 +44,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder next to `path`, which replaces the folder `path` if the block ends without an error.
 
-    The temporary folder has a unique name and contains the file `MARK` while it is incomplete. Such folders of earlier,
-    interrupted blocks are removed. No other folder is.
+    A reader sees either the old folder or the new one. Where the system cannot exchange two folders in one step, there
+    is a moment without a folder. The temporary folder has a unique name and contains the file `MARK` while it is
+    incomplete. Such folders of earlier, interrupted blocks are removed. No other folder is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
@@ -54,14 +59,73 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         yield partial
         (partial / MARK).unlink()
-        if path.exists():
-            path.rename(before)
-        partial.rename(path)
+        if exchange(partial, path):
+            (partial / MARK).touch()  # it is the old folder now
+        else:
+            if path.exists():
+                path.rename(before)
+            partial.rename(path)
     finally:
         if before.exists() and not path.exists():  # it was not replaced
             before.rename(path)
         for each in (partial, before):
             shutil.rmtree(each, ignore_errors=True)
+
+
+@contextmanager
+def whole_files(folder: Path, *, stale: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield a temporary folder. If the block ends without an error, its files move into `folder`.
+
+    Other files of `folder` stay. While the files move, `folder` contains the file `MARK` (see `holds_any`).
+
+    Args:
+        folder: The folder. It is created if needed.
+        stale: Names of files of an earlier block, which are removed if they are not replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{secrets.token_hex(4)}.partial"
+    for left in folder.glob(".*.partial"):
+        if (left / MARK).is_file():
+            shutil.rmtree(left, ignore_errors=True)
+    partial.mkdir()
+    (partial / MARK).touch()
+    try:
+        yield partial
+        (folder / MARK).touch()
+        made = {each.name: each for each in partial.iterdir() if each.name != MARK}
+        for name in set(stale) - set(made):
+            (folder / name).unlink(missing_ok=True)
+        for name, each in made.items():
+            os.replace(each, folder / name)  # noqa: PTH105, also works on Windows if the file exists
+        (folder / MARK).unlink()
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def holds_any(folder: Path, names: Iterable[str]) -> bool:
+    """Return whether a folder contains any of these files, other than as the rest of an interrupted `whole_files`."""
+    return not (folder / MARK).is_file() and any((folder / name).exists() for name in names)
+
+
+def parts_of(output: Path) -> Path:
+    """Return the folder of the finished parts of an output file."""
+    return output.with_name(f"{output.name}.parts")
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step, and return whether that was possible.
+
+    Linux has `renameat2` with `RENAME_EXCHANGE`, macOS has `renamex_np` with `RENAME_SWAP`. Some file systems, and
+    Windows, have neither.
+    """
+    names = [os.fsencode(one), os.fsencode(other)]
+    try:
+        libc = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return libc.renamex_np(*names, _SWAP) == 0
+        return libc.renameat2(_HERE, names[0], _HERE, names[1], _SWAP) == 0
+    except (OSError, AttributeError, TypeError):
+        return False
 
 
 def write_text(path: Path, text: str) -> None:

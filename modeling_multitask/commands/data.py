@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import write_json, write_text
+from ..files import holds_any, whole_files, write_json, write_text
+from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from .arguments import Parser
@@ -59,13 +60,16 @@ def run(arguments: argparse.Namespace) -> None:
         check_dataset_id(arguments.push)
         check_push(recipe)
     output = arguments.output or Path(recipe.output_dir) / "data"
-    if not arguments.push and not arguments.force and any((output / name).exists() for name in FILES):
-        raise FileExistsError(f"{output} already contains a data summary; add --force to overwrite it")
-    data = build_data(recipe)
-    print(data.describe())
     if arguments.push:
+        data = build_data(recipe)
+        print(data.describe())
         push_data(recipe, data, arguments)
-    else:
+        return
+    with locked(output, inside=True):
+        if not arguments.force and holds_any(output, FILES):
+            raise FileExistsError(f"{output} already contains a data summary; add --force to overwrite it")
+        data = build_data(recipe)
+        print(data.describe())
         save_look(data, output)
 
 
@@ -73,20 +77,22 @@ def save_look(data: Data, output: Path) -> None:
     """Write the summary as text, JSON and a picture."""
     from datasets_builder.look_plot import draw_look
 
-    write_text(output / "data.txt", data.describe() + "\n")
-    write_json(output / "data.json", data.as_json())
-    try:
-        draw_look(data.look, output / "data.png")
-    except ImportError as error:  # the text files are already written
-        print(f"\nThe summary is in {output.as_posix()}, without a picture: {error}")
-    else:
-        print(f"\nThe summary is in {output.as_posix()}, with a picture: {(output / 'data.png').as_posix()}")
+    picture = f"with a picture: {(output / 'data.png').as_posix()}"
+    with whole_files(output, stale=FILES) as partial:
+        write_text(partial / "data.txt", data.describe() + "\n")
+        write_json(partial / "data.json", data.as_json())
+        try:
+            draw_look(data.look, partial / "data.png")
+        except ImportError as error:
+            picture = f"without a picture: {error}"
+    print(f"\nThe summary is in {output.as_posix()}, {picture}")
 
 
 def push_data(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None:
     """Upload the data set, or show what would be uploaded."""
     from huggingface_hub import HfApi
 
+    from ..hub.secret_files import check_secrets
     from ..hub.upload import Target, file_lines
     from ..publishing.dataset import push_dataset
     from ..runs.data import paths_of_this_machine, write_data_repository
@@ -94,6 +100,7 @@ def push_data(recipe: Recipe, data: Data, arguments: argparse.Namespace) -> None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_data_repository(recipe, data, arguments.push, folder)
+        check_secrets(folder)
         print(f"\n{'Pushing' if arguments.yes else 'Would push'} to the data set {arguments.push}:")
         print(*file_lines(folder), sep="\n")
         if paths := paths_of_this_machine(recipe):

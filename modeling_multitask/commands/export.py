@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..locks import locked
 from ..recipes.bundled import recipe_path
 from .arguments import Parser
 from .command import command
@@ -49,12 +50,19 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the arguments, export the model, and compare it with the original."""
-    from ..export.folder import HeldOut, check_export, describe_export, write_export
-    from ..inference.loading import load
-    from ..runs.judged_rows import check_data
+    from ..export.folder import check_export
 
     output = Path(arguments.out)
     check_export(output, arguments.format, int8=arguments.int8, force=arguments.force)
+    with locked(output):
+        _export(arguments, output)
+
+
+def _export(arguments: argparse.Namespace, output: Path) -> None:
+    from ..export.folder import HeldOut, describe_export, write_export
+    from ..inference.loading import load
+    from ..runs.judged_rows import check_data
+
     if arguments.data is not None:
         check_data(recipe_path(arguments.data))
     model, tokenizer = load(arguments.model)

@@ -4,13 +4,22 @@ multitask predict runs/quickstart/model reviews.csv answers.csv
 torchrun --nproc_per_node 2 -m modeling_multitask predict runs/quickstart/model reviews.parquet answers.parquet
 """
 
+from __future__ import annotations
+
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasets_builder.formats import READABLE, WRITABLE
 
+from ..files import parts_of
+from ..locks import locked
 from .arguments import Parser, positive
 from .command import command
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 BACKENDS = ("torch", "onnx", "openvino")
 
@@ -55,23 +64,30 @@ def run(arguments: argparse.Namespace) -> None:
     import torch
     from accelerate import PartialState
 
+    from ..inference.tables import check_ending
+
+    output = Path(arguments.output)
+    check_ending(output)
+    # Before the model is loaded: PartialState selects the accelerator of this process, and without one needs cpu=True.
+    state = PartialState(cpu=not torch.accelerator.is_available())
+    with locked(output) if state.is_main_process else nullcontext():
+        if output.exists() and not arguments.force:
+            raise FileExistsError(f"{output} already exists; add --force to overwrite it")
+        _predict(arguments, output, state)
+
+
+def _predict(arguments: argparse.Namespace, output: Path, state: PartialState) -> None:
     from datasets_builder import Source
     from datasets_builder.sources import open_tables
 
     from ..inference.answering import text_encoder
     from ..inference.shards import Input, Process, answer_table, count_rows
-    from ..inference.tables import check_answer_columns, check_ending
+    from ..inference.tables import check_answer_columns
     from ..inference.text_encoder import TextEncoder
 
-    output = Path(arguments.output)
-    check_ending(output)
-    if output.exists() and not arguments.force:
-        raise FileExistsError(f"{output} already exists; add --force to overwrite it")
     names = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
     given = Input(open_tables(Source(arguments.input, split=arguments.split)), names)
     rows = count_rows(given)
-    # Before the model is loaded: PartialState selects the accelerator of this process, and without one needs cpu=True.
-    state = PartialState(cpu=not torch.accelerator.is_available())
     encoder = text_encoder(arguments.model, backend=arguments.backend, tokens_per_batch=arguments.tokens_per_batch)
     check_answer_columns(given.tables[0].columns, encoder.tasks, arguments.prefix)
     process = Process(state.process_index, state.num_processes, state.wait_for_everyone)
@@ -85,4 +101,12 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"Wrote predictions for {rows} rows to {arguments.output}")
 
 
-main = command(build_parser, run)
+def how_to_go_on(arguments: argparse.Namespace) -> str:
+    """Return how a stopped prediction continues."""
+    parts = parts_of(Path(arguments.output))
+    if not parts.is_dir():
+        return "Nothing was written."
+    return f"The finished rows are in {parts}. The same command computes only the missing ones."
+
+
+main = command(build_parser, run, how_to_go_on)

@@ -137,4 +137,6 @@ def show_target(target: Target, folder: Path, *, sent: bool) -> None:
         print("  Its README.md was written by hand: the text is kept, and only missing metadata are added.")
 
 
-main = command(build_parser, run)
+main = command(
+    build_parser, run, lambda _: "Only the repositories listed as pushed have changed. The same command continues."
+)

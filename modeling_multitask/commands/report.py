@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..files import holds_any, whole_files
+from ..locks import locked
 from ..recipes.bundled import recipe_path
 from ..recipes.loading import load_recipe
 from ..recipes.yaml_file import RECIPE_ENDINGS
@@ -73,6 +75,16 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the arguments, evaluate the model, and write the report."""
+    from ..evaluation.report_page import FILES
+
+    with locked(arguments.output, inside=True):
+        written = [*FILES, *([ISSUES] if arguments.label_issues else [])]
+        if not arguments.force and holds_any(arguments.output, written):
+            raise FileExistsError(f"{arguments.output} already contains a report; add --force to overwrite it")
+        _report(arguments, arguments.output)
+
+
+def _report(arguments: argparse.Namespace, output: Path) -> None:
     data = recipe_path(arguments.data)
     if data.suffix.lower() in RECIPE_ENDINGS:
         load_recipe(data, arguments.overrides)  # before the imports that take seconds
@@ -81,14 +93,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     from ..evaluation.judged import judge
     from ..evaluation.label_issues import write_label_issues
-    from ..evaluation.report import make_report, write_report
-    from ..evaluation.report_page import FILES
+    from ..evaluation.report import make_report, report_files, write_report
     from ..inference.loading import load
     from ..runs.compared import check_shared_labels, compare_on, load_other
     from ..runs.judged_rows import check_data, check_label_issues, issues_of_labels, rows_to_judge
 
-    output = arguments.output
-    _check_output(output, [*FILES, *([ISSUES] if arguments.label_issues else [])], force=arguments.force)
     check_data(data)
     recipe = check_label_issues(data, arguments.overrides) if arguments.label_issues else None
     model, tokenizer = load(arguments.model)
@@ -113,22 +122,17 @@ def run(arguments: argparse.Namespace) -> None:
     if other is not None:
         comparison = compare_on(rows, judged, other, resamples=arguments.resamples, show_progress=True)
         report = replace(report, comparison=comparison)
-    write_report(report, output)
+    issues = [] if recipe is None else issues_of_labels(recipe)
+    with whole_files(output, stale=report_files(output)) as partial:
+        write_report(report, partial)
+        if recipe is not None:
+            write_label_issues(issues, partial / ISSUES)
     Console().print(figures_table(report))
     if report.comparison is not None:
         print("\n".join(comparison_lines(report.comparison)))
     if recipe is not None:
-        issues = issues_of_labels(recipe)
-        write_label_issues(issues, output / ISSUES)
         print(f"{len(issues)} labels, sorted by suspicion within each task: {(output / ISSUES).as_posix()}")
     print(f"The report is in {(output / 'report.html').as_posix()}")
-
-
-def _check_output(output: Path, written: list[str], *, force: bool) -> None:
-    if not force and any((output / name).exists() for name in written):
-        raise FileExistsError(f"{output} already contains a report; add --force to overwrite it")
-    if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"{output} is a file; --output must be a folder")
 
 
 def figures_table(report: Report) -> Table:

@@ -4,14 +4,21 @@ multitask study quickstart --seeds 0 1 2
 multitask study quickstart --only backbone_frozen lora training.max_steps=100
 """
 
+from __future__ import annotations
+
 import argparse
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import DataError, RecipeError
+from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..study.strategies import STRATEGIES
 from .arguments import Parser, positive
 from .command import command
+
+if TYPE_CHECKING:
+    from ..study.runs import PlannedStudy
 
 
 def build_parser() -> Parser:
@@ -44,11 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Plan and run the study, and write the results. Return 1 if a run failed, else 0."""
     load_recipe(arguments.recipe, arguments.overrides)  # before the imports that take seconds
 
-    from ..study.runs import begin_study, carry_out, default_jobs, plan_study, write_study
-    from ..study.words import study_as_markdown
+    from ..study.runs import plan_study
 
     seeds = list(map(int, arguments.seeds)) or [0, 1, 2]
     planned = plan_study(arguments.recipe, arguments.overrides, seeds=seeds, only=arguments.only)
+    with locked(Path(planned.recipe.output_dir), inside=True):
+        return _carry_out(planned, arguments)
+
+
+def _carry_out(planned: PlannedStudy, arguments: argparse.Namespace) -> int:
+    from ..study.runs import begin_study, carry_out, default_jobs, write_study
+    from ..study.words import study_as_markdown
+
     begin_study(planned, force=arguments.force)
     runs = len({id(each) for each in planned.runs.values()})
     jobs = arguments.jobs or default_jobs(runs)
@@ -62,4 +76,4 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(row.errors for row in study.rows))
 
 
-main = command(build_parser, run, (RecipeError, DataError, FileExistsError))
+main = command(build_parser, run, lambda _: "Finished runs are kept. The same command trains only the missing ones.")

@@ -5,8 +5,9 @@ multitask train recipe.yaml seed=1 output_dir=runs/again
 """
 
 import argparse
+import shlex
+from pathlib import Path
 
-from ..errors import DataError, DivergedError, RecipeError
 from ..recipes.loading import load_recipe
 from .arguments import Parser
 from .command import command
@@ -44,4 +45,18 @@ def run(arguments: argparse.Namespace) -> None:
     PartialState().destroy_process_group()  # otherwise the first process to exit may abort the others
 
 
-main = command(build_parser, run, (RecipeError, DataError, DivergedError, FileExistsError))
+def how_to_go_on(arguments: argparse.Namespace) -> str:
+    """Return the last complete checkpoint of a stopped run, and the command that continues it."""
+    from ..training.checkpoints import last_whole_checkpoint
+
+    recipe = load_recipe(arguments.recipe, arguments.overrides)
+    if arguments.dry_run:
+        return "Nothing was written."
+    checkpoint, _ = last_whole_checkpoint(Path(recipe.output_dir) / "checkpoints")
+    if checkpoint is None:
+        return f"No checkpoint was written yet, so the same command starts again. Its folder is {recipe.output_dir}."
+    words = shlex.join(["multitask", "train", arguments.recipe, *arguments.overrides, "resume=true"])
+    return f"The last checkpoint is {checkpoint}. Continue with: {words}"
+
+
+main = command(build_parser, run, how_to_go_on)

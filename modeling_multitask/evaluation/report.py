@@ -3,6 +3,7 @@
 Shapes: N rows, M labelled rows of one task.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answers_multitask import Decision
-from ..files import write_bytes, write_csv, write_json, write_text
+from ..files import whole_files, write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import decide_arrays
 from .calibration import answer_confidences
@@ -29,7 +30,8 @@ from .report_calibration import Calibration, calibration_as_json, task_calibrati
 from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
-_OF_TASKS = ("confusion_*.csv", "confusion_*.png", "reliability_*.png", "scatter_*.png", "differences.csv")
+_OF_TASK = ("confusion_{}.csv", "confusion_{}.png", "reliability_{}.png", "scatter_{}.png")
+_DIFFERENCES = "differences.csv"
 # The note of a report on validation rows.
 CHOSEN_BY = (
     "The checkpoint was selected on these rows, and any temperature, threshold and abstention was fitted on them, so "
@@ -162,7 +164,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
-    """Write the report as HTML, Markdown and JSON, with its pictures and tables. Each file is written atomically.
+    """Write the report as HTML, Markdown and JSON, with its pictures and tables, or nothing if one of them fails.
 
     Without matplotlib the report has no pictures, and a note explains why.
 
@@ -173,9 +175,6 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     Returns:
         The paths of the files, the HTML page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in [each for pattern in _OF_TASKS for each in folder.glob(pattern)]:  # possibly from another model
-        old.unlink()
     notes = list(report.notes)
     try:
         pictures = {name: each for task in report.tasks for name, each in _pictures(task).items()}
@@ -191,15 +190,25 @@ def write_report(report: Report, folder: Path) -> list[Path]:
         if each.figures.confusion is not None
     }
     if report.comparison is not None:
-        tables["differences.csv"] = difference_table(report.comparison)
-    for name, picture in pictures.items():
-        write_bytes(folder / name, picture)
-    for name, rows in tables.items():
-        write_csv(folder / name, rows)
-    write_json(folder / "report.json", content)
-    for name, page in pages.items():
-        write_text(folder / name, page)
+        tables[_DIFFERENCES] = difference_table(report.comparison)
+    with whole_files(folder, stale=report_files(folder)) as partial:
+        for name, picture in pictures.items():
+            write_bytes(partial / name, picture)
+        for name, rows in tables.items():
+            write_csv(partial / name, rows)
+        write_json(partial / "report.json", content)
+        for name, page in pages.items():
+            write_text(partial / name, page)
     return [folder / name for name in (*pages, "report.json", *pictures, *tables)]
+
+
+def report_files(folder: Path) -> list[str]:
+    """Return the names that the pictures and tables of the report in a folder may have; none without a report."""
+    try:
+        tasks = json.loads((folder / "report.json").read_text(encoding="utf-8"))["tasks"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [*(each.format(task) for task in tasks for each in _OF_TASK if "/" not in task), _DIFFERENCES]
 
 
 def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resamples: int) -> TaskReport:

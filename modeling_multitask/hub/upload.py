@@ -9,7 +9,7 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, is_offline_mode
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -22,6 +22,8 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from ..errors import DataError
+from ..hub_access import unreachable
+from .secret_files import check_secrets
 
 CARD = "README.md"
 ATTEMPTS = 4
@@ -119,8 +121,10 @@ def push_folder(
         first_wait: Seconds before the second attempt. They double with each attempt.
 
     Raises:
+        ValueError: If a file seems to contain a secret.
         OSError: If the Hub is not reachable or refuses the push, or if the repository is public but `private` is set.
     """
+    check_secrets(folder)
 
     def attempt() -> Pushed:
         api.create_repo(
@@ -215,6 +219,8 @@ def patiently(act: Callable[[], Any], api: HfApi, *, attempts: int = ATTEMPTS, f
     Raises:
         OSError: If the Hub is not reachable or refuses the request. The message says what to do.
     """
+    if (reason := unreachable(api.endpoint)) and not is_offline_mode():
+        raise ConnectionError(reason)
     for i in range(attempts):
         try:
             return act()

@@ -13,6 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from tqdm import tqdm
 
 from ..extras import import_extra
+from ..hub_access import hub_access
 from ..modeling_multitask import resolve_model_path
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
@@ -72,10 +73,12 @@ def _find(model: str, backend: str) -> Path:
     """Return the folder of the export."""
     root = Path(resolve_model_path(model))
     if not root.is_dir():
-        try:
-            root = Path(snapshot_download(model, allow_patterns=[f"{backend}/*"]))
-        except (HfHubHTTPError, OSError, ValueError) as error:
-            raise FileNotFoundError(f"{model}: not a local folder, and not found on the Hub ({error})") from error
+        with hub_access(model) as unreachable:
+            try:
+                root = Path(snapshot_download(model, allow_patterns=[f"{backend}/*"]))
+            except (HfHubHTTPError, OSError, ValueError) as error:
+                where = f"not found on the Hub ({error})" if unreachable is None else unreachable
+                raise FileNotFoundError(f"{model}: not a local folder, and {where}") from error
     for folder in (root, root / backend):
         if (folder / GRAPHS[backend]).is_file():
             return folder

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
 from ..errors import ModelFolderError
+from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..texts_multitask import check_tokenizer
 from ..weights_multitask import WeightsError
@@ -26,7 +27,13 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         ModelFolderError: If a file is damaged, or the files do not fit together.
         OSError: If the model is not found, or its weights are not safetensors.
     """
-    path, config = resolve_model_path(model), read_config(model)
+    path = resolve_model_path(model)
+    with hub_access(path):
+        return _load(model, path)
+
+
+def _load(model: str, path: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
+    config = read_config(model)
     # A model from an unknown author must not run code: no pickle is read, and no tokenizer code is loaded.
     with _reading(model, "config.json"):
         loaded: Any = MultiTaskModel.from_pretrained(path, config=config, use_safetensors=True)
@@ -47,6 +54,11 @@ def read_config(model: str) -> MultiTaskConfig:
         FileNotFoundError: If the model is not found, or is not a multi-task model.
     """
     path = resolve_model_path(model)
+    with hub_access(path) as unreachable:
+        return _read_config(model, path, unreachable)
+
+
+def _read_config(model: str, path: str, unreachable: str | None) -> MultiTaskConfig:
     is_damaged = (Path(path) / "config.json").is_file()  # if transformers cannot read it
     try:
         with _reading(model, "config.json"):
@@ -57,7 +69,8 @@ def read_config(model: str) -> MultiTaskConfig:
         reason = str(error).strip().splitlines()[0]
         if is_damaged:
             raise ModelFolderError(f"{model}: config.json: {reason} {_AGAIN}") from error
-        raise FileNotFoundError(f"{model}: not a local folder, and not found on the Hub ({reason})") from error
+        where = f"not found on the Hub ({reason})" if unreachable is None else unreachable
+        raise FileNotFoundError(f"{model}: not a local folder, and {where}") from error
     if kind != MultiTaskConfig.model_type:
         found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
         raise FileNotFoundError(f"{model}: not a multi-task model ({found})")

@@ -21,7 +21,7 @@ from transformers.utils import logging
 from datasets_builder import DataError
 from datasets_builder.tables import Table
 
-from ..files import whole_file, whole_folder, write_json
+from ..files import parts_of, whole_file, whole_folder, write_json
 from .answering import answers_of
 from .graphs import GraphEncoder
 from .tables import add_answers, check_holds_text, write_tables
@@ -122,7 +122,7 @@ def answer_table(
         DataError: If a table cannot be read.
         OSError: If a file cannot be written. Finished shards are kept.
     """
-    parts = output.with_name(f"{output.name}.parts")
+    parts = parts_of(output)
     there = _begin(parts, _job(encoder, given, prefix), process)
     shards: list[Path] = []
     with tqdm(total=rows, unit=" rows", disable=process.index > 0) as bar:

@@ -9,6 +9,7 @@ import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
+from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..sentence_transformers_multitask import read_embedding_settings
 from .loading import load, to_accelerator
@@ -117,12 +118,13 @@ def load_encoder(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         ValueError: If it is not an encoder, or needs remote code.
     """
     path = resolve_model_path(model)
-    subfolder = _subfolder_of_plain(path)
-    if subfolder is None:
-        return load(model)
-    # As in `load`, a model from an unknown author must not run code.
-    encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False, use_safetensors=True)
-    tokenizer = AutoTokenizer.from_pretrained(path, subfolder=subfolder, trust_remote_code=False)
+    with hub_access(path):
+        subfolder = _subfolder_of_plain(path)
+        if subfolder is None:
+            return load(model)
+        # As in `load`, a model from an unknown author must not run code.
+        encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(path, subfolder=subfolder, trust_remote_code=False)
     return to_accelerator(encoder), tokenizer
 
 

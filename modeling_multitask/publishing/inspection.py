@@ -10,6 +10,7 @@ from typing import Any
 from safetensors import safe_open
 
 from ..configuration_multitask import MultiTaskConfig
+from ..hub.secret_files import VOCABULARIES, secret_in
 
 _PACKAGE = Path(__file__).parents[1]
 _EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
@@ -22,12 +23,6 @@ _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".npy", ".npz"
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
 # The last is a zip file, as torch writes it.
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json")
-# Not inside a longer word: `multi-task-...` contains `sk-`.
-_SECRETS = re.compile(
-    r"(?<![\w-])(?:hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{30,}|AKIA[0-9A-Z]{16})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-)
 # The start of an absolute path, not a part of a URL or of a longer path.
 _ABSOLUTE = r"(?<![\w.:/\\-])"
 _HOMES = re.compile(
@@ -114,10 +109,10 @@ def _content_problems(folder: Path, path: Path) -> Iterator[str]:
     if path.suffix.lower() == ".onnx" and (place := _path_in_bytes(path, folder)):
         yield f"{name}: contains a path of this machine ({place}); export the model again"
     text = _as_text(path)
-    if text is None or path.name in _VOCABULARIES:
+    if text is None or path.name in VOCABULARIES:
         return
-    if found := _SECRETS.search(text):
-        yield f"{name}: seems to contain a secret ({found[0][:6]}...); remove it and revoke it"
+    if found := secret_in(path):
+        yield f"{name}: seems to contain a secret ({found}); remove it and revoke it"
     if path_found := _machine_path(text, folder):
         yield f"{name}: contains a path of this machine ({path_found}); remove it"
 

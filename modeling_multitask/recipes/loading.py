@@ -16,6 +16,7 @@ from datasets_builder.source import Source, is_on_hub
 
 from ..errors import RecipeError
 from ..files import is_folder, is_there
+from ..secret import find_secret
 from ..words_multitask import declared_words
 from .bundled import recipe_path
 from .problems import describe_all, plain_location
@@ -23,6 +24,8 @@ from .recipe import Recipe
 from .rules import rule_problems
 from .validation import build, model_of
 from .yaml_file import read_yaml, set_value
+
+_SECRET_WORDS = ("api_key", "hub_token", "password", "secret", "token")
 
 
 def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
@@ -49,6 +52,8 @@ def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[
     content.setdefault("output_dir", f"runs/{path.stem}")
     for override in overrides:
         set_value(content, override, path)
+    if problems := list(_secrets(content)):
+        raise RecipeError(path, problems)
     checked = _check(content, path)
     return _with_absolute_paths(replace(checked, path=path, overrides=tuple(overrides)), path.parent.resolve())
 
@@ -94,6 +99,21 @@ def _check(content: dict[str, Any], path: Path) -> Recipe:
     if problems := rule_problems(content):
         raise RecipeError(path, problems)
     return build(Recipe, words)
+
+
+def _secrets(content: Any, place: str = "") -> Iterator[str]:
+    """Yield a problem for each secret. Its value is not repeated, because messages end up in logs."""
+    if isinstance(content, dict):
+        for name, each in content.items():
+            yield from _secrets(each, f"{place}.{name}" if place else str(name))
+    elif isinstance(content, list):
+        for i, each in enumerate(content):
+            yield from _secrets(each, f"{place}[{i}]")
+    elif isinstance(content, str) and (place.rsplit(".", maxsplit=1)[-1] in _SECRET_WORDS or find_secret(content)):
+        yield (
+            f"{place}: must not contain a token or password, because recipes are saved and pushed; log in with "
+            "`hf auth login`, or set HF_TOKEN"
+        )
 
 
 def _well_formed(content: dict[str, Any], error: ValidationError) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
+from torch import nn
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -25,12 +26,23 @@ from ..training.conflict_plot import draw_conflicts
 
 logger = logging.get_logger(__name__)
 
+# A run writes these, next to recipe.json.
+_FOLDERS = ("checkpoints", "model", "adapter", "report", "folds")
+_FILES = ("results.json", "calibration.json", "training.json", "folds.json", "conflict.png")
 # Words that may change when a run is resumed.
 _FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "baseline", "card", "prefix_cache"}
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
-    """Raise a `FileExistsError` if the folder contains a run, unless it is resumed or overwritten."""
+    """Raise a `FileExistsError` if the folder contains a run, unless it is resumed or overwritten.
+
+    A file or folder that a run would replace, but that no run has written, is never overwritten.
+    """
+    others = [name for name in (*_FOLDERS, *_FILES) if (folder / name).exists()]
+    if others and not (folder / "recipe.json").is_file():
+        raise FileExistsError(
+            f"output_dir {folder} contains {others[0]!r}, but no run (it has no recipe.json); choose another output_dir"
+        )
     held = any(any(folder.glob(name)) for name in ("model", "checkpoints/checkpoint-*", "results.json"))
     if held and not force and not resume:
         raise FileExistsError(
@@ -45,6 +57,18 @@ def check_start(recipe: Recipe) -> None:
     if recipe.start_from is not None and start.resolve().is_relative_to(output):
         what = f"{recipe.output_dir} contains the model of start_from; choose another output_dir"
         raise RecipeError(recipe.path, [f"output_dir: {what}"])
+
+
+def check_space(recipe: Recipe, model: nn.Module) -> None:
+    """Raise an `OSError` if the disk of `output_dir` has no space for the trained model."""
+    folder = Path(recipe.output_dir).absolute()
+    there = next(each for each in (folder, *folder.parents) if each.is_dir())
+    needed, free = sum(each.nbytes for each in model.parameters()), shutil.disk_usage(there).free
+    if free < needed:
+        raise OSError(
+            f"output_dir {recipe.output_dir}: the model needs {needed / 1e6:,.0f} MB, but the disk has only "
+            f"{free / 1e6:,.0f} MB free; free some space, or choose another output_dir"
+        )
 
 
 def find_checkpoint(recipe: Recipe) -> Path | None:
@@ -74,9 +98,9 @@ def start_output(recipe: Recipe) -> None:
     """Create `output_dir`, remove the files of another run, and write `recipe.json`."""
     folder = Path(recipe.output_dir)
     if not recipe.resume:
-        for name in ("checkpoints", "model", "adapter", "report", "folds"):
+        for name in _FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in ("results.json", "calibration.json", "training.json", "folds.json", "conflict.png"):
+        for name in _FILES:
             (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "recipe.json", recipe_words(recipe))

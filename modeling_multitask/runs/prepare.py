@@ -16,6 +16,7 @@ from transformers.utils import logging
 from .. import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from ..errors import RecipeError
 from ..files import is_folder
+from ..hub_access import hub_access
 from ..inference.loading import load
 from ..modeling_multitask import resolve_model_path
 from ..publishing import trainer_card
@@ -139,14 +140,16 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         RecipeError: If the backbone does not exist or has no tokenizer.
     """
     backbone = str(recipe.backbone)
-    try:
-        path = resolve_model_path(backbone)
-        return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        there = is_folder(backbone)
-        what = "the tokenizer of this folder does not load" if there else "not a local folder, and not found on the Hub"
-        raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
+    with hub_access(backbone) as unreachable:
+        try:
+            path = resolve_model_path(backbone)
+            return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
+        except (OSError, ValueError) as error:
+            reason = unreachable or str(error).strip().splitlines()[0]
+            what = "not a local folder, and not found on the Hub"
+            if is_folder(backbone):
+                what = "the tokenizer of this folder does not load"
+            raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
 
 
 def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
@@ -175,19 +178,24 @@ def build_model(
             model = grow(trained, tasks, head=recipe.head, max_length=recipe.max_length, long_texts=recipe.long_texts)
     else:
         with as_recipe_error(recipe, "backbone"):
-            model = MultiTaskModel.from_backbone(
-                str(recipe.backbone),
-                tasks,
-                pooling=recipe.pooling,
-                normalize=recipe.normalize,
-                head=recipe.head,
-                max_length=recipe.max_length,
-                long_texts=recipe.long_texts or "truncate",
-            )
+            model = _from_backbone(recipe, tasks)
     if recipe.lora is None:
         return model
     with as_recipe_error(recipe, "lora"):
         return add_lora(model, {name: value for name, value in recipe.lora.items() if name != "keep_adapter"})
+
+
+def _from_backbone(recipe: Recipe, tasks: list[TaskConfig]) -> MultiTaskModel:
+    with hub_access(str(recipe.backbone)):
+        return MultiTaskModel.from_backbone(
+            str(recipe.backbone),
+            tasks,
+            pooling=recipe.pooling,
+            normalize=recipe.normalize,
+            head=recipe.head,
+            max_length=recipe.max_length,
+            long_texts=recipe.long_texts or "truncate",
+        )
 
 
 def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArguments:

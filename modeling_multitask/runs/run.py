@@ -3,10 +3,12 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from accelerate import PartialState
 from datasets import Dataset
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
@@ -15,6 +17,7 @@ from transformers.utils import logging
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.judged import Judged, row_texts
 from ..evaluation.report import CHOSEN_BY
+from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
@@ -24,6 +27,7 @@ from .folds import cross_validate
 from .judgements import Judgements, judge_tasks, with_judgements
 from .outputs import (
     check_output,
+    check_space,
     check_start,
     find_checkpoint,
     save_output,
@@ -127,11 +131,13 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         DataError: If a table is invalid.
         DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
+        BlockingIOError: If another process is writing to `output_dir`.
     """
-    run = _run_once(recipe, force=force)
-    if not recipe.data.split.in_turn:
-        return run
-    return replace(run, results={**run.results, "test": cross_validate(recipe, run.results, _run_once)})
+    with locked(Path(recipe.output_dir), inside=True) if PartialState().is_main_process else nullcontext():
+        run = _run_once(recipe, force=force)
+        if not recipe.data.split.in_turn:
+            return run
+        return replace(run, results={**run.results, "test": cross_validate(recipe, run.results, _run_once)})
 
 
 def _run_once(recipe: Recipe, *, force: bool = False) -> Run:
@@ -143,6 +149,7 @@ def _run_once(recipe: Recipe, *, force: bool = False) -> Run:
     prepared = prepare(recipe)
     trainer, tokenizer = prepared.trainer, prepared.tokenizer
     if trainer.is_world_process_zero():
+        check_space(recipe, trainer.model)
         start_output(recipe)
     trainer.accelerator.wait_for_everyone()
     clock, parameters = TrainingClock(), count_parameters(trainer)

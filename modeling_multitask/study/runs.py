@@ -122,7 +122,7 @@ def begin_study(study: PlannedStudy, *, force: bool = False) -> None:
     record = {**comparable_words(study.recipe), "data files": data_digest(study.recipe)}
     record.pop("seed")
     path = folder / _RECORD
-    if force:
+    if force and path.is_file():
         shutil.rmtree(folder / "runs", ignore_errors=True)
     elif path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))

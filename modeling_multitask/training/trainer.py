@@ -34,9 +34,10 @@ from .parameter_groups import parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
+from .saving_mixin import SavingMixin
 
 
-class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMixin, Trainer):
+class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMixin, SavingMixin, Trainer):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.

@@ -1,0 +1,76 @@
+"""Whether the Hub answers, asked once instead of by each of the many requests that a model needs."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from huggingface_hub import constants, get_session, is_offline_mode
+
+from .files import is_folder
+
+PATIENCE = 8.0  # seconds until the Hub must have answered
+_SLOWEST = 60.0  # seconds between two parts of an answer; huggingface_hub has no limit for many requests
+_VALID = 60.0  # seconds for which an answer counts
+
+_inside: list[str] = []  # why the block that is running is offline
+_answered: dict[str, float] = {}  # when each endpoint answered last
+
+
+@contextmanager
+def hub_access(path: str = "") -> Iterator[str | None]:
+    """Yield why the Hub cannot be reached, or `None` if it can.
+
+    If it cannot, huggingface_hub, transformers and datasets work offline in the block: files in the cache are used, and
+    for others they raise an error at once. Without this, each of them tries each file several times.
+
+    Args:
+        path: The id of a repository. A local folder needs no Hub.
+    """
+    if is_folder(path) or _inside:
+        yield next(iter(_inside), None)
+        return
+    reason = "HF_HUB_OFFLINE is set" if is_offline_mode() else unreachable()
+    if reason is None:
+        yield None
+        return
+    _inside.append(reason)
+    try:
+        with _offline():
+            yield reason
+    finally:
+        _inside.clear()
+
+
+def unreachable(endpoint: str | None = None) -> str | None:
+    """Return why the Hub cannot be reached, or `None` if it can, after at most `PATIENCE` seconds.
+
+    Args:
+        endpoint: The address of the Hub. By default that of the environment.
+    """
+    endpoint, session = endpoint or constants.ENDPOINT, get_session()
+    if time.monotonic() - _answered.get(endpoint, -_VALID) < _VALID:
+        return None
+    try:
+        session.head(endpoint, timeout=PATIENCE)  # any status will do
+    except Exception as error:  # the library of the requests depends on the version of huggingface_hub
+        return f"{endpoint} cannot be reached: {error or type(error).__name__}"
+    if session.timeout.read is None:
+        session.timeout = _SLOWEST
+    _answered[endpoint] = time.monotonic()
+    return None
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let the libraries believe that HF_HUB_OFFLINE is set."""
+    places: list[Any] = [constants, *(sys.modules[name] for name in ("datasets.config",) if name in sys.modules)]
+    before = [place.HF_HUB_OFFLINE for place in places]
+    for place in places:
+        place.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.HF_HUB_OFFLINE = value
