@@ -1,6 +1,7 @@
 """Shared code of all commands: every way a command can end is one message and one exit code, without a traceback."""
 
 import argparse
+import multiprocessing
 import os
 import signal
 import sys
@@ -54,6 +55,7 @@ def command(
             print(f"error: {error}", file=sys.stderr)
             return USERS_ERROR
         except KeyboardInterrupt as error:
+            _end_children()
             if os.environ.get("RANK", "0") == "0":  # one of several processes speaks for all
                 print(f"\nStopped. {how_to_go_on(arguments)}", file=sys.stderr)
             return SIGNALLED + (signal.SIGTERM if isinstance(error, Stopped) else signal.SIGINT)
@@ -62,6 +64,13 @@ def command(
             return INTERNAL_ERROR
 
     return main
+
+
+def _end_children() -> None:
+    """End the processes that load rows. They would complain that this process is gone."""
+    for child in multiprocessing.active_children():
+        child.kill()
+        child.join()
 
 
 def _replace_unknown_characters() -> None:

@@ -38,7 +38,8 @@ def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
 
     A file or folder that a run would replace, but that no run has written, is never overwritten.
     """
-    others = [name for name in (*_FOLDERS, *_FILES) if (folder / name).exists()]
+    others = [name for name in _FOLDERS if any((folder / name).glob("*"))]  # the Trainer makes an empty one early
+    others += [name for name in _FILES if (folder / name).exists()]
     if others and not (folder / "recipe.json").is_file():
         raise FileExistsError(
             f"output_dir {folder} contains {others[0]!r}, but no run (it has no recipe.json); choose another output_dir"

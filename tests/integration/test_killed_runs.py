@@ -1,4 +1,4 @@
-"""A run killed at any time continues from its last complete checkpoint and ends with the same weights."""
+"""A run killed or stopped at any time continues from its last complete checkpoint and ends with the same weights."""
 
 import os
 import random
@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from modeling_multitask.training.checkpoints import damage
 from tests import launched
 from tests.launched import kill_all
 
@@ -110,10 +112,15 @@ def files(folder: Path) -> Iterator[str]:
 def kill_once(folder: Path, pattern: str, *, processes: int = 1) -> None:
     """Kills a run, with the processes that it has started, as soon as a file of this name is seen."""
     process = start(folder, processes=processes)
-    while process.poll() is None and not any(re.search(pattern, path) for path in files(folder)):
-        time.sleep(0.005)
+    wait_for(folder, pattern, process)
     kill_all(process)
     assert process.returncode == -signal.SIGKILL
+
+
+def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None:
+    """Waits until a file of this name is seen, or the process has ended."""
+    while process.poll() is None and not any(re.search(pattern, path) for path in files(folder)):
+        time.sleep(0.005)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -155,6 +162,60 @@ def test_two_killed_processes_go_on_behind_what_is_frozen_as_without_the_cache(t
     expected, given = weights(whole), weights(killed)
     # A text's states are rounded as the batch asks in which they were computed, and that is another.
     assert max((given[name] - expected[name]).abs().max().item() for name in expected) <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_says_how_to_continue_and_leaves_no_process(
+    tmp_path: Path, backbone: Path, number: int, code: int
+) -> None:
+    folder = write(tmp_path / "run", backbone, "plain")
+    process = start(folder, "training.dataloader_num_workers=1", "training.num_train_epochs=100")
+    wait_for(folder, r"checkpoint-9/trainer_state\.json$", process)
+    children = psutil.Process(process.pid).children(recursive=True)
+
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == code, output[-4000:]
+    assert "Traceback" not in output
+    said = re.search(r"Stopped\. The last checkpoint is (\S+)\. Continue with: multitask train (.*)\n", output)
+    assert said is not None, output[-4000:]
+    assert damage(folder / said[1]) is None
+    assert said[2].startswith("recipe.yaml ")
+    assert said[2].endswith(" resume=true")
+    assert [each for each in children if each.is_running()] == []
+    assert list((folder / "out").glob(".*")) == []
+
+
+@pytest.mark.slow
+def test_a_second_run_into_the_same_folder_is_refused(tmp_path: Path, backbone: Path) -> None:
+    folder = write(tmp_path / "run", backbone, "plain")
+    first = start(folder, "training.num_train_epochs=100")
+    wait_for(folder, r"checkpoint-3/trainer_state\.json$", first)
+
+    second = start(folder, "--force")
+    output, _ = second.communicate(timeout=60)
+
+    kill_all(first)
+    assert second.returncode == 1
+    assert re.search(rf"error: .*out is in use by process {first.pid} on host \S+, for less than a minute; ", output)
+    assert list((folder / "out" / "checkpoints").glob("checkpoint-*"))
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_the_last_complete_checkpoint(tmp_path: Path, backbone: Path) -> None:
+    folder = write(tmp_path / "run", backbone, "plain")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+    run = "import sys; from scripts.train import main; sys.exit(main(sys.argv[1:]))"
+
+    process = launched.start("-c", limit + run, "recipe.yaml", folder=folder, HF_HOME=str(folder / "hf"))
+    output, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 1, output[-4000:]
+    assert "Traceback" not in output
+    assert re.search(r"error: .*checkpoint-3 cannot be written: the disk is full .* There is no complete", output)
+    assert list((folder / "out" / "checkpoints").glob("checkpoint-*")) == []
 
 
 @pytest.mark.long

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from modeling_multitask.files import MARK, whole_file, whole_folder, write_csv, write_json, write_text
+from modeling_multitask import files
+from modeling_multitask.files import (
+    MARK,
+    holds_any,
+    whole_file,
+    whole_files,
+    whole_folder,
+    write_csv,
+    write_json,
+    write_text,
+)
 from tests.conftest import ROOT
 
 
@@ -115,3 +125,80 @@ def test_a_table_for_people_has_no_formula(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [["=cmd|calc", -0.5, "plain"]])
 
     assert (tmp_path / "a.csv").read_text() == "'=cmd|calc,-0.5,plain\n"
+
+
+def test_files_of_a_group_appear_together_and_others_stay(tmp_path: Path) -> None:
+    for name in ("a.txt", "of_before.txt", "mine.txt"):
+        (tmp_path / name).write_text("old")
+
+    with whole_files(tmp_path, stale=["a.txt", "of_before.txt"]) as partial:
+        (partial / "a.txt").write_text("new")
+        (partial / "b.txt").write_text("new")
+        assert (tmp_path / "a.txt").read_text() == "old"
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.txt": "new",
+        "b.txt": "new",
+        "mine.txt": "old",
+    }
+
+
+def test_a_failure_leaves_no_file_of_a_group(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError), whole_files(tmp_path / "new") as partial:
+        (partial / "a.txt").write_text("half \ud800", encoding="utf-8")
+
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_group_that_was_interrupted_is_not_complete(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("half of it")
+    assert holds_any(tmp_path, ["a.txt", "b.txt"])
+    (tmp_path / MARK).touch()
+    assert not holds_any(tmp_path, ["a.txt", "b.txt"])
+
+    with whole_files(tmp_path) as partial:
+        (partial / "a.txt").write_text("new")
+
+    assert holds_any(tmp_path, ["a.txt"])
+
+
+REPLACE = """
+import itertools, sys
+from pathlib import Path
+from modeling_multitask.files import whole_folder
+print("started", flush=True)
+for number in itertools.count():
+    with whole_folder(Path(sys.argv[1])) as partial:
+        (partial / "a.txt").write_text(str(number))
+"""
+
+
+def test_a_folder_that_is_being_replaced_never_lacks(tmp_path: Path) -> None:
+    if not files.exchange(*(_folder(tmp_path / name) for name in ("one", "other"))):
+        pytest.skip("this file system cannot exchange two folders")
+    with whole_folder(tmp_path / "model") as partial:
+        (partial / "a.txt").touch()
+    words = [sys.executable, "-c", REPLACE, str(tmp_path / "model")]
+
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        seen = [(tmp_path / "model").is_dir() for _ in range(20_000)]
+        writer.kill()
+
+    assert all(seen)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_folders_are_replaced_where_they_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "exchange", lambda *_: False)
+    for content in ("one", "two"):
+        with whole_folder(tmp_path / "model") as partial:
+            (partial / "a.txt").write_text(content)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "a.txt").read_text() == "two"
