@@ -10,6 +10,7 @@ from typing import Any
 from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 from .configuration_multitask import MultiTaskConfig
+from .long_texts_multitask import PIECE, start_of, windows_of
 
 # transformers' name for the index of each window's text.
 WINDOW_TEXTS = "overflow_to_sample_mapping"
@@ -126,10 +127,38 @@ def tokenize(
     Raises:
         ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
+    length = config.max_length
     if config.long_texts == "truncate":
-        return tokenizer(texts, text_pairs, truncation=True, max_length=config.max_length, **kwargs)
+        texts, text_pairs = _starts(tokenizer, texts, length), _starts(tokenizer, text_pairs, length)
+        return tokenizer(texts, text_pairs, truncation=True, max_length=length, **kwargs)
     if text_pairs is not None:
         raise ValueError("long_texts is 'windows', which does not work for pairs of texts; set it to 'truncate'")
     if not tokenizer.is_fast:
         raise ValueError("long_texts is 'windows', which needs a fast tokenizer; set it to 'truncate'")
-    return tokenizer(texts, truncation=True, max_length=config.max_length, return_overflowing_tokens=True, **kwargs)
+    if any(len(text) > PIECE for text in ([texts] if isinstance(texts, str) else texts)):
+        return _long_windows(tokenizer, length, texts, **kwargs)
+    return tokenizer(texts, truncation=True, max_length=length, return_overflowing_tokens=True, **kwargs)
+
+
+def _starts(tokenizer: PreTrainedTokenizerBase, texts: Any, length: int) -> Any:
+    if isinstance(texts, str):
+        return start_of(tokenizer, texts, length)
+    return texts if texts is None else [start_of(tokenizer, text, length) for text in texts]
+
+
+def _long_windows(
+    tokenizer: PreTrainedTokenizerBase, length: int, texts: str | Sequence[str], **kwargs: Any
+) -> BatchEncoding:
+    """Return the windows of texts, some of which are too long to be tokenised at once."""
+    rows: dict[str, list[list[int]]] = {}
+    numbers: list[int] = []
+    for i, text in enumerate([texts] if isinstance(texts, str) else texts):
+        windows = windows_of(tokenizer, text, length)
+        numbers += [i] * len(windows["input_ids"])
+        for name, values in windows.items():
+            rows.setdefault(name, []).extend(values)
+    if kwargs.pop("padding", False):
+        rows = dict(tokenizer.pad(rows, padding=True))
+    if kwargs.get("return_attention_mask") is False:
+        rows.pop("attention_mask", None)
+    return BatchEncoding({**rows, WINDOW_TEXTS: numbers}, tensor_type=kwargs.get("return_tensors"))

@@ -111,7 +111,7 @@ def _one_sentence(classify: Pipeline, examples: list[str]) -> None:
         if not text.strip():
             yield pages.hint_page("Type a sentence first.")
             return
-        answers = answer_text(classify, text).tasks
+        answers = answer_text(classify, _limited(text)).tasks
         yield pages.answers_page(answers, text, None)
         words = attribute(classify.model, classify.tokenizer, text, pages.to_explain(answers))
         yield pages.answers_page(answers, text, words)
@@ -129,7 +129,7 @@ def _two_sentences(classify: Pipeline) -> None:
     def show_likeness(text: str, other: str) -> str:
         if not (text.strip() and other.strip()):
             return pages.hint_page("Type two sentences first.")
-        one, two = answer_text(classify, text), answer_text(classify, other)
+        one, two = (answer_text(classify, _limited(each)) for each in (text, other))
         cosine = cosine_similarity(one.embedding, two.embedding, dim=0).item()
         return pages.comparison_page(one.tasks, two.tasks, cosine)
 
@@ -199,15 +199,22 @@ def _programs(classify: Pipeline) -> None:
 
     def answer(text: str) -> dict:
         """Return the answer to every task for a text, in the format of the pipeline."""
-        return answer_text(classify, text).plain
+        return answer_text(classify, _limited(text)).plain
 
     def similarity(text: str, other: str) -> float:
         """Return the cosine similarity of the embeddings of two texts, from -1 to 1."""
-        one, two = (answer_text(classify, each).embedding for each in (text, other))
+        one, two = (answer_text(classify, _limited(each)).embedding for each in (text, other))
         return cosine_similarity(one, two, dim=0).item()
 
     gr.api(answer, api_name="answer")
     gr.api(similarity, api_name="similarity")
+
+
+def _limited(text: str) -> str:
+    """Return the text if the demo answers texts of its length. A browser does not send longer ones."""
+    if len(text) > _LONGEST_TEXT:
+        raise gr.Error(f"The text has {len(text):,} characters; this demo answers at most {_LONGEST_TEXT:,}.")
+    return text
 
 
 def _textbox(label: str) -> gr.Textbox:
