@@ -24,6 +24,15 @@ class SchemaTable(FileTable):
     def _columns(self) -> list[str]:
         return list(self._schema().names)
 
+    def _check(self, batch: pa.RecordBatch) -> None:
+        """Raise a `DataError` for references to missing values. Texts are checked cell by cell where they are read."""
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+                try:
+                    column.validate(full=True)
+                except pa.ArrowException as error:
+                    raise DataError(f"{self.path}, column {name!r}: the file is damaged ({error})") from None
+
     def _features(self) -> Features | None:
         schema = self._schema()
         try:
@@ -42,6 +51,7 @@ class ParquetTable(SchemaTable):
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
             for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
+                self._check(batch)
                 yield pa.Table.from_batches([batch]).select(columns)
 
     @contextmanager
@@ -63,6 +73,7 @@ class ArrowTable(SchemaTable):
     def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
         with self._opened() as (_, batches):
             for batch in batches:
+                self._check(batch)
                 for start in range(0, len(batch), CHUNK_ROWS):
                     yield pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)]).select(columns)
 

@@ -27,7 +27,7 @@ from datasets_builder.settings import (
     held_out_splits,
 )
 from datasets_builder.source import Source, is_on_hub
-from datasets_builder.sources import OpenSource, open_tables
+from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
 from modeling_multitask.errors import DataError
 
@@ -241,10 +241,8 @@ def with_splits_on_hub(given: dict[str, list[Source]], split: dict[str, Any]) ->
     source = given["train"][0]
     if source.split is not None or not is_on_hub(source):
         return given
-    try:
+    with reading_from_hub(str(source.path)):
         names = get_dataset_split_names(source.path, source.config, revision=source.revision)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"{source.path}: not a local file or folder, and not found on the Hub ({error})") from error
     return given | {name: [replace(source, split=name)] for name in SPLITS if name in names}
 
 

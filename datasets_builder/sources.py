@@ -1,7 +1,8 @@
 """Find and open the tables of a source."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from datasets_builder.columns import TEXT
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 from modeling_multitask.errors import DataError
-from modeling_multitask.files import is_file, is_folder
+from modeling_multitask.files import is_file, is_folder, is_there
 from modeling_multitask.hub_access import hub_access
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -69,8 +70,10 @@ def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
 
 
 def _file(path: Path) -> Table:
-    if not is_file(path):
+    if not is_there(path):
         raise DataError(f"{path}: no such file{_nearest_file(path)}")
+    if not is_file(path):
+        raise DataError(f"{path}: is a {'folder' if is_folder(path) else 'named pipe or a device'}, not a file")
     table = TABLES.get(path.suffix.lower())
     if table is None:
         raise DataError(f"{path}: the ending is {path.suffix!r}; it must be one of {', '.join(TABLES)}")
@@ -87,7 +90,7 @@ def _folder(path: Path) -> list[Table]:
             f"{path}: the folder contains tables in several formats ({', '.join(endings)}); "
             "give each file as a source of its own"
         )
-    return [TABLES[endings[0]](each) for each in tables]
+    return [_file(each) for each in tables]
 
 
 def _is_by_the_way(path: Path) -> bool:
@@ -147,20 +150,27 @@ def _unfit_cell(data: pd.DataFrame | dict[str, Any]) -> str:
 
 
 def _from_hub(source: Source, streaming: bool) -> Dataset | IterableDataset:
+    with reading_from_hub(str(source.path)):
+        return load_dataset(
+            source.path,
+            name=source.config,
+            split=source.split or "train",
+            revision=source.revision,
+            streaming=streaming,
+        )
+
+
+@contextmanager
+def reading_from_hub(path: str) -> Iterator[None]:
+    """Turn an error of the Hub about a data set into a `DataError`."""
     with hub_access() as unreachable:
         try:
-            return load_dataset(
-                source.path,
-                name=source.config,
-                split=source.split or "train",
-                revision=source.revision,
-                streaming=streaming,
-            )
+            yield
         except (OSError, ValueError, RuntimeError, DatasetsError) as error:
             where = f"it cannot be loaded from the Hub ({error})"
             if isinstance(error, DatasetNotFoundError):
                 where = "not found on the Hub"
-            raise DataError(f"{source.path}: not a local file or folder, and {unreachable or where}") from error
+            raise DataError(f"{path}: not a local file or folder, and {unreachable or where}") from error
 
 
 def _nearest_file(path: Path) -> str:

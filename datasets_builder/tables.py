@@ -3,6 +3,7 @@
 import abc
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,10 +78,11 @@ class Table(abc.ABC):
     def check_columns(self, required: Iterable[str]) -> None:
         """Raise a `DataError` that lists the table's columns, if a column is missing or occurs twice."""
         columns = self.columns
-        if doubled := sorted({name for name in columns if columns.count(name) > 1}):
+        if doubled := sorted(name for name, count in Counter(columns).items() if count > 1):
             raise DataError(f"{self.name}: the header names {', '.join(map(repr, doubled))} more than once")
+        known = set(columns)
         for name in required:
-            if name not in columns:
+            if name not in known:
                 hint = self._separator_hint() or nearest_hint(name, columns)
                 there = ", ".join(map(repr, columns))
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")

@@ -17,6 +17,18 @@ INTRODUCTION = """\
 `multitask COMMAND` is installed with the package. `python -m modeling_multitask COMMAND` does the same. In a checkout,
 `python -m scripts.COMMAND` does the same too. Without `--force`, a command does not overwrite the output of another run
 on your disk. `python docs/commands.py` generates this page from the help texts of the commands.
+
+Two commands never write to the same output: the second one is refused, with the process and the host of the first.
+An output file or folder appears when it is complete, and an interrupted command leaves the old one.
+
+| Exit code | Meaning |
+|--:|---|
+| 0 | success |
+| 1 | an error that you can correct; the message says how |
+| 2 | invalid arguments |
+| 70 | an internal error; the message names a log for a bug report, which contains no texts and no tokens |
+| 130 | stopped by Ctrl-C; the message says what is left and how to continue |
+| 143 | stopped by SIGTERM, likewise |
 """
 
 

@@ -23,7 +23,8 @@ def hub_access(path: str = "") -> Iterator[str | None]:
     """Yield why the Hub cannot be reached, or `None` if it can.
 
     If it cannot, huggingface_hub, transformers and datasets work offline in the block: files in the cache are used, and
-    for others they raise an error at once. Without this, each of them tries each file several times.
+    for others they raise an error at once. Without this, each of them tries each file several times. With
+    HF_HUB_OFFLINE, nothing changes.
 
     Args:
         path: The id of a repository. A local folder needs no Hub.
@@ -31,7 +32,7 @@ def hub_access(path: str = "") -> Iterator[str | None]:
     if is_folder(path) or _inside:
         yield next(iter(_inside), None)
         return
-    reason = "HF_HUB_OFFLINE is set" if is_offline_mode() else unreachable()
+    reason = None if is_offline_mode() else unreachable()
     if reason is None:
         yield None
         return
@@ -49,9 +50,10 @@ def unreachable(endpoint: str | None = None) -> str | None:
     Args:
         endpoint: The address of the Hub. By default that of the environment.
     """
-    endpoint, session = endpoint or constants.ENDPOINT, get_session()
+    endpoint = endpoint or constants.ENDPOINT
     if time.monotonic() - _answered.get(endpoint, -_VALID) < _VALID:
         return None
+    session = get_session()
     try:
         session.head(endpoint, timeout=PATIENCE)  # any status will do
     except Exception as error:  # the library of the requests depends on the version of huggingface_hub

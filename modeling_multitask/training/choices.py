@@ -20,7 +20,8 @@ class TrainingChoices:
     balancing: Balancing = word(
         "sum",
         description="How to combine the tasks: their losses (`sum`, `uncertainty`, `dwa`), or their gradients on the "
-        "encoder (the other methods, which need the extra `balancing`).",
+        "encoder (the other methods, which need the extra `balancing`, or `balancing-gpl` for `upgrad` and "
+        "`nash_mtl`).",
     )
     conflict: Literal["log"] | None = word(
         None,

@@ -77,6 +77,10 @@ def gradient_cosines(matrix: Tensor, tasks: list[str]) -> dict[str, float]:
     }
 
 
+# The packages that torchjd imports for some methods.
+_SOLVERS = {"cagrad": "cvxpy", "upgrad": "quadprog", "nash_mtl": "ecos"}
+
+
 class GradientBalancing(ResumingCallback):
     """A combination of the tasks' gradients on the shared parameters, with an aggregator of torchjd.
 
@@ -86,12 +90,15 @@ class GradientBalancing(ResumingCallback):
         accelerator: The accelerator of the run.
 
     Raises:
-        ImportError: If torchjd is not installed; the message names the extra.
+        ImportError: If torchjd or the solver of a method is not installed; the message names the extra. The solvers of
+            upgrad and nash_mtl are under the GPL, and have an extra of their own.
     """
 
     def __init__(self, name: str, accelerator: Accelerator) -> None:
         self.name, self.accelerator = name, accelerator
         self._torchjd = import_extra("torchjd.aggregation", extra="balancing")
+        if name in _SOLVERS:
+            import_extra(_SOLVERS[name], extra="balancing" if name == "cagrad" else "balancing-gpl")
         self._aggregators: dict[int, Any] = {}  # by number of tasks, which Nash-MTL needs
         self._bargained: dict[str, list[float]] = {}  # start values of Nash-MTL, by number of tasks
         self._make(2)  # raises now if a solver is missing

@@ -657,7 +657,7 @@ def write_folder(folder: Path, files: dict[str, str]) -> str:
         ({"a.csv": GOOD, "b.csv": "text,label\nc,film\n"}, r"b\.csv: no column 'topic'"),
         ({"a.csv": GOOD, "b.csv": ""}, r"b\.csv: the file is empty"),
         ({"a.csv": GOOD, "b.csv": "text,topic\nc,flim\n"}, r"b\.csv has .*\n  row 1, column 'topic': 'flim'"),
-        ({"a.csv/x.txt": ""}, r"a\.csv: cannot be read \(Is a directory\)"),
+        ({"a.csv/x.txt": ""}, r"a\.csv: is a folder, not a file"),
     ],
     ids=["no table", "below", "two formats", "other columns", "one empty", "one wrong label", "folder called a.csv"],
 )
