@@ -173,6 +173,21 @@ def without_formula(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
+def check_writable(folder: Path, what: str, advice: str) -> None:
+    """Raise an `OSError` if files cannot be written into a folder, which may not exist yet.
+
+    Args:
+        folder: The folder.
+        what: Its purpose, for the message.
+        advice: What to do, for the message.
+    """
+    folder = folder.absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        reason = "is not writable" if there.is_dir() else "is a file"
+        raise OSError(f"{what} cannot be written to {folder}, because {there} {reason}; {advice}")
+
+
 def is_there(path: str | Path) -> bool:
     """Return whether the file or folder exists. Unlike `Path.exists`, it is also false for a name that is too long."""
     return os.path.exists(path)  # noqa: PTH110

@@ -127,7 +127,7 @@ def tokenize(
     Raises:
         ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
-    length = config.max_length
+    length: Any = config.max_length  # never None in a configuration that is built
     if config.long_texts == "truncate":
         texts, text_pairs = _starts(tokenizer, texts, length), _starts(tokenizer, text_pairs, length)
         return tokenizer(texts, text_pairs, truncation=True, max_length=length, **kwargs)

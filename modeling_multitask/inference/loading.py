@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
 from ..errors import ModelFolderError
+from ..files import is_folder
 from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..texts_multitask import check_tokenizer
@@ -29,7 +30,28 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
     """
     path = resolve_model_path(model)
     with hub_access(path):
-        return _load(model, path)
+        return _load_as_it_is(model, path)
+
+
+def _load_as_it_is(model: str, path: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
+    """Load a model again if its folder was replaced meanwhile, because files of two models do not belong together."""
+    before, found = _identity(path), None
+    try:
+        found = _load(model, path)
+    except OSError:
+        if _identity(path) == before:
+            raise
+    if found is not None and _identity(path) == before:
+        return found
+    return _load(model, path)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a folder from another of the same name."""
+    if not is_folder(path):
+        return None
+    status = Path(path).stat()
+    return status.st_dev, status.st_ino
 
 
 def _load(model: str, path: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:

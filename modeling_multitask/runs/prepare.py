@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from .. import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from ..errors import RecipeError
-from ..files import is_folder
+from ..files import check_writable, is_folder
 from ..hub_access import hub_access
 from ..inference.loading import load
 from ..modeling_multitask import resolve_model_path
@@ -70,12 +70,15 @@ def prepare(recipe: Recipe) -> Prepared:
     Raises:
         RecipeError: If a model or a training argument is invalid.
         DataError: If a table is invalid.
+        OSError: If a cache cannot be written.
     """
     known = with_known_splits(recipe)
     validated = bool(known.data.validation or known.data.split.validation)
     if not validated and (asking := [f"tasks[{i}].abstain" for i, task in enumerate(recipe.tasks) if task.abstain]):
         raise RecipeError(recipe.path, [no_validation_problem(place) for place in asking])
     arguments = build_arguments(recipe, validated=validated)  # first, to report their errors before the rows are built
+    if (caching := arguments.prefix_caching()) is not None:
+        check_writable(caching.root, "the cache of frozen layers", "set HF_HOME or prefix_cache.folder to another one")
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)

@@ -1,11 +1,13 @@
 """The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from datasets import Dataset, IterableDataset, concatenate_datasets
+from datasets import config as datasets_config
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -16,6 +18,7 @@ from datasets_builder.label_rows import label_rows, never_seen
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
+from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
 from ..recipes.record import plain_words
@@ -104,8 +107,11 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
     Raises:
         RecipeError: If the tasks are invalid.
         DataError: If a table is invalid.
+        OSError: If the cache of data sets cannot be written.
     """
     data, hide = recipe.data, recipe.data.hide_labels
+    advice = "set HF_DATASETS_CACHE or HF_HOME to another folder"
+    check_writable(Path(datasets_config.HF_DATASETS_CACHE), "the cache of data sets", advice)
     with as_recipe_error(recipe, "tasks", but=DataError):
         return MultiTaskBuilder(
             tasks=tasks,

@@ -942,4 +942,33 @@ CAUSES = [
         ),
         *("tests/unit/evaluation/test_figures.py", "largest_error_of_rank"),
     ),
+    Cause(
+        "P109 a checkpoint holds the token",
+        *(
+            "modeling_multitask/training/saving_mixin.py",
+            "    trainer.TRAINING_ARGS_NAME = os.devnull",
+            "    trainer.TRAINING_ARGS_NAME = name",
+        ),
+        *("tests/unit/training/test_checkpoints.py", "arguments_with_the_token"),
+    ),
+    Cause(
+        "P110 requests to the Hub have no time limit",
+        *("modeling_multitask/hub_access.py", "session.timeout = _SLOWEST", "pass"),
+        *("tests/unit/test_hub_access.py", "no_later_request_waits"),
+    ),
+    Cause(
+        "P111 the last tokens of a part are taken for those of the whole text",
+        *("modeling_multitask/long_texts_multitask.py", ">= 2 * length + _MARGIN", ">= length // 2"),
+        *("tests/unit/test_long_texts.py", "start_of_a_text"),
+    ),
+    Cause(
+        "P112 two processes write to one output",
+        *("modeling_multitask/locks.py", "        lock.acquire()", "        pass"),
+        *("tests/unit/test_locks.py", "second_process"),
+    ),
+    Cause(
+        "P113 there is a gap while a folder is replaced",
+        *("modeling_multitask/files.py", "if exchange(partial, path):", "if False:"),
+        *("tests/unit/test_files.py", "never_lacks"),
+    ),
 ]

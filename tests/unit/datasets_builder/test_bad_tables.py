@@ -714,7 +714,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_an_error(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("path", ["someone/nothing", "nothing"])
 def test_the_id_of_no_data_set_on_the_hub_is_an_error(path: str) -> None:
-    with pytest.raises(DataError, match=rf"{path}: not a local file or folder, and not found on the Hub"):
+    with pytest.raises(DataError, match=rf"{path}: not a local file or folder, and it cannot be loaded from the Hub"):
         build(TOPIC, path)
 
 

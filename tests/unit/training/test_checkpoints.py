@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError
 from transformers import BertTokenizer
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
@@ -79,9 +80,7 @@ def test_json_that_is_cut_off_is_recognised(folder: Path, name: str, rest: str) 
     assert damage(folder / "checkpoint-10") == f"{name} is truncated"
 
 
-@pytest.mark.parametrize(
-    "name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin"]
-)
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"])
 def test_a_file_that_is_cut_off_is_recognised(folder: Path, name: str) -> None:
     cut_off(folder / "checkpoint-10" / name)
 
@@ -179,3 +178,64 @@ def test_a_checkpoint_whose_weights_are_shared_out_over_processes_is_whole(folde
         (folder / "checkpoint-10" / shared).mkdir()
 
     assert damage(folder / "checkpoint-10") is None
+
+
+def test_no_file_holds_the_arguments_with_the_token(run: Callable) -> None:
+    # transformers pickles them, with `hub_token`, into training_args.bin.
+    assert [path.name for path in run(False).rglob("training_args.bin")] == []
+
+
+class _Stopping(MultiTaskTrainer):
+    """A trainer whose second checkpoint does not get further than its weights."""
+
+    error: BaseException
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if self.state.global_step == 2:
+            raise self.error
+        super()._save_optimizer_and_scheduler(output_dir)
+
+
+def stopping(folder: Path, backbone: Path, error: BaseException) -> MultiTaskTrainer:
+    config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=TASKS, max_length=16)
+    steps = {"max_steps": 3, "save_steps": 1, "per_device_train_batch_size": 1, "use_cpu": True}
+    trainer = _Stopping(
+        MultiTaskModel(config),
+        MultiTaskTrainingArguments(str(folder), **steps, report_to="none", disable_tqdm=True),
+        train_dataset=Dataset.from_dict({"text": ["good film", "bad soup"], "topic": [1, 0]}),
+        processing_class=BertTokenizer.from_pretrained(backbone),
+    )
+    trainer.error = error
+    return trainer
+
+
+def test_a_checkpoint_that_is_interrupted_is_removed(tmp_path: Path, backbone: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        stopping(tmp_path, backbone, KeyboardInterrupt()).train()
+
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-1"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError(
+            "[enforce fail at inline_container.cc:672] . PytorchStreamWriter failed writing file: file write failed"
+        ),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_said_with_the_last_checkpoint_and_what_to_do(
+    tmp_path: Path, backbone: Path, error: Exception
+) -> None:
+    said = r"checkpoint-2 cannot be written: the disk is full .* is .*checkpoint-1\. Free some space, .*resume=true"
+    with pytest.raises(OSError, match=said):
+        stopping(tmp_path, backbone, error).train()
+
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-1"]
+
+
+def test_another_error_while_saving_stays_as_it_is(tmp_path: Path, backbone: Path) -> None:
+    with pytest.raises(RuntimeError, match="another"):
+        stopping(tmp_path, backbone, RuntimeError("another")).train()
