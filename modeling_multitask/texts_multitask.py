@@ -3,6 +3,7 @@
 Shapes: N texts, W windows (N or more).
 """
 
+import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from .long_texts_multitask import PIECE, start_of, windows_of
 WINDOW_TEXTS = "overflow_to_sample_mapping"
 # The keys of a text given as a dict, and the columns of a table of texts.
 TEXT, TEXT_PAIR = "text", "text_pair"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Text = str | tuple[str, str]
 
@@ -127,6 +130,7 @@ def tokenize(
     Raises:
         ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
+    texts, text_pairs = _whole_characters(texts), _whole_characters(text_pairs)
     length: Any = config.max_length  # never None in a configuration that is built
     if config.long_texts == "truncate":
         texts, text_pairs = _starts(tokenizer, texts, length), _starts(tokenizer, text_pairs, length)
@@ -138,6 +142,15 @@ def tokenize(
     if any(len(text) > PIECE for text in ([texts] if isinstance(texts, str) else texts)):
         return _long_windows(tokenizer, length, texts, **kwargs)
     return tokenizer(texts, truncation=True, max_length=length, return_overflowing_tokens=True, **kwargs)
+
+
+def _whole_characters(texts: Any) -> Any:
+    """Return texts in which each half of a surrogate pair is the replacement character. A tokenizer refuses halves."""
+    if isinstance(texts, str):
+        if _SURROGATE.search(texts) is None:
+            return texts
+        return texts.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
+    return texts if texts is None else [_whole_characters(text) for text in texts]
 
 
 def _starts(tokenizer: PreTrainedTokenizerBase, texts: Any, length: int) -> Any:

@@ -14,7 +14,7 @@ from ..errors import ModelFolderError
 from ..files import is_folder
 from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
-from ..texts_multitask import check_tokenizer
+from ..texts_multitask import check_tokenizer, tokenize
 from ..weights_multitask import WeightsError
 
 
@@ -62,7 +62,17 @@ def _load(model: str, path: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBas
     with _reading(model, "tokenizer.json"):
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         check_tokenizer(tokenizer, loaded)
+    with _reading(model, "config.json"):
+        _check_answer(loaded, tokenizer)
     return to_accelerator(loaded), tokenizer
+
+
+def _check_answer(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise an error if the model cannot answer one short text, because a setting of its encoder is invalid."""
+    with torch.inference_mode():
+        output = model(**tokenize(tokenizer, model.config, ["a"], return_tensors="pt"))
+    if not all(logits.isfinite().all() for logits in output.logits.values()):
+        raise ValueError("the model answers with numbers that are not finite")
 
 
 def read_config(model: str) -> MultiTaskConfig:
