@@ -39,7 +39,7 @@ def locked(output: Path, *, inside: bool = False) -> Iterator[None]:
     if inside and output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file; choose a folder for the output")
     folder, name = (output, "") if inside else (output.parent, f".{output.name}")
-    is_new = not folder.exists()
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     owner = folder / f"{name}.owner"
     lock = FileLock(folder / f"{name}.lock", timeout=_PATIENCE)
@@ -57,9 +57,9 @@ def locked(output: Path, *, inside: bool = False) -> Iterator[None]:
         with suppress(OSError):  # Windows does not remove an open file
             Path(lock.lock_file).unlink()
         lock.release()
-        if is_new:  # and nothing was written
-            with suppress(OSError):
-                folder.rmdir()
+        with suppress(OSError):  # something was written
+            for each in new:
+                each.rmdir()
 
 
 def _in_words(owner: Path) -> str:

@@ -18,6 +18,11 @@ def first_few(words: Iterable[str]) -> str:
     return ", ".join([*every[:MOST_NAMED], *more])
 
 
+def with_a_label(rows: int) -> str:
+    """Return `1 validation row has a label` or `2 validation rows have a label`."""
+    return "1 validation row has a label" if rows == 1 else f"{rows:,} validation rows have a label"
+
+
 def shown_number(value: float, *, signed: bool = False) -> str:
     """Return a number as text: `0.912`, `64,055`, or with two significant digits below 0.01: `0.0042`, `1.2e-05`."""
     return shown_numbers([value], signed=signed)[0]

@@ -101,7 +101,7 @@ def _predict(arguments: argparse.Namespace, output: Path, state: PartialState) -
         print(f"Wrote predictions for {rows} rows to {arguments.output}")
 
 
-def how_to_go_on(arguments: argparse.Namespace) -> str:
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
     """Return how a stopped prediction continues."""
     parts = parts_of(Path(arguments.output))
     if not parts.is_dir():
@@ -109,4 +109,4 @@ def how_to_go_on(arguments: argparse.Namespace) -> str:
     return f"The finished rows are in {parts}. The same command computes only the missing ones."
 
 
-main = command(build_parser, run, how_to_go_on)
+main = command(build_parser, run, _how_to_go_on)

@@ -75,20 +75,20 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the arguments, evaluate the model, and write the report."""
+    data = recipe_path(arguments.data)
+    if data.suffix.lower() in RECIPE_ENDINGS:
+        load_recipe(data, arguments.overrides)  # before the imports that take seconds
+
     from ..evaluation.report_page import FILES
 
     with locked(arguments.output, inside=True):
         written = [*FILES, *([ISSUES] if arguments.label_issues else [])]
         if not arguments.force and holds_any(arguments.output, written):
             raise FileExistsError(f"{arguments.output} already contains a report; add --force to overwrite it")
-        _report(arguments, arguments.output)
+        _report(arguments, data, arguments.output)
 
 
-def _report(arguments: argparse.Namespace, output: Path) -> None:
-    data = recipe_path(arguments.data)
-    if data.suffix.lower() in RECIPE_ENDINGS:
-        load_recipe(data, arguments.overrides)  # before the imports that take seconds
-
+def _report(arguments: argparse.Namespace, data: Path, output: Path) -> None:
     from rich.console import Console
 
     from ..evaluation.judged import judge

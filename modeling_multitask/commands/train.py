@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     PartialState().destroy_process_group()  # otherwise the first process to exit may abort the others
 
 
-def how_to_go_on(arguments: argparse.Namespace) -> str:
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
     """Return the last complete checkpoint of a stopped run, and the command that continues it."""
     from ..training.checkpoints import last_whole_checkpoint
 
@@ -59,4 +59,4 @@ def how_to_go_on(arguments: argparse.Namespace) -> str:
     return f"The last checkpoint is {checkpoint}. Continue with: {words}"
 
 
-main = command(build_parser, run, how_to_go_on)
+main = command(build_parser, run, _how_to_go_on)

@@ -53,7 +53,10 @@ def fold_lines(file: Path) -> list[str]:
         spread = "" if task["low"] is None else f" ({_number(task['low'])} to {_number(task['high'])})"
         values = ", ".join(map(_number, task["by_fold"]))
         on_all = f"{IN_WORDS[task['metric']]} {_number(task['value'])}{spread} on all rows"
-        lines.append(f"    {name}: {on_all}, {_number(task['mean'])} on average over the folds ({values})")
+        mean = f"{_number(task['mean'])} on average over the folds"
+        if task["mean"] is None:
+            mean = "no average over the folds, because they have few labelled rows"
+        lines.append(f"    {name}: {on_all}, {mean} ({values})")
     return lines
 
 

@@ -3,7 +3,7 @@
 Shapes: N rows, C classes of one task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,8 +17,9 @@ from ..kinds_multitask import DEFAULT_THRESHOLD
 from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig, parent_task
 from ..training.metrics import labelled_entries, labelled_rows_of
-from ..wording import first_few
+from ..wording import first_few, with_a_label
 
+_FLAT = 1e-4  # a difference between two mean losses that says nothing
 BINS = 15  # in a reliability diagram, as in Guo et al. 2017
 LOWEST, HIGHEST = 0.05, 20.0  # the search range of the temperature
 # Measured, see "Rows for calibration" in docs/benchmarks.md.
@@ -115,14 +116,16 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
         logits: (N, C).
         labels: The labels as in a batch.
     """
+    mean_loss = _mean_loss(task, logits, labels)
+    found = minimize_scalar(lambda x: mean_loss(np.exp(x)), bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _mean_loss(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Callable[[float], float]:
+    """Return the mean loss of the true labels as a function of the temperature."""
     plain = plainly_judged(task)
     numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-
-    def mean_loss(log_temperature: float) -> float:
-        return masked_loss(numbers / np.exp(log_temperature), truth, plain).item()
-
-    found = minimize_scalar(mean_loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
-    return float(np.exp(found.x))
+    return lambda temperature: masked_loss(numbers / temperature, truth, plain).item()
 
 
 def plainly_judged(task: TaskConfig) -> TaskConfig:
@@ -240,10 +243,14 @@ def _with_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) 
     rows = int(labelled_rows_of(labels, task.kind).sum())
     stays = f"the temperature stays {task.temperature:.3g}"
     if rows < FEWEST_ROWS:
-        return Calibrated(task, [f"{stays}: {rows:,} validation rows have a label, and a fit needs {FEWEST_ROWS}"])
+        return Calibrated(task, [f"{stays}: {with_a_label(rows)}, and a fit needs {FEWEST_ROWS}"])
     found = fit_temperature(task, logits, labels)
     if not LOWEST * 1.01 < found < HIGHEST / 1.01:
         return Calibrated(task, [f"{stays}: the search ended at its bound {LOWEST if found < 1 else HIGHEST:g}"])
+    mean_loss = _mean_loss(task, logits, labels)
+    if mean_loss(LOWEST) <= mean_loss(found) + _FLAT:
+        why = "no temperature is the best, because all answers are right"
+        return Calibrated(task, [f"{stays}: {why}"])
     return Calibrated(replace(task, temperature=found), [])
 
 

@@ -47,6 +47,8 @@ class Verdict(NamedTuple):
         gain, *interval = shown_numbers(self.improvement, signed=True)
         spread = " to ".join(interval) or "no interval"
         compared = f"{self.outcome} than" if self.outcome in ("better", "worse") else f"{self.outcome} from"
+        if not interval:
+            compared = "too few rows to compare it with"
         value = f"{IN_WORDS[self.metric]}{less} {shown_number(self.value)}"
         return f"{value}: {compared} {self.baseline} ({gain}, {spread})"
 
@@ -77,24 +79,37 @@ def verdict(
     best = min(gains, key=lambda name: value_of(gains[name])[metric])
     value = value_of(task_measures(task, own, labels[rows]))[metric]
     found = bootstrapped(gains[best], resamples=resamples)[metric]
-    return Verdict(metric, value, best, found, never_answered(task, own.chosen, labels[rows]))
+    notes = [*never_answered(task, own.chosen), *_withheld(task, own, labels[rows])]
+    return Verdict(metric, value, best, found, notes)
 
 
-def never_answered(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) -> list[str]:
-    """Return a note on the labels that rows have and no answer has, or nothing.
+def never_answered(task: TaskConfig, answers: np.ndarray) -> list[str]:
+    """Return a note on the labels of a task that no answer has, or nothing.
 
     Args:
         task: The task.
         answers: The answers to labelled rows, as in `Decision.chosen`.
+    """
+    labels = task.labels or []
+    given = set(np.flatnonzero((answers == 1).any(axis=0)) if task.kind.several_labels else np.unique(answers))
+    names = [repr(on_one_line(label, MOST_CHARACTERS)) for i, label in enumerate(labels) if i not in given]
+    if not names or task.kind.is_number:
+        return []
+    return [f"{NEVER_ANSWERED}: {len(names)} of {len(labels)} labels ({first_few(names)})"]
+
+
+def _withheld(task: TaskConfig, decision: Decision, labels: np.ndarray) -> list[str]:
+    """Return a note on the answers that a task with `abstain` gives, or nothing.
+
+    Args:
+        task: The task.
+        decision: The decision on the labelled rows, as arrays.
         labels: Their labels.
     """
-    if task.kind.is_number:
+    if task.abstain_below is None:
         return []
-    if task.kind.several_labels:
-        there, given = (np.flatnonzero((each == 1).any(axis=0)) for each in (labels, answers))
-    else:
-        there, given = np.unique(labels), np.unique(answers)
-    names = [repr(on_one_line((task.labels or [])[i], MOST_CHARACTERS)) for i in there if i not in given]
-    if not names:
-        return []
-    return [f"{NEVER_ANSWERED}: {len(names)} of {len(there)} labels ({first_few(names)})"]
+    answered = decision.asked & (decision.confidence >= task.abstain_below)
+    given = f"gives an answer to {answered.sum():,} of {len(labels):,} rows, because it abstains from the others"
+    if not answered.any():
+        return [given]
+    return [f"{given}; {(decision.chosen == labels)[answered].mean():.1%} of these answers are right"]

@@ -9,6 +9,7 @@ from transformers.utils import logging
 from .. import MultiTaskConfig, TaskConfig
 from ..answers_multitask import Decision
 from ..evaluation.calibration import (
+    FEWEST_ROWS,
     Calibrated,
     abstention_threshold,
     answer_confidences,
@@ -20,6 +21,7 @@ from ..recipes.recipe import Abstain, Recipe
 from ..tasks_multitask import decided_together
 from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays, labelled_entries
+from ..wording import with_a_label
 
 logger = logging.get_logger(__name__)
 
@@ -117,8 +119,9 @@ def _abstaining(
     if abstain is None:
         return fit
     confidences, right = answer_confidences(fit.task, decision, labels, unasked)
-    if len(confidences) == 0:
-        return fit._replace(notes=[*fit.notes, "abstain: no validation row has a label, so the task never abstains"])
+    if (rows := len(confidences)) < FEWEST_ROWS:
+        why = f"{with_a_label(rows)}, and a fit needs {FEWEST_ROWS}" if rows else "no validation row has a label"
+        return fit._replace(notes=[*fit.notes, f"abstain: {why}, so the task never abstains"])
     try:
         least = abstention_threshold(confidences, right, precision=abstain.precision, coverage=abstain.coverage)
     except ValueError as error:  # the trained model must still be saved

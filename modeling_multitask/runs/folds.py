@@ -18,7 +18,7 @@ from tqdm import tqdm
 from .. import MultiTaskConfig, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..evaluation.figures import task_figures
-from ..evaluation.intervals import LEVEL
+from ..evaluation.intervals import FEWEST_ROWS, LEVEL
 from ..evaluation.judged import Judged, judge
 from ..evaluation.judged_folds import JudgedFolds, join_folds
 from ..evaluation.judgement import Judgement, judgement
@@ -180,7 +180,10 @@ def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict
             None if metric in ("spearman", "r2") and len(np.unique(labels)) < 2 else each[name].get(metric)
             for each, labels in zip(by_fold, known, strict=True)
         ]
-        tasks[name] = {"metric": metric, **figures[metric]._asdict(), **_over_folds(values)}
+        over_folds = _over_folds(values)
+        if min(map(len, known)) < FEWEST_ROWS:  # the mean of figures of a few rows each says nothing
+            over_folds["mean"] = None
+        tasks[name] = {"metric": metric, **figures[metric]._asdict(), **over_folds}
     return {
         "folds": len(folds),
         "rows": [len(each.texts) for each in folds],

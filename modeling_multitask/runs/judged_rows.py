@@ -12,6 +12,7 @@ from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.columns import SOURCE
 from datasets_builder.formats import READABLE
 from datasets_builder.sources import open_tables
+from datasets_builder.tables import Table
 
 from .. import TaskConfig
 from ..errors import RecipeError
@@ -191,8 +192,11 @@ def _split_words(recipe: dict[str, Any]) -> dict[str, Any]:
 def _of_table(
     tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separator: str, known: dict[str, dict[str, Any]]
 ) -> JudgedRows:
-    columns = [name for table in open_tables(Source(str(path))) for name in table.columns]
+    tables = open_tables(Source(str(path)))
+    columns = [name for table in tables for name in table.columns]
     there = [task for task in tasks if task.name in columns]
+    # A task whose column is empty is not evaluated, as one without a column.
+    there = [task for task in there if _is_filled(tables, task.name)] or there
     if not there:
         raise DataError(
             f"{path}: no column has the name of a task; columns: {_listed(columns)}; "
@@ -206,6 +210,14 @@ def _of_table(
     return JudgedRows(
         builder.as_dataset()["train"], path.name, notes=[note.removeprefix("train: ") for note in builder.notes]
     )
+
+
+def _is_filled(tables: list[Table], column: str) -> bool:
+    """Return whether any row has a value in a column."""
+    chunks = (
+        chunk[column].to_pylist() for table in tables if column in table.columns for chunk in table.read([column])
+    )
+    return any(value is not None and str(value).strip() for values in chunks for value in values)
 
 
 def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[str, Any]]) -> JudgedRows:

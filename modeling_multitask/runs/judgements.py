@@ -9,12 +9,14 @@ from datasets_builder.label_rows import label_rows, without_rows
 
 from .. import MultiTaskTrainer, TaskConfig
 from ..evaluation.baseline import Baseline
+from ..evaluation.intervals import FEWEST_ROWS
 from ..evaluation.judgement import Judgement, judgement
 from ..recipes.recipe import Recipe
 from ..training.metrics import decide_arrays
+from ..wording import with_a_label
 from .baselines import baselines
 from .calibration import Answers
-from .rows import RowsBySplit
+from .rows import RowsBySplit, labelled_rows
 
 logger = logging.get_logger(__name__)
 
@@ -86,7 +88,22 @@ def _notes(rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[str]]
     weights = {task.name: own.get(task.name, task.weight) for task in tasks}
     weights = {name: weight for name, weight in weights.items() if weight}  # the first phase may leave tasks out
     shares = loss_shares(trainer.state.log_history, weights) if trainer.args.balancing == "sum" else {}
-    return {task.name: [*_rowless_labels(rows, task), *_large_share(shares, task.name)] for task in tasks}
+    counts = labelled_rows(rows["validation"], tasks) if "validation" in rows else {}
+    return {
+        task.name: [
+            *_rowless_labels(rows, task),
+            *_few_to_choose_by(counts.get(task.name) or 0),
+            *_large_share(shares, task.name),
+        ]
+        for task in tasks
+    }
+
+
+def _few_to_choose_by(count: int) -> list[str]:
+    """Return a note on a task that has a say in the choice of the checkpoint with hardly any validation rows."""
+    if not 0 < count < FEWEST_ROWS:
+        return []
+    return [f"only {with_a_label(count)}, but it counts fully in the score that chooses the checkpoint"]
 
 
 def _large_share(shares: dict[str, float], task: str) -> list[str]:
@@ -102,4 +119,5 @@ def _rowless_labels(rows: RowsBySplit, task: TaskConfig) -> list[str]:
     known = {name: each.select_columns([task.name]) for name, each in rows.items() if isinstance(each, Dataset)}
     columns = {name: each.with_format("arrow")[:][task.name] for name, each in known.items()}
     found = {name: without_rows(label_rows(column, task)) for name, column in columns.items()}
-    return [f"labels without a {name} row: {labels}" for name, labels in found.items() if labels]
+    named = {"train": "training"}
+    return [f"labels without a {named.get(name, name)} row: {labels}" for name, labels in found.items() if labels]

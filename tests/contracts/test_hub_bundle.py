@@ -27,7 +27,18 @@ PACKAGE = Path(modeling_multitask.__file__).parent
 TRAVELLING = sorted(PACKAGE.glob("*_multitask.py"))
 STAYING = {
     *("__init__.py", "__main__.py", "registration.py", "version.py"),
-    *("errors.py", "extras.py", "files.py", "lazy.py", "pictures.py", "shipped.py", "wording.py"),
+    *(
+        "errors.py",
+        "extras.py",
+        "files.py",
+        "hub_access.py",
+        "lazy.py",
+        "locks.py",
+        "pictures.py",
+        "secret.py",
+        "shipped.py",
+        "wording.py",
+    ),
 }
 ALLOWED = {"torch", "transformers", "huggingface_hub", "safetensors"}  # transformers needs safetensors
 TEXTS = ["the film was good", "bad", "the phone was not very great", "good " * 300]

@@ -424,7 +424,7 @@ CAUSES = [
     ),
     Cause(
         "P58 the tokenizer's limit decides",
-        *(TEXTS, "text_pairs, truncation=True, max_length=config.max_length, ", "text_pairs, "),
+        *(TEXTS, "text_pairs, truncation=True, max_length=length, ", "text_pairs, "),
         *("tests/unit/test_pipeline.py", "cut_to_the_length"),
     ),
     Cause(

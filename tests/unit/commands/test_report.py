@@ -314,7 +314,7 @@ def test_an_output_that_is_a_file_is_an_error(
     (tmp_path / "out").write_text("precious")
 
     assert command("rows.csv", "--force") == 1
-    assert f"error: {tmp_path}/out is a file; --output must be a folder\n" in capsys.readouterr().err
+    assert f"error: {tmp_path}/out is a file; choose a folder for the output\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["0", "many"])
@@ -364,3 +364,13 @@ def test_a_recipe_of_other_rows_may_be_split_in_any_way(tmp_path: Path, recipe: 
     (tmp_path / "recipe.json").write_text(json.dumps(recipe_words(other)))
 
     assert command("reviews.yaml") == 0
+
+
+def test_a_task_whose_column_is_empty_is_not_evaluated(tmp_path: Path, command: Command) -> None:
+    write(tmp_path / "empty.csv", [{**row, "rating": " "} for row in ROWS])
+
+    assert command("empty.csv") == 0
+
+    tasks = json.loads((tmp_path / "out" / "report.json").read_text())["tasks"]
+    assert tasks["topic"]["rows"] == 12
+    assert tasks["rating"]["rows"] == 0

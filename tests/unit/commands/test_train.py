@@ -110,6 +110,8 @@ def test_an_output_folder_that_holds_a_run_is_said(
     tmp_path: Path, recipe: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "run" / name / "recipe.json").touch()
+    (tmp_path / "run" / "recipe.json").touch()
 
     code = main([recipe])
 
@@ -121,6 +123,7 @@ def test_an_output_folder_that_holds_a_run_is_said(
 def test_force_goes_on_where_a_run_is(tmp_path: Path, recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").touch()
+    (tmp_path / "run" / "recipe.json").touch()
 
     main([recipe, "data.split.test=0.5", "--force"])
 

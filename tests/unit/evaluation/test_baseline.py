@@ -1,5 +1,6 @@
 """Baselines and the verdict: those of scikit-learn, on the same rows, with a paired interval."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from modeling_multitask.answers_multitask import Decision
 from modeling_multitask.evaluation.baseline import constant, linear_probe
 from modeling_multitask.evaluation.intervals import Figure
 from modeling_multitask.evaluation.judgement import judged_by_a_constant, judgement
-from modeling_multitask.evaluation.verdict import Verdict, verdict
+from modeling_multitask.evaluation.verdict import Verdict, never_answered, verdict
 from modeling_multitask.wording import shown_number, shown_numbers
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -148,7 +149,7 @@ def test_without_labelled_rows_or_baselines_there_is_no_verdict() -> None:
         (Figure(0.1, 0.05, 0.15), "macro F1 0.900: better than mean (+0.100, +0.050 to +0.150)"),
         (Figure(-0.1, -0.15, -0.05), "macro F1 0.900: worse than mean (-0.100, -0.150 to -0.050)"),
         (Figure(0.1, -0.05, 0.15), "macro F1 0.900: no clear difference from mean (+0.100, -0.050 to +0.150)"),
-        (Figure(0.1), "macro F1 0.900: no clear difference from mean (+0.100, no interval)"),
+        (Figure(0.1), "macro F1 0.900: too few rows to compare it with mean (+0.100, no interval)"),
     ],
 )
 def test_a_verdict_is_one_sentence(improvement: Figure, sentence: str) -> None:
@@ -218,3 +219,28 @@ def test_the_baseline_of_a_task_of_one_label_has_a_weighted_f1() -> None:
     found = baseline.metrics("test", LIKED, labels)
 
     assert found["weighted_f1"] == pytest.approx(f1_score(labels[:3], [1, 1, 1], average="weighted"))
+
+
+def test_a_label_without_rows_that_is_never_answered_is_noted() -> None:
+    [note] = never_answered(LIKED, np.zeros(23, dtype=int))
+
+    assert note == "never answered: 1 of 2 labels ('yes')"
+
+
+@pytest.mark.parametrize(
+    ("least", "note"),
+    [
+        (0.5, "gives an answer to 4 of 4 rows, because it abstains from the others; 75.0% of these answers are right"),
+        (0.8, "gives an answer to 1 of 4 rows, because it abstains from the others; 100.0% of these answers are right"),
+        (1.0, "gives an answer to 0 of 4 rows, because it abstains from the others"),
+    ],
+)
+def test_a_verdict_says_how_many_rows_get_an_answer(least: float, note: str) -> None:
+    labels, confidence = np.array([0, 1, 0, 1]), np.array([0.9, 0.7, 0.6, 0.5])
+    scores = np.stack([1 - labels, labels], axis=1)
+    decision = Decision(scores, np.array([0, 1, 0, 0]), np.ones(4, dtype=bool), confidence)
+
+    found = verdict(replace(LIKED, abstain_below=least), decision, labels, {"mean": decision}, resamples=3)
+
+    assert found is not None
+    assert found.notes == [note]

@@ -1,5 +1,6 @@
 """Calibration: temperatures, thresholds and abstention equal brute force and scikit-learn, with missing labels."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -307,3 +308,14 @@ def test_the_score_of_a_dependent_answer_is_how_often_it_is_right() -> None:
 
     assert reliability(below, decision, labels, ~asked).error < 0.02
     assert reliability(below, decision, labels).error > 0.1  # of the rows alone in which it is asked
+
+
+@pytest.mark.parametrize("margin", [0.05, 0.5, 4.0])
+def test_no_temperature_is_fitted_if_all_rows_are_right(margin: float) -> None:
+    labels = np.arange(150) % 3
+    logits = margin * np.eye(3, dtype=np.float32)[labels] + np.random.default_rng(0).uniform(0, margin / 2, (150, 3))
+
+    found = calibrated(TOPIC, logits.astype(np.float32), labels, ["temperature"])
+
+    assert found.task.temperature == 1
+    assert re.search("stays 1: (the search ended at its bound|.* because all answers are right)", found.notes[0])

@@ -95,7 +95,7 @@ def append(name: str, text: str) -> Callable[[Path], None]:
         (append("modules.json", "x"), "modules.json: is not a valid .json file"),
         (name_anothers_module, "modules.json: names 'os.system', which is not allowed; save the model again"),
         (put_link, "passwords.txt: is a link; replace it with the file itself, or remove it"),
-        (append("notes.md", f"token {TOKEN}"), "notes.md: seems to contain a secret (hf_aaa...)"),
+        (append("notes.md", f"token {TOKEN}"), "notes.md: seems to contain a secret (hf_aaa... in line"),
         (append("key.txt", "-----BEGIN RSA PRIVATE KEY-----"), "key.txt: seems to contain a secret"),
         (append("notes.md", "in /home/ann/models"), "notes.md: contains a path of this machine (/home/ann); remove it"),
         (append("notes.md", r"C:\\Users\\ann\\models"), "contains a path of this machine"),

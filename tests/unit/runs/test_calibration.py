@@ -155,16 +155,17 @@ def answers(topic_logits: list[float], topic_labels: list[int]) -> Any:
 def test_a_task_abstains_below_the_score_that_leaves_the_wanted_share(recipe: Any) -> None:
     config = copy.deepcopy(CONFIG)
 
-    calibrate(
-        recipe("tasks.0.abstain={coverage: 0.5}", "calibrate=[]"), config, answers([4.0, 3.0, 2.0, 1.0], [0, 1, 0, 1])
-    )
+    given = answers([4.0, 3.0, 2.0, 1.0] * FEWEST_ROWS, [0, 1, 0, 1] * FEWEST_ROWS)
+
+    calibrate(recipe("tasks.0.abstain={coverage: 0.5}", "calibrate=[]"), config, given)
 
     assert config.tasks[0].abstain_below == pytest.approx(1 / (1 + np.exp(-3.0)), abs=1e-6)
 
 
 def test_a_task_abstains_below_the_energy_that_leaves_the_wanted_share(recipe: Any) -> None:
     config = copy.deepcopy(CONFIG)
-    given = answers([4.0, 3.0, -9.0, 1.0], [0, 1, 0, 1])  # the third is surest of its answer, with the least energy
+    logits = [4.0, 3.0, -9.0, 1.0]  # the third is surest of its answer, with the least energy
+    given = answers(logits * FEWEST_ROWS, [0, 1, 0, 1] * FEWEST_ROWS)
 
     calibrate(recipe("tasks.0.abstain={coverage: 0.75, by: energy}", "calibrate=[]"), config, given)
 
@@ -175,10 +176,21 @@ def test_a_task_abstains_below_the_energy_that_leaves_the_wanted_share(recipe: A
 def test_a_precision_that_no_score_reaches_loses_nothing_of_the_run(recipe: Any, warned: list[str]) -> None:
     config = copy.deepcopy(CONFIG)
 
-    calibrate(recipe("tasks.0.abstain={precision: 1.0}", "calibrate=[]"), config, answers([1.0, 1.0], [1, 1]))
+    calibrate(recipe("tasks.0.abstain={precision: 1.0}", "calibrate=[]"), config, answers([1.0] * 100, [1] * 100))
 
     assert config.tasks[0].abstain_below is None
     why = "no threshold reaches a precision of 1.0, so the task never abstains; set a lower precision"
+    assert warned == [f"task 'topic': abstain: {why}"]
+
+
+def test_a_task_with_few_validation_rows_never_abstains(recipe: Any, warned: list[str]) -> None:
+    config = copy.deepcopy(CONFIG)
+    rows = FEWEST_ROWS - 1
+
+    calibrate(recipe("tasks.0.abstain={coverage: 0.5}", "calibrate=[]"), config, answers([1.0] * rows, [0] * rows))
+
+    assert config.tasks[0].abstain_below is None
+    why = "99 validation rows have a label, and a fit needs 100, so the task never abstains"
     assert warned == [f"task 'topic': abstain: {why}"]
 
 

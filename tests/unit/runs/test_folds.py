@@ -140,7 +140,8 @@ def test_each_task_has_its_main_metric_on_all_rows_and_on_each_fold(run: Path) -
 
     topic = folds["tasks"]["topic"]
     assert topic["value"] == pytest.approx(results["topic"][topic["metric"]])
-    assert topic["mean"] == pytest.approx(np.mean(topic["by_fold"]))
+    assert topic["mean"] is None  # the folds have fewer than ten labelled rows
+    assert folds["score"]["mean"] == pytest.approx(np.mean(folds["score"]["by_fold"]))
     each = [read(run / "folds" / str(i) / "results.json")["test"] for i in (1, 2, 3)]
     assert topic["by_fold"] == pytest.approx([found["topic"][topic["metric"]] for found in each])
     assert folds["score"]["by_fold"] == pytest.approx([found["score"] for found in each], abs=1e-5)
@@ -199,6 +200,17 @@ def test_the_mean_and_the_interval_are_printed(tmp_path: Path) -> None:
         "3-fold cross-validation: each test row was judged by a model that did not see it.",
         "    topic: accuracy 0.800 (0.700 to 0.900) on all rows, 0.810 on average over the folds (0.820, none, 0.800)",
     ]
+
+
+def test_there_is_no_average_over_folds_of_few_rows(tmp_path: Path) -> None:
+    task = {"metric": "spearman", "value": 0.1, "low": None, "high": None, "mean": None, "by_fold": [0.5, 1.0, 1.0]}
+    (tmp_path / "folds.json").write_text(json.dumps({"folds": 3, "tasks": {"price": task}}))
+
+    [_, line] = fold_lines(tmp_path / "folds.json")
+
+    assert line.endswith(
+        "on all rows, no average over the folds, because they have few labelled rows (0.500, 1.000, 1.000)"
+    )
 
 
 def test_a_run_without_folds_has_no_such_lines(tmp_path: Path) -> None:

@@ -204,3 +204,12 @@ def test_shares_of_the_loss_are_those_of_the_first_logged_losses() -> None:
 
     assert loss_shares(log, {"a": 3.0, "b": 1.0}) == {"a": 0.75, "b": 0.25}
     assert loss_shares([], {"a": 1.0}) == {}
+
+
+def test_a_task_with_few_validation_rows_is_noted(words: dict[str, Any]) -> None:
+    words["data"]["validation"] = "few.csv"
+    Path("few.csv").write_text("\n".join(Path("train.csv").read_text().splitlines()[:3]) + "\n")
+
+    notes = train(words, output_dir="here").results["test"]["topic"]["verdict"]["notes"]
+
+    assert "only 2 validation rows have a label, but it counts fully in the score that chooses the checkpoint" in notes

@@ -1,0 +1,1 @@
+"""Faults: what is left when processes are killed, clients are many, and runs are long."""
