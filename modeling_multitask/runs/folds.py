@@ -33,6 +33,7 @@ from .judgements import with_judgements
 from .outputs import save_report
 from .recorded import recorded_rows
 
+CORRELATIONS = ("spearman", "r2")
 Results = dict[str, Any]  # the metrics of each task and the score, on the rows of one split
 
 
@@ -177,11 +178,11 @@ def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict
         known = [fold.labels[name][labelled_rows_of(fold.labels[name], task.kind)] for fold in folds]
         # A correlation is undefined if all labels of a fold are equal.
         values = [
-            None if metric in ("spearman", "r2") and len(np.unique(labels)) < 2 else each[name].get(metric)
+            None if metric in CORRELATIONS and len(np.unique(labels)) < 2 else each[name].get(metric)
             for each, labels in zip(by_fold, known, strict=True)
         ]
         over_folds = _over_folds(values)
-        if min(map(len, known)) < FEWEST_ROWS:  # the mean of figures of a few rows each says nothing
+        if metric in CORRELATIONS and min(map(len, known)) < FEWEST_ROWS:  # correlations of a few rows say nothing
             over_folds["mean"] = None
         tasks[name] = {"metric": metric, **figures[metric]._asdict(), **over_folds}
     return {
