@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from accelerate import PartialState
 from datasets import Dataset
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
@@ -133,7 +132,9 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         FileExistsError: If `output_dir` contains a run.
         BlockingIOError: If another process is writing to `output_dir`.
     """
-    with locked(Path(recipe.output_dir), inside=True) if PartialState().is_main_process else nullcontext():
+    # By the environment of the launcher: without the arguments of the Trainer, PartialState would start no group.
+    is_first = os.environ.get("RANK", "0") == "0"
+    with locked(Path(recipe.output_dir), inside=True) if is_first else nullcontext():
         run = _run_once(recipe, force=force)
         if not recipe.data.split.in_turn:
             return run

@@ -13,7 +13,7 @@ from modeling_multitask.commands.train_output import fold_lines, show_plan
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference import predict
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs import train
+from modeling_multitask.runs import calibration, train
 from modeling_multitask.runs.fold_sizes import fold_recipe, fold_sizes
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.rows import build_dataset
@@ -224,7 +224,10 @@ def test_one_fold_is_an_ordinary_run(tmp_path: Path, backbone: Path) -> None:
 
 
 @pytest.mark.slow
-def test_calibration_and_abstention_of_each_fold_are_its_own(tmp_path: Path, backbone: Path) -> None:
+def test_calibration_and_abstention_of_each_fold_are_its_own(
+    tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "FEWEST_ROWS", 1)
     words = a_recipe(tmp_path, backbone, validation=0.3)
     words["tasks"][0]["abstain"] = {"coverage": 0.5}
     phases = [{"train": ["heads"], "until": "step 1"}, {"train": ["everything"]}]
