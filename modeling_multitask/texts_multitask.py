@@ -5,7 +5,7 @@ Shapes: N texts, W windows (N or more).
 
 import re
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
@@ -130,10 +130,12 @@ def tokenize(
     Raises:
         ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
-    texts, text_pairs = _whole_characters(texts), _whole_characters(text_pairs)
+    texts, text_pairs = _each(_whole_characters, texts), _each(_whole_characters, text_pairs)
     length: Any = config.max_length  # never None in a configuration that is built
     if config.long_texts == "truncate":
-        texts, text_pairs = _starts(tokenizer, texts, length), _starts(tokenizer, text_pairs, length)
+        texts, text_pairs = (
+            _each(lambda text: start_of(tokenizer, text, length), given) for given in (texts, text_pairs)
+        )
         return tokenizer(texts, text_pairs, truncation=True, max_length=length, **kwargs)
     if text_pairs is not None:
         raise ValueError("long_texts is 'windows', which does not work for pairs of texts; set it to 'truncate'")
@@ -144,19 +146,18 @@ def tokenize(
     return tokenizer(texts, truncation=True, max_length=length, return_overflowing_tokens=True, **kwargs)
 
 
-def _whole_characters(texts: Any) -> Any:
-    """Return texts in which each half of a surrogate pair is the replacement character. A tokenizer refuses halves."""
-    if isinstance(texts, str):
-        if _SURROGATE.search(texts) is None:
-            return texts
-        return texts.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
-    return texts if texts is None else [_whole_characters(text) for text in texts]
+def _each(change: Callable[[str], str], texts: Any) -> Any:
+    """Return one text or several texts with a change to each. Missing second texts stay missing."""
+    if texts is None or isinstance(texts, str):
+        return texts and change(texts)
+    return [change(text) for text in texts]
 
 
-def _starts(tokenizer: PreTrainedTokenizerBase, texts: Any, length: int) -> Any:
-    if isinstance(texts, str):
-        return start_of(tokenizer, texts, length)
-    return texts if texts is None else [start_of(tokenizer, text, length) for text in texts]
+def _whole_characters(text: str) -> str:
+    """Return a text in which each half of a surrogate pair is the replacement character. A tokenizer refuses halves."""
+    if _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
 
 
 def _long_windows(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import holds_any, whole_files
+from ..files import holds_any
 from ..locks import locked
 from ..recipes.bundled import recipe_path
 from ..recipes.loading import load_recipe
@@ -93,7 +93,7 @@ def _report(arguments: argparse.Namespace, data: Path, output: Path) -> None:
 
     from ..evaluation.judged import judge
     from ..evaluation.label_issues import write_label_issues
-    from ..evaluation.report import make_report, report_files, write_report
+    from ..evaluation.report import make_report, write_report
     from ..inference.loading import load
     from ..runs.compared import check_shared_labels, compare_on, load_other
     from ..runs.judged_rows import check_data, check_label_issues, issues_of_labels, rows_to_judge
@@ -122,15 +122,13 @@ def _report(arguments: argparse.Namespace, data: Path, output: Path) -> None:
     if other is not None:
         comparison = compare_on(rows, judged, other, resamples=arguments.resamples, show_progress=True)
         report = replace(report, comparison=comparison)
-    issues = [] if recipe is None else issues_of_labels(recipe)
-    with whole_files(output, stale=report_files(output)) as partial:
-        write_report(report, partial)
-        if recipe is not None:
-            write_label_issues(issues, partial / ISSUES)
+    issues = None if recipe is None else issues_of_labels(recipe)
+    also = None if issues is None else lambda folder: write_label_issues(issues, folder / ISSUES)
+    write_report(report, output, also=also)
     Console().print(figures_table(report))
     if report.comparison is not None:
         print("\n".join(comparison_lines(report.comparison)))
-    if recipe is not None:
+    if issues is not None:
         print(f"{len(issues)} labels, sorted by suspicion within each task: {(output / ISSUES).as_posix()}")
     print(f"The report is in {(output / 'report.html').as_posix()}")
 

@@ -5,7 +5,7 @@ Shapes: N rows, M labelled rows of one task.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +163,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
     )
 
 
-def write_report(report: Report, folder: Path) -> list[Path]:
+def write_report(report: Report, folder: Path, *, also: Callable[[Path], None] | None = None) -> list[Path]:
     """Write the report as HTML, Markdown and JSON, with its pictures and tables, or nothing if one of them fails.
 
     Without matplotlib the report has no pictures, and a note explains why.
@@ -171,6 +171,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     Args:
         report: The report.
         folder: The folder. It is created if needed.
+        also: Writes further files, which appear together with the report, into the temporary folder that it is given.
 
     Returns:
         The paths of the files, the HTML page first.
@@ -191,7 +192,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     }
     if report.comparison is not None:
         tables[_DIFFERENCES] = difference_table(report.comparison)
-    with whole_files(folder, stale=report_files(folder)) as partial:
+    with whole_files(folder, stale=_files_of_before(folder)) as partial:
         for name, picture in pictures.items():
             write_bytes(partial / name, picture)
         for name, rows in tables.items():
@@ -199,10 +200,12 @@ def write_report(report: Report, folder: Path) -> list[Path]:
         write_json(partial / "report.json", content)
         for name, page in pages.items():
             write_text(partial / name, page)
+        if also is not None:
+            also(partial)
     return [folder / name for name in (*pages, "report.json", *pictures, *tables)]
 
 
-def report_files(folder: Path) -> list[str]:
+def _files_of_before(folder: Path) -> list[str]:
     """Return the names that the pictures and tables of the report in a folder may have; none without a report."""
     try:
         tasks = json.loads((folder / "report.json").read_text(encoding="utf-8"))["tasks"]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from ..secret import find_secret
 
-_NOT_TEXT = (".safetensors", ".onnx", ".data", ".bin", ".png", ".jpg", ".pdf", ".model")
+NOT_TEXT = (".safetensors", ".onnx", ".data", ".bin", ".png", ".jpg", ".pdf", ".model")
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json")
 
 
@@ -22,7 +22,7 @@ def check_secrets(folder: Path) -> None:
 
 def secret_in(path: Path) -> str | None:
     """Return the start of the first secret in a file and its line or row, such as `hf_AbC... in line 3`."""
-    if path.suffix.lower() in _NOT_TEXT or path.name in VOCABULARIES:
+    if path.suffix.lower() in NOT_TEXT or path.name in VOCABULARIES:
         return None
     unit, texts = ("row", _rows(path)) if path.suffix == ".parquet" else ("line", _lines(path))
     found = ((find_secret(text), i) for i, text in enumerate(texts, start=1))

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import safe_open
 
 from ..configuration_multitask import MultiTaskConfig
-from ..hub.secret_files import VOCABULARIES, secret_in
+from ..hub.secret_files import NOT_TEXT, VOCABULARIES, secret_in
 
 _PACKAGE = Path(__file__).parents[1]
 _EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
@@ -153,7 +153,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
 
 def _as_text(path: Path) -> str | None:
     """Return the content, if it is text."""
-    if path.suffix.lower() in (".safetensors", ".onnx", ".data", ".bin", ".png", ".jpg", ".pdf", ".model"):
+    if path.suffix.lower() in NOT_TEXT:
         return None
     try:
         return path.read_text(encoding="utf-8")
