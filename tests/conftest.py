@@ -1,8 +1,10 @@
 """Small models and tables shared by many tests."""
 
+import asyncio
 import gc
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests must not access the Hub. This must be set before transformers is imported.
@@ -162,3 +164,19 @@ def random_batch(rows: int = 6, tokens: int = 8, vocab_size: int = 40) -> dict[s
         "input_ids": torch.randint(5, vocab_size, (rows, tokens)) * attention_mask,
         "attention_mask": attention_mask,
     }
+
+
+@pytest.fixture
+def closed_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Gradio 6.31 makes an event loop for each of its locks, and leaves them open."""
+    made, new_loop = [], asyncio.new_event_loop
+
+    def note() -> asyncio.AbstractEventLoop:
+        made.append(new_loop())
+        return made[-1]
+
+    monkeypatch.setattr(asyncio, "new_event_loop", note)
+    yield
+    asyncio.set_event_loop(None)
+    for loop in made:
+        loop.close()

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.ways import WAYS, Way, threads, write_inputs
+from benchmarks.faults.ways import WAYS, Way, threads, write_inputs, write_pushed
+from tests.hub_server import HubServer
 
 RESULTS = Path(__file__).parents[1] / "results" / "crashes.json"
 ROOT = Path(__file__).parents[2]
@@ -46,16 +47,24 @@ def undisturbed(name: str, folder: Path) -> tuple[Any, float]:
     shutil.rmtree(place.parent, ignore_errors=True)
     write_inputs(place, way.recipe)
     if way.model:
-        run(WAYS["training"], place, again=False)
-    started = time.monotonic()
-    code, said = run(way, place, again=False)
-    if code != 0:
-        raise SystemExit(f"{name} fails without a kill:\n{said}")
-    return way.result(place), time.monotonic() - started
+        with HubServer() as hub:
+            run(WAYS["training"], place, hub, again=False)
+    with HubServer() as hub:
+        started = time.monotonic()
+        code, said = run(way, place, hub, again=False)
+        seconds = time.monotonic() - started
+        if code != 0:
+            raise SystemExit(f"{name} fails without a kill:\n{said}")
+        return result(way, place, hub), seconds
 
 
 def chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, Any]) -> None:
     """Kill a command one to three times, let it end, and note whether the result is that of a run without a kill."""
+    with HubServer() as hub:
+        _chain(name, folder, whole, seconds, row, hub)
+
+
+def _chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, Any], hub: HubServer) -> None:
     way, draw = WAYS[name], random.Random(f"{name} {row['kills']}")
     before, place = folder / name.replace(" ", "_") / "whole", folder / name.replace(" ", "_") / "killed"
     shutil.rmtree(place, ignore_errors=True)
@@ -63,31 +72,34 @@ def chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, An
     shutil.copytree(before, place, ignore=inputs)
     again = False
     for _ in range(draw.randint(1, 3)):
-        ended = run(way, place, again=again, kill_after=draw.uniform(0.25, 1.0) * seconds)
+        ended = run(way, place, hub, again=again, kill_after=draw.uniform(0.25, 1.0) * seconds)
         if ended[0] != -signal.SIGKILL:
             break
         row["kills"] += 1
         again = True
     else:
-        ended = run(way, place, again=again)
+        ended = run(way, place, hub, again=again)
     row["ends"] += 1
     # A command may be killed after it has written its output, and then refuses to overwrite it.
     is_done = ended[0] == 0 or "already" in ended[1]
-    if is_done and way.result(place) == whole and not list(place.rglob(".*.partial")):
+    if is_done and result(way, place, hub) == whole and not list(place.rglob(".*.partial")):
         row["equal"] += 1
     else:
         row["problems"].append(ended[1][-600:] or "another result")
 
 
-def run(way: Way, place: Path, *, again: bool, kill_after: float | None = None) -> tuple[int, str]:
+def result(way: Way, place: Path, hub: HubServer) -> Any:
+    """Return the result of a command as plain values."""
+    if way.repositories:
+        write_pushed(hub, way, place)
+    return way.result(place)
+
+
+def run(way: Way, place: Path, hub: HubServer, *, again: bool, kill_after: float | None = None) -> tuple[int, str]:
     """Run a command in a folder, and return its exit code and output. Kill all its processes after some seconds."""
-    environment = {
-        **os.environ,
-        **threads(),
-        "PYTHONPATH": str(ROOT),
-        "HF_HOME": str(place / "hf"),
-        "HF_HUB_OFFLINE": "1",
-    }
+    environment = {**hub.environment(place / "hf"), **threads(), "PYTHONPATH": str(ROOT)}
+    if not way.repositories:
+        environment["HF_HUB_OFFLINE"] = "1"
     process = subprocess.Popen(
         way.command(again=again),
         cwd=place,

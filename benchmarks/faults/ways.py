@@ -11,8 +11,11 @@ from typing import Any
 from safetensors.torch import load_file
 
 from tests.conftest import WORDS, save_backbone
+from tests.hub_server import HubServer
+from tests.integration.test_interrupted_push import without_commits
 from tests.integration.test_killed_runs import ADAPTERS, BEHIND_FROZEN, PHASES, RECIPE
 
+PUSHED = "pushed.json"  # the hashes of the files on the local Hub
 PLAIN = "learning_rates: {heads: 1e-3, backbone: 1e-4}\n"
 _OF_TIME = ("seconds", "cpu_seconds", "date", "resumed", "memory", "energy", "kilowatt_hours")
 
@@ -28,6 +31,7 @@ class Way:
         again: Arguments that are added after the first kill.
         processes: The number of processes, started by torchrun.
         model: Whether a trained model is among the inputs.
+        repositories: Name and type of each repository of a local Hub whose files are the result.
     """
 
     words: list[str]
@@ -36,6 +40,7 @@ class Way:
     again: list[str] = field(default_factory=list)
     processes: int = 1
     model: bool = False
+    repositories: tuple[tuple[str, str], ...] = ()
 
     def command(self, *, again: bool) -> list[str]:
         """Return the whole command."""
@@ -116,7 +121,23 @@ WAYS = {
         ["study", "recipe.yaml", "--seeds", "0", "--only", "backbone_frozen", "everything", "--jobs", "1"],
         without_times("out/study.json"),
     ),
+    "push": Way(
+        ["push", _MODEL, "tester/model", "--license", "mit", "--space", "tester/demo", "--yes"],
+        texts_of(PUSHED),
+        model=True,
+        repositories=(("tester/model", "model"), ("tester/demo", "space")),
+    ),
 }
+
+
+def write_pushed(hub: HubServer, way: Way, place: Path) -> None:
+    """Write the hashes of the files on the Hub, without the commits that the files name."""
+    files = {each: without_commits(hub.files(*each)) for each in way.repositories}
+    hashes = {
+        " ".join(each): {name: hashlib.sha256(content).hexdigest() for name, content in sorted(found.items())}
+        for each, found in files.items()
+    }
+    (place / PUSHED).write_text(json.dumps(hashes, indent=1))
 
 
 def threads() -> dict[str, str]:

@@ -96,8 +96,15 @@ class Parser(argparse.ArgumentParser):
         return []
 
 
-def positive(given: str) -> int:
-    """Return a whole number of at least 1, for argparse."""
-    if not given.isdigit() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given} is not a whole number of at least 1")
-    return int(given)
+def at_least(least: int) -> Callable[[str], int]:
+    """Return a type for argparse: whole numbers that are not below `least`."""
+
+    def whole_number(given: str) -> int:
+        if not given.isdecimal() or int(given) < least:
+            raise argparse.ArgumentTypeError(f"{given} is not a whole number of at least {least}")
+        return int(given)
+
+    return whole_number
+
+
+positive = at_least(1)

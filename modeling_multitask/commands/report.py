@@ -17,7 +17,7 @@ from ..recipes.bundled import recipe_path
 from ..recipes.loading import load_recipe
 from ..recipes.yaml_file import RECIPE_ENDINGS
 from ..wording import shown_number, shown_numbers
-from .arguments import Parser, positive
+from .arguments import Parser, at_least
 from .command import command
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--resamples",
         metavar="N",
-        type=positive,
+        type=at_least(100),
         default=1000,
         help="bootstrap resamples for each interval (default: %(default)s)",
     )

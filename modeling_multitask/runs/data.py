@@ -15,6 +15,7 @@ from datasets_builder.columns import TEXT, TEXT_PAIR
 from datasets_builder.look import Look, describe, look_as_json, look_at
 
 from ..errors import RecipeError
+from ..long_texts_multitask import PIECE
 from ..modeling_multitask import resolve_model_path
 from ..publishing.dataset import write_repository
 from ..recipes.loading import as_recipe_error
@@ -28,6 +29,7 @@ from .rows import build_rows, label_warnings, open_sources
 logger = logging.get_logger(__name__)
 
 CHUNK = 1_000  # texts per call of the tokenizer
+LONG = 10_000  # characters; longer texts are tokenised one by one, because a tokenizer needs 60 bytes per character
 FEW_TEST_ROWS = 100  # labelled rows; with fewer, cross-validation is suggested
 OF_DATA = ("data", "tasks", "seed")  # the words of a recipe that define its data
 
@@ -111,13 +113,26 @@ def fold_advice(recipe: Recipe, look: Look) -> str:
 
 
 def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """Return the number of tokens of each text or pair of texts, without truncation, (N,)."""
+    """Return the number of tokens of each text or pair of texts, without truncation, (N,).
+
+    A text of more than a million characters is counted in pieces, each of which may add a token.
+    """
     names = [name for name in (TEXT, TEXT_PAIR) if name in rows.column_names]
     lengths: list[int] = []
     for chunk in rows.select_columns(names).iter(CHUNK):
-        ids = tokenizer(*(chunk[name] for name in names), truncation=False, verbose=False)["input_ids"]
-        lengths += map(len, ids)
+        short = [["" if len(text) > LONG else text for text in chunk[name]] for name in names]
+        ids = tokenizer(*short, truncation=False, verbose=False)["input_ids"]
+        rows_of_texts = zip(*(chunk[name] for name in names), strict=True)
+        long = (sum(_long_text(text, tokenizer) for text in texts) for texts in rows_of_texts)
+        lengths += (len(each) + more for each, more in zip(ids, long, strict=True))
     return np.array(lengths)
+
+
+def _long_text(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the number of tokens of a text without special ones, or 0 for a text that is not long."""
+    pieces = (text[i : i + PIECE] for i in range(0, len(text), PIECE) if len(text) > LONG)
+    options = {"add_special_tokens": False, "truncation": False, "verbose": False}
+    return sum(len(tokenizer(piece, **options)["input_ids"]) for piece in pieces)
 
 
 def write_data_repository(recipe: Recipe, data: Data, repo_id: str, folder: Path) -> None:

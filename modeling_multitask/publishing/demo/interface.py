@@ -211,7 +211,9 @@ def _programs(classify: Pipeline) -> None:
 
 
 def _limited(text: str) -> str:
-    """Return the text if the demo answers texts of its length. A browser does not send longer ones."""
+    """Return the text if the demo answers it. Only the API can send something else than a text, or a longer one."""
+    if not isinstance(text, str):
+        raise gr.Error(f"{text!r:.80} is not a text; send a string.")
     if len(text) > _LONGEST_TEXT:
         raise gr.Error(f"The text has {len(text):,} characters; this demo answers at most {_LONGEST_TEXT:,}.")
     return text

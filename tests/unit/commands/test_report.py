@@ -35,7 +35,7 @@ ROWS = [
     {"text": f"the good {word} {i}", "topic": TOPICS[i % 3] if i % 4 else "", "rating": str(i)}
     for i, word in enumerate(["film", "food", "phone", "soup"] * 4)
 ]
-FEW = ("--resamples", "3")
+FEW = ("--resamples", "100")
 Command = Callable[..., int]
 
 
@@ -317,11 +317,11 @@ def test_an_output_that_is_a_file_is_an_error(
     assert f"error: {tmp_path}/out is a file; choose a folder for the output\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["0", "many"])
+@pytest.mark.parametrize("given", ["0", "99", "many"])
 def test_resamples_are_a_number(command: Command, given: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command("rows.csv", "--resamples", given)
-    assert f"{given} is not a whole number of at least 1" in capsys.readouterr().err
+    assert f"{given} is not a whole number of at least 100" in capsys.readouterr().err
 
 
 def test_without_cleanlab_issues_of_labels_are_an_error_before_the_model_runs(

@@ -65,7 +65,7 @@ def command(tmp_path: Path, folder: str) -> Command:
     """The command with the model, the table `rows.csv`, and the output `out`."""
     write(tmp_path / "rows.csv", ROWS)
     return lambda other, data="rows.csv", *words: main(
-        [folder, str(tmp_path / data), "--compare", other, "--output", f"{tmp_path}/out", "--resamples", "5", *words]
+        [folder, str(tmp_path / data), "--compare", other, "--output", f"{tmp_path}/out", "--resamples", "100", *words]
     )
 
 

@@ -1,7 +1,5 @@
 """The demo's Gradio interface: its API, the stored data, and the data that it never reveals."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,7 @@ from modeling_multitask import MultiTaskModel, MultiTaskPipeline
 from modeling_multitask.publishing.demo.interface import EXAMPLES, About, build_demo
 from modeling_multitask.publishing.demo.interface import _theme as theme
 
-pytestmark = pytest.mark.compat
-
-
-@pytest.fixture(autouse=True)
-def _loops_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Gradio 6.31 makes an event loop for each of its locks, and leaves them open."""
-    made, new_loop = [], asyncio.new_event_loop
-
-    def note() -> asyncio.AbstractEventLoop:
-        made.append(new_loop())
-        return made[-1]
-
-    monkeypatch.setattr(asyncio, "new_event_loop", note)
-    yield
-    asyncio.set_event_loop(None)
-    for loop in made:
-        loop.close()
+pytestmark = [pytest.mark.compat, pytest.mark.usefixtures("closed_loops")]
 
 
 @pytest.fixture

@@ -140,6 +140,14 @@ def test_more_texts_than_are_tokenised_at_a_time_are_measured(tokenizer: PreTrai
     assert np.array_equal(text_lengths(rows, tokenizer), 2 + np.arange(2_500) % 7)
 
 
+def test_a_long_text_is_counted_in_pieces(tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modeling_multitask.runs.data.LONG", 20)
+    monkeypatch.setattr("modeling_multitask.runs.data.PIECE", 50)  # ten times "good "
+    rows = Dataset.from_dict({"text": ["good " * 4, "good " * 5, "good " * 25], "text_pair": ["bad", "bad " * 9, ""]})
+
+    assert text_lengths(rows, tokenizer).tolist() == [3 + 5, 3 + 14, 3 + 25]
+
+
 def test_the_card_and_what_the_rows_depend_on_go_along(recipe: Any, tmp_path: Path) -> None:
     given = recipe("data.leaks=report", "output_dir=/nowhere", "seed=4")
     (tmp_path / "repo").mkdir()
