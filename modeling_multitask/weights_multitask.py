@@ -95,7 +95,7 @@ def stored_tensors(place: str, *, variant: str | None = None, **hub_kwargs: Any)
                     part = opened.get_slice(name)
                     shapes[name], dtypes[name] = tuple(part.get_shape()), part.get_dtype()
         except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{place}: the weights file is damaged ({error})") from error
+            raise WeightsError(f"{place}: the weights file is damaged ({' '.join(str(error).split())})") from error
     return StoredTensors(place, shapes, dtypes) if shapes else None
 
 

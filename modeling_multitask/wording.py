@@ -11,6 +11,11 @@ def on_one_line(text: str, most: int) -> str:
     return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the name of its class if it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def first_few(words: Iterable[str]) -> str:
     """Return the first words of a list, separated by commas, and the number of the others."""
     every = list(words)

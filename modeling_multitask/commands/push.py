@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..shipped import shipped
+from ..wording import first_line
 from .arguments import Parser
 from .command import command
 
@@ -127,7 +128,7 @@ def show_target(target: Target, folder: Path, *, sent: bool) -> None:
     try:
         there = patiently(lambda: look(HfApi(), target), HfApi(), attempts=2)
     except OSError as error:
-        print(f"  The current content of the repository is unknown: {str(error).splitlines()[0]}")
+        print(f"  The current content of the repository is unknown: {first_line(error)}")
         return
     if there is None:
         return

@@ -20,6 +20,7 @@ from ..answers_multitask import decide
 from ..extras import import_extra
 from ..inference.predict_onnx import open_graph
 from ..modeling_multitask import MultiTaskModel
+from ..wording import first_line
 from .check import Equality, check_equal, probe_shapes
 
 ONNX, ONNX_INT8 = "model.onnx", "model_int8.onnx"
@@ -197,8 +198,8 @@ def _trace(graph: AnswerGraph, batch: dict[str, Tensor], path: Path) -> None:
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        kind, reason = graph.model.config.backbone_config.model_type, str(error.__cause__ or error).strip()
-        raise ValueError(f"torch cannot export the encoder {kind!r} to ONNX: {reason.splitlines()[0]}") from error
+        kind, reason = graph.model.config.backbone_config.model_type, error.__cause__ or error
+        raise ValueError(f"torch cannot export the encoder {kind!r} to ONNX: {first_line(reason)}") from error
     assert program is not None
     _forget_where(program.model)
     program.save(path)

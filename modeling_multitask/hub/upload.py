@@ -23,6 +23,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from ..errors import DataError
 from ..hub_access import unreachable
+from ..wording import first_line
 from .secret_files import check_secrets
 
 CARD = "README.md"
@@ -288,7 +289,7 @@ def _explained(error: Exception, api: HfApi) -> OSError:
     status = _status(cause)
     if status is None:
         return ConnectionError(f"{api.endpoint} cannot be reached ({cause})")
-    said = getattr(cause, "server_message", None) or str(cause).strip().splitlines()[0]
+    said = getattr(cause, "server_message", None) or first_line(cause)
     meaning = _MEANINGS.get(status, "see the status page https://status.huggingface.co" if status >= 500 else "")
     if status == 404 and "/xet-" in said:
         meaning = "this Hub does not support Xet; set HF_HUB_DISABLE_XET=1 to upload without it"

@@ -16,6 +16,7 @@ from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel, resolve_model_path
 from ..texts_multitask import check_tokenizer, tokenize
 from ..weights_multitask import WeightsError
+from ..wording import first_line
 
 
 def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
@@ -98,7 +99,7 @@ def _read_config(model: str, path: str, unreachable: str | None) -> MultiTaskCon
     except ModelFolderError:
         raise
     except OSError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         if is_damaged:
             raise ModelFolderError(f"{model}: config.json: {reason} {_AGAIN}") from error
         where = f"not found on the Hub ({reason})" if unreachable is None else unreachable
@@ -143,7 +144,6 @@ def _reading(model: str, file: str) -> Iterator[None]:
 
 def _cause(error: Exception) -> str:
     """Return the cause of an error in one line."""
-    lines = str(error).strip().splitlines() or [""]
     if isinstance(error, StrictDataclassError):  # "Validation error for ...:", then the type and the cause
-        return lines[-1].strip().split(": ", 1)[-1]
-    return lines[0] if type(error) is ValueError else f"{type(error).__name__}: {lines[0]}"
+        return str(error).strip().splitlines()[-1].strip().split(": ", 1)[-1]
+    return first_line(error) if type(error) is ValueError else f"{type(error).__name__}: {first_line(error)}"

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from ..configuration_multitask import MultiTaskConfig
 from ..hub.secret_files import NOT_TEXT, VOCABULARIES, secret_in
+from ..wording import first_line
 
 _PACKAGE = Path(__file__).parents[1]
 _EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
@@ -220,7 +221,7 @@ def _config_problems(folder: Path) -> Iterator[str]:
     try:
         config = MultiTaskConfig.from_pretrained(folder)
     except Exception as error:  # an untrusted file can make transformers raise anything
-        yield f"config.json: cannot be read ({str(error).strip().splitlines()[0]})"
+        yield f"config.json: cannot be read ({first_line(error)})"
         return
     for task in config.tasks:
         if task.labels and all(re.fullmatch(r"LABEL_\d+", label) for label in task.labels):

@@ -29,6 +29,7 @@ from ..training.defaults import TRAINING, default_epochs
 from ..training.growing import grow
 from ..training.lora import add_lora
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
+from ..wording import first_line
 from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
 
 logger = logging.get_logger(__name__)
@@ -148,7 +149,7 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
             path = resolve_model_path(backbone)
             return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
         except (OSError, ValueError) as error:
-            reason = unreachable or str(error).strip().splitlines()[0]
+            reason = unreachable or first_line(error)
             what = "not a local folder, and not found on the Hub"
             if is_folder(backbone):
                 what = "the tokenizer of this folder does not load"

@@ -58,9 +58,11 @@ def damaged_json(draw: st.DrawFn, content: Any) -> Any:
         if kind == "remove" or (kind == "add" and isinstance(holder, list)):
             del holder[name]
         elif kind == "add":
-            holder[draw(st.text(max_size=10))] = draw(ODD)
+            holder[draw(st.text(max_size=10))] = copy.deepcopy(
+                draw(ODD)
+            )  # a sampled value is the same object each time
         else:
-            holder[name] = draw(ODD)
+            holder[name] = copy.deepcopy(draw(ODD))  # a sampled value is the same object each time
         if not _holders(content):
             break
     return content
