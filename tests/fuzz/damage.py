@@ -58,14 +58,17 @@ def damaged_json(draw: st.DrawFn, content: Any) -> Any:
         if kind == "remove" or (kind == "add" and isinstance(holder, list)):
             del holder[name]
         elif kind == "add":
-            holder[draw(st.text(max_size=10))] = copy.deepcopy(
-                draw(ODD)
-            )  # a sampled value is the same object each time
+            holder[draw(st.text(max_size=10))] = _odd(draw)
         else:
-            holder[name] = copy.deepcopy(draw(ODD))  # a sampled value is the same object each time
+            holder[name] = _odd(draw)
         if not _holders(content):
             break
     return content
+
+
+def _odd(draw: st.DrawFn) -> Any:
+    """A copy, because a sampled list is the same object in each example."""
+    return copy.deepcopy(draw(ODD))
 
 
 def refusal(act: Callable[[], object], allowed: type[Exception]) -> str | None:
