@@ -1,19 +1,17 @@
 """The configuration of a multi-task model: its backbone, its pooling and its ordered list of tasks."""
 
+import copy
 from dataclasses import asdict, field
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
 
 from .problem_types_multitask import PROBLEM_TYPES
 from .task_problems_multitask import task_given_problem, task_list_problem
 from .tasks_multitask import HeadConfig, TargetStatistics, as_head, decided_together, parse_task
 from .words_multitask import LongTexts, Pooling
-
-DEFAULT_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
-# These architectures count positions from the padding id, so the first positions are never used by a token.
-_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
 
 
 @strict
@@ -27,9 +25,12 @@ class MultiTaskConfig(PreTrainedConfig):
             mean_sqrt_len, as in sentence-transformers.
         normalize: Whether the embedding is divided by its Euclidean norm before the heads.
         head: The head of every task that does not define its own.
-        max_length: Maximum number of tokens of a text. `None` becomes the smaller of 512 and the encoder's limit.
+        max_length: Maximum number of tokens of a text. A model replaces `None` by the smaller of 512 and the encoder's
+            limit.
         long_texts: How longer texts are handled. `truncate` cuts them. `windows` splits them into windows of that
             length and averages the windows' embeddings.
+        embedding_size: The width of the embedding, D. By default the encoder's `hidden_size`. `from_backbone` measures
+            it.
 
     Raises:
         ValueError: If a setting is invalid, or the tasks do not fit together.
@@ -64,13 +65,14 @@ class MultiTaskConfig(PreTrainedConfig):
     head: Any = None
     max_length: int | None = None
     long_texts: LongTexts = "truncate"
+    embedding_size: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.backbone_config = _as_backbone_config(self.backbone_config)
         self.head = as_head(self.head) or HeadConfig()
         self.tasks = [parse_task(task) for task in self.tasks]
-        if self.max_length is None:
-            self.max_length = default_max_length(self.backbone_config)
+        if self.embedding_size is None:
+            self.embedding_size = getattr(self._of_texts, "hidden_size", None)
         super().__post_init__(**kwargs)
 
     def validate_tasks(self) -> None:
@@ -97,8 +99,27 @@ class MultiTaskConfig(PreTrainedConfig):
 
     @property
     def hidden_size(self) -> int:
-        """The width of the token states and of the sentence embedding."""
-        return self.backbone_config.hidden_size
+        """The width of the encoder's layers."""
+        return self._of_texts.hidden_size
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """The number of the encoder's layers."""
+        return self._of_texts.num_hidden_layers
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of the encoder's token embeddings. `resize_token_embeddings` sets it."""
+        return self._of_texts.vocab_size
+
+    @vocab_size.setter
+    def vocab_size(self, size: int) -> None:
+        self._of_texts.vocab_size = size
+
+    @property
+    def _of_texts(self) -> PreTrainedConfig:
+        """The encoder's configuration, or its part for texts."""
+        return self.backbone_config.get_text_config(encoder=True)
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
@@ -127,20 +148,6 @@ class MultiTaskConfig(PreTrainedConfig):
         return {}
 
 
-def default_max_length(backbone_config: PreTrainedConfig) -> int:
-    """Return the smaller of 512 tokens and the encoder's own limit."""
-    limit = getattr(backbone_config, "max_position_embeddings", None)
-    if not isinstance(limit, int) or limit < 1:
-        return DEFAULT_MAX_LENGTH
-    return min(DEFAULT_MAX_LENGTH, limit - first_position(backbone_config))
-
-
-def first_position(backbone_config: PreTrainedConfig) -> int:
-    """Return the position number of the encoder's first token."""
-    offset = backbone_config.model_type in _OFFSET_POSITIONS
-    return (backbone_config.pad_token_id or 0) + 1 if offset else 0
-
-
 def _of_version_0_1(task: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that version 0.1 did not save, as it behaved: no standardisation, and the mode."""
     facts = PROBLEM_TYPES.get(task.get("problem_type", ""))
@@ -151,9 +158,7 @@ def _of_version_0_1(task: dict[str, Any]) -> dict[str, Any]:
 
 def _as_backbone_config(given: Any) -> PreTrainedConfig:
     if isinstance(given, PreTrainedConfig):
-        if given.is_encoder_decoder:
-            raise ValueError(f"backbone_config: {given.model_type!r} is an encoder-decoder; use an encoder")
-        return given
+        return _of_the_encoder(given)
     if not isinstance(given, dict) or "model_type" not in given:
         raise ValueError(f"backbone_config is {given!r}; it must be a configuration or a dict with its model_type")
     if given["model_type"] not in CONFIG_MAPPING or "auto_map" in given:
@@ -162,6 +167,17 @@ def _as_backbone_config(given: Any) -> PreTrainedConfig:
             "a backbone that needs remote code of its own is not supported"
         )
     return _as_backbone_config(CONFIG_MAPPING[given["model_type"]](**given))
+
+
+def _of_the_encoder(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Return the configuration for the encoder alone. T5 and its relatives have one."""
+    if not config.is_encoder_decoder:
+        return config
+    if config.model_type not in MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES:
+        raise ValueError(f"backbone_config: {config.model_type!r} is an encoder-decoder; use an encoder")
+    config = copy.deepcopy(config)
+    config.is_encoder_decoder = False
+    return config
 
 
 MultiTaskConfig.register_for_auto_class()

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, initialization
+from transformers import PreTrainedModel, initialization
 from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .configuration_multitask import MultiTaskConfig, first_position
+from .backbone_multitask import build_backbone, load_backbone, most_tokens, read_backbone_config
+from .configuration_multitask import MultiTaskConfig
 from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
@@ -31,6 +32,7 @@ from .words_multitask import nearest_hint
 
 # Every encoder of transformers accepts these, some of them only in **kwargs.
 _OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")
+_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
 _HUB_KWARGS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 
 
@@ -40,9 +42,9 @@ class MultiTaskOutput(ModelOutput):
 
     Args:
         loss: (), the weighted sum of the task losses. Only with labels.
+        last_hidden_state: (B, T, D), the encoder's token states. `None` if `embeddings` were passed.
         logits: By task name, (B, C). (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
         embeddings: (B, D), pooled, and normalised if `config.normalize` is true.
-        last_hidden_state: (B, T, D), the encoder's token states. `None` if `embeddings` were passed.
         task_losses: By task name, (), before the task's weight is applied. Only with labels.
         hidden_states: The encoder's hidden states, with `output_hidden_states=True`.
         attentions: The encoder's attentions, with `output_attentions=True`.
@@ -59,10 +61,10 @@ class MultiTaskOutput(ModelOutput):
     """
 
     loss: Tensor | None = None
+    last_hidden_state: Tensor | None = None  # without labels the first one, as in every encoder of transformers
     # Never None, but a ModelOutput requires a default for every field.
     logits: dict[str, Tensor] = None  # type: ignore[assignment]
     embeddings: Tensor = None  # type: ignore[assignment]
-    last_hidden_state: Tensor | None = None
     task_losses: dict[str, Tensor] | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
@@ -105,8 +107,8 @@ class MultiTaskModel(PreTrainedModel):
         super().__init__(config)
         if stored_tensors is not None:
             stored_tensors.check_counts(config.backbone_config.to_dict())
-        self.backbone = _build_backbone(config.backbone_config)
-        _check_positions(self.backbone, config)
+        self.backbone = build_backbone(config.backbone_config)
+        _set_max_length(self.backbone, config)
         self.heads = TaskHeads(config)
         if stored_tensors is not None:
             stored_tensors.check_shapes(self)
@@ -191,7 +193,7 @@ class MultiTaskModel(PreTrainedModel):
         # transformers 5 loads in the dtype of the file. Half precision must be requested explicitly.
         load_kwargs = {"dtype": torch.float32}
         load_kwargs |= {key: kwargs.pop(key) for key in ("dtype", "attn_implementation") if key in kwargs}
-        backbone_config, kwargs = _read_backbone_config(path, hub_kwargs, kwargs)
+        backbone_config, kwargs = read_backbone_config(path, hub_kwargs, kwargs)
         config = cls.config_class(
             backbone_config=backbone_config,
             tasks=list(tasks),
@@ -202,10 +204,10 @@ class MultiTaskModel(PreTrainedModel):
             long_texts=long_texts,
             name_or_path=path,
         )
+        kwargs |= {**hub_kwargs, **load_kwargs}
+        backbone, config.embedding_size = load_backbone(path, config.backbone_config, **kwargs)
         model = cls(config)
-        model.backbone = AutoModel.from_pretrained(path, config=backbone_config, **hub_kwargs, **load_kwargs, **kwargs)
-        if _no_pooler(backbone_config):
-            model.backbone.pooler = None  # removed after loading, so that its weights are not reported as unexpected
+        model.backbone = backbone
         model.config.backbone_config = model.backbone.config
         return model.to(model.backbone.dtype).eval()
 
@@ -309,8 +311,8 @@ class MultiTaskModel(PreTrainedModel):
         """Return the encoder's output. Optional inputs that the encoder does not know are dropped."""
         # A decoder would cache its keys and values, which are never used.
         optional = {"use_cache": False, **optional}
-        known = {name: value for name, value in optional.items() if name in self._backbone_inputs and value is not None}
-        return self.backbone(**inputs, **known)
+        known = {name: value for name, value in optional.items() if name in self._backbone_inputs}
+        return self.backbone(**{name: value for name, value in {**inputs, **known}.items() if value is not None})
 
     def _embed(self, states: Tensor, attention_mask: Tensor | None, window_texts: Tensor | None) -> Tensor:
         """Return embeddings, (B, D), from token states, (B, T, D)."""
@@ -346,8 +348,9 @@ class TaskHeads(nn.Module):
 
     def __init__(self, config: MultiTaskConfig) -> None:
         super().__init__()
+        width = config.embedding_size or config.hidden_size
         for task in config.tasks:
-            self.add_module(task.name, _build_head(task.head or config.head, config.hidden_size, task))
+            self.add_module(task.name, _build_head(task.head or config.head, width, task))
 
     def forward(self, embeddings: Tensor) -> dict[str, Tensor]:
         """Return logits, (B, C) by task name, from embeddings, (B, D)."""
@@ -378,38 +381,14 @@ def resolve_model_path(model: str | os.PathLike) -> str:
     return str(path)
 
 
-def _read_backbone_config(
-    path: str, hub_kwargs: dict[str, Any], kwargs: dict[str, Any]
-) -> tuple[PreTrainedConfig, dict[str, Any]]:
-    """Return the encoder's configuration with the user's changes, and the arguments that are not part of it."""
-    content, _ = PreTrainedConfig.get_config_dict(path, **hub_kwargs)
-    if "auto_map" in content and content.get("model_type") not in CONFIG_MAPPING:
-        raise ValueError(
-            f"{path} needs remote code of its own, which a saved model cannot contain; "
-            "choose a backbone whose architecture is part of transformers"
-        )
-    config, unused = AutoConfig.from_pretrained(path, return_unused_kwargs=True, **hub_kwargs, **kwargs)
-    return config, unused
-
-
-def _build_backbone(config: Any) -> PreTrainedModel:
-    return AutoModel.from_config(config, **_no_pooler(config))
-
-
-def _check_positions(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
-    """Raise a `ValueError` if `max_length` exceeds the encoder's number of positions."""
-    tables = [m for name, m in backbone.named_modules() if name.endswith("position_embeddings")]
-    sizes = [table.num_embeddings for table in tables if isinstance(table, nn.Embedding)]
-    limit = min(sizes, default=math.inf) - first_position(config.backbone_config)
-    if config.max_length is not None and config.max_length > limit:
+def _set_max_length(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
+    """Set `max_length` if it is `None`. Raise a `ValueError` if the encoder does not take so many tokens."""
+    limit = most_tokens(backbone)
+    if config.max_length is None:
+        own = getattr(backbone.config, "max_position_embeddings", None)
+        config.max_length = int(min(_MAX_LENGTH, limit, own if isinstance(own, int) and own > 0 else math.inf))
+    if config.max_length > limit:
         raise ValueError(f"max_length is {config.max_length}, but this encoder takes at most {limit} tokens")
-
-
-def _no_pooler(config: Any) -> dict[str, bool]:
-    """Return `add_pooling_layer=False` if the encoder accepts it. DDP fails on an unused pooler without gradient."""
-    model_class = AutoModel._model_mapping[type(config)]
-    known = "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
-    return {"add_pooling_layer": False} if known else {}
 
 
 def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequential:

@@ -78,7 +78,7 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (path, kind) in enumerate(modules)
     ]
-    pooling: dict[str, Any] = {"word_embedding_dimension": config.hidden_size, "include_prompt": True}
+    pooling: dict[str, Any] = {"word_embedding_dimension": config.embedding_size, "include_prompt": True}
     if config.pooling in POOLING_KEYS:
         pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
     else:

@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
     }
     if "stats" in views:
         length = "normalised" if model.config.normalize else "not normalised"
-        print(f"{model.config.hidden_size} values in each embedding; {model.config.pooling} pooling, {length}")
+        print(f"{model.config.embedding_size} values in each embedding; {model.config.pooling} pooling, {length}")
     for place, view in enumerate(views):
         table = tables[view]()
         columns = [*given.columns, "cosine", "similarity"] if view == "pairs" else table.column_names

@@ -110,7 +110,7 @@ class TextEncoder:
         """Return the embeddings, (N, D) float32, and the number of tokens of each text, (N,)."""
         counts = Counter(texts)
         unique = sorted(counts, key=lambda text: not isinstance(text, str))  # single texts, then pairs
-        embeddings = np.empty((len(unique), self.model.config.hidden_size), dtype=np.float32)
+        embeddings = np.empty((len(unique), self.model.config.embedding_size), dtype=np.float32)
         lengths = np.empty(len(unique), dtype=np.int64)
         with torch.inference_mode(), tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
             for block in tokenized_blocks(self.tokenizer, self.model.config, unique):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub.errors import StrictDataclassError
-from transformers import BertConfig, T5Config
+from transformers import BertConfig
 
 from modeling_multitask import HeadConfig, MultiTaskConfig, TaskConfig
 from modeling_multitask.task_problems_multitask import RESERVED_TASK_NAMES, task_loss_problem
@@ -241,15 +241,6 @@ def test_a_task_saved_before_there_was_a_choice_of_losses_has_the_default_one() 
 def test_settings_that_are_malformed_or_not_known_yet_are_not_looked_at(settings: dict) -> None:
     # A recipe is checked as it was written, and says what is malformed itself.
     assert task_loss_problem(task(**settings)) is None
-
-
-def test_an_encoder_with_a_decoder_is_refused() -> None:
-    with pytest.raises(WRONG, match="'t5' is an encoder-decoder; use an encoder"):
-        MultiTaskConfig(backbone_config=T5Config(), tasks=[task()])
-
-
-def test_a_length_that_is_left_out_is_that_of_the_encoder() -> None:
-    assert build(task()).max_length == 64
 
 
 def test_the_default_head_has_two_hidden_blocks() -> None:

@@ -11,7 +11,6 @@ from torch import nn
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedConfig, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
-from modeling_multitask.configuration_multitask import default_max_length
 from modeling_multitask.modeling_multitask import resolve_model_path
 from tests.conftest import random_batch, tasks_of_each_type, tiny_bert_config
 
@@ -227,13 +226,13 @@ def test_a_plain_backbone_gives_mean_pooling_and_its_own_weights(backbone: Path)
 )
 def test_the_default_length_is_512_or_what_the_encoder_can_number(family: str, limit: int) -> None:
     # RoBERTa's 512 positions begin behind the padding id, here 0, so that 511 are left.
-    assert default_max_length(FAMILIES[family]) == limit
+    assert of_family(family).config.max_length == limit
 
 
 def test_the_default_length_of_a_real_roberta_is_512() -> None:
-    config = transformers.RobertaConfig(max_position_embeddings=514, pad_token_id=1)
+    config = transformers.RobertaConfig(**SMALL, max_position_embeddings=514, pad_token_id=1)
 
-    assert default_max_length(config) == 512
+    assert MultiTaskModel(MultiTaskConfig(backbone_config=config, tasks=tasks_of_each_type())).config.max_length == 512
 
 
 @pytest.mark.parametrize(("family", "limit"), [("bert", 64), ("roberta", 511), ("distilbert", 512)])

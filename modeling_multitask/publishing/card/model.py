@@ -74,7 +74,7 @@ def _introduction(
     return {
         "title": settings.title or repo_id.split("/")[1],
         "description": Markup(lower_headings(settings.description.strip())) if settings.description else None,
-        "width": config.hidden_size,
+        "width": config.embedding_size,
         "is_sentence_transformer": config.pooling in POOLING_KEYS,
         "links": links.lines(besides="model"),
         "demo": links.space and Markup(f"{HUB}/spaces/{links.space}"),
