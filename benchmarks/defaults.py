@@ -187,7 +187,8 @@ def _without_training(path: Path, split: str) -> dict[str, Any]:
 
 def _baseline(recipe: Recipe, split: str, method: str) -> dict[str, dict[str, Any]]:
     rows, tasks = build_dataset(recipe)
-    model, tokenizer = build_model(recipe, tasks), load_tokenizer(recipe)
+    tokenizer = load_tokenizer(recipe)
+    model = build_model(recipe, tasks, tokenizer)
     collate = MultiTaskCollator(tokenizer, model.config)
     train, held_out = (
         collate.labels_of([{task.name: row[task.name] for task in tasks} for row in rows[name]])

@@ -76,7 +76,8 @@ def _quickstart(recipe: Recipe) -> dict[str, float]:
 def _logistic_regression(recipe: Recipe) -> dict[str, float]:
     recipe = replace(recipe, pooling=None, normalize=None)  # those of the encoder itself
     dataset, tasks = build_dataset(recipe)
-    model, tokenizer = build_model(recipe, tasks), load_tokenizer(recipe)
+    tokenizer = load_tokenizer(recipe)
+    model = build_model(recipe, tasks, tokenizer)
     train, test = (dataset[split] for split in ("train", "test"))
     embeddings, rows = (encode(model, each["text"], tokenizer=tokenizer) for each in (train, test))
     labels, truth = (MultiTaskCollator(tokenizer, model.config).labels_of(each.to_list()) for each in (train, test))

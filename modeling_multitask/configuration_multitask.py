@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
 
 from .problem_types_multitask import PROBLEM_TYPES
 from .task_problems_multitask import task_given_problem, task_list_problem
@@ -173,7 +172,9 @@ def _of_the_encoder(config: PreTrainedConfig) -> PreTrainedConfig:
     """Return the configuration for the encoder alone. T5 and its relatives have one."""
     if not config.is_encoder_decoder:
         return config
-    if config.model_type not in MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES:
+    from transformers import AutoModelForTextEncoding  # noqa: PLC0415, it imports torch
+
+    if type(config) not in AutoModelForTextEncoding._model_mapping:
         raise ValueError(f"backbone_config: {config.model_type!r} is an encoder-decoder; use an encoder")
     config = copy.deepcopy(config)
     config.is_encoder_decoder = False

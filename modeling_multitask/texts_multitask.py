@@ -103,7 +103,7 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) 
     if words[last] >= rows:
         raise ValueError(
             f"the tokenizer has the id {words[last]:,} for {last!r}, but the model has only {rows:,} embeddings; "
-            "use the tokenizer of this model"
+            "use the tokenizer of this model, or set resize_token_embeddings: true in a recipe if tokens were added"
         )
 
 
@@ -131,6 +131,7 @@ def tokenize(
         ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
     texts, text_pairs = _each(_whole_characters, texts), _each(_whole_characters, text_pairs)
+    texts = _each(lambda text: _with_a_token(tokenizer, text), texts)
     length: Any = config.max_length  # never None in a configuration that is built
     if config.long_texts == "truncate":
         texts, text_pairs = (
@@ -151,6 +152,16 @@ def _each(change: Callable[[str], str], texts: Any) -> Any:
     if texts is None or isinstance(texts, str):
         return texts and change(texts)
     return [change(text) for text in texts]
+
+
+def _with_a_token(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    """Return the end-of-text token instead of a blank text, if the tokenizer makes no token of it.
+
+    Encoders add tokens at both ends. Most decoders do not, and cannot read a text of no tokens.
+    """
+    if text.strip() or tokenizer(text)["input_ids"]:
+        return text
+    return tokenizer.eos_token or tokenizer.pad_token or text
 
 
 def _whole_characters(text: str) -> str:

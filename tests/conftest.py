@@ -180,3 +180,15 @@ def closed_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     asyncio.set_event_loop(None)
     for loop in made:
         loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_other_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Load the copy of the probe only in tests that ask for `other_process`: it takes ten seconds."""
+    if "other_process" not in request.fixturenames:
+        monkeypatch.setattr("modeling_multitask.runs.probe.fresh_load_problem", lambda *args, **kwargs: None)
+
+
+@pytest.fixture
+def other_process() -> None:
+    """Mark a test whose probe loads its copy in another process."""

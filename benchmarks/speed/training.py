@@ -98,7 +98,7 @@ def run(
     recipe = load_recipe(RECIPE, [f"seed={seed}", "data.hide_labels=null"])
     _, tokenizer = load_start(recipe)
     dataset, tasks = build_dataset(recipe)
-    model = build_model(recipe, tasks)
+    model = build_model(recipe, tasks, tokenizer)
     rows = tokenize_rows(dataset, tokenizer, model.config)
     if epochs > 1:
         rows["train"] = rows["train"].select(range(ROWS))

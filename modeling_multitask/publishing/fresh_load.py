@@ -24,7 +24,9 @@ _WITHOUT_US = """
 import importlib.util, json, sys
 for name in ("modeling_multitask", "datasets_builder"):
     sys.modules[name] = None
-folder, output, *texts = sys.argv[1:]
+folder, given, output = sys.argv[1:]
+with open(given, encoding="utf-8") as file:
+    texts = json.load(file)
 """
 _SCRIPT = """
 from transformers import AutoModel, AutoTokenizer, pipeline
@@ -64,7 +66,12 @@ with open(output, "w", encoding="utf-8") as file:
 
 
 def fresh_load_problem(
-    folder: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]
+    folder: Path,
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: list[str],
+    *,
+    seconds: float | None = None,
 ) -> str | None:
     """Return why other users would get different logits or embeddings from a folder, or `None` if they would not.
 
@@ -76,8 +83,12 @@ def fresh_load_problem(
         model: The model, loaded from the folder in this process.
         tokenizer: The tokenizer, loaded from the folder in this process.
         texts: Texts for the comparison.
+        seconds: The time limit of the process.
+
+    Raises:
+        subprocess.TimeoutExpired: If the process was stopped.
     """
-    found = _in_a_fresh_process(_SCRIPT, folder, texts)
+    found = _in_a_fresh_process(_SCRIPT, folder, texts, seconds)
     return found if isinstance(found, str) else _difference(found, _own(model, tokenizer, texts), _units(model))
 
 
@@ -113,21 +124,25 @@ def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
     return None
 
 
-def _in_a_fresh_process(script: str, folder: Path, texts: list[str]) -> dict[str, Any] | str:
+def _in_a_fresh_process(
+    script: str, folder: Path, texts: list[str], seconds: float | None = None
+) -> dict[str, Any] | str:
     """Run the script offline with an empty cache. Return its output, or the reason why it failed."""
     with tempfile.TemporaryDirectory() as home:
-        output = Path(home) / "found.json"
+        given, output = Path(home) / "texts.json", Path(home) / "found.json"
+        given.write_text(json.dumps(texts), encoding="utf-8")
         environment = {**os.environ, "HF_HOME": home, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
         for name in ("HF_HUB_CACHE", "HF_MODULES_CACHE", "TRANSFORMERS_CACHE"):
             environment.pop(name, None)
         finished = subprocess.run(
-            [sys.executable, "-c", _WITHOUT_US + script, str(folder.resolve()), str(output), *texts],
+            [sys.executable, "-c", _WITHOUT_US + script, str(folder.resolve()), str(given), str(output)],
             cwd=home,
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
+            timeout=seconds,
         )
         if finished.returncode != 0:
             return f"loading without this package failed: {_last_line(finished.stderr)}"

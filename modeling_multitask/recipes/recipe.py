@@ -175,6 +175,16 @@ class Recipe:
         "`windows`.",
         example="windows",
     )
+    pad_token: str | None = word(
+        None,
+        description="The padding token of a tokenizer that has none. The default is its end-of-text token.",
+        example="<pad>",
+    )
+    resize_token_embeddings: bool = word(
+        False,
+        description="Whether the encoder gets new embeddings for tokens that were added to its tokenizer.",
+        example=True,
+    )
     head: HeadConfig | None = word(
         None, description="The head of every task without its own head.", example={"hidden_sizes": [256, 64]}
     )
@@ -201,6 +211,12 @@ class Recipe:
         example="constant",
     )
     report: bool = word(True, description="Whether to write a report next to the model.")
+    probe: bool = word(
+        True,
+        description="Whether one small training step, saving, and loading in another process are tried before "
+        "training.",
+        example=False,
+    )
     freeze: list[str] = word_of(TrainingChoices, "freeze")
     learning_rates: LearningRates | None = word_of(TrainingChoices, "learning_rates")
     phases: list[Phase] | None = word_of(TrainingChoices, "phases")

@@ -76,7 +76,7 @@ def embeddings(
     """
     own = replace(recipe, pooling=None, normalize=None, lora=None)
     trained, tokenizer = load_start(own)
-    model = build_model(own, tasks, trained).to(device)
+    model = build_model(own, tasks, tokenizer, trained).to(device)
     key, began, computed = _digest(model), time.perf_counter(), 0
 
     def embed(*texts: list[str]) -> dict[str, np.ndarray]:

@@ -152,7 +152,7 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
     """
     trained, tokenizer = load_start(recipe)
     dataset, tasks = build_dataset(recipe, trained)
-    model = build_model(replace(recipe, lora=None), tasks, trained)
+    model = build_model(replace(recipe, lora=None), tasks, tokenizer, trained)
     rows: Any = dataset["train"]
     texts = row_texts(rows)
     names = [task.name for task in tasks]

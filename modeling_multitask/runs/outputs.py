@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
-from torch import nn
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from .. import MultiTaskModel
+from .. import MultiTaskModel, MultiTaskTrainer
 from ..errors import RecipeError
 from ..evaluation.judged import Judged
 from ..evaluation.judgement import Judgement
@@ -29,8 +28,9 @@ logger = logging.get_logger(__name__)
 # A run writes these, next to recipe.json.
 _FOLDERS = ("checkpoints", "model", "adapter", "report", "folds")
 _FILES = ("results.json", "calibration.json", "training.json", "folds.json", "conflict.png")
+_ADAM_STATES = 2  # AdamW keeps two means for each trained parameter
 # Words that may change when a run is resumed.
-_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "baseline", "card", "prefix_cache"}
+_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "probe", "baseline", "card", "prefix_cache"}
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
@@ -60,15 +60,22 @@ def check_start(recipe: Recipe) -> None:
         raise RecipeError(recipe.path, [f"output_dir: {what}"])
 
 
-def check_space(recipe: Recipe, model: nn.Module) -> None:
-    """Raise an `OSError` if the disk of `output_dir` has no space for the trained model."""
+def check_space(recipe: Recipe, trainer: MultiTaskTrainer) -> None:
+    """Raise an `OSError` if the disk of `output_dir` has no space for the trained model and its checkpoints."""
     folder = Path(recipe.output_dir).absolute()
     there = next(each for each in (folder, *folder.parents) if each.is_dir())
-    needed, free = sum(each.nbytes for each in model.parameters()), shutil.disk_usage(there).free
+    parameters, arguments = list(trainer.model.parameters()), trainer.args
+    model = sum(each.nbytes for each in parameters)
+    trained = sum(each.nbytes for each in parameters if each.requires_grad)
+    checkpoint = trained if isinstance(trainer.model, PeftModel) else model
+    checkpoint += 0 if arguments.save_only_model else _ADAM_STATES * trained
+    # A new checkpoint is written before the oldest one is deleted.
+    kept = 0 if arguments.save_strategy == "no" else (arguments.save_total_limit or 1) + 1
+    needed, free = model + kept * checkpoint, shutil.disk_usage(there).free
     if free < needed:
         raise OSError(
-            f"output_dir {recipe.output_dir}: the model needs {needed / 1e6:,.0f} MB, but the disk has only "
-            f"{free / 1e6:,.0f} MB free; free some space, or choose another output_dir"
+            f"output_dir {recipe.output_dir}: the model and its checkpoints need {needed / 1e6:,.0f} MB, but the disk "
+            f"has only {free / 1e6:,.0f} MB free; free some space, or choose another output_dir"
         )
 
 

@@ -7,7 +7,10 @@ import math
 import tempfile
 from dataclasses import dataclass, field, replace
 
+import psutil
+import torch
 from datasets import Dataset
+from transformers.utils import logging
 
 from .. import MultiTaskTrainer
 from ..recipes.recipe import Recipe
@@ -17,7 +20,10 @@ from ..training.phases import Phase
 from ..training.tokens import row_lengths
 from .fold_sizes import Fold, fold_sizes
 from .prepare import Prepared, load_start, prepare
+from .probe import probe
 from .rows import labelled_rows
+
+logger = logging.get_logger(__name__)
 
 FLOAT = 4  # bytes of a float32: the type of weights, gradients and optimizer states, also with bf16
 ADAM_STATES = 2  # AdamW keeps two means for each parameter
@@ -79,11 +85,15 @@ def plan(recipe: Recipe) -> Plan:
     """Return the plan of a recipe. Nothing is written to its `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument is invalid.
+        RecipeError: If a model or a training argument is invalid, or the probe fails.
         DataError: If a table is invalid.
     """
     with tempfile.TemporaryDirectory() as folder:  # the Trainer creates its output folder
-        made = make_plan(prepare(replace(recipe, output_dir=folder)))
+        prepared = prepare(replace(recipe, output_dir=folder))
+        if recipe.probe and prepared.trainer.is_world_process_zero():
+            probe(recipe, prepared)
+        made = make_plan(prepared)
+        warn_of_memory(prepared.trainer, made.memory)
     if not recipe.data.split.in_turn:
         return made
     return replace(made, folds=fold_sizes(recipe, load_start(recipe)[0]))
@@ -114,6 +124,28 @@ def make_plan(prepared: Prepared) -> Plan:
         labelled=labelled_rows(prepared.rows["train"], prepared.tasks),
         labelled_rows=prepared.labelled,
         memory=_memory(trainer, groups, trained),
+    )
+
+
+def warn_of_memory(trainer: MultiTaskTrainer, needed: dict[str, int]) -> None:
+    """Warn if training will probably need more memory than is free, and suggest a smaller batch."""
+    arguments, device = trainer.args, trainer.model.device
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    fixed, activations = needed["gradients"] + needed["optimizer"], needed["activations"]
+    if fixed + activations <= free:
+        return
+    size = arguments.per_device_train_batch_size
+    fits = int(size * (free - fixed) / max(activations, 1))
+    advice = "choose a smaller encoder, or train only adapters (lora) or the upper layers (freeze)"
+    if fits >= 1:
+        steps = math.ceil(size * arguments.gradient_accumulation_steps / fits)
+        advice = (
+            f"set training.per_device_train_batch_size={fits} and training.gradient_accumulation_steps={steps}, "
+            "which trains alike"
+        )
+    logger.warning(
+        f"Training needs about {(fixed + activations) / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
+        f"{advice}"
     )
 
 

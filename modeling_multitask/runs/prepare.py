@@ -24,12 +24,14 @@ from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..recipes.rules import no_validation_problem
 from ..sentence_transformers_multitask import read_embedding_settings
+from ..texts_multitask import check_tokenizer
 from ..training.conditions import counted_rows
 from ..training.defaults import TRAINING, default_epochs
 from ..training.growing import grow
 from ..training.lora import add_lora
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
 from ..wording import first_line
+from ..words_multitask import nearest_hint
 from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
 
 logger = logging.get_logger(__name__)
@@ -83,7 +85,7 @@ def prepare(recipe: Recipe) -> Prepared:
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)
-    model = build_model(recipe, tasks, trained)
+    model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
@@ -147,13 +149,27 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
     with hub_access(backbone) as unreachable:
         try:
             path = resolve_model_path(backbone)
-            return AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
+            tokenizer = AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
         except (OSError, ValueError) as error:
             reason = unreachable or first_line(error)
             what = "not a local folder, and not found on the Hub"
             if is_folder(backbone):
                 what = "the tokenizer of this folder does not load"
             raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
+    _set_padding(recipe, tokenizer)
+    return tokenizer
+
+
+def _set_padding(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Set the padding token of a tokenizer that has none: as in sentence-transformers, that of the end of a text."""
+    token = recipe.pad_token or tokenizer.pad_token or tokenizer.eos_token
+    if token is None:
+        problem = f"the tokenizer of {recipe.backbone!r} has no padding token; set pad_token to one of its tokens"
+        raise RecipeError(recipe.path, [f"pad_token: {problem}"])
+    if token not in tokenizer.get_vocab():
+        problem = f"pad_token: {token!r} is not a token of {recipe.backbone!r}"
+        raise RecipeError(recipe.path, [problem + nearest_hint(token, list(tokenizer.get_vocab()))])
+    tokenizer.pad_token = token
 
 
 def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
@@ -168,12 +184,15 @@ def _streaming_defaults(training: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_model(
-    recipe: Recipe, tasks: list[TaskConfig], trained: MultiTaskModel | None = None
+    recipe: Recipe,
+    tasks: list[TaskConfig],
+    tokenizer: PreTrainedTokenizerBase,
+    trained: MultiTaskModel | None = None,
 ) -> MultiTaskModel | PeftModel:
     """Return the model of a recipe: the backbone or the model of `start_from`, with a head per task and the adapters.
 
     Raises:
-        RecipeError: If the model cannot be loaded, or contradicts other words of the recipe.
+        RecipeError: If the model cannot be loaded, or contradicts the tokenizer or other words of the recipe.
     """
     # New heads and adapters are initialised here, before the Trainer sets the seed.
     set_seed(recipe.seed)
@@ -183,6 +202,10 @@ def build_model(
     else:
         with as_recipe_error(recipe, "backbone"):
             model = _from_backbone(recipe, tasks)
+    with as_recipe_error(recipe, "start_from" if trained is not None else "backbone"):
+        if recipe.resize_token_embeddings and len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+            model.resize_token_embeddings(len(tokenizer))
+        check_tokenizer(tokenizer, model)
     if recipe.lora is None:
         return model
     with as_recipe_error(recipe, "lora"):

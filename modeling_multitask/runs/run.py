@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +35,9 @@ from .outputs import (
     save_report,
     start_output,
 )
+from .plan import make_plan, warn_of_memory
 from .prepare import prepare
+from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
 from .rows import RowsBySplit, labelled_rows
 
@@ -126,7 +129,8 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         force: Whether to overwrite a previous run in `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument is invalid, or the run to resume has another recipe.
+        RecipeError: If a model or a training argument is invalid, the probe fails, or the run to resume has another
+            recipe.
         DataError: If a table is invalid.
         DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
@@ -138,11 +142,18 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         run = _run_once(recipe, force=force)
         if not recipe.data.split.in_turn:
             return run
-        return replace(run, results={**run.results, "test": cross_validate(recipe, run.results, _run_once)})
+        probed = partial(_run_once, probed=True)
+        return replace(run, results={**run.results, "test": cross_validate(recipe, run.results, probed)})
 
 
-def _run_once(recipe: Recipe, *, force: bool = False) -> Run:
-    """Train one model, and evaluate it on the rows that are held out."""
+def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> Run:
+    """Train one model, and evaluate it on the rows that are held out.
+
+    Args:
+        recipe: The recipe of one model.
+        force: Whether to overwrite a previous run in `output_dir`.
+        probed: Whether a model of this kind was probed already.
+    """
     output_dir = Path(recipe.output_dir)
     check_start(recipe)
     check_output(output_dir, force=force, resume=recipe.resume)
@@ -150,7 +161,10 @@ def _run_once(recipe: Recipe, *, force: bool = False) -> Run:
     prepared = prepare(recipe)
     trainer, tokenizer = prepared.trainer, prepared.tokenizer
     if trainer.is_world_process_zero():
-        check_space(recipe, trainer.model)
+        check_space(recipe, trainer)
+        if recipe.probe and not probed and checkpoint is None:
+            probe(recipe, prepared)
+            warn_of_memory(trainer, make_plan(prepared).memory)
         start_output(recipe)
     trainer.accelerator.wait_for_everyone()
     clock, parameters = TrainingClock(), count_parameters(trainer)

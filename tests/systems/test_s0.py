@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from modeling_multitask.recipes.recipe import Recipe
-from modeling_multitask.runs.prepare import build_model, prepare
+from modeling_multitask.runs.prepare import build_model, load_tokenizer, prepare
 from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.progress import describe_evaluation
@@ -123,6 +123,6 @@ def test_s0_one_command_leaves_a_model_that_answers_both(tmp_path_factory: pytes
 def test_s0_heads_begin_alike_for_the_same_seed(recipe: Callable[..., Recipe], build: Build) -> None:
     tasks = build("s0").tasks
 
-    one, other = (build_model(recipe("s0"), tasks) for _ in range(2))
+    one, other = (build_model(recipe("s0"), tasks, load_tokenizer(recipe("s0"))) for _ in range(2))
 
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))

@@ -1,10 +1,8 @@
 """The parts of a run: its checks before training, and its training settings."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import torch
 from datasets import Dataset
 
 from modeling_multitask import LearningRates, MultiTaskTrainingArguments, TaskConfig
@@ -13,7 +11,7 @@ from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.recipes.record import plain_words
 from modeling_multitask.recipes.rules import may_validate
-from modeling_multitask.runs.outputs import check_output, check_space
+from modeling_multitask.runs.outputs import check_output
 from modeling_multitask.runs.prepare import TRAINING_DEFAULTS, build_arguments, build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset, labelled_rows
 
@@ -72,17 +70,6 @@ def test_files_that_no_run_has_written_are_never_overwritten(tmp_path: Path, nam
 
     with pytest.raises(FileExistsError, match=f"contains '{Path(name).parts[0]}', but no run .* choose another output"):
         check_output(tmp_path, force=force)
-
-
-def test_a_model_that_does_not_fit_on_the_disk_is_said_before_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = load_recipe(write(tmp_path), [f"output_dir={tmp_path}/new/run"])
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=3_000_000))
-
-    check_space(recipe, torch.nn.Linear(100, 100))
-    with pytest.raises(OSError, match=r"output_dir .*run: the model needs 4 MB, but the disk has only 3 MB free; free"):
-        check_space(recipe, torch.nn.Linear(1000, 1000))
 
 
 def test_a_folder_that_holds_something_else_is_taken(tmp_path: Path) -> None:
@@ -233,4 +220,4 @@ def test_a_backbone_that_is_too_short_for_the_length_is_an_error(tmp_path: Path,
     recipe = load_recipe(write(tmp_path), [f"backbone={backbone}", "max_length=128"])
 
     with pytest.raises(RecipeError, match="backbone: max_length is 128, but this encoder takes at most 64 tokens"):
-        build_model(recipe, build_dataset(recipe)[1])
+        build_model(recipe, build_dataset(recipe)[1], load_tokenizer(recipe))
