@@ -8,7 +8,6 @@ figures are in `benchmarks/results/crashes.json`. A run that is stopped continue
 
 import argparse
 import json
-import os
 import random
 import shutil
 import signal
@@ -16,6 +15,8 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.faults.ways import WAYS, Way, threads, write_inputs, write_pushed
 from tests.hub_server import HubServer
@@ -33,8 +34,10 @@ def main() -> None:
     arguments = parser.parse_args()
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for name in arguments.only:
-        whole, seconds = undisturbed(name, arguments.folder)
         row = found.setdefault(name, {"kills": 0, "ends": 0, "equal": 0, "problems": []})
+        if row["kills"] >= arguments.kills:
+            continue
+        whole, seconds = undisturbed(name, arguments.folder)
         while row["kills"] < arguments.kills:
             chain(name, arguments.folder, whole, seconds, row)
             RESULTS.write_text(json.dumps(found, indent=2) + "\n")
@@ -107,12 +110,13 @@ def run(way: Way, place: Path, hub: HubServer, *, again: bool, kill_after: float
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     )
     try:
         said, _ = process.communicate(timeout=kill_after)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        # torchrun's workers are in sessions of their own, and would outlive it.
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            each.kill()
         said, _ = process.communicate()
     return process.returncode, said
 
