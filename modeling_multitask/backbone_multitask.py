@@ -105,6 +105,8 @@ def _model_class(config: Any) -> Any:
     """Return the class of an encoder: of an encoder-decoder such as T5, that of the encoder alone."""
     is_part = getattr(type(config), "is_encoder_decoder", False)
     classes = (AutoModelForTextEncoding if is_part else AutoModel)._model_mapping
+    if type(config) not in classes and is_part:
+        raise ValueError(f"backbone_config: {config.model_type!r} is an encoder-decoder; use an encoder")
     if type(config) not in classes:
         raise ValueError(f"transformers has no encoder for {config.model_type!r}; choose another backbone")
     found = classes[type(config)]

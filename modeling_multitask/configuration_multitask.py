@@ -12,6 +12,8 @@ from .task_problems_multitask import task_given_problem, task_list_problem
 from .tasks_multitask import HeadConfig, TargetStatistics, as_head, decided_together, parse_task
 from .words_multitask import LongTexts, Pooling
 
+DEFAULT_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
+
 
 @strict
 class MultiTaskConfig(PreTrainedConfig):
@@ -122,7 +124,14 @@ class MultiTaskConfig(PreTrainedConfig):
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """Return a saved configuration. Models of version 0.1 keep the answers that they gave."""
+        """Return a saved configuration. Models of version 0.1 keep the answers that they gave.
+
+        The result for a plain encoder is its own configuration, because peft reads the vocabulary of a backbone in this
+        way when it saves an adapter.
+        """
+        kind = config_dict.get("model_type", cls.model_type)
+        if kind != cls.model_type and kind in CONFIG_MAPPING:
+            return CONFIG_MAPPING[kind].from_dict(config_dict, **kwargs)
         tasks = [
             {**_of_version_0_1(task), **task} if isinstance(task, dict) else task
             for task in config_dict.get("tasks") or []
@@ -169,13 +178,9 @@ def _as_backbone_config(given: Any) -> PreTrainedConfig:
 
 
 def _of_the_encoder(config: PreTrainedConfig) -> PreTrainedConfig:
-    """Return the configuration for the encoder alone. T5 and its relatives have one."""
+    """Return the configuration for the encoder alone. The model knows whether there is one."""
     if not config.is_encoder_decoder:
         return config
-    from transformers import AutoModelForTextEncoding  # noqa: PLC0415, it imports torch
-
-    if type(config) not in AutoModelForTextEncoding._model_mapping:
-        raise ValueError(f"backbone_config: {config.model_type!r} is an encoder-decoder; use an encoder")
     config = copy.deepcopy(config)
     config.is_encoder_decoder = False
     return config

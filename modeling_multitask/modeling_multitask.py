@@ -20,7 +20,7 @@ from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .backbone_multitask import build_backbone, load_backbone, most_tokens, read_backbone_config
-from .configuration_multitask import MultiTaskConfig
+from .configuration_multitask import DEFAULT_MAX_LENGTH, MultiTaskConfig
 from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
@@ -32,7 +32,6 @@ from .words_multitask import nearest_hint
 
 # Every encoder of transformers accepts these, some of them only in **kwargs.
 _OUTPUT_SWITCHES = ("output_hidden_states", "output_attentions")
-_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
 _HUB_KWARGS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 
 
@@ -104,6 +103,11 @@ class MultiTaskModel(PreTrainedModel):
     _keys_to_ignore_on_load_missing = (r"\.target_(mean|std)$",)
 
     def __init__(self, config: MultiTaskConfig, stored_tensors: StoredTensors | None = None) -> None:
+        if config.model_type != MultiTaskConfig.model_type:
+            raise ValueError(
+                f"{config.name_or_path or 'the model'} is a plain encoder ({config.model_type}); add heads to it with "
+                "MultiTaskModel.from_backbone"
+            )
         super().__init__(config)
         if stored_tensors is not None:
             stored_tensors.check_counts(config.backbone_config.to_dict())
@@ -386,7 +390,7 @@ def _set_max_length(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
     limit = most_tokens(backbone)
     if config.max_length is None:
         own = getattr(backbone.config, "max_position_embeddings", None)
-        config.max_length = int(min(_MAX_LENGTH, limit, own if isinstance(own, int) and own > 0 else math.inf))
+        config.max_length = int(min(DEFAULT_MAX_LENGTH, limit, own if isinstance(own, int) and own > 0 else math.inf))
     if config.max_length > limit:
         raise ValueError(f"max_length is {config.max_length}, but this encoder takes at most {limit} tokens")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
-from .configuration_multitask import MultiTaskConfig
+from .configuration_multitask import DEFAULT_MAX_LENGTH, MultiTaskConfig
 from .long_texts_multitask import PIECE, start_of, windows_of
 
 # transformers' name for the index of each window's text.
@@ -132,7 +132,7 @@ def tokenize(
     """
     texts, text_pairs = _each(_whole_characters, texts), _each(_whole_characters, text_pairs)
     texts = _each(lambda text: _with_a_token(tokenizer, text), texts)
-    length: Any = config.max_length  # never None in a configuration that is built
+    length = config.max_length or DEFAULT_MAX_LENGTH
     if config.long_texts == "truncate":
         texts, text_pairs = (
             _each(lambda text: start_of(tokenizer, text, length), given) for given in (texts, text_pairs)

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Tests must not access the Hub. This must be set before transformers is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -182,13 +183,20 @@ def closed_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         loop.close()
 
 
-@pytest.fixture(autouse=True)
-def _no_other_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Load the copy of the probe only in tests that ask for `other_process`: it takes ten seconds."""
-    if "other_process" not in request.fixturenames:
-        monkeypatch.setattr("modeling_multitask.runs.probe.fresh_load_problem", lambda *args, **kwargs: None)
+@pytest.fixture(scope="session", autouse=True)
+def _a_quick_probe() -> Iterator[dict[str, Any]]:
+    """Leave out and yield what the probe cannot do with small tokenizers, and what takes it ten seconds."""
+    from modeling_multitask.runs import probe
+
+    left_out = {name: getattr(probe, name) for name in ("_check_words", "_check_copy")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in left_out:
+            patch.setattr(probe, name, lambda *args: None)
+        yield left_out
 
 
 @pytest.fixture
-def other_process() -> None:
-    """Mark a test whose probe loads its copy in another process."""
+def whole_probe(_a_quick_probe: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole probe: the share of unknown tokens, and a copy that is loaded in another process."""
+    for name, check in _a_quick_probe.items():
+        monkeypatch.setattr(f"modeling_multitask.runs.probe.{name}", check)

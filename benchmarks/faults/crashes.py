@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.faults.ways import WAYS, Way, threads, write_inputs, write_pushed
 from tests.hub_server import HubServer
+from tests.launched import kill_all
 
 RESULTS = Path(__file__).parents[1] / "results" / "crashes.json"
 ROOT = Path(__file__).parents[2]
@@ -114,10 +113,8 @@ def run(way: Way, place: Path, hub: HubServer, *, again: bool, kill_after: float
     try:
         said, _ = process.communicate(timeout=kill_after)
     except subprocess.TimeoutExpired:
-        # torchrun's workers are in sessions of their own, and would outlive it.
-        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-            each.kill()
-        said, _ = process.communicate()
+        kill_all(process)
+        said = ""
     return process.returncode, said
 
 

@@ -118,9 +118,9 @@ def without_adapters(model: MultiTaskModel) -> MultiTaskModel:
 def write_graph(graph: AnswerGraph, names: list[str], path: Path) -> Equality:
     """Write a float32 graph with these inputs, and compare it with the model."""
     model = graph.model
-    _trace(graph, probe(model, names, 2, min(8, _most_tokens(model))), path)
+    _trace(graph, example_batch(model, names, 2, min(8, _most_tokens(model))), path)
     import_extra("onnx.checker", extra=_EXTRA).check_model(str(path), full_check=True)
-    return check_equal(open_graph(path), graph, probes(model, names), model.config.tasks)
+    return check_equal(open_graph(path), graph, example_batches(model, names), model.config.tasks)
 
 
 def graph_inputs(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -129,12 +129,12 @@ def graph_inputs(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> l
     return [name for name in INPUTS if name in taken and (name in tokenizer.model_input_names or name in INPUTS[:2])]
 
 
-def probes(model: MultiTaskModel, names: list[str]) -> list[dict[str, Tensor]]:
+def example_batches(model: MultiTaskModel, names: list[str]) -> list[dict[str, Tensor]]:
     """Return batches of several shapes for comparing a graph with its model."""
-    return [probe(model, names, rows, tokens) for rows, tokens in probe_shapes(_most_tokens(model))]
+    return [example_batch(model, names, rows, tokens) for rows, tokens in probe_shapes(_most_tokens(model))]
 
 
-def probe(model: MultiTaskModel, names: list[str], rows: int, tokens: int) -> dict[str, Tensor]:
+def example_batch(model: MultiTaskModel, names: list[str], rows: int, tokens: int) -> dict[str, Tensor]:
     """Return random tokens, where each row is one token shorter than the row before it.
 
     Args:

@@ -12,7 +12,7 @@ from ..extras import import_extra
 from ..inference.predict_onnx import open_graph
 from ..modeling_multitask import MultiTaskModel
 from .check import Equality, check_equal
-from .onnx import ONNX, AnswerGraph, check_onnx, graph_inputs, probes, without_adapters, write_graph
+from .onnx import ONNX, AnswerGraph, check_onnx, example_batches, graph_inputs, without_adapters, write_graph
 
 OPENVINO, OPENVINO_INT8 = "openvino_model.xml", "openvino_model_int8.xml"
 _EXTRA = "openvino"
@@ -46,7 +46,7 @@ def export_openvino(
         graph = read_graph(Path(temporary) / ONNX, model.config.backbone_config.model_type)
         openvino.save_model(graph, folder / OPENVINO, compress_to_fp16=False)
         del graph  # an open graph would keep the file from being removed
-    equality = check_equal(open_graph(folder / OPENVINO), answers, probes(model, names), model.config.tasks)
+    equality = check_equal(open_graph(folder / OPENVINO), answers, example_batches(model, names), model.config.tasks)
     if int8:
         openvino.save_model(_compressed(folder / OPENVINO), folder / OPENVINO_INT8, compress_to_fp16=False)
     return equality

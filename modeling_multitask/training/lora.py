@@ -8,7 +8,9 @@ from typing import Any
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 from torch import nn
+from transformers import PreTrainedConfig
 
+from ..configuration_multitask import MultiTaskConfig
 from ..modeling_multitask import MultiTaskModel
 from ..words_multitask import unknown_word
 
@@ -43,6 +45,9 @@ def add_lora(model: MultiTaskModel, settings: dict[str, Any]) -> PeftModel:
     heads = [f"heads.{task.name}" for task in model.config.tasks]
     wrapped = get_peft_model(model, LoraConfig(**{**settings, "target_modules": targets, "modules_to_save": heads}))
     _check_trainable(wrapped, heads)
+    if not _is_multi_task(model.name_or_path):
+        # An adapter of this model does not fit a plain encoder, so it must not name one. It is set with the adapter.
+        wrapped.peft_config[wrapped.active_adapter].base_model_name_or_path = ""
     return wrapped
 
 
@@ -94,6 +99,15 @@ def _expression(given: str, layers: list[str]) -> str:
             f"lora.target_modules: {given!r} matches no layer; layers have names such as 'backbone.{layers[0]}'"
         )
     return given
+
+
+def _is_multi_task(place: str) -> bool:
+    """Return whether a folder, or a repository in the cache, has a multi-task model."""
+    try:
+        content, _ = PreTrainedConfig.get_config_dict(place, local_files_only=True)
+    except (OSError, ValueError):
+        return False
+    return content.get("model_type") == MultiTaskConfig.model_type
 
 
 def _check_trainable(model: PeftModel, heads: list[str]) -> None:

@@ -11,6 +11,7 @@ INTERVALS = "modeling_multitask/evaluation/intervals.py"
 KINDS = "modeling_multitask/kinds_multitask.py"
 POOLING = "modeling_multitask/pooling_multitask.py"
 TEXTS = "modeling_multitask/texts_multitask.py"
+BACKBONE = "modeling_multitask/backbone_multitask.py"
 WEIGHTS = "modeling_multitask/weights_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
 TRAINER = "modeling_multitask/training/trainer.py"
@@ -331,7 +332,9 @@ CAUSES = [
     ),
     Cause(
         "P38 the backbone is loaded in __init__",
-        *(MODEL, "return AutoModel.from_config(config, ", "return AutoModel.from_pretrained(config._name_or_path, "),
+        BACKBONE,
+        "return _model_class(config)._from_config(config, ",
+        "return _model_class(config).from_pretrained(config._name_or_path, ",
         *("tests/unit/test_modeling.py", "every_family_saves_and_loads and bert"),
     ),
     Cause(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from peft import LoraConfig, get_peft_model
 from sentence_transformers import SentenceTransformer
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel, pipeline
 
@@ -98,7 +99,7 @@ def test_of_t5_only_the_encoder_is_loaded(tmp_path: Path) -> None:
 
 def test_an_encoder_decoder_without_an_encoder_of_its_own_is_refused() -> None:
     with pytest.raises(ValueError, match="'bart' is an encoder-decoder; use an encoder"):
-        MultiTaskConfig(backbone_config=transformers.BartConfig(), tasks=tasks_of_each_type())
+        of_config(transformers.BartConfig())
 
 
 def test_the_width_is_that_of_the_states(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -169,6 +170,20 @@ def test_a_trained_model_is_not_a_backbone(tmp_path: Path, model: MultiTaskModel
 
     with pytest.raises(ValueError, match="not a plain encoder; train it further with start_from in a recipe"):
         from_backbone(tmp_path)
+
+
+def test_a_plain_encoder_is_not_a_trained_model(backbone: Path) -> None:
+    with pytest.raises(ValueError, match=r"is a plain encoder \(bert\); add heads to it with MultiTaskModel.from_back"):
+        MultiTaskModel.from_pretrained(backbone)
+
+
+def test_peft_saves_an_adapter_of_a_backbone(backbone: Path, tmp_path: Path) -> None:
+    # peft compares the vocabulary with that of the backbone, which it reads by the class of the configuration.
+    adapted = get_peft_model(from_backbone(backbone), LoraConfig(target_modules=["query"]))
+
+    adapted.save_pretrained(tmp_path)
+
+    assert (tmp_path / "adapter_model.safetensors").is_file()
 
 
 def test_the_words_of_an_encoders_configuration_are_readable(model: MultiTaskModel) -> None:

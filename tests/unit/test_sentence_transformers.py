@@ -117,7 +117,7 @@ def test_a_pooling_that_sentence_transformers_does_not_know_is_not_taken_for_the
 ) -> None:
     # P91
     save_folder(model, tokenizer, tmp_path)
-    config: Any = SimpleNamespace(hidden_size=32, pooling="root_mean_square", normalize=False, max_length=16)
+    config: Any = SimpleNamespace(embedding_size=32, pooling="root_mean_square", normalize=False, max_length=16)
 
     with caplog.at_level(logging.WARNING):
         write_sentence_transformers_files(config, tmp_path)

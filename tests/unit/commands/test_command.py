@@ -77,6 +77,7 @@ def test_a_log_that_cannot_be_written_is_no_second_error(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_command_says_how_to_go_on(number: int, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in commands in the background
     before = signal.getsignal(signal.SIGTERM)
 
     assert ending_with(lambda: os.kill(os.getpid(), number))([]) == code

@@ -24,7 +24,14 @@ from transformers import (
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
 from modeling_multitask.answers_multitask import decide
 from modeling_multitask.export.check import check_equal, probe_shapes
-from modeling_multitask.export.onnx import AnswerGraph, export_onnx, graph_inputs, probe, probes, without_adapters
+from modeling_multitask.export.onnx import (
+    AnswerGraph,
+    example_batch,
+    example_batches,
+    export_onnx,
+    graph_inputs,
+    without_adapters,
+)
 from modeling_multitask.export.openvino import export_openvino, read_graph
 from modeling_multitask.inference.predict_onnx import open_graph
 from modeling_multitask.tasks_multitask import TargetStatistics
@@ -130,7 +137,7 @@ def test_segments_are_no_input_where_the_tokenizer_gives_none(
 
 
 def test_a_probe_has_rows_of_several_lengths_and_both_segments(model: MultiTaskModel) -> None:
-    batch = probe(model, ["input_ids", "attention_mask", "token_type_ids"], 3, 4)
+    batch = example_batch(model, ["input_ids", "attention_mask", "token_type_ids"], 3, 4)
 
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0]]
     assert batch["token_type_ids"].tolist() == [[0, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]]
@@ -139,7 +146,7 @@ def test_a_probe_has_rows_of_several_lengths_and_both_segments(model: MultiTaskM
 
 
 def test_a_probe_pads_with_the_encoders_own_padding() -> None:
-    batch = probe(model_of(ENCODERS["roberta"]), ["input_ids", "attention_mask"], 2, 4)
+    batch = example_batch(model_of(ENCODERS["roberta"]), ["input_ids", "attention_mask"], 2, 4)
 
     assert batch["input_ids"][1, 3] == 1
     assert list(batch) == ["input_ids", "attention_mask"]
@@ -282,7 +289,7 @@ def test_an_encoder_runs_in_onnx_in_openvino_and_in_8_bits(
 
     openvino = pytest.importorskip("openvino")
     openvino.save_model(read_graph(tmp_path / "model.onnx", encoder), tmp_path / "graph.xml", compress_to_fp16=False)
-    batches = probes(model, graph_inputs(model, tokenizer))
+    batches = example_batches(model, graph_inputs(model, tokenizer))
     exact, small = (open_graph(tmp_path / name) for name in ("graph.xml", "model_int8.onnx"))
     inputs = {name: each.numpy() for name, each in batches[-1].items()}
     assert equality.largest_difference < 1e-5

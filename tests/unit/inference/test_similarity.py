@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, BertTokenizer, PreTrainedTokenizerBase, T5Config
+from transformers import AutoModel, BartConfig, BertConfig, BertTokenizer, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import encode
@@ -233,9 +233,9 @@ def test_an_encoder_that_needs_remote_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
-    T5Config(vocab_size=40, d_model=8, d_ff=8, num_layers=1, num_heads=1).save_pretrained(tmp_path)
+    BartConfig(vocab_size=40, d_model=8, encoder_layers=1, decoder_layers=1).save_pretrained(tmp_path)
 
-    with pytest.raises(ValueError, match="'t5' is an encoder-decoder; use an encoder"):
+    with pytest.raises(ValueError, match="'bart' is an encoder-decoder; use an encoder"):
         load_encoder(str(tmp_path))
 
 

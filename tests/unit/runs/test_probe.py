@@ -1,4 +1,4 @@
-"""What would fail after hours of training is reported before it."""
+"""Failures that would come after hours of training are reported before it."""
 
 import json
 import shutil
@@ -71,7 +71,7 @@ def test_a_run_is_as_without_the_probe(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("other_process")
+@pytest.mark.usefixtures("whole_probe")
 def test_the_copy_is_loaded_without_this_package(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     plan(make())
     monkeypatch.setattr("modeling_multitask.runs.probe._SECONDS", 120)
@@ -93,12 +93,20 @@ def test_without_tokenizer_files_there_are_no_words(make: Make, tmp_path: Path) 
     assert problem_of(make()) == "backbone: the tokenizer has no words; its files, such as tokenizer.json, are missing"
 
 
+@pytest.mark.usefixtures("whole_probe")
 @pytest.mark.parametrize(("unknown", "refused"), [(3, False), (12, True)])
 def test_texts_of_unknown_words_are_warned_of_or_refused(
-    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, unknown: int, *, refused: bool
+    make: Make,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    unknown: int,
+    *,
+    refused: bool,
 ) -> None:
     rows = [f"{'кот' if i % 20 < unknown else 'film'},film" for i in range(40)]
     (tmp_path / "rows.csv").write_text("\n".join(["text,topic", *rows]) + "\n")
+    monkeypatch.setattr("modeling_multitask.runs.probe._check_copy", lambda *args: None)
     recipe = make("tasks.0.labels=[film, phone]")
 
     if refused:

@@ -44,7 +44,7 @@ def test_every_json_file_is_strict(tmp_path: Path, backbone: Path, monkeypatch: 
 
     run = run_recipe(load_recipe(path))
     codes = [
-        report.main([str(run.folder), str(path), "--output", "report", "--resamples", "3"]),
+        report.main([str(run.folder), str(path), "--output", "report", "--resamples", "100"]),
         data.main([str(path), "--output", "data"]),
     ]
     study = plan_study(path, ["output_dir=study"], seeds=[0, 1], only=["backbone_frozen", "everything"])
