@@ -11,6 +11,7 @@ from .words_multitask import nearest_hint
 RESERVED_TASK_NAMES = frozenset(
     {"embedding", "text", "source", "score", "loss", "labels", "position_ids", "past_key_values", "is_last"}
     | {"input_ids", "attention_mask", "token_type_ids"}
+    | {"base_layer"}  # peft merges modules that have one
 )
 # The attributes of torch's `nn.ModuleDict`. The list makes it possible to check a recipe without torch.
 # fmt: off

@@ -24,6 +24,7 @@ _DECIDED = {
     "layers_pattern": "give target_modules a regular expression with the layers' numbers",
     "base_model_name_or_path": "it is set when the adapter is saved",
     "auto_mapping": "it is set when the adapter is saved",
+    "alora_invocation_tokens": "aLoRA cannot be merged into the encoder",
 }
 
 

@@ -55,6 +55,7 @@ def test_the_layers_are_those_that_are_checked() -> None:
 
 RECIPE = """
 backbone: {backbone}
+probe: false
 pooling: root_mean_square
 max_length: 16
 head: {{hidden_sizes: []}}

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 RECIPE = """
 backbone: {backbone}
+probe: false
 max_length: 16
 tasks:
   - {{name: topic, problem_type: single_label_classification}}

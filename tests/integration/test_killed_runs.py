@@ -40,6 +40,7 @@ KINDS = {
 }
 RECIPE = """
 backbone: {backbone}
+probe: false
 max_length: 16
 head: {{hidden_sizes: [16, 16]}}
 tasks:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 RECIPE = """
 backbone: {backbone}
+probe: false
 max_length: 16
 head: {{hidden_sizes: [16]}}
 tasks:

@@ -158,6 +158,10 @@ def test_names_of_no_layer_are_refused(model: MultiTaskModel, given: Any, messag
             "base_model_name_or_path: cannot be set; it is set when the adapter is saved",
         ),
         ({"auto_mapping": {}}, "auto_mapping: cannot be set; it is set when the adapter is saved"),
+        (
+            {"alora_invocation_tokens": [1]},
+            "alora_invocation_tokens: cannot be set; aLoRA cannot be merged into the encoder",
+        ),
     ],
 )
 def test_settings_that_are_unknown_or_decided_are_refused(settings: dict, message: str) -> None:
