@@ -88,6 +88,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
                 )
             self.ddp_find_unused_parameters = True  # parts are frozen after DDP is set up
         wants_best = self.load_best_model_at_end or self.save_strategy == "best"
+        # Not a field. Only the Trainer knows the metrics that it can choose from.
+        self.has_default_metric = self.metric_for_best_model is None and wants_best
         if self.metric_for_best_model is None and (wants_best or self.early_stopping_patience):
             self.metric_for_best_model = "score"
         if self.greater_is_better is None and self.metric_for_best_model is not None:

@@ -110,12 +110,14 @@ def check_model(model: Any) -> None:
 
 
 def check_rows(rows: Any, args: MultiTaskTrainingArguments) -> None:
-    """Raise a `ValueError` if batches by length are requested for training rows whose lengths are not known.
+    """Raise a `ValueError` without training rows, or for batches by length if their lengths are not known.
 
     Args:
         rows: The training rows.
         args: The arguments.
     """
+    if rows is not None and hasattr(rows, "__len__") and len(rows) == 0:
+        raise ValueError("the training data set has no rows; give it at least one row with a label")
     by_length = "tokens_per_batch" if args.tokens_per_batch is not None else "train_sampling_strategy 'group_by_length'"
     # A stream is not grouped by length.
     grouped = args.train_sampling_strategy == "group_by_length" and hasattr(rows, "__len__")

@@ -102,7 +102,7 @@ def make_collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[st
         ValueError: If there is no tokenizer, the training rows have no column for any task, or lists of numbers may be
             ids or zeros and ones.
     """
-    tables = [kwargs.get("train_dataset"), kwargs.get("eval_dataset")]
+    tables = [kwargs.get("train_dataset"), *tables_of(kwargs.get("eval_dataset"))]
     if given is None:
         if kwargs.get("processing_class") is None:
             raise ValueError(
@@ -112,6 +112,11 @@ def make_collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[st
     if isinstance(given, MultiTaskCollator):
         check_training_columns(kwargs.get("train_dataset"), model.config.tasks)
     return with_list_forms(given, tables, model.config.tasks)
+
+
+def tables_of(given: Any) -> list[Any]:
+    """Return the tables of an `eval_dataset`, which may be a dict of several."""
+    return list(given.values()) if isinstance(given, dict) else [given]
 
 
 def with_list_forms(given: Any, tables: list[Any], tasks: list[TaskConfig]) -> Any:

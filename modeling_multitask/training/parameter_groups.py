@@ -52,6 +52,15 @@ def parameter_depths(model: MultiTaskModel) -> tuple[dict[str, int], int]:
     return {name: depth_of.get(id(parameter), top + 1) for name, parameter in model.named_parameters()}, top
 
 
+def highest_rate(groups: list[dict[str, Any]]) -> float:
+    """Return the highest rate of the groups. Schedules with a minimum rate lower all rates by its share of this one.
+
+    Cut points are left out if there are others, because their rate is ten times that of the heads.
+    """
+    rates = [group["lr"] for group in groups if group["name"] != "cut_points"]
+    return max(rates, default=0.0) or max(group["lr"] for group in groups)
+
+
 def parameter_groups(
     model: MultiTaskModel, rates: LearningRates | Sequence[LearningRates], weight_decay: float
 ) -> list[dict[str, Any]]:

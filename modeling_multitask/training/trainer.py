@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor, nn
 from transformers import Trainer
-from transformers.trainer_utils import EvalLoopOutput, PredictionOutput, TrainOutput
+from transformers.trainer_utils import TrainOutput
 
 from datasets_builder.columns import SOURCE
 
@@ -21,23 +21,27 @@ from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
 from .checks import check_arguments, check_kind, check_model, check_phases, check_processes, check_rows
-from .collator import known_list_forms, make_collator, with_list_forms
+from .collator import known_list_forms, make_collator
 from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
+from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
+from .evaluation_mixin import EvaluationMixin
 from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .label_counts import count_labels, label_parts
 from .label_statistics import start_heads
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
-from .parameter_groups import parameter_groups
+from .parameter_groups import highest_rate, parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 from .saving_mixin import SavingMixin
 
 
-class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMixin, SavingMixin, Trainer):
+class MultiTaskTrainer(
+    DivergenceMixin, PrefixCacheMixin, EvaluationMixin, SamplingMixin, CardMixin, SavingMixin, Trainer
+):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
@@ -93,7 +97,10 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         self.create_card = create_card
         trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         check_arguments(args, kwargs)
+        choose_default_metric(args, compute_metrics, kwargs.get("eval_dataset"))
+        check_evaluation(args, model.config.tasks, compute_metrics, kwargs.get("eval_dataset"))
         check_phases(args, model, trainable)
+        check_scheduler(args, highest_rate(parameter_groups(model, args.phase_rates(), 0.0)))
         data_collator = make_collator(data_collator, model, kwargs)
         start_heads(model, kwargs.get("train_dataset"), known_list_forms(data_collator))
         super().__init__(
@@ -154,7 +161,7 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
                 own_group = {"params": named, "lr": rates[0], "weight_decay": 0.0, "name": "balancing", "rates": rates}
                 groups.append(own_group)
             if kwargs.get("lr", 0.0) is None:  # no `learning_rate`; schedules such as cosine_with_min_lr read this rate
-                kwargs = {**kwargs, "lr": max(group["lr"] for group in groups)}
+                kwargs = {**kwargs, "lr": highest_rate(groups)}
             self.optimizer = cls(groups, **kwargs)
             self.optimizer.register_load_state_dict_pre_hook(_check_groups)
         return self.optimizer
@@ -214,34 +221,6 @@ class MultiTaskTrainer(DivergenceMixin, PrefixCacheMixin, SamplingMixin, CardMix
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # DDP takes the mean over processes
         return (loss, outputs) if return_outputs else loss
-
-    def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluate as `Trainer.evaluate` does."""
-        self.data_collator = with_list_forms(self.data_collator, [eval_dataset], self.model.config.tasks)
-        return super().evaluate(eval_dataset, *args, **kwargs)
-
-    def predict(self, test_dataset: Any, *args: Any, **kwargs: Any) -> PredictionOutput:
-        """Predict as `Trainer.predict` does."""
-        self.data_collator = with_list_forms(self.data_collator, [test_dataset], self.model.config.tasks)
-        return super().predict(test_dataset, *args, **kwargs)
-
-    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """Evaluate, and correct the loss: the Trainer's mean over batches gives rare labels too much weight."""
-        output = super().evaluation_loop(*args, **kwargs)
-        prefix = kwargs.get("metric_key_prefix", "eval")
-        metrics = output.metrics or {}
-        if f"{prefix}_loss" in metrics and f"{prefix}_score" in metrics:
-            metrics[f"{prefix}_loss"] = sum(
-                task.weight * metrics.get(f"{prefix}_{task.name}_loss", 0.0) for task in self.model.config.tasks
-            )
-        return output
-
-    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
-        # A score of 0 means that nothing is right, or that no metric can be computed, as with one validation row. It
-        # chooses no checkpoint, so the latest one is kept.
-        if self.args.metric_for_best_model == "score" and self.state.best_metric == metrics.get("eval_score") == 0:
-            self.state.best_metric = None
-        return super()._determine_best_metric(metrics, trial)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log these values, with the loss of each task if they have a training loss."""

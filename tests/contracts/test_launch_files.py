@@ -184,7 +184,13 @@ def test_the_cpu_file_launches_a_training(backbone: Path, tmp_path: Path) -> Non
         [
             *[sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(FOLDER / "cpu.yaml")],
             *[str(ROOT / "scripts" / "train.py"), str(ROOT / "configuration" / "recipes" / "quickstart.yaml")],
-            *[f"backbone={backbone}", f"output_dir={tmp_path / 'run'}", "training.max_steps=1", "max_length=32", "probe=false"],
+            *[
+                f"backbone={backbone}",
+                f"output_dir={tmp_path / 'run'}",
+                "training.max_steps=1",
+                "max_length=32",
+                "probe=false",
+            ],
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "hf")},

@@ -25,7 +25,9 @@ print(json.dumps(classify({texts})))
 
 def trained(folder: Path, *words: str) -> Path:
     """The quickstart's folder after a few steps, with its ONNX."""
-    command(ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20", "probe=false", *words)
+    command(
+        ROOT, {}, "scripts.train", str(RECIPE), f"output_dir={folder}", "training.max_steps=20", "probe=false", *words
+    )
     command(ROOT, {}, "scripts.export", str(folder / "model"), str(folder / "model" / "onnx"), "--format", "onnx")
     return folder
 

@@ -165,9 +165,9 @@ def test_a_model_that_was_not_trained_is_evaluated_whatever_it_answers(build: An
 
 
 def test_an_undefined_figure_is_null_in_a_checkpoint(build: Any, tmp_path: Path) -> None:
-    best = {"metric_for_best_model": "x", "greater_is_better": True, "load_best_model_at_end": True}
+    best = {"metric_for_best_model": "score", "greater_is_better": True, "load_best_model_at_end": True}
     trainer = build(eval_strategy="steps", eval_steps=4, save_strategy="steps", save_steps=4, **best)
-    trainer.compute_metrics = lambda prediction: {"x": math.nan}
+    trainer.compute_metrics = lambda prediction: {"score": math.nan}
 
     trainer.train()
 
