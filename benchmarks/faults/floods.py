@@ -1,4 +1,4 @@
-"""The demo under many clients: every answer is compared, and the memory and the latencies are measured.
+"""The demo and a pipeline under many clients: every answer is compared, and the memory and the latencies are measured.
 
 python -m benchmarks.faults.floods MODEL --clients 32 --seconds 300
 
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,24 +27,35 @@ RESULTS = Path(__file__).parents[1] / "results" / "floods.json"
 WORDS = "the battery soup film waiter was were is good bad long not very naïve and left within an hour".split()  # noqa: SIM905
 TEXTS = 200
 
+Ask = Callable[[str], Any]
+
 
 def main() -> None:
-    """Send texts from many clients for some seconds."""
+    """Send texts from many clients for some seconds: to the demo, then to one pipeline that all threads share."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--port", type=int, default=7871)
     arguments = parser.parse_args()
-    expected = expected_answers(arguments.model)
+    classify = pipeline("multitask-classification", model=arguments.model, trust_remote_code=True)
+    expected = {text: classify(text) for text in some_texts()}
     words = ["-m", "modeling_multitask", "demo", arguments.model, "--no_browser", "--port", str(arguments.port)]
+    address = f"http://127.0.0.1:{arguments.port}"
     with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         print(server.stdout.readline(), end="", flush=True)
-        found = flood(f"http://127.0.0.1:{arguments.port}", expected, arguments, psutil.Process(server.pid))
+        found = {"demo": flood(lambda: client(address), expected, arguments, psutil.Process(server.pid))}
         server.terminate()
+    found["pipeline"] = flood(lambda: classify, expected, arguments, psutil.Process())
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
+
+
+def client(address: str) -> Ask:
+    """Return a function that asks the demo."""
+    connected = Client(address, verbose=False)
+    return lambda text: connected.predict(text, api_name="/answer")
 
 
 def some_texts() -> list[str]:
@@ -54,35 +66,31 @@ def some_texts() -> list[str]:
     return texts + ["".join(draw.sample(planes, 60)) for _ in range(TEXTS // 4)]
 
 
-def expected_answers(model: str) -> dict[str, Any]:
-    """Return the answer of the pipeline to each text."""
-    classify = pipeline("multitask-classification", model=model, trust_remote_code=True)
-    return {text: classify(text) for text in some_texts()}
-
-
-def flood(address: str, expected: dict[str, Any], arguments: argparse.Namespace, server: psutil.Process) -> Any:
+def flood(
+    connect: Callable[[], Ask], expected: dict[str, Any], arguments: argparse.Namespace, server: psutil.Process
+) -> dict[str, Any]:
     """Return the number of requests and of wrong answers, the memory and the percentiles of the latency."""
-    first = Client(address, verbose=False)
+    first = connect()
     for text in list(expected)[:20]:  # before the memory is measured for the first time
-        first.predict(text, api_name="/answer")
+        first(text)
     memory = [server.memory_info().rss]
     ends, lock = time.monotonic() + arguments.seconds, threading.Lock()
     latencies: list[float] = []
     wrong: list[str] = []
 
-    def ask(number: int) -> None:
-        client, draw = Client(address, verbose=False), random.Random(number)
+    def send(number: int) -> None:
+        ask, draw = connect(), random.Random(number)
         while time.monotonic() < ends:
             text = draw.choice(list(expected))
             started = time.monotonic()
-            answer = client.predict(text, api_name="/answer")
+            answer = ask(text)
             with lock:
                 latencies.append(time.monotonic() - started)
                 if not same(answer, expected[text]):
                     wrong.append(text)
 
     with ThreadPoolExecutor(arguments.clients) as pool:
-        list(pool.map(ask, range(arguments.clients)))
+        list(pool.map(send, range(arguments.clients)))
     memory.append(server.memory_info().rss)
     return {
         "clients": arguments.clients,
