@@ -59,7 +59,7 @@ class ParquetTable(SchemaTable):
         try:
             with self._readable():
                 yield
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:  # the second one for the name of a column
             raise DataError(f"{self.path}: not a complete Parquet file ({error})") from None
 
 
@@ -88,7 +88,7 @@ class ArrowTable(SchemaTable):
                     memory.seek(0)
                     stream = pa.ipc.open_stream(memory)
                     yield stream.schema, iter(stream)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise DataError(f"{self.path}: not a complete Arrow file ({error})") from None
 
 

@@ -1,5 +1,6 @@
 """The settings of a task: its name, problem type, labels and loss, and how its logits become answers."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -293,9 +294,9 @@ class TaskConfig(TaskWords):
             raise ValueError(f"task {self.name!r}: {problem[0]} {problem[1]}")
 
     def validate_answers(self) -> None:
-        """Raise a `ValueError` if the temperature, the thresholds or the abstention are invalid."""
-        if self.temperature <= 0:
-            raise ValueError(f"task {self.name!r}: temperature is {self.temperature}; it must be above 0")
+        """Raise a `ValueError` if the temperature or the thresholds are invalid."""
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"task {self.name!r}: temperature is {self.temperature}; it must be a number above 0")
         facts = PROBLEM_TYPES[self.problem_type]
         count = {"none": 0, "one": 1, "each label": self.num_labels}[facts.thresholds]
         if self.thresholds is not None and not (
@@ -304,6 +305,10 @@ class TaskConfig(TaskWords):
             raise ValueError(
                 f"task {self.name!r}: thresholds is {self.thresholds}; {self.problem_type} has {count}, from 0 to 1"
             )
+
+    def validate_abstention(self) -> None:
+        """Raise a `ValueError` if `abstain_below` is invalid."""
+        facts = PROBLEM_TYPES[self.problem_type]
         if self.abstain_below is None:
             return
         if not facts.one_label:
@@ -314,6 +319,8 @@ class TaskConfig(TaskWords):
             if not facts.has_energy:
                 allowed = " and ".join(each.name for each in PROBLEM_TYPES.values() if each.has_energy)
                 raise ValueError(f"task {self.name!r}: the energy is for {allowed}, not {self.problem_type}")
+            if not math.isfinite(self.abstain_below):
+                raise ValueError(f"task {self.name!r}: abstain_below is {self.abstain_below}; it must be a number")
             return
         if not 0 <= self.abstain_below <= 1:
             raise ValueError(f"task {self.name!r}: abstain_below is {self.abstain_below}; it must be from 0 to 1")

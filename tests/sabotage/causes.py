@@ -14,6 +14,7 @@ TEXTS = "modeling_multitask/texts_multitask.py"
 BACKBONE = "modeling_multitask/backbone_multitask.py"
 WEIGHTS = "modeling_multitask/weights_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
+EVALUATION = "modeling_multitask/training/evaluation_mixin.py"
 TRAINER = "modeling_multitask/training/trainer.py"
 CHECKS = "modeling_multitask/training/checks.py"
 CONDITIONS = "modeling_multitask/training/conditions.py"
@@ -787,7 +788,7 @@ CAUSES = [
     ),
     Cause(
         "P98 a metric that cannot be computed chooses the first checkpoint",
-        *(TRAINER, '== metrics.get("eval_score") == 0:', '== metrics.get("eval_score") == -1:'),
+        *(EVALUATION, '== metrics.get("eval_score") == 0:', '== metrics.get("eval_score") == -1:'),
         *("tests/unit/training/test_trainer.py", "score_of_0"),
     ),
     Cause(
@@ -973,5 +974,45 @@ CAUSES = [
         "P113 there is a gap while a folder is replaced",
         *("modeling_multitask/files.py", "if exchange(partial, path):", "if False:"),
         *("tests/unit/test_files.py", "never_lacks"),
+    ),
+    Cause(
+        "P115 positions behind the padding id are counted",
+        *(BACKBONE, "(0 if padding is None else padding + 1)", "0"),
+        *("tests/unit/test_backbone.py", "not_counted and xmod"),
+    ),
+    Cause(
+        "P116 a backbone may lack weights",
+        *(BACKBONE, 'if "pooler" not in name)', "if not name)"),
+        *("tests/unit/test_backbone.py", "lacks_weights"),
+    ),
+    Cause(
+        "P117 an encoder-decoder is loaded whole",
+        *(BACKBONE, 'is_part = getattr(type(config), "is_encoder_decoder", False)', "is_part = False"),
+        *("tests/unit/test_backbone.py", "of_t5"),
+    ),
+    Cause(
+        "P118 a decoder reads no token",
+        *(TEXTS, "return tokenizer.eos_token or tokenizer.pad_token or text", "return text"),
+        *("tests/unit/runs/test_probe.py", "decoder_pads"),
+    ),
+    Cause(
+        "P119 an evaluation rounds the weights",
+        *(EVALUATION, "changed(arguments, bf16_full_eval=False, fp16_full_eval=False)", "nullcontext()"),
+        *("tests/unit/training/test_evaluation_arguments.py", "half_precision and bf16"),
+    ),
+    Cause(
+        "P120 evaluated rows are dropped",
+        *(EVALUATION, "changed(self.args, dataloader_drop_last=False)", "nullcontext()"),
+        *("tests/unit/training/test_evaluation_arguments.py", "only_training_rows"),
+    ),
+    Cause(
+        "P121 a minimum rate is a share of another rate",
+        *(TRAINER, '"lr": highest_rate(groups)}', '"lr": 1.0}'),
+        *("tests/unit/training/test_evaluation_arguments.py", "minimum_rate"),
+    ),
+    Cause(
+        "P122 the configuration of a plain encoder cannot be read",
+        *(CONFIG, "if kind != cls.model_type and kind in CONFIG_MAPPING:", "if False:"),
+        *("tests/unit/test_backbone.py", "peft_saves"),
     ),
 ]

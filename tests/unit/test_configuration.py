@@ -1,6 +1,7 @@
 """The configuration: refused values, and saving and loading without changes."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,10 @@ def test_an_unusable_task_name_is_refused_with_a_free_one(name: str) -> None:
             [task(problem_type="regression", labels=None, label_smoothing=0.1)],
             "label_smoothing is for classification; this is regression",
         ),
-        ([task(temperature=0.0)], "temperature is 0.0; it must be above 0"),
+        ([task(temperature=0.0)], "temperature is 0.0; it must be a number above 0"),
+        ([task(temperature=math.nan)], "temperature is nan; it must be a number above 0"),
+        ([task(temperature=math.inf)], "temperature is inf; it must be a number above 0"),
+        ([task(abstain_by="energy", abstain_below=math.nan)], "abstain_below is nan; it must be a number"),
         ([task(thresholds=[0.5])], "thresholds is .0.5.; single_label_classification has 0, from 0 to 1"),
         ([task(problem_type="binary_classification", thresholds=[1.5])], "binary_classification has 1, from 0 to 1"),
         ([task(problem_type="multi_label_classification", thresholds=[0.5])], "multi_label_classification has 2"),

@@ -367,6 +367,11 @@ JSON_FILES = [
 
 BINARY_FILES = [
     Case("empty parquet", ("t.parquet", b""), r"t\.parquet: not a complete Parquet file \(.*size is 0"),
+    Case(
+        "a parquet whose column is not named in UTF-8",
+        ("t.parquet", parquet(naïve=["a"])[1].replace("naïve".encode(), b"na\x80\x80ve")),
+        r"t\.parquet: not a complete Parquet file \(",
+    ),
     Case("no parquet", ("t.parquet", b"hello world"), r"t\.parquet: not a complete Parquet file"),
     Case("half a parquet", ("t.parquet", parquet(**LONG_TEXTS)[1][:9000]), r"t\.parquet: not a complete Parquet file"),
     Case(
