@@ -74,7 +74,7 @@ def _chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, A
     shutil.copytree(before, place, ignore=inputs)
     again = False
     for _ in range(draw.randint(1, 3)):
-        ended = run(way, place, hub, again=again, kill_after=draw.uniform(0.25, 1.0) * seconds)
+        ended = run(way, place, hub, again=again, kill_after=draw.uniform(0.1, 0.8) * seconds)
         if ended[0] != -signal.SIGKILL:
             break
         row["kills"] += 1

@@ -112,7 +112,7 @@ OTHER_FILES: dict[str, tuple[Change, str]] = {
     "a task without a type": (config(lambda content: content["tasks"][0].pop("problem_type")), "problem_type"),
     "a task that is a path": (first_task("name", "../../x"), "cannot name a task"),
     "a label twice": (first_task("labels", ["a", "a", "b"]), "labels must differ"),
-    "a temperature of 0": (first_task("temperature", 0), "temperature is 0; it must be above 0"),
+    "a temperature of 0": (first_task("temperature", 0), "temperature is 0; it must be a number above 0"),
     "a length beyond the encoder": (
         config(lambda content: content.__setitem__("max_length", 10**9)),
         "max_length is 1000000000, but this encoder takes at most",

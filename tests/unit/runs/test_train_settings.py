@@ -420,7 +420,7 @@ def test_a_run_with_nothing_held_out_has_no_report_and_the_last_one_is_gone(reci
         ("training.dataloader_persistent_workers=true", "persistent_workers option needs num_workers"),
         ("training.log_level=loud", "a value is refused by transformers .KeyError: 'loud'"),
         ("training.parallelism_config=3", "a value is refused by accelerate"),
-        ("training.label_names=3", "training: can only concatenate list"),
+        ("training.label_names=3", "training: label_names is 3; leave it out"),
         ("lora.rank=2", "lora.rank: no such word; words here: .*lora_alpha"),
     ],
 )
