@@ -1,7 +1,4 @@
-"""One small step before a run: the model is trained, saved and loaded elsewhere, so that hours are not lost.
-
-Shapes: B rows, W windows, T tokens, D width of the embedding.
-"""
+"""One small step before a run: the model is trained, saved and loaded elsewhere, so that hours are not lost."""
 
 import copy
 import subprocess
@@ -37,7 +34,7 @@ logger = logging.get_logger(__name__)
 _SAMPLE = 1_000  # training rows whose tokens are counted
 _FEW_UNKNOWN, _MANY_UNKNOWN = 0.1, 0.5  # shares of unknown tokens
 _LAYERS = 2  # of the copy that is saved and loaded
-_ALONE = 1e-3  # the largest relative difference between a text alone and in a batch
+_BY_PADDING = 1e-3  # the largest relative difference between a text alone and in a batch
 _SECONDS = 30  # for the process that loads the copy
 _STEPS = ("tokens", "one step", "save and load")
 
@@ -53,12 +50,12 @@ def probe(recipe: Recipe, prepared: Prepared) -> None:
             not finite, or the copy gives other answers.
     """
     trainer = prepared.trainer
-    is_alone = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled  # the model of one process is incomplete
+    is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled  # one process has only a part of the model
     with tqdm(total=len(_STEPS), desc="Probe", leave=False, disable=trainer.args.disable_tqdm) as bar:
         rows = _probed_rows(prepared)
         _check_words(recipe, prepared)
         bar.update()
-        if not is_alone:
+        if not is_sharded:
             _step(recipe, trainer, rows)
         bar.update()
         _check_copy(recipe, prepared, rows)
@@ -124,7 +121,7 @@ def _check_batching(recipe: Recipe, trainer: MultiTaskTrainer, rows: list[dict[s
 
     alone, together = embedding(rows[-1]), embedding(*rows)
     difference = float((alone - together).norm() / alone.norm().clamp(min=1e-9))
-    if difference > _ALONE:
+    if difference > _BY_PADDING:
         logger.warning(
             f"The answers of {_encoder(recipe)} depend on the other texts of a batch: the embedding of an empty text "
             f"differs by {difference:.1%}. The encoder does not ignore padding; predict with batches of one text."
