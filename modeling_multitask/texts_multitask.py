@@ -159,7 +159,7 @@ def _with_a_token(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
 
     Encoders add tokens at both ends. Most decoders do not, and cannot read a text of no tokens.
     """
-    if text.strip() or tokenizer(text)["input_ids"]:
+    if text.strip() or tokenizer([text])["input_ids"][0]:
         return text
     return tokenizer.eos_token or tokenizer.pad_token or text
 

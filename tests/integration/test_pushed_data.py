@@ -71,7 +71,7 @@ def test_pushed_rows_are_found_by_a_stranger_and_by_a_recipe(
     built = {name: rows.to_list() for name, rows in data.dataset.items()}
 
     command(hub, project, "scripts.data", "reviews.yaml", "--push", "tester/reviews", "--yes")
-    planned = command(hub, project, "scripts.train", "from_hub.yaml", f"phases={PHASES}", "--dry_run")
+    planned = command(hub, project, "scripts.train", "from_hub.yaml", f"phases={PHASES}", "probe=false", "--dry_run")
     for name, value in hub.environment(project / "stranger").items():
         monkeypatch.setenv(name, value)
     found = run_fresh(ROWS, folder=project, online=True)
