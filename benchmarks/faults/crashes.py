@@ -38,7 +38,8 @@ def main() -> None:
             continue
         whole, seconds = undisturbed(name, arguments.folder)
         while row["kills"] < arguments.kills:
-            chain(name, arguments.folder, whole, seconds, row)
+            with HubServer() as hub:
+                chain(name, arguments.folder, whole, seconds, row, hub)
             RESULTS.write_text(json.dumps(found, indent=2) + "\n")
         print(f"{name}: {row['kills']} kills, {row['equal']} of {row['ends']} ends equal", flush=True)
 
@@ -48,10 +49,9 @@ def undisturbed(name: str, folder: Path) -> tuple[Any, float]:
     way, place = WAYS[name], folder / name.replace(" ", "_") / "whole"
     shutil.rmtree(place.parent, ignore_errors=True)
     write_inputs(place, way.recipe)
-    if way.model:
-        with HubServer() as hub:
-            run(WAYS["training"], place, hub, again=False)
     with HubServer() as hub:
+        if way.model:
+            run(WAYS["training"], place, hub, again=False)
         started = time.monotonic()
         code, said = run(way, place, hub, again=False)
         seconds = time.monotonic() - started
@@ -60,13 +60,8 @@ def undisturbed(name: str, folder: Path) -> tuple[Any, float]:
         return result(way, place, hub), seconds
 
 
-def chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, Any]) -> None:
+def chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, Any], hub: HubServer) -> None:
     """Kill a command one to three times, let it end, and note whether the result is that of a run without a kill."""
-    with HubServer() as hub:
-        _chain(name, folder, whole, seconds, row, hub)
-
-
-def _chain(name: str, folder: Path, whole: Any, seconds: float, row: dict[str, Any], hub: HubServer) -> None:
     way, draw = WAYS[name], random.Random(f"{name} {row['kills']}")
     before, place = folder / name.replace(" ", "_") / "whole", folder / name.replace(" ", "_") / "killed"
     shutil.rmtree(place, ignore_errors=True)

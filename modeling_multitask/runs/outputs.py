@@ -22,13 +22,13 @@ from ..recipes.record import recipe_words, recorded_words
 from ..training.adapter import save_adapter
 from ..training.checkpoints import last_whole_checkpoint
 from ..training.conflict_plot import draw_conflicts
+from .plan import ADAM_STATES
 
 logger = logging.get_logger(__name__)
 
 # A run writes these, next to recipe.json.
 _FOLDERS = ("checkpoints", "model", "adapter", "report", "folds")
 _FILES = ("results.json", "calibration.json", "training.json", "folds.json", "conflict.png")
-_ADAM_STATES = 2  # AdamW keeps two means for each trained parameter
 # Words that may change when a run is resumed.
 _FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "probe", "baseline", "card", "prefix_cache"}
 
@@ -68,7 +68,7 @@ def check_space(recipe: Recipe, trainer: MultiTaskTrainer) -> None:
     model = sum(each.nbytes for each in parameters)
     trained = sum(each.nbytes for each in parameters if each.requires_grad)
     checkpoint = trained if isinstance(trainer.model, PeftModel) else model
-    checkpoint += 0 if arguments.save_only_model else _ADAM_STATES * trained
+    checkpoint += 0 if arguments.save_only_model else ADAM_STATES * trained
     # A new checkpoint is written before the oldest one is deleted.
     kept = 0 if arguments.save_strategy == "no" else (arguments.save_total_limit or 1) + 1
     needed, free = model + kept * checkpoint, shutil.disk_usage(there).free

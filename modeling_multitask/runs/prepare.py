@@ -206,10 +206,19 @@ def build_model(
         if recipe.resize_token_embeddings and len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
             model.resize_token_embeddings(len(tokenizer))
         check_tokenizer(tokenizer, model)
+    with as_recipe_error(recipe, "lora"):
+        return with_adapters(recipe, model)
+
+
+def with_adapters(recipe: Recipe, model: MultiTaskModel) -> MultiTaskModel | PeftModel:
+    """Return the model with the adapters of the recipe, if it has any.
+
+    Raises:
+        ValueError: If a setting of the adapters is invalid.
+    """
     if recipe.lora is None:
         return model
-    with as_recipe_error(recipe, "lora"):
-        return add_lora(model, {name: value for name, value in recipe.lora.items() if name != "keep_adapter"})
+    return add_lora(model, {name: value for name, value in recipe.lora.items() if name != "keep_adapter"})
 
 
 def _from_backbone(recipe: Recipe, tasks: list[TaskConfig]) -> MultiTaskModel:

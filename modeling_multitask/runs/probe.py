@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from peft import PeftModel
 from torch import Tensor
 from tqdm import tqdm
 from transformers import CONFIG_MAPPING
@@ -24,10 +25,9 @@ from ..inference.saving import save_folder
 from ..long_texts_multitask import start_of
 from ..publishing.fresh_load import fresh_load_problem
 from ..recipes.recipe import Recipe
-from ..training.lora import add_lora
-from ..training.tokens import row_lengths, row_tokens
+from ..training.tokens import has_windows, row_lengths, row_tokens
 from ..wording import first_line
-from .prepare import Prepared
+from .prepare import Prepared, with_adapters
 
 logger = logging.get_logger(__name__)
 
@@ -36,7 +36,7 @@ _FEW_UNKNOWN, _MANY_UNKNOWN = 0.1, 0.5  # shares of unknown tokens
 _LAYERS = 2  # of the copy that is saved and loaded
 _BY_PADDING = 1e-3  # the largest relative difference between a text alone and in a batch
 _SECONDS = 30  # for the process that loads the copy
-_STEPS = ("tokens", "one step", "save and load")
+_STEPS = 3  # tokens, one step, save and load
 
 
 def probe(recipe: Recipe, prepared: Prepared) -> None:
@@ -51,7 +51,7 @@ def probe(recipe: Recipe, prepared: Prepared) -> None:
     """
     trainer = prepared.trainer
     is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled  # one process has only a part of the model
-    with tqdm(total=len(_STEPS), desc="Probe", leave=False, disable=trainer.args.disable_tqdm) as bar:
+    with tqdm(total=_STEPS, desc="Probe", leave=False, disable=trainer.args.disable_tqdm) as bar:
         rows = _probed_rows(prepared)
         _check_words(recipe, prepared)
         bar.update()
@@ -133,10 +133,9 @@ def _check_copy(recipe: Recipe, prepared: Prepared, rows: list[dict[str, Any]]) 
     model, tokenizer = prepared.trainer.model, prepared.tokenizer
     with torch.random.fork_rng([]), tempfile.TemporaryDirectory() as place:
         with _refused(recipe, "saving the model"):
-            shallow = MultiTaskModel(_shallow(model.config))
-            if recipe.lora is not None:
-                settings = {name: value for name, value in recipe.lora.items() if name != "keep_adapter"}
-                shallow = add_lora(shallow, settings).merge_and_unload()
+            shallow = with_adapters(recipe, _shallow(model.config))
+            if isinstance(shallow, PeftModel):
+                shallow = shallow.merge_and_unload()
             save_folder(shallow.eval(), tokenizer, Path(place) / "model")
         texts = [start_of(tokenizer, row[TEXT], model.config.max_length) for row in rows]
         texts = [text for text in texts if tokenizer(text)["input_ids"]]  # not an empty one of a decoder
@@ -149,21 +148,20 @@ def _check_copy(recipe: Recipe, prepared: Prepared, rows: list[dict[str, Any]]) 
         raise RecipeError(recipe.path, [f"{_encoder(recipe)}: a saved copy of the model fails: {problem}"])
 
 
-def _shallow(config: MultiTaskConfig) -> MultiTaskConfig:
-    """Return the configuration with at most two layers, or as it is if its layers cannot be counted in one number."""
+def _shallow(config: MultiTaskConfig) -> MultiTaskModel:
+    """Return a random model with at most two layers, or with all if they cannot be counted in one number."""
     words, kind = config.backbone_config.to_dict(), type(config.backbone_config)
     name = kind.attribute_map.get("num_hidden_layers", "num_hidden_layers")
     layers = words.get(name)
     if not isinstance(layers, int) or layers <= _LAYERS:
-        return config
+        return MultiTaskModel(config)
     words |= {key: each[:_LAYERS] for key, each in words.items() if isinstance(each, list) and len(each) == layers}
     shallow = copy.copy(config)
     try:
         shallow.backbone_config = CONFIG_MAPPING[config.backbone_config.model_type](**{**words, name: _LAYERS})
-        MultiTaskModel(shallow)
+        return MultiTaskModel(shallow)
     except Exception:  # the layers of this encoder depend on other settings
-        return config
-    return shallow
+        return MultiTaskModel(config)
 
 
 @contextmanager
@@ -187,4 +185,4 @@ def _encoder(recipe: Recipe) -> str:
 
 
 def _flat(ids: list[Any]) -> list[int]:
-    return [each for window in ids for each in window] if ids and isinstance(ids[0], list) else ids
+    return [each for window in ids for each in window] if has_windows(ids) else ids

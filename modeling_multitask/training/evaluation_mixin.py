@@ -65,13 +65,13 @@ class EvaluationMixin(Trainer):
 
 
 @contextmanager
-def changed(arguments: MultiTaskTrainingArguments, **words: Any) -> Iterator[None]:
-    """Change arguments for the time of a `with` block."""
-    before = {name: getattr(arguments, name) for name in words}
-    for name, value in words.items():
-        setattr(arguments, name, value)
+def changed(owner: Any, **values: Any) -> Iterator[None]:
+    """Change attributes of an object for the time of a `with` block."""
+    before = {name: getattr(owner, name) for name in values}
+    for name, value in values.items():
+        setattr(owner, name, value)
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(arguments, name, value)
+            setattr(owner, name, value)

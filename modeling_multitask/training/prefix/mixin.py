@@ -11,6 +11,7 @@ from transformers.trainer_utils import TrainOutput
 
 from ..batches import SamplingMixin
 from ..collator import MultiTaskCollator
+from ..evaluation_mixin import changed
 from ..phase_callback import PhaseCallback
 from ..samplers import TokenBatchSampler
 from .cache import PrefixCache
@@ -96,12 +97,9 @@ class PrefixCacheMixin(SamplingMixin):
     def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
         if self.prefix_cache is None or not isinstance(dataset, Dataset):
             return super()._get_dataloader(dataset, *args, **kwargs)
-        collate = self.data_collator
-        try:
-            self.data_collator = first
-            return super()._get_dataloader(PrefixRows(dataset, collate, self.prefix_cache), *args, **kwargs)
-        finally:
-            self.data_collator = collate
+        rows = PrefixRows(dataset, self.data_collator, self.prefix_cache)
+        with changed(self, data_collator=first):
+            return super()._get_dataloader(rows, *args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler | None:
         rows = train_dataset.rows if isinstance(train_dataset, PrefixRows) else train_dataset
