@@ -5,9 +5,11 @@ from dataclasses import asdict, field
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
-from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
+from .dense_multitask import as_dense
 from .problem_types_multitask import PROBLEM_TYPES
+from .prompts_multitask import chosen_prompt, prompt_tokens
 from .task_problems_multitask import task_given_problem, task_list_problem
 from .tasks_multitask import HeadConfig, TargetStatistics, as_head, decided_together, parse_task
 from .words_multitask import LongTexts, Pooling
@@ -30,8 +32,15 @@ class MultiTaskConfig(PreTrainedConfig):
             limit.
         long_texts: How longer texts are handled. `truncate` cuts them. `windows` splits them into windows of that
             length and averages the windows' embeddings.
-        embedding_size: The width of the embedding, D. By default the encoder's `hidden_size`. `from_backbone` measures
-            it.
+        embedding_size: The width of the embedding, D. By default that of the last dense layer, or else the encoder's
+            `hidden_size`. `from_backbone` measures it.
+        dense: The dense layers between pooling and normalisation, in order. Each is a `DenseConfig` or a dict of its
+            fields.
+        prompts: Texts that can be put before each text, by name.
+        default_prompt_name: The name of the prompt that is put before each text. `None` for no prompt.
+        include_prompt: Whether pooling includes the tokens of the prompt.
+        prompt_length: The number of tokens at the start of each text that pooling leaves out. `with_prompt` sets it if
+            `include_prompt` is false.
 
     Raises:
         ValueError: If a setting is invalid, or the tasks do not fit together.
@@ -67,12 +76,20 @@ class MultiTaskConfig(PreTrainedConfig):
     max_length: int | None = None
     long_texts: LongTexts = "truncate"
     embedding_size: int | None = None
+    dense: list = field(default_factory=list)
+    prompts: dict = field(default_factory=dict)
+    default_prompt_name: str | None = None
+    include_prompt: bool = True
+    prompt_length: int = 0
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.backbone_config = _as_backbone_config(self.backbone_config)
         self.head = as_head(self.head) or HeadConfig()
         self.tasks = [parse_task(task) for task in self.tasks]
-        if self.embedding_size is None:
+        self.dense = as_dense(self.dense)
+        if self.dense:
+            self.embedding_size = self.dense[-1].out_features
+        elif self.embedding_size is None:
             self.embedding_size = getattr(self._of_texts, "hidden_size", None)
         super().__post_init__(**kwargs)
 
@@ -97,6 +114,48 @@ class MultiTaskConfig(PreTrainedConfig):
         """Raise a `ValueError` if the length leaves no room for a word."""
         if self.max_length is not None and self.max_length < 2:
             raise ValueError(f"max_length is {self.max_length}; it must be at least 2 tokens, or null")
+
+    def validate_prompts(self) -> None:
+        """Raise a `ValueError` if the default prompt does not exist, or windows cannot leave its tokens out."""
+        if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
+            raise ValueError(
+                f"default_prompt_name is {self.default_prompt_name!r}, but the prompts are {list(self.prompts)}"
+            )
+        if self.prompt_length and self.long_texts == "windows":
+            raise ValueError(
+                "long_texts is 'windows', but pooling leaves out the tokens of the prompt, which only the first window "
+                "has; set long_texts to 'truncate', or prompt to ''"
+            )
+
+    @property
+    def prompt(self) -> str:
+        """The text that is put before each text. It is often empty."""
+        return "" if self.default_prompt_name is None else self.prompts[self.default_prompt_name]
+
+    def with_prompt(
+        self, tokenizer: PreTrainedTokenizerBase, prompt_name: str | None = None, prompt: str | None = None
+    ) -> Any:
+        """Return a copy of this configuration with another default prompt.
+
+        Args:
+            tokenizer: The tokenizer, which counts the tokens that pooling leaves out.
+            prompt_name: The name of one of the prompts. By default, the prompt stays the same.
+            prompt: A text, instead of a name. An empty text is no prompt.
+
+        Raises:
+            ValueError: If both are given, or there is no prompt of this name.
+        """
+        config = copy.copy(self)
+        if prompt_name is not None or prompt is not None:
+            config.prompts, config.default_prompt_name = chosen_prompt(self.prompts, prompt_name, prompt)
+        config.prompt_length = 0 if self.include_prompt else prompt_tokens(tokenizer, config.prompt)
+        config.validate_prompts()
+        return config
+
+    @property
+    def embedding_words(self) -> tuple[Any, ...]:
+        """The settings that make an embedding from token states, as a part of the key of a cache."""
+        return self.pooling, self.normalize, self.dense, self.prompt_length
 
     @property
     def hidden_size(self) -> int:
@@ -143,6 +202,7 @@ class MultiTaskConfig(PreTrainedConfig):
         output = super().to_dict()
         output["tasks"] = [asdict(task) for task in self.tasks]
         output["head"] = asdict(self.head)
+        output["dense"] = [asdict(layer) for layer in self.dense]
         # The base class's single-task fields would describe every multi-task model as having two classes. The Trainer
         # adds `use_cache`, which is for generators.
         for name in ("id2label", "label2id", "problem_type", "use_cache"):

@@ -15,17 +15,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedModel, initialization
+from transformers import AutoTokenizer, PreTrainedModel, initialization
 from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .backbone_multitask import build_backbone, load_backbone, most_tokens, read_backbone_config
 from .configuration_multitask import DEFAULT_MAX_LENGTH, MultiTaskConfig
+from .dense_multitask import Dense
 from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
-from .sentence_transformers_multitask import read_embedding_settings, write_sentence_transformers_files
+from .sentence_transformers_multitask import (
+    load_dense,
+    read_embedding_settings,
+    write_dense,
+    write_sentence_transformers_files,
+)
 from .tasks_multitask import HeadConfig, TaskConfig
 from .weights_multitask import StoredTensors, check_weights, stored_tensors
 from .words_multitask import nearest_hint
@@ -43,7 +49,7 @@ class MultiTaskOutput(ModelOutput):
         loss: (), the weighted sum of the task losses. Only with labels.
         last_hidden_state: (B, T, D), the encoder's token states. `None` if `embeddings` were passed.
         logits: By task name, (B, C). (B, 1) for a binary task or a regression, (B, C - 1) for an ordinal regression.
-        embeddings: (B, D), pooled, and normalised if `config.normalize` is true.
+        embeddings: (B, D), pooled, passed through the dense layers, and normalised if `config.normalize` is true.
         task_losses: By task name, (), before the task's weight is applied. Only with labels.
         hidden_states: The encoder's hidden states, with `output_hidden_states=True`.
         attentions: The encoder's attentions, with `output_attentions=True`.
@@ -113,6 +119,7 @@ class MultiTaskModel(PreTrainedModel):
             stored_tensors.check_counts(config.backbone_config.to_dict())
         self.backbone = build_backbone(config.backbone_config)
         _set_max_length(self.backbone, config)
+        self.dense = nn.Sequential(*(Dense(layer) for layer in config.dense))
         self.heads = TaskHeads(config)
         if stored_tensors is not None:
             stored_tensors.check_shapes(self)
@@ -145,7 +152,7 @@ class MultiTaskModel(PreTrainedModel):
         return (model, info) if wants_info else model
 
     @classmethod
-    def from_backbone(
+    def from_backbone(  # noqa: PLR0913, the settings of a model
         cls,
         pretrained_model_name_or_path: str | os.PathLike,
         tasks: Sequence[TaskConfig | dict[str, Any]],
@@ -155,13 +162,15 @@ class MultiTaskModel(PreTrainedModel):
         head: HeadConfig | dict[str, Any] | None = None,
         max_length: int | None = None,
         long_texts: str = "truncate",
+        prompt_name: str | None = None,
+        prompt: str | None = None,
         **kwargs: Any,
     ) -> "MultiTaskModel":
         """Build a model from a pretrained encoder and new heads, in float32 unless `dtype` is given.
 
-        The defaults of `pooling`, `normalize` and `max_length` come from the backbone's sentence-transformers files.
-        Without such files they are mean pooling, no normalisation, and the smaller of 512 tokens and the encoder's
-        limit.
+        The defaults of `pooling`, `normalize`, `max_length` and the prompt, and the dense layers, come from the
+        backbone's sentence-transformers files. Without such files they are mean pooling, no normalisation, the smaller
+        of 512 tokens and the encoder's limit, and neither a prompt nor dense layers.
 
         Args:
             pretrained_model_name_or_path: Hub id, folder, or `package:NAME/FOLDER` for a folder inside an
@@ -172,11 +181,13 @@ class MultiTaskModel(PreTrainedModel):
             head: Head of every task that does not define its own.
             max_length: Maximum number of tokens of a text.
             long_texts: How longer texts are handled: truncate or windows.
+            prompt_name: The name of one of the backbone's own prompts, which is put before each text.
+            prompt: The text that is put before each text, instead of a name. An empty text is no prompt.
             kwargs: Arguments of `AutoModel.from_pretrained`, such as `revision`, `token` and `dtype`, and fields of
                 the encoder's configuration, such as `hidden_dropout_prob=0.0`.
 
         Raises:
-            ValueError: If the tasks or settings are invalid, or the backbone needs remote code.
+            ValueError: If the tasks or settings are invalid, or the backbone needs remote code or lacks the prompt.
             OSError: If the backbone is not found.
 
         Example:
@@ -206,13 +217,27 @@ class MultiTaskModel(PreTrainedModel):
             head=head,
             max_length=settings.max_length if max_length is None else max_length,
             long_texts=long_texts,
+            dense=settings.dense,
+            prompts=settings.prompts,
+            default_prompt_name=settings.default_prompt_name,
+            include_prompt=settings.include_prompt,
             name_or_path=path,
         )
+        if prompt_name is not None or prompt is not None or (config.prompt and not config.include_prompt):
+            config = config.with_prompt(AutoTokenizer.from_pretrained(path, **hub_kwargs), prompt_name, prompt)
         kwargs |= {**hub_kwargs, **load_kwargs}
-        backbone, config.embedding_size = load_backbone(path, config.backbone_config, **kwargs)
+        backbone, width = load_backbone(path, config.backbone_config, **kwargs)
+        if not config.dense:
+            config.embedding_size = width
+        elif config.dense[0].in_features != width:
+            raise ValueError(
+                f"{path}: its dense layer takes {config.dense[0].in_features} values, but its encoder returns {width}; "
+                "choose another backbone"
+            )
         model = cls(config)
         model.backbone = backbone
         model.config.backbone_config = model.backbone.config
+        load_dense(path, settings, model.dense, **{**hub_kwargs, "subfolder": ""})
         return model.to(model.backbone.dtype).eval()
 
     @can_return_tuple
@@ -302,6 +327,7 @@ class MultiTaskModel(PreTrainedModel):
         super().save_pretrained(save_directory, is_main_process=is_main_process, **kwargs)
         if is_main_process:
             write_sentence_transformers_files(self.config, Path(save_directory))
+            write_dense(kwargs.get("state_dict") or self.state_dict(), self.config, Path(save_directory))
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -321,7 +347,7 @@ class MultiTaskModel(PreTrainedModel):
     def _embed(self, states: Tensor, attention_mask: Tensor | None, window_texts: Tensor | None) -> Tensor:
         """Return embeddings, (B, D), from token states, (B, T, D)."""
         normalize = self.config.normalize
-        embeddings = pool(states, attention_mask, self.config.pooling)
+        embeddings = self.dense(pool(states, attention_mask, self.config.pooling, skipped=self.config.prompt_length))
         embeddings = F.normalize(embeddings, dim=-1) if normalize else embeddings
         if window_texts is None:
             return embeddings

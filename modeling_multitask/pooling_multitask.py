@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
+def pool(states: Tensor, attention_mask: Tensor | None, pooling: str, *, skipped: int = 0) -> Tensor:
     """Return one vector for each row from its token states. Padding on either side is ignored.
 
     The result equals sentence-transformers' `Pooling`, except for a row that is all padding: it gives zeros, not -inf.
@@ -21,6 +21,7 @@ def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
         attention_mask: (B, T), or `None` if every position is a token.
         pooling: cls (the first token), mean, max, lasttoken, weightedmean (the i-th token has weight i) or
             mean_sqrt_len (the sum divided by the square root of the number of tokens).
+        skipped: The number of tokens at the start of each row that are left out, such as those of a prompt.
 
     Returns:
         (B, D), in the dtype of `states`. Sums and counts are in float32 or float64, because a bfloat16 sum of 257 ones
@@ -28,7 +29,10 @@ def pool(states: Tensor, attention_mask: Tensor | None, pooling: str) -> Tensor:
     """
     if attention_mask is None:
         attention_mask = states.new_ones(states.shape[:2], dtype=torch.long)
-    return _POOLINGS[pooling](states, attention_mask)
+    ranks = attention_mask
+    if skipped or pooling == "weightedmean":
+        ranks = attention_mask * attention_mask.cumsum(dim=1)  # (B, T), 1 for the first token
+    return _POOLINGS[pooling](states, ranks * (ranks > skipped) if skipped else ranks)
 
 
 def join_windows(embeddings: Tensor, window_texts: Tensor, tokens: Tensor, *, normalize: bool) -> Tensor:
@@ -80,8 +84,7 @@ def _mean_sqrt_len(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def _weightedmean(states: Tensor, attention_mask: Tensor) -> Tensor:
-    weights = _weights(states, attention_mask)
-    weights = weights * weights.cumsum(dim=1)
+    weights = _weights(states, attention_mask) * attention_mask.unsqueeze(-1)  # its values are the ranks of tokens
     return _weighted_mean(states, weights, weights.sum(dim=1))
 
 

@@ -1,14 +1,17 @@
 """The files of sentence-transformers: read from a backbone, and written next to a saved model.
 
-A folder with these files loads as a SentenceTransformer: the model in the root folder, then pooling, then normalisation
-if `config.normalize` is true.
+A folder with these files loads as a SentenceTransformer: the model in the root folder, then pooling, then the dense
+layers, then normalisation if `config.normalize` is true.
 """
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from huggingface_hub import load_state_dict_from_file, save_torch_state_dict
+from torch import Tensor, nn
 from transformers.utils import cached_file, logging
 
 from .configuration_multitask import MultiTaskConfig
@@ -29,12 +32,34 @@ POOLING_KEYS = {
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
-    """The backbone's own pooling, normalisation and maximum length. `None` if its files do not set them."""
+    """The backbone's own settings of its embeddings. `None` if its files do not set them.
+
+    Args:
+        pooling: The pooling.
+        normalize: Whether embeddings have length 1.
+        max_length: The maximum number of tokens.
+        subfolder: The folder of the encoder.
+        dense: The settings of each dense layer.
+        dense_folders: The folder of each dense layer.
+        prompts: The prompts by name. Empty ones are left out.
+        default_prompt_name: The name of the default prompt.
+        include_prompt: Whether pooling includes the tokens of the prompt.
+    """
 
     pooling: str | None = None
     normalize: bool | None = None
     max_length: int | None = None
     subfolder: str = ""
+    dense: list[dict[str, Any]] = field(default_factory=list)
+    dense_folders: list[str] = field(default_factory=list)
+    prompts: dict[str, str] = field(default_factory=dict)
+    default_prompt_name: str | None = None
+    include_prompt: bool = True
+
+    @property
+    def prompt(self) -> str:
+        """The default prompt. It is often empty."""
+        return self.prompts.get(self.default_prompt_name or "", "")
 
 
 def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
@@ -50,19 +75,67 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
     modules = _read_json(model, "modules.json", hub_kwargs)
     if modules is None:
         return EmbeddingSettings()
-    kinds = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in modules}
-    if others := sorted(set(kinds) - {"Transformer", "Pooling", "Normalize"}):
+    kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
+    paths = dict(zip(kinds, (module["path"] for module in modules), strict=True))
+    dense = _dense_folders(model, modules, hub_kwargs)
+    if others := sorted({*kinds} - {"Transformer", "Pooling", "Normalize", *(["Dense"] if dense else [])}):
         logger.warning(
             f"{model}: its {', '.join(others)} is ignored, so embeddings will differ from those of SentenceTransformer"
         )
-    subfolder = kinds.get("Transformer", "")
-    pooling = _read_json(model, f"{kinds['Pooling']}/config.json", hub_kwargs) if "Pooling" in kinds else None
+    subfolder = paths.get("Transformer", "")
+    pooling = _read_json(model, f"{paths['Pooling']}/config.json", hub_kwargs) if "Pooling" in paths else None
+    whole = _read_json(model, "config_sentence_transformers.json", hub_kwargs) or {}
+    prompts = {name: text for name, text in (whole.get("prompts") or {}).items() if text}
+    default = whole.get("default_prompt_name")
     return EmbeddingSettings(
         pooling=_pooling_word(model, pooling) if pooling else None,
         normalize="Normalize" in kinds,
         max_length=_max_length(model, subfolder, hub_kwargs),
         subfolder=subfolder,
+        dense=list(dense.values()),
+        dense_folders=list(dense),
+        prompts=prompts,
+        default_prompt_name=default if default in prompts else None,
+        include_prompt=bool((pooling or {}).get("include_prompt", True)),
     )
+
+
+def load_dense(model: str, settings: EmbeddingSettings, layers: nn.Sequential, **hub_kwargs: Any) -> None:
+    """Load the weights of a backbone's dense layers.
+
+    Args:
+        model: Hub id or folder.
+        settings: The backbone's settings.
+        layers: The layers of a new model.
+        hub_kwargs: Arguments of `from_pretrained`, such as `revision`, `token` and `cache_dir`.
+
+    Raises:
+        ValueError: If a layer has no weights, or other ones.
+    """
+    for folder, layer in zip(settings.dense_folders, layers, strict=True):
+        files = (_cached(model, f"{folder}/{name}", hub_kwargs) for name in ("model.safetensors", "pytorch_model.bin"))
+        path = next((each for each in files if each is not None), None)
+        if path is None:
+            raise ValueError(f"{model}: the dense layer {folder} has no weights; download the model again")
+        try:
+            layer.load_state_dict(load_state_dict_from_file(path, map_location="cpu", weights_only=True))
+        except RuntimeError as error:
+            raise ValueError(f"{model}: the weights of the dense layer {folder} do not fit its settings") from error
+
+
+def write_dense(state_dict: dict[str, Tensor], config: MultiTaskConfig, folder: Path) -> None:
+    """Write the dense layers a second time, where sentence-transformers reads them.
+
+    Args:
+        state_dict: The tensors of the whole model by name.
+        config: The configuration of the model.
+        folder: The folder of the model.
+    """
+    for i, layer in enumerate(config.dense):
+        place, start = folder / f"{i + 2}_Dense", f"dense.{i}."
+        _write_json(place / "config.json", asdict(layer))
+        own = {name.removeprefix(start): each for name, each in state_dict.items() if name.startswith(start)}
+        save_torch_state_dict({name: each.detach().to("cpu", copy=True) for name, each in own.items()}, place)
 
 
 def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> None:
@@ -72,13 +145,15 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
     any files, sentence-transformers would silently use mean pooling.
     """
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    modules += [(f"{i + 2}_Dense", "Dense") for i in range(len(config.dense))]
     if config.normalize:
-        modules.append(("2_Normalize", "Normalize"))
+        modules.append((f"{len(modules)}_Normalize", "Normalize"))
     listing = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (path, kind) in enumerate(modules)
     ]
-    pooling: dict[str, Any] = {"word_embedding_dimension": config.embedding_size, "include_prompt": True}
+    width = config.dense[0].in_features if config.dense else config.embedding_size
+    pooling: dict[str, Any] = {"word_embedding_dimension": width, "include_prompt": config.include_prompt}
     if config.pooling in POOLING_KEYS:
         pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
     else:
@@ -87,9 +162,30 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
     _write_json(folder / "modules.json", listing)
     _write_json(folder / "1_Pooling" / "config.json", pooling)
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": config.max_length, "do_lower_case": False})
-    _write_json(folder / "config_sentence_transformers.json", {"model_type": "SentenceTransformer"})
+    prompts = {"prompts": config.prompts, "default_prompt_name": config.default_prompt_name}
+    _write_json(folder / "config_sentence_transformers.json", {"model_type": "SentenceTransformer", **prompts})
     if config.normalize:
-        (folder / "2_Normalize").mkdir(exist_ok=True)
+        (folder / modules[-1][0]).mkdir(exist_ok=True)
+
+
+def _dense_folders(model: str, modules: list[dict[str, Any]], hub_kwargs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each dense layer by its folder. There are none if they are not directly after pooling."""
+    kinds = " ".join(module["type"].rsplit(".", 1)[-1] for module in modules)
+    if not re.fullmatch(r"Transformer Pooling( Dense)+( Normalize)?", kinds):
+        return {}
+    folders = [module["path"] for module in modules if module["type"].endswith(".Dense")]
+    return {folder: _dense_settings(model, folder, hub_kwargs) for folder in folders}
+
+
+def _dense_settings(model: str, folder: str, hub_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a dense layer, without those at their default."""
+    given = dict(_read_json(model, f"{folder}/config.json", hub_kwargs) or {})
+    for name, usual in (("module_input_name", "sentence_embedding"), ("module_output_name", "sentence_embedding")):
+        if given.get(name) in (usual, None):
+            given.pop(name, None)
+    if not given.get("use_residual"):
+        given.pop("use_residual", None)
+    return given
 
 
 def _pooling_word(model: str, config: dict[str, Any]) -> str:
@@ -117,8 +213,13 @@ def _max_length(model: str, subfolder: str, hub_kwargs: dict[str, Any]) -> int |
 
 
 def _read_json(model: str, filename: str, hub_kwargs: dict[str, Any]) -> Any:
-    path = cached_file(model, filename, _raise_exceptions_for_missing_entries=False, **hub_kwargs)
+    path = _cached(model, filename, hub_kwargs)
     return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _cached(model: str, filename: str, hub_kwargs: dict[str, Any]) -> str | None:
+    """Return the path of a file of a model, or `None` if it has no such file."""
+    return cached_file(model, filename, _raise_exceptions_for_missing_entries=False, **hub_kwargs)
 
 
 def _write_json(path: Path, content: Any) -> None:

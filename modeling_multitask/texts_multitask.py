@@ -114,7 +114,7 @@ def tokenize(
     text_pairs: str | Sequence[str] | None = None,
     **kwargs: Any,
 ) -> BatchEncoding:
-    """Return the tokens of texts, or of pairs of texts, as the model reads them.
+    """Return the tokens of texts, or of pairs of texts, as the model reads them: with its prompt.
 
     Args:
         tokenizer: The model's tokenizer.
@@ -131,7 +131,7 @@ def tokenize(
         ValueError: If `long_texts` is `windows`, and the texts are pairs or the tokenizer is written in Python.
     """
     texts, text_pairs = _each(_whole_characters, texts), _each(_whole_characters, text_pairs)
-    texts = _each(lambda text: _with_a_token(tokenizer, text), texts)
+    texts = _each(lambda text: _with_a_token(tokenizer, config.prompt + text), texts)
     length = config.max_length or DEFAULT_MAX_LENGTH
     if config.long_texts == "truncate":
         texts, text_pairs = (

@@ -31,6 +31,8 @@ def encode(  # noqa: PLR0913, as sentence-transformers has it
     convert_to_tensor: bool = False,
     show_progress: bool = False,
     show_progress_bar: bool | None = None,
+    prompt_name: str | None = None,
+    prompt: str | None = None,
     **settings: Any,
 ) -> Any:
     """Return the sentence embedding of one text or of each of several, which is the input of the heads.
@@ -44,13 +46,15 @@ def encode(  # noqa: PLR0913, as sentence-transformers has it
         convert_to_tensor: Whether to return one tensor on the model's device instead of an array.
         show_progress: Whether to show a progress bar.
         show_progress_bar: The name of `show_progress` in sentence-transformers.
+        prompt_name: The name of one of the model's prompts, to put before each text instead of the default one.
+        prompt: A text to put before each text, instead of a name. An empty text is no prompt.
         settings: `backend`, `dtype`, `tokens_per_batch` and `batch_size`, as for `text_encoder`.
 
     Returns:
         (D,) float32 for one text, and (N, D) for several.
 
     Raises:
-        ValueError: If an input is not a text, or a setting is not allowed.
+        ValueError: If an input is not a text, the model has no such prompt, or a setting is not allowed.
         OSError: If the model is not found.
 
     Example:
@@ -59,7 +63,7 @@ def encode(  # noqa: PLR0913, as sentence-transformers has it
         (1, 384)
     """
     given, is_one = _read(texts)
-    encoder = text_encoder(model, tokenizer, **settings)
+    encoder = text_encoder(model, tokenizer, prompt_name=prompt_name, prompt=prompt, **settings)
     show = show_progress or bool(show_progress_bar)
     if isinstance(encoder, TextEncoder):
         embeddings = encoder.encode(given, show_progress=show)[0]
@@ -138,7 +142,7 @@ def _read(texts: Any) -> tuple[list[Text], bool]:
     return list(each_text(cells_of(texts))), False
 
 
-def text_encoder(
+def text_encoder(  # noqa: PLR0913, as sentence-transformers has it
     model: MultiTaskModel | str,
     tokenizer: PreTrainedTokenizerBase | None = None,
     *,
@@ -146,6 +150,8 @@ def text_encoder(
     dtype: torch.dtype | str = "auto",
     tokens_per_batch: int | None = None,
     batch_size: int | None = None,
+    prompt_name: str | None = None,
+    prompt: str | None = None,
 ) -> TextEncoder | GraphEncoder:
     """Return an encoder that runs a model on many texts.
 
@@ -157,9 +163,11 @@ def text_encoder(
             differ from those of the pipeline by up to about 0.01. `float32` gives those of the pipeline.
         tokens_per_batch: The most tokens of a forward pass in torch.
         batch_size: The most texts of a forward pass. In torch, `tokens_per_batch` holds as well.
+        prompt_name: The name of one of the model's prompts, to put before each text instead of the default one.
+        prompt: A text to put before each text, instead of a name.
 
     Raises:
-        ValueError: If the backend is unknown, or a setting is not allowed for it.
+        ValueError: If the backend or the prompt is unknown, or a setting is not allowed for the backend.
         OSError: If the model or its graph is not found.
         ImportError: If the backend is not installed.
     """
@@ -169,7 +177,8 @@ def text_encoder(
             tokenizer = own if tokenizer is None else tokenizer
         elif tokenizer is None:
             tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
-        return TextEncoder(model, tokenizer, dtype=dtype, tokens_per_batch=tokens_per_batch, batch_size=batch_size)
+        limits = {"tokens_per_batch": tokens_per_batch, "batch_size": batch_size}
+        return TextEncoder(model, tokenizer, dtype=dtype, prompt_name=prompt_name, prompt=prompt, **limits)
     if backend not in GRAPHS:
         raise ValueError(f"backend is {backend!r}; it must be torch, {' or '.join(GRAPHS)}")
     if not isinstance(model, str):
@@ -180,7 +189,7 @@ def text_encoder(
         raise ValueError(
             f"backend is {backend!r}: dtype, tokens_per_batch and tokenizer are fixed by the graph; remove them"
         )
-    return GraphEncoder(model, backend, batch_size=batch_size)
+    return GraphEncoder(model, backend, batch_size=batch_size, prompt_name=prompt_name, prompt=prompt)
 
 
 def answers_of(outputs: Outputs, tasks: list[TaskConfig], **top_k: int | None) -> list[dict[str, Any]]:

@@ -33,16 +33,26 @@ class GraphEncoder:
         model: A folder or a Hub id with an export at its root, or in a folder with the name of the backend.
         backend: `onnx` or `openvino`.
         batch_size: The number of texts in one pass. The default is that of the export, 32.
+        prompt_name: The name of one of the model's prompts, to put before each text instead of the default one.
+        prompt: A text to put before each text, instead of a name.
 
     Raises:
-        ValueError: If `batch_size` is not positive.
+        ValueError: If `batch_size` is not positive, or the prompt is unknown.
         FileNotFoundError: If the export is not found.
         ImportError: If the extra is not installed.
     """
 
     device = "cpu"
 
-    def __init__(self, model: str, backend: str, *, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        backend: str,
+        *,
+        batch_size: int | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         self._batch_size = batch_size or BATCH_SIZE
@@ -50,6 +60,7 @@ class GraphEncoder:
         self._folder = _find(model, backend)
         self.tasks: list[TaskConfig] = read_config(str(self._folder)).tasks
         self._graph = MultiTaskOnnx(self._folder, file=GRAPHS[backend])
+        self._prompt = self._graph.chosen_prompt(prompt_name, prompt)
 
     def digest(self) -> str:
         """Return a hash of everything that the answers depend on."""
@@ -63,10 +74,13 @@ class GraphEncoder:
         parts = []
         with tqdm(total=len(texts), unit=" texts", disable=not show_progress) as bar:
             for start in range(0, max(len(texts), 1), BLOCK):  # one pass even without texts, for the shapes
-                parts.append(self._graph.run(texts[start : start + BLOCK], batch_size=self._batch_size))
+                parts.append(self._run(texts[start : start + BLOCK]))
                 bar.update(len(texts[start : start + BLOCK]))
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return Outputs(found["sentence_embedding"], {task.name: found[f"{task.name}.logits"] for task in self.tasks})
+
+    def _run(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
+        return self._graph.run(texts, batch_size=self._batch_size, prompt=self._prompt)
 
 
 def _find(model: str, backend: str) -> Path:

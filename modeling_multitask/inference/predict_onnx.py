@@ -52,6 +52,9 @@ class MultiTaskOnnx:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(config["max_length"])
         self._graph = open_graph(_find_graph(folder, file))
+        self._prompts: dict[str, str] = config.get("prompts") or {}
+        self._prompt = self._prompts.get(config.get("default_prompt_name"), "")
+        self._includes_prompt = config.get("include_prompt", True)
 
     def predict(
         self, texts: Sequence[TextOrPair], *, top_k: int | None = 0, batch_size: int = BATCH_SIZE
@@ -84,16 +87,54 @@ class MultiTaskOnnx:
                 answer[name] = _answer(task, row, top_k)
         return answers
 
-    def encode(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
-        """Return the sentence embedding of each text, (N, D) float32."""
-        return self.run(texts, batch_size=batch_size)["sentence_embedding"]
+    def encode(
+        self,
+        texts: Sequence[TextOrPair],
+        *,
+        batch_size: int = BATCH_SIZE,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+    ) -> np.ndarray:
+        """Return the sentence embedding of each text, (N, D) float32.
 
-    def run(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE) -> Arrays:
+        Args:
+            texts: N texts, or pairs of texts as tuples.
+            batch_size: The number of texts in one pass.
+            prompt_name: The name of one of the model's prompts, to put before each text instead of the default one.
+            prompt: A text to put before each text, instead of a name.
+
+        Raises:
+            ValueError: If the model has no such prompt, or its graph leaves out the tokens of the default one.
+        """
+        prompt = self.chosen_prompt(prompt_name, prompt)
+        return self.run(texts, batch_size=batch_size, prompt=prompt)["sentence_embedding"]
+
+    def chosen_prompt(self, prompt_name: str | None = None, prompt: str | None = None) -> str:
+        """Return the text to put before each text. By default, it is the model's own.
+
+        Raises:
+            ValueError: If the model has no such prompt, or its graph leaves out the tokens of the default one.
+        """
+        if prompt_name is not None and prompt is not None:
+            raise ValueError(f"prompt_name is {prompt_name!r} and prompt is {prompt!r}; give only one of them")
+        if prompt_name is not None and prompt_name not in self._prompts:
+            there = ", ".join(self._prompts) or "none"
+            raise ValueError(f"prompt_name is {prompt_name!r}; the prompts of this model are: {there}")
+        chosen = self._prompts[prompt_name] if prompt_name is not None else self._prompt if prompt is None else prompt
+        if chosen != self._prompt and not self._includes_prompt:
+            raise ValueError(
+                f"prompt is {chosen!r}, but the graph leaves out the tokens of {self._prompt!r} at the start of each "
+                "text; export a model with the other prompt"
+            )
+        return chosen
+
+    def run(self, texts: Sequence[TextOrPair], *, batch_size: int = BATCH_SIZE, prompt: str | None = None) -> Arrays:
         """Return all outputs of the graph for N texts, in their order.
 
         Args:
             texts: The texts. Texts of similar length are batched together.
             batch_size: The number of texts in one pass.
+            prompt: The text before each text. By default, it is the model's own.
 
         Returns:
             `sentence_embedding` (N, D), and for each task:
@@ -110,7 +151,9 @@ class MultiTaskOnnx:
         """
         if isinstance(texts, str):
             raise TypeError(f"texts is a single text, {texts!r}; give a list of texts")
-        encoded = self._tokenizer.encode_batch(list(texts) or [""])  # without texts, one empty text gives the shapes
+        start = self._prompt if prompt is None else prompt
+        prompted = [start + text if isinstance(text, str) else (start + text[0], *text[1:]) for text in texts]
+        encoded = self._tokenizer.encode_batch(prompted or [""])  # without texts, one empty text gives the shapes
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         outputs = [self._graph(self._pad([encoded[row] for row in batch])) for batch in batches]

@@ -56,9 +56,11 @@ class TextEncoder:
             dtype.
         tokens_per_batch: The most tokens of a forward pass, including padding. The default depends on the device.
         batch_size: The most texts of a forward pass. By default only the number of tokens is limited.
+        prompt_name: The name of one of the model's prompts, to put before each text instead of the default one.
+        prompt: A text to put before each text, instead of a name.
 
     Raises:
-        ValueError: If `tokens_per_batch` or `batch_size` is not positive, or the dtype is unknown.
+        ValueError: If `tokens_per_batch` or `batch_size` is not positive, or the dtype or the prompt is unknown.
     """
 
     def __init__(
@@ -69,11 +71,16 @@ class TextEncoder:
         dtype: torch.dtype | str = "auto",
         tokens_per_batch: int | None = None,
         batch_size: int | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
     ) -> None:
         for name, given in (("tokens_per_batch", tokens_per_batch), ("batch_size", batch_size)):
             if given is not None and given < 1:
                 raise ValueError(f"{name} is {given}; it must be at least 1")
         dtype = _chosen_dtype(dtype, model)
+        if prompt_name is not None or prompt is not None:
+            model = copy.copy(model)  # it shares the weights
+            model.config = model.config.with_prompt(tokenizer, prompt_name, prompt)
         self.model, self.tokenizer = model, tokenizer
         self.tokens_per_batch = tokens_per_pass(model.device) if tokens_per_batch is None else tokens_per_batch
         self.batch_size = batch_size

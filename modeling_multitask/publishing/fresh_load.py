@@ -35,7 +35,8 @@ tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 found = []
 for text in texts:
     cut = {"truncation": True, "max_length": model.config.max_length}
-    windows = tokenizer([text], **cut, return_overflowing_tokens=model.config.long_texts == "windows", padding=True)
+    cut["return_overflowing_tokens"] = model.config.long_texts == "windows"
+    windows = tokenizer([model.config.prompt + text], **cut, padding=True)
     given = model(**windows.convert_to_tensors("pt"))
     logits = {name: each[0].tolist() for name, each in given.logits.items()}
     found.append({"logits": logits, "embedding": given.embeddings[0].tolist(), "windows": len(windows["input_ids"])})
@@ -58,7 +59,7 @@ model = AutoPeftModel.from_pretrained(folder, trust_remote_code=True).float().ev
 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 found = []
 for text in texts:
-    given = model(**tokenizer(text, truncation=True, return_tensors="pt"))
+    given = model(**tokenizer(model.config.prompt + text, truncation=True, return_tensors="pt"))
     found.append({"logits": {name: each[0].tolist() for name, each in given.logits.items()}})
 with open(output, "w", encoding="utf-8") as file:
     json.dump({"rows": found}, file)
@@ -117,7 +118,9 @@ def fresh_adapter_problem(folder: Path, texts: list[str]) -> str | None:
     units = _units(base)
     for text, theirs in zip(texts, found["rows"], strict=True):
         with torch.inference_mode():
-            given = adapted(**tokenizer(text, truncation=True, return_tensors="pt").to(base.device))
+            given = adapted(
+                **tokenizer(base.config.prompt + text, truncation=True, return_tensors="pt").to(base.device)
+            )
         for name, logits in given.logits.items():
             if not _equal(theirs["logits"].get(name), logits[0].float().tolist(), units[name]):
                 return f"without this package, the adapter gives different logits for {name!r}; train it again"

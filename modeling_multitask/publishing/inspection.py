@@ -32,7 +32,7 @@ _HOMES = re.compile(
 # For a graph, which is not text but may contain the path of its code.
 _HOMES_IN_BYTES = re.compile(rb"/(?:home|Users|root|mnt|scratch|tmp)/[\w.-]+/[\w./-]+")
 # The modules that a saved folder may tell sentence-transformers to import.
-_MODULES = {f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Normalize")}
+_MODULES = {f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Dense", "Normalize")}
 _NEEDED = ("config.json", "tokenizer_config.json", "modules.json")
 
 

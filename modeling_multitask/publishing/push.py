@@ -22,7 +22,8 @@ logger = logging.get_logger(__name__)
 OWNED = (
     *("*_multitask.py", "config.json", "model*.safetensors", "model.safetensors.index.json", "pytorch_model*.bin"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "*.model"),
-    *("modules.json", "*sentence*transformers.json", "sentence_bert_config.json", "*_Pooling/*", "*_Normalize/*"),
+    *("modules.json", "*sentence*transformers.json", "sentence_bert_config.json", "*_Pooling/*", "*_Dense/*"),
+    "*_Normalize/*",
     # Files that the push of a transformers Trainer leaves in the repository.
     *("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state*.pth", "trainer_state.json"),
     *("adapter_*", "results.json", f"{PICTURES}/*", "onnx/model*", "onnx/*.json", "onnx/predict_onnx.py"),

@@ -11,7 +11,7 @@ from transformers.utils import logging
 from ..files import strict_json
 from ..hub.card_merge import merge_cards
 from ..hub.upload import CARD, Target
-from ..inference.loading import load
+from ..inference.loading import load, read_config
 from ..pipeline_multitask import MultiTaskPipeline
 from .answers_plot import draw_answers
 from .card.adapter import make_adapter_card, make_base_card
@@ -75,7 +75,9 @@ def write_adapter(
     source, base_id = _adapter_folder(shipment), base_repo_id(str(shipment.adapter))
     _copy(source, folder, leave_out=("base",), link=link)
     links = links or shipment.links()
-    card = make_adapter_card(str(shipment.adapter), base_id, links, shipment.settings, base_revision=revision)
+    prompt = read_config(str(source / "base")).prompt
+    settings = shipment.settings
+    card = make_adapter_card(str(shipment.adapter), base_id, links, settings, base_revision=revision, prompt=prompt)
     _write(folder / CARD, card)
     config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     # The saved value is a folder of this machine.

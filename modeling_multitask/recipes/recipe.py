@@ -175,6 +175,17 @@ class Recipe:
         "`windows`.",
         example="windows",
     )
+    prompt_name: str | None = word(
+        None,
+        description="The name of one of the backbone's own prompts, which is put before each text. The default is the "
+        "backbone's default prompt, which most backbones do not have.",
+        example="query",
+    )
+    prompt: str | None = word(
+        None,
+        description="The text that is put before each text, instead of `prompt_name`. An empty text is no prompt.",
+        example="query: ",
+    )
     pad_token: str | None = word(
         None,
         description="The padding token of a tokenizer that has none. The default is its end-of-text token.",

@@ -58,13 +58,13 @@ def trains_encoder(trainer: MultiTaskTrainer) -> bool:
     """Return whether a phase of the run trains a parameter of the encoder or an adapter in it."""
     phases = trainer.args.schedule
     trained = set().union(*(trained_parameters(trainer.model, each.train, each.freeze) for each in phases))
-    return any(plain_name(name).startswith("backbone.") for name in trained & trainer.phases.trainable)
+    return any(not plain_name(name).startswith("heads.") for name in trained & trainer.phases.trainable)
 
 
 def embeddings(
     recipe: Recipe, rows: dict[str, Dataset], tasks: list[TaskConfig], device: torch.device
 ) -> dict[str, np.ndarray]:
-    """Return the embeddings of the untrained encoder by split, (N, D), with its own pooling and normalisation.
+    """Return the embeddings of the untrained encoder by split, (N, D), with its own pooling, prompt and normalisation.
 
     `Dataset.map` caches them with the rows, for other runs on the same rows.
 
@@ -74,7 +74,7 @@ def embeddings(
         tasks: The tasks of the model.
         device: Where the encoder runs.
     """
-    own = replace(recipe, pooling=None, normalize=None, lora=None)
+    own = replace(recipe, pooling=None, normalize=None, prompt_name=None, prompt=None, lora=None)
     trained, tokenizer = load_start(own)
     model = build_model(own, tasks, tokenizer, trained).to(device)
     key, began, computed = _digest(model), time.perf_counter(), 0
@@ -106,8 +106,8 @@ def _digest(model: MultiTaskModel) -> str:
     """Return a hash of the encoder and of what makes embeddings from its states."""
     config = model.config
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr([config.pooling, config.normalize, config.max_length, config.long_texts]).encode())
+    digest.update(repr([config.embedding_words, config.prompt, config.max_length, config.long_texts]).encode())
     digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
-    for parameter in model.backbone.state_dict().values():
+    for parameter in (*model.backbone.state_dict().values(), *model.dense.state_dict().values()):
         digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

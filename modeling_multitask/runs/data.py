@@ -81,8 +81,8 @@ def build_data(recipe: Recipe) -> Data:
     notes = [*builder.notes, *label_warnings(dataset["train"], tasks)]
     lengths, max_length = {}, recipe.max_length
     try:
-        tokenizer, max_length = _tokenizer(recipe)
-        lengths = {name: text_lengths(rows, tokenizer) for name, rows in dataset.items()}
+        tokenizer, max_length, prompt = _tokenizer(recipe)
+        lengths = {name: text_lengths(rows, tokenizer, prompt) for name, rows in dataset.items()}
     except RecipeError as error:
         logger.warning(error.problems[0])  # not in the notes: they are pushed, and the error contains local paths
         notes.append("text lengths are unknown: the tokenizer of the recipe's encoder is not available")
@@ -112,14 +112,15 @@ def fold_advice(recipe: Recipe, look: Look) -> str:
     )
 
 
-def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """Return the number of tokens of each text or pair of texts, without truncation, (N,).
+def text_lengths(rows: Dataset, tokenizer: PreTrainedTokenizerBase, prompt: str = "") -> np.ndarray:
+    """Return the number of tokens of each text or pair of texts with its prompt, without truncation, (N,).
 
     A text of more than a million characters is counted in pieces, each of which may add a token.
     """
     names = [name for name in (TEXT, TEXT_PAIR) if name in rows.column_names]
     lengths: list[int] = []
     for chunk in rows.select_columns(names).iter(CHUNK):
+        chunk[TEXT] = [prompt + text for text in chunk[TEXT]]
         short = [["" if len(text) > LONG else text for text in chunk[name]] for name in names]
         ids = tokenizer(*short, truncation=False, verbose=False)["input_ids"]
         rows_of_texts = zip(*(chunk[name] for name in names), strict=True)
@@ -154,12 +155,14 @@ def paths_of_this_machine(recipe: Recipe) -> list[str]:
     return [word for word in dict.fromkeys(words) if Path(word).exists()]
 
 
-def _tokenizer(recipe: Recipe) -> tuple[PreTrainedTokenizerBase, int | None]:
-    """Return the tokenizer without truncation and padding, and the maximum length of the recipe or the encoder."""
+def _tokenizer(recipe: Recipe) -> tuple[PreTrainedTokenizerBase, int | None, str]:
+    """Return the tokenizer without truncation and padding, and the maximum length and prompt of the run."""
     if recipe.start_from is not None:
         recipe = replace(recipe, backbone=recipe.start_from)
     tokenizer = load_tokenizer(recipe)
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
-    return tokenizer, recipe.max_length or read_embedding_settings(resolve_model_path(str(recipe.backbone))).max_length
+    settings = read_embedding_settings(resolve_model_path(str(recipe.backbone)))
+    prompt = settings.prompt if recipe.prompt_name is None else settings.prompts.get(recipe.prompt_name, "")
+    return tokenizer, recipe.max_length or settings.max_length, prompt if recipe.prompt is None else recipe.prompt

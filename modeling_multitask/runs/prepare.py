@@ -202,6 +202,8 @@ def build_model(
     else:
         with as_recipe_error(recipe, "backbone"):
             model = _from_backbone(recipe, tasks)
+    with as_recipe_error(recipe, "prompt" if recipe.prompt_name is None else "prompt_name"):
+        model.config = model.config.with_prompt(tokenizer, recipe.prompt_name, recipe.prompt)
     with as_recipe_error(recipe, "start_from" if trained is not None else "backbone"):
         if recipe.resize_token_embeddings and len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
             model.resize_token_embeddings(len(tokenizer))

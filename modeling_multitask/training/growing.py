@@ -51,6 +51,7 @@ def grow(
     config.pop("auto_map", None)
     model = type(trained)(type(trained.config)(**config)).to(trained.dtype)
     model.backbone.load_state_dict(trained.backbone.state_dict())
+    model.dense.load_state_dict(trained.dense.state_dict())
     for task in new_tasks:
         if task.name in old:
             getattr(model.heads, task.name).load_state_dict(getattr(trained.heads, task.name).state_dict())

@@ -44,11 +44,15 @@ def layer_depths(backbone: nn.Module) -> dict[str, int]:
 
 
 def parameter_depths(model: MultiTaskModel) -> tuple[dict[str, int], int]:
-    """Return the depth of each parameter of a model by name, and the depth of the top layer. Heads are one above it."""
+    """Return the depth of each parameter of a model by name, and the depth of the top layer.
+
+    Heads are one above it. Dense layers after pooling have the depth of the top layer, like a final norm.
+    """
     depths = layer_depths(model.backbone)
     top = max(depths.values())
     # By identity, because wrappers such as peft rename the parameters.
     depth_of = {id(parameter): depths[name] for name, parameter in model.backbone.named_parameters()}
+    depth_of |= {id(parameter): top for parameter in model.dense.parameters()}
     return {name: depth_of.get(id(parameter), top + 1) for name, parameter in model.named_parameters()}, top
 
 

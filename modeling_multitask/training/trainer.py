@@ -234,7 +234,8 @@ class MultiTaskTrainer(
 
     def _shared(self) -> list[nn.Parameter]:
         """The trainable parameters that all tasks share."""
-        return [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
+        shared = (*self.model.backbone.parameters(), *self.model.dense.parameters())
+        return [parameter for parameter in shared if parameter.requires_grad]
 
     def _set_signature_columns_if_needed(self) -> None:
         if self._signature_columns:

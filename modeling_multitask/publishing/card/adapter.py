@@ -12,7 +12,13 @@ _TAGS = ["multi-task", "text-classification"]
 
 
 def make_adapter_card(
-    repo_id: str, base_id: str, links: Links, settings: CardSettings, *, base_revision: str | None = None
+    repo_id: str,
+    base_id: str,
+    links: Links,
+    settings: CardSettings,
+    *,
+    base_revision: str | None = None,
+    prompt: str = "",
 ) -> str:
     """Return the README of an adapter's repository.
 
@@ -22,6 +28,7 @@ def make_adapter_card(
         links: Repositories that the card links to, including the model with the merged adapter.
         settings: Card settings from the owner.
         base_revision: Commit of the base model, if known.
+        prompt: The text that the base model puts before each text.
     """
     metadata = ModelCardData(
         library_name="peft",
@@ -34,6 +41,7 @@ def make_adapter_card(
     packages = " ".join(f'"{requirement(name)}"' for name in ("torch", "transformers", "peft"))
     # Offline, transformers 5.17 finds no tokenizer in a repository without config.json, such as the adapter's.
     tokenizer = f'"{base_id}", revision="{base_revision or "main"}", trust_remote_code=False'
+    start = "model.config.prompt + " if prompt else ""
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"
         f"This adapter contains low-rank weights and task heads for the base model {link(base_id)}. "
@@ -44,7 +52,7 @@ def make_adapter_card(
         "```python\nfrom peft import AutoPeftModel\nfrom transformers import AutoTokenizer\n\n"
         f'model = AutoPeftModel.from_pretrained("{repo_id}", revision="main", trust_remote_code=True).eval()\n'
         f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})\n"
-        'model(**tokenizer(["Any text."], return_tensors="pt")).logits\n```\n'
+        f'model(**tokenizer([{start}"Any text."], return_tensors="pt")).logits\n```\n'
     )
 
 

@@ -60,6 +60,7 @@ def make_card(
     facts = {
         **_introduction(repo_id, config, evidence, links, settings),
         **_use(repo_id, evidence, links, revision),
+        "prompt": config.prompt,
         **_sections(config, evidence, settings),
     }
     data = card_metadata(repo_id, config, evidence, links, settings)

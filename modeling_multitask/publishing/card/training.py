@@ -4,6 +4,7 @@ The card shows only the recipe words that are listed here. Other words contain f
 tokens.
 """
 
+import json
 from typing import Any
 
 from markupsafe import Markup
@@ -123,10 +124,17 @@ def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple
     return [
         *_began_from(recipe),
         ("encoder", kind),
-        ("sentence embedding", f"{config.pooling} pooling{', normalised' if config.normalize else ''}"),
+        ("sentence embedding", _embedding(config)),
+        *([("prompt before each text", json.dumps(config.prompt, ensure_ascii=False))] if config.prompt else []),
         ("maximum length", f"{config.max_length} tokens{_BEYOND[config.long_texts]}"),
         ("heads", _head(config.head)),
     ]
+
+
+def _embedding(config: MultiTaskConfig) -> str:
+    widths = ", ".join(str(layer.out_features) for layer in config.dense)
+    dense = f", dense layers of width {widths}" if widths else ""
+    return f"{config.pooling} pooling{dense}{', normalised' if config.normalize else ''}"
 
 
 def _began_from(recipe: dict[str, Any]) -> list[tuple[str, Any]]:

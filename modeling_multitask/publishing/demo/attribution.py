@@ -53,9 +53,9 @@ def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | Non
     """
     if not tokenizer.is_fast or not labels:
         return {name: [] for name in labels}
-    windows = model.config.long_texts == "windows"
+    windows, prompt = model.config.long_texts == "windows", model.config.prompt
     encoded = tokenizer(
-        [text],
+        [prompt + text],
         truncation=True,
         max_length=model.config.max_length,
         return_overflowing_tokens=windows,
@@ -65,11 +65,17 @@ def attribute(model: Any, tokenizer: Any, text: str, labels: dict[str, str | Non
     )
     places = encoded.pop("offset_mapping").tolist()
     encoded.pop("overflow_to_sample_mapping", None)
-    words = [encoded.word_ids(i) for i in range(len(places))]
+    words = [_words_of_text(encoded.word_ids(i), each, len(prompt)) for i, each in enumerate(places)]
+    places = [[[max(0, place - len(prompt)) for place in ends] for ends in each] for each in places]
     tasks = {task.name: task for task in model.config.tasks}
     targets = {name: _explained(tasks[name], label) for name, label in labels.items()}
     scores = _integrate(model, encoded.to(model.device), _fillers(tokenizer, words), targets)
     return {name: _sum_words(places, words, each) for name, each in scores.items()}
+
+
+def _words_of_text(words: list[int | None], places: list[list[int]], start: int) -> list[int | None]:
+    """Return the word of each token, without those of the prompt, which end at or before `start`."""
+    return [None if start and end <= start else word for word, (_, end) in zip(words, places, strict=True)]
 
 
 def _explained(task: Any, label: str | None) -> Callable[[Tensor], Tensor]:

@@ -110,8 +110,8 @@ class PrefixCache:
         depths, _ = parameter_depths(self.model)
         config, precision = self.model.config, self.accelerator.mixed_precision
         digest = hashlib.blake2b(digest_size=16)
-        pooling = (config.pooling, config.normalize) if prefix is None else None
-        digest.update(repr((_FORMAT, layers, precision, pooling)).encode())
+        words = config.embedding_words if prefix is None else None
+        digest.update(repr((_FORMAT, layers, precision, words)).encode())
         digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
         for name, parameter in self.model.named_parameters():
             if depths[name] <= layers:
@@ -119,7 +119,8 @@ class PrefixCache:
                 digest.update(numbers.view(torch.uint8).numpy().data)
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
         dtype = torch.float32 if prefix is None else half
-        return PrefixStore(self.caching.root / digest.hexdigest(), config.hidden_size, dtype)
+        width = config.embedding_size if prefix is None else config.hidden_size
+        return PrefixStore(self.caching.root / digest.hexdigest(), width, dtype)
 
     def _vectors(self, keys: Sequence[str], prefix: FrozenPrefix | None) -> int:
         """Return the number of vectors of width D for the texts of these keys."""
