@@ -118,7 +118,7 @@ class MultiTaskOnnx:
         if prompt_name is not None and prompt is not None:
             raise ValueError(f"prompt_name is {prompt_name!r} and prompt is {prompt!r}; give only one of them")
         if prompt_name is not None and prompt_name not in self._prompts:
-            there = ", ".join(self._prompts) or "none"
+            there = ", ".join(sorted(self._prompts)) or "none"
             raise ValueError(f"prompt_name is {prompt_name!r}; the prompts of this model are: {there}")
         chosen = self._prompts[prompt_name] if prompt_name is not None else self._prompt if prompt is None else prompt
         if chosen != self._prompt and not self._includes_prompt:

@@ -61,6 +61,8 @@ def _model_problems(content: Content) -> list[str]:
         problems.append("backbone: is missing; name an encoder, or a trained model with start_from")
     if content.get("rename_labels") and not content.get("start_from"):
         problems.append("rename_labels: needs start_from, the trained model whose labels are renamed")
+    if content.get("prompt_name") is not None and content.get("prompt") is not None:
+        problems.append("prompt: cannot be combined with prompt_name; leave one out")
     lora = {name: value for name, value in _table(content.get("lora")).items() if name != "keep_adapter"}
     if lora:
         from ..training.lora import lora_problem  # noqa: PLC0415, peft and torch take seconds to import

@@ -1015,4 +1015,24 @@ CAUSES = [
         *(CONFIG, "if kind != cls.model_type and kind in CONFIG_MAPPING:", "if False:"),
         *("tests/unit/test_backbone.py", "peft_saves"),
     ),
+    Cause(
+        "P131 the prompt of the backbone is left out",
+        *(TEXTS, "_with_a_token(tokenizer, config.prompt + text)", "_with_a_token(tokenizer, text)"),
+        *("tests/unit/test_prompts.py", "equal_those and mean-True"),
+    ),
+    Cause(
+        "P131 the tokens of a prompt are pooled",
+        *(MODEL, "skipped=self.config.prompt_length", "skipped=0"),
+        *("tests/unit/test_prompts.py", "equal_those and mean-False"),
+    ),
+    Cause(
+        "P132 dense layers have random weights",
+        *(MODEL, 'load_dense(path, settings, model.dense, **{**hub_kwargs, "subfolder": ""})', "pass"),
+        *("tests/unit/test_dense.py", "equal_those and narrower"),
+    ),
+    Cause(
+        "P132 dense layers are not saved for sentence-transformers",
+        *(MODEL, "            write_dense(", "            _ = ("),
+        *("tests/unit/test_dense.py", "equal_those and narrower"),
+    ),
 ]

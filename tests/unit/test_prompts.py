@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub.errors import StrictDataclassError
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Transformer
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskPipeline
+from modeling_multitask.export.folder import write_export
 from modeling_multitask.inference import encode, predict
+from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.prompts_multitask import chosen_prompt
 from modeling_multitask.sentence_transformers_multitask import POOLING_KEYS
@@ -82,6 +85,35 @@ def test_a_pair_has_the_prompt_before_its_first_text(prompted: Path) -> None:
     assert found == tokenizer(["good phone food"], ["bad"])["input_ids"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("include_prompt", [True, False])
+def test_an_export_has_the_prompts_and_dense_layers_of_its_model(
+    backbone: Path, tmp_path: Path, include_prompt: bool
+) -> None:
+    modules = [Transformer(str(backbone)), Pooling(32, include_prompt=include_prompt), Dense(32, 8), Normalize()]
+    theirs = SentenceTransformer(modules=modules, prompts=PROMPTS, default_prompt_name="query")
+    theirs.save(str(tmp_path / "theirs"))
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "theirs")
+    model = MultiTaskModel.from_backbone(tmp_path / "theirs", tasks_of_each_type()[:1])
+
+    write_export(model, tokenizer, tmp_path / "onnx")
+
+    graph = MultiTaskOnnx(tmp_path / "onnx")
+    assert graph.encode(TEXTS) == pytest.approx(theirs.encode(TEXTS), abs=TOLERANCE)
+    through = encode(str(tmp_path / "onnx"), TEXTS, backend="onnx")
+    assert through == pytest.approx(theirs.encode(TEXTS), abs=TOLERANCE)
+    if include_prompt:
+        other = theirs.encode(TEXTS, prompt_name="other")
+        assert graph.encode(TEXTS, prompt_name="other") == pytest.approx(other, abs=TOLERANCE)
+        with pytest.raises(ValueError, match="prompt_name is 'qery'; the prompts of this model are: other, query"):
+            graph.encode(TEXTS, prompt_name="qery")
+        with pytest.raises(ValueError, match="prompt_name is 'query' and prompt is 'the '; give only one of them"):
+            graph.encode(TEXTS, prompt_name="query", prompt="the ")
+    else:
+        with pytest.raises(ValueError, match="the graph leaves out the tokens of 'good phone ' at the start of each"):
+            graph.encode(TEXTS, prompt="")
+
+
 def test_a_given_prompt_is_saved_as_the_default_one(
     prompted: Path, tmp_path: Path, tokenizer: PreTrainedTokenizerBase
 ) -> None:
@@ -109,7 +141,7 @@ def test_a_backbone_without_prompts_has_none(backbone: Path) -> None:
 
 def test_an_unknown_prompt_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match=r"prompt_name is 'qery'.*its prompts are query, other; did you mean 'query'\?"
+        ValueError, match=r"prompt_name is 'qery'.*its prompts are other, query; did you mean 'query'\?"
     ):
         chosen_prompt(PROMPTS, "qery")
 

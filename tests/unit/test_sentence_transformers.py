@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.base.modules import Normalize, Transformer
+from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling
 from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
@@ -81,12 +81,12 @@ def test_several_poolings_at_once_are_refused(backbone: Path, tmp_path: Path) ->
 def test_a_module_that_has_no_counterpart_is_named(
     backbone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = theirs(backbone, tmp_path, Pooling(32), Dense(32, 8))
+    folder = theirs(backbone, tmp_path, Pooling(32), LayerNorm(32))
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
 
     read_embedding_settings(str(folder))
 
-    assert "its Dense is ignored, so embeddings will differ from those of SentenceTransformer" in caplog.text
+    assert "its LayerNorm is ignored, so embeddings will differ from those of SentenceTransformer" in caplog.text
 
 
 @pytest.mark.compat
@@ -117,7 +117,7 @@ def test_a_pooling_that_sentence_transformers_does_not_know_is_not_taken_for_the
 ) -> None:
     # P91
     save_folder(model, tokenizer, tmp_path)
-    config: Any = SimpleNamespace(embedding_size=32, pooling="root_mean_square", normalize=False, max_length=16)
+    config: Any = SimpleNamespace(**{**vars(model.config), "pooling": "root_mean_square"})
 
     with caplog.at_level(logging.WARNING):
         write_sentence_transformers_files(config, tmp_path)

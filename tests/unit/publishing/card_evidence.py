@@ -76,9 +76,9 @@ TRAINING: dict[str, Any] = {
 }
 
 
-def a_config(tasks: list[TaskConfig] | None = None) -> MultiTaskConfig:
+def a_config(tasks: list[TaskConfig] | None = None, **settings: Any) -> MultiTaskConfig:
     """A tiny encoder with one task of each type, unless others are given."""
-    return MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks or TASKS, max_length=16)
+    return MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks or TASKS, max_length=16, **settings)
 
 
 @cache

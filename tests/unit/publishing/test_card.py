@@ -126,6 +126,15 @@ def test_every_block_is_python_that_names_the_repository_and_its_revision() -> N
     assert '"me/adapter"' in found[4]
 
 
+def test_the_prompt_of_a_model_is_named_and_used() -> None:
+    card = a_card(config=a_config(prompts={"query": "query: "}, default_prompt_name="query"))
+
+    assert f'text = model.config.prompt + "{EXAMPLE}"' in card
+    assert '| prompt before each text | "query: " |' in card
+    for block in blocks(card, "python"):
+        assert ast.parse(block)
+
+
 def test_blocks_ask_the_models_own_example() -> None:
     assert f'print(classify("{EXAMPLE}"))' in a_card()
 

@@ -135,6 +135,14 @@ def test_a_long_text_gets_what_it_gets_in_smaller_portions(
     }
 
 
+def test_words_of_a_prompt_are_not_explained(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    model.config = model.config.with_prompt(tokenizer, prompt="good phone ")
+
+    words = attribute(model, tokenizer, TEXT, {"topic": "film"})["topic"]
+
+    assert [TEXT[word.start : word.end] for word in words] == ["The", "film", "was", "not", "good", ",", "boring", "!"]
+
+
 def test_a_text_without_words_has_none(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
     assert attribute(model, tokenizer, "", {"topic": "film"}) == {"topic": []}
 

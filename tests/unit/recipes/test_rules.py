@@ -223,6 +223,10 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
         ({"backbone": None}, "backbone: is missing; name an encoder, or a trained model with start_from"),
         ({"rename_labels": {"a": "b"}}, "rename_labels: needs start_from, the trained model whose labels are renamed"),
         (
+            {"prompt_name": "query", "prompt": "query: "},
+            "prompt: cannot be combined with prompt_name; leave one out",
+        ),
+        (
             {"lora": {"lora_alfa": 8}},
             "lora.lora_alfa: no such word; did you mean 'lora_alpha'?",
         ),

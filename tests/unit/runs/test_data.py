@@ -95,6 +95,10 @@ def test_texts_are_measured_against_the_length_of_the_recipe(recipe: Any) -> Non
     assert (look.lengths["train"].tolist(), look.max_length, look.cut_rows) == ([5] * 6, 4, 8)
 
 
+def test_texts_are_measured_with_the_prompt_of_the_recipe(recipe: Any) -> None:
+    assert build_data(recipe("prompt='good good '")).look.lengths["train"].tolist() == [7] * 6
+
+
 def test_texts_are_measured_by_a_trained_model_that_a_recipe_starts_from(
     recipe: Any, tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
 ) -> None:
