@@ -25,7 +25,8 @@ def chosen_prompt(
     if prompt is not None:
         return ({**prompts, OWN: prompt}, OWN) if prompt else (prompts, None)
     if prompt_name not in prompts:
-        there = f"its prompts are {', '.join(sorted(prompts))}" if prompts else "it has no prompts; give the text as prompt"
+        names = ", ".join(sorted(prompts))
+        there = f"its prompts are {names}" if prompts else "it has no prompts; give the text as prompt"
         raise ValueError(
             f"prompt_name is {prompt_name!r}, which is not a prompt of this encoder; {there}"
             f"{nearest_hint(str(prompt_name), list(prompts))}"
