@@ -93,7 +93,7 @@ def plan(recipe: Recipe) -> Plan:
         if recipe.probe and prepared.trainer.is_world_process_zero():
             probe(recipe, prepared)
         made = make_plan(prepared)
-        warn_of_memory(prepared.trainer, made.memory)
+        warn_of_memory(prepared.trainer)
     if not recipe.data.split.in_turn:
         return made
     return replace(made, folds=fold_sizes(recipe, load_start(recipe)[0]))
@@ -102,12 +102,8 @@ def plan(recipe: Recipe) -> Plan:
 def make_plan(prepared: Prepared) -> Plan:
     """Return the plan of a prepared run."""
     trainer = prepared.trainer
-    arguments, model = trainer.args, trainer.model
-    phases = arguments.schedule
-    trained = [trained_parameters(model, phase.train, phase.freeze) & trainer.phases.trainable for phase in phases]
-    groups = [
-        _group(group, trained) for group in parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)
-    ]
+    arguments, phases = trainer.args, trainer.args.schedule
+    groups, trained = _trained_groups(trainer)
     streamed = not isinstance(prepared.rows["train"], Dataset)
     batches = 0 if streamed else len(trainer.get_train_dataloader())
     steps_per_epoch = math.ceil(batches / arguments.gradient_accumulation_steps)
@@ -127,8 +123,9 @@ def make_plan(prepared: Prepared) -> Plan:
     )
 
 
-def warn_of_memory(trainer: MultiTaskTrainer, needed: dict[str, int]) -> None:
+def warn_of_memory(trainer: MultiTaskTrainer) -> None:
     """Warn if training will probably need more memory than is free, and suggest a smaller batch."""
+    needed = _memory(trainer, *_trained_groups(trainer))
     arguments, device = trainer.args, trainer.model.device
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     fixed, activations = needed["gradients"] + needed["optimizer"], needed["activations"]
@@ -147,6 +144,14 @@ def warn_of_memory(trainer: MultiTaskTrainer, needed: dict[str, int]) -> None:
         f"Training needs about {(fixed + activations) / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
         f"{advice}"
     )
+
+
+def _trained_groups(trainer: MultiTaskTrainer) -> tuple[list[Group], list[set[str]]]:
+    """Return the parameter groups, and the names of the trained parameters in each phase."""
+    arguments, model, trainable = trainer.args, trainer.model, trainer.phases.trainable
+    trained = [trained_parameters(model, phase.train, phase.freeze) & trainable for phase in arguments.schedule]
+    groups = parameter_groups(model, arguments.phase_rates(), arguments.weight_decay)
+    return [_group(group, trained) for group in groups], trained
 
 
 def _group(group: dict, trained: list[set[str]]) -> Group:
@@ -172,12 +177,12 @@ def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
 
     B·T·D·(34 + 5·A·T / D) bytes a layer in half precision (Korthikanti et al. 2022, equation 2), twice that in float32.
     """
-    arguments, config = trainer.args, trainer.model.config.backbone_config
+    arguments, config = trainer.args, trainer.model.config
     depths, top = parameter_depths(trainer.model)
     lowest = min((depths[name] for names in trained for name in names), default=top + 1)
     rows = trainer.train_dataset
     longest = int(row_lengths(rows).max()) if isinstance(rows, Dataset) else trainer.model.config.max_length
     tokens = arguments.tokens_per_batch or arguments.train_batch_size * longest  # B·T
-    width, heads = config.hidden_size, getattr(config, "num_attention_heads", 1)
+    width, heads = config.hidden_size, getattr(config.backbone_config, "num_attention_heads", 1)
     layer = tokens * width * (34 + 5 * heads * longest / width)
     return int(layer * (top - max(lowest, 1) + 1) * (1 if arguments.bf16 or arguments.fp16 else 2))

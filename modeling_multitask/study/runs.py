@@ -257,6 +257,7 @@ def _plan_run(path: str | Path, overrides: Sequence[str], strategy: Strategy, se
         "output_dir": f"{output_dir}/runs/{strategy.name}-{seed}",
         "training.disable_tqdm": True,
         "report": False,
+        "probe": False,  # the plan of the study has probed the model
     }
     said = [f"{word}={json.dumps(value)}" for word, value in settings.items()]
     return PlannedRun(load_recipe(path, [*overrides, *said]), strategy.name, seed)

@@ -81,6 +81,11 @@ def plan_two(recipe: Path, tmp_path: Path, *overrides: str) -> PlannedStudy:
     return plan_study(recipe, said, seeds=[0, 1], only=["backbone_frozen", "everything"])
 
 
+def test_the_plan_probes_the_model_and_its_runs_do_not(planned: PlannedStudy) -> None:
+    assert planned.recipe.probe
+    assert not any(run.recipe.probe for run in planned.runs.values())
+
+
 class FakeStart:
     """Leaves the record that a run would, and remembers which it was asked for; one strategy may fail."""
 
