@@ -10,7 +10,8 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, PredictionOutput
 
 from .arguments import MultiTaskTrainingArguments
-from .collator import tables_of, with_list_forms
+from .collator import plain_tables, tables_of, with_list_forms
+from .named_rows import naming_rows
 
 
 class EvaluationMixin(Trainer):
@@ -20,14 +21,18 @@ class EvaluationMixin(Trainer):
     data_collator: Any
 
     def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluate as `Trainer.evaluate` does."""
+        """Evaluate as `Trainer.evaluate` does. A message about a row has its number."""
+        eval_dataset = plain_tables(eval_dataset)
         self.data_collator = with_list_forms(self.data_collator, tables_of(eval_dataset), self.model.config.tasks)
-        return super().evaluate(eval_dataset, *args, **kwargs)
+        with naming_rows(self.data_collator, self._evaluated(eval_dataset)):
+            return super().evaluate(eval_dataset, *args, **kwargs)
 
     def predict(self, test_dataset: Any, *args: Any, **kwargs: Any) -> PredictionOutput:
-        """Predict as `Trainer.predict` does."""
+        """Predict as `Trainer.predict` does. A message about a row has its number."""
+        test_dataset = plain_tables(test_dataset)
         self.data_collator = with_list_forms(self.data_collator, [test_dataset], self.model.config.tasks)
-        return super().predict(test_dataset, *args, **kwargs)
+        with naming_rows(self.data_collator, {"test_dataset": test_dataset}):
+            return super().predict(test_dataset, *args, **kwargs)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluate, and correct the loss: the Trainer's mean over batches gives rare labels too much weight.
@@ -49,6 +54,13 @@ class EvaluationMixin(Trainer):
                 task.weight * metrics.get(f"{prefix}_{task.name}_loss", 0.0) for task in self.model.config.tasks
             )
         return output
+
+    def _evaluated(self, given: Any) -> dict[str, Any]:
+        """Return the table of an evaluation by its name in messages; none if there are several tables."""
+        given = self.eval_dataset if given is None else given
+        if isinstance(given, str):
+            return {f"eval_dataset[{given!r}]": self.eval_dataset[given]}
+        return {} if isinstance(given, dict) else {"eval_dataset": given}
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         # A score of 0 means that nothing is right, or that no metric can be computed, as with one validation row. It
