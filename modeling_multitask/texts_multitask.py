@@ -53,7 +53,7 @@ def read_text(given: Any, place: str = "the text") -> Text:
             f"{place} is {reprlib.repr(given)}; it must be a string, two strings for a pair, or a dict with {TEXT!r} "
             f"and, for a pair, {TEXT_PAIR!r}{null_advice(given, *parts)}"
         )
-    return parts[0] if len(parts) == 1 else parts  # type: ignore[return-value]
+    return parts[0] if len(parts) == 1 else parts
 
 
 def is_null(value: Any) -> bool:

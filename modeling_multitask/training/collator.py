@@ -7,7 +7,6 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import torch
@@ -227,7 +226,7 @@ def _class_id(given: Any, labels: list[str]) -> int:
         return labels.index(given)
     if _is_missing(given):
         return IGNORE_INDEX
-    if not isinstance(given, Real) or given not in range(len(labels)):
+    if not isinstance(given, int | float) or given not in range(len(labels)):
         missing = " or ".join(map(str, MISSING_IDS))
         raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor {missing} for missing")
     return int(given)

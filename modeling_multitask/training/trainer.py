@@ -80,6 +80,7 @@ class MultiTaskTrainer(
 
     args: MultiTaskTrainingArguments
     data_collator: Any
+    train_dataset: Any
     optimizer: torch.optim.Optimizer | None
 
     def __init__(
