@@ -177,6 +177,8 @@ def test_no_texts_give_no_rows(exported: Exported) -> None:
 def test_a_single_text_is_refused_and_not_read_letter_by_letter(exported: Exported) -> None:
     with pytest.raises(TypeError, match="texts is a single text, 'soup'; give a list of texts"):
         MultiTaskOnnx(exported.folder).predict("soup")
+    with pytest.raises(TypeError, match="texts is a single text, .*; give a list of texts"):
+        MultiTaskOnnx(exported.folder).predict(("soup", "film"))
 
 
 def test_a_graph_that_is_not_there_is_an_error_that_names_those_that_are(exported: Exported) -> None:
