@@ -320,7 +320,7 @@ def test_a_model_that_does_not_exist_is_an_error(
     code = main([str(tmp_path / "none"), str(table), str(tmp_path / "answers.csv")])
 
     assert code == 1
-    assert "none: not a local folder, and not found on the Hub" in capsys.readouterr().err
+    assert "none: not a local folder (" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_another_kind_of_model_is_an_error(
