@@ -30,7 +30,7 @@ def build_parser() -> Parser:
         "predict",
         "MODEL INPUT OUTPUT [--text COLUMN] [--text_pair COLUMN] [--split NAME] [--prefix TEXT] "
         f"[--backend {{{','.join(BACKENDS)}}}] [--tokens_per_batch N] [--safe_csv] [--force]",
-        "Predict all tasks for each row of a table.",
+        "Predict all tasks for each row of a table. The answers to a row without a text are empty.",
     )
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_positional("input", help=f"a file ({', '.join(READABLE)}), a folder of these, or a data set on the Hub")

@@ -152,8 +152,12 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         try:
             tokenizer = AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
         except (OSError, ValueError) as error:
-            reason = unreachable or first_line(error)
+            reason = first_line(error)
             what = "not a local folder, and not found on the Hub"
+            if unreachable is not None:
+                raise RecipeError(
+                    recipe.path, [f"backbone: {backbone!r}: not a local folder, and {unreachable}"]
+                ) from error
             if is_folder(path):
                 what = "the tokenizer of this folder does not load"
             raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error

@@ -29,8 +29,10 @@ from modeling_multitask.inference.saving import save_folder
 
 
 class _Nothing(BaseHTTPRequestHandler):
+    status = 404
+
     def do_HEAD(self) -> None:
-        self.send_response(404)
+        self.send_response(self.status)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -92,6 +94,16 @@ def test_a_hub_is_asked_once_a_minute(answering: str, monkeypatch: pytest.Monkey
     assert unreachable() is None
     monkeypatch.setattr(module, "get_session", pytest.fail)
 
+    assert unreachable() is None
+
+
+def test_a_hub_that_does_not_work_is_unreachable_for_models_but_an_upload_waits_for_it(
+    answering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Nothing, "status", 503)
+
+    with hub_access("me/model") as reason:
+        assert reason == f"{answering} cannot be reached: it answers with the HTTP status 503"
     assert unreachable() is None
 
 
