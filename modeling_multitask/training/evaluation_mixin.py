@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, PredictionOutput
 
+from ..texts_multitask import plain_rows
 from .arguments import MultiTaskTrainingArguments
 from .collator import plain_tables, tables_of, with_list_forms
 from .named_rows import naming_rows
@@ -70,6 +71,7 @@ class EvaluationMixin(Trainer):
         return super()._determine_best_metric(metrics, trial)
 
     def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
+        dataset = plain_rows(dataset)  # also of a loader that is not for `train`, `evaluate` or `predict`
         if kwargs.get("is_training"):
             return super()._get_dataloader(dataset, *args, **kwargs)
         with changed(self.args, dataloader_drop_last=False):  # every row is evaluated

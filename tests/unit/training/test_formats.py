@@ -79,6 +79,28 @@ def test_columns_that_a_format_hides_are_not_trained(
     assert found == trained(config, fewer, tokenizer, tmp_path / "other")
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_stream_of_any_format_is_trained(
+    kind: str, config: MultiTaskConfig, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    stream = rows_of_each_type().to_iterable_dataset()
+
+    found = trained(config, stream.with_format(kind), tokenizer, tmp_path / "one", max_steps=2)
+
+    assert found == trained(config, stream, tokenizer, tmp_path / "other", max_steps=2)
+
+
+def test_a_loader_of_formatted_rows_has_plain_labels(
+    model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    arguments = MultiTaskTrainingArguments(str(tmp_path), use_cpu=True, report_to=[])
+    trainer = MultiTaskTrainer(model, arguments, processing_class=tokenizer)
+
+    batch = next(iter(trainer.get_test_dataloader(rows_of_each_type().with_format("torch"))))
+
+    assert batch["labels"]["topic"].tolist()[:5] == [0, 1, 2, 0, -100]
+
+
 def test_a_part_of_formatted_rows_is_trained(
     config: MultiTaskConfig, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
 ) -> None:
