@@ -169,6 +169,12 @@ def test_the_paths_of_a_recipe_begin_at_its_folder_or_at_home(tmp_path: Path) ->
         load_tokenizer(recipe)
 
 
+def test_a_recipe_in_the_home_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone="me/encoder", data="me/rows"))
+
+    assert load_recipe("~/recipe.yaml").path == tmp_path / "recipe.yaml"
+
+
 def test_the_hub_ids_of_a_recipe_stay(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(RECIPE.format(backbone="me/encoder", data="me/rows"))
 
