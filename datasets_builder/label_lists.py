@@ -36,7 +36,7 @@ def list_form(lists: Iterable[Any], labels: Sequence[str]) -> ListForm | None:
     unclear = None
     for each in lists:
         values = plain_list(each)
-        if not values or any(isinstance(value, str) for value in values):
+        if not values or any(isinstance(value, str | list | tuple | dict) for value in values):
             continue
         if (form := _form(values, len(labels))) is not None:
             return form

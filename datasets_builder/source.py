@@ -12,6 +12,7 @@ from typing import Any
 
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_there
+from modeling_multitask.paths_multitask import why_local
 from modeling_multitask.words_multitask import from_words, word
 
 from .formats import READABLE
@@ -176,7 +177,8 @@ def is_on_hub(source: Source) -> bool:
     """Return whether the path is not local and has the form of a data set's id on the Hub, `name` or `owner/name`."""
     if source.path is None or is_there(source.path) or Path(source.path).suffix.lower() in READABLE:
         return False
-    return re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
+    may_be_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
+    return may_be_id and why_local(source.path) is None
 
 
 def _as_label_column(given: Any) -> LabelColumn:

@@ -19,6 +19,7 @@ from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_file, is_folder, is_there
 from modeling_multitask.hub_access import hub_access
+from modeling_multitask.paths_multitask import home_replaced
 from modeling_multitask.words_multitask import nearest_hint
 
 from .source import Source, is_on_hub
@@ -65,7 +66,7 @@ def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
     given = [name for name in ("config", "split", "revision") if getattr(source, name) is not None]
     if given:
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
-    path = Path(source.path)
+    path = Path(home_replaced(source.path))
     return _folder(path) if is_folder(path) else [_file(path)]
 
 

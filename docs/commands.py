@@ -21,6 +21,10 @@ on your disk. `python docs/commands.py` generates this page from the help texts 
 Two commands never write to the same output: the second one is refused, with the process and the host of the first.
 An output file or folder appears when it is complete, and an interrupted command leaves the old one.
 
+A MODEL, a backbone and the path of data may be local or on the Hub. A name is a local path, and the Hub is not asked,
+if it begins with `.`, `/` or `~`, if its first part is a local folder, or if it has more than one `/`. If the Hub
+cannot be reached, the command says so after a few seconds, or uses the files in the cache.
+
 | Exit code | Meaning |
 |--:|---|
 | 0 | success |

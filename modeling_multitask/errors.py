@@ -28,3 +28,16 @@ class RecipeError(ValueError):
         super().__init__(f"{path} has {count}:" + "".join(f"\n  {problem}" for problem in problems))
         self.path = path
         self.problems = problems
+
+
+class RowError(ValueError):
+    """A row has an invalid text or label.
+
+    Args:
+        problem: The problem, with the task or column.
+        place: The place of the row, such as `rows[2]`.
+    """
+
+    def __init__(self, problem: str, place: str = "") -> None:
+        super().__init__(f"{place}: {problem}" if place else problem)
+        self.problem = problem

@@ -3,7 +3,6 @@
 Shapes: B rows, T tokens, D width of the encoder, C classes of one task.
 """
 
-import importlib.util
 import inspect
 import math
 import os
@@ -24,6 +23,7 @@ from .configuration_multitask import DEFAULT_MAX_LENGTH, MultiTaskConfig
 from .dense_multitask import Dense
 from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
+from .paths_multitask import resolve_model_path
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
 from .sentence_transformers_multitask import (
@@ -140,6 +140,8 @@ class MultiTaskModel(PreTrainedModel):
                 has another shape, whole numbers, NaN or infinite numbers.
             OSError: If the model is not found.
         """
+        if pretrained_model_name_or_path is not None:
+            pretrained_model_name_or_path = resolve_model_path(pretrained_model_name_or_path)
         place, wants_info = str(pretrained_model_name_or_path), kwargs.pop("output_loading_info", False)
         stored = None
         if pretrained_model_name_or_path is not None and not kwargs.get("ignore_mismatched_sizes"):
@@ -385,30 +387,6 @@ class TaskHeads(nn.Module):
     def forward(self, embeddings: Tensor) -> dict[str, Tensor]:
         """Return logits, (B, C) by task name, from embeddings, (B, D)."""
         return {name: head(embeddings) for name, head in self.named_children()}
-
-
-def resolve_model_path(model: str | os.PathLike) -> str:
-    """Return the folder that `package:NAME/FOLDER` names. Hub ids and folders are returned unchanged.
-
-    Raises:
-        FileNotFoundError: If the package is not installed or does not contain the folder.
-    """
-    model = os.fspath(model)
-    if not model.startswith("package:"):
-        return model
-    package, _, folder = model.removeprefix("package:").partition("/")
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(
-            f"{model}: the Python package {package!r} is not installed; install the package that contains the model"
-        )
-    path = Path(spec.submodule_search_locations[0]) / folder
-    if not path.is_dir():
-        raise FileNotFoundError(f"{model}: the package {package!r} has no folder {folder!r}")
-    return str(path)
 
 
 def _set_max_length(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:

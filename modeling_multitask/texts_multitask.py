@@ -3,6 +3,7 @@
 Shapes: N texts, W windows (N or more).
 """
 
+import copy
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ Text = str | tuple[str, str]
 
 
 def is_one_text(given: Any) -> bool:
-    """Return whether a value is one text, not several: a string, a tuple (a pair), or a dict."""
+    """Return whether a value is one text, not several: a string, a tuple (a pair), or a dict. A list is several."""
     return isinstance(given, str | tuple | Mapping)
 
 
@@ -32,26 +33,71 @@ def read_text(given: Any, place: str = "the text") -> Text:
     """Return a text, or the two texts of a pair.
 
     Args:
-        given: A string, a tuple of two strings, or a dict with `text` and, for a pair, `text_pair`.
+        given: A string, a tuple or list of two strings, or a dict with `text` and, for a pair, `text_pair`.
         place: The place of the text, for the message.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If it is none of these, such as `None`, NaN or the `NA` of pandas.
     """
+    given = plain_value(given)
     if isinstance(given, str):
         return given
-    parts = given
+    parts: tuple[Any, ...] = ()
     if isinstance(given, Mapping):
         names = (TEXT, TEXT_PAIR)[: len(given)]
-        parts = tuple(given[name] for name in names) if set(given) == set(names) else ()
-    elif not isinstance(given, tuple) or len(given) != 2:
-        parts = ()
+        parts = tuple(plain_value(given[name]) for name in names) if set(given) == set(names) else ()
+    elif isinstance(given, tuple | list) and len(given) == 2:
+        parts = tuple(map(plain_value, given))
     if not parts or not all(isinstance(part, str) for part in parts):
         raise ValueError(
-            f"{place} is {reprlib.repr(given)}; it must be a string, a tuple of two strings for a pair, or a dict "
-            f"with {TEXT!r} and, for a pair, {TEXT_PAIR!r}"
+            f"{place} is {reprlib.repr(given)}; it must be a string, two strings for a pair, or a dict with {TEXT!r} "
+            f"and, for a pair, {TEXT_PAIR!r}{null_advice(given, *parts)}"
         )
     return parts[0] if len(parts) == 1 else parts
+
+
+def is_null(value: Any) -> bool:
+    """Return whether a value is `None`, NaN, or the `NA` or `NaT` of pandas."""
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def null_advice(*values: Any) -> str:
+    """Return the end of a message about a text: what to do if it is missing."""
+    return "; remove the rows without a text, or give an empty text, ''" if any(map(is_null, values)) else ""
+
+
+def plain_value(given: Any) -> Any:
+    """Return the Python value of a value of numpy, torch or pyarrow: a number, a string or a list."""
+    for name in ("as_py", "tolist"):
+        if hasattr(given, name):
+            return getattr(given, name)()
+    return given
+
+
+def plain_rows(given: Any) -> Any:
+    """Return rows of `datasets` without the format that `with_format` set, so that they have Python values.
+
+    Columns that `set_format` hides stay hidden. The function of `with_transform` stays, because it makes the rows.
+
+    Args:
+        given: A data set or one of its columns, or an object with such a `dataset`, such as `KeyDataset` of
+            transformers or `Subset` of torch. Anything else is returned unchanged.
+    """
+    if hasattr(given, "column_name") and hasattr(given, "source"):
+        return plain_rows(given.source)[given.column_name]
+    if not hasattr(given, "with_format"):
+        if not hasattr(getattr(given, "dataset", None), "with_format"):
+            return given
+        given = copy.copy(given)
+        given.dataset = plain_rows(given.dataset)
+        return given
+    shape = getattr(given, "format", None)
+    if not isinstance(shape, Mapping):  # a stream
+        return given.with_format(None)
+    if shape["type"] != "custom" and not shape["output_all_columns"] and shape["columns"] != given.column_names:
+        given = given.select_columns(shape["columns"])
+    return given if shape["type"] in (None, "custom") else given.with_format(None)
 
 
 def each_text(given: Any) -> Iterator[Text]:
@@ -68,9 +114,8 @@ def each_text(given: Any) -> Iterator[Text]:
         raise ValueError(f"the texts are a {type(given).__name__}; give one of its columns instead")
     if not isinstance(given, Iterable) and not hasattr(given, "__getitem__"):
         read_text(given)
+    given = plain_rows(given)
     is_table = hasattr(given, "column_names")
-    if is_table and hasattr(given, "with_format"):
-        given = given.with_format(None)
     if not isinstance(given, Iterable) and hasattr(given, "__len__"):  # without a length, it ends with an IndexError
         given = map(given.__getitem__, range(len(given)))
     for i, row in enumerate(given):

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from ..extras import import_extra
-from ..files import is_there
+from ..files import is_folder
 from .arguments import Parser, positive
 from .command import command
 
@@ -31,14 +31,15 @@ def run(arguments: argparse.Namespace) -> None:
     import_extra("gradio", extra="demo")
     interface = importlib.import_module("modeling_multitask.publishing.demo.interface")  # imports gradio
     from ..inference.loading import load
-    from ..modeling_multitask import resolve_model_path
+    from ..paths_multitask import resolve_model_path
     from ..pipeline_multitask import MultiTaskPipeline
     from ..publishing.evidence import Evidence, read_evidence
 
     _check_port(arguments.port)
     model, tokenizer = load(arguments.model)
-    on_hub = not (is_there(arguments.model) or arguments.model.startswith("package:"))
-    evidence = Evidence() if on_hub else read_evidence(Path(resolve_model_path(arguments.model)))
+    folder = resolve_model_path(arguments.model)
+    on_hub = not is_folder(folder)
+    evidence = Evidence() if on_hub else read_evidence(Path(folder))
     examples = arguments.example or evidence.recipe.get("examples")
     about = interface.About(
         title=evidence.settings.title or arguments.model,

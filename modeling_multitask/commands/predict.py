@@ -30,7 +30,7 @@ def build_parser() -> Parser:
         "predict",
         "MODEL INPUT OUTPUT [--text COLUMN] [--text_pair COLUMN] [--split NAME] [--prefix TEXT] "
         f"[--backend {{{','.join(BACKENDS)}}}] [--tokens_per_batch N] [--safe_csv] [--force]",
-        "Predict all tasks for each row of a table.",
+        "Predict all tasks for each row of a table. The answers to a row without a text are empty.",
     )
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
     parser.add_positional("input", help=f"a file ({', '.join(READABLE)}), a folder of these, or a data set on the Hub")
@@ -87,18 +87,20 @@ def _predict(arguments: argparse.Namespace, output: Path, state: PartialState) -
 
     names = (arguments.text, *([arguments.text_pair] if arguments.text_pair else []))
     given = Input(open_tables(Source(arguments.input, split=arguments.split)), names)
-    rows = count_rows(given)
+    counts = count_rows(given)
     encoder = text_encoder(arguments.model, backend=arguments.backend, tokens_per_batch=arguments.tokens_per_batch)
     check_answer_columns(given.tables[0].columns, encoder.tasks, arguments.prefix)
     process = Process(state.process_index, state.num_processes, state.wait_for_everyone)
     answer_table(
-        encoder, given, output, prefix=arguments.prefix, rows=rows, process=process, safe_csv=arguments.safe_csv
+        encoder, given, output, prefix=arguments.prefix, rows=counts.rows, process=process, safe_csv=arguments.safe_csv
     )
     if isinstance(encoder, TextEncoder) and encoder.cut:
         length = encoder.model.config.max_length
         print(f"{encoder.cut} texts have more than {length} tokens and were truncated (long_texts: truncate)")
     if state.is_main_process:
-        print(f"Wrote predictions for {rows} rows to {arguments.output}")
+        if counts.without_text:
+            print(f"Rows without a text, which have empty answers: {counts.without_text}")
+        print(f"Wrote predictions for {counts.rows} rows to {arguments.output}")
 
 
 def _how_to_go_on(arguments: argparse.Namespace) -> str:

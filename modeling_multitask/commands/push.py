@@ -108,9 +108,12 @@ def local_folder(model: str, download: Path) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     from ..hub.upload import patiently
-    from ..modeling_multitask import resolve_model_path
+    from ..inference.loading import model_hint
+    from ..paths_multitask import resolve_model_path
 
     path = Path(resolve_model_path(model))
+    if path.is_dir() and not (path / "config.json").is_file() and (hint := model_hint(model, path)):
+        raise FileNotFoundError(f"{model}: not a model{hint}")
     return path if path.is_dir() else Path(patiently(lambda: snapshot_download(model, local_dir=download), HfApi()))
 
 

@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     embeddings = encode(model, [*given.sentences, *queries], tokenizer=tokenizer, dtype=model.dtype, show_progress=True)
     embeddings, query_embeddings = np.split(embeddings, [len(given.sentences)])
     tables = {
-        "pairs": lambda: add_cosines(given.table, embeddings),
+        "pairs": lambda: add_cosines(given.table, embeddings, given.whole),
         "matrix": lambda: matrix_table(given.sentences, embeddings),
         "stats": lambda: statistics_table(given.sentences, embeddings),
         "nearest": lambda: nearest_table(queries, query_embeddings, given.sentences, embeddings, top_k=arguments.top_k),
@@ -96,6 +96,8 @@ def run(arguments: argparse.Namespace) -> None:
     if "stats" in views:
         length = "normalised" if model.config.normalize else "not normalised"
         print(f"{model.config.embedding_size} values in each embedding; {model.config.pooling} pooling, {length}")
+    if views == ["pairs"] and not given.whole.all():
+        print(f"Pairs without both texts, which have no cosine: {(~given.whole).sum()}")
     for place, view in enumerate(views):
         table = tables[view]()
         columns = [*given.columns, "cosine", "similarity"] if view == "pairs" else table.column_names

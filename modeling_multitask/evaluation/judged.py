@@ -16,7 +16,7 @@ from ..answers_multitask import Decision
 from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
-from ..texts_multitask import Text
+from ..texts_multitask import Text, plain_rows
 from ..training.collator import labels_of
 from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays
@@ -70,6 +70,7 @@ def judge(
         sources: N names of source tables, if they are known.
         show_progress: Whether to show a progress bar.
     """
+    rows = plain_rows(rows)
     texts = row_texts(rows)
     tasks = model.config.tasks
     # In the model's own precision, so that figures do not depend on the processor.

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..answers_multitask import answers
+from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig, chosen_tasks
 from ..texts_multitask import Text, each_text, is_one_text, read_text
@@ -176,7 +177,8 @@ def text_encoder(  # noqa: PLR0913, as sentence-transformers has it
             model, own = load(model)
             tokenizer = own if tokenizer is None else tokenizer
         elif tokenizer is None:
-            tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
+            with hub_access(model.name_or_path):
+                tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
         limits = {"tokens_per_batch": tokens_per_batch, "batch_size": batch_size}
         return TextEncoder(model, tokenizer, dtype=dtype, prompt_name=prompt_name, prompt=prompt, **limits)
     if backend not in GRAPHS:

@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from ..extras import import_extra
 from ..hub_access import hub_access
-from ..modeling_multitask import resolve_model_path
+from ..paths_multitask import resolve_model_path
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
 from .batches import BLOCK
-from .loading import read_config
+from .loading import model_hint, read_config
 from .predict_onnx import BATCH_SIZE, MultiTaskOnnx
 from .text_encoder import Outputs
 
@@ -96,6 +96,8 @@ def _find(model: str, backend: str) -> Path:
     for folder in (root, root / backend):
         if (folder / GRAPHS[backend]).is_file():
             return folder
+    if hint := model_hint(model, root):
+        raise FileNotFoundError(f"{model} contains no {GRAPHS[backend]}{hint}")
     raise FileNotFoundError(
         f"{model} contains no {GRAPHS[backend]}; write it with: "
         f"multitask export {model} {model}/{backend} --format {backend}"

@@ -13,7 +13,8 @@ from ..configuration_multitask import MultiTaskConfig
 from ..errors import ModelFolderError
 from ..files import is_folder
 from ..hub_access import hub_access
-from ..modeling_multitask import MultiTaskModel, resolve_model_path
+from ..modeling_multitask import MultiTaskModel
+from ..paths_multitask import resolve_model_path
 from ..texts_multitask import check_tokenizer, tokenize
 from ..weights_multitask import WeightsError
 from ..wording import first_line
@@ -106,9 +107,19 @@ def _read_config(model: str, path: str, unreachable: str | None) -> MultiTaskCon
         raise FileNotFoundError(f"{model}: not a local folder, and {where}") from error
     if kind != MultiTaskConfig.model_type:
         found = f"its config.json says model_type {kind!r}" if kind else "it has no config.json"
-        raise FileNotFoundError(f"{model}: not a multi-task model ({found})")
+        raise FileNotFoundError(f"{model}: not a multi-task model ({found}){model_hint(model, path)}")
     with _reading(model, "config.json"):
         return MultiTaskConfig.from_pretrained(path)
+
+
+def model_hint(model: str, path: str | Path) -> str:
+    """Return the end of a message that names the model in the output folder of a run, or nothing.
+
+    Args:
+        model: The name that the user gave.
+        path: Its folder.
+    """
+    return f"; its model is {model.rstrip('/')}/model" if (Path(path) / "model" / "config.json").is_file() else ""
 
 
 def to_accelerator(model: Any) -> MultiTaskModel:

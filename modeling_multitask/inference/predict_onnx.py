@@ -62,7 +62,7 @@ class MultiTaskOnnx:
         """Return every task's answer to each text.
 
         Args:
-            texts: N texts, or pairs of texts as tuples.
+            texts: A list of N texts. A pair is a tuple or list of two strings, or a dict with `text` and `text_pair`.
             top_k: The number of labels to return for each task, the answer first and then by score (for an ordinal
                 regression, all by score). `None` returns all labels. 0 returns only the answer, or for a multi-label
                 task the labels above their threshold.
@@ -147,13 +147,15 @@ class MultiTaskOnnx:
             - `TASK.confidence` (N,), which is compared with `abstain_below` to refuse an answer.
 
         Raises:
-            TypeError: If `texts` is a single text.
+            TypeError: If `texts` is a single text or pair.
+            ValueError: If one of them is not a text, such as `None`.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str | tuple | dict):
             raise TypeError(f"texts is a single text, {texts!r}; give a list of texts")
         start = self._prompt if prompt is None else prompt
-        prompted = [start + text if isinstance(text, str) else (start + text[0], *text[1:]) for text in texts]
-        encoded = self._tokenizer.encode_batch(prompted or [""])  # without texts, one empty text gives the shapes
+        given = [read_text_or_pair(text, f"texts[{i}]") for i, text in enumerate(texts)]
+        given = [start + text if isinstance(text, str) else (start + text[0], text[1]) for text in given]
+        encoded = self._tokenizer.encode_batch(given or [""])  # without texts, one empty text gives the shapes
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row].ids))
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         outputs = [self._graph(self._pad([encoded[row] for row in batch])) for batch in batches]
@@ -171,6 +173,20 @@ class MultiTaskOnnx:
             "attention_mask": padded([row.attention_mask for row in rows], 0),
             "token_type_ids": padded([row.type_ids for row in rows], 0),
         }
+
+
+def read_text_or_pair(given: Any, place: str) -> TextOrPair:
+    """Return a text, or two as a tuple. Raise a `ValueError` with the place of anything else."""
+    parts: Any = given if isinstance(given, tuple | list) and len(given) == 2 else [given]
+    if isinstance(given, dict):
+        names = ("text", "text_pair")[: len(given)]
+        parts = [given.get(name) for name in names] if names and set(given) == set(names) else [None]
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError(
+            f"{place} is {given!r}; it must be a string, two strings for a pair, or a dict with 'text' and, for a "
+            "pair, 'text_pair'; remove the rows without a text, or give an empty text, ''"
+        )
+    return parts[0] if len(parts) == 1 else (parts[0], parts[1])
 
 
 def open_graph(path: Path) -> Callable[[Arrays], Arrays]:

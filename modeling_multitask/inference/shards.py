@@ -24,7 +24,7 @@ from datasets_builder.tables import Table
 from ..files import parts_of, whole_file, whole_folder, write_json
 from .answering import answers_of
 from .graphs import GraphEncoder
-from .tables import add_answers, check_holds_text, write_tables
+from .tables import add_answers, check_holds_text, texts_or_none, write_tables
 from .text_encoder import TextEncoder
 
 logger = logging.get_logger(__name__)
@@ -83,18 +83,26 @@ class Input(NamedTuple):
                 yield chunk
 
 
-def count_rows(given: Input) -> int:
+class Counts(NamedTuple):
+    """The number of rows of tables, and how many of them have no text."""
+
+    rows: int
+    without_text: int
+
+
+def count_rows(given: Input) -> Counts:
     """Return the number of rows. All rows are read, so that errors in a table are reported before the model runs.
 
     Raises:
         DataError: If a table cannot be used.
     """
-    rows, schemas = 0, set()
+    rows, without_text, schemas = 0, 0, set()
     for chunk in given.chunks():
         rows += len(chunk)
+        without_text += sum(text is None for text in texts_or_none(chunk, given.texts))
         schemas.add(chunk.schema.remove_metadata())
     _unified(list(schemas))
-    return rows
+    return Counts(rows, without_text)
 
 
 def answer_table(
@@ -107,7 +115,7 @@ def answer_table(
     process: Process = Process(),
     safe_csv: bool = False,
 ) -> int:
-    """Write the table with every task's answers, and return the number of its rows.
+    """Write the table with every task's answers, and return the number of its rows. No text has no answers.
 
     Args:
         encoder: The model.
@@ -142,9 +150,10 @@ def answer_table(
 
 
 def _answered(encoder: TextEncoder | GraphEncoder, chunk: pa.Table, names: tuple[str, ...], prefix: str) -> pa.Table:
-    columns = [[text or "" for text in chunk[name].to_pylist()] for name in names]
-    texts: Any = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-    return add_answers(chunk, answers_of(encoder.run(texts), encoder.tasks), encoder.tasks, prefix)
+    texts = texts_or_none(chunk, names)
+    found = iter(answers_of(encoder.run([text for text in texts if text is not None]), encoder.tasks))
+    answers = [None if text is None else next(found) for text in texts]
+    return add_answers(chunk, answers, encoder.tasks, prefix)
 
 
 def _of_one_kind(shards: list[Path]) -> Iterator[pa.Table]:

@@ -10,7 +10,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
 from ..hub_access import hub_access
-from ..modeling_multitask import MultiTaskModel, resolve_model_path
+from ..modeling_multitask import MultiTaskModel
+from ..paths_multitask import resolve_model_path
 from ..sentence_transformers_multitask import read_embedding_settings
 from .loading import load, to_accelerator
 

@@ -22,18 +22,23 @@ def check_pair_columns(table: pa.Table) -> None:
         raise DataError(f"the input already has a column {taken[0]!r}, which the output adds; rename it")
 
 
-def add_cosines(pairs: pa.Table, embeddings: np.ndarray) -> pa.Table:
+def add_cosines(pairs: pa.Table, embeddings: np.ndarray, whole: np.ndarray | None = None) -> pa.Table:
     """Return the table with the `cosine`, and the `similarity` from 0 to 1, of the two texts of each row.
 
     Args:
         pairs: N rows.
         embeddings: (2 N, D), alternately of the first and the second text of each row.
+        whole: (N,), whether a row has both texts. Other rows have null. By default all rows have both.
 
     Raises:
         ValueError: If the length of an embedding is 0 or not finite.
     """
     found = cosines(embeddings[::2], embeddings[1::2])  # (N,)
-    return pairs.append_column("cosine", pa.array(found)).append_column("similarity", pa.array(scaled(found)))
+    empty = None if whole is None else ~whole
+    columns = {"cosine": found, "similarity": scaled(found)}
+    for name, values in columns.items():
+        pairs = pairs.append_column(name, pa.array(values, mask=empty))
+    return pairs
 
 
 def matrix_table(texts: Sequence[str], embeddings: np.ndarray) -> pa.Table:

@@ -16,6 +16,7 @@ from datasets_builder.sources import open_tables
 
 from ..files import strict_json, whole_file, without_formula
 from ..tasks_multitask import TaskConfig
+from ..texts_multitask import Text
 from ..words_multitask import nearest_hint
 
 
@@ -43,6 +44,18 @@ def check_holds_text(table: str, column: str, kind: pa.DataType) -> None:
     values = kind.value_type if pa.types.is_dictionary(kind) else kind  # the type of a pandas category
     if not (is_text(values) or pa.types.is_null(values)):
         raise DataError(f"{table}: the column {column!r} holds {kind}, not text")
+
+
+def texts_or_none(table: pa.Table, columns: Sequence[str]) -> list[Text | None]:
+    """Return the text, or the pair of texts, of each row, or `None` if a text is null, empty or only white space.
+
+    Args:
+        table: N rows.
+        columns: One column of texts, or two for pairs.
+    """
+    rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    present = (row if all(text and not text.isspace() for text in row) else None for row in rows)
+    return [row[0] if row is not None and len(row) == 1 else row for row in present]
 
 
 def write_table(table: pa.Table, path: Path, *, safe_csv: bool = False) -> None:
@@ -82,28 +95,41 @@ def check_answer_columns(columns: Sequence[str], tasks: list[TaskConfig], prefix
         raise DataError(f"the input already has a column {taken[0]!r}; rename the answers with --prefix")
 
 
-def add_answers(table: pa.Table, answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> pa.Table:
+def add_answers(
+    table: pa.Table, answers: Sequence[dict[str, Any] | None], tasks: list[TaskConfig], prefix: str = ""
+) -> pa.Table:
     """Return the table with the columns of `columns_of_answers`."""
     for name, column in columns_of_answers(answers, tasks, prefix).items():
         table = table.append_column(name, column)
     return table
 
 
-def columns_of_answers(answers: list[dict[str, Any]], tasks: list[TaskConfig], prefix: str = "") -> dict[str, pa.Array]:
-    """Return each task's answer and score by column: lists for a multi-label task, one number for a regression."""
+def columns_of_answers(
+    answers: Sequence[dict[str, Any] | None], tasks: list[TaskConfig], prefix: str = ""
+) -> dict[str, pa.Array]:
+    """Return each task's answer and score by column: lists for a multi-label task, one number for a regression.
+
+    Args:
+        answers: The answers to each row. All columns of a row without answers, `None`, are null.
+        tasks: The tasks, in order.
+        prefix: The prefix of the columns.
+    """
     columns: dict[str, pa.Array] = {}
     for task in tasks:
-        given, name = [row[task.name] for row in answers], f"{prefix}{task.name}"
+        given, name = [row and row[task.name] for row in answers], f"{prefix}{task.name}"
         if task.kind.is_number:
-            columns[name] = pa.array([each["score"] for each in given], pa.float64())
+            columns[name] = pa.array(_parts(given, "score"), pa.float64())
         elif task.kind.several_labels:
-            columns[name] = pa.array([[each["label"] for each in row] for row in given], pa.list_(pa.string()))
-            scores = [[each["score"] for each in row] for row in given]
-            columns[f"{name}_score"] = pa.array(scores, pa.list_(pa.float64()))
+            columns[name] = pa.array([row and _parts(row, "label") for row in given], pa.list_(pa.string()))
+            columns[f"{name}_score"] = pa.array([row and _parts(row, "score") for row in given], pa.list_(pa.float64()))
         else:
-            columns[name] = pa.array([each["label"] for each in given], pa.string())
-            columns[f"{name}_score"] = pa.array([each["score"] for each in given], pa.float64())
+            columns[name] = pa.array(_parts(given, "label"), pa.string())
+            columns[f"{name}_score"] = pa.array(_parts(given, "score"), pa.float64())
     return columns
+
+
+def _parts(answers: Iterable[dict[str, Any] | None], name: str) -> list[Any]:
+    return [each and each[name] for each in answers]
 
 
 def _write_csv(tables: Iterable[pa.Table], path: Path, *, safe: bool = False) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from datasets_builder import DataError
@@ -10,7 +11,7 @@ from datasets_builder.formats import READABLE
 
 from ..texts_multitask import TEXT, TEXT_PAIR
 from ..words_multitask import nearest_hint
-from .tables import check_ending, read_table
+from .tables import check_ending, read_table, texts_or_none
 
 LINES = ".txt"  # the ending of a file with one text in each line
 
@@ -26,6 +27,11 @@ class Texts(NamedTuple):
         """All texts, row by row. An empty cell is the empty text."""
         cells = [self.table[name].to_pylist() for name in self.columns]
         return [text or "" for row in zip(*cells, strict=True) for text in row]
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Whether each row has its text, or both texts of its pair, (N,)."""
+        return np.array([text is not None for text in texts_or_none(self.table, self.columns)])
 
 
 def read_texts(path: Path, *, text: str = TEXT, text_pair: str | None = None, pairs: bool = False) -> Texts:

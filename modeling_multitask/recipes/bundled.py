@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import RecipeError
 from ..files import is_file
+from ..paths_multitask import home_replaced
 from ..shipped import shipped
 from ..words_multitask import nearest_hint
 
@@ -28,7 +29,7 @@ def recipe_path(given: str | os.PathLike) -> Path:
     """
     word = os.fspath(given)
     if "/" in word or os.sep in word or Path(word).suffix:
-        return Path(word)
+        return Path(home_replaced(word))
     there = bundled_recipes()
     if word not in there:
         hint = nearest_hint(word, there)

@@ -16,6 +16,7 @@ from datasets_builder.source import Source, is_on_hub
 
 from ..errors import RecipeError
 from ..files import is_folder, is_there
+from ..paths_multitask import home_replaced, why_local
 from ..secret import find_secret
 from ..words_multitask import declared_words
 from .bundled import recipe_path
@@ -144,15 +145,20 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
 
     splits: dict[str, Any] = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
     models: dict[str, Any] = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
-    return replace(recipe, data=replace(recipe.data, **splits), **models)
+    output_dir = home_replaced(recipe.output_dir)
+    return replace(recipe, data=replace(recipe.data, **splits), output_dir=output_dir, **models)
 
 
 def _data_path(path: str, folder: Path) -> str:
     """Return a path relative to the recipe's folder, unless it can only be a data set on the Hub."""
-    there = str(folder / path)
-    return path if not is_there(there) and is_on_hub(Source(path)) else there
+    there = str(folder / home_replaced(path))
+    on_hub = not is_there(there) and why_local(path, folder) is None and is_on_hub(Source(path))
+    return path if on_hub else there
 
 
 def _model_path(model: str | None, folder: Path) -> str | None:
-    """Return a folder relative to the recipe's folder if it exists, or else the Hub id or package path."""
-    return str(folder / model) if model is not None and is_folder(folder / model) else model
+    """Return a local path relative to the recipe's folder, and a Hub id or package path unchanged."""
+    if model is None or model.startswith("package:"):
+        return model
+    there = folder / home_replaced(model)
+    return str(there) if is_folder(there) or why_local(model, folder) else model

@@ -16,7 +16,7 @@ from datasets_builder.look import Look, describe, look_as_json, look_at
 
 from ..errors import RecipeError
 from ..long_texts_multitask import PIECE
-from ..modeling_multitask import resolve_model_path
+from ..paths_multitask import resolve_model_path
 from ..publishing.dataset import write_repository
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe

@@ -21,6 +21,7 @@ from ..evaluation.label_issues import LabelIssue, label_issues
 from ..evaluation.report import CHOSEN_BY
 from ..extras import import_extra
 from ..inference import encode
+from ..paths_multitask import home_replaced
 from ..problem_types_multitask import UNORDERED
 from ..recipes.comparison import Change, changed_words
 from ..recipes.loading import load_recipe
@@ -174,7 +175,7 @@ def _check_split(recipe: Recipe, model: str | None) -> None:
 
 def _split_changes(recipe: Recipe, model: str | None) -> dict[str, Change]:
     """Return the words of the split that differ from those of the model, if the training rows are the same."""
-    record = Path(model or "").parent / "recipe.json"
+    record = Path(home_replaced(model or "")).parent / "recipe.json"
     if model is None or not record.is_file():
         return {}
     before, now = recorded_words(json.loads(record.read_text(encoding="utf-8"))), recipe_words(recipe)

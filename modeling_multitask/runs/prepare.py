@@ -18,7 +18,7 @@ from ..errors import RecipeError
 from ..files import check_writable, is_folder
 from ..hub_access import hub_access
 from ..inference.loading import load
-from ..modeling_multitask import resolve_model_path
+from ..paths_multitask import resolve_model_path
 from ..publishing import trainer_card
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
@@ -146,14 +146,19 @@ def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
         RecipeError: If the backbone does not exist or has no tokenizer.
     """
     backbone = str(recipe.backbone)
-    with hub_access(backbone) as unreachable:
+    with as_recipe_error(recipe, "backbone"):
+        path = resolve_model_path(backbone)
+    with hub_access(path) as unreachable:
         try:
-            path = resolve_model_path(backbone)
             tokenizer = AutoTokenizer.from_pretrained(path, subfolder=read_embedding_settings(path).subfolder)
         except (OSError, ValueError) as error:
-            reason = unreachable or first_line(error)
+            reason = first_line(error)
             what = "not a local folder, and not found on the Hub"
-            if is_folder(backbone):
+            if unreachable is not None:
+                raise RecipeError(
+                    recipe.path, [f"backbone: {backbone!r}: not a local folder, and {unreachable}"]
+                ) from error
+            if is_folder(path):
                 what = "the tokenizer of this folder does not load"
             raise RecipeError(recipe.path, [f"backbone: {what}: {backbone!r} ({reason})"]) from error
     _set_padding(recipe, tokenizer)
@@ -224,7 +229,7 @@ def with_adapters(recipe: Recipe, model: MultiTaskModel) -> MultiTaskModel | Pef
 
 
 def _from_backbone(recipe: Recipe, tasks: list[TaskConfig]) -> MultiTaskModel:
-    with hub_access(str(recipe.backbone)):
+    with hub_access(resolve_model_path(str(recipe.backbone))):
         return MultiTaskModel.from_backbone(
             str(recipe.backbone),
             tasks,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import TaskConfig
 from ..errors import RecipeError
+from ..paths_multitask import home_replaced
 from .judged_rows import JudgedRows, rows_to_judge
 
 # The words that define the rows and their split. The other words of the record are not valid as a recipe.
@@ -23,8 +24,9 @@ def recorded_rows(tasks: list[TaskConfig], model: str) -> JudgedRows | None:
         RecipeError: If the tasks of the run do not match the model's.
         DataError: If the tables of the run no longer exist.
     """
-    record = Path(model).parent / "recipe.json"
-    if not (Path(model).is_dir() and record.is_file()):
+    found = Path(home_replaced(model))
+    record = found.parent / "recipe.json"
+    if not (found.is_dir() and record.is_file()):
         return None
     content = json.loads(record.read_text(encoding="utf-8"))
     words = {name: content[name] for name in _WORDS if name in content}

@@ -7,6 +7,7 @@ import numpy as np
 from datasets import Dataset
 
 from ..tasks_multitask import TaskConfig
+from ..texts_multitask import plain_rows
 from ..words_multitask import nearest_hint
 
 BALANCED = "balanced"
@@ -69,8 +70,9 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
 
 def _labels(rows: Dataset, task: TaskConfig) -> np.ndarray:
     """Return ids, (N, 1), or zeros and ones, (N, C); -1 for a missing label."""
+    column = plain_rows(rows)[task.name]
     if not task.kind.several_labels:
-        return np.array([[-1 if label is None else label] for label in rows[task.name]])
+        return np.array([[-1 if label is None else label] for label in column])
     names = task.labels or []
-    entries = [[None if row is None else row[name] for name in names] for row in rows[task.name]]
+    entries = [[None if row is None else row[name] for name in names] for row in column]
     return np.array([[-1 if entry is None else entry for entry in row] for row in entries])

@@ -4,6 +4,7 @@ Shapes: B rows, T tokens of the longest row, C classes of one task.
 """
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +16,16 @@ from transformers import PreTrainedTokenizerBase
 from datasets_builder.label_lists import ListForm, plain_list
 
 from ..configuration_multitask import MultiTaskConfig
+from ..errors import RowError
 from ..kinds_multitask import IGNORE_INDEX, MISSING_IDS
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
-from ..texts_multitask import tokenize
+from ..texts_multitask import TEXT, TEXT_PAIR, is_null, plain_rows, plain_value, tokenize
 from ..words_multitask import nearest_hint
 from .checks import check_training_columns
 from .conditions import unasked_rows
 from .multi_labels import forms_of, forms_of_columns, label_entries
-from .tokens import padded_rows
+from .tokens import checked_texts, padded_rows
 
 
 @dataclass
@@ -33,7 +35,8 @@ class MultiTaskCollator:
     A row has `input_ids`, or `text` and maybe `text_pair`, and a column for any task.
 
     A label is a class id or a class name. For a regression, it is a number. Null, NaN and an absent column mean a
-    missing label. Except for a regression, -1 and -100 do too. For a multi-label task, a label is one of:
+    missing label. Except for a regression, -1 and -100 do too. Values of numpy and torch are read as those of Python.
+    For a multi-label task, a label is one of:
 
     - a list of names, or a text with names that are separated by `;`, `,` or `|`
     - a dict of 0, 1 and null by name
@@ -68,7 +71,8 @@ class MultiTaskCollator:
         """Return the batch: the tensors of the tokenizer, (B, T), and `labels` by task name.
 
         Raises:
-            ValueError: If a label is not valid for its task. The message has the task, the label and the text.
+            RowError: If a text is not a string, or a label is not valid for its task. The message has the number of the
+                row in the batch, the column, the value and the text.
         """
         batch: dict[str, Any] = dict(self._tokens(rows))
         batch["labels"] = self.labels_of(rows)
@@ -78,16 +82,21 @@ class MultiTaskCollator:
         """Return the labels of the rows by task name, (B,) or (B, C).
 
         Raises:
-            ValueError: If a label is not valid for its task.
+            RowError: If a label is not valid for its task.
+            ValueError: If lists of numbers may be ids or zeros and ones.
         """
         return labels_of(rows, self.config.tasks, self.list_forms)
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
-            pairs = [row["text_pair"] for row in rows] if "text_pair" in rows[0] else None
-            texts = [row["text"] for row in rows]
+            pairs = _column(rows, TEXT_PAIR) if TEXT_PAIR in rows[0] else None
+            texts = _column(rows, TEXT)
             return tokenize(self.tokenizer, self.config, texts, pairs, padding=True, return_tensors="pt")
         return padded_rows(self.tokenizer, rows)
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    return checked_texts([row.get(name) for row in rows], name)
 
 
 def make_collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[str, Any]) -> Any:
@@ -114,6 +123,11 @@ def make_collator(given: Callable | None, model: MultiTaskModel, kwargs: dict[st
     return with_list_forms(given, tables, model.config.tasks)
 
 
+def plain_tables(given: Any) -> Any:
+    """Return the rows of an `eval_dataset`, which may be a dict of several, without formats (see `plain_rows`)."""
+    return {name: plain_rows(rows) for name, rows in given.items()} if isinstance(given, dict) else plain_rows(given)
+
+
 def tables_of(given: Any) -> list[Any]:
     """Return the tables of an `eval_dataset`, which may be a dict of several."""
     return list(given.values()) if isinstance(given, dict) else [given]
@@ -137,7 +151,11 @@ def known_list_forms(collator: Any) -> Mapping[str, ListForm]:
 
 
 def labels_of(
-    rows: Sequence[Mapping[str, Any]], tasks: list[TaskConfig], list_forms: Mapping[str, ListForm] | None = None
+    rows: Sequence[Mapping[str, Any]],
+    tasks: list[TaskConfig],
+    list_forms: Mapping[str, ListForm] | None = None,
+    *,
+    place: str = "rows",
 ) -> dict[str, Tensor]:
     """Return the labels of the rows by task name, (B,) or (B, C).
 
@@ -145,12 +163,14 @@ def labels_of(
         rows: Rows with a label name, a class id, a number or several labels in the column of each task.
         tasks: The model's tasks, in order.
         list_forms: How lists of numbers are written, by task name. By default the rows decide.
+        place: The name of the rows, for messages.
 
     Raises:
-        ValueError: If a label is not valid for its task, or lists of numbers may be ids or zeros and ones.
+        RowError: If a label is not valid for its task.
+        ValueError: If lists of numbers may be ids or zeros and ones.
     """
     forms = forms_of(rows, tasks, list_forms or {})
-    labels = {task.name: _labels(rows, task, forms.get(task.name)) for task in tasks}
+    labels = {task.name: _labels(rows, task, forms.get(task.name), place) for task in tasks}
     return without_unasked(labels, tasks)
 
 
@@ -169,21 +189,34 @@ def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[
     return asked
 
 
-def _labels(rows: Sequence[Mapping[str, Any]], task: TaskConfig, form: ListForm | None) -> Tensor:
-    return torch.tensor([_label(row, task, form) for row in rows], dtype=task.kind.label_dtype)
+def _labels(rows: Sequence[Mapping[str, Any]], task: TaskConfig, form: ListForm | None, place: str) -> Tensor:
+    found = []
+    for i, row in enumerate(rows):
+        try:
+            found.append(_label(plain_value(row.get(task.name)), task, form))
+        except ValueError as error:
+            where = f" (text: {row[TEXT][:60]!r})" if isinstance(row.get(TEXT), str) else ""
+            raise RowError(f"task {task.name!r}: {error}{where}", f"{place}[{i}]") from None
+    return torch.tensor(found, dtype=task.kind.label_dtype)
 
 
-def _label(row: Mapping[str, Any], task: TaskConfig, form: ListForm | None) -> Any:
-    given = row.get(task.name)
+def _label(given: Any, task: TaskConfig, form: ListForm | None) -> Any:
+    if task.kind.is_number:
+        return task.kind.missing if is_null(given) else _number(given, task)
+    labels = task.labels or []
+    return _positions(given, labels, form) if task.kind.several_labels else _class_id(given, labels)
+
+
+def _number(given: Any, task: TaskConfig) -> float:
     try:
-        if task.kind.is_number:
-            return task.kind.missing if given is None else float(given)
-        if task.kind.several_labels:
-            return _positions(given, task.labels or [], form)
-        return _class_id(given, task.labels or [])
-    except ValueError as error:
-        where = f" (text: {row['text'][:60]!r})" if "text" in row else ""
-        raise ValueError(f"task {task.name!r}: {error}{where}") from None
+        number = float(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"{given!r} is not a number; a missing one is None or NaN") from None
+    if math.isinf(number):
+        raise ValueError(f"the number is {given!r}; it must be finite")
+    if task.transform == "log1p" and number < 0:
+        raise ValueError(f"{given!r} is not a number from 0, which transform: log1p needs")
+    return number
 
 
 def _class_id(given: Any, labels: list[str]) -> int:
@@ -193,7 +226,7 @@ def _class_id(given: Any, labels: list[str]) -> int:
         return labels.index(given)
     if _is_missing(given):
         return IGNORE_INDEX
-    if given != int(given) or not 0 <= given < len(labels):
+    if not isinstance(given, int | float) or given not in range(len(labels)):
         missing = " or ".join(map(str, MISSING_IDS))
         raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor {missing} for missing")
     return int(given)
@@ -206,4 +239,4 @@ def _positions(given: Any, labels: list[str], form: ListForm | None) -> list[int
 
 
 def _is_missing(given: Any) -> bool:
-    return given is None or given != given or given in MISSING_IDS
+    return is_null(given) or given in MISSING_IDS

@@ -9,8 +9,10 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, PredictionOutput
 
+from ..texts_multitask import plain_rows
 from .arguments import MultiTaskTrainingArguments
-from .collator import tables_of, with_list_forms
+from .collator import plain_tables, tables_of, with_list_forms
+from .named_rows import naming_rows
 
 
 class EvaluationMixin(Trainer):
@@ -20,14 +22,18 @@ class EvaluationMixin(Trainer):
     data_collator: Any
 
     def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluate as `Trainer.evaluate` does."""
+        """Evaluate as `Trainer.evaluate` does. A message about a row has its number."""
+        eval_dataset = plain_tables(eval_dataset)
         self.data_collator = with_list_forms(self.data_collator, tables_of(eval_dataset), self.model.config.tasks)
-        return super().evaluate(eval_dataset, *args, **kwargs)
+        with naming_rows(self.data_collator, self._evaluated(eval_dataset)):
+            return super().evaluate(eval_dataset, *args, **kwargs)
 
     def predict(self, test_dataset: Any, *args: Any, **kwargs: Any) -> PredictionOutput:
-        """Predict as `Trainer.predict` does."""
+        """Predict as `Trainer.predict` does. A message about a row has its number."""
+        test_dataset = plain_tables(test_dataset)
         self.data_collator = with_list_forms(self.data_collator, [test_dataset], self.model.config.tasks)
-        return super().predict(test_dataset, *args, **kwargs)
+        with naming_rows(self.data_collator, {"test_dataset": test_dataset}):
+            return super().predict(test_dataset, *args, **kwargs)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluate, and correct the loss: the Trainer's mean over batches gives rare labels too much weight.
@@ -50,6 +56,13 @@ class EvaluationMixin(Trainer):
             )
         return output
 
+    def _evaluated(self, given: Any) -> dict[str, Any]:
+        """Return the table of an evaluation by its name in messages; none if there are several tables."""
+        given = self.eval_dataset if given is None else given
+        if isinstance(given, str):
+            return {f"eval_dataset[{given!r}]": self.eval_dataset[given]}
+        return {} if isinstance(given, dict) else {"eval_dataset": given}
+
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         # A score of 0 means that nothing is right, or that no metric can be computed, as with one validation row. It
         # chooses no checkpoint, so the latest one is kept.
@@ -58,6 +71,7 @@ class EvaluationMixin(Trainer):
         return super()._determine_best_metric(metrics, trial)
 
     def _get_dataloader(self, dataset: Any, *args: Any, **kwargs: Any) -> DataLoader:
+        dataset = plain_rows(dataset)  # also of a loader that is not for `train`, `evaluate` or `predict`
         if kwargs.get("is_training"):
             return super()._get_dataloader(dataset, *args, **kwargs)
         with changed(self.args, dataloader_drop_last=False):  # every row is evaluated

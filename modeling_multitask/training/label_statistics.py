@@ -31,13 +31,13 @@ def start_heads(model: MultiTaskModel, rows: Any, list_forms: Mapping[str, ListF
         list_forms: How lists of numbers are written, as for `labels_of`.
 
     Raises:
-        ValueError: If a label is invalid, or a target is not finite or below 0 with `transform: log1p`.
+        RowError: If a label is invalid, or a target is not finite or below 0 with `transform: log1p`.
     """
     layers = {task.name: _new_layers(model, task) for task in model.config.tasks}
     if rows is None or not any(layers.values()):
         return
     read = _read(rows, list(layers), {name for name in layers if layers[name]})
-    labels = labels_of(read, model.config.tasks, list_forms)
+    labels = labels_of(read, model.config.tasks, list_forms, place="train_dataset")
     model.config.tasks = [_started(task, layers[task.name], labels[task.name]) for task in model.config.tasks]
 
 

@@ -13,6 +13,7 @@ from datasets_builder.label_lists import ListForm, list_form, plain_list
 
 from ..kinds_multitask import MISSING_IDS
 from ..tasks_multitask import TaskConfig
+from ..texts_multitask import is_null, plain_rows, plain_value
 from ..words_multitask import nearest_hint
 
 SEPARATORS = (";", ",", "|")  # between names in one text
@@ -32,7 +33,7 @@ def label_entries(given: Any, labels: list[str], form: ListForm | None) -> list[
     """
     if isinstance(given, Mapping):
         _check_names(given, labels)
-        return [given.get(label) for label in labels]
+        return [plain_value(given.get(label)) for label in labels]
     if isinstance(given, str):
         return _names(_separated(given, labels), labels) if given.strip() else [None] * len(labels)
     values = plain_list(given)
@@ -75,7 +76,7 @@ def forms_of_columns(
         ValueError: If all lists of numbers of a task may be ids or zeros and ones.
     """
     each = chain.from_iterable(given.values() if isinstance(given, dict) else [given] for given in tables)
-    given = [table.with_format(None) if isinstance(table, Dataset) else table for table in each]
+    given = [table.with_format(None) if isinstance(table, Dataset) else plain_rows(table) for table in each]
     forms = dict(known)
     for task in [each for each in tasks if each.kind.several_labels and each.name not in known]:
         if (form := _form(chain.from_iterable(_cells(table, task.name) for table in given), task)) is not None:
@@ -140,6 +141,6 @@ def _multi_hot(entries: list[Any], labels: list[str]) -> list[Any]:
     if len(entries) != len(labels):
         raise ValueError(f"{len(entries)} zeros and ones are given, but it has {len(labels)} labels: {entries}")
     for each in entries:
-        if not (each is None or each != each or each in (0, 1, *MISSING_IDS)):
+        if not (is_null(each) or each in (0, 1, *MISSING_IDS)):
             raise ValueError(f"{each!r} is neither 0 nor 1, in the list {entries}")
     return entries

@@ -18,6 +18,7 @@ from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from datasets_builder.columns import SOURCE
 
+from ..texts_multitask import plain_rows
 from .sampling import Sampling
 
 STRETCH = 50  # rows of similar length are grouped within this number of batches, as in transformers
@@ -57,9 +58,12 @@ def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
         return [np.arange(len(rows))]
     if name not in rows.column_names:
         raise ValueError(f"sampling.strategy {sampling.strategy!r} needs the column {name!r}, which is missing")
-    given = list(rows[name])
-    if not all(value is None or isinstance(value, int) for value in given):
-        raise ValueError(f"sampling.strategy {sampling.strategy!r} needs integers in the column {name!r}")
+    given = list(plain_rows(rows)[name])
+    if wrong := [i for i, value in enumerate(given) if not (value is None or isinstance(value, int))]:
+        raise ValueError(
+            f"sampling.strategy {sampling.strategy!r} needs integers in the column {name!r}, but row {wrong[0]} has "
+            f"{given[wrong[0]]!r}"
+        )
     values = np.array([-1 if value is None else value for value in given])
     groups = [np.flatnonzero(values == value) for value in np.unique(values[values >= 0])]
     if sampling.by_source:

@@ -5,6 +5,7 @@ A row with several windows has a list of lists of tokens, one list per window.
 Shapes: N rows of a table, B rows of a batch, W windows of a batch (B unless long texts have several), T tokens.
 """
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,8 @@ from transformers import PreTrainedTokenizerBase
 from datasets_builder.columns import TEXT, TEXT_PAIR
 
 from ..configuration_multitask import MultiTaskConfig
-from ..texts_multitask import WINDOW_TEXTS, tokenize
+from ..errors import RowError
+from ..texts_multitask import WINDOW_TEXTS, null_advice, plain_rows, plain_value, tokenize
 
 IS_LONG = "longer than the model reads at once"  # a column name that no task can have
 
@@ -37,7 +39,12 @@ def row_tokens(
         config: The configuration of the model, with the maximum length and the handling of longer texts.
         texts: N texts.
         text_pairs: The second text of each row, for a model of pairs.
+
+    Raises:
+        RowError: If a text is not a string.
     """
+    texts = checked_texts(texts, TEXT)
+    text_pairs = text_pairs and checked_texts(text_pairs, TEXT_PAIR)
     encoded = tokenize(tokenizer, config, texts, text_pairs)
     if config.long_texts == "truncate":
         if not encoded.encodings:  # a slow tokenizer does not report truncation
@@ -47,6 +54,24 @@ def row_tokens(
     spans = list(zip(starts, [*starts[1:], None], strict=True))
     rows = {name: [values[start:stop] for start, stop in spans] for name, values in encoded.items()}
     return {**rows, IS_LONG: [len(windows) > 1 for windows in rows["input_ids"]]}
+
+
+def checked_texts(texts: Sequence[Any], name: str) -> list[str]:
+    """Return texts as strings of Python, (B,).
+
+    Args:
+        texts: The texts.
+        name: Their column, for the message.
+
+    Raises:
+        RowError: If one of them is not a string.
+    """
+    plain = [plain_value(text) for text in texts]
+    for i, text in enumerate(plain):
+        if not isinstance(text, str):
+            given = reprlib.repr(text)
+            raise RowError(f"column {name!r} is {given}; it must be a string{null_advice(text)}", f"rows[{i}]")
+    return plain
 
 
 def row_lengths(
@@ -62,6 +87,7 @@ def row_lengths(
     Raises:
         ValueError: If rows have a text, and there is no tokenizer.
     """
+    rows = plain_rows(rows)
     is_table = isinstance(rows, Dataset)
     columns = rows.column_names if is_table else rows[0]
     if "input_ids" in columns:

@@ -14,14 +14,14 @@ from transformers.trainer_utils import TrainOutput
 from datasets_builder.columns import SOURCE
 
 from ..modeling_multitask import MultiTaskModel
-from ..texts_multitask import TEXT, TEXT_PAIR
+from ..texts_multitask import TEXT, TEXT_PAIR, plain_rows
 from .arguments import MultiTaskTrainingArguments
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
 from .checks import check_arguments, check_kind, check_model, check_phases, check_processes, check_rows
-from .collator import known_list_forms, make_collator
+from .collator import known_list_forms, make_collator, plain_tables
 from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
 from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
@@ -32,6 +32,7 @@ from .label_counts import count_labels, label_parts
 from .label_statistics import start_heads
 from .loss_log import TaskLossLog
 from .metrics import flat_metrics
+from .named_rows import naming_rows
 from .parameter_groups import highest_rate, parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
@@ -44,10 +45,10 @@ class MultiTaskTrainer(
 ):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
-    A row has `text` or `input_ids`, and a column for any of the tasks. A missing label adds nothing to any loss.
-    The loss of a task is the mean over the labelled entries of the whole optimizer step. The gradients therefore do
-    not depend on the number of micro-batches or processes. The log has `loss` and `<task>_loss`. An evaluation adds
-    `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
+    A row has `text` or `input_ids`, and a column for any of the tasks. The format of `with_format` does not matter. A
+    missing label adds nothing to any loss. The loss of a task is the mean over the labelled entries of the whole
+    optimizer step. The gradients therefore do not depend on the number of micro-batches or processes. The log has
+    `loss` and `<task>_loss`. An evaluation adds `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
 
     Args:
         model: The model, with or without the adapters of `add_lora`.
@@ -79,6 +80,7 @@ class MultiTaskTrainer(
 
     args: MultiTaskTrainingArguments
     data_collator: Any
+    train_dataset: Any
     optimizer: torch.optim.Optimizer | None
 
     def __init__(
@@ -92,6 +94,7 @@ class MultiTaskTrainer(
         **kwargs: Any,
     ) -> None:
         check_model(model)
+        kwargs |= {name: plain_tables(kwargs.get(name)) for name in ("train_dataset", "eval_dataset")}
         check_kind(args)
         check_pushed_card(args, create_card)
         self.create_card = create_card
@@ -137,9 +140,12 @@ class MultiTaskTrainer(
 
         Raises:
             DivergedError: If a loss, the gradient or a weight becomes NaN, infinite or too large.
+            ValueError: If a row has an invalid text or label. The message has its number, counted from 0.
         """
+        self.train_dataset = plain_rows(self.train_dataset)
         try:
-            return super().train(*args, **kwargs)
+            with naming_rows(self.data_collator, {"train_dataset": self.train_dataset}):
+                return super().train(*args, **kwargs)
         finally:
             train_only(self.model, self.phases.trainable)
 

@@ -11,7 +11,7 @@ import pytest
 import datasets_builder
 import modeling_multitask
 from modeling_multitask import inference, runs
-from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import MINILM, ROOT, needs_minilm
 from tests.forks import run_forked
 

@@ -17,7 +17,7 @@ from modeling_multitask.export.folder import describe_export, write_export
 from modeling_multitask.inference import encode, predict
 from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
 from modeling_multitask.kinds_multitask import CumulativeLogits, StandardizedLinear
-from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import MINILM, ROOT, WORDS, needs_minilm, tasks_of_each_type
 from tests.contracts.test_hub_bundle import DEPENDENT
 from tests.fresh_process import OURS, run_fresh
@@ -177,6 +177,8 @@ def test_no_texts_give_no_rows(exported: Exported) -> None:
 def test_a_single_text_is_refused_and_not_read_letter_by_letter(exported: Exported) -> None:
     with pytest.raises(TypeError, match="texts is a single text, 'soup'; give a list of texts"):
         MultiTaskOnnx(exported.folder).predict("soup")
+    with pytest.raises(TypeError, match=r"texts is a single text, .*; give a list of texts"):
+        MultiTaskOnnx(exported.folder).predict(("soup", "film"))
 
 
 def test_a_graph_that_is_not_there_is_an_error_that_names_those_that_are(exported: Exported) -> None:

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import encode
 from modeling_multitask.inference.saving import save_folder
-from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import MINILM, needs_minilm, tasks_of_each_type
 
 pytestmark = needs_minilm

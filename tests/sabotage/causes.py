@@ -1016,6 +1016,25 @@ CAUSES = [
         *("tests/unit/test_backbone.py", "peft_saves"),
     ),
     Cause(
+        "P125 the format of rows stays",
+        *(TEXTS, 'return given if shape["type"] in (None, "custom") else given.with_format(None)', "return given"),
+        *("tests/unit/training/test_formats.py", "changes_no_figure and plain-arrow"),
+    ),
+    Cause(
+        "P126 an error does not name the row",
+        *(
+            "modeling_multitask/training/named_rows.py",
+            "    except RowError as error:\n        for name",
+            "    except KeyError as error:\n        for name",
+        ),
+        *("tests/unit/training/test_named_rows.py", "process_that_loads"),
+    ),
+    Cause(
+        "P127 the time limit is for each address",
+        *("modeling_multitask/hub_access.py", "asking.join(PATIENCE)", "asking.join()"),
+        *("tests/unit/test_hub_access.py", "all_addresses"),
+    ),
+    Cause(
         "P131 the prompt of the backbone is left out",
         *(TEXTS, "_with_a_token(tokenizer, config.prompt + text)", "_with_a_token(tokenizer, text)"),
         *("tests/unit/test_prompts.py", "equal_those and mean-True"),

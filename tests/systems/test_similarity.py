@@ -12,7 +12,7 @@ from modeling_multitask.commands.similarity import main
 from modeling_multitask.inference import encode
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.inference.similarity import cosine_matrix, load_encoder
-from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import MINILM, needs_minilm, tasks_of_each_type
 from tests.integration.test_minilm import GOLDEN
 

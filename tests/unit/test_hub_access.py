@@ -4,25 +4,35 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi, constants, hf_hub_download, is_offline_mode
 from huggingface_hub.errors import LocalEntryNotFoundError
+from transformers import PreTrainedTokenizerBase
 
+from modeling_multitask import MultiTaskModel
 from modeling_multitask import hub_access as module
+from modeling_multitask.commands.export import main as export
 from modeling_multitask.commands.predict import main as predict
 from modeling_multitask.commands.push import main as push
+from modeling_multitask.commands.report import main as report
+from modeling_multitask.commands.similarity import main as similarity
 from modeling_multitask.commands.train import main as train
 from modeling_multitask.hub.upload import patiently
 from modeling_multitask.hub_access import hub_access, unreachable
+from modeling_multitask.inference import encode
+from modeling_multitask.inference import predict as answer_all
+from modeling_multitask.inference.saving import save_folder
 
 
 class _Nothing(BaseHTTPRequestHandler):
+    status = 404
+
     def do_HEAD(self) -> None:
-        self.send_response(404)
+        self.send_response(self.status)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -33,6 +43,7 @@ class _Nothing(BaseHTTPRequestHandler):
 def _online(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(module, "_answered", {})
+    monkeypatch.setattr(module, "_silent", {})
     monkeypatch.setattr(module, "PATIENCE", 0.5)
 
 
@@ -86,6 +97,44 @@ def test_a_hub_is_asked_once_a_minute(answering: str, monkeypatch: pytest.Monkey
     assert unreachable() is None
 
 
+def test_a_hub_that_does_not_work_is_unreachable_for_models_but_an_upload_waits_for_it(
+    answering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Nothing, "status", 503)
+
+    with hub_access("me/model") as reason:
+        assert reason == f"{answering} cannot be reached: it answers with the HTTP status 503"
+    assert unreachable() is None
+
+
+class _ManyAddresses:
+    """A client for which each of several addresses takes as long as one request may."""
+
+    def head(self, endpoint: str, *, timeout: float) -> None:
+        time.sleep(6 * timeout)
+
+
+def test_the_limit_is_for_all_addresses_together(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # P127
+    monkeypatch.setattr(module, "get_session", _ManyAddresses)
+    started = time.monotonic()
+
+    assert unreachable() == f"{silent} cannot be reached: no answer within 0.5 s"
+
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_hub_that_did_not_answer_is_not_asked_again_at_once(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hub_access("me/model") as first:
+        pass
+    monkeypatch.setattr(module, "unreachable", pytest.fail)
+
+    with hub_access("me/other") as second:
+        assert second == first != None  # noqa: E711
+
+    assert is_offline_mode() is False
+
+
 def test_a_block_without_a_hub_works_offline(silent: str) -> None:
     with hub_access("me/model") as reason:
         assert is_offline_mode()
@@ -118,7 +167,7 @@ data: {{train: {{path: {data}, labels: {{topic: topic}}}}}}
 """
 
 
-@pytest.mark.parametrize("kind", ["predict", "train, model", "train, data", "push"])
+@pytest.mark.parametrize("kind", ["predict", "export", "similarity", "report", "train, model", "train, data", "push"])
 def test_each_command_says_once_that_the_hub_is_silent(
     kind: str, silent: str, backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +177,9 @@ def test_each_command_says_once_that_the_hub_is_silent(
     recipe.write_text(RECIPE.format(backbone=names[0], data=names[1]))
     commands = {
         "predict": (predict, ["me/model", str(table), str(tmp_path / "answers.csv")]),
+        "export": (export, ["me/model", str(tmp_path / "onnx")]),
+        "similarity": (similarity, ["me/model", "--pair", "a", "b"]),
+        "report": (report, ["me/model", str(table), "--output", str(tmp_path / "report")]),
         "train, model": (train, [str(recipe), f"output_dir={tmp_path}/run"]),
         "train, data": (train, [str(recipe), f"output_dir={tmp_path}/run"]),
         "push": (push, ["me/model", "me/other", "--license", "mit"]),
@@ -140,4 +192,30 @@ def test_each_command_says_once_that_the_hub_is_silent(
     said = capsys.readouterr().err
     assert code == 1
     assert said.count("cannot be reached") == 1, said
-    assert time.monotonic() - started < 20
+    assert "Retrying" not in said
+    assert time.monotonic() - started < 8  # the half second, and some imports
+
+
+@pytest.mark.parametrize("answer", [answer_all, encode])
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_python_says_once_that_the_hub_is_silent(answer: Callable, backend: str, silent: str) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(FileNotFoundError, match=rf"^me/model: not a local folder, and {silent} cannot be reached: "):
+        answer("me/model", ["a text"], backend=backend)
+
+    assert time.monotonic() - started < 8
+
+
+def test_a_local_model_is_answered_without_a_hub(
+    silent: str,
+    model: MultiTaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_folder(model, tokenizer, tmp_path / "model")
+    monkeypatch.setattr(module, "unreachable", pytest.fail)
+    monkeypatch.setattr(socket.socket, "connect", pytest.fail)
+
+    assert len(answer_all(str(tmp_path / "model"), ["a text"])) == 1

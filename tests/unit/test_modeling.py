@@ -11,7 +11,7 @@ from torch import nn
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedConfig, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
-from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import random_batch, tasks_of_each_type, tiny_bert_config
 
 SMALL = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

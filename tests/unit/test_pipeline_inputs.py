@@ -36,9 +36,9 @@ def test_a_tuple_of_two_strings_is_one_pair(classify: MultiTaskPipeline) -> None
 
 
 def test_a_list_may_have_texts_dicts_and_pairs(classify: MultiTaskPipeline) -> None:
-    given = classify([TEXTS[0], {"text": TEXTS[1]}, ("good", "bad"), PAIR])
+    given = classify([TEXTS[0], {"text": TEXTS[1]}, ("good", "bad"), PAIR, ["good", "bad"]])
 
-    expected = [classify(TEXTS[0]), classify(TEXTS[1]), classify(PAIR), classify(PAIR)]
+    expected = [classify(TEXTS[0]), classify(TEXTS[1]), classify(PAIR), classify(PAIR), classify(PAIR)]
     assert ratings(given) == pytest.approx(ratings(expected), abs=1e-5)
 
 
@@ -56,6 +56,29 @@ def test_a_list_may_have_texts_dicts_and_pairs(classify: MultiTaskPipeline) -> N
 )
 def test_the_texts_of_a_data_set_are_answered_in_order(classify: MultiTaskPipeline, texts: Any) -> None:
     assert ratings(classify(texts)) == pytest.approx(ratings(classify(TEXTS)), abs=1e-5)
+
+
+def test_a_list_of_two_strings_is_two_texts(classify: MultiTaskPipeline) -> None:
+    assert len(classify(["good", "bad"])) == 2
+    assert len(classify([["good", "bad"]])) == 1
+
+
+@pytest.mark.parametrize("kind", ["torch", "numpy", "pandas", "arrow"])
+@pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: KeyDataset(rows, "text")], ids=["Dataset", "Key"])
+def test_a_data_set_of_any_format_is_answered_as_the_plain_one(
+    classify: MultiTaskPipeline, wrap: Callable, kind: str
+) -> None:
+    plain = Dataset.from_dict({"text": TEXTS, "stars": [1, 2]})
+
+    assert list(classify(wrap(plain.with_format(kind)))) == list(classify(wrap(plain)))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_missing_text_is_refused_with_what_to_do(classify: MultiTaskPipeline, missing: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"^texts\[1\] is .*; remove the rows without a text, or give an empty text, ''$"
+    ):
+        classify(["good", missing])
 
 
 @pytest.mark.parametrize(
@@ -147,11 +170,11 @@ def test_the_tasks_are_a_list(classify: MultiTaskPipeline) -> None:
 
 @pytest.mark.parametrize("given", [None, 3, 0.5, ("a", "b", "c"), {"text": None}, {"txt": "a"}, {"text": "a", "b": 1}])
 def test_what_is_not_a_text_is_refused(classify: MultiTaskPipeline, given: Any) -> None:
-    with pytest.raises(ValueError, match=r"^the text is .*; it must be a string, a tuple of two strings for a pair"):
+    with pytest.raises(ValueError, match=r"^the text is .*; it must be a string, two strings for a pair, or a dict"):
         classify(given)
 
 
-@pytest.mark.parametrize("wrong", [None, 3, float("nan"), ["good", "bad"], ("a", None), {"text": "a", "text_pair": 1}])
+@pytest.mark.parametrize("wrong", [None, 3, float("nan"), ["a", "b", "c"], ("a", None), {"text": "a", "text_pair": 1}])
 def test_what_is_not_a_text_is_refused_with_its_place_in_the_list(classify: MultiTaskPipeline, wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"^texts\[2\] is .*; it must be a string"):
         classify([*TEXTS, wrong])

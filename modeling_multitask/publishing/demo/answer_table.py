@@ -89,11 +89,14 @@ def check_columns(table: GivenTable, tasks: Sequence[Any]) -> None:
 
 
 def answer_rows(classify: Any, texts: Sequence[str]) -> Iterator[list[list[str]]]:
-    """Yield the answer cells of the texts, one batch at a time."""
+    """Yield the answer cells of the texts, one batch at a time. They are empty for a blank text."""
     tasks = classify.model.config.tasks
+    empty = [""] * len(answer_columns(tasks))
     for start in range(0, len(texts), BATCH):
-        answers = classify(list(texts[start : start + BATCH]), batch_size=BATCH)
-        yield [[cell for task in tasks for cell in _cells(task, row[task.name])] for row in answers]
+        batch = texts[start : start + BATCH]
+        answers = iter(classify([text for text in batch if text.strip()], batch_size=BATCH))
+        filled = ([cell for task in tasks for cell in _cells(task, row[task.name])] for row in answers)
+        yield [next(filled) if text.strip() else empty for text in batch]
 
 
 def write_answer_table(table: GivenTable, path: Path) -> None:

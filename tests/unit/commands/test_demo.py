@@ -44,7 +44,7 @@ def test_a_model_that_does_not_exist_is_an_error(tmp_path: Path, capsys: pytest.
     code = main([str(tmp_path / "none"), "--no_browser", "--port", str(free_port())])
 
     assert code == 1
-    assert "none: not a local folder, and not found on the Hub" in capsys.readouterr().err
+    assert "none: not a local folder (" in capsys.readouterr().err
 
 
 def free_port() -> int:

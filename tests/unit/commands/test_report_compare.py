@@ -171,7 +171,7 @@ def test_a_model_can_be_compared_with_itself(
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (None, "modle: not a local folder, and not found on the Hub"),
+        (None, "modle: not a local folder ("),
         ({**RATING, "name": "price"}, "nothing can be compared with "),
         ({**RATING, "name": "topic"}, "its answer is one label in this model, and a number in the other model"),
         ({**TAGS, "name": "grade"}, "its answer is one of ordered labels in this model, and any number of labels"),

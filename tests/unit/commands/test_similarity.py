@@ -76,8 +76,10 @@ def test_pairs_of_a_table_are_printed_with_cosine_and_similarity(
 
     lines = printed(capsys)
     expected = cosine(model, tokenizer, *PAIRS[0])
-    assert (code, len(lines)) == (0, 4)
+    assert (code, len(lines)) == (0, 5)
+    assert lines.pop(0) == ["Pairs", "without", "both", "texts,", "which", "have", "no", "cosine:", "1"]
     assert lines[0] == ["cosine", "similarity", "text", "text_pair"]
+    assert lines[3] == ["tasty"]
     # As printed, to 4 decimals.
     assert [float(each) for each in lines[1][:2]] == pytest.approx([expected, (1 + expected) / 2], abs=6e-5)
     assert lines[1][2:] == ["the", "good", "film", "a", "great", "film"]
@@ -94,7 +96,11 @@ def test_pairs_are_written_in_the_order_of_the_file_with_every_column(
     assert [(row["id"], row["text"], row["text_pair"]) for row in rows] == [
         (f"0{i}", *pair) for i, pair in enumerate(PAIRS)
     ]
-    assert [float(row["similarity"]) for row in rows] == pytest.approx([(1 + float(row["cosine"])) / 2 for row in rows])
+    *whole, empty = rows
+    assert [float(row["similarity"]) for row in whole] == pytest.approx(
+        [(1 + float(row["cosine"])) / 2 for row in whole]
+    )
+    assert {empty["cosine"], empty["similarity"]} == {"" if ending == ".csv" else None}
 
 
 def test_pairs_may_stand_in_other_columns(tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from datasets_builder import DataError
 from modeling_multitask import MultiTaskModel, TaskConfig
 from modeling_multitask.evaluation.label_issues import LabelIssue, label_issues, write_label_issues
 from modeling_multitask.inference import encode
-from modeling_multitask.modeling_multitask import resolve_model_path
+from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import MINILM, REVIEWS, needs_minilm
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])

@@ -1,6 +1,7 @@
 """The backends for a model: torch, or an exported graph."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerBase
@@ -8,7 +9,9 @@ from transformers import PreTrainedTokenizerBase
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.export.folder import write_export
 from modeling_multitask.inference import encode, predict
+from modeling_multitask.inference.predict_onnx import read_text_or_pair
 from modeling_multitask.inference.saving import save_folder
+from modeling_multitask.texts_multitask import read_text
 from tests.unit.inference.test_answering import TEXTS
 
 
@@ -42,8 +45,31 @@ def test_a_model_without_a_graph_says_how_to_write_one(folder: str, backend: str
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="not a local folder, and not found on the Hub"):
+    with pytest.raises(FileNotFoundError, match=r"not a local folder .* It is not looked up on the Hub"):
         predict(str(tmp_path / "none"), TEXTS, backend="onnx")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a", "a"),
+        ({"text": "a"}, "a"),
+        (("a", "b"), ("a", "b")),
+        (["a", "b"], ("a", "b")),
+        ({"text": "a", "text_pair": "b"}, ("a", "b")),
+    ],
+)
+def test_an_export_reads_the_texts_that_predict_reads(given: Any, expected: Any) -> None:
+    assert read_text_or_pair(given, "texts[0]") == expected == read_text(given)
+
+
+@pytest.mark.parametrize("given", [None, float("nan"), 3, ["a"], ["a", None], {"text": None}, {"txt": "a"}, {}])
+def test_an_export_refuses_what_predict_refuses(given: Any) -> None:
+    for read in (read_text_or_pair, read_text):
+        with pytest.raises(
+            ValueError, match=r"^texts\[2\] is .*; it must be a string, two strings for a pair, or a dict"
+        ):
+            read(given, "texts[2]")
 
 
 def test_a_backend_that_there_is_not_is_refused(folder: str) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from datasets import Dataset
@@ -14,9 +16,11 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.export.folder import write_export
 from modeling_multitask.inference import encode, predict
 from modeling_multitask.inference.saving import save_folder
+from modeling_multitask.texts_multitask import plain_rows
 
 TEXTS = ["the film was good", "bad soup", "the film was good"]
 PAIR = ("good", "bad")
+FORMATS = ["torch", "numpy", "pandas", "polars", "arrow"]
 
 
 @pytest.fixture
@@ -76,16 +80,88 @@ def test_several_texts_may_be_any_iterable(answer: Callable, texts: Callable) ->
 def test_what_is_not_a_text_is_refused(answer: Callable, embed: Callable, given: Any) -> None:
     for run in (answer, embed):
         with pytest.raises(
-            ValueError, match=r"^the text is .*; it must be a string, a tuple of two strings for a pair"
+            ValueError, match=r"^the text is .*; it must be a string, two strings for a pair, or a dict"
         ):
             run(given)
 
 
-@pytest.mark.parametrize("wrong", [None, 3, float("nan"), ("a", None), ["a", "b"]])
+@pytest.mark.parametrize("wrong", [None, 3, float("nan"), ("a", None), ["a"], ["a", "b", "c"]])
 def test_what_is_not_a_text_is_refused_with_its_place(answer: Callable, embed: Callable, wrong: Any) -> None:
     for run in (answer, embed):
         with pytest.raises(ValueError, match=r"^texts\[1\] is .*; it must be a string"):
             run(["good", wrong])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, ("a", None), {"text": "a", "text_pair": None}])
+def test_a_missing_text_is_refused_with_what_to_do(answer: Callable, embed: Callable, missing: Any) -> None:
+    message = r"^texts\[1\] is .*; it must be .*; remove the rows without a text, or give an empty text, ''$"
+    for run in (answer, embed):
+        with pytest.raises(ValueError, match=message):
+            run(["good", missing])
+
+
+def test_a_pair_in_a_list_may_be_a_list(answer: Callable, embed: Callable) -> None:
+    assert answer([["good", "bad"], "good"]) == answer([PAIR, "good"])
+    assert (embed([["good", "bad"]]) == embed([PAIR])).all()
+
+
+def test_a_list_of_two_strings_is_two_texts(answer: Callable, embed: Callable) -> None:
+    assert len(answer(["good", "bad"])) == 2
+    assert answer(["good", "bad"]) != answer([["good", "bad"]])
+    assert embed(["good", "bad"]).shape == (2, 32)
+
+
+def test_the_rows_of_an_array_of_two_columns_are_pairs(answer: Callable) -> None:
+    assert answer(np.array([["good", "bad"], ["bad", "good"]])) == answer([PAIR, ("bad", "good")])
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_data_set_of_any_format_is_answered_as_the_plain_one(answer: Callable, embed: Callable, kind: str) -> None:
+    plain = Dataset.from_dict({"text": TEXTS, "stars": [1, 2, 3]})
+
+    for rows in (
+        plain.with_format(kind),
+        plain.with_format(kind)["text"],
+        plain.to_iterable_dataset().with_format(kind),
+    ):
+        assert answer(rows) == answer(TEXTS)
+        assert (embed(rows) == embed(TEXTS)).all()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_pairs_of_any_format_are_pairs(answer: Callable, kind: str) -> None:
+    rows = Dataset.from_dict({"text": ["good", "bad"], "text_pair": ["bad", "good"]}).with_format(kind)
+
+    assert answer(rows) == answer([PAIR, ("bad", "good")])
+
+
+def test_a_column_of_arrow_is_a_list_of_texts(answer: Callable) -> None:
+    assert answer(pa.chunked_array([TEXTS])) == answer(pa.array(TEXTS)) == answer(TEXTS)
+
+
+def test_hidden_columns_stay_hidden() -> None:
+    rows = Dataset.from_dict({"text": TEXTS, "stars": [1, 2, 3]}).with_format("torch", columns=["stars"])
+
+    assert plain_rows(rows)[0] == {"stars": 1}
+    assert plain_rows(rows.with_format("numpy", columns=["stars"], output_all_columns=True))[0].keys() == {
+        "text",
+        "stars",
+    }
+
+
+def test_a_transform_stays(answer: Callable) -> None:
+    rows = Dataset.from_dict({"words": [text.split() for text in TEXTS]})
+    rows.set_transform(lambda batch: {"text": [" ".join(words) for words in batch["words"]]})
+
+    assert answer(rows) == answer(TEXTS)
+
+
+def test_no_texts_have_no_answers(answer: Callable, embed: Callable) -> None:
+    assert answer([]) == []
+    assert (embed([]).shape, embed([]).dtype) == ((0, 32), np.float32)
+    assert embed([], convert_to_tensor=True).shape == (0, 32)
+    assert embed([], convert_to_numpy=False) == []
+    assert embed([], normalize_embeddings=True).shape == (0, 32)
 
 
 def test_only_the_tasks_asked_for_are_answered(answer: Callable) -> None:
@@ -159,8 +235,10 @@ def test_a_graph_takes_the_same_texts(
 ) -> None:
     save_folder(model, tokenizer, tmp_path)
     write_export(model, tokenizer, tmp_path / backend, backend)
-    texts = ["good", PAIR, {"text": "bad soup"}]
+    texts = ["good", PAIR, {"text": "bad soup"}, ["bad", "good"]]
 
+    assert predict(str(tmp_path), [], backend=backend) == []
+    assert encode(str(tmp_path), [], backend=backend).shape == (0, 32)
     given = encode(str(tmp_path), texts, backend=backend, batch_size=2, normalize_embeddings=True)
 
     assert given == pytest.approx(encode(str(tmp_path), texts, normalize_embeddings=True), abs=1e-4)

@@ -71,7 +71,7 @@ def test_rows_of_many_shards_come_out_once_and_in_order(tmp_path: Path, encoder:
 
     found = pq.read_table(tmp_path / "answers.parquet")
     expected = predict(encoder.model, texts(), tokenizer=encoder.tokenizer)
-    assert (count, count_rows(given)) == (ROWS, ROWS)
+    assert (count, count_rows(given)) == (ROWS, (ROWS, 0))
     assert [int(i) for i in found["id"].to_pylist()] == list(range(ROWS))
     assert found["topic"].to_pylist() == [each["topic"]["label"] for each in expected]
     assert {path.name for path in tmp_path.iterdir()} == {name, "answers.parquet"}
@@ -129,6 +129,33 @@ def test_processes_share_the_shards(tmp_path: Path, encoder: TextEncoder, proces
 
     assert [each.done for each in encoders] == shares
     assert pq.read_table(output).equals(pq.read_table(tmp_path / "whole.parquet"))
+
+
+def test_rows_without_a_text_have_no_answer_in_any_process_nor_after_an_interruption(
+    tmp_path: Path, encoder: TextEncoder
+) -> None:
+    path, output = tmp_path / "gaps.parquet", tmp_path / "answers.parquet"
+    gaps = [None if i % 3 == 0 else " " if i % 3 == 1 else text for i, text in enumerate(texts())]
+    pq.write_table(pa.table({"text": gaps}), path)
+    given = [Input(open_tables(Source(str(path))), ("text",)) for _ in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        answer_table(Breaking(encoder, after=2), given[0], output)
+    meet = threading.Barrier(2).wait
+    threads = [
+        threading.Thread(target=answer_table, args=(encoder, own, output), kwargs={"process": Process(i, 2, meet)})
+        for i, own in enumerate(given[1:])
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    found = pq.read_table(output).to_pylist()
+    assert count_rows(given[0]) == (ROWS, 16)
+    assert [i for i, row in enumerate(found) if row["topic"] is not None] == list(range(2, ROWS, 3))
+    assert {value for row in found if row["topic"] is None for name, value in row.items() if name != "text"} == {None}
+    assert [row["text"] for row in found] == gaps
 
 
 def test_a_process_whose_shards_are_there_does_not_look_for_them_again(tmp_path: Path, encoder: TextEncoder) -> None:
@@ -195,7 +222,7 @@ def two_tables(folder: Path, first: str, second: str) -> Input:
 def test_columns_in_another_order_come_out_in_that_of_the_first_table(tmp_path: Path, encoder: TextEncoder) -> None:
     given = two_tables(tmp_path, '{"id": 1, "text": "good film"}\n', '{"text": "bad soup", "id": 2}\n')
 
-    answer_table(encoder, given, tmp_path / "answers.parquet", rows=count_rows(given))
+    answer_table(encoder, given, tmp_path / "answers.parquet", rows=count_rows(given).rows)
 
     found = pq.read_table(tmp_path / "answers.parquet")
     assert found.column_names[:2] == ["id", "text"]

@@ -100,7 +100,7 @@ def test_a_column_that_an_answer_would_double_is_refused(tmp_path: Path, model: 
 
 
 def test_rows_are_answered_batch_by_batch_as_the_pipeline_answers_them(classify: MultiTaskPipeline) -> None:
-    texts = ["the good film", "", "soup"] * 15
+    texts = ["the good film", "bad", "soup"] * 15
 
     batches = list(answer_rows(classify, texts))
 
@@ -115,6 +115,13 @@ def test_rows_are_answered_batch_by_batch_as_the_pipeline_answers_them(classify:
         [each["rating"]["score"] for each in expected], abs=1e-5
     )
     assert [json.loads(row["tags"]) for row in rows] == [[tag["label"] for tag in each["tags"]] for each in expected]
+
+
+def test_a_blank_text_has_no_answer(classify: MultiTaskPipeline) -> None:
+    [rows] = answer_rows(classify, ["", "good", " "])
+
+    assert [set(row) == {""} for row in rows] == [True, False, True]
+    assert len({len(row) for row in rows}) == 1
 
 
 @pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])

@@ -89,7 +89,7 @@ def test_equal_targets_have_a_deviation_of_1() -> None:
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf])
 def test_a_number_that_is_not_finite_is_refused_before_training(number: float) -> None:
-    with pytest.raises(ValueError, match=r"task 'rating': a training row has the number -?inf"):
+    with pytest.raises(ValueError, match=r"^train_dataset\[1\]: task 'rating': the number is -?inf; it must be finite"):
         start_heads(model_of(RATING), Dataset.from_dict({"rating": [1.0, number]}))
 
 
