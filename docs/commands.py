@@ -18,6 +18,9 @@ INTRODUCTION = """\
 `python -m scripts.COMMAND` does the same too. Without `--force`, a command does not overwrite the output of another run
 on your disk. `python docs/commands.py` generates this page from the help texts of the commands.
 
+A command prints its own messages and progress bars, and the errors of the libraries. With `--verbose`, which every
+command takes, it also prints their warnings, logs and progress bars.
+
 Two commands never write to the same output: the second one is refused, with the process and the host of the first.
 An output file or folder appears when it is complete, and an interrupted command leaves the old one.
 
@@ -46,7 +49,7 @@ def commands_reference() -> str:
 def _section(name: str) -> str:
     parser = importlib.import_module(f"modeling_multitask.commands.{name}").build_parser()
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-    options = [_row(action, parser) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    options = [_row(action, parser) for action in parser._actions if action.dest not in ("help", "verbose")]
     table = ["| Argument | Meaning |", "|---|---|", *options, ""] if options else []
     return "\n".join([f"## {name}", "", parser.description or "", "", f"```console\n{usage}\n```", "", *table])
 

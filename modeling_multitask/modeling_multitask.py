@@ -126,6 +126,11 @@ class MultiTaskModel(PreTrainedModel):
         self._backbone_inputs = {*inspect.signature(self.backbone.forward).parameters, *_OUTPUT_SWITCHES}
         self.post_init()
 
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether layers recompute their activations. peft asks for this name, and transformers warns about it."""
+        return any(getattr(module, "gradient_checkpointing", False) for module in self.modules())
+
     @classmethod
     def from_pretrained(
         cls, pretrained_model_name_or_path: str | os.PathLike | None, *model_args: Any, **kwargs: Any

@@ -25,12 +25,14 @@ from modeling_multitask.recipes.loading import load_recipe
 from tests.conftest import MINILM, ROOT
 from tests.forks import run_forked
 from tests.launched import finish
+from tests.own_lines import foreign_lines
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     if "_build" not in path.parts
 )
+QUIET = ("README.md",)  # pages on which only our own lines may be printed
 _BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*?) -->\n+)?```(?P<language>[^\n`]*)\n(?P<text>.*?)^```$", re.M | re.S)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 RECIPE = f"""
@@ -65,7 +67,7 @@ def run_page(page: str, folder: Path) -> None:
     """Runs the blocks of a page in a folder that has the checkout's `configuration` and `scripts`.
 
     Raises:
-        AssertionError: A block fails, or a line of its output does not occur.
+        AssertionError: A block fails, a line of its output does not occur, or a library prints to a page of `QUIET`.
     """
     for name in ("configuration", "scripts"):
         (folder / name).symlink_to(ROOT / name)
@@ -77,9 +79,11 @@ def run_page(page: str, folder: Path) -> None:
             path.write_text(block.text, encoding="utf-8")
         elif block.runs and block.language == "python":
             program = f"{program}\n{block.text}" if block.mark == "continued" else block.text
-            output = _run_python(program, folder)
+            output, said = _run_python(program, folder)
+            assert page not in QUIET or not (foreign := foreign_lines(said, of_program=True)), foreign
         elif block.runs:
             output = "".join(_run_line(line, folder) for line in _lines(block.text))
+            assert page not in QUIET or not (foreign := foreign_lines(output)), foreign
         elif block.language == "text" and not block.mark:
             assert not (missing := missing_lines(block.text, output)), f"{missing[0]!r} is not in:\n{output[-6000:]}"
 
@@ -116,10 +120,10 @@ def _lines(text: str) -> list[str]:
     return [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _run_python(program: str, folder: Path) -> str:
+def _run_python(program: str, folder: Path) -> tuple[str, str]:
     exit_codes, stdout, stderr = run_forked(program, ["-c"], folder=folder, paths=[str(folder), str(ROOT)])
     assert exit_codes == [0], f"{program}\n{stderr[-4000:]}"
-    return stdout
+    return stdout, stderr
 
 
 def _run_line(line: str, folder: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=.*", re.DOTALL)
+_VERBOSE = "also show the warnings, logs and progress bars of the libraries"
 
 IsRequired = Callable[[argparse.Namespace], bool]
 
@@ -24,10 +25,12 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, usage: str, description: str) -> None:
-        super().__init__(prog=f"multitask {command}", usage=f"%(prog)s {usage}", description=description)
+        words = " ".join(["%(prog)s", *filter(None, [usage]), "[--verbose]"])
+        super().__init__(prog=f"multitask {command}", usage=words, description=description)
         self._positionals_required: dict[str, IsRequired] = {}
         self._list_accepts: dict[str, Callable[[str], object]] = {}
         self._takes_overrides = False
+        self.add_argument("--verbose", action="store_true", help=_VERBOSE)
 
     def add_positional(self, name: str, *, required: IsRequired = lambda _: True, **settings: Any) -> None:
         """Add a positional argument.

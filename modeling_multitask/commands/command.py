@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from ..errors import DivergedError
 from .arguments import Parser
 from .internal_error import write_log
+from .libraries import library_output
 
 Main = Callable[..., int]
 
@@ -49,7 +50,7 @@ def command(
         _replace_unknown_characters()
         arguments = build_parser().parse(argv)
         try:
-            with _terminable():
+            with _terminable(), library_output(verbose=arguments.verbose):
                 return run(arguments) or 0
         except _CORRECTABLE as error:
             print(f"error: {error}", file=sys.stderr)

@@ -31,7 +31,7 @@ with open(given, encoding="utf-8") as file:
 _SCRIPT = """
 from transformers import AutoModel, AutoTokenizer, pipeline
 model = AutoModel.from_pretrained(folder, trust_remote_code=True).float().eval()
-tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+tokenizer = AutoTokenizer.from_pretrained(folder, config=model.config)
 found = []
 for text in texts:
     cut = {"truncation": True, "max_length": model.config.max_length}
@@ -56,7 +56,7 @@ _ADAPTER_SCRIPT = """
 from peft import AutoPeftModel
 from transformers import AutoTokenizer
 model = AutoPeftModel.from_pretrained(folder, trust_remote_code=True).float().eval()
-tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+tokenizer = AutoTokenizer.from_pretrained(folder, config=model.config)
 found = []
 for text in texts:
     given = model(**tokenizer(model.config.prompt + text, truncation=True, return_tensors="pt"))

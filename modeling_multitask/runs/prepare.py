@@ -41,10 +41,10 @@ TRAINING_DEFAULTS = {
     **TRAINING,
     "eval_strategy": "epoch",
     "per_device_eval_batch_size": 64,
-    "dataloader_pin_memory": torch.cuda.is_available(),
     "train_sampling_strategy": "group_by_length",
     "save_total_limit": 1,
     "report_to": "none",
+    "disable_tqdm": False,  # transformers hides the bars of the Trainer with its warnings
 }
 
 

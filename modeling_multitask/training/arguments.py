@@ -75,6 +75,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     metric_for_best_model: str | None = field(default=None, metadata={"help": "By default `score`."})
     greater_is_better: bool | None = field(default=None, metadata={"help": "False by default for a loss or an error."})
     logging_nan_inf_filter: bool = field(default=False, metadata={"help": "True: a NaN loss is not logged."})
+    dataloader_pin_memory: bool | None = field(default=None, metadata={"help": "By default true, but not on a CPU."})
     lr_scheduler_kwargs: Any = field(default=None, metadata={"help": "Arguments of the scheduler."})
     ddp_find_unused_parameters: bool | None = field(default=None, metadata={"help": "True if parts are frozen."})
 
@@ -95,6 +96,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
         if self.greater_is_better is None and self.metric_for_best_model is not None:
             self.greater_is_better = not self.metric_for_best_model.endswith(LESS_IS_BETTER)  # also of `mae`
         super().__post_init__()
+        if self.dataloader_pin_memory is None:
+            self.dataloader_pin_memory = self.device.type not in ("cpu", "mps")  # torch warns of memory it cannot pin
         if self.greater_is_better and self.lr_scheduler_type in ("reduce_lr_on_plateau", "greedy"):
             # The default of torch is "min": the rate would fall while the metric improves.
             self.lr_scheduler_kwargs = {"mode": "max", **(self.lr_scheduler_kwargs or {})}

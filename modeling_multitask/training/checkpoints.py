@@ -31,6 +31,11 @@ def last_whole_checkpoint(folder: Path, *, before: float = math.inf) -> tuple[Pa
     return None, damaged
 
 
+def has_later_checkpoint(folder: Path, step: int) -> bool:
+    """Return whether a folder contains a checkpoint of a later step, as that of another run."""
+    return any(_steps(checkpoint) > step for checkpoint in folder.glob("checkpoint-*"))
+
+
 def damage(checkpoint: Path) -> str | None:
     """Return why a run cannot resume from this checkpoint; `None` if it can.
 

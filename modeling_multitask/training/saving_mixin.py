@@ -4,14 +4,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from transformers import Trainer, trainer
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
-from .checkpoints import damage, last_whole_checkpoint
+from .checkpoints import damage, has_later_checkpoint, last_whole_checkpoint
+from .evaluation_mixin import changed
 
 # The errors of the operating system, of safetensors and of torch on a full disk.
 _FULL = ("No space left", "quota exceeded", "File too large", "file write failed")
@@ -37,7 +39,8 @@ class SavingMixin(Trainer):
         folder = Path(str(self.args.output_dir))
         checkpoint = folder / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         try:
-            super()._save_checkpoint(*args, **kwargs)
+            with changed(trainer, rotate_checkpoints=partial(_rotate, step=self.state.global_step)):
+                super()._save_checkpoint(*args, **kwargs)
         except BaseException as error:
             if self.is_world_process_zero() and checkpoint.is_dir() and damage(checkpoint):
                 shutil.rmtree(checkpoint, ignore_errors=True)
@@ -58,6 +61,12 @@ def no_pickled_arguments() -> Iterator[None]:
         yield
     finally:
         trainer.TRAINING_ARGS_NAME = name
+
+
+def _rotate(output_dir: str, *, step: int, use_mtime: bool, **settings: Any) -> None:
+    """Delete old checkpoints by their steps: transformers warns if two of them are less than a second apart."""
+    by_time = use_mtime and has_later_checkpoint(Path(output_dir), step)
+    rotate_checkpoints(output_dir, use_mtime=by_time, **settings)
 
 
 def _full_disk(folder: Path, checkpoint: Path) -> str:

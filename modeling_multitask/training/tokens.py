@@ -26,6 +26,14 @@ from ..texts_multitask import WINDOW_TEXTS, null_advice, plain_rows, plain_value
 IS_LONG = "longer than the model reads at once"  # a column name that no task can have
 
 
+def align_tokens(config: MultiTaskConfig, tokenizer: Any) -> None:
+    """Set the ids of special tokens to those of the tokenizer. Otherwise the Trainer does it, with a warning."""
+    if isinstance(tokenizer, PreTrainedTokenizerBase):
+        for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+            if (token := getattr(tokenizer, name)) is not None:
+                setattr(config, name, token)
+
+
 def row_tokens(
     tokenizer: PreTrainedTokenizerBase,
     config: MultiTaskConfig,

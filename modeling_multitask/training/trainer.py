@@ -38,6 +38,7 @@ from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 from .saving_mixin import SavingMixin
+from .tokens import align_tokens
 
 
 class MultiTaskTrainer(
@@ -105,6 +106,7 @@ class MultiTaskTrainer(
         check_phases(args, model, trainable)
         check_scheduler(args, highest_rate(parameter_groups(model, args.phase_rates(), 0.0)))
         data_collator = make_collator(data_collator, model, kwargs)
+        align_tokens(model.config, kwargs.get("processing_class"))
         start_heads(model, kwargs.get("train_dataset"), known_list_forms(data_collator))
         super().__init__(
             model=model,

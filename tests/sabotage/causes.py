@@ -27,6 +27,7 @@ ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
 RESUMING = "modeling_multitask/training/resuming.py"
 DIVERGENCE = "modeling_multitask/training/divergence.py"
+SAVING = "modeling_multitask/training/saving_mixin.py"
 STOPPING = "modeling_multitask/training/divergence_mixin.py"
 PHASES = "modeling_multitask/training/phase_callback.py"
 SAMPLERS = "modeling_multitask/training/samplers.py"
@@ -1033,6 +1034,21 @@ CAUSES = [
         "P127 the time limit is for each address",
         *("modeling_multitask/hub_access.py", "asking.join(PATIENCE)", "asking.join()"),
         *("tests/unit/test_hub_access.py", "all_addresses"),
+    ),
+    Cause(
+        "P128 the Trainer aligns the special tokens",
+        *(TRAINER, 'align_tokens(model.config, kwargs.get("processing_class"))', "pass"),
+        *("tests/integration/test_own_lines.py", "trainer_causes"),
+    ),
+    Cause(
+        "P129 memory is pinned on a CPU",
+        *(ARGUMENTS, 'self.device.type not in ("cpu", "mps")', "True"),
+        *("tests/integration/test_own_lines.py", "trainer_causes"),
+    ),
+    Cause(
+        "P130 checkpoints are deleted by their time",
+        *(SAVING, "use_mtime and has_later_checkpoint(Path(output_dir), step)", "use_mtime"),
+        *("tests/integration/test_own_lines.py", "trainer_causes"),
     ),
     Cause(
         "P131 the prompt of the backbone is left out",

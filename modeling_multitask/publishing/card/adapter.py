@@ -40,7 +40,7 @@ def make_adapter_card(
     merged = " The model below has the adapter merged into it and does not need peft." if links.model else ""
     packages = " ".join(f'"{requirement(name)}"' for name in ("torch", "transformers", "peft"))
     # Offline, transformers 5.17 finds no tokenizer in a repository without config.json, such as the adapter's.
-    tokenizer = f'"{base_id}", revision="{base_revision or "main"}", trust_remote_code=False'
+    tokenizer = f'"{base_id}", revision="{base_revision or "main"}", config=model.config'
     start = "model.config.prompt + " if prompt else ""
     return signed(
         f"---\n{metadata.to_yaml()}\n---\n\n{_MARKER}\n# {repo_id.rpartition('/')[2]}\n\n"

@@ -1,5 +1,6 @@
 """Every kind of damaged checkpoint is recognised, and the checkpoint before it is used."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from transformers import BertTokenizer
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 from modeling_multitask.training.checkpoints import damage, last_whole_checkpoint
 from modeling_multitask.training.lora import add_lora
+from modeling_multitask.training.saving_mixin import _rotate
 from tests.conftest import tiny_bert_config
 
 TASKS = [{"name": "topic", "problem_type": "binary_classification", "labels": ["food", "film"]}]
@@ -239,3 +241,15 @@ def test_a_full_disk_is_said_with_the_last_checkpoint_and_what_to_do(
 def test_another_error_while_saving_stays_as_it_is(tmp_path: Path, backbone: Path) -> None:
     with pytest.raises(RuntimeError, match="another"):
         stopping(tmp_path, backbone, RuntimeError("another")).train()
+
+
+@pytest.mark.parametrize(("there", "left"), [((5, 10), 10), ((10, 500), 10)], ids=["same run", "longer run before"])
+def test_the_last_checkpoint_of_this_run_is_kept(there: tuple[int, int], left: int, tmp_path: Path) -> None:
+    for step in there:
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        os.utime(folder, (step == 10,) * 2)  # the last one is a second newer
+
+    _rotate(str(tmp_path), step=10, use_mtime=True, save_total_limit=1)
+
+    assert [path.name for path in tmp_path.iterdir()] == [f"checkpoint-{left}"]
