@@ -172,7 +172,7 @@ def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
 
     B·T·D·(34 + 5·A·T / D) bytes a layer in half precision (Korthikanti et al. 2022, equation 2), twice that in float32.
     """
-    arguments, config = trainer.args, trainer.model.config.backbone_config
+    arguments, config = trainer.args, trainer.model.config.encoder_config
     depths, top = parameter_depths(trainer.model)
     lowest = min((depths[name] for names in trained for name in names), default=top + 1)
     rows = trainer.train_dataset
