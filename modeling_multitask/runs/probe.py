@@ -105,7 +105,8 @@ def _step(recipe: Recipe, trainer: MultiTaskTrainer, rows: list[dict[str, Any]])
             if output.loss.requires_grad:
                 output.loss.backward()
             model.eval()
-            _check_batching(recipe, trainer, rows)
+            with _refused(recipe, "encoding an empty text alone"):
+                _check_batching(recipe, trainer, rows)
         finally:
             model.zero_grad(set_to_none=True)
             model.train(was_training)

@@ -181,6 +181,15 @@ def test_an_encoder_that_cannot_be_trained_is_refused(make: Make, tmp_path: Path
     assert problem.endswith("; choose another encoder; probe=false skips this check")
 
 
+def test_an_encoder_of_longer_texts_alone_is_refused(make: Make, tmp_path: Path) -> None:
+    config = transformers.CanineConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_hash_buckets=64
+    )
+    transformers.CanineModel(config).save_pretrained(tmp_path / "backbone")
+
+    assert "backbone: encoding an empty text alone fails (RuntimeError: " in problem_of(make())
+
+
 def test_answers_that_depend_on_the_batch_are_warned_of(
     make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
