@@ -6,7 +6,7 @@ import pytest
 import transformers
 
 from tests.conftest import ROOT
-from tests.encoders.outcomes import HEADING, OUTCOMES, outcome_table, text_encoders
+from tests.encoders.outcomes import DEPENDS, HEADING, OUTCOMES, WORKS, outcome_table, text_encoders
 
 PAGE = (ROOT / "docs" / "reference" / "encoders.md").read_text(encoding="utf-8")
 [TESTED] = re.findall(r"^transformers==(.+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)
@@ -28,3 +28,12 @@ def test_the_page_shows_every_outcome() -> None:
 
 def test_the_page_names_the_tested_version() -> None:
     assert f"with transformers {TESTED}" in PAGE
+
+
+def test_the_benchmarks_count_the_outcomes() -> None:
+    page = " ".join((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").split())
+    works, depends = (sum(each == outcome for each in OUTCOMES.values()) for outcome in (WORKS, DEPENDS))
+
+    assert f"each of the {len(OUTCOMES)} families of text encoders in transformers {TESTED}" in page
+    assert f"{works} work, {depends} work and depend on the padding of a batch, and " in page
+    assert f"and {len(OUTCOMES) - works - depends} are refused" in page
