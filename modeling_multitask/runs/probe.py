@@ -161,7 +161,8 @@ def _shallow(config: MultiTaskConfig) -> MultiTaskModel:
 
 def _cut(config: PreTrainedConfig) -> PreTrainedConfig:
     """Return an encoder's configuration with at most two layers, and each of its parts as well."""
-    words, kind, cut = config.to_dict(), type(config), {}
+    words, kind = config.to_dict(), type(config)
+    cut: dict[str, Any] = {}
     name = kind.attribute_map.get("num_hidden_layers", "num_hidden_layers")
     layers = words.get(name)
     if isinstance(layers, int) and layers > _LAYERS:
