@@ -62,7 +62,7 @@ def load_backbone(path: str, config: Any, **kwargs: Any) -> tuple[PreTrainedMode
     Raises:
         ValueError: If weights are missing, or the encoder does not return one state for each token id.
     """
-    backbone, info = _model_class(config).from_pretrained(path, config=config, output_loading_info=True, **kwargs)
+    backbone, info = _loaded(path, config, kwargs)
     if _no_pooler(config):
         backbone.pooler = None  # removed after loading, so that its weights are not reported as unexpected
     kind = type(backbone).__name__
@@ -71,22 +71,42 @@ def load_backbone(path: str, config: Any, **kwargs: Any) -> tuple[PreTrainedMode
             f"{path}: its weights lack {len(missing)} tensors of {kind}, such as {missing[0]}, which would be random; "
             "choose another backbone"
         )
-    ids = torch.ones((1, _TOKENS), dtype=torch.long, device=backbone.device)
-    try:
-        with torch.no_grad():
-            states = backbone.eval()(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-    except Exception as error:  # an architecture for other inputs can raise anything
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise ValueError(
-            f"{path}: {kind} cannot encode a text from its token ids ({type(error).__name__}: {reason}); "
-            "choose another backbone"
-        ) from error
-    if states.shape[:2] != ids.shape:
+    states = _states(path, backbone.eval(), "its token ids")
+    if states.shape[:2] != (1, _TOKENS):
         raise ValueError(
             f"{path}: {kind} returns {states.shape[1]} states for {_TOKENS} tokens, but each token needs its own; "
             "choose another backbone"
         )
+    if "token_type_ids" in inspect.signature(backbone.forward).parameters:
+        segments = torch.zeros((1, _TOKENS), dtype=torch.long, device=backbone.device)
+        _states(path, backbone, "its token ids and one segment of each token", token_type_ids=segments)
     return backbone, states.shape[2]
+
+
+def _loaded(path: str, config: Any, kwargs: dict[str, Any]) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Return an encoder, and which of its weights are missing."""
+    kind = _model_class(config)
+    try:
+        return kind.from_pretrained(path, config=config, output_loading_info=True, **kwargs)
+    except ImportError as error:
+        reason = str(error).strip().split(". ")[0]
+        raise ValueError(
+            f"{path}: {kind.__name__} needs a package that is not installed ({reason}); choose another backbone"
+        ) from error
+
+
+def _states(path: str, backbone: PreTrainedModel, what: str, **inputs: Tensor) -> Tensor:
+    """Return the states of a text, (1, T, D)."""
+    ids = torch.ones((1, _TOKENS), dtype=torch.long, device=backbone.device)
+    try:
+        with torch.no_grad():
+            return backbone(input_ids=ids, attention_mask=torch.ones_like(ids), **inputs).last_hidden_state
+    except Exception as error:  # an architecture for other inputs can raise anything
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(
+            f"{path}: {type(backbone).__name__} cannot encode a text from {what} ({type(error).__name__}: {reason}); "
+            "choose another backbone"
+        ) from error
 
 
 def most_tokens(backbone: PreTrainedModel) -> float:
@@ -106,7 +126,10 @@ def _model_class(config: Any) -> Any:
     is_part = getattr(type(config), "is_encoder_decoder", False)
     classes = (AutoModelForTextEncoding if is_part else AutoModel)._model_mapping
     if type(config) not in classes and is_part:
-        raise ValueError(f"backbone_config: {config.model_type!r} is an encoder-decoder; use an encoder")
+        raise ValueError(
+            f"{config.model_type!r} is an encoder-decoder, and transformers cannot load its encoder alone; "
+            "choose another backbone"
+        )
     if type(config) not in classes:
         raise ValueError(f"transformers has no encoder for {config.model_type!r}; choose another backbone")
     found = classes[type(config)]

@@ -15,6 +15,7 @@ from .tasks_multitask import HeadConfig, TargetStatistics, as_head, decided_toge
 from .words_multitask import LongTexts, Pooling
 
 DEFAULT_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
+_TEXT_PARTS = ("text_encoder", "encoder", "text_config")  # transformers' names of the part for texts
 
 
 @strict
@@ -90,7 +91,7 @@ class MultiTaskConfig(PreTrainedConfig):
         if self.dense:
             self.embedding_size = self.dense[-1].out_features
         elif self.embedding_size is None:
-            self.embedding_size = getattr(self._of_texts, "hidden_size", None)
+            self.embedding_size = getattr(self.encoder_config, "hidden_size", None)
         super().__post_init__(**kwargs)
 
     def validate_tasks(self) -> None:
@@ -160,26 +161,28 @@ class MultiTaskConfig(PreTrainedConfig):
     @property
     def hidden_size(self) -> int:
         """The width of the encoder's layers."""
-        return self._of_texts.hidden_size
+        return self.encoder_config.hidden_size
 
     @property
     def num_hidden_layers(self) -> int:
         """The number of the encoder's layers."""
-        return self._of_texts.num_hidden_layers
+        return self.encoder_config.num_hidden_layers
 
     @property
     def vocab_size(self) -> int:
         """The number of the encoder's token embeddings. `resize_token_embeddings` sets it."""
-        return self._of_texts.vocab_size
+        return self.encoder_config.vocab_size
 
     @vocab_size.setter
     def vocab_size(self, size: int) -> None:
-        self._of_texts.vocab_size = size
+        self.encoder_config.vocab_size = size
 
     @property
-    def _of_texts(self) -> PreTrainedConfig:
+    def encoder_config(self) -> PreTrainedConfig:
         """The encoder's configuration, or its part for texts."""
-        return self.backbone_config.get_text_config(encoder=True)
+        # `get_text_config` searches only some of these names, and takes an encoder's `text_config` for a decoder's.
+        parts = (getattr(self.backbone_config, name, None) for name in _TEXT_PARTS)
+        return next((part for part in parts if isinstance(part, PreTrainedConfig)), self.backbone_config)
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:

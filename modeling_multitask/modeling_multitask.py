@@ -398,7 +398,7 @@ def _set_max_length(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
     """Set `max_length` if it is `None`. Raise a `ValueError` if the encoder does not take so many tokens."""
     limit = most_tokens(backbone)
     if config.max_length is None:
-        own = getattr(backbone.config, "max_position_embeddings", None)
+        own = getattr(config.encoder_config, "max_position_embeddings", None)
         config.max_length = int(min(DEFAULT_MAX_LENGTH, limit, own if isinstance(own, int) and own > 0 else math.inf))
     if config.max_length > limit:
         raise ValueError(f"max_length is {config.max_length}, but this encoder takes at most {limit} tokens")

@@ -146,7 +146,7 @@ def example_batch(model: MultiTaskModel, names: list[str], rows: int, tokens: in
     Returns:
         The inputs by name, (B, T).
     """
-    config = model.config.backbone_config
+    config = model.config.encoder_config
     random = torch.Generator().manual_seed(0)
     mask = (torch.arange(tokens) < (tokens - torch.arange(rows)).clamp(min=1).unsqueeze(1)).long()
     ids = torch.randint(config.vocab_size, (rows, tokens), generator=random)

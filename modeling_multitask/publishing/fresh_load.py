@@ -28,6 +28,7 @@ folder, given, output = sys.argv[1:]
 with open(given, encoding="utf-8") as file:
     texts = json.load(file)
 """
+# Each text alone, because some encoders do not ignore padding.
 _SCRIPT = """
 from transformers import AutoModel, AutoTokenizer, pipeline
 model = AutoModel.from_pretrained(folder, trust_remote_code=True).float().eval()
@@ -40,14 +41,14 @@ for text in texts:
     given = model(**windows.convert_to_tensors("pt"))
     logits = {name: each[0].tolist() for name, each in given.logits.items()}
     found.append({"logits": logits, "embedding": given.embeddings[0].tolist(), "windows": len(windows["input_ids"])})
-answers = pipeline("multitask-classification", model=folder, trust_remote_code=True)(texts)
+answers = pipeline("multitask-classification", model=folder, trust_remote_code=True, batch_size=1)(texts)
 embeddings = None
 with open(f"{folder}/1_Pooling/config.json", encoding="utf-8") as file:
     is_known = "pooling_mode" not in json.load(file)
 if is_known and importlib.util.find_spec("sentence_transformers"):
     from sentence_transformers import SentenceTransformer
 
-    embeddings = SentenceTransformer(folder, trust_remote_code=True).encode(texts).tolist()
+    embeddings = SentenceTransformer(folder, trust_remote_code=True).encode(texts, batch_size=1).tolist()
 with open(output, "w", encoding="utf-8") as file:
     json.dump({"rows": found, "answers": answers, "embeddings": embeddings}, file)
 """
@@ -161,7 +162,7 @@ def _own(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, texts: list[
             given = model(**inputs.to(model.device))
             logits = {name: each[0].float().tolist() for name, each in given.logits.items()}
             found.append({"logits": logits, "embedding": given.embeddings[0].float().tolist()})
-    given_answers = predict(model, texts, tokenizer=tokenizer, dtype=model.dtype)
+    given_answers = predict(model, texts, tokenizer=tokenizer, dtype=model.dtype, batch_size=1)
     return [{**each, "answers": answers} for each, answers in zip(found, given_answers, strict=True)]
 
 

@@ -177,12 +177,12 @@ def _activations(trainer: MultiTaskTrainer, trained: list[set[str]]) -> int:
 
     B·T·D·(34 + 5·A·T / D) bytes a layer in half precision (Korthikanti et al. 2022, equation 2), twice that in float32.
     """
-    arguments, config = trainer.args, trainer.model.config
+    arguments, config = trainer.args, trainer.model.config.encoder_config
     depths, top = parameter_depths(trainer.model)
     lowest = min((depths[name] for names in trained for name in names), default=top + 1)
     rows = trainer.train_dataset
     longest = int(row_lengths(rows).max()) if isinstance(rows, Dataset) else trainer.model.config.max_length
     tokens = arguments.tokens_per_batch or arguments.train_batch_size * longest  # B·T
-    width, heads = config.hidden_size, getattr(config.backbone_config, "num_attention_heads", 1)
+    width, heads = config.hidden_size, getattr(config, "num_attention_heads", 1)
     layer = tokens * width * (34 + 5 * heads * longest / width)
     return int(layer * (top - max(lowest, 1) + 1) * (1 if arguments.bf16 or arguments.fp16 else 2))

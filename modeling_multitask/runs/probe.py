@@ -14,7 +14,7 @@ from datasets import Dataset
 from peft import PeftModel
 from torch import Tensor
 from tqdm import tqdm
-from transformers import CONFIG_MAPPING
+from transformers import PreTrainedConfig
 from transformers.utils import logging
 
 from datasets_builder.columns import TEXT, TEXT_PAIR
@@ -105,7 +105,8 @@ def _step(recipe: Recipe, trainer: MultiTaskTrainer, rows: list[dict[str, Any]])
             if output.loss.requires_grad:
                 output.loss.backward()
             model.eval()
-            _check_batching(recipe, trainer, rows)
+            with _refused(recipe, "encoding an empty text alone"):
+                _check_batching(recipe, trainer, rows)
         finally:
             model.zero_grad(set_to_none=True)
             model.train(was_training)
@@ -151,19 +152,29 @@ def _check_copy(recipe: Recipe, prepared: Prepared, rows: list[dict[str, Any]]) 
 
 
 def _shallow(config: MultiTaskConfig) -> MultiTaskModel:
-    """Return a random model with at most two layers, or with all if they cannot be counted in one number."""
-    words, kind = config.backbone_config.to_dict(), type(config.backbone_config)
-    name = kind.attribute_map.get("num_hidden_layers", "num_hidden_layers")
-    layers = words.get(name)
-    if not isinstance(layers, int) or layers <= _LAYERS:
-        return MultiTaskModel(config)
-    words |= {key: each[:_LAYERS] for key, each in words.items() if isinstance(each, list) and len(each) == layers}
+    """Return a random model with at most two layers, or with all if their number depends on other settings."""
     shallow = copy.copy(config)
     try:
-        shallow.backbone_config = CONFIG_MAPPING[config.backbone_config.model_type](**{**words, name: _LAYERS})
+        shallow.backbone_config = _cut(config.backbone_config)
         return MultiTaskModel(shallow)
     except Exception:  # the layers of this encoder depend on other settings
         return MultiTaskModel(config)
+
+
+def _cut(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Return an encoder's configuration with at most two layers, and each of its parts as well."""
+    words, kind = config.to_dict(), type(config)
+    cut: dict[str, Any] = {}
+    name = kind.attribute_map.get("num_hidden_layers", "num_hidden_layers")
+    layers = words.get(name)
+    if isinstance(layers, int) and layers > _LAYERS:
+        cut = {key: each[:_LAYERS] for key, each in words.items() if isinstance(each, list) and len(each) == layers}
+        cut[name] = _LAYERS
+    for place in kind.sub_configs:
+        part = getattr(config, place, None)
+        if isinstance(part, PreTrainedConfig) and (smaller := _cut(part)) is not part:
+            cut[place] = smaller
+    return kind(**{**words, **cut}) if cut else config
 
 
 @contextmanager

@@ -40,6 +40,7 @@ ADAPTER = "modeling_multitask/training/adapter.py"
 OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
+FRESH = "modeling_multitask/publishing/fresh_load.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
 UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
@@ -1015,6 +1016,16 @@ CAUSES = [
         "P122 the configuration of a plain encoder cannot be read",
         *(CONFIG, "if kind != cls.model_type and kind in CONFIG_MAPPING:", "if False:"),
         *("tests/unit/test_backbone.py", "peft_saves"),
+    ),
+    Cause(
+        "P123 the part for texts has another name",
+        *(CONFIG, '("text_encoder", "encoder", "text_config")', '("text_encoder",)'),
+        *("tests/unit/test_backbone.py", "the_part_for_texts"),
+    ),
+    Cause(
+        "P124 embeddings are compared in batches",
+        *(FRESH, ".encode(texts, batch_size=1)", ".encode(texts)"),
+        *("tests/integration/test_encoder_families.py", "eight_families"),
     ),
     Cause(
         "P125 the format of rows stays",

@@ -1,5 +1,7 @@
 """Encoders of all kinds: their class, their width, their positions, and those that are refused."""
 
+import importlib.util
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +100,7 @@ def test_of_t5_only_the_encoder_is_loaded(tmp_path: Path) -> None:
 
 
 def test_an_encoder_decoder_without_an_encoder_of_its_own_is_refused() -> None:
-    with pytest.raises(ValueError, match="'bart' is an encoder-decoder; use an encoder"):
+    with pytest.raises(ValueError, match="'bart' is an encoder-decoder, and transformers cannot load its"):
         of_config(transformers.BartConfig())
 
 
@@ -148,6 +150,37 @@ def test_the_whole_clip_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="CLIPModel cannot encode a text from its token ids"):
         from_backbone(saved(transformers.CLIPModel(config), tmp_path))
+
+
+def test_of_texts_and_images_the_part_for_texts_is_read(tmp_path: Path) -> None:
+    # P123
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    texts = {**small, "vocab_size": 40, "max_position_embeddings": POSITIONS, "num_key_value_heads": 2, "head_dim": 16}
+    config = transformers.Gemma3Config(text_config=texts, vision_config={**small, "image_size": 28, "patch_size": 14})
+
+    model = from_backbone(saved(transformers.Gemma3Model(config), tmp_path))
+
+    sizes = (model.config.hidden_size, model.config.num_hidden_layers, model.config.vocab_size)
+    assert sizes == (32, 2, 40)
+    assert model.config.max_length == POSITIONS
+
+
+def test_an_encoder_with_segments_of_another_form_is_refused(tmp_path: Path) -> None:
+    folder = saved(transformers.TapasModel(transformers.TapasConfig(**SMALL)), tmp_path)
+
+    with pytest.raises(ValueError, match="TapasModel cannot encode a text from its token ids and one segment of each"):
+        from_backbone(folder)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("detectron2") is not None, reason="the package is installed")
+def test_an_encoder_that_needs_another_package_is_refused(tmp_path: Path, backbone: Path) -> None:
+    shutil.copy(backbone / "model.safetensors", tmp_path)
+    transformers.LayoutLMv2Config(**SMALL).save_pretrained(tmp_path)
+
+    with pytest.raises(
+        ValueError, match=r"needs a package that is not installed \(LayoutLMv2Model requires the detect"
+    ):
+        from_backbone(tmp_path)
 
 
 def test_a_model_without_a_class_of_its_own_is_refused() -> None:

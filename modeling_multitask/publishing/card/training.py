@@ -119,8 +119,8 @@ def _data_notes(data: dict[str, Any]) -> list[str]:
 
 
 def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple[str, Any]]:
-    encoder = config.backbone_config
-    kind = f"{encoder.model_type}, {getattr(encoder, 'num_hidden_layers', '?')} layers, width {config.hidden_size}"
+    layers = getattr(config.encoder_config, "num_hidden_layers", "?")
+    kind = f"{config.backbone_config.model_type}, {layers} layers, width {config.hidden_size}"
     return [
         *_began_from(recipe),
         ("encoder", kind),

@@ -91,7 +91,7 @@ class FrozenPrefix:
     def _try_out(self) -> list[int | None]:
         """Return the output form of each frozen layer, after a check on two short texts that layers can be skipped."""
         device = self.model.device
-        ids = torch.arange(1, 9, device=device).view(2, 4) % self.model.config.backbone_config.vocab_size
+        ids = torch.arange(1, 9, device=device).view(2, 4) % self.model.config.vocab_size
         batch = {"input_ids": ids, "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], device=device)}
         modes = {module: module.training for module in self.model.modules()}
         forms: list[Any] = []

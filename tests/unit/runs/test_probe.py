@@ -15,14 +15,16 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
+from modeling_multitask import MultiTaskConfig
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.outputs import check_space
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.prepare import load_tokenizer, prepare
-from modeling_multitask.runs.probe import probe
+from modeling_multitask.runs.probe import _shallow, probe
 from modeling_multitask.runs.run import run_recipe
+from tests.conftest import tasks_of_each_type
 
 ROWS = [
     "the good film,film",
@@ -179,6 +181,27 @@ def test_an_encoder_that_cannot_be_trained_is_refused(make: Make, tmp_path: Path
 
     assert problem.startswith(f"{tmp_path / 'backbone'}: one training step with the longest texts fails (")
     assert problem.endswith("; choose another encoder; probe=false skips this check")
+
+
+def test_the_copy_of_a_model_of_texts_and_images_has_two_layers() -> None:
+    # P123
+    small = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 64}
+    texts = {**small, "vocab_size": 40, "num_key_value_heads": 2, "head_dim": 16}
+    encoder = transformers.Gemma3Config(text_config=texts, vision_config={**small, "image_size": 28, "patch_size": 14})
+
+    copy = _shallow(MultiTaskConfig(backbone_config=encoder, tasks=tasks_of_each_type()))
+
+    assert copy.config.num_hidden_layers == copy.config.backbone_config.vision_config.num_hidden_layers == 2
+    assert encoder.text_config.num_hidden_layers == 4
+
+
+def test_an_encoder_of_longer_texts_alone_is_refused(make: Make, tmp_path: Path) -> None:
+    config = transformers.CanineConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_hash_buckets=64
+    )
+    transformers.CanineModel(config).save_pretrained(tmp_path / "backbone")
+
+    assert "backbone: encoding an empty text alone fails (RuntimeError: " in problem_of(make())
 
 
 def test_answers_that_depend_on_the_batch_are_warned_of(

@@ -1,0 +1,1 @@
+"""The sweep of every text encoder of transformers."""
