@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoTokenizer, PreTrainedModel, initialization
-from transformers.activations import ACT2FN
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .backbone_multitask import build_backbone, load_backbone, most_tokens, read_backbone_config
 from .configuration_multitask import DEFAULT_MAX_LENGTH, MultiTaskConfig
 from .dense_multitask import Dense
+from .heads_multitask import TaskHeads
 from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
 from .paths_multitask import resolve_model_path
@@ -377,23 +377,6 @@ class MultiTaskModel(PreTrainedModel):
         return losses
 
 
-class TaskHeads(nn.Module):
-    """One head for each task. All heads take the same embedding.
-
-    This is a plain module with a `forward`, because peft cannot wrap a `ModuleDict`.
-    """
-
-    def __init__(self, config: MultiTaskConfig) -> None:
-        super().__init__()
-        width = config.embedding_size or config.hidden_size
-        for task in config.tasks:
-            self.add_module(task.name, _build_head(task.head or config.head, width, task))
-
-    def forward(self, embeddings: Tensor) -> dict[str, Tensor]:
-        """Return logits, (B, C) by task name, from embeddings, (B, D)."""
-        return {name: head(embeddings) for name, head in self.named_children()}
-
-
 def _set_max_length(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
     """Set `max_length` if it is `None`. Raise a `ValueError` if the encoder does not take so many tokens."""
     limit = most_tokens(backbone)
@@ -402,19 +385,6 @@ def _set_max_length(backbone: PreTrainedModel, config: MultiTaskConfig) -> None:
         config.max_length = int(min(DEFAULT_MAX_LENGTH, limit, own if isinstance(own, int) and own > 0 else math.inf))
     if config.max_length > limit:
         raise ValueError(f"max_length is {config.max_length}, but this encoder takes at most {limit} tokens")
-
-
-def _build_head(config: HeadConfig, width: int, task: TaskConfig) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for i, size in enumerate(config.hidden_sizes):
-        if i > 0:
-            layers.append(nn.Dropout(config.dropout))
-        layers.append(nn.Linear(width, size))
-        if config.normalization == "layer":
-            layers.append(nn.LayerNorm(size))
-        layers.append(ACT2FN[config.activation])
-        width = size
-    return nn.Sequential(*layers, task.kind.output_layer(width, task))
 
 
 def _all_missing(logits: Tensor, task: TaskConfig) -> Tensor:

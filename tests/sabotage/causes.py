@@ -364,7 +364,7 @@ CAUSES = [
     Cause(
         "P42 two tasks share a head that is not declared tied",
         *(
-            MODEL,
+            "modeling_multitask/heads_multitask.py",
             "self.add_module(task.name, _build_head(",
             "self.add_module(task.name, next(self.children(), None) or _build_head(",
         ),
