@@ -9,6 +9,7 @@ ANSWERS = "modeling_multitask/answers_multitask.py"
 LOSSES = "modeling_multitask/losses_multitask.py"
 INTERVALS = "modeling_multitask/evaluation/intervals.py"
 KINDS = "modeling_multitask/kinds_multitask.py"
+HEADS = "modeling_multitask/heads_multitask.py"
 POOLING = "modeling_multitask/pooling_multitask.py"
 TEXTS = "modeling_multitask/texts_multitask.py"
 BACKBONE = "modeling_multitask/backbone_multitask.py"
@@ -342,17 +343,17 @@ CAUSES = [
     ),
     Cause(
         "P39 a buffer that is not saved holds values",
-        MODEL,
+        HEADS,
         "        for task in config.tasks:\n            self.add_module",
-        '        self.register_buffer("scale", torch.ones(3), persistent=False)\n'
+        '        self.register_buffer("scale", nn.LayerNorm(3).weight.detach(), persistent=False)\n'
         "        for task in config.tasks:\n            self.add_module",
         *("tests/unit/test_modeling.py", "no_buffer_that_is_not_saved"),
     ),
     Cause(
         "P40 a bare parameter that _init_weights does not set",
-        MODEL,
+        HEADS,
         "        for task in config.tasks:\n            self.add_module",
-        "        self.scale = nn.Parameter(torch.ones(64))\n"
+        "        self.scale = nn.Parameter(nn.LayerNorm(64).weight.detach())\n"
         "        for task in config.tasks:\n            self.add_module",
         *("tests/unit/test_modeling.py", "request_and_not_garbage"),
     ),
@@ -364,7 +365,7 @@ CAUSES = [
     Cause(
         "P42 two tasks share a head that is not declared tied",
         *(
-            "modeling_multitask/heads_multitask.py",
+            HEADS,
             "self.add_module(task.name, _build_head(",
             "self.add_module(task.name, next(self.children(), None) or _build_head(",
         ),
