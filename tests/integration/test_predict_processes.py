@@ -32,7 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
     (folder / "tables").mkdir()
     chosen = random.Random(0)
     for i in range(TABLES):
-        texts = [" ".join(chosen.choices(WORDS, k=chosen.randint(1, 9))) for _ in range(ROWS)]
+        texts: list[str | None] = [" ".join(chosen.choices(WORDS, k=chosen.randint(1, 9))) for _ in range(ROWS)]
+        texts[i] = None  # a row without a text in each table
         ids = list(range(i * ROWS, (i + 1) * ROWS))
         pq.write_table(pa.table({"id": ids, "text": texts}), folder / "tables" / f"{i:02d}.parquet")
     finish(folder, "tables", "whole.parquet")
@@ -62,6 +63,7 @@ def test_two_processes_answer_each_row_once_and_in_order(folder: Path) -> None:
 
     check_the_same(folder / "two.parquet", folder / "whole.parquet")
     assert said.count(f"Wrote predictions for {TABLES * ROWS} rows to two.parquet") == 1
+    assert said.count(f"Rows without a text, which have empty answers: {TABLES}") == 1
     assert not (folder / "two.parquet.parts").exists()
 
 

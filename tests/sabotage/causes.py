@@ -141,7 +141,11 @@ CAUSES = [
     ),
     Cause(
         "P12 a missing column takes every metric with it",
-        *(COLLATOR, "forms.get(task.name)) for task in tasks}", "None) for task in tasks if task.name in rows[0]}"),
+        *(
+            COLLATOR,
+            "forms.get(task.name), place) for task in tasks}",
+            "None, place) for task in tasks if task.name in rows[0]}",
+        ),
         *("tests/unit/training/test_trainer.py", "without_a_tasks_column"),
     ),
     Cause(
@@ -504,17 +508,17 @@ CAUSES = [
     ),
     Cause(
         "P64 a null label crashes the collator",
-        *(COLLATOR, "given is None or given != given", "given != given"),
+        *(TEXTS, "value is None or is_nan", "is_nan"),
         *("tests/unit/training/test_collator.py", "each_way_to_write_a_label"),
     ),
     Cause(
         "P65 a NaN among ids crashes the collator",
-        *(COLLATOR, "given is None or given != given or", "given is None or"),
+        *(TEXTS, "value is None or is_nan or", "value is None or"),
         *("tests/unit/training/test_collator.py", "each_way_to_write_a_label"),
     ),
     Cause(
         "P67 an unknown label says nothing of its task",
-        *(COLLATOR, 'raise ValueError(f"task {task.name!r}: {error}{where}") from None', "raise"),
+        *(COLLATOR, 'raise RowError(f"task {task.name!r}: {error}{where}", f"{place}[{i}]") from None', "raise"),
         *("tests/unit/training/test_collator.py", "refused_by_name"),
     ),
     Cause(
