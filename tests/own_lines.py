@@ -14,7 +14,7 @@ _LINES = (
     r"\w+: labelled rows and metrics .*",
     r"[┏┡└├].*|[┃│].*[┃│]",
     r"Verdict on the \w+ rows:",
-    r"\w+: macro F1 [\d.]+: .*",
+    r"\w+: macro F1 [\d.]+: .*|never answered: .*",
     r"Report \(metrics, errors, calibration\): .*",
     r"The model is in .* You can load it without this package:",
     r"from transformers import pipeline|classify = pipeline\(.*|print\(classify\(.*",

@@ -50,9 +50,11 @@ def _log_levels(verbose: bool) -> Iterator[None]:
     levels = dict.fromkeys(["", *given], level) | dict.fromkeys(_OURS, ours)
     before = {name: logging.getLogger(name).level for name in levels}
     handlers = list(logging.root.handlers)
-    if verbose:
-        logging.basicConfig(format="[%(name)s] %(message)s")
-        logging.root.handlers[0].addFilter(_has_no_handler)
+    if verbose and not handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("[%(name)s] %(message)s"))
+        handler.addFilter(_has_no_handler)
+        logging.root.addHandler(handler)
     for name, value in levels.items():
         logging.getLogger(name).setLevel(value)
     os.environ.update({_VARIABLES[name]: "info" if verbose else "error" for name in given})

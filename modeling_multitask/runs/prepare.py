@@ -44,6 +44,7 @@ TRAINING_DEFAULTS = {
     "train_sampling_strategy": "group_by_length",
     "save_total_limit": 1,
     "report_to": "none",
+    "log_level_replica": "passive",  # its default shows the warnings of transformers in each process but the first
     "disable_tqdm": False,  # transformers hides the bars of the Trainer with its warnings
 }
 

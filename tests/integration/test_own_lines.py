@@ -75,6 +75,16 @@ def test_a_training_prints_only_our_lines(folder: Path) -> None:
     assert foreign_lines(output) == []
 
 
+@pytest.mark.slow
+def test_two_processes_print_each_message_once(folder: Path) -> None:
+    output = finish("-m", "modeling_multitask", "train", "recipe.yaml", "output_dir=two", folder=folder, processes=2)
+
+    # Here torch is imported before the command begins, so its C++ code has read another level.
+    assert [line for line in foreign_lines(output) if "reducer.cpp" not in line] == []
+    assert output.count("only 8 validation rows have a label") == 1
+    assert output.count("You can load it without this package") == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [
