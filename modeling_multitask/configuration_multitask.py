@@ -144,12 +144,18 @@ class MultiTaskConfig(PreTrainedConfig):
             prompt: A text, instead of a name. An empty text is no prompt.
 
         Raises:
-            ValueError: If both are given, or there is no prompt of this name.
+            ValueError: If both are given, there is no prompt of this name, or the prompt leaves no room for a text.
         """
         config = copy.copy(self)
         if prompt_name is not None or prompt is not None:
             config.prompts, config.default_prompt_name = chosen_prompt(self.prompts, prompt_name, prompt)
-        config.prompt_length = 0 if self.include_prompt else prompt_tokens(tokenizer, config.prompt)
+        tokens = prompt_tokens(tokenizer, config.prompt)
+        if config.prompt and self.max_length is not None and tokens + 2 > self.max_length:
+            raise ValueError(
+                f"the prompt has {tokens} tokens, which leaves no room for a text, because max_length is "
+                f"{self.max_length}; shorten the prompt, or set max_length higher"
+            )
+        config.prompt_length = 0 if self.include_prompt else tokens
         config.validate_prompts()
         return config
 

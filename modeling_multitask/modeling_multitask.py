@@ -230,8 +230,6 @@ class MultiTaskModel(PreTrainedModel):
             include_prompt=settings.include_prompt,
             name_or_path=path,
         )
-        if prompt_name is not None or prompt is not None or (config.prompt and not config.include_prompt):
-            config = config.with_prompt(AutoTokenizer.from_pretrained(path, **hub_kwargs), prompt_name, prompt)
         kwargs |= {**hub_kwargs, **load_kwargs}
         backbone, width = load_backbone(path, config.backbone_config, **kwargs)
         if not config.dense:
@@ -244,6 +242,9 @@ class MultiTaskModel(PreTrainedModel):
         model = cls(config)
         model.backbone = backbone
         model.config.backbone_config = model.backbone.config
+        if prompt_name is not None or prompt is not None or config.prompt:
+            tokenizer = AutoTokenizer.from_pretrained(path, **hub_kwargs)
+            model.config = model.config.with_prompt(tokenizer, prompt_name, prompt)
         load_dense(path, settings, model.dense, **{**hub_kwargs, "subfolder": ""})
         return model.to(model.backbone.dtype).eval()
 

@@ -71,7 +71,7 @@ class MultiTaskPipeline(ChunkPipeline):
         """
         if is_one_text(inputs):
             return super().__call__(read_text(inputs), **kwargs)
-        if isinstance(inputs, Iterator | Dataset) or hasattr(inputs, "column_names"):
+        if isinstance(inputs, Iterator | Dataset) or hasattr(inputs, "with_format"):
             return super().__call__(_TextsOnDemand(inputs), **kwargs)
         texts = list(each_text(inputs))
         return super().__call__(texts, **kwargs) if texts else []

@@ -41,7 +41,7 @@ class EmbeddingSettings:
         subfolder: The folder of the encoder.
         dense: The settings of each dense layer.
         dense_folders: The folder of each dense layer.
-        prompts: The prompts by name. Empty ones are left out.
+        prompts: The prompts by name. Some are empty.
         default_prompt_name: The name of the default prompt.
         include_prompt: Whether pooling includes the tokens of the prompt.
     """
@@ -70,22 +70,23 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
         hub_kwargs: Arguments of `from_pretrained`, such as `revision`, `token` and `cache_dir`.
 
     Raises:
-        ValueError: If the model combines several poolings, which is not supported.
+        ValueError: If the model combines several poolings or other modules, which is not supported.
     """
     modules = _read_json(model, "modules.json", hub_kwargs)
     if modules is None:
         return EmbeddingSettings()
-    kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
-    paths = dict(zip(kinds, (module["path"] for module in modules), strict=True))
-    dense = _dense_folders(model, modules, hub_kwargs)
-    if others := sorted({*kinds} - {"Transformer", "Pooling", "Normalize", *(["Dense"] if dense else [])}):
-        logger.warning(
-            f"{model}: its {', '.join(others)} is ignored, so embeddings will differ from those of SentenceTransformer"
+    kinds, paths = [kind for kind, _ in _places(modules)], dict(_places(modules))
+    dense = {path: _dense_settings(model, path, hub_kwargs) for kind, path in _places(modules) if kind == "Dense"}
+    if not re.fullmatch(r"Transformer( Pooling( Dropout| Dense)*)?( Normalize)?", " ".join(kinds)):
+        raise ValueError(
+            f"{model}: its modules are {', '.join(kinds)}, which together are not supported; allowed are Transformer, "
+            "Pooling, Dense and Normalize, in this order. Choose another backbone, or remove modules.json from its "
+            "folder to train on its encoder alone"
         )
     subfolder = paths.get("Transformer", "")
     pooling = _read_json(model, f"{paths['Pooling']}/config.json", hub_kwargs) if "Pooling" in paths else None
     whole = _read_json(model, "config_sentence_transformers.json", hub_kwargs) or {}
-    prompts = {name: text for name, text in (whole.get("prompts") or {}).items() if text}
+    prompts = {name: text or "" for name, text in (whole.get("prompts") or {}).items()}
     default = whole.get("default_prompt_name")
     return EmbeddingSettings(
         pooling=_pooling_word(model, pooling) if pooling else None,
@@ -168,13 +169,9 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
         (folder / modules[-1][0]).mkdir(exist_ok=True)
 
 
-def _dense_folders(model: str, modules: list[dict[str, Any]], hub_kwargs: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the settings of each dense layer by its folder. There are none if they are not directly after pooling."""
-    kinds = " ".join(module["type"].rsplit(".", 1)[-1] for module in modules)
-    if not re.fullmatch(r"Transformer Pooling( Dense)+( Normalize)?", kinds):
-        return {}
-    folders = [module["path"] for module in modules if module["type"].endswith(".Dense")]
-    return {folder: _dense_settings(model, folder, hub_kwargs) for folder in folders}
+def _places(modules: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the kind and the folder of each module."""
+    return [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in modules]
 
 
 def _dense_settings(model: str, folder: str, hub_kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,12 @@ Text = str | tuple[str, str]
 
 def is_one_text(given: Any) -> bool:
     """Return whether a value is one text, not several: a string, a tuple (a pair), or a dict. A list is several."""
-    return isinstance(given, str | tuple | Mapping)
+    return isinstance(plain_value(given) if _is_scalar(given) else given, str | bytes | tuple | Mapping)
+
+
+def _is_scalar(given: Any) -> bool:
+    """Return whether a value is one value of pyarrow, or an array of numpy or torch without a dimension."""
+    return hasattr(given, "as_py") or getattr(given, "ndim", None) == 0
 
 
 def read_text(given: Any, place: str = "the text") -> Text:
@@ -104,14 +109,17 @@ def each_text(given: Any) -> Iterator[Text]:
     """Yield each of several texts. A message about a wrong one has its place, counted from 0.
 
     Args:
-        given: An iterable of the forms that `read_text` takes, or a `datasets` data set with the column `text` and, for
-            pairs, `text_pair`. Its other columns are ignored.
+        given: An iterable of the forms that `read_text` takes, or a table with the column `text` and, for pairs,
+            `text_pair`: a data set, a DataFrame of pandas or polars, or a table of pyarrow. Other columns are ignored.
 
     Raises:
         ValueError: If it is a table without these columns or not iterable, or one of the texts is invalid.
     """
     if hasattr(given, "columns"):
-        raise ValueError(f"the texts are a {type(given).__name__}; give one of its columns instead")
+        names = list(getattr(given, "column_names", given.columns))
+        _check_text_column(names)
+        columns = [plain_value(given[name]) for name in (TEXT, TEXT_PAIR) if name in names]
+        given = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
     if not isinstance(given, Iterable) and not hasattr(given, "__getitem__"):
         read_text(given)
     given = plain_rows(given)
@@ -123,9 +131,13 @@ def each_text(given: Any) -> Iterator[Text]:
 
 
 def _text_columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    if TEXT not in row:
-        raise ValueError(f"the data set has no column {TEXT!r}; its columns are {', '.join(map(repr, row))}")
+    _check_text_column(row)
     return {name: row[name] for name in (TEXT, TEXT_PAIR) if name in row}
+
+
+def _check_text_column(names: Iterable[str]) -> None:
+    if TEXT not in names:
+        raise ValueError(f"the texts are a table without the column {TEXT!r}; its columns are {list(names)}")
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
@@ -139,7 +151,10 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) 
     """
     words = tokenizer.get_vocab()
     if set(words.values()) <= set(tokenizer.all_special_ids):
-        raise ValueError("the tokenizer has no words; its files, such as tokenizer.json, are missing")
+        raise ValueError(
+            "the tokenizer has no words; its files, such as tokenizer.json, are missing; save the tokenizer to the "
+            "folder of the model"
+        )
     try:
         rows = model.get_input_embeddings().weight.shape[0]
     except (NotImplementedError, AttributeError):  # an encoder of characters, which has no table of embeddings
@@ -194,8 +209,10 @@ def tokenize(
 
 def _each(change: Callable[[str], str], texts: Any) -> Any:
     """Return one text or several texts with a change to each. Missing second texts stay missing."""
-    if texts is None or isinstance(texts, str):
-        return texts and change(texts)
+    if texts is None:
+        return None
+    if isinstance(texts, str):
+        return change(texts)
     return [change(text) for text in texts]
 
 

@@ -114,7 +114,16 @@ def local_folder(model: str, download: Path) -> Path:
     path = Path(resolve_model_path(model))
     if path.is_dir() and not (path / "config.json").is_file() and (hint := model_hint(model, path)):
         raise FileNotFoundError(f"{model}: not a model{hint}")
-    return path if path.is_dir() else Path(patiently(lambda: snapshot_download(model, local_dir=download), HfApi()))
+    if path.is_dir():
+        return path
+    try:
+        return Path(patiently(lambda: snapshot_download(model, local_dir=download), HfApi()))
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise FileNotFoundError(
+            f"{model}: not a local folder, and not found on the Hub ({first_line(error)})"
+        ) from error
 
 
 def show_target(target: Target, folder: Path, *, sent: bool) -> None:

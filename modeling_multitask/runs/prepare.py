@@ -213,7 +213,10 @@ def build_model(
     with as_recipe_error(recipe, "start_from" if trained is not None else "backbone"):
         if recipe.resize_token_embeddings and len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
             model.resize_token_embeddings(len(tokenizer))
-        check_tokenizer(tokenizer, model)
+        try:
+            check_tokenizer(tokenizer, model)
+        except ValueError as error:
+            raise ValueError(f"{recipe.start_from or recipe.backbone}: {error}") from None
     with as_recipe_error(recipe, "lora"):
         return with_adapters(recipe, model)
 

@@ -23,6 +23,7 @@ from .. import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer
 from ..errors import RecipeError
 from ..inference.saving import save_folder
 from ..long_texts_multitask import start_of
+from ..prompts_multitask import prompt_tokens
 from ..publishing.fresh_load import fresh_load_problem
 from ..recipes.recipe import Recipe
 from ..training.tokens import has_windows, row_lengths, row_tokens
@@ -80,7 +81,8 @@ def _check_words(recipe: Recipe, prepared: Prepared) -> None:
     """Refuse a tokenizer that knows less than half of the texts' tokens, as that of another language."""
     unknown, train = prepared.tokenizer.unk_token_id, prepared.rows["train"]
     rows = train.select(range(min(len(train), _SAMPLE))) if isinstance(train, Dataset) else train.take(_SAMPLE)
-    ids = np.array([each for row in rows for each in _flat(row["input_ids"])])
+    prompt = prompt_tokens(prepared.tokenizer, prepared.trainer.model.config.prompt)
+    ids = np.array([each for row in rows for each in _flat(row["input_ids"])[prompt:]])
     counted = ids[~np.isin(ids, [each for each in prepared.tokenizer.all_special_ids if each != unknown])]
     share = float((counted == unknown).mean()) if len(counted) and unknown is not None else 0.0
     what = f"the tokenizer of {_encoder(recipe)} does not know {share:.0%} of the tokens of the training texts"

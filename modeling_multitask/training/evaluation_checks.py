@@ -15,6 +15,10 @@ from .metric_names import evaluated_metrics
 
 _GIVEN_BY_THE_TRAINER = {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch"}
 
+_BY_A_METRIC = (SchedulerType.REDUCE_ON_PLATEAU, SchedulerType.GREEDY)
+# The schedulers of torch whose arguments transformers passes on.
+_OF_TORCH = {SchedulerType.REDUCE_ON_PLATEAU: torch.optim.lr_scheduler.ReduceLROnPlateau}
+
 
 def choose_default_metric(args: MultiTaskTrainingArguments, compute_metrics: Callable | None, rows: Any) -> None:
     """Set `metric_for_best_model` if the user has not: there is no `score` with own metrics or several tables.
@@ -43,7 +47,7 @@ def check_evaluation(
         compute_metrics: The user's own metrics.
         rows: The evaluation rows, a table or a dict of tables.
     """
-    if args.label_names not in (None, [], ["labels"]):
+    if args.label_names not in (None, ["labels"]):
         raise ValueError(
             f"label_names is {args.label_names}; leave it out, because the labels are columns of the tasks"
         )
@@ -76,16 +80,26 @@ def check_scheduler(args: MultiTaskTrainingArguments, rate: float) -> None:
         rate: The highest learning rate, of which a minimum such as `min_lr` is a part.
     """
     kind, given = SchedulerType(args.lr_scheduler_type), dict(args.lr_scheduler_kwargs or {})
-    words = inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[kind]).parameters
+    words = inspect.signature(_OF_TORCH.get(kind, TYPE_TO_SCHEDULER_FUNCTION[kind])).parameters
     allowed = [name for name in words if name not in _GIVEN_BY_THE_TRAINER]
     takes = f"{kind.value!r} takes {', '.join(allowed) or 'no arguments'}"
     if "kwargs" not in words and (unknown := [name for name in given if name not in allowed]):
         raise ValueError(f"lr_scheduler_kwargs has {unknown[0]!r}, but {takes}{nearest_hint(unknown[0], allowed)}")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
     try:
-        get_scheduler(kind, optimizer, num_warmup_steps=1, num_training_steps=10, scheduler_specific_kwargs=given)
-    except (TypeError, ValueError) as error:
+        every = {"num_warmup_steps": 1, "num_training_steps": 10, "scheduler_specific_kwargs": given}
+        scheduler = get_scheduler(kind, optimizer, **every)
+        if kind not in _BY_A_METRIC:
+            _take_steps(optimizer, scheduler)
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"lr_scheduler_kwargs is {given}, which is refused: {error}; {takes}") from None
     least = given.get("min_lr") or 0.0
     if "min_lr_rate" in words and least >= rate:
         raise ValueError(f"lr_scheduler_kwargs.min_lr is {least}; it must be below the highest learning rate, {rate}")
+
+
+def _take_steps(optimizer: torch.optim.Optimizer, scheduler: Any) -> None:
+    """Take steps of a scheduler, because a wrong value fails only at its step."""
+    for _ in range(10):
+        optimizer.step()
+        scheduler.step()

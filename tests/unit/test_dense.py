@@ -1,13 +1,12 @@
 """The dense layers of a sentence-transformers backbone are loaded, trained and saved as a part of the embedding."""
 
-import logging
 from pathlib import Path
 
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.sentence_transformer.modules import Dropout, Pooling
 from torch import nn
 from transformers import AutoTokenizer
 
@@ -142,12 +141,10 @@ def test_an_unknown_activation_is_refused() -> None:
         DenseConfig(32, 8, activation_function="os.system")
 
 
-def test_a_dense_layer_before_pooling_is_named_as_ignored(
-    backbone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = theirs(backbone, tmp_path, Normalize(), Dense(32, 8))
-    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+def test_dropout_before_a_dense_layer_changes_nothing(backbone: Path, tmp_path: Path) -> None:
+    folder = theirs(backbone, tmp_path, Dropout(0.5), Dense(32, 8))
+    model = MultiTaskModel.from_backbone(folder, tasks_of_each_type())
 
-    MultiTaskModel.from_backbone(folder, tasks_of_each_type())
+    found = encode(model, TEXTS, tokenizer=AutoTokenizer.from_pretrained(folder))
 
-    assert "its Dense is ignored, so embeddings will differ from those of SentenceTransformer" in caplog.text
+    assert found == pytest.approx(SentenceTransformer(str(folder)).encode(TEXTS), abs=TOLERANCE)

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from datasets import Dataset
@@ -197,11 +200,23 @@ def test_what_is_not_a_text_is_refused_with_its_place_in_a_data_set(
 
 
 def test_a_data_set_without_a_text_is_refused_with_its_columns(classify: MultiTaskPipeline) -> None:
-    with pytest.raises(ValueError, match="the data set has no column 'text'; its columns are 'body', 'stars'"):
+    with pytest.raises(
+        ValueError, match=r"the texts are a table without the column 'text'; its columns are \['body', 'stars'\]"
+    ):
         list(classify(Dataset.from_dict({"body": TEXTS, "stars": [1, 2]})))
 
 
-def test_a_frame_is_no_list_of_texts(classify: MultiTaskPipeline) -> None:
+@pytest.mark.parametrize("wrap", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+def test_a_table_has_its_texts_in_the_column_of_that_name(classify: MultiTaskPipeline, wrap: Callable) -> None:
     # Its elements are the names of its columns.
-    with pytest.raises(ValueError, match="the texts are a DataFrame; give one of its columns instead"):
-        classify(pd.DataFrame({"text": TEXTS}))
+    assert classify(wrap({"stars": [1] * len(TEXTS), "text": TEXTS})) == classify(TEXTS)
+
+
+def test_a_table_without_texts_is_refused_with_its_columns(classify: MultiTaskPipeline) -> None:
+    with pytest.raises(ValueError, match="a table without the column 'text'"):
+        classify(pd.DataFrame({"body": TEXTS}))
+
+
+@pytest.mark.parametrize("wrap", [np.array, pa.scalar], ids=["numpy", "pyarrow"])
+def test_a_text_without_a_dimension_is_one_text(classify: MultiTaskPipeline, wrap: Callable) -> None:
+    assert classify(wrap(TEXTS[0])) == classify(TEXTS[0])

@@ -105,7 +105,9 @@ def test_an_export_has_the_prompts_and_dense_layers_of_its_model(
     if include_prompt:
         other = theirs.encode(TEXTS, prompt_name="other")
         assert graph.encode(TEXTS, prompt_name="other") == pytest.approx(other, abs=TOLERANCE)
-        with pytest.raises(ValueError, match="prompt_name is 'qery'; the prompts of this model are: other, query"):
+        with pytest.raises(
+            ValueError, match="prompt_name is 'qery'; the prompts of this model are: document, other, query"
+        ):
             graph.encode(TEXTS, prompt_name="qery")
         with pytest.raises(ValueError, match="prompt_name is 'query' and prompt is 'the '; give only one of them"):
             graph.encode(TEXTS, prompt_name="query", prompt="the ")
@@ -123,7 +125,7 @@ def test_a_given_prompt_is_saved_as_the_default_one(
     loaded = MultiTaskConfig.from_pretrained(tmp_path / "model")
     theirs = json.loads((tmp_path / "model" / "config_sentence_transformers.json").read_text())
 
-    assert (loaded.prompt, loaded.prompts) == ("the ", {**PROMPTS, "default": "the "})
+    assert (loaded.prompt, loaded.prompts) == ("the ", {**PROMPTS, "document": "", "default": "the "})
     assert (theirs["prompts"], theirs["default_prompt_name"]) == (loaded.prompts, "default")
 
 
@@ -184,12 +186,22 @@ def test_another_prompt_for_one_call_leaves_the_model_as_it_was(prompted: Path) 
     assert np.array_equal(encode(model, TEXTS, tokenizer=tokenizer), before)
 
 
-def test_prompts_that_are_empty_are_not_read(backbone: Path, tmp_path: Path) -> None:
+def test_an_empty_prompt_of_the_backbone_can_be_chosen(backbone: Path, tmp_path: Path) -> None:
     # sentence-transformers saves empty ones with the names `query` and `document` for every model.
     folder = with_prompts(backbone, tmp_path)
     path = folder / "config_sentence_transformers.json"
-    path.write_text(json.dumps({"prompts": {"query": "", "document": ""}, "default_prompt_name": "query"}))
+    path.write_text(json.dumps({"prompts": {"query": "good ", "document": ""}, "default_prompt_name": "query"}))
 
-    config = MultiTaskModel.from_backbone(folder, tasks_of_each_type()).config
+    config = MultiTaskModel.from_backbone(folder, tasks_of_each_type(), prompt_name="document").config
 
-    assert (config.prompts, config.default_prompt_name) == ({}, None)
+    assert (config.prompt, config.default_prompt_name) == ("", "document")
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_the_pipeline_puts_the_prompt_before_a_blank_text(prompted: Path, text: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(prompted)
+    model = MultiTaskModel.from_backbone(prompted, tasks_of_each_type())
+
+    answer = MultiTaskPipeline(model=model, tokenizer=tokenizer)(text, return_embedding=True)
+
+    assert answer["embedding"] == pytest.approx(encode(model, text, tokenizer=tokenizer).tolist(), abs=1e-6)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Normalize, Transformer
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling
 from transformers import PreTrainedTokenizerBase
 
@@ -78,15 +78,21 @@ def test_several_poolings_at_once_are_refused(backbone: Path, tmp_path: Path) ->
         read_embedding_settings(str(folder))
 
 
-def test_a_module_that_has_no_counterpart_is_named(
-    backbone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("modules", "names"),
+    [
+        ([LayerNorm(32)], "LayerNorm"),
+        ([Normalize(), Dense(32, 8)], "Normalize, Dense"),
+        ([Dense(32, 32), Normalize(), Dense(32, 8)], "Dense, Normalize, Dense"),
+    ],
+)
+def test_modules_that_are_not_supported_together_are_refused(
+    backbone: Path, tmp_path: Path, modules: list[torch.nn.Module], names: str
 ) -> None:
-    folder = theirs(backbone, tmp_path, Pooling(32), LayerNorm(32))
-    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    folder = theirs(backbone, tmp_path, Pooling(32), *modules)
 
-    read_embedding_settings(str(folder))
-
-    assert "its LayerNorm is ignored, so embeddings will differ from those of SentenceTransformer" in caplog.text
+    with pytest.raises(ValueError, match=f"its modules are Transformer, Pooling, {names}, which together are not supp"):
+        read_embedding_settings(str(folder))
 
 
 @pytest.mark.compat

@@ -22,7 +22,7 @@ from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.outputs import check_space
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.prepare import load_tokenizer, prepare
-from modeling_multitask.runs.probe import _shallow, probe
+from modeling_multitask.runs.probe import _check_words, _shallow, probe
 from modeling_multitask.runs.run import run_recipe
 from tests.conftest import tasks_of_each_type
 
@@ -88,11 +88,36 @@ def test_the_copy_is_loaded_without_this_package(make: Make, monkeypatch: pytest
         probe(recipe, prepared)
 
 
+def test_the_tokens_of_a_prompt_are_not_those_of_the_texts(make: Make, tmp_path: Path) -> None:
+    rows = [f"кот кит {i},film" for i in range(20)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,topic", *rows]) + "\n")
+    recipe = make("tasks.0.labels=[film, phone]", "prompt='good film bad phone soup '")
+
+    with pytest.raises(RecipeError, match="does not know 100% of the tokens of the training texts"):
+        _check_words(recipe, prepare(recipe))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("whole_probe")
+def test_a_model_with_a_prompt_passes_the_whole_probe(make: Make) -> None:
+    plan(make("prompt='good film '"))
+
+
+def test_a_prompt_that_leaves_no_room_for_a_text_is_refused(make: Make) -> None:
+    assert problem_of(make("max_length=8", "prompt='good film bad phone soup good '")) == (
+        "prompt: the prompt has 7 tokens, which leaves no room for a text, because max_length is 8; shorten the "
+        "prompt, or set max_length higher"
+    )
+
+
 def test_without_tokenizer_files_there_are_no_words(make: Make, tmp_path: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
         (tmp_path / "backbone" / name).unlink(missing_ok=True)
 
-    assert problem_of(make()) == "backbone: the tokenizer has no words; its files, such as tokenizer.json, are missing"
+    assert problem_of(make()) == (
+        f"backbone: {tmp_path / 'backbone'}: the tokenizer has no words; its files, such as tokenizer.json, are "
+        "missing; save the tokenizer to the folder of the model"
+    )
 
 
 @pytest.mark.usefixtures("whole_probe")

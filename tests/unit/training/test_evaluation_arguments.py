@@ -48,6 +48,23 @@ def make(tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBa
     [
         ({**BEST, "metric_for_best_model": "topic_acuracy"}, "is 'topic_acuracy'; .*; did you mean 'topic_accuracy'?"),
         ({**BEST, "metric_for_best_model": "eval_f1"}, "metric_for_best_model is 'f1'; it must be one of loss, score"),
+        ({"label_names": []}, r"label_names is \[\]; leave it out, because the labels are columns"),
+        (
+            {"lr_scheduler_type": "inverse_sqrt", "lr_scheduler_kwargs": {"timescale": 0}},
+            "which is refused: .*division by zero; 'inverse_sqrt' takes timescale",
+        ),
+        (
+            {"lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs": {"num_cycles": "x"}},
+            "which is refused: .*'cosine_with_restarts' takes num_cycles",
+        ),
+        (
+            {
+                "lr_scheduler_type": "reduce_lr_on_plateau",
+                "eval_strategy": "epoch",
+                "lr_scheduler_kwargs": {"factr": 1},
+            },
+            "has 'factr', but 'reduce_lr_on_plateau' takes mode, factor,.*did you mean 'factor'",
+        ),
         ({"label_names": ["x"]}, r"label_names is \['x'\]; leave it out, because the labels are columns"),
         ({"eval_do_concat_batches": False}, "eval_do_concat_batches is False; leave it out"),
         ({"prediction_loss_only": True, "eval_strategy": "epoch"}, "prediction_loss_only is True, but metrics need"),
