@@ -276,11 +276,9 @@ JSON_FILES = [
     Case(
         "one array",
         ("t.jsonl", '[{"text": "a"}]'),
-        r"t\.jsonl, line 1: not a JSON object .*, add `format: json` to this",
+        r"t\.jsonl, line 1: not a JSON object .*, add `format: json` ",
     ),
-    Case(
-        "array over lines", ("t.jsonl", '[\n{"text": "a"}\n]'), r"t\.jsonl, line 1: not JSON .*; add `format: json` to"
-    ),
+    Case("array over lines", ("t.jsonl", '[\n{"text": "a"}\n]'), r"t\.jsonl, line 1: not JSON .*; add `format: json` "),
     Case(
         "rows inside an object",
         jsonl({"data": [{"text": "a", "topic": "film"}]}),
