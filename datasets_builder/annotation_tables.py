@@ -30,7 +30,12 @@ class AnnotationTable(ObjectTable):
     def objects(self) -> Objects:
         """Yield the fields and answers of each task, with its line in the file."""
         for line, row in self.exported.objects():
-            yield line, self._converted(line, row)
+            try:
+                converted = self._converted(line, row)
+            except (KeyError, TypeError, AttributeError) as error:
+                tool = self.layout.format
+                raise DataError(f"{self.path}, line {line}: not a task as {tool} exports it ({error!r})") from None
+            yield line, converted
 
     @abc.abstractmethod
     def _converted(self, line: int, row: dict[str, Any]) -> dict[str, Any]:

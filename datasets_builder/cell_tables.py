@@ -2,7 +2,7 @@
 
 import abc
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -17,12 +17,12 @@ class Row(NamedTuple):
     Args:
         line: The line of the file at which the row begins, or the row of the sheet, counted from 1.
         cells: The cells.
-        written: The lines of the file that the row is written in; empty for a sheet.
+        written: The lines of the file that the row is written in, until the next row is read; empty for a sheet.
     """
 
     line: int
     cells: list[str]
-    written: tuple[str, ...] = ()
+    written: Sequence[str] = ()
 
 
 class CellTable(FileTable):
@@ -37,8 +37,8 @@ class CellTable(FileTable):
     def _rows(self) -> Iterator[Row]:
         """Yield all rows below the skipped ones, also the header and empty rows."""
 
-    def _check_row(self, row: Row) -> None:
-        """Raise a `DataError` if a row has not the form that the header requires."""
+    def _check_lines(self, row: Row) -> None:
+        """Raise a `DataError` if the lines of a row are probably several rows."""
 
     def objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each row as a dict by column, with its line."""
@@ -80,23 +80,27 @@ class CellTable(FileTable):
         rows = self._rows()
         if self.layout.header:
             next(rows)
+        columns = self.columns
         for row in rows:
-            if not any(row.cells) or (len(row.cells) == 1 < width and not row.cells[0].strip()):
+            cells = row.cells
+            if not any(cells) or (len(cells) == 1 < width and not cells[0].strip()):
                 continue
-            if row.cells == self.columns and width > 1:
+            if cells == columns and width > 1:
                 raise DataError(f"{self.path}, line {row.line}: the header is repeated; were files concatenated?")
-            if len(row.cells) != width:
-                raise DataError(f"{self.path}, line {row.line}: {self._width_problem(len(row.cells), width)}")
-            self._check_row(row)
+            if len(cells) != width:
+                raise DataError(f"{self.path}, line {row.line}: {self._width_problem(row, width)}")
+            if len(row.written) > 1:
+                self._check_lines(row)
             yield row
 
-    def _width_problem(self, count: int, width: int) -> str:
-        what = f"{count} cells, but the header has {width}"
-        if not self.layout.header:
-            what = f"{count} cells, but `columns` has {width}"
-        if count > width:
+    def _width_problem(self, row: Row, width: int) -> str:
+        what = f"{len(row.cells)} cells, but {'the header' if self.layout.header else '`columns`'} has {width}"
+        if len(row.cells) > width:
             return f"{what}; a cell that contains the separator must be quoted"
-        return f"{what}; a line break within a cell must be quoted, or the row lacks cells"
+        problem = f"{what}; a line break within a cell must be quoted, or the row lacks cells"
+        if len(row.written) < 2:
+            return problem
+        return f"{problem}; if quotes are ordinary characters, add `quoting: none` to this source"
 
     def _with_point(self, cell: str, line: int, column: str) -> str:
         if "." in cell:

@@ -16,7 +16,7 @@ from modeling_multitask.errors import DataError
 
 from .formats import endings
 
-_DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile, pa.ArrowException)
+_DAMAGED = (EOFError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException)
 
 
 @contextmanager
@@ -31,7 +31,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         with open_file(path) as file:
             yield file
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and (error.errno is not None or open_file is _plain):
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: the file is damaged or incomplete and cannot be decompressed ({reason})") from None
 
@@ -48,7 +50,7 @@ def format_ending(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             return endings(_only_member(path, archive))[0]
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(f"{path}: not a complete .zip file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -60,7 +60,7 @@ class JsonTable(JsonLinesTable):
         try:
             given = json.loads(content, object_pairs_hook=unique_names)
         except DoubledNameError as error:
-            raise DataError(f"{self.path}: {error} occurs more than once in an object") from None
+            raise DataError(f"{self.path}: {error} in an object") from None
         except json.JSONDecodeError as error:
             if self._first_line().endswith("}"):  # JSON lines, of which the first is wrong
                 yield from super().objects()

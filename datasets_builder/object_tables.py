@@ -94,7 +94,7 @@ class JsonLinesTable(TextTable, ObjectTable):
         try:
             row = json.loads(text, object_pairs_hook=unique_names)
         except DoubledNameError as error:
-            raise DataError(f"{self.path}, line {line}: {error} occurs more than once") from None
+            raise DataError(f"{self.path}, line {line}: {error}") from None
         except (ValueError, RecursionError) as error:
             must = "each line must be one object"
             if text.lstrip().startswith("["):
@@ -119,5 +119,6 @@ def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise DoubledNameError(repr(next(name for name in names if names.count(name) > 1)))
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise DoubledNameError(f"{doubled!r} occurs more than once")
     return dict(pairs)

@@ -75,21 +75,21 @@ class CsvTable(TextTable, CellTable):
             for _ in range(skipped):
                 file.readline()
             written: list[str] = []
-            lines = _recorded(_without_nul(file, self.path, skipped), written)
+            lines = _without_nul(file, self.path, skipped, written)
             reader = csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=self._quoting)
             line = skipped + 1  # the first line of a row, because an unclosed quote may include the lines below it
             try:
                 for cells in reader:
-                    yield Row(line, cells, tuple(written))
+                    yield Row(line, cells, written)
                     line = skipped + reader.line_num + 1
-                    written.clear()
+                    written.clear()  # the next row has the same list, because a copy of each takes time
             except csv.Error as error:
                 raise DataError(
                     f"{self.path}, line {line}: not CSV ({error}). If quotes are ordinary characters in this file, add "
                     "`quoting: none` to this source"
                 ) from None
 
-    def _check_row(self, row: Row) -> None:
+    def _check_lines(self, row: Row) -> None:
         if self.layout.quoting is None and self._merges_rows(row):
             raise DataError(
                 f"{self.path}, line {row.line}: a quoted cell contains line breaks and the separator, so that "
@@ -151,19 +151,16 @@ class LinesTable(TextTable):
             yield pa.table([pa.array(texts, pa.string())] * len(columns), names=columns), lines
 
 
-def _recorded(lines: Iterable[str], written: list[str]) -> Iterator[str]:
-    for line in lines:
-        written.append(line)
-        yield line
-
-
-def _without_nul(lines: Iterable[str], path: Path, skipped: int = 0) -> Iterator[str]:
+def _without_nul(lines: Iterable[str], path: Path, skipped: int = 0, written: list[str] | None = None) -> Iterator[str]:
+    """Yield the lines, and append each to `written`, if there is such a list."""
     for number, line in enumerate(lines, start=skipped + 1):
         if "\0" in line:
             raise DataError(
                 f"{path}, line {number}: a NUL byte; the file is not text, or is UTF-16; it must be UTF-8. "
                 f"{way_out(path, 'utf-8')}"
             )
+        if written is not None:
+            written.append(line)
         yield line
 
 
