@@ -77,9 +77,9 @@ class JsonTable(JsonLinesTable):
             return self._split(given["columns"], data)
         if isinstance(data, list) and isinstance(given.get("schema"), dict):
             return self._objects_of(data)
-        holds_columns = set(self.layout.wanted) <= set(given)
+        holds_columns = set(self.layout.requested) <= set(given)
         if values and all(isinstance(each, dict) for each in values):
-            return _from_columns(given) if holds_columns and self.layout.wanted else self._objects_of(values)
+            return _from_columns(given) if holds_columns and self.layout.requested else self._objects_of(values)
         if values and all(isinstance(each, list) for each in values) and len({len(each) for each in values}) == 1:
             return [dict(zip(given, cells, strict=True)) for cells in zip(*values, strict=True)]
         if holds_columns or not any(isinstance(each, dict | list) for each in values):

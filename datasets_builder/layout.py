@@ -59,7 +59,7 @@ class Layout:
         sheet: The sheet of a workbook.
         table: The table of a SQLite database.
         query: A SQL query on a SQLite database.
-        wanted: The columns that are read.
+        requested: The columns that are read.
         numbers: The columns that hold numbers, among those that are read.
 
     Raises:
@@ -108,7 +108,7 @@ class Layout:
         description="A SQL query on a SQLite database, instead of a table.",
         example="SELECT body AS text, team FROM tickets",
     )
-    wanted: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class Layout:
     @property
     def given(self) -> list[str]:
         """The words that are set, without `format`."""
-        names = [each.name for each in fields(self) if each.name not in ("format", "wanted", "numbers")]
+        names = [each.name for each in fields(self) if each.name not in ("format", "requested", "numbers")]
         return [name for name in names if getattr(self, name) != _DEFAULTS[name]]
 
     def _problems(self) -> list[str]:

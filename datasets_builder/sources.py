@@ -48,7 +48,9 @@ FORMATS: dict[str, type[FileTable]] = {
     "argilla": ArgillaTable,
 }
 NAMES = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "ods", "sqlite", "txt")  # of formats with endings
-FORMAT_OF_ENDING = {f".{name}": name for name in NAMES} | {".db": "sqlite"}
+FORMAT_OF_ENDING = {f".{name}": name for name in NAMES} | {
+    ".db": "sqlite",
+}
 TABLES: dict[str, type[FileTable]] = {ending: FORMATS[name] for ending, name in FORMAT_OF_ENDING.items()}
 PACKED = ("parquet", "arrow", "xlsx", "ods", "sqlite")  # binary formats, which are never compressed once more
 OTHERS = {
@@ -93,7 +95,7 @@ def open_tables(source: Source, *, streaming: bool = False, numbers: Sequence[st
     if given:
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(source.path)
-    layout = replace(source.layout, wanted=tuple(source.read_columns), numbers=tuple(numbers))
+    layout = replace(source.layout, requested=tuple(source.read_columns), numbers=tuple(numbers))
     return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
 
 
