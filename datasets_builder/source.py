@@ -206,7 +206,8 @@ def is_on_hub(source: Source) -> bool:
 
 def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
     """Return the columns of the source that hold the numbers of a task, such as those of a regression."""
-    names = {task["name"] for task in tasks if PROBLEM_TYPES[task["problem_type"]].is_number}
+    known = [task for task in tasks if task["problem_type"] in PROBLEM_TYPES]  # others are an error later
+    names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
     if source.labels is None:
         return sorted(names)
     return [name for task, column in source.label_columns.items() if task in names for name in column.names]

@@ -1,5 +1,6 @@
 """Sheets of workbooks: the cells as words, the chosen sheet, and damaged files."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,13 @@ def test_a_long_sheet_is_read_in_chunks(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "t.xlsx", One=[["text"], *([["a"]] * 10_001)])
 
     assert [len(chunk) for chunk in table(path).read(["text"])] == [10_000, 1]
+
+
+def test_without_the_reader_of_workbooks_the_error_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_workbook(tmp_path / "t.xlsx", One=ROWS)
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+
+    with pytest.raises(ImportError, match="python_calamine is not installed; it comes with the extra 'tables'"):
+        read(path)

@@ -10,7 +10,7 @@ from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, Source
 from datasets_builder.builder import fingerprint
-from datasets_builder.source import is_on_hub
+from datasets_builder.source import is_on_hub, number_columns
 from datasets_builder.sources import OpenSource, open_tables
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification"}
@@ -248,3 +248,13 @@ def test_the_fingerprint_changes_with_the_meaning_of_the_columns(tmp_path: Path,
     changed = Source(source.path, **{"labels": source.labels, **other})
 
     assert digest(changed) != digest(source)
+
+
+def test_the_columns_of_numbers_are_those_of_regressions() -> None:
+    tasks = [
+        {"name": "topic", "problem_type": "binary_classification"},
+        {"name": "stars", "problem_type": "regression"},
+    ]
+
+    assert number_columns(Source("a.csv", labels={"topic": "t", "stars": "s"}), tasks) == ["s"]
+    assert number_columns(Source("a.csv"), [*tasks, {"name": "x", "problem_type": "unknown"}]) == ["stars"]
