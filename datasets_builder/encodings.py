@@ -9,6 +9,7 @@ from typing import IO
 from .compressed import opened
 
 SAMPLE = 2**20  # bytes
+WESTERN = ("cp1252", "iso8859-1", "iso8859-15")  # single-byte encodings, in which UTF-8 reads as `Ã¼`
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16"}
 _MARKS |= {codecs.BOM_UTF16_BE: "utf-16"}  # after UTF-32, whose mark begins with that of UTF-16
 
@@ -28,6 +29,16 @@ def first_undecodable(path: Path, encoding: str) -> str:
 
 def _as_text(file: IO[bytes], encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def is_utf_8(path: Path) -> bool:
+    """Return whether the beginning of a file has characters beyond ASCII, and all of them are UTF-8."""
+    with opened(path) as file:
+        content = file.read(SAMPLE)
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(content).isascii()
+    except UnicodeDecodeError:
+        return False
 
 
 def way_out(path: Path, encoding: str) -> str:

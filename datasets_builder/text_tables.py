@@ -6,6 +6,7 @@ to dates, and give no line numbers. The same parser checks and reads, so both al
 
 import codecs
 import csv
+import functools
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import pyarrow as pa
 from datasets_builder.cell_tables import CellTable, Row
 from datasets_builder.columns import TEXT
 from datasets_builder.compressed import opened
-from datasets_builder.encodings import first_undecodable, way_out
+from datasets_builder.encodings import WESTERN, first_undecodable, is_utf_8, way_out
 from datasets_builder.layout import delimiter_in_yaml
 from datasets_builder.tables import CHUNK_ROWS, FileTable
 from modeling_multitask.errors import DataError
@@ -36,9 +37,19 @@ class TextTable(FileTable):
         name = codecs.lookup(self.layout.encoding or "utf-8").name
         return "utf-8-sig" if name == "utf-8" else name
 
+    @functools.cached_property
+    def _is_utf_8(self) -> bool:
+        with self._readable():
+            return is_utf_8(self.path)
+
     @contextmanager
     def _text(self, newline: str | None) -> Iterator[TextIO]:
         """Open the file as text; `newline` as in `open`."""
+        if self.encoding in WESTERN and self._is_utf_8:
+            raise DataError(
+                f"{self.path}: `encoding` is {self.layout.encoding}, but the file seems to be UTF-8. "
+                "Remove `encoding` from this source"
+            )
         try:
             with (
                 self._readable(),

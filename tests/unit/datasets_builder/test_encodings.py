@@ -71,3 +71,19 @@ def test_the_byte_that_an_encoding_lacks_is_located(tmp_path: Path) -> None:
 
 def test_text_of_ascii_is_utf_8() -> None:
     assert guessed_encoding(b"text,topic\n") == "utf-8"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ISO-8859-15"])
+def test_utf_8_is_not_read_as_a_western_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes("text,topic\nFrühstück,Köln\n".encode())
+
+    with pytest.raises(
+        DataError, match=rf"t\.csv: `encoding` is {encoding}, but the file seems to be UTF-8. Remove `enc"
+    ):
+        read(tmp_path / "t.csv", encoding)
+
+
+def test_ascii_may_be_read_in_any_encoding(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"text\na\n")
+
+    assert read(tmp_path / "t.csv", "latin-1") == ["a"]
