@@ -26,7 +26,7 @@ from datasets_builder.settings import (
     held_out_shares,
     held_out_splits,
 )
-from datasets_builder.source import Source, is_on_hub
+from datasets_builder.source import Source, is_on_hub, number_columns
 from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
 from modeling_multitask.errors import DataError
@@ -265,7 +265,7 @@ class _StreamedRows:
 def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     source = replace(source, split=source.split or split) if is_on_hub(source) else source
     streaming = bool(settings.get("streaming")) and split == "train"
-    tables = open_tables(source, streaming=streaming)
+    tables = open_tables(source, streaming=streaming, numbers=number_columns(source, settings["tasks"]))
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = OpenSource(source, tables)
     if streaming:

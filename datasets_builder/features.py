@@ -61,7 +61,7 @@ def check_columns_of(source: OpenSource, names: list[str]) -> None:
                 f"{given.name}: labels are given for {name!r}, which is not a task{nearest_hint(name, names)}"
             )
     for table in source.tables:
-        table.check_columns(given.columns)
+        table.check_columns(given.read_columns)
     if not given.label_columns:
         there = ", ".join(map(repr, source.tables[0].columns))
         raise DataError(
@@ -121,7 +121,7 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
     row = 0
-    for cells in table.read(source.columns):
+    for cells in table.read(source.read_columns):
         place = Place(table.name, row, findings)
         labels = [
             read_labels(cells, columns[task.name], task, place, forms[task.name])

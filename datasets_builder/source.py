@@ -7,15 +7,16 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_there
 from modeling_multitask.paths_multitask import why_local
-from modeling_multitask.words_multitask import from_words, word
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
+from modeling_multitask.words_multitask import declared_words, from_words, word, word_of
 
-from .formats import READABLE
+from .formats import COMPRESSED, LINES, READABLE, names_table
+from .layout import Decimal, Format, Layout, Quoting
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 
@@ -37,7 +38,7 @@ class LabelColumn:
         >>> from datasets_builder import LabelColumn, Source
         >>> tags = LabelColumn("tags", separator=";", missing=["n/a"])
         >>> source = Source("reviews.csv", labels={"topic": "category", "tags": tags})
-        >>> source.columns
+        >>> source.read_columns
         ['text', 'category', 'tags']
     """
 
@@ -88,22 +89,25 @@ class Source:
         revision: The branch, tag or commit of a data set on the Hub.
         group: A column whose equal values stay in the same split.
         called: The name of data without a path in messages.
+        format: How a file is written, as in [`Layout`]; also `delimiter`, `encoding`, `header`, `columns`, `quoting`,
+            `decimal`, `skip_rows`, `sheet`, `table` and `query`.
 
     Raises:
-        ValueError: If both or neither of `path` and `data` are given, or there are more than two text columns.
+        ValueError: If both or neither of `path` and `data` are given, there are more than two text columns, or a word
+            of the layout is invalid.
 
     Example:
         >>> from datasets_builder import Source
         >>> source = Source("pairs.csv", text=["question", "answer"], labels={"topic": "category"})
-        >>> source.columns
+        >>> source.read_columns
         ['question', 'answer', 'category']
     """
 
     path: str | None = word(
         None,
         required=True,
-        description=f"A file ({', '.join(READABLE)}), a folder of these, or the id of a data set on the Hub. Relative "
-        "to the recipe.",
+        description=f"A file ({', '.join((*READABLE, LINES))}), a folder of files in one format, or the id of a data "
+        f"set on the Hub. Text files may be compressed ({', '.join(COMPRESSED)}). Relative to the recipe.",
         example="reviews.csv",
     )
     text: str | list[str] = word(
@@ -121,6 +125,17 @@ class Source:
     revision: str | None = word(None, description="The branch, tag or commit of a data set on the Hub.", example="main")
     group: str | None = None
     called: str | None = None
+    format: Format | None = word_of(Layout, "format")
+    delimiter: str | None = word_of(Layout, "delimiter")
+    encoding: str | None = word_of(Layout, "encoding")
+    header: bool = word_of(Layout, "header")
+    columns: list[str] | None = word_of(Layout, "columns")
+    quoting: Quoting | None = word_of(Layout, "quoting")
+    decimal: Decimal | None = word_of(Layout, "decimal")
+    skip_rows: int = word_of(Layout, "skip_rows")
+    sheet: str | None = word_of(Layout, "sheet")
+    table: str | None = word_of(Layout, "table")
+    query: str | None = word_of(Layout, "query")
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -131,6 +146,16 @@ class Source:
             object.__setattr__(self, "path", os.fspath(self.path) if is_path else None)
         if len(self.texts) not in (1, 2):
             raise ValueError(f"source.text is {self.texts}; it must be one column, or two columns for pairs of texts")
+        _ = self.layout  # which checks its words
+
+    @property
+    def layout(self) -> Layout:
+        """How its files are written.
+
+        Raises:
+            ValueError: If a word is invalid.
+        """
+        return Layout(**{name: getattr(self, name) for name in declared_words(Layout)})
 
     @property
     def name(self) -> str:
@@ -152,7 +177,7 @@ class Source:
         return {name: _as_label_column(given) for name, given in (self.labels or {}).items()}
 
     @property
-    def columns(self) -> list[str]:
+    def read_columns(self) -> list[str]:
         """All columns that are read, the text columns first."""
         labels = [name for column in self.label_columns.values() for name in column.names]
         return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
@@ -175,10 +200,19 @@ class Source:
 
 def is_on_hub(source: Source) -> bool:
     """Return whether the path is not local and has the form of a data set's id on the Hub, `name` or `owner/name`."""
-    if source.path is None or is_there(source.path) or Path(source.path).suffix.lower() in READABLE:
+    if source.path is None or is_there(source.path) or names_table(source.path):
         return False
     may_be_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
     return may_be_id and why_local(source.path) is None
+
+
+def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
+    """Return the columns of the source that hold the numbers of a task, such as those of a regression."""
+    known = [task for task in tasks if task["problem_type"] in PROBLEM_TYPES]  # others are an error later
+    names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
+    if source.labels is None:
+        return sorted(names)
+    return [name for task, column in source.label_columns.items() if task in names for name in column.names]
 
 
 def _as_label_column(given: Any) -> LabelColumn:

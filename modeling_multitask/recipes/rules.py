@@ -4,10 +4,9 @@ The rules read the written recipe without malformed values, so that contradictio
 together. Every value has the type of its word. Any word may be missing.
 """
 
-from pathlib import Path
 from typing import Any
 
-from datasets_builder.formats import READABLE
+from datasets_builder.formats import names_table
 
 from ..problem_types_multitask import PROBLEM_TYPES, ProblemType
 from ..task_problems_multitask import (
@@ -52,7 +51,7 @@ def may_validate(data: Content) -> bool:
     train = data.get("train")
     source = train[0] if isinstance(train, list) and len(train) == 1 else train
     path = source.get("path") if isinstance(source, dict) else source
-    return isinstance(path, str) and Path(path).suffix.lower() not in READABLE
+    return isinstance(path, str) and not names_table(path)
 
 
 def _model_problems(content: Content) -> list[str]:

@@ -42,6 +42,9 @@ OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
 FRESH = "modeling_multitask/publishing/fresh_load.py"
+TEXT_TABLES = "datasets_builder/text_tables.py"
+CELL_TABLES = "datasets_builder/cell_tables.py"
+SHEETS = "datasets_builder/sheet_tables.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
 UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
@@ -1085,5 +1088,20 @@ CAUSES = [
         "P132 dense layers are not saved for sentence-transformers",
         *(MODEL, "            write_dense(", "            _ = ("),
         *("tests/unit/test_dense.py", "equal_those and narrower"),
+    ),
+    Cause(
+        "P133 a quote that merges rows is read as one cell",
+        *(TEXT_TABLES, "if self.layout.quoting is None and self._merges_rows(row):", "if False:"),
+        *("tests/unit/datasets_builder/test_csv_layout.py", "merges_rows_is_refused"),
+    ),
+    Cause(
+        "P134 a point among decimal commas is read as a decimal point",
+        *(CELL_TABLES, 'if "." in cell:', "if False:"),
+        *("tests/unit/datasets_builder/test_csv_layout.py", "a_point_in_a_column"),
+    ),
+    Cause(
+        "P135 a whole number of a sheet keeps its point",
+        *(SHEETS, "and cell.is_integer()", "and False"),
+        *("tests/unit/datasets_builder/test_sheet_tables.py", "whole_numbers_have_no_point"),
     ),
 ]
