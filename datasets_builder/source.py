@@ -14,7 +14,9 @@ from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_there
 from modeling_multitask.words_multitask import from_words, word
 
+from .cell_words import cell_word
 from .formats import READABLE
+from .words import Blank
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 
@@ -27,10 +29,13 @@ class LabelColumn:
         column: The column. For a multi-label task also a list of columns, one for each label.
         separator: The text between the labels of a multi-label task in one cell.
         aliases: Labels by their spelling in this source.
-        missing: Values that mark a missing label, in addition to null, NaN and an empty cell.
+        missing: Values that mark a missing label.
+        none: Values that mark the empty set of a multi-label task.
+        blank: Whether null, NaN and an empty cell are a `missing` label, or `none`: the empty set of a multi-label
+            task. The default is that of the task, or else `missing`.
 
     Raises:
-        DataError: If the separator is empty.
+        DataError: If the separator is empty, or two aliases are one word and have different labels.
 
     Example:
         >>> from datasets_builder import LabelColumn, Source
@@ -56,15 +61,27 @@ class LabelColumn:
         description="Values that mark a missing label here, in addition to null, NaN and an empty cell.",
         example=["n/a", -1],
     )
+    none: Sequence[Cell] = word(
+        default_factory=list,
+        description="Values that mark the empty set of a multi-label task here.",
+        example=["none", "n/a"],
+    )
+    blank: Blank | None = word(
+        None,
+        description="Whether null, NaN and an empty cell are a `missing` label, or `none`, the empty set of a "
+        "multi-label task. The default is that of the task.",
+        example="none",
+    )
 
     def __post_init__(self) -> None:
         if self.separator == "":
             raise DataError(
                 f"column {self.column!r}: its separator is empty; it must be the text between two labels, such as ';'"
             )
-        # As text, like every cell: a number or a truth value may be given as such.
-        object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
-        object.__setattr__(self, "missing", [_word(value) for value in self.missing])
+        # As words, like every cell: a number or a truth value may be given as such.
+        object.__setattr__(self, "aliases", _words_of(self.aliases, self.column))
+        for name in ("missing", "none"):
+            object.__setattr__(self, name, [cell_word(value) for value in getattr(self, name)])
 
     @property
     def names(self) -> list[str]:
@@ -87,6 +104,7 @@ class Source:
         revision: The branch, tag or commit of a data set on the Hub.
         group: A column whose equal values stay in the same split.
         called: The name of data without a path in messages.
+        missing_text: Texts that mark a missing text. Their rows are left out, as those with an empty text.
 
     Raises:
         ValueError: If both or neither of `path` and `data` are given, or there are more than two text columns.
@@ -120,6 +138,7 @@ class Source:
     revision: str | None = word(None, description="The branch, tag or commit of a data set on the Hub.", example="main")
     group: str | None = None
     called: str | None = None
+    missing_text: Sequence[Cell] = ()
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -157,17 +176,18 @@ class Source:
         return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
 
     def with_labels_of(self, tasks: list[dict[str, Any]], columns: list[str]) -> "Source":
-        """Return the source with a label column for each task, including the tasks' own `aliases` and `missing`."""
+        """Return the source with a label column for each task, with the tasks' own words for cells."""
         labels = self.label_columns
         if self.labels is None:
             labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in columns}
         for task in tasks:
             if (column := labels.get(task["name"])) is not None:
-                aliases: dict[Cell, str] = {_word(name): label for name, label in (task.get("aliases") or {}).items()}
                 labels[task["name"]] = replace(
                     column,
-                    aliases=aliases | dict(column.aliases),
+                    aliases=_words_of(task.get("aliases") or {}, column.column) | dict(column.aliases),
                     missing=[*(task.get("missing") or []), *column.missing],
+                    none=[*(task.get("none") or []), *column.none],
+                    blank=column.blank or task.get("blank"),
                 )
         return replace(self, labels=labels)
 
@@ -188,7 +208,10 @@ def _as_label_column(given: Any) -> LabelColumn:
     return from_words(LabelColumn, settings, "labels.", DataError)
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _words_of(aliases: Mapping[Cell, str], column: Any) -> dict[Cell, str]:
+    """Return the aliases as words."""
+    words: dict[Cell, str] = {}
+    for given, label in aliases.items():
+        if (other := words.setdefault(cell_word(given), label)) != label:
+            raise DataError(f"column {column!r}: {cell_word(given)!r} is an alias of both {other!r} and {label!r}")
+    return words

@@ -39,6 +39,7 @@ ADAPTER = "modeling_multitask/training/adapter.py"
 OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
+WORDS = "datasets_builder/word_arrays.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
 UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
@@ -516,7 +517,7 @@ CAUSES = [
     ),
     Cause(
         "P65 NaN in a column of ids becomes a label",
-        *(LABELS, "if_else(pc.is_nan(cells)", "if_else(pc.is_inf(cells)"),
+        *(WORDS, "if_else(pc.is_nan(cells)", "if_else(pc.is_inf(cells)"),
         *("tests/unit/datasets_builder/test_labels.py", "nan_is_a_missing_label"),
     ),
     Cause(
