@@ -19,7 +19,7 @@ _CONSTANTS = {"None": None, "nan": None, "True": "true", "False": "false"}
 
 
 def parse_list(text: str) -> list[str | None]:
-    """Return the words of a JSON or Python list. A number keeps its spelling, and null, None and NaN are `None`.
+    """Return the elements of a JSON or Python list as texts. Numbers keep their spelling, and null and NaN are `None`.
 
     Raises:
         ValueError: If the text is too long, is no list, or holds lists or tables.
@@ -41,7 +41,7 @@ def _from_json(text: str) -> list[Any]:
 def _word(value: Any) -> str | None:
     if isinstance(value, list | dict):
         raise ValueError("it holds lists or tables, not labels")
-    return None if value is None else cell_word(value)
+    return None if value is None else cell_word(value) if isinstance(value, bool) else str(value)
 
 
 def _from_python(text: str) -> list[str | None]:
@@ -54,10 +54,10 @@ def _python_word(token: str) -> str | None:
     if token in _CONSTANTS:
         return _CONSTANTS[token]
     if _NUMBER.fullmatch(token):
-        return cell_word(token)
+        return token
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # an unknown escape is itself
-            return cell_word(ast.literal_eval(token))
+            warnings.simplefilter("ignore")  # of an unknown escape, which stays as it is
+            return str(ast.literal_eval(token))
     except (ValueError, SyntaxError):
         raise ValueError(f"{token[:40]} is not in quotes") from None

@@ -78,7 +78,8 @@ def _of_texts(texts: pa.Array, column: LabelColumn, labels: list[str], place: Pl
     rows, words = _split(pc.if_else(plain, texts, None), column.separator or ";")
     empty = np.isin(np.arange(len(texts)), rows, invert=True) & plain.to_numpy(zero_copy_only=False)
     read = _Sets(rows, words, blank.to_numpy(zero_copy_only=False) | empty, missing.to_numpy(zero_copy_only=False))
-    return _with_lists(read, texts, pc.and_not(listed, marked), column, declared, place)
+    read = _with_lists(read, texts, pc.and_not(listed, marked), column, declared, place)
+    return read._replace(words=plain_words(read.words, labels))
 
 
 def _with_lists(

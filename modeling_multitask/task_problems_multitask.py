@@ -74,7 +74,7 @@ def task_name_problem(name: str) -> str | None:
 def new_task_name_problem(name: str) -> str | None:
     """Return why a name cannot name a task of a recipe or a table, or `None` if it can.
 
-    In addition to `task_name_problem`, it refuses the names of other columns, which models of earlier versions may have.
+    In addition to `task_name_problem`, it refuses the names of other columns, which older models may have.
     """
     if name in RESERVED_COLUMNS:
         return f"{name!r} cannot name a task (it is the name of another column); try {f'{name}_'!r}"

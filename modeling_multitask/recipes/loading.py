@@ -104,20 +104,20 @@ def _check(content: dict[str, Any], path: Path) -> Recipe:
 
 
 def _write_out_labels(content: dict[str, Any]) -> None:
-    """Replace numbers and truth values among the labels of tasks by their words, in place."""
+    """Replace numbers among the labels of tasks by their words, in place."""
     tasks = content.get("tasks")
     for task in tasks if isinstance(tasks, list) else []:
         given = task.get("given") if isinstance(task, dict) else None
         for words in filter(lambda each: isinstance(each, dict), (task, given)):
             if isinstance(words.get("labels"), list):
-                words["labels"] = [cell_word(each) if _is_scalar(each) else each for each in words["labels"]]
+                words["labels"] = [cell_word(each) if _is_number(each) else each for each in words["labels"]]
         if isinstance(task, dict) and isinstance(task.get("aliases"), dict):
             aliases = task["aliases"].items()
-            task["aliases"] = {name: cell_word(each) if _is_scalar(each) else each for name, each in aliases}
+            task["aliases"] = {name: cell_word(each) if _is_number(each) else each for name, each in aliases}
 
 
-def _is_scalar(given: Any) -> bool:
-    return isinstance(given, bool | int | float)
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
 
 
 def _secrets(content: Any, place: str = "") -> Iterator[str]:

@@ -297,6 +297,13 @@ def test_texts_that_mark_a_missing_text_are_dropped_and_counted_by_themselves() 
     assert (chunk.rows["text"].to_pylist(), sorted(chunk.dropped.values())) == (["n/a today"], [1, 2])
 
 
+def test_a_task_with_the_name_of_a_text_column_is_an_error() -> None:
+    data = {"one": ["a"], "other": ["b"], "text_pair": ["film"]}
+
+    with pytest.raises(DataError, match="a task is called 'text_pair', which is the column of the second text"):
+        check_columns_of(opened(data=data, text=["one", "other"]), ["text_pair"])
+
+
 def test_pairs_of_texts_are_two_columns() -> None:
     source = opened(data={"one": ["a"], "other": ["b"], "topic": ["film"]}, text=["one", "other"])
 
