@@ -22,7 +22,7 @@ from datasets_builder.places import Place
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import Table
-from datasets_builder.texts import read_texts, rows_with_text
+from datasets_builder.texts import rows_with_text, table_texts
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
@@ -140,7 +140,7 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
             else pa.nulls(len(cells), schema.field(task.name).type)
             for task in tasks
         ]
-        texts = [read_texts(cells, name, table.name) for name in source.texts]
+        texts = [table_texts(cells, name, table.name) for name in source.texts]
         rows = pa.table([*texts, *labels], schema=schema)
         kept, dropped = rows_with_text(texts, source.missing_text)
         yield Chunk(

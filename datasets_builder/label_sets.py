@@ -13,7 +13,7 @@ from datasets_builder.cell_lists import parse_list
 from datasets_builder.label_lists import is_list
 from datasets_builder.places import Place
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_text, as_words, declared_words, decoded, plain_words, without_aliases
+from datasets_builder.word_arrays import as_text, as_words, decoded, without_aliases, words_in_recipe, words_of_texts
 from modeling_multitask.errors import DataError
 
 
@@ -57,13 +57,13 @@ def _of_lists(cells: pa.Array, column: LabelColumn, labels: list[str], place: Pl
     if pa.types.is_nested(cells.type.value_type):
         raise DataError(f"{where}: holds {cells.type}, not lists of labels")
     lengths = pc.fill_null(pc.list_value_length(cells), 0).to_numpy(zero_copy_only=False)
-    words = plain_words(as_text(cells.flatten(), where), labels)
+    words = words_of_texts(as_text(cells.flatten(), where), labels)
     blank = cells.is_null().to_numpy(zero_copy_only=False)
     return _Sets(np.repeat(np.arange(len(cells)), lengths), words, blank, np.zeros(len(cells), bool))
 
 
 def _of_texts(texts: pa.Array, column: LabelColumn, labels: list[str], place: Place) -> _Sets:
-    name, declared = column.names[0], declared_words(column, labels)
+    name, declared = column.names[0], words_in_recipe(column, labels)
     blank = texts.is_null()
     missing, none = pc.is_in(texts, _strings(column.missing)), pc.is_in(texts, _strings(column.none))
     listed = pc.and_not(_begin_with_bracket(texts), pc.is_in(texts, _strings(declared)))
@@ -79,7 +79,7 @@ def _of_texts(texts: pa.Array, column: LabelColumn, labels: list[str], place: Pl
     empty = np.isin(np.arange(len(texts)), rows, invert=True) & plain.to_numpy(zero_copy_only=False)
     read = _Sets(rows, words, blank.to_numpy(zero_copy_only=False) | empty, missing.to_numpy(zero_copy_only=False))
     read = _with_lists(read, texts, pc.and_not(listed, marked), column, declared, place)
-    return read._replace(words=plain_words(read.words, labels))
+    return read._replace(words=words_of_texts(read.words, labels))
 
 
 def _with_lists(

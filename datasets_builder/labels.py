@@ -17,7 +17,7 @@ from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.single_cells import single_words
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, declared_words, is_text, places_of, without_aliases
+from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, words_in_recipe
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -74,7 +74,7 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     # A mark for a missing label is not a label. Inside a list it is an error, which is reported later with its row.
     marks = {"", *column.missing, *column.none}
     words = [word for word in pc.unique(cells).drop_null().to_pylist() if word not in marks]
-    broken = [word for word in words if has_edges(word) and word not in declared_words(column, [])]
+    broken = [word for word in words if has_edges(word) and word not in words_in_recipe(column, [])]
     for i in pc.indices_nonzero(pc.is_in(cells, pa.array(broken, pa.string()))).to_pylist():
         place.note_cell(column.column, rows[i].as_py(), cells[i].as_py(), BROKEN)
     return [word for word in words if word not in broken]

@@ -7,7 +7,7 @@ from datasets_builder.cell_lists import parse_list
 from datasets_builder.label_lists import is_list
 from datasets_builder.places import Place
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, declared_words, decoded, plain_words
+from datasets_builder.word_arrays import as_words, decoded, words_in_recipe, words_of_texts
 from modeling_multitask.errors import DataError
 
 SEVERAL = "a list of several labels, but this task has one label for each row"
@@ -47,7 +47,7 @@ def _without_lists(words: pa.Array, column: LabelColumn, labels: list[str], plac
     """Return the words with the only element of each list that is written as text."""
     name = column.names[0]
     listed = pc.fill_null(pc.starts_with(pc.utf8_ltrim_whitespace(words), "["), False)
-    listed = pc.and_not(listed, pc.is_in(words, pa.array(declared_words(column, labels), pa.string())))
+    listed = pc.and_not(listed, pc.is_in(words, pa.array(words_in_recipe(column, labels), pa.string())))
     if not pc.any(listed).as_py():
         return words
     found = []
@@ -61,4 +61,4 @@ def _without_lists(words: pa.Array, column: LabelColumn, labels: list[str], plac
         if len(elements) > 1:
             place.note_cell(name, row, text, SEVERAL)
         found.append((elements[0] or None) if len(elements) == 1 else None)
-    return pc.replace_with_mask(words, listed, plain_words(pa.array(found, pa.string()), labels))
+    return pc.replace_with_mask(words, listed, words_of_texts(pa.array(found, pa.string()), labels))

@@ -12,7 +12,7 @@ from datasets_builder.word_arrays import decoded, is_text
 from modeling_multitask.errors import DataError
 
 
-def read_texts(chunk: pa.Table, name: str, table: str) -> pa.Array:
+def table_texts(chunk: pa.Table, name: str, table: str) -> pa.Array:
     """Return a column of texts as strings.
 
     Raises:

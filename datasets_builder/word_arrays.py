@@ -24,10 +24,10 @@ def as_words(cells: pa.Array, where: str, labels: Sequence[str]) -> pa.Array:
         DataError: If the type of the cells cannot hold labels.
     """
     texts = as_text(cells, where)
-    return plain_words(pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts), labels)
+    return words_of_texts(pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts), labels)
 
 
-def plain_words(texts: pa.Array, labels: Sequence[str]) -> pa.Array:
+def words_of_texts(texts: pa.Array, labels: Sequence[str]) -> pa.Array:
     """Return the words of texts."""
     whole = pc.match_substring_regex(texts, WHOLE)
     if not pc.any(whole).as_py():
@@ -43,7 +43,7 @@ def places_of(words: pa.Array, labels: Sequence[str]) -> pa.Array:
     return pc.coalesce(found, pc.index_in(words, pa.array(map(cell_word, labels), pa.string())))
 
 
-def declared_words(column: LabelColumn, labels: Sequence[str]) -> list[str]:
+def words_in_recipe(column: LabelColumn, labels: Sequence[str]) -> list[str]:
     """Return all words that the recipe declares for a column: they may begin or end with a bracket or quote."""
     return [*labels, *map(str, (*column.aliases, *column.aliases.values(), *column.missing, *column.none))]
 
