@@ -21,9 +21,9 @@ from datasets_builder.holding_out import hold_out
 from datasets_builder.label_rows import (
     LabelRowsByTask,
     label_rows,
+    negative_notes,
     not_held_out,
     unlabelled_note,
-    without_negatives,
 )
 from datasets_builder.settings import (
     SPLITS,
@@ -78,7 +78,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
         given = with_splits_on_hub(given, split)
         if missing := kwargs.get("missing_text"):
-            given = {name: [replace(each, missing_text=missing) for each in given[name]] for name in SPLITS}
+            texts = [missing] if isinstance(missing, str) else missing
+            given = {name: [replace(each, missing_text=texts) for each in given[name]] for name in SPLITS}
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
@@ -182,7 +183,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         splits = {name: rows.merge(self.tasks, rule, with_source=with_source) for name, rows in read.items()}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
-            splits["train"].notes.extend(self._without_negatives(splits["train"].labels))
+            splits["train"].notes.extend(negative_notes(splits["train"].labels, self.tasks))
         self.info.description = "\n".join(f"{name}: {note}" for name in splits for note in splits[name].notes)
         return splits
 
@@ -194,10 +195,6 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
                     f"{each.name}, {' and '.join(map(repr, each.label_columns[task.name].names))}" for each in named
                 )
                 raise DataError(f"task {task.name!r}: no training row has a label ({where})")
-
-    def _without_negatives(self, labels: pa.Table) -> list[str]:
-        several = [task for task in self.tasks if task.kind.several_labels]
-        return list(filter(None, (without_negatives(label_rows(labels[task.name], task), task) for task in several)))
 
     def _held_out(self, splits: dict[str, EncodedRows]) -> dict[str, EncodedRows]:
         split = self.config.split or {}

@@ -42,5 +42,6 @@ def form_hint(given: str, labels: list[str]) -> str:
     """Return a hint that a label has the letters of the word in another Unicode form, or an empty string."""
     same = unicodedata.normalize("NFC", given)
     if any(label != given and unicodedata.normalize("NFC", label) == same for label in labels):
-        return f" (it looks like a label, but its letters are in the Unicode form {unicode_form(given) or 'of both'})"
+        form = unicode_form(given)
+        return f" (it looks like a label, but has another Unicode form{f': {form}' if form else ''})"
     return ""

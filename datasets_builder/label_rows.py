@@ -67,6 +67,12 @@ def never_seen(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
     return f"task {task.name!r}: {', and '.join(parts)}" if parts else None
 
 
+def negative_notes(labels: pa.Table, tasks: list[TaskConfig]) -> list[str]:
+    """Return a note for each multi-label task none of whose labels has a row without it."""
+    several = [task for task in tasks if task.kind.several_labels]
+    return list(filter(None, (without_negatives(label_rows(labels[task.name], task), task) for task in several)))
+
+
 def without_negatives(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
     """Return a note if none of a multi-label task's labels has a row without it, or `None`."""
     if any(count.no for count in counts.values()) or not any(count.yes for count in counts.values()):

@@ -35,7 +35,8 @@ class LabelColumn:
             task. The default is that of the task, or else `missing`.
 
     Raises:
-        DataError: If the separator is empty, or two aliases are one word and have different labels.
+        DataError: If the separator is empty, `missing` or `none` is no list, `blank` is unknown, or two aliases are one
+            word and have different labels.
 
     Example:
         >>> from datasets_builder import LabelColumn, Source
@@ -78,10 +79,14 @@ class LabelColumn:
             raise DataError(
                 f"column {self.column!r}: its separator is empty; it must be the text between two labels, such as ';'"
             )
+        if self.blank not in (None, "missing", "none"):
+            raise DataError(f"column {self.column!r}: blank is {self.blank!r}; it must be missing or none")
         # As words, like every cell: a number or a truth value may be given as such.
         object.__setattr__(self, "aliases", _words_of(self.aliases, self.column))
         for name in ("missing", "none"):
-            object.__setattr__(self, name, [cell_word(value) for value in getattr(self, name)])
+            if isinstance(given := getattr(self, name), str):
+                raise DataError(f"column {self.column!r}: {name} is {given!r}; it must be a list, such as [{given!r}]")
+            object.__setattr__(self, name, [cell_word(value) for value in given])
 
     @property
     def names(self) -> list[str]:

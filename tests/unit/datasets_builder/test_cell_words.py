@@ -4,6 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datasets_builder.cell_words import cell_word, has_edges
 from datasets_builder.word_arrays import as_words, places_of
@@ -69,3 +71,11 @@ def test_a_part_of_a_list_has_edges(word: str) -> None:
 @pytest.mark.parametrize("word", ["a (b)", "(a)", "it's", "a[1] b", ":("])
 def test_a_bracket_or_quote_within_a_label_is_no_edge(word: str) -> None:
     assert not has_edges(word)
+
+
+@given(st.lists(st.text("01234567890.-+e \n", min_size=1)))
+def test_a_column_of_texts_has_the_words_of_its_cells(texts: list[str]) -> None:
+    words = as_words(pa.array(texts, pa.string()), "t.csv", []).to_pylist()
+
+    assert words == [cell_word(text) for text in texts]
+    assert [cell_word(word) for word in words] == words

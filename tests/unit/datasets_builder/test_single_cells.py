@@ -97,7 +97,7 @@ def test_two_unicode_forms_of_a_label_are_named() -> None:
 
 
 def test_a_label_in_another_unicode_form_is_an_error_that_says_so() -> None:
-    with pytest.raises(DataError, match=r"\(it looks like a label, but its letters are in the Unicode form NFD\)"):
+    with pytest.raises(DataError, match=r"\(it looks like a label, but has another Unicode form: NFD\)"):
         build({**TOPIC, "labels": [COMPOSED, "food"]}, SPLIT)
 
 
@@ -121,3 +121,15 @@ def test_a_source_decides_for_itself_about_blank_cells() -> None:
     source = Source("a.csv", labels={"topic": LabelColumn("topic", blank="missing")})
 
     assert source.with_labels_of([{**TOPIC, "blank": "none"}], []).label_columns["topic"].blank == "missing"
+
+
+@pytest.mark.parametrize("name", ["missing", "none"])
+def test_words_of_a_column_that_are_no_list_are_an_error(name: str) -> None:
+    with pytest.raises(DataError, match=rf"column 'topic': {name} is 'n/a'; it must be a list, such as \['n/a'\]"):
+        LabelColumn("topic", **{name: "n/a"})
+
+
+@pytest.mark.parametrize("blank", ["empty", True])
+def test_an_unknown_meaning_of_blank_cells_is_an_error(blank: Any) -> None:
+    with pytest.raises(DataError, match=rf"column 'topic': blank is {blank!r}; it must be missing or none"):
+        build({**TOPIC, "blank": blank}, "film", "food")
