@@ -39,7 +39,8 @@ def check_aliases(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> Non
 
 def _problem(task: dict[str, Any], sources: list[OpenSource]) -> str | None:
     columns = [(each, each.source.label_columns.get(task["name"])) for each in sources]
-    with_aliases = [(each, column) for each, column in columns if column is not None and column.aliases]
+    known = task["problem_type"] in PROBLEM_TYPES  # an unknown one is reported elsewhere
+    with_aliases = [(each, column) for each, column in columns if column is not None and column.aliases and known]
     seen: dict[str, dict[str, None]] = {}  # the first words of each column
     for each, column in with_aliases:
         aliases = pa.array(list(column.aliases), pa.string())

@@ -87,11 +87,13 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         text_columns(opened)
         for source in opened:
             check_columns_of(source, [task["name"] for task in kwargs["tasks"]])
-        if not streaming:
-            check_aliases(kwargs["tasks"], opened)
+        # Labels that are inferred with the wrong aliases would be reported instead. Given ones are checked first.
+        inferred = [task for task in kwargs["tasks"] if not (task.get("labels") or task.get("num_labels"))]
+        check_aliases(inferred, [] if streaming else opened)
         self.tasks = resolve_tasks(kwargs["tasks"], self.sources["train"])
         for source in opened:
             check_labels_of(source.source, self.tasks)
+        check_aliases([task for task in kwargs["tasks"] if task not in inferred], [] if streaming else opened)
         prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
         super().__init__(hash=fingerprint(prepared), dataset_name="multi_task", **kwargs | given)
 

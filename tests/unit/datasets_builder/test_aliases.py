@@ -62,3 +62,13 @@ def test_aliases_are_found_in_columns_for_labels() -> None:
 def test_two_labels_of_one_alias_are_an_error() -> None:
     with pytest.raises(DataError, match="column 'topic': '1' is an alias of both 'film' and 'food'"):
         LabelColumn("topic", aliases={"1": "film", "1.0": "food"})
+
+
+def test_an_alias_of_no_label_is_reported_before_one_that_does_not_occur() -> None:
+    with pytest.raises(DataError, match="'f' is an alias of 'movie', not of a label"):
+        build({**TOPIC, "aliases": {"f": "movie"}}, ["film", "food"])
+
+
+def test_aliases_of_a_task_with_an_unknown_problem_type_are_not_looked_for() -> None:
+    with pytest.raises(ValueError, match="problem_type is 'sorting'"):
+        build({"name": "topic", "problem_type": "sorting", "aliases": ALIASES}, ["film", "food"])
