@@ -10,11 +10,11 @@ from datasets_builder.formats import names_table
 
 from ..problem_types_multitask import PROBLEM_TYPES, ProblemType
 from ..task_problems_multitask import (
+    new_task_name_problem,
     task_given_problem,
     task_labels_problem,
     task_list_problem,
     task_loss_problem,
-    task_name_problem,
 )
 from ..training.metric_names import evaluated_metrics
 from ..training.parts import part_problem
@@ -81,7 +81,7 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
     if (names or none_given) and (problem := task_list_problem(names)) is not None:
         problems.append(f"tasks: {problem}")
     for i, task in enumerate(tasks):
-        if "name" in task and (problem := task_name_problem(task["name"])) is not None:
+        if "name" in task and (problem := new_task_name_problem(task["name"])) is not None:
             problems.append(f"tasks[{i}].name: {problem}")
         facts, labels = _facts(task.get("problem_type")), task.get("labels")
         if facts is None:

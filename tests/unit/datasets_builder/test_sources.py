@@ -185,7 +185,9 @@ def test_labels_may_be_a_dict_as_recipes_have_it() -> None:
     assert source.label_columns == {"tags": LabelColumn("tags", separator=";")}
 
 
-@pytest.mark.parametrize(("given", "word"), [(1, "1"), (1.0, "1"), (0.5, "0.5"), (True, "true"), ("1.0", "1.0")])
+@pytest.mark.parametrize(
+    ("given", "word"), [(1, "1"), (1.0, "1"), (0.5, "0.5"), (True, "true"), ("1.0", "1"), ("007", "007")]
+)
 def test_what_stands_for_nothing_is_a_word_like_all_that_stands_in_a_cell(given: Any, word: str) -> None:
     column = LabelColumn("topic", aliases={given: "film"}, missing=[given])
 
