@@ -48,11 +48,11 @@ class ParquetTable(SchemaTable):
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
             return file.schema_arrow
 
-    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, None]]:
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
             for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
                 self._check(batch)
-                yield pa.Table.from_batches([batch]).select(columns)
+                yield pa.Table.from_batches([batch]).select(columns), None
 
     @contextmanager
     def _as_parquet(self) -> Iterator[None]:
@@ -70,12 +70,12 @@ class ArrowTable(SchemaTable):
         with self._opened() as (schema, _):
             return schema
 
-    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, None]]:
         with self._opened() as (_, batches):
             for batch in batches:
                 self._check(batch)
                 for start in range(0, len(batch), CHUNK_ROWS):
-                    yield pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)]).select(columns)
+                    yield pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)]).select(columns), None
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
@@ -114,6 +114,6 @@ class LoadedTable(Table):
         # The content of a stream is unknown, so each stream gets a new hash and is never found in the cache.
         return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else uuid.uuid4().hex
 
-    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, None]]:
         for chunk in self.rows.select_columns(columns).with_format("arrow").iter(CHUNK_ROWS):
-            yield chunk.select(columns)
+            yield chunk.select(columns), None

@@ -12,12 +12,19 @@ import numpy as np
 import pyarrow as pa
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
+from datasets_builder.aliases import check_aliases
 from datasets_builder.columns import SOURCE
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.holding_out import hold_out
-from datasets_builder.label_rows import LabelRowsByTask, label_rows, not_held_out
+from datasets_builder.label_rows import (
+    LabelRowsByTask,
+    label_rows,
+    negative_notes,
+    not_held_out,
+    unlabelled_note,
+)
 from datasets_builder.settings import (
     SPLITS,
     MultiTaskBuilderConfig,
@@ -26,7 +33,7 @@ from datasets_builder.settings import (
     held_out_shares,
     held_out_splits,
 )
-from datasets_builder.source import Source, is_on_hub
+from datasets_builder.source import Source, is_on_hub, number_columns
 from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
 from modeling_multitask.errors import DataError
@@ -60,7 +67,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         ['text', 'sentiment']
     """
 
-    VERSION = datasets.Version("2.2.0")
+    VERSION = datasets.Version("2.3.0")
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:
@@ -70,6 +77,9 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         check_settings(kwargs)
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
         given = with_splits_on_hub(given, split)
+        if missing := kwargs.get("missing_text"):
+            texts = [missing] if isinstance(missing, str) else missing
+            given = {name: [replace(each, missing_text=texts) for each in given[name]] for name in SPLITS}
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
@@ -77,9 +87,13 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         text_columns(opened)
         for source in opened:
             check_columns_of(source, [task["name"] for task in kwargs["tasks"]])
+        # Labels that are inferred with the wrong aliases would be reported instead. Given ones are checked first.
+        inferred = [task for task in kwargs["tasks"] if not (task.get("labels") or task.get("num_labels"))]
+        check_aliases(inferred, [] if streaming else opened)
         self.tasks = resolve_tasks(kwargs["tasks"], self.sources["train"])
         for source in opened:
             check_labels_of(source.source, self.tasks)
+        check_aliases([task for task in kwargs["tasks"] if task not in inferred], [] if streaming else opened)
         prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
         super().__init__(hash=fingerprint(prepared), dataset_name="multi_task", **kwargs | given)
 
@@ -143,6 +157,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         for name, rows in splits.items():
             if not len(rows):
                 raise DataError(f"{name}: no row is left; {'; '.join(self.notes)}")
+        if "train" in splits:
+            self._add_notes({"train": unlabelled_note(splits["train"].labels, [task.name for task in self.tasks])})
         if hide := self.config.hide_labels:
             splits["train"] = splits["train"].with_hidden_labels(self.tasks, hide["fraction"], hide.get("seed", 0))
         return [
@@ -169,6 +185,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         splits = {name: rows.merge(self.tasks, rule, with_source=with_source) for name, rows in read.items()}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
+            splits["train"].notes.extend(negative_notes(splits["train"].labels, self.tasks))
         self.info.description = "\n".join(f"{name}: {note}" for name in splits for note in splits[name].notes)
         return splits
 
@@ -265,7 +282,7 @@ class _StreamedRows:
 def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     source = replace(source, split=source.split or split) if is_on_hub(source) else source
     streaming = bool(settings.get("streaming")) and split == "train"
-    tables = open_tables(source, streaming=streaming)
+    tables = open_tables(source, streaming=streaming, numbers=number_columns(source, settings["tasks"]))
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = OpenSource(source, tables)
     if streaming:

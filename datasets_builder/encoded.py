@@ -3,6 +3,7 @@
 Shapes: N rows.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -137,7 +138,7 @@ def read_rows(
     keys: list[np.ndarray] = []
     groups: list[str] = []
     origins: list[_Origin] = []
-    dropped = 0
+    dropped: Counter[str] = Counter()
     with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
         for number, source in enumerate(sources):
             for chunk in encode_cells(source, tasks, findings):
@@ -155,7 +156,7 @@ def read_rows(
         labels=pa.concat_tables(labels),
         keys=np.concatenate(keys),
         groups=np.array(groups) if groups else None,
-        notes=[f"{dropped} rows without a text are left out"] if dropped else [],
+        notes=[f"{count} {reason}" for reason, count in dropped.items()],
     )
     return ReadRows(encoded, origins)
 

@@ -4,23 +4,25 @@ A label column holds the ids of a `ClassLabel` (single-label), numbers (regressi
 label (multi-label). Null always means a missing label.
 """
 
-import functools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Value
 
+from datasets_builder.cell_words import cell_word
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
 from datasets_builder.findings import Findings
 from datasets_builder.label_lists import ListForm, form_of_column
-from datasets_builder.labels import Place, is_text, read_labels
+from datasets_builder.labels import read_labels
+from datasets_builder.places import Place
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import Table
+from datasets_builder.texts import rows_with_text, table_texts
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
@@ -35,14 +37,14 @@ class Chunk:
         table: The name of their table in messages.
         numbers: (rows,) each row's number in its table, counted from 1.
         groups: Each row's group, if the source has a group column.
-        dropped: Number of rows without a text.
+        dropped: Number of rows that are left out, by reason.
     """
 
     rows: pa.Table
     table: str
     numbers: np.ndarray
     groups: list[str] | None
-    dropped: int
+    dropped: Counter[str]
 
 
 def table_features(tasks: list[TaskConfig], *, with_pair: bool = False, with_source: bool = False) -> Features:
@@ -53,15 +55,20 @@ def table_features(tasks: list[TaskConfig], *, with_pair: bool = False, with_sou
 
 
 def check_columns_of(source: OpenSource, names: list[str]) -> None:
-    """Raise a `DataError` if the source has labels for an unknown task or for no task, or lacks a column."""
+    """Raise a `DataError` if the source has labels for an unknown task or for no task, or lacks a column.
+
+    A task must not have the name of a text column either.
+    """
     given = source.source
+    if len(given.texts) == 2 and TEXT_PAIR in names:
+        raise DataError(f"a task is called {TEXT_PAIR!r}, which is the column of the second text; rename it")
     for name in given.label_columns:
         if name not in names:
             raise DataError(
                 f"{given.name}: labels are given for {name!r}, which is not a task{nearest_hint(name, names)}"
             )
     for table in source.tables:
-        table.check_columns(given.columns)
+        table.check_columns(given.read_columns)
     if not given.label_columns:
         there = ", ".join(map(repr, source.tables[0].columns))
         raise DataError(
@@ -89,13 +96,17 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     strange = [] if isinstance(column.column, str) else [name for name in column.names if name not in labels]
     if strange:
         return f"column {strange[0]!r} is not one of the labels of {task.name!r}: {labels}"
+    if not several and (column.none or column.blank == "none"):
+        word = "none" if column.none else "blank"
+        return f"task {task.name!r} is {task.problem_type}; {word} is for the empty set of multi-label tasks; remove it"
     return None if several or task.kind.is_number else _alias_problem(column, task)
 
 
 def _alias_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     labels = task.labels or []
+    words = {*labels, *map(cell_word, labels)}
     for word, label in column.aliases.items():
-        if label not in labels:
+        if label not in words:
             return f"task {task.name!r}: {word!r} is an alias of {label!r}, not of a label{nearest_hint(label, labels)}"
     return None
 
@@ -121,7 +132,7 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
     row = 0
-    for cells in table.read(source.columns):
+    for cells in table.read(source.read_columns):
         place = Place(table.name, row, findings)
         labels = [
             read_labels(cells, columns[task.name], task, place, forms[task.name])
@@ -129,15 +140,15 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
             else pa.nulls(len(cells), schema.field(task.name).type)
             for task in tasks
         ]
-        texts = [_texts(cells, name, table.name) for name in source.texts]
+        texts = [table_texts(cells, name, table.name) for name in source.texts]
         rows = pa.table([*texts, *labels], schema=schema)
-        kept = functools.reduce(pc.and_, (pc.is_valid(text) for text in texts))
+        kept, dropped = rows_with_text(texts, source.missing_text)
         yield Chunk(
             rows.filter(kept),
             table.name,
             row + 1 + np.flatnonzero(kept.to_numpy(zero_copy_only=False)),
             _words_of(cells[source.group], kept) if source.group else None,
-            len(cells) - pc.sum(kept).as_py(),
+            dropped,
         )
         row += len(cells)
 
@@ -157,12 +168,3 @@ def _label_feature(task: TaskConfig) -> Any:
     if task.kind.several_labels:
         return {label: Value("int8") for label in task.labels or ()}
     return ClassLabel(names=task.labels)
-
-
-def _texts(chunk: pa.Table, name: str, table: str) -> pa.Array:
-    cells = chunk[name].combine_chunks()
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_decode()
-    if not (is_text(cells.type) or pa.types.is_null(cells.type)):
-        raise DataError(f"{table}, column {name!r}: holds {cells.type}, not texts")
-    return cells.cast(pa.string())

@@ -1,5 +1,7 @@
 """Collect the errors in the cells of all tables, to report them together."""
 
+from collections.abc import Callable, Hashable
+
 from modeling_multitask.errors import DataError
 
 MAX_SHOWN = 10  # wrong cells listed in a message for each table
@@ -8,32 +10,49 @@ MAX_SHOWN = 10  # wrong cells listed in a message for each table
 class Findings:
     """The errors in the cells of all tables, reported in one exception.
 
-    The first ten errors of each table are listed. All errors are counted.
+    Equal errors are one line with the first row and the number of rows. The first ten different errors of each table
+    are listed. All errors are counted.
     """
 
     def __init__(self) -> None:
-        self._shown: dict[str, list[str]] = {}
-        self._counts: dict[str, int] = {}
+        self._shown: dict[str, dict[Hashable, tuple[int, str]]] = {}
+        self._counts: dict[str, dict[Hashable, int]] = {}
+        self._others: dict[str, int] = {}
+        self._advice: dict[str, list[str]] = {}
 
-    def add(self, table: str, messages: list[str], count: int | None = None) -> None:
-        """Add errors in a table.
+    def add(self, table: str, row: int, kind: Hashable, problem: Callable[[], str]) -> None:
+        """Add an error in a table.
 
         Args:
             table: Its name in messages.
-            messages: The errors, each with row and column.
-            count: The number of errors, if `messages` does not hold all of them.
+            row: The number of the row, counted from 1.
+            kind: Equal for errors that are one line.
+            problem: Returns the text of the line after the row. It is called for the lines that are shown.
         """
-        shown = self._shown.setdefault(table, [])
-        shown += messages[: MAX_SHOWN - len(shown)]
-        self._counts[table] = self._counts.get(table, 0) + (len(messages) if count is None else count)
+        shown, counts = self._shown.setdefault(table, {}), self._counts.setdefault(table, {})
+        if kind not in shown:
+            if len(shown) == MAX_SHOWN:
+                self._others[table] = self._others.get(table, 0) + 1
+                return
+            shown[kind] = row, problem()
+        counts[kind] = counts.get(kind, 0) + 1
+
+    def advise(self, table: str, advice: str) -> None:
+        """Add a line after the errors of a table, once."""
+        if advice not in self._advice.setdefault(table, []):
+            self._advice[table].append(advice)
 
     def check(self) -> None:
         """Raise a `DataError` that lists all errors, if there are any."""
-        if self._counts:
-            raise DataError("\n".join(self._describe(table) for table in self._counts if self._counts[table]))
+        if self._shown:
+            raise DataError("\n".join(map(self._describe, self._shown)))
 
     def _describe(self, table: str) -> str:
-        more = self._counts[table] - len(self._shown[table])
-        lines = [*self._shown[table], *([f"and {more} more"] if more else [])]
+        more, counts = self._others.get(table, 0), self._counts[table]
+        lines = [
+            f"row {row}, {problem}" + (f" (and in {counts[kind] - 1} more rows)" if counts[kind] > 1 else "")
+            for kind, (row, problem) in self._shown[table].items()
+        ]
+        lines += [*([f"and {more} more"] if more else []), *self._advice.get(table, [])]
         heading = f"{table} has labels that cannot be used (row 1 is the first below the header):"
         return heading + "".join(f"\n  {line}" for line in lines)

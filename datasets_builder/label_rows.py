@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -64,6 +65,35 @@ def never_seen(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
         if labels
     ]
     return f"task {task.name!r}: {', and '.join(parts)}" if parts else None
+
+
+def negative_notes(labels: pa.Table, tasks: list[TaskConfig]) -> list[str]:
+    """Return a note for each multi-label task none of whose labels has a row without it."""
+    several = [task for task in tasks if task.kind.several_labels]
+    return list(filter(None, (without_negatives(label_rows(labels[task.name], task), task) for task in several)))
+
+
+def without_negatives(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
+    """Return a note if none of a multi-label task's labels has a row without it, or `None`."""
+    if any(count.no for count in counts.values()) or not any(count.yes for count in counts.values()):
+        return None
+    labels = first_few(map(_quoted, counts))
+    return (
+        f"task {task.name!r} has no negative: no row has a 0 for any label ({labels}); "
+        "if an empty cell means 0, set blank: none"
+    )
+
+
+def unlabelled_note(labels: pa.Table, tasks: list[str]) -> str | None:
+    """Return a note on the rows without any label, or `None` if there are none."""
+    count = int(without_labels(labels, tasks).sum())
+    return f"{count} rows without any label are skipped in training" if count else None
+
+
+def without_labels(table: pa.Table, tasks: list[str]) -> np.ndarray:
+    """Return the mask (rows,) of the rows without a label of any task."""
+    missing = [table[name].combine_chunks().is_null().to_numpy(zero_copy_only=False) for name in tasks]
+    return np.logical_and.reduce(missing) if missing else np.zeros(len(table), bool)
 
 
 def not_held_out(held_out: LabelRowsByTask, train: LabelRowsByTask) -> str | None:

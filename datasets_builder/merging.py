@@ -1,4 +1,4 @@
-"""Merge rows with the same text in several sources into one row with all their labels.
+"""Merge rows with the same text into one row with all their labels.
 
 Shapes: N rows, G different texts.
 """
@@ -27,14 +27,16 @@ class Merged:
         rows: (M,) the numbers of the kept rows, ascending.
         labels: The label columns of the kept rows.
         merged: Number of rows merged into other rows.
+        dropped: Number of rows left out, because contradictory labels were dropped and no other label is left.
         repeated: Number of kept rows whose text already occurs in an earlier row of the same source.
         repeated_otherwise: Number of texts that are repeated within one source with different labels.
-        contradictions: Number of labels that differed between sources and were resolved.
+        contradictions: Number of labels that differed and were resolved.
     """
 
     rows: np.ndarray
     labels: pa.Table
     merged: int = 0
+    dropped: int = 0
     repeated: int = 0
     repeated_otherwise: int = 0
     contradictions: int = 0
@@ -42,8 +44,9 @@ class Merged:
     def notes(self) -> list[str]:
         """Return a sentence for each count that is not 0."""
         said = {
-            "rows are merged with rows of the same text in other sources": self.merged,
-            "contradictions between sources are resolved": self.contradictions,
+            "rows are merged with other rows of the same text": self.merged,
+            "contradictions are resolved": self.contradictions,
+            "rows are left out, because contradictions are dropped and they have no other label": self.dropped,
             "rows repeat a text of their own source and are kept": self.repeated,
             "texts are repeated within one source with different labels": self.repeated_otherwise,
         }
@@ -52,11 +55,18 @@ class Merged:
 
 @dataclass(frozen=True)
 class _Column:
-    """A label column as numbers (NaN where the label is missing), and the name of each number for messages."""
+    """A label column as numbers (NaN where the label is missing), and the name of each number for messages.
+
+    The numbers of a regression have no names. Different ones are no contradiction.
+    """
 
     name: str
     values: np.ndarray
     labels: list[str] = field(default_factory=list)
+
+    @property
+    def is_number(self) -> bool:
+        return not self.labels
 
     def word(self, value: float) -> str:
         return repr(self.labels[int(value)]) if self.labels else f"{value:g}"
@@ -84,53 +94,74 @@ def merge_rows(
     rule: Contradictions,
     describe: Callable[[int], str],
 ) -> Merged:
-    """Merge rows with the same text across sources. Rows repeated within one source are kept.
+    """Merge rows with the same text.
 
-    The first source that has a text keeps its rows. Labels that these rows lack are taken from the other sources.
+    By default only rows of different sources are merged: the first source that has a text keeps its rows, and labels
+    that these rows lack are taken from the other sources. With a rule for contradictions, all rows of a text become one
+    row at the place of the first one, also within one source. Different numbers of a regression are no contradiction:
+    the first one is kept, or with `majority` their mean.
 
     Args:
         labels: (N rows) a column for each task.
-        names: By task, the names of its ids, for messages.
+        names: By task, the names of its ids, for messages. A regression has none.
         keys: (N,) the number of each row's text.
         sources: (N,) the source of each row, ascending.
-        rule: How to resolve labels that differ. `error` lists them. `first` keeps the label of the first source.
+        rule: How to resolve labels that differ. `error` lists those of several sources. `first` keeps the first label.
             `majority` keeps the most frequent label, or the first of equally frequent ones. `drop` makes the label
             missing, and drops rows that have no label left.
         describe: Returns the text of a row and its location, for messages.
 
     Raises:
-        DataError: If labels differ and the rule is `error`.
+        DataError: If labels differ between sources and the rule is `error`.
     """
-    count = int(keys.max()) + 1 if len(keys) else 0
-    first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
-    np.minimum.at(first, keys, sources)
-    np.maximum.at(last, keys, sources)
-    shared = (first < last)[keys]
-    keep = ~shared | (sources == first[keys])
+    shared, keep = _shared(keys, sources) if rule == "error" else _repeats(keys)
     columns = [column for name in labels.column_names for column in _flat(labels[name], name, names.get(name, []))]
     problems: list[str] = []
-    contradictions = 0
+    contradictions, contradicted = 0, np.zeros(len(keys), bool)
     for column in columns:
         values = pd.Series(column.values[shared])
         groups = values.groupby(keys[shared])
-        merged, differs = groups.first(), groups.nunique() > 1
-        contradictions += int(differs.sum())
-        which = differs.index[differs]
+        merged = groups.mean() if column.is_number and rule == "majority" else groups.first()
+        differs = groups.nunique() > 1
+        which = differs.index[differs & (not column.is_number)]
+        contradictions += len(which)
+        contradicted |= np.isin(keys, which)
         if rule == "error":
             problems += _describe(column, keys, shared, which, describe)
         elif rule == "majority":
             merged[which] = _most_frequent(values, keys[shared], which)
         elif rule == "drop":
             merged[which] = np.nan
-        column.values[shared] = merged.reindex(keys[shared]).to_numpy()
+        filled = merged.reindex(keys[shared]).to_numpy()
+        own = column.is_number and rule == "error"  # repeated rows of one source keep their own numbers
+        column.values[shared] = np.where(np.isnan(values), filled, values) if own else filled
     if problems:
         raise DataError(_contradictory(problems, contradictions))
-    if rule == "drop" and contradictions:
-        unlabelled = np.all([np.isnan(column.values) for column in columns], axis=0)
-        keep &= ~(shared & unlabelled)
-    rows = np.flatnonzero(keep)
-    repeated, otherwise = _repeated(keys[rows], [column.values[rows] for column in columns])
-    return Merged(rows, _unflat(labels, columns, rows), int((~keep).sum()), repeated, otherwise, contradictions)
+    unlabelled = np.all([np.isnan(column.values) for column in columns], axis=0)
+    dropped = keep & contradicted & unlabelled
+    rows = np.flatnonzero(keep & ~dropped)
+    repeated, otherwise = _repeated(keys[rows], [column.values[rows] for column in columns if not column.is_number])
+    merged_rows = int((~keep).sum())
+    taken = _unflat(labels, columns, rows)
+    return Merged(rows, taken, merged_rows, int(dropped.sum()), repeated, otherwise, contradictions)
+
+
+def _shared(keys: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the masks (N,) of the rows whose text several sources have, and of the rows of their first source."""
+    count = int(keys.max()) + 1 if len(keys) else 0
+    first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(first, keys, sources)
+    np.maximum.at(last, keys, sources)
+    shared = (first < last)[keys]
+    return shared, ~shared | (sources == first[keys])
+
+
+def _repeats(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the masks (N,) of the rows whose text occurs several times, and of the first row of each text."""
+    _, first, places, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    keep = np.zeros(len(keys), bool)
+    keep[first] = True
+    return (counts > 1)[places], keep
 
 
 def _most_frequent(values: pd.Series, keys: np.ndarray, which: pd.Index) -> pd.Series:
@@ -169,8 +200,11 @@ def _repeated(keys: np.ndarray, columns: list[np.ndarray]) -> tuple[int, int]:
     repeated = np.isin(keys, unique[counts > 1])
     if not repeated.any():
         return 0, 0
+    count = int(repeated.sum() - (counts > 1).sum())
+    if not columns:
+        return count, 0
     groups = pd.DataFrame({i: values[repeated] for i, values in enumerate(columns)}).groupby(keys[repeated])
-    return int(repeated.sum() - groups.ngroups), int((groups.nunique() > 1).any(axis=1).sum())
+    return count, int((groups.nunique() > 1).any(axis=1).sum())
 
 
 def _flat(column: pa.ChunkedArray, name: str, labels: list[str]) -> list[_Column]:

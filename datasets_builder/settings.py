@@ -9,7 +9,7 @@ import datasets
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import from_words, nearest_hint
 
-from .source import Source
+from .source import Cell, Source
 from .words import Contradictions, HideLabels, Leaks, Split
 
 SPLITS = ("train", "validation", "test")
@@ -23,16 +23,16 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
 
     Args:
         tasks: The tasks in order. Each is a dict with `name`, `problem_type` and optionally `labels`, which are
-            inferred by default. `aliases` (labels by spelling) and `missing` (values that mark a missing label) apply
-            to all sources.
+            inferred by default. `aliases` (labels by spelling), `missing` (values that mark a missing label), `none`
+            (values that mark the empty set) and `blank` apply to all sources.
         train: The sources of the training rows. `validation` and `test` are given in the same way. If a data set on
             the Hub is the only source, all of its splits are used.
         split: The shares of the training rows to hold out (`validation`, `test`), the `seed`, and `group`, a column
             whose equal values stay in the same split. With `folds` and `fold`, one of several folds is the test
             split.
         hide_labels: The `fraction` of each task's training labels to make missing, and the `seed`.
-        contradictions: How to resolve different labels for the same text in several sources: `error`, `first`,
-            `majority` or `drop`.
+        missing_text: Texts that mark a missing text in all sources. Their rows are left out.
+        contradictions: How to resolve different labels for the same text: `error`, `first`, `majority` or `drop`.
         leaks: How to handle training rows whose text also occurs in another split: `report` or `remove`.
         streaming: Whether to read the training rows during training and never all at once, for data larger than
             memory. The labels must then be given, and nothing is merged, split or hidden.
@@ -55,6 +55,7 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
     test: list[Source] = field(default_factory=list)
     split: dict[str, Any] | None = None
     hide_labels: dict[str, Any] | None = None
+    missing_text: list[Cell] = field(default_factory=list)
     contradictions: str = "error"
     leaks: str = "report"
     streaming: bool = False

@@ -7,15 +7,18 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_there
 from modeling_multitask.paths_multitask import why_local
-from modeling_multitask.words_multitask import from_words, word
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
+from modeling_multitask.words_multitask import declared_words, from_words, word, word_of
 
-from .formats import READABLE
+from .cell_words import cell_word
+from .formats import COMPRESSED, LINES, READABLE, names_table
+from .layout import Decimal, Format, Layout, Quoting
+from .words import Blank
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 
@@ -28,16 +31,20 @@ class LabelColumn:
         column: The column. For a multi-label task also a list of columns, one for each label.
         separator: The text between the labels of a multi-label task in one cell.
         aliases: Labels by their spelling in this source.
-        missing: Values that mark a missing label, in addition to null, NaN and an empty cell.
+        missing: Values that mark a missing label.
+        none: Values that mark the empty set of a multi-label task.
+        blank: Whether null, NaN and an empty cell are a `missing` label, or `none`: the empty set of a multi-label
+            task. The default is that of the task, or else `missing`.
 
     Raises:
-        DataError: If the separator is empty.
+        DataError: If the separator is empty, `missing` or `none` is no list, `blank` is unknown, or two aliases are one
+            word and have different labels.
 
     Example:
         >>> from datasets_builder import LabelColumn, Source
         >>> tags = LabelColumn("tags", separator=";", missing=["n/a"])
         >>> source = Source("reviews.csv", labels={"topic": "category", "tags": tags})
-        >>> source.columns
+        >>> source.read_columns
         ['text', 'category', 'tags']
     """
 
@@ -57,15 +64,31 @@ class LabelColumn:
         description="Values that mark a missing label here, in addition to null, NaN and an empty cell.",
         example=["n/a", -1],
     )
+    none: Sequence[Cell] = word(
+        default_factory=list,
+        description="Values that mark the empty set of a multi-label task here.",
+        example=["none", "n/a"],
+    )
+    blank: Blank | None = word(
+        None,
+        description="Whether null, NaN and an empty cell are a `missing` label, or `none`, the empty set of a "
+        "multi-label task. The default is that of the task.",
+        example="none",
+    )
 
     def __post_init__(self) -> None:
         if self.separator == "":
             raise DataError(
                 f"column {self.column!r}: its separator is empty; it must be the text between two labels, such as ';'"
             )
-        # As text, like every cell: a number or a truth value may be given as such.
-        object.__setattr__(self, "aliases", {_word(name): label for name, label in self.aliases.items()})
-        object.__setattr__(self, "missing", [_word(value) for value in self.missing])
+        if self.blank not in (None, "missing", "none"):
+            raise DataError(f"column {self.column!r}: blank is {self.blank!r}; it must be missing or none")
+        # As words, like every cell: a number or a truth value may be given as such.
+        object.__setattr__(self, "aliases", _words_of(self.aliases, self.column))
+        for name in ("missing", "none"):
+            if isinstance(given := getattr(self, name), str):
+                raise DataError(f"column {self.column!r}: {name} is {given!r}; it must be a list, such as [{given!r}]")
+            object.__setattr__(self, name, [cell_word(value) for value in given])
 
     @property
     def names(self) -> list[str]:
@@ -88,22 +111,26 @@ class Source:
         revision: The branch, tag or commit of a data set on the Hub.
         group: A column whose equal values stay in the same split.
         called: The name of data without a path in messages.
+        format: How a file is written, as in [`Layout`]; also `delimiter`, `encoding`, `header`, `columns`, `quoting`,
+            `decimal`, `skip_rows`, `sheet`, `table` and `query`.
+        missing_text: Texts that mark a missing text. Their rows are left out, as those with an empty text.
 
     Raises:
-        ValueError: If both or neither of `path` and `data` are given, or there are more than two text columns.
+        ValueError: If both or neither of `path` and `data` are given, there are more than two text columns, or a word
+            of the layout is invalid.
 
     Example:
         >>> from datasets_builder import Source
         >>> source = Source("pairs.csv", text=["question", "answer"], labels={"topic": "category"})
-        >>> source.columns
+        >>> source.read_columns
         ['question', 'answer', 'category']
     """
 
     path: str | None = word(
         None,
         required=True,
-        description=f"A file ({', '.join(READABLE)}), a folder of these, or the id of a data set on the Hub. Relative "
-        "to the recipe.",
+        description=f"A file ({', '.join((*READABLE, LINES))}), a folder of files in one format, or the id of a data "
+        f"set on the Hub. Text files may be compressed ({', '.join(COMPRESSED)}). Relative to the recipe.",
         example="reviews.csv",
     )
     text: str | list[str] = word(
@@ -121,6 +148,18 @@ class Source:
     revision: str | None = word(None, description="The branch, tag or commit of a data set on the Hub.", example="main")
     group: str | None = None
     called: str | None = None
+    format: Format | None = word_of(Layout, "format")
+    delimiter: str | None = word_of(Layout, "delimiter")
+    encoding: str | None = word_of(Layout, "encoding")
+    header: bool = word_of(Layout, "header")
+    columns: list[str] | None = word_of(Layout, "columns")
+    quoting: Quoting | None = word_of(Layout, "quoting")
+    decimal: Decimal | None = word_of(Layout, "decimal")
+    skip_rows: int = word_of(Layout, "skip_rows")
+    sheet: str | None = word_of(Layout, "sheet")
+    table: str | None = word_of(Layout, "table")
+    query: str | None = word_of(Layout, "query")
+    missing_text: Sequence[Cell] = ()
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -131,6 +170,16 @@ class Source:
             object.__setattr__(self, "path", os.fspath(self.path) if is_path else None)
         if len(self.texts) not in (1, 2):
             raise ValueError(f"source.text is {self.texts}; it must be one column, or two columns for pairs of texts")
+        _ = self.layout  # which checks its words
+
+    @property
+    def layout(self) -> Layout:
+        """How its files are written.
+
+        Raises:
+            ValueError: If a word is invalid.
+        """
+        return Layout(**{name: getattr(self, name) for name in declared_words(Layout)})
 
     @property
     def name(self) -> str:
@@ -152,33 +201,43 @@ class Source:
         return {name: _as_label_column(given) for name, given in (self.labels or {}).items()}
 
     @property
-    def columns(self) -> list[str]:
+    def read_columns(self) -> list[str]:
         """All columns that are read, the text columns first."""
         labels = [name for column in self.label_columns.values() for name in column.names]
         return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
 
     def with_labels_of(self, tasks: list[dict[str, Any]], columns: list[str]) -> "Source":
-        """Return the source with a label column for each task, including the tasks' own `aliases` and `missing`."""
+        """Return the source with a label column for each task, with the tasks' own words for cells."""
         labels = self.label_columns
         if self.labels is None:
             labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in columns}
         for task in tasks:
             if (column := labels.get(task["name"])) is not None:
-                aliases: dict[Cell, str] = {_word(name): label for name, label in (task.get("aliases") or {}).items()}
                 labels[task["name"]] = replace(
                     column,
-                    aliases=aliases | dict(column.aliases),
+                    aliases=_words_of(task.get("aliases") or {}, column.column) | dict(column.aliases),
                     missing=[*(task.get("missing") or []), *column.missing],
+                    none=[*(task.get("none") or []), *column.none],
+                    blank=column.blank or task.get("blank"),
                 )
         return replace(self, labels=labels)
 
 
 def is_on_hub(source: Source) -> bool:
     """Return whether the path is not local and has the form of a data set's id on the Hub, `name` or `owner/name`."""
-    if source.path is None or is_there(source.path) or Path(source.path).suffix.lower() in READABLE:
+    if source.path is None or is_there(source.path) or names_table(source.path):
         return False
     may_be_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", source.path) is not None
     return may_be_id and why_local(source.path) is None
+
+
+def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
+    """Return the columns of the source that hold the numbers of a task, such as those of a regression."""
+    known = [task for task in tasks if task["problem_type"] in PROBLEM_TYPES]  # others are an error later
+    names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
+    if source.labels is None:
+        return sorted(names)
+    return [name for task, column in source.label_columns.items() if task in names for name in column.names]
 
 
 def _as_label_column(given: Any) -> LabelColumn:
@@ -190,7 +249,10 @@ def _as_label_column(given: Any) -> LabelColumn:
     return from_words(LabelColumn, settings, "labels.", DataError)
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _words_of(aliases: Mapping[Cell, str], column: Any) -> dict[Cell, str]:
+    """Return the aliases as words."""
+    words: dict[Cell, str] = {}
+    for given, label in aliases.items():
+        if (other := words.setdefault(cell_word(given), label)) != label:
+            raise DataError(f"column {column!r}: {cell_word(given)!r} is an alias of both {other!r} and {label!r}")
+    return words

@@ -1,9 +1,9 @@
 """Find and open the tables of a source."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,19 @@ import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
+from datasets_builder.annotation_tables import ArgillaTable, DoccanoTable, LabelStudioTable, ProdigyTable
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import UNFIT, first_unfit, fit
 from datasets_builder.columns import TEXT
+from datasets_builder.compressed import format_ending
+from datasets_builder.formats import COMPRESSED, LINES, endings
+from datasets_builder.json_tables import JsonTable
+from datasets_builder.layout import Layout, foreign_word
+from datasets_builder.object_tables import JsonLinesTable
+from datasets_builder.sheet_tables import SheetTable
+from datasets_builder.sqlite_tables import SqliteTable
 from datasets_builder.tables import FileTable, Table
-from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
+from datasets_builder.text_tables import CsvTable, LinesTable, TsvTable
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_file, is_folder, is_there
 from modeling_multitask.hub_access import hub_access
@@ -24,13 +32,31 @@ from modeling_multitask.words_multitask import nearest_hint
 
 from .source import Source, is_on_hub
 
-TABLES: dict[str, type[FileTable]] = {
-    ".csv": CsvTable,
-    ".tsv": TsvTable,
-    ".jsonl": JsonLinesTable,
-    ".json": JsonLinesTable,
-    ".parquet": ParquetTable,
-    ".arrow": ArrowTable,
+FORMATS: dict[str, type[FileTable]] = {
+    "csv": CsvTable,
+    "tsv": TsvTable,
+    "txt": LinesTable,
+    "jsonl": JsonLinesTable,
+    "json": JsonTable,
+    "parquet": ParquetTable,
+    "arrow": ArrowTable,
+    "xlsx": SheetTable,
+    "ods": SheetTable,
+    "sqlite": SqliteTable,
+    "label_studio": LabelStudioTable,
+    "doccano": DoccanoTable,
+    "prodigy": ProdigyTable,
+    "argilla": ArgillaTable,
+}
+NAMES = ("csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "ods", "sqlite", "txt")  # of formats with endings
+FORMAT_OF_ENDING = {f".{name}": name for name in NAMES} | {
+    ".db": "sqlite",
+}
+TABLES: dict[str, type[FileTable]] = {ending: FORMATS[name] for ending, name in FORMAT_OF_ENDING.items()}
+PACKED = ("parquet", "arrow", "xlsx", "ods", "sqlite")  # binary formats, which are never compressed once more
+OTHERS = {
+    ".xml": "XML is not supported; convert it to CSV or JSON lines",
+    ".xls": "old Excel workbooks are not supported; save it as .xlsx",
 }
 
 
@@ -47,16 +73,19 @@ class OpenSource:
     tables: list[Table]
 
 
-def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
+def open_tables(source: Source, *, streaming: bool = False, numbers: Sequence[str] = ()) -> list[Table]:
     """Return the source's tables in order, without reading their rows.
 
     Args:
         source: The source.
         streaming: Whether to read a data set on the Hub row by row instead of downloading it.
+        numbers: The columns that hold numbers, whose decimal mark the source may give.
 
     Raises:
-        DataError: If the file, folder or data set is not found.
+        DataError: If the file, folder or data set is not found, or a word of the layout does not belong to its format.
     """
+    if (source.path is None or is_on_hub(source)) and (given := [*source.layout.given, *_format(source)]):
+        raise DataError(f"{source.name}: {given[0]} is only for files; remove it")
     if source.path is None:
         return [LoadedTable(source.name, _as_dataset(source))]
     if is_on_hub(source):
@@ -67,31 +96,58 @@ def open_tables(source: Source, *, streaming: bool = False) -> list[Table]:
     if given:
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(home_replaced(source.path))
-    return _folder(path) if is_folder(path) else [_file(path)]
+    layout = replace(source.layout, requested=tuple(source.read_columns), numbers=tuple(numbers))
+    return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
 
 
-def _file(path: Path) -> Table:
+def _format(source: Source) -> list[str]:
+    return [] if source.format is None else ["format"]
+
+
+def _file(path: Path, layout: Layout) -> Table:
     if not is_there(path):
         raise DataError(f"{path}: no such file{_nearest_file(path)}")
     if not is_file(path):
         raise DataError(f"{path}: is a {'folder' if is_folder(path) else 'named pipe or a device'}, not a file")
-    table = TABLES.get(path.suffix.lower())
-    if table is None:
-        raise DataError(f"{path}: the ending is {path.suffix!r}; it must be one of {', '.join(TABLES)}")
-    return table(path)
+    packed = endings(path)[1]
+    kind = layout.format or FORMAT_OF_ENDING.get(ending := format_ending(path))
+    if kind is None:
+        what = OTHERS.get(ending, f"it must be one of {', '.join(TABLES)}, or add `format` to this source")
+        within = f" before {packed}" if packed else ""
+        raise DataError(f"{path}: the ending{within} is {ending!r}; {what}")
+    if packed and kind in PACKED:
+        raise DataError(f"{path}: files of the format {kind} are not read from a compressed file; decompress it")
+    if problem := foreign_word(layout, kind):
+        hint = "; add `format: csv` if its cells are separated" if kind == "txt" else ""
+        raise DataError(f"{path}: {problem}{hint}")
+    return FORMATS[kind](path, layout)
 
 
-def _folder(path: Path) -> list[Table]:
-    tables = [each for each in sorted(path.iterdir()) if each.suffix.lower() in TABLES and not _is_by_the_way(each)]
-    endings = sorted({each.suffix.lower() for each in tables})
+def _folder(path: Path, layout: Layout) -> list[Table]:
+    tables = _table_files(path, layout)
+    formats = sorted({format_ending(each) for each in tables})
     if not tables:
-        raise DataError(f"{path}: the folder contains no table; a table ends in one of {', '.join(TABLES)}")
-    if len(endings) > 1:
+        there = ", ".join((*TABLES, *COMPRESSED))
+        raise DataError(f"{path}: the folder contains no table; a table ends in one of {there}")
+    if len(formats) > 1 and layout.format is None:
         raise DataError(
-            f"{path}: the folder contains tables in several formats ({', '.join(endings)}); "
+            f"{path}: the folder contains tables in several formats ({', '.join(formats)}); "
             "give each file as a source of its own"
         )
-    return [_file(each) for each in tables]
+    unpacked = [each.with_suffix("") if endings(each)[1] else each for each in tables]
+    if twice := [each for each in tables if unpacked.count(each) > 1]:
+        raise DataError(f"{path}: contains {twice[0].name} and the same file compressed; remove one of them")
+    return [_file(each, layout) for each in tables]
+
+
+def _table_files(path: Path, layout: Layout) -> list[Path]:
+    """Return the tables of a folder. Archives and .txt files, such as notes, count only if there is nothing else."""
+    files = [each for each in sorted(path.iterdir()) if not _is_by_the_way(each)]
+    tables = [each for each in files if endings(each)[0] in TABLES or endings(each)[1]]
+    chosen = [each for each in tables if endings(each)[0] in TABLES and endings(each)[0] != LINES]
+    if layout.format in NAMES:
+        chosen = [each for each in tables if FORMAT_OF_ENDING.get(endings(each)[0]) == layout.format] or chosen
+    return chosen or tables
 
 
 def _is_by_the_way(path: Path) -> bool:

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 from datasets import ClassLabel, Features, LargeList, List
 
 from datasets_builder.chunks import with_names
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
+
+from .layout import Layout
 
 CHUNK_ROWS = 10_000
 
@@ -56,7 +59,8 @@ class Table(abc.ABC):
     def _digest(self) -> str: ...
 
     @abc.abstractmethod
-    def _chunks(self, columns: list[str]) -> Iterator[pa.Table]: ...
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
+        """Yield chunks with the lines of their rows, or `None` if the rows of the file have no lines."""
 
     def _features(self) -> Features | None:
         return None
@@ -67,25 +71,37 @@ class Table(abc.ABC):
         Raises:
             DataError: If the table lacks a column or cannot be read to its end.
         """
+        for chunk, _ in self.read_with_lines(columns):
+            yield chunk
+
+    def read_with_lines(self, columns: list[str]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Yield chunks as `read` does, each with the lines of its rows in the file, (rows,) int64.
+
+        A row that is broken over several lines has the number of the first one. Lines are counted from 1, and lines
+        that are skipped count. The lines of a sheet are its rows. In other formats, lines are the numbers of the rows.
+
+        Raises:
+            DataError: If the table lacks a column or cannot be read to its end.
+        """
         self.check_columns(columns)
         row = 0
-        for chunk in self._chunks(columns):
-            yield with_names(chunk, self.features or {}, self.name, row)
+        for chunk, lines in self._chunks(columns):
+            numbers = np.arange(row + 1, row + len(chunk) + 1) if lines is None else np.array(lines)
+            yield with_names(chunk, self.features or {}, self.name, row), numbers.astype(np.int64)
             row += len(chunk)
         if row == 0:
             raise DataError(f"{self.name}: {self.emptiness}")
 
     def check_columns(self, required: Iterable[str]) -> None:
-        """Raise a `DataError` that lists the table's columns, if a column is missing or occurs twice."""
-        columns = self.columns
-        if doubled := sorted(name for name, count in Counter(columns).items() if count > 1):
-            raise DataError(f"{self.name}: the header names {', '.join(map(repr, doubled))} more than once")
-        known = set(columns)
+        """Raise a `DataError` that lists the table's columns, if a required column is missing or occurs twice."""
+        counts = Counter(self.columns)
         for name in required:
-            if name not in known:
-                hint = self._separator_hint() or nearest_hint(name, columns)
-                there = ", ".join(map(repr, columns))
+            if counts[name] == 0:
+                hint = self._separator_hint(name) or nearest_hint(name, self.columns)
+                there = ", ".join(map(repr, self.columns))
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")
+            if counts[name] > 1:
+                raise DataError(f"{self.name}: the header names {name!r} more than once")
 
     def class_names(self, column: str) -> list[str] | None:
         """Return the class names of a column, or the field names of a struct, or `None` if the table has none."""
@@ -95,16 +111,22 @@ class Table(abc.ABC):
         feature = feature.feature if isinstance(feature, List | LargeList) else feature
         return list(feature.names) if isinstance(feature, ClassLabel) else None
 
-    def _separator_hint(self) -> str:
+    def _separator_hint(self, missing: str) -> str:  # noqa: ARG002
         return ""
 
 
 class FileTable(Table):
-    """A table in a file."""
+    """A table in a file.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        layout: How the table is written in it.
+    """
+
+    def __init__(self, path: Path, layout: Layout | None = None) -> None:
         super().__init__(str(path))
         self.path = path
+        self.layout = layout or Layout()
 
     def _digest(self) -> str:
         with self._readable(), self.path.open("rb") as file:

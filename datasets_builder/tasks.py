@@ -8,7 +8,10 @@ import unicodedata
 from collections import defaultdict
 from typing import Any
 
+from datasets_builder.cell_words import unicode_form
+from datasets_builder.findings import Findings
 from datasets_builder.labels import NUMBER, occurring_words
+from datasets_builder.places import Place
 from datasets_builder.sources import OpenSource
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
@@ -16,7 +19,7 @@ from modeling_multitask.task_problems_multitask import task_labels_problem, task
 from modeling_multitask.tasks_multitask import TaskConfig, parse_task
 
 # Settings of a task that only concern the tables and not the model. A `trained` task needs no labels in any table.
-TABLE_SETTINGS = ("aliases", "missing", "trained")
+TABLE_SETTINGS = ("aliases", "missing", "none", "blank", "trained")
 
 
 def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> list[TaskConfig]:
@@ -26,8 +29,8 @@ def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> lis
     cells.
 
     Args:
-        tasks: Dicts with the settings of a `TaskConfig`, and with `aliases` and `missing` for all sources. A task that
-            is already `trained` has its labels given, and needs labels in no source.
+        tasks: Dicts with the settings of a `TaskConfig`, and with `aliases`, `missing`, `none` and `blank` for all
+            sources. A task that is already `trained` has its labels given, and needs labels in no source.
         sources: The sources of the training rows.
 
     Raises:
@@ -103,12 +106,17 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
 
 def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str]:
     where: dict[str, str] = {}  # the table in which each label was seen first
+    findings = Findings()
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
+            row = 0
             for chunk in table.read(column.names):
-                for word in occurring_words(chunk, column, task["problem_type"], table.name):
+                place = Place(table.name, row, findings)
+                for word in occurring_words(chunk, column, task["problem_type"], place):
                     where.setdefault(word, table.name)
+                row += len(chunk)
+    findings.check()
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
@@ -123,11 +131,19 @@ def _check_spellings(task: str, where: dict[str, str]) -> None:
     for word in sorted(where):
         alike[_folded(word)].append(word)
     if several := [words for words in alike.values() if len(words) > 1]:
-        pairs = "; ".join(" and ".join(f"{word!r} ({where[word]})" for word in words) for words in several)
+        shown = [[f"{word!r} ({_place(word, words, where)})" for word in words] for words in several]
+        pairs = "; ".join(map(" and ".join, shown))
         raise DataError(
             f"task {task!r}: these look like several spellings of one label: {pairs}; set the task's aliases "
             "({spelling: label}), or list its labels"
         )
+
+
+def _place(word: str, words: list[str], where: dict[str, str]) -> str:
+    """Return the table of a spelling, and its Unicode form if another spelling looks the same."""
+    composed = [unicodedata.normalize("NFC", each) for each in words]
+    looks_the_same = composed.count(unicodedata.normalize("NFC", word)) > 1
+    return f"Unicode {unicode_form(word) or 'mixed'}, {where[word]}" if looks_the_same else where[word]
 
 
 def _folded(word: str) -> str:

@@ -7,6 +7,7 @@ from modeling_multitask.words_multitask import LARGEST_SEED, check_bounds, word
 
 Contradictions = Literal["error", "first", "majority", "drop"]
 Leaks = Literal["report", "remove"]
+Blank = Literal["missing", "none"]
 
 
 @dataclass(frozen=True)

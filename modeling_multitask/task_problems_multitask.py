@@ -13,6 +13,9 @@ RESERVED_TASK_NAMES = frozenset(
     | {"input_ids", "attention_mask", "token_type_ids"}
     | {"base_layer"}  # peft merges modules that have one
 )
+# A saved model may have a task of these names, but no new one: they are columns of tables with a weight for each row,
+# with the split of each row, and with pairs of texts.
+RESERVED_COLUMNS = frozenset({"weight", "split", "text_pair"})
 # The attributes of torch's `nn.ModuleDict`. The list makes it possible to check a recipe without torch.
 # fmt: off
 MODULE_ATTRIBUTES = frozenset(
@@ -66,6 +69,16 @@ def task_name_problem(name: str) -> str | None:
     else:
         return None
     return f"{name!r} cannot name a task ({reason}); try {_free_task_name(name)!r}"
+
+
+def new_task_name_problem(name: str) -> str | None:
+    """Return why a name cannot name a task of a recipe or a table, or `None` if it can.
+
+    In addition to `task_name_problem`, it refuses the names of other columns, which older models may have.
+    """
+    if name in RESERVED_COLUMNS:
+        return f"{name!r} cannot name a task (it is the name of another column); try {f'{name}_'!r}"
+    return task_name_problem(name)
 
 
 def task_list_problem(names: list[str]) -> str | None:

@@ -1,6 +1,7 @@
 """Summarise the data of a recipe, and push it to the Hub as a data set.
 
 multitask data quickstart
+multitask data quickstart --rows rows.jsonl
 multitask data quickstart --push me/reviews --yes
 """
 
@@ -28,8 +29,8 @@ def build_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         "data",
-        "RECIPE [key=value ...] [--output DIR] [--push REPO] [--yes] [--private] [--revision R] [--create_pr] "
-        "[--force]",
+        "RECIPE [key=value ...] [--output DIR] [--rows FILE] [--push REPO] [--yes] [--private] [--revision R] "
+        "[--create_pr] [--force]",
         "Summarise the data of a recipe, or push it to the Hub.",
     )
     parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
@@ -40,7 +41,10 @@ def build_parser() -> Parser:
         metavar="DIR",
         help="the folder for the summary (default: data in the run's output_dir); not used with --push",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite an existing summary")
+    parser.add_argument(
+        "--rows", type=Path, metavar="FILE", help="only write the rows as they are read to this .jsonl file"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite an existing summary or file of rows")
     parser.add_argument("--push", metavar="REPO", help="push to this data set on the Hub, such as me/reviews")
     parser.add_argument("--yes", action="store_true", help="push; without --yes, only list the files to push")
     parser.add_argument("--private", action="store_true", default=None, help="create the repository as private")
@@ -52,6 +56,9 @@ def build_parser() -> Parser:
 def run(arguments: argparse.Namespace) -> None:
     """Summarise the data, and push it if requested."""
     recipe = load_recipe(arguments.recipe, arguments.overrides)
+    if arguments.rows:
+        save_rows(recipe, arguments)
+        return
 
     from ..publishing.dataset import check_dataset_id
     from ..runs.data import build_data, check_push
@@ -71,6 +78,19 @@ def run(arguments: argparse.Namespace) -> None:
         data = build_data(recipe)
         print(data.describe())
         save_look(data, output)
+
+
+def save_rows(recipe: Recipe, arguments: argparse.Namespace) -> None:
+    """Write the rows as one JSON object in each line."""
+    if arguments.push or arguments.output:
+        raise ValueError("--rows cannot be combined with --push or --output; leave one out")
+    if arguments.rows.exists() and not arguments.force:
+        raise FileExistsError(f"{arguments.rows} already exists; add --force to overwrite it")
+
+    from ..runs.data import write_rows
+
+    count = write_rows(recipe, arguments.rows)
+    print(f"Wrote {count} rows to {arguments.rows.as_posix()}")
 
 
 def save_look(data: Data, output: Path) -> None:

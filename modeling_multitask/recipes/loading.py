@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from pydantic import ValidationError
 
+from datasets_builder.cell_words import cell_word
 from datasets_builder.source import Source, is_on_hub
 
 from ..errors import RecipeError
@@ -55,6 +56,7 @@ def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[
         set_value(content, override, path)
     if problems := list(_secrets(content)):
         raise RecipeError(path, problems)
+    _write_out_labels(content)
     checked = _check(content, path)
     return _with_absolute_paths(replace(checked, path=path, overrides=tuple(overrides)), path.parent.resolve())
 
@@ -100,6 +102,23 @@ def _check(content: dict[str, Any], path: Path) -> Recipe:
     if problems := rule_problems(content):
         raise RecipeError(path, problems)
     return build(Recipe, words)
+
+
+def _write_out_labels(content: dict[str, Any]) -> None:
+    """Replace numbers among the labels of tasks by their words, in place."""
+    tasks = content.get("tasks")
+    for task in tasks if isinstance(tasks, list) else []:
+        given = task.get("given") if isinstance(task, dict) else None
+        for words in filter(lambda each: isinstance(each, dict), (task, given)):
+            if isinstance(words.get("labels"), list):
+                words["labels"] = [cell_word(each) if _is_number(each) else each for each in words["labels"]]
+        if isinstance(task, dict) and isinstance(task.get("aliases"), dict):
+            aliases = task["aliases"].items()
+            task["aliases"] = {name: cell_word(each) if _is_number(each) else each for name, each in aliases}
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
 
 
 def _secrets(content: Any, place: str = "") -> Iterator[str]:

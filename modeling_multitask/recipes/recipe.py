@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datasets_builder.source import Cell, Source
-from datasets_builder.words import Contradictions, HideLabels, Leaks, Split
+from datasets_builder.words import Blank, Contradictions, HideLabels, Leaks, Split
 
 from ..hub.card_settings import CardSettings
 from ..tasks_multitask import HeadConfig, TaskWords
@@ -70,6 +70,16 @@ class TaskRecipe(TaskWords):
         description="Values that mark a missing label in all sources, in addition to null, NaN and an empty cell.",
         example=["n/a", -1],
     )
+    none: list[Cell] = word(
+        default_factory=list,
+        description="Values that mark the empty set of a multi-label task in all sources.",
+        example=["none", "n/a"],
+    )
+    blank: Blank = word(
+        "missing",
+        description="Whether null, NaN and an empty cell are a `missing` label, or `none`, the empty set of a "
+        "multi-label task. An empty cell of a column for one label is then 0.",
+    )
     abstain: Abstain | None = word(
         None,
         description="The condition for giving no answer. By default the task always answers.",
@@ -112,10 +122,18 @@ class DataRecipe:
         description="Treat a share of the training labels as missing, to measure the effect of missing labels.",
         example={"fraction": 0.33},
     )
+    missing_text: list[Cell] = word(
+        default_factory=list,
+        description="Texts that mark a missing text in all sources. Their rows are left out, as those with an empty "
+        "text.",
+        example=["Not Available"],
+        one_or_list=True,
+    )
     contradictions: Contradictions = word(
         "error",
-        description="How to resolve a text with different labels in several sources: report an `error`, keep the label "
-        "of the `first` source or of the `majority`, or `drop` the label.",
+        description="How to resolve a text with different labels: keep the `first` label or that of the `majority`, or "
+        "`drop` the label. The rows of each text then become one row. By default, a text with different labels in "
+        "several sources is an `error`, and repeated rows of one source are kept.",
     )
     leaks: Leaks = word("report", description="How to handle training rows whose text is also in another split.")
     streaming: bool = word(

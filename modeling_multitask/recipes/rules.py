@@ -4,18 +4,17 @@ The rules read the written recipe without malformed values, so that contradictio
 together. Every value has the type of its word. Any word may be missing.
 """
 
-from pathlib import Path
 from typing import Any
 
-from datasets_builder.formats import READABLE
+from datasets_builder.formats import names_table
 
 from ..problem_types_multitask import PROBLEM_TYPES, ProblemType
 from ..task_problems_multitask import (
+    new_task_name_problem,
     task_given_problem,
     task_labels_problem,
     task_list_problem,
     task_loss_problem,
-    task_name_problem,
 )
 from ..training.metric_names import evaluated_metrics
 from ..training.parts import part_problem
@@ -52,7 +51,7 @@ def may_validate(data: Content) -> bool:
     train = data.get("train")
     source = train[0] if isinstance(train, list) and len(train) == 1 else train
     path = source.get("path") if isinstance(source, dict) else source
-    return isinstance(path, str) and Path(path).suffix.lower() not in READABLE
+    return isinstance(path, str) and not names_table(path)
 
 
 def _model_problems(content: Content) -> list[str]:
@@ -82,7 +81,7 @@ def _task_problems(tasks: list[Content], content: Content) -> list[str]:
     if (names or none_given) and (problem := task_list_problem(names)) is not None:
         problems.append(f"tasks: {problem}")
     for i, task in enumerate(tasks):
-        if "name" in task and (problem := task_name_problem(task["name"])) is not None:
+        if "name" in task and (problem := new_task_name_problem(task["name"])) is not None:
             problems.append(f"tasks[{i}].name: {problem}")
         facts, labels = _facts(task.get("problem_type")), task.get("labels")
         if facts is None:

@@ -1,5 +1,6 @@
 """Reading YAML 1.2, where `2e-5` is a number, and `yes` and `no` are strings."""
 
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 
+from datasets_builder.cell_words import cell_word
+
 from ..errors import RecipeError
 from ..files import is_file, is_folder
 
@@ -15,14 +18,20 @@ RECIPE_ENDINGS = (".yaml", ".yml")
 MOST_BYTES = 1_000_000  # of a recipe
 MOST_FROM_ALIASES = 1_000  # values that aliases repeat
 DEEPEST = 50  # nested lists and tables
+LABEL_WORDS = frozenset({"labels", "aliases", "missing", "none", "missing_text", "where", "constant", "rename_labels"})
 
 
 class _Constructor(SafeConstructor):
     """A constructor that reports the location of a value that does not match its tag, such as `!!int x`.
 
     It refuses documents that are nested too deeply, and aliases that repeat too many values: ten lines of aliases can
-    stand for billions of values.
+    stand for billions of values. Labels keep their spelling.
+
+    Args:
+        labels: Whether the whole document holds labels.
     """
+
+    labels = False
 
     def construct_document(self, node: Any) -> Any:
         known: dict[int, int] = {}
@@ -30,6 +39,7 @@ class _Constructor(SafeConstructor):
         if values - len(known) > MOST_FROM_ALIASES:
             problem = f"aliases repeat {values - len(known):,} values; the limit is {MOST_FROM_ALIASES:,}"
             raise ConstructorError(None, None, problem, node.start_mark)
+        _keep_spelling(node, labels=self.labels)
         return super().construct_document(node)
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
@@ -41,6 +51,12 @@ class _Constructor(SafeConstructor):
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             problem = f"{str(node.value)[:40]!r} does not match its YAML type or tag ({error})"
             raise ConstructorError(None, None, problem, node.start_mark) from None
+
+
+class _LabelConstructor(_Constructor):
+    """A constructor for a value of an override that holds labels."""
+
+    labels = True
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -74,13 +90,14 @@ def set_value(content: dict[str, Any], override: str, path: Path) -> None:
     if not equals or not key:
         raise RecipeError(path, [f"{override!r} is not an override; write key=value, such as seed=1"])
     *parents, last = key.split(".")
+    given = _parse(value, path, labels=not LABEL_WORDS.isdisjoint(key.split(".")))
     current: Any = content
     for parent in parents:
         current = _child(current, parent, override, path)
     if isinstance(current, list) and last.isdecimal() and int(last) < len(current):
-        current[int(last)] = _parse(value, path)
+        current[int(last)] = given
     elif isinstance(current, dict):
-        current[last] = _parse(value, path)
+        current[last] = given
     else:
         raise RecipeError(path, [f"override {override!r}: {last!r} does not exist"])
 
@@ -115,9 +132,37 @@ def _count_values(node: Any, known: dict[int, int], depth: int = 0) -> int:
     return known[id(node)]
 
 
-def _parse(text: str, path: Path) -> Any:
+def _keep_spelling(node: Any, *, labels: bool) -> None:
+    """Make texts of the numbers and days that are labels and lose their spelling, such as 007, 1e3 and 1_000.
+
+    Args:
+        node: The node.
+        labels: Whether it is a label or holds labels.
+    """
+    if isinstance(node.value, str):
+        if labels and node.tag.endswith((":int", ":float", ":timestamp")) and _loses_its_spelling(node.value):
+            node.tag = "tag:yaml.org,2002:str"
+        return
+    for part in node.value:
+        if isinstance(part, tuple):
+            name, value = part
+            _keep_spelling(name, labels=labels)
+            _keep_spelling(value, labels=labels or name.value in LABEL_WORDS)
+        else:
+            _keep_spelling(part, labels=labels)
+
+
+def _loses_its_spelling(text: str) -> bool:
+    """Return whether the word of a number is not the number as it is written."""
+    try:
+        return cell_word(float(text) if re.search(r"[.eE]", text) else int(text)) != cell_word(text)
+    except ValueError:
+        return not re.fullmatch(r"[-+]?\.(inf|nan)", text, re.I)
+
+
+def _parse(text: str, path: Path, *, labels: bool = False) -> Any:
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
+    yaml.Constructor = _LabelConstructor if labels else _Constructor
     try:
         return yaml.load(StringIO(text))
     except YAMLError as error:

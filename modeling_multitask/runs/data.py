@@ -15,12 +15,14 @@ from datasets_builder.columns import TEXT, TEXT_PAIR
 from datasets_builder.look import Look, describe, look_as_json, look_at
 
 from ..errors import RecipeError
+from ..files import strict_json, whole_file
 from ..long_texts_multitask import PIECE
 from ..paths_multitask import resolve_model_path
 from ..publishing.dataset import write_repository
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..sentence_transformers_multitask import read_embedding_settings
+from ..tasks_multitask import TaskConfig
 from ..training.samplers import row_groups
 from .fold_sizes import Fold, fold_sizes
 from .prepare import load_start, load_tokenizer
@@ -71,8 +73,7 @@ def build_data(recipe: Recipe) -> Data:
             streamed.
         DataError: If a table is invalid.
     """
-    if recipe.data.streaming:
-        raise RecipeError(recipe.path, ["data.streaming: streamed rows cannot be summarised; set data.streaming=false"])
+    _check_not_streamed(recipe, "summarised")
     trained = None if recipe.start_from is None else load_start(recipe)[0]
     builder = open_sources(recipe, trained)
     dataset, tasks = build_rows(recipe, builder, trained)
@@ -88,6 +89,46 @@ def build_data(recipe: Recipe) -> Data:
         notes.append("text lengths are unknown: the tokenizer of the recipe's encoder is not available")
     look = look_at(dataset, tasks, notes=notes, lengths=lengths, max_length=max_length)
     return Data(builder, dataset, look, fold_sizes(recipe, trained), fold_advice(recipe, look))
+
+
+def write_rows(recipe: Recipe, path: Path) -> int:
+    """Write the recipe's rows as a training reads them, one JSON object each, and return their number.
+
+    An object has `text` (and `text_pair`), `split`, and for each task the name of the label, a number, or for a
+    multi-label task an object of 1, 0 and null by label. A missing label is null.
+
+    Raises:
+        RecipeError: If the tasks are invalid, the model of `start_from` cannot be loaded, or the training rows are
+            streamed.
+        DataError: If a table is invalid.
+    """
+    _check_not_streamed(recipe, "written")
+    trained = None if recipe.start_from is None else load_start(recipe)[0]
+    dataset, tasks = build_rows(recipe, open_sources(recipe, trained), trained)
+    count = 0
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        for split, rows in dataset.items():
+            names = [name for name in (TEXT, TEXT_PAIR) if name in (rows.column_names or [])]
+            for row in rows:
+                labels = {task.name: _written_label(row[task.name], task) for task in tasks}
+                written = {**{name: row[name] for name in names}, "split": split, **labels}
+                file.write(strict_json(written, ensure_ascii=False) + "\n")
+                count += 1
+    return count
+
+
+def _written_label(label: Any, task: TaskConfig) -> Any:
+    if label is None:
+        return None
+    if task.kind.several_labels:
+        return label if any(each is not None for each in label.values()) else None
+    # The shortest number with the same float32, which is the type of the column: 0.9 and not 0.8999999761581421.
+    return float(str(np.float32(label))) if task.kind.is_number else (task.labels or [])[label]
+
+
+def _check_not_streamed(recipe: Recipe, what: str) -> None:
+    if recipe.data.streaming:
+        raise RecipeError(recipe.path, [f"data.streaming: streamed rows cannot be {what}; set data.streaming=false"])
 
 
 def check_push(recipe: Recipe) -> None:

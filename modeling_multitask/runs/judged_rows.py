@@ -237,7 +237,7 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
         raise RecipeError(recipe.path, problems)
     # All tasks of the recipe, because the split is stratified by their labels. "proportional" adds the source column.
     settings = [
-        {**known[task.name], "aliases": task.aliases, "missing": task.missing}
+        {**known[task.name], **{word: getattr(task, word) for word in ("aliases", "missing", "none", "blank")}}
         if task.name in known
         else without_what_waits(task)
         for task in recipe.tasks

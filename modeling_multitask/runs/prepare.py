@@ -32,7 +32,7 @@ from ..training.lora import add_lora
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
 from ..wording import first_line
 from ..words_multitask import nearest_hint
-from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
+from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
 
 logger = logging.get_logger(__name__)
 
@@ -86,6 +86,7 @@ def prepare(recipe: Recipe) -> Prepared:
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)
+        dataset["train"] = with_labels(dataset["train"], tasks)
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)

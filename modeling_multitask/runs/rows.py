@@ -14,7 +14,7 @@ from transformers.utils import logging
 from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
 from datasets_builder.columns import TEXT, TEXT_PAIR
-from datasets_builder.label_rows import label_rows, never_seen
+from datasets_builder.label_rows import label_rows, never_seen, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
@@ -97,6 +97,20 @@ def build_rows(
     return dataset, tasks
 
 
+def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dataset | IterableDataset:
+    """Return the rows that have a label of any task. Streamed rows are all returned: their loss is 0.
+
+    Args:
+        rows: The training rows from the dataset builder.
+        tasks: All tasks.
+    """
+    if not isinstance(rows, Dataset):
+        return rows
+    names = [task.name for task in tasks]
+    unlabelled = without_labels(rows.select_columns(names).with_format("arrow")[:], names)
+    return rows.select(np.flatnonzero(~unlabelled)) if unlabelled.any() else rows
+
+
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
     """Return the builder of the recipe's tables.
 
@@ -120,6 +134,7 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
             test=data.test,
             split={**asdict(data.split), "seed": recipe.seed if data.split.seed is None else data.split.seed},
             hide_labels=hide and {"fraction": hide.fraction, "seed": recipe.seed if hide.seed is None else hide.seed},
+            missing_text=data.missing_text,
             contradictions=data.contradictions,
             leaks=data.leaks,
             streaming=data.streaming,

@@ -42,6 +42,14 @@ OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
 FRESH = "modeling_multitask/publishing/fresh_load.py"
+TEXT_TABLES = "datasets_builder/text_tables.py"
+CELL_TABLES = "datasets_builder/cell_tables.py"
+SHEETS = "datasets_builder/sheet_tables.py"
+WORDS = "datasets_builder/word_arrays.py"
+CELL_WORDS = "datasets_builder/cell_words.py"
+CELL_LISTS = "datasets_builder/cell_lists.py"
+LABEL_SETS = "datasets_builder/label_sets.py"
+YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
 UPLOAD = "modeling_multitask/hub/upload.py"
 SPLITS = "datasets_builder/splits.py"
@@ -523,7 +531,7 @@ CAUSES = [
     ),
     Cause(
         "P65 NaN in a column of ids becomes a label",
-        *(LABELS, "if_else(pc.is_nan(cells)", "if_else(pc.is_inf(cells)"),
+        *(WORDS, "if_else(pc.is_nan(cells)", "if_else(pc.is_inf(cells)"),
         *("tests/unit/datasets_builder/test_labels.py", "nan_is_a_missing_label"),
     ),
     Cause(
@@ -1085,5 +1093,45 @@ CAUSES = [
         "P132 dense layers are not saved for sentence-transformers",
         *(MODEL, "            write_dense(", "            _ = ("),
         *("tests/unit/test_dense.py", "equal_those and narrower"),
+    ),
+    Cause(
+        "P133 a quote that merges rows is read as one cell",
+        *(TEXT_TABLES, "if self.layout.quoting is None and self._merges_rows(row):", "if False:"),
+        *("tests/unit/datasets_builder/test_csv_layout.py", "merges_rows_is_refused"),
+    ),
+    Cause(
+        "P134 a point among decimal commas is read as a decimal point",
+        *(CELL_TABLES, 'if "." in cell:', "if False:"),
+        *("tests/unit/datasets_builder/test_csv_layout.py", "a_point_in_a_column"),
+    ),
+    Cause(
+        "P135 a whole number of a sheet keeps its point",
+        *(SHEETS, "and cell.is_integer()", "and False"),
+        *("tests/unit/datasets_builder/test_sheet_tables.py", "whole_numbers_have_no_point"),
+    ),
+    Cause(
+        "P136 a whole number is a word for each spelling",
+        *(CELL_WORDS, "if not re.match(WHOLE, text)", "if True"),
+        *("tests/unit/datasets_builder/test_cell_words.py", "one_word_in_every_spelling"),
+    ),
+    Cause(
+        "P137 a list that cannot be read is split",
+        *(LABEL_SETS, "not set(labels) <= set(declared)", "False"),
+        *("tests/unit/datasets_builder/test_label_sets.py", "list_that_cannot_be_read"),
+    ),
+    Cause(
+        "P137 texts without a comma between them are one",
+        *(CELL_LISTS, r"\s*(?:,\s*{_ITEM}\s*)*", r"\s*(?:,?\s*{_ITEM}\s*)*"),
+        *("tests/unit/datasets_builder/test_cell_lists.py", "no_list_is_refused"),
+    ),
+    Cause(
+        "P137 a label may begin with a quote",
+        *(LABELS, "has_edges(word) and", "False and"),
+        *("tests/unit/datasets_builder/test_label_sets.py", "in_quotes_is_no_label"),
+    ),
+    Cause(
+        "P138 a label is a number of YAML",
+        *(YAML_FILE, 'node.tag = "tag:yaml.org,2002:str"', "pass"),
+        *("tests/unit/recipes/test_yaml_file.py", "keeps_its_spelling"),
     ),
 ]

@@ -253,3 +253,33 @@ def test_the_command_pushes_as_a_user_gives_it(tmp_path: Path, command: Command,
     assert finished.stdout.endswith(f"Pushed to {hub.url}/datasets/tester/reviews\n")
     assert "Traceback" not in finished.stderr
     assert not os.path.lexists(tmp_path / "runs")
+
+
+def test_the_rows_are_written_as_they_are_read(
+    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = command("--rows", str(tmp_path / "rows.jsonl"))
+
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert code == 0
+    assert f"Wrote 8 rows to {tmp_path}/rows.jsonl" in capsys.readouterr().out
+    assert [row["split"] for row in rows] == ["train"] * 6 + ["validation"] * 2
+    assert {row["text"]: row["topic"] for row in rows} == {f"t{i}": "film" if i % 2 else "food" for i in range(8)}
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_of_rows_is_overwritten_only_if_forced(
+    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.jsonl").write_text("old")
+
+    assert command("--rows", str(tmp_path / "rows.jsonl")) == 1
+    assert "rows.jsonl already exists; add --force to overwrite it" in capsys.readouterr().err
+    assert (tmp_path / "rows.jsonl").read_text() == "old"
+    assert command("--rows", str(tmp_path / "rows.jsonl"), "--force") == 0
+    assert (tmp_path / "rows.jsonl").read_text() != "old"
+
+
+def test_rows_are_written_without_anything_else(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("--rows", "rows.jsonl", "--push", "me/reviews") == 1
+    assert "--rows cannot be combined with --push or --output; leave one out" in capsys.readouterr().err

@@ -145,7 +145,7 @@ TEXT_FILES = [
     Case("header doubled", ("t.csv", "text,topic,topic\na,film,food\n"), r"t\.csv: the header names 'topic' more than"),
     Case("header once more", csv("a,film\ntext,topic\nb,food\n"), r"t\.csv, line 3: the header is repeated", OPEN),
     Case("first line blank", ("t.csv", f"\n{GOOD}"), r"t\.csv: line 1 is blank; the first line must name the columns"),
-    Case("columns without names", ("t.csv", ",\na,film\n"), r"t\.csv: the header names '' more than once"),
+    Case("columns without names", ("t.csv", ",\na,film\n"), r"t\.csv: line 1 is blank; .* Add `skip_rows: 1` to"),
     Case("column in capitals", ("t.csv", "Text,topic\na,film\n"), r"no column 'text'; .*; did you mean 'Text'\?"),
     Case(
         "space before a column",
@@ -172,13 +172,7 @@ TEXT_FILES = [
     ),
     Case("no rating", ("t.csv", "text,rating\na,\n"), r"'rating': no training row has a label", RATING),
     Case("fractions as classes", csv("a,0.5\nb,2.5\n"), r"numbers with fractions, such as '0.5' \(.*t\.csv\)", OPEN),
-    Case(
-        "1.0 where labels are whole",
-        csv("a,1.0\n"),
-        r"row 1, .*'1.0' is not one of '0', '1'",
-        {**OPEN, "labels": ["0", "1"]},
-    ),
-    Case("1.0 and 1", csv("a,1.0\nb,1\nc,0\n"), r"several spellings of one label: '1' \(.*t\.csv\) and '1.0'", OPEN),
+    Case("1.5 and 1.50", csv("a,1.5\nb,1.50\nc,x\n"), r"several spellings of one label: '1.5' \(.*t\.csv\) and", OPEN),
     Case("1 and 01", csv("a,1\nb,01\nc,0\n"), "several spellings of one label: '01' .* and '1'", OPEN),
     Case(
         "film and Film",
@@ -237,14 +231,6 @@ TEXT_FILES = [
     ),
     Case("digits of another script", ("t.csv", "text,rating\na,٣\n"), r"row 1, column 'rating': '٣' is not a", RATING),
     Case("no separator named", ("t.csv", "text,tags\na,long\n"), r"t\.csv, column 'tags': .* or a separator", TAGS),
-    Case("empty part", ("t.csv", "text,tags\na,long;\n"), r"row 1, column 'tags': '' is not one of", TAGS, SEPARATED),
-    Case(
-        "empty part, labels open",
-        ("t.csv", "text,tags\na,long;\nb,loud\n"),
-        r"row 1, .*: '' is not",
-        OPEN_TAGS,
-        SEPARATED,
-    ),
     Case("other separator", ("t.csv", 'text,tags\na,"long,loud"\n'), "row 1, .*'long,loud' is not", TAGS, SEPARATED),
     Case(
         "unknown part", ("t.csv", "text,tags\na,long;lod\n"), r"'lod' is not .* did you mean 'loud'\?", TAGS, SEPARATED
@@ -274,13 +260,11 @@ JSON_FILES = [
     Case("empty", ("t.jsonl", ""), r"t\.jsonl: no rows"),
     Case("blank", ("t.jsonl", "\n \n"), r"t\.jsonl: no rows"),
     Case(
-        "one array", ("t.json", '[{"text": "a", "topic": "film"}]'), r"t\.json, line 1: not a JSON object with a name"
+        "one array",
+        ("t.jsonl", '[{"text": "a"}]'),
+        r"t\.jsonl, line 1: not a JSON object .*, add `format: json` ",
     ),
-    Case(
-        "array over lines",
-        ("t.json", '[\n{"text": "a"}\n]'),
-        r"t\.json, line 1: not JSON \(.*\); each line must be one",
-    ),
+    Case("array over lines", ("t.jsonl", '[\n{"text": "a"}\n]'), r"t\.jsonl, line 1: not JSON .*; add `format: json` "),
     Case(
         "rows inside an object",
         jsonl({"data": [{"text": "a", "topic": "film"}]}),
@@ -344,7 +328,14 @@ JSON_FILES = [
     Case(
         "object as a label", jsonl({"text": "a", "topic": {"name": "film"}}), r"t\.jsonl, column 'topic': holds struct"
     ),
-    Case("list as a label", jsonl({"text": "a", "topic": ["film"]}), r"t\.jsonl, column 'topic': holds list"),
+    Case(
+        "list of two as a label",
+        jsonl({"text": "a", "topic": ["film", "food"]}),
+        r"row 1, column 'topic': \['film', 'food'\] is a list of several labels",
+    ),
+    Case(
+        "list of lists as a label", jsonl({"text": "a", "topic": [["film"]]}), r"t\.jsonl, column 'topic': holds list"
+    ),
     Case(
         "object as a text",
         jsonl({"text": {"a": "b"}, "topic": "film"}),
@@ -418,7 +409,9 @@ BINARY_FILES = [
     Case(
         "struct as a label", typed([{"x": 1}, None]), r"column 'topic': holds struct<x: int64>, which cannot be labels"
     ),
-    Case("list as a label", typed([["film"], None]), r"column 'topic': holds list<.*>, which cannot be labels"),
+    Case(
+        "list of days as a label", typed([[DAY], None]), r"column 'topic': holds date32\[day\], which cannot be labels"
+    ),
     Case(
         "map as a label",
         typed(pa.array([[("x", 1)], None], pa.map_(pa.string(), pa.int64()))),
@@ -827,6 +820,9 @@ HARMLESS = [
     ("nan", typed([1.0, float("nan")]), {**OPEN, "labels": ["0", "1"]}, [1, None]),
     ("numbers of 16 bits", typed(pa.array([1.0, 0.0], pa.float16())), {**OPEN, "labels": ["0", "1"]}, [1, 0]),
     ("numbers of 64 bits without a sign", typed(pa.array([2**63 + 1, 0], pa.uint64())), OPEN, [1, 0]),
+    ("1.0 where labels are whole", csv("a,1.0\n"), {**OPEN, "labels": ["0", "1"]}, [1]),
+    ("1.0 and 1", csv("a,1.0\nb,1\nc,0.00\n"), OPEN, [1, 1, 0]),
+    ("lists of one as labels", typed([["film"], ["food"]]), TOPIC, [0, 1]),
     ("truth values", typed([True, False]), BINARY, [1, 0]),
     ("a category", typed(pa.array(["food", "film"]).dictionary_encode()), TOPIC, [1, 0]),
     ("long strings", typed(pa.array(["food", "film"], pa.large_string())), TOPIC, [1, 0]),
@@ -842,4 +838,5 @@ def test_what_looks_odd_and_is_right_is_read(
 ) -> None:
     rows, notes = build(task, source_of(Case("", file, ""), tmp_path))
 
-    assert (rows["topic"], notes) == (labels, [])
+    without_label = "train: 1 rows without any label are skipped in training"
+    assert (rows["topic"], notes) == (labels, [without_label] if None in labels else [])

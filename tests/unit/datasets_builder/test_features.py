@@ -276,24 +276,32 @@ def test_a_task_that_a_source_lacks_is_null_throughout(tmp_path: Path) -> None:
     }
 
 
-def test_an_empty_text_cell_is_an_empty_sentence(tmp_path: Path) -> None:
-    # P68
-    (chunk,) = chunks(write(tmp_path, "text,topic\n,film\n", ["topic"]), TOPIC)
-
-    assert chunk.rows["text"].to_pylist() == [""]
-
-
 def test_rows_without_a_text_are_dropped_and_counted_and_the_others_keep_their_numbers() -> None:
     # P68
-    data = {"text": ["a", None, ""], "topic": ["film", "food", "phone"], "user": [1, 2, None]}
+    data = {"text": ["a", None, "", " \n", "b"], "topic": ["film"] * 4 + ["phone"], "user": [1, 2, 3, 4, None]}
 
     (chunk,) = chunks(opened(data=data, labels={"topic": "topic"}, group="user"), TOPIC)
 
     assert (chunk.rows.to_pydict(), chunk.numbers.tolist(), chunk.dropped) == (
-        {"text": ["a", ""], "topic": [0, 2]},
-        [1, 3],
-        1,
+        {"text": ["a", "b"], "topic": [0, 2]},
+        [1, 5],
+        {"rows without a text are left out": 3},
     )
+
+
+def test_texts_that_mark_a_missing_text_are_dropped_and_counted_by_themselves() -> None:
+    data = {"text": ["n/a", "n/a today", " 0 ", ""], "topic": ["film"] * 4}
+
+    (chunk,) = chunks(opened(data=data, labels={"topic": "topic"}, missing_text=["n/a", 0]), TOPIC)
+
+    assert (chunk.rows["text"].to_pylist(), sorted(chunk.dropped.values())) == (["n/a today"], [1, 2])
+
+
+def test_a_task_with_the_name_of_a_text_column_is_an_error() -> None:
+    data = {"one": ["a"], "other": ["b"], "text_pair": ["film"]}
+
+    with pytest.raises(DataError, match="a task is called 'text_pair', which is the column of the second text"):
+        check_columns_of(opened(data=data, text=["one", "other"]), ["text_pair"])
 
 
 def test_pairs_of_texts_are_two_columns() -> None:

@@ -3,7 +3,15 @@
 import pyarrow as pa
 import pytest
 
-from datasets_builder.label_rows import LabelRows, label_rows, never_seen, not_held_out, without_rows
+from datasets_builder.label_rows import (
+    LabelRows,
+    label_rows,
+    never_seen,
+    not_held_out,
+    unlabelled_note,
+    without_negatives,
+    without_rows,
+)
 from modeling_multitask import TaskConfig
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -84,3 +92,24 @@ def test_labels_without_a_row_are_named_unless_nothing_is_known(
     rows = [cell and dict(zip(("long", "loud"), cell, strict=True)) for cell in cells]
 
     assert without_rows(label_rows(pa.array(rows, pa.struct({"long": "int8", "loud": "int8"})), TAGS)) == said
+
+
+def test_a_task_without_any_negative_is_noted() -> None:
+    counts = {"long": LabelRows(3, 0, 1), "loud": LabelRows(0, 0, 4)}
+
+    assert without_negatives(counts, TAGS) == (
+        "task 'tags' has no negative: no row has a 0 for any label ('long', 'loud'); if an empty cell means 0, set "
+        "blank: none"
+    )
+
+
+@pytest.mark.parametrize("other", [LabelRows(0, 1, 3), LabelRows(1, 1, 2)])
+def test_a_task_with_a_negative_is_not_noted(other: LabelRows) -> None:
+    assert without_negatives({"long": LabelRows(3, 0, 1), "loud": other}, TAGS) is None
+
+
+def test_rows_without_any_label_are_counted() -> None:
+    table = pa.table({"topic": [0, None, None], "stars": [None, 1, None]})
+
+    assert unlabelled_note(table, ["topic", "stars"]) == "1 rows without any label are skipped in training"
+    assert unlabelled_note(table[:2], ["topic", "stars"]) is None

@@ -8,7 +8,8 @@ import pytest
 
 from datasets_builder import DataError, LabelColumn
 from datasets_builder.findings import Findings
-from datasets_builder.labels import Place, occurring_words, read_labels
+from datasets_builder.labels import occurring_words, read_labels
+from datasets_builder.places import Place
 from modeling_multitask import TaskConfig
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
@@ -31,7 +32,12 @@ def labels(cells: Any, task: TaskConfig, column: LabelColumn | None = None, firs
 
 
 def words(cells: Any, problem_type: str = "single_label_classification", **settings: Any) -> list[str]:
-    return occurring_words(pa.table({"x": cells}), LabelColumn("x", **settings), problem_type, "t.csv")
+    findings = Findings()
+    found = occurring_words(
+        pa.table({"x": cells}), LabelColumn("x", **settings), problem_type, Place("t.csv", 0, findings)
+    )
+    findings.check()
+    return found
 
 
 def one_hot(**columns: Any) -> list[Any]:
@@ -130,11 +136,16 @@ def test_a_rank_that_is_none_of_the_ranks_is_an_error_with_its_row() -> None:
         labels(["fine", "finer"], GRADE)
 
 
-def test_at_most_10_wrong_labels_are_listed_and_the_others_counted() -> None:
+def test_at_most_10_different_wrong_labels_are_listed_and_the_others_counted() -> None:
     with pytest.raises(DataError, match=r"row 10, [^\n]*\n  and 3 more$") as caught:
-        labels(["wrong"] * 13, TOPIC)
+        labels([f"wrong {i}" for i in range(13)], TOPIC)
 
-    assert str(caught.value).count("'wrong'") == 10
+    assert str(caught.value).count("'wrong") == 10
+
+
+def test_equal_wrong_labels_are_one_line_with_their_number() -> None:
+    with pytest.raises(DataError, match=r"row 2, [^\n]*'wrong' is not one of [^\n]* \(and in 11 more rows\)$"):
+        labels(["film", *["wrong"] * 12], TOPIC)
 
 
 def test_wrong_labels_of_several_tasks_are_reported_together() -> None:
@@ -218,7 +229,7 @@ def test_a_source_may_have_columns_for_some_of_the_labels_only() -> None:
     assert one_hot(loud=["1"]) == [{"long": None, "loud": 1}]
 
 
-@pytest.mark.parametrize("cell", ["2", "-1", "yes", "1.0"])
+@pytest.mark.parametrize("cell", ["2", "-1", "yes", "1.5"])
 def test_a_multi_label_cell_is_0_or_1_or_nothing(cell: str) -> None:
     # P4: -1 is refused, not taken for a label.
     with pytest.raises(DataError, match=rf"row 1, column 'long': '{cell}' is neither '0' nor '1'"):
@@ -310,4 +321,6 @@ def test_the_words_of_a_multi_label_column_are_those_inside_its_cells(
 def test_the_words_of_several_columns_are_their_names_in_that_order() -> None:
     column = LabelColumn(["loud", "aloud", "long"])
 
-    assert occurring_words(pa.table({}), column, "multi_label_classification", "t.csv") == ["loud", "aloud", "long"]
+    place = Place("t.csv", 0, Findings())
+
+    assert occurring_words(pa.table({}), column, "multi_label_classification", place) == ["loud", "aloud", "long"]

@@ -28,7 +28,7 @@ def test_a_text_of_two_sources_has_the_labels_of_both() -> None:
     rows, notes = merged({"text": ["a"], "topic": ["food"]}, {"text": ["a"], "rating": [2]}, tasks=[TOPIC, RATING])
 
     assert rows.to_list() == [{"text": "a", "topic": 1, "rating": 2.0}]
-    assert notes == ["train: 1 rows are merged with rows of the same text in other sources"]
+    assert notes == ["train: 1 rows are merged with other rows of the same text"]
 
 
 def test_rows_stay_where_their_first_source_has_them() -> None:
@@ -68,7 +68,7 @@ def test_repeated_rows_of_a_later_source_become_one() -> None:
         {"text": ["a"], "topic": ["film"]}, {"text": ["a", "a"], "rating": [1, 1]}, tasks=[TOPIC, RATING]
     )
 
-    assert (len(rows), notes) == (1, ["train: 2 rows are merged with rows of the same text in other sources"])
+    assert (len(rows), notes) == (1, ["train: 2 rows are merged with other rows of the same text"])
 
 
 def test_a_text_is_the_same_in_every_letter_only() -> None:
@@ -125,9 +125,12 @@ def test_a_position_that_contradicts_is_named() -> None:
         merged({"text": ["a"], "tags": [["long"]]}, {"text": ["a"], "tags": [["long", "loud"]]}, tasks=[TAGS])
 
 
-def test_numbers_that_contradict_are_named() -> None:
-    with pytest.raises(DataError, match=r"\n  rating: 1 \(.*\), 2.5 \("):
-        merged({"text": ["a"], "rating": [1]}, {"text": ["a"], "rating": [2.5]}, tasks=[RATING])
+def test_different_numbers_are_no_contradiction() -> None:
+    one, two = {"text": ["a", "a"], "rating": [1, 4]}, {"text": ["a", "b"], "rating": [2.5, None]}
+
+    rows, notes = merged(one, two, tasks=[RATING])
+
+    assert (rows["rating"][:], [note for note in notes if "different" in note]) == ([1.0, 4.0, None], [])
 
 
 def test_ten_contradictions_are_listed_and_the_others_counted() -> None:
@@ -168,7 +171,7 @@ def test_a_label_that_is_dropped_takes_no_other_label_with_it() -> None:
     )
 
     assert rows.to_dict() == {"text": ["a", "b"], "topic": [None, 0], "rating": [3.0, 4.0]}
-    assert notes[1] == "train: 1 contradictions between sources are resolved"
+    assert notes[1] == "train: 1 contradictions are resolved"
 
 
 def test_a_position_is_resolved_by_itself() -> None:
@@ -179,10 +182,34 @@ def test_a_position_is_resolved_by_itself() -> None:
     assert rows["tags"][:] == [{"long": 1, "loud": 1}]
 
 
-def test_numbers_are_resolved_too() -> None:
-    tables = [{"text": ["a"], "rating": [number]} for number in (1, 2, 2)]
+@pytest.mark.parametrize(("rule", "number"), [("majority", 2.0), ("first", 1.0), ("drop", 1.0)])
+def test_the_majority_of_numbers_is_their_mean(rule: str, number: float) -> None:
+    tables = [{"text": ["a"], "rating": [number]} for number in (1, 2, 3)]
 
-    assert merged(*tables, tasks=[RATING], contradictions="majority")[0]["rating"][:] == [2.0]
+    assert merged(*tables, tasks=[RATING], contradictions=rule)[0]["rating"][:] == [number]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [("first", [("a", 0), ("b", 1)]), ("majority", [("a", 1), ("b", 1)]), ("drop", [("b", 1)])],
+)
+def test_a_rule_makes_one_row_of_the_rows_of_a_text_in_one_source(rule: str, expected: list[Any]) -> None:
+    table = {"text": ["a", "b", "a", "a", "b"], "topic": ["film", "food", "food", "food", None]}
+
+    rows, _ = merged(table, tasks=[TOPIC], contradictions=rule)
+
+    assert list(zip(rows["text"], rows["topic"], strict=True)) == expected
+
+
+def test_a_row_that_never_had_a_label_is_not_dropped_with_contradictions() -> None:
+    rows, notes = merged(
+        {"text": ["a", "a", "b", "b", "c"], "topic": ["film", "food", None, None, "film"]},
+        tasks=[TOPIC],
+        contradictions="drop",
+    )
+
+    assert rows["text"][:] == ["b", "c"]
+    assert "train: 1 rows are left out, because contradictions are dropped and they have no other label" in notes
 
 
 def test_nothing_that_is_left_is_an_error() -> None:

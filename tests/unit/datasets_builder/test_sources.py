@@ -10,7 +10,7 @@ from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, Source
 from datasets_builder.builder import fingerprint
-from datasets_builder.source import is_on_hub
+from datasets_builder.source import is_on_hub, number_columns
 from datasets_builder.sources import OpenSource, open_tables
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification"}
@@ -50,9 +50,9 @@ def test_a_file_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
         open_tables(Source(str(tmp_path / "nowhere" / "reviews.csv")))
 
 
-@pytest.mark.parametrize("name", ["reviews.txt", "reviews.csv.gz", "reviews"])
+@pytest.mark.parametrize("name", ["reviews.docx", "reviews.rows.gz", "reviews"])
 def test_an_ending_that_names_no_format_is_an_error_with_those_that_do(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=rf"{name}: the ending is .*; it must be one of \.csv, \.tsv, "):
+    with pytest.raises(DataError, match=rf"{name}: the ending .*is .*; it must be one of \.csv, \.tsv, "):
         open_tables(write(tmp_path, "text,topic\na,film\n", name))
 
 
@@ -185,7 +185,9 @@ def test_labels_may_be_a_dict_as_recipes_have_it() -> None:
     assert source.label_columns == {"tags": LabelColumn("tags", separator=";")}
 
 
-@pytest.mark.parametrize(("given", "word"), [(1, "1"), (1.0, "1"), (0.5, "0.5"), (True, "true"), ("1.0", "1.0")])
+@pytest.mark.parametrize(
+    ("given", "word"), [(1, "1"), (1.0, "1"), (0.5, "0.5"), (True, "true"), ("1.0", "1"), ("007", "007")]
+)
 def test_what_stands_for_nothing_is_a_word_like_all_that_stands_in_a_cell(given: Any, word: str) -> None:
     column = LabelColumn("topic", aliases={given: "film"}, missing=[given])
 
@@ -213,7 +215,7 @@ def test_what_a_task_says_of_its_labels_holds_in_all_sources_unless_they_say_oth
 def test_every_column_is_read_once() -> None:
     source = Source("a.csv", ["one", "other"], {"topic": "topic", "tags": ["long", "topic"]}, group="one")
 
-    assert source.columns == ["one", "other", "topic", "long"]
+    assert source.read_columns == ["one", "other", "topic", "long"]
 
 
 def test_the_fingerprint_is_that_of_the_content_not_of_the_path(tmp_path: Path) -> None:
@@ -248,3 +250,13 @@ def test_the_fingerprint_changes_with_the_meaning_of_the_columns(tmp_path: Path,
     changed = Source(source.path, **{"labels": source.labels, **other})
 
     assert digest(changed) != digest(source)
+
+
+def test_the_columns_of_numbers_are_those_of_regressions() -> None:
+    tasks = [
+        {"name": "topic", "problem_type": "binary_classification"},
+        {"name": "stars", "problem_type": "regression"},
+    ]
+
+    assert number_columns(Source("a.csv", labels={"topic": "t", "stars": "s"}), tasks) == ["s"]
+    assert number_columns(Source("a.csv"), [*tasks, {"name": "x", "problem_type": "unknown"}]) == ["stars"]

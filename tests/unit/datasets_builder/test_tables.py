@@ -12,9 +12,10 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from datasets_builder import DataError
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import first_unfit
+from datasets_builder.object_tables import JsonLinesTable
 from datasets_builder.sources import TABLES
 from datasets_builder.tables import Table
-from datasets_builder.text_tables import CsvTable, JsonLinesTable, TsvTable
+from datasets_builder.text_tables import CsvTable, TsvTable
 
 ROWS = {"text": ['a, "b"\nc', "größe", ""], "topic": ["film", "NA", "food"]}
 

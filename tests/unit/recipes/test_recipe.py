@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from modeling_multitask import TaskConfig
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
@@ -150,14 +151,31 @@ def test_an_override_takes_the_place_of_what_is_written(tmp_path: Path) -> None:
     assert (recipe.seed, recipe.training["num_train_epochs"], recipe.tasks[0].weight) == (2, 1, 0.5)
 
 
-@pytest.mark.parametrize(
-    ("label", "quoted"), [("1", "'1'"), ("1.5", "'1.5'"), ("true", "'true'"), ("False", "'false'")]
-)
-def test_a_bare_number_or_truth_value_as_a_label_is_an_error_that_shows_the_quotes(
+@pytest.mark.parametrize(("label", "quoted"), [("true", "'true'"), ("False", "'false'")])
+def test_a_bare_truth_value_as_a_label_is_an_error_that_shows_the_quotes(
     tmp_path: Path, label: str, quoted: str
 ) -> None:
     assert problems(tmp_path, RECIPE, f"tasks.0.labels=[film, {label}]") == [
         f"tasks[0].labels[1]: is {label.capitalize()}; it must be text; write {quoted}, in quotes"
+    ]
+
+
+def test_a_number_as_a_label_is_a_word_that_keeps_its_spelling(tmp_path: Path) -> None:
+    recipe = load(
+        tmp_path, RECIPE, "tasks.0.labels=[1, 2.0, 1.5, 007, 1e3, '3.0']", "tasks.0.aliases={08: 1, eight: 007}"
+    )
+
+    assert recipe.tasks[0].labels == ["1", "2", "1.5", "007", "1e3", "3.0"]
+    assert recipe.tasks[0].aliases == {"08": "1", "eight": "007"}
+
+
+@pytest.mark.parametrize("name", ["weight", "split", "text_pair"])
+def test_a_new_task_has_no_name_of_another_column(tmp_path: Path, name: str) -> None:
+    # A saved model may have such a task.
+    assert TaskConfig(name, "regression").name == name
+
+    assert problems(tmp_path, RECIPE.replace("topic", name)) == [
+        f"tasks[0].name: '{name}' cannot name a task (it is the name of another column); try '{name}_'"
     ]
 
 
@@ -287,7 +305,7 @@ def test_fractions_that_leave_no_training_rows_are_an_error(tmp_path: Path) -> N
 def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
     message = """tiny.yaml has 4 problems:
   pooling: is 'big'; it must be one of cls, mean, max, lasttoken, weightedmean, mean_sqrt_len
-  tasks[0].labels[0]: is 1; it must be text; write '1', in quotes
+  tasks[0].labels[0]: is True; it must be text; write 'true', in quotes
   data.split.tset: no such word; did you mean 'test'?; words here: validation, test, folds, fold, seed, group
   data.split: 0.5 + 0.5 leaves no training rows"""
 
@@ -296,7 +314,7 @@ def test_several_problems_are_reported_at_once(tmp_path: Path) -> None:
             tmp_path,
             RECIPE,
             "pooling=big",
-            "tasks.0.labels=[1, film]",
+            "tasks.0.labels=[true, film]",
             "data.split={validation: 0.5, test: 0.5, tset: 0.1}",
         )
 

@@ -188,7 +188,7 @@ def test_every_problem_is_reported() -> None:
         ({"tasks": "topic", "data": "reviews.csv"}, ["data", "tasks"]),
         ({"tasks": ["topic"], "data": {"train": ["reviews.csv"], "split": 0.2}}, ["data.split", "tasks[0]"]),
         ({"tasks": [{**TOPIC, "labels": "film"}]}, ["tasks[0].labels"]),
-        ({"tasks": [{**TOPIC, "labels": [1, 2]}]}, ["tasks[0].labels[0]", "tasks[0].labels[1]"]),
+        ({"tasks": [{**TOPIC, "labels": [True, [2]]}]}, ["tasks[0].labels[0]", "tasks[0].labels[1]"]),
         ({"tasks": [{"name": "topic", "problem_type": ["regression"]}]}, ["tasks[0].problem_type"]),
         ({"sampling": "often", "training": "long", "freeze": 3}, ["freeze[0]", "sampling", "training"]),
         ({"phases": [{"until": "later"}]}, ["phases[0].until"]),

@@ -30,6 +30,25 @@ def test_words_that_were_truth_values_in_yaml_1_1_are_words(tmp_path: Path, word
     assert read(tmp_path, f"labels: [{word}]") == {"labels": [word]}
 
 
+@pytest.mark.parametrize(
+    "word", ["007", "08", "1e3", "+1", "1_000", "0x1F", "1.50", "2026-01-02", "123456789012345678.0"]
+)
+@pytest.mark.parametrize(
+    "recipe", ["labels: [{}]", "tasks: [{{aliases: {{{}: a}}}}]", "missing: {}", "labels: {{a: {{none: [{}]}}}}"]
+)
+def test_a_label_keeps_its_spelling(tmp_path: Path, recipe: str, word: str) -> None:
+    # P138
+    assert read(tmp_path, recipe.format(word)) == read(tmp_path, recipe.format(f"'{word}'"))
+
+
+def test_a_label_of_an_override_keeps_its_spelling() -> None:
+    content: dict[str, Any] = {}
+
+    set_value(content, "tasks.labels=[007, 1]", RECIPE)
+
+    assert content == {"tasks": {"labels": ["007", 1]}}
+
+
 @pytest.mark.parametrize(("word", "value"), [("true", True), ("false", False), ("null", None), ("~", None)])
 def test_true_false_and_null_are_values(tmp_path: Path, word: str, value: bool | None) -> None:
     assert read(tmp_path, f"normalize: {word}") == {"normalize": value}

@@ -12,7 +12,13 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.data import build_data, paths_of_this_machine, text_lengths, write_data_repository
+from modeling_multitask.runs.data import (
+    build_data,
+    paths_of_this_machine,
+    text_lengths,
+    write_data_repository,
+    write_rows,
+)
 
 RECIPE = """
 backbone: encoder
@@ -181,3 +187,36 @@ def test_paths_that_only_this_machine_has_are_found_in_a_recipe(recipe: Any, tmp
     (tmp_path / "reviews.yaml").write_text(RECIPE + more)
 
     assert paths_of_this_machine(recipe()) == [str(tmp_path)]
+
+
+def test_written_rows_have_names_numbers_and_null(recipe: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(
+        '{"text": "a", "topic": "film", "stars": 0.9, "late": 1, "broken": null}\n'
+        '{"text": "b", "topic": null, "stars": null, "late": null, "broken": null}\n'
+        '{"text": "c", "topic": "food", "stars": 2, "late": 0, "broken": 0}\n'
+    )
+    (tmp_path / "reviews.yaml").write_text(
+        "backbone: encoder\n"
+        "tasks:\n"
+        "  - {name: topic, problem_type: single_label_classification}\n"
+        "  - {name: stars, problem_type: regression}\n"
+        "  - {name: parts, problem_type: multi_label_classification}\n"
+        "data:\n"
+        "  train: {path: rows.jsonl, labels: {topic: topic, stars: stars, parts: [late, broken]}}\n"
+    )
+
+    count = write_rows(recipe(), tmp_path / "written.jsonl")
+
+    assert count == 3
+    assert (tmp_path / "written.jsonl").read_text().splitlines() == [
+        '{"text": "a", "split": "train", "topic": "film", "stars": 0.9, "parts": {"late": 1, "broken": null}}',
+        '{"text": "b", "split": "train", "topic": null, "stars": null, "parts": null}',
+        '{"text": "c", "split": "train", "topic": "food", "stars": 2.0, "parts": {"late": 0, "broken": 0}}',
+    ]
+
+
+def test_streamed_rows_are_not_written(recipe: Any, tmp_path: Path) -> None:
+    streamed = ["data.streaming=true", "data.split={}", "training.max_steps=2", "tasks.0.class_weights=null"]
+
+    with pytest.raises(RecipeError, match=r"data\.streaming: streamed rows cannot be written"):
+        write_rows(recipe(*streamed, "tasks.1.pos_weight=null"), tmp_path / "rows.jsonl")

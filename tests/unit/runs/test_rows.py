@@ -103,6 +103,17 @@ def test_parents_are_read_from_the_rows_before_the_split(recipe: Any, tmp_path: 
     assert tasks[1].given.parents == {"pin": "bank", "visa": "travel", "visa on arrival": "travel"}
 
 
+def test_rows_without_any_label_are_skipped_in_training_and_stay_in_the_data_set(recipe: Any, tmp_path: Path) -> None:
+    for text in ("an unread ticket", "another one"):
+        add_row(tmp_path, f"{text},,,,,")
+    whole = recipe("data.split.validation=null")
+
+    prepared = prepare(whole)
+
+    assert (len(build_dataset(whole)[0]["train"]), len(prepared.rows["train"])) == (42, 40)
+    assert "train: 2 rows without any label are skipped in training" in build_data(whole).look.notes
+
+
 def problems_of(act: Callable[[], Any]) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         act()

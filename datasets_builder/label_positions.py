@@ -1,0 +1,101 @@
+"""The labels of a multi-label task as a 0 or 1 for each label, with null where it is missing."""
+
+import functools
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets_builder.label_lists import (
+    ListForm,
+    are_lists_of_numbers,
+    have_numbers,
+    multi_hot_entries,
+    names_of_ids,
+    with_repeats,
+)
+from datasets_builder.label_sets import label_sets
+from datasets_builder.places import Place, not_among
+from datasets_builder.source import LabelColumn
+from datasets_builder.word_arrays import as_words, places_of, without_aliases
+from modeling_multitask.errors import DataError
+from modeling_multitask.words_multitask import nearest_hint
+
+POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # the cells of a column for one label of a multi-label task
+
+
+def read_positions(
+    chunk: pa.Table, column: LabelColumn, labels: list[str], place: Place, form: ListForm | None
+) -> pa.Array:
+    """Return (rows,) structs of int8 by label, null where the whole set is missing.
+
+    Args:
+        chunk: Some rows of a table.
+        column: The column of the labels, or the columns.
+        labels: The labels of the task.
+        place: The location of the chunk.
+        form: How the column's lists of numbers are written, see `form_of_column`.
+
+    Raises:
+        DataError: If the type of a column cannot hold labels.
+    """
+    if not isinstance(column.column, str):
+        positions = {name: _position(chunk, name, column, place) for name in column.column}
+    elif pa.types.is_struct(chunk[column.column].type):
+        positions = _of_structs(chunk[column.column].combine_chunks(), column, labels, place)
+    elif form == "multi_hot" and are_lists_of_numbers(chunk[column.column].type):
+        positions = _of_multi_hot(chunk[column.column].combine_chunks(), column, labels, place)
+    else:
+        lists = label_sets(chunk, column, labels, place)
+        if form == "ids" and are_lists_of_numbers(chunk[column.column].type):
+            cells = chunk[column.column].combine_chunks()
+            place.note(column.column, cells, with_repeats(cells), "a list with a number twice, but others are ids")
+            # As for a single label, numbers are names if there are such names.
+            lists = lists if column.aliases or have_numbers(labels) else names_of_ids(lists, labels)
+        return _of_sets(lists, labels, column.column, place)
+    columns = [positions.get(label, pa.nulls(len(chunk), pa.int8())) for label in labels]
+    missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any 0 or 1 has no label
+    return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
+
+
+def position_words(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
+    """Return the words of a column for one label, with 0 for the empty set, before aliases are replaced."""
+    words = as_words(chunk[name].combine_chunks(), place.where(name), [])
+    if column.blank == "none":
+        words = pc.fill_null(words, "0")
+    words = pc.if_else(pc.is_in(words, pa.array(column.none, pa.string())), "0", words)
+    return pc.if_else(pc.is_in(words, pa.array(column.missing, pa.string())), pa.scalar(None, pa.string()), words)
+
+
+def _position(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
+    words = without_aliases(position_words(chunk, name, column, place), column)
+    found = places_of(pc.utf8_lower(words), list(POSITIONS))
+    place.note(name, words, pc.and_(pc.is_null(found), pc.is_valid(words)), "neither '0' nor '1'")
+    return pa.array(list(POSITIONS.values()), pa.int8()).take(found)
+
+
+def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], place: Place) -> dict[str, pa.Array]:
+    names = [field.name for field in cells.type]
+    if unknown := [name for name in names if name not in labels]:
+        hint = nearest_hint(unknown[0], labels)
+        raise DataError(f"{place.where(str(column.column))}: {unknown[0]!r} is {not_among(labels)}{hint}")
+    # Where the whole struct is null, `flatten` returns null fields. `field` does not.
+    fields = pa.table(cells.flatten(), names=names)
+    return {name: _position(fields, name, column, place) for name in names}
+
+
+def _of_multi_hot(lists: pa.Array, column: LabelColumn, labels: list[str], place: Place) -> dict[str, pa.Array]:
+    entries, wrong = multi_hot_entries(lists, labels)
+    place.note(str(column.column), lists, wrong, f"not a list of zeros and ones for {len(labels)} labels")
+    return {label: _position(entries, label, column, place) for label in labels}
+
+
+def _of_sets(lists: pa.ListArray, labels: list[str], name: str, place: Place) -> pa.Array:
+    words, rows = lists.flatten(), pc.list_parent_indices(lists)
+    found = places_of(words, labels)
+    for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
+        place.note_cell(name, rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
+    columns = []
+    for i in range(len(labels)):
+        there = pc.is_in(pa.array(range(len(lists)), rows.type), rows.filter(pc.fill_null(pc.equal(found, i), False)))
+        columns.append(pc.if_else(lists.is_null(), None, there.cast(pa.int8())))
+    return pa.StructArray.from_arrays(columns, names=labels, mask=lists.is_null())

@@ -1,0 +1,124 @@
+"""Tables whose rows are objects, such as JSON lines."""
+
+import abc
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from datasets_builder.chunks import UNFIT, first_unfit
+from datasets_builder.tables import CHUNK_ROWS, FileTable
+from datasets_builder.text_tables import TextTable
+from modeling_multitask.errors import DataError
+
+_KINDS = {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+
+Objects = Iterator[tuple[int, dict[str, Any]]]
+
+
+class ObjectTable(FileTable):
+    """A table of objects. A name that an object lacks is null in its row.
+
+    Raises:
+        DataError: If the values of a column have several types, such as strings and numbers.
+    """
+
+    unit: ClassVar[str] = "line"  # of the numbers in messages
+
+    @abc.abstractmethod
+    def objects(self) -> Objects:
+        """Yield each row as a dict by column, with its line in the file or its number."""
+
+    def _columns(self) -> list[str]:
+        # A name may occur only in the last row, so all rows are read.
+        names: dict[str, None] = {}
+        count = 0
+        for _, row in self.objects():
+            names.update(dict.fromkeys(row))
+            count += 1
+        if count == 0:
+            raise DataError(f"{self.path}: no rows")
+        return list(names)
+
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int]]]:
+        kinds: dict[str, tuple[int, type]] = {}
+        rows: list[list[Any]] = []
+        lines: list[int] = []
+        for line, row in self.objects():
+            for name in columns:
+                self._check_kind(line, name, row.get(name), kinds)
+            rows.append([row.get(name) for name in columns])
+            lines.append(line)
+            if len(rows) == CHUNK_ROWS:
+                yield self._table(columns, rows, lines), lines
+                rows, lines = [], []
+        if rows:
+            yield self._table(columns, rows, lines), lines
+
+    def _check_kind(self, line: int, name: str, value: Any, kinds: dict[str, tuple[int, type]]) -> None:
+        if value is None:
+            return
+        kind = float if type(value) is int else type(value)
+        first, expected = kinds.setdefault(name, (line, kind))
+        if kind is not expected:
+            raise DataError(
+                f"{self.path}, {self.unit} {line}, column {name!r}: {value!r} is {_KINDS.get(kind, kind.__name__)}, "
+                f"but {self.unit} {first} has {_KINDS.get(expected, expected.__name__)}"
+            )
+
+    def _table(self, columns: list[str], rows: list[list[Any]], lines: list[int]) -> pa.Table:
+        arrays = []
+        for name, values in zip(columns, zip(*rows, strict=True), strict=True):
+            try:
+                arrays.append(pa.array(values))
+            except UNFIT as error:
+                line = lines[first_unfit(values)]
+                raise DataError(
+                    f"{self.path}, {self.unit} {line}, column {name!r}: a value that a table cannot hold ({error})"
+                ) from None
+        return pa.table(arrays, names=columns)
+
+
+class JsonLinesTable(TextTable, ObjectTable):
+    """A file with one JSON object in each line."""
+
+    def objects(self) -> Objects:
+        """Yield the object of each line that is not blank."""
+        with self._text(newline="\n") as file:
+            for line, text in enumerate(file, start=1):
+                if text.strip():
+                    yield line, self._object(line, text)
+
+    def _object(self, line: int, text: str) -> dict[str, Any]:
+        try:
+            row = json.loads(text, object_pairs_hook=unique_names)
+        except DoubledNameError as error:
+            raise DataError(f"{self.path}, line {line}: {error}") from None
+        except (ValueError, RecursionError) as error:
+            must = "each line must be one object"
+            if text.lstrip().startswith("["):
+                must = "it seems to be a JSON array; add `format: json` to this source"
+            reason = getattr(error, "msg", error)
+            raise DataError(f"{self.path}, line {line}: not JSON ({reason}); {must}") from None
+        if not isinstance(row, dict):
+            array = "; for a JSON array, add `format: json` to this source" if isinstance(row, list) else ""
+            raise DataError(f"{self.path}, line {line}: not a JSON object with a name for each value{array}")
+        return row
+
+
+class DoubledNameError(ValueError):
+    """A name occurs twice in an object."""
+
+
+def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object with these names and values, for `json.loads`.
+
+    Raises:
+        DoubledNameError: If a name occurs twice.
+    """
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise DoubledNameError(f"{doubled!r} occurs more than once")
+    return dict(pairs)

@@ -1,0 +1,56 @@
+"""Sheets of Excel and OpenDocument workbooks.
+
+They are read with python-calamine, which reads both formats, keeps the types of cells, and needs no other package.
+openpyxl reads only .xlsx: 50,000 rows of two cells took 4.6 s, against 0.3 s.
+"""
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+from datasets_builder.cell_tables import CellTable, Row
+from modeling_multitask.errors import DataError
+from modeling_multitask.extras import import_extra
+
+
+class SheetTable(CellTable):
+    """A sheet of a workbook. Every cell is a string, as in a CSV file: a whole number has no point.
+
+    Dates are in ISO format, and a cell with an error, such as #N/A, is empty.
+    """
+
+    def _rows(self) -> Iterator[Row]:
+        calamine = import_extra("python_calamine", "tables")
+        try:
+            with self._readable(), calamine.CalamineWorkbook.from_path(str(self.path)) as workbook:
+                sheet = workbook.get_sheet_by_name(self._chosen(workbook.sheet_names))
+                rows = sheet.to_python(skip_empty_area=False)
+        except calamine.CalamineError as error:
+            raise DataError(f"{self.path}: not a complete workbook ({error})") from None
+        for number, cells in enumerate(rows, start=1):
+            if number > self.layout.skip_rows:
+                yield Row(number, [_word(cell) for cell in cells])
+
+    def _chosen(self, names: list[str]) -> str:
+        there = ", ".join(map(repr, names))
+        if not names:
+            raise DataError(f"{self.path}: the workbook has no sheets")
+        if self.layout.sheet is None and len(names) == 1:
+            return names[0]
+        if self.layout.sheet is None:
+            raise DataError(
+                f"{self.path}: the workbook has several sheets ({there}). Add `sheet: {names[0]}`, or another"
+            )
+        if self.layout.sheet not in names:
+            raise DataError(f"{self.path}: no sheet {self.layout.sheet!r}; its sheets are {there}")
+        return self.layout.sheet
+
+
+def _word(cell: Any) -> str:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    if isinstance(cell, datetime.date | datetime.time):
+        return cell.isoformat()
+    return str(cell)
