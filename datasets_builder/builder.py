@@ -282,7 +282,8 @@ class _StreamedRows:
 def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     source = replace(source, split=source.split or split) if is_on_hub(source) else source
     streaming = bool(settings.get("streaming")) and split == "train"
-    tables = open_tables(source, streaming=streaming, numbers=number_columns(source, settings["tasks"]))
+    numbers = number_columns(source, settings["tasks"])
+    tables = open_tables(source, streaming=streaming, numbers=numbers, keep_empty=False)
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = OpenSource(source, tables)
     if streaming:

@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class CellTable(FileTable):
-    """A table whose cells are strings. An empty cell is the empty string, and a row of only empty cells is no row."""
+    """A table whose cells are strings. An empty cell is the empty string, and blank lines are no rows."""
 
     @property
     def emptiness(self) -> str:  # type: ignore[override]
@@ -75,7 +75,7 @@ class CellTable(FileTable):
             yield _strings(columns, cells), lines
 
     def _body(self) -> Iterator[Row]:
-        """Yield the rows below the header that have a cell that is not empty."""
+        """Yield the rows below the header without blank lines."""
         width = len(self.columns)
         rows = self._rows()
         if self.layout.header:
@@ -83,7 +83,7 @@ class CellTable(FileTable):
         columns = self.columns
         for row in rows:
             cells = row.cells
-            if not any(cells) or (len(cells) == 1 < width and not cells[0].strip()):
+            if not "".join(cells).strip() and self._is_blank(row, width):
                 continue
             if cells == columns and width > 1:
                 raise DataError(f"{self.path}, line {row.line}: the header is repeated; were files concatenated?")
@@ -92,6 +92,10 @@ class CellTable(FileTable):
             if len(row.written) > 1:
                 self._check_lines(row)
             yield row
+
+    def _is_blank(self, row: Row, width: int) -> bool:
+        """Return whether a row of white space is none: it has not the cells of a row, is in a sheet, or is empty."""
+        return not row.written or len(row.cells) != width or not (any(row.cells) or self.layout.keep_empty)
 
     def _width_problem(self, row: Row, width: int) -> str:
         what = f"{len(row.cells)} cells, but {'the header' if self.layout.header else '`columns`'} has {width}"

@@ -61,6 +61,7 @@ class Layout:
         query: A SQL query on a SQLite database.
         requested: The columns that are read.
         numbers: The columns that hold numbers, among those that are read.
+        keep_empty: Whether a row whose cells are all empty is a row. A prediction answers it, and training skips it.
 
     Raises:
         ValueError: If a word is invalid, or two words contradict each other.
@@ -110,6 +111,7 @@ class Layout:
     )
     requested: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    keep_empty: bool = True
 
     def __post_init__(self) -> None:
         for problem in self._problems():
@@ -118,7 +120,9 @@ class Layout:
     @property
     def given(self) -> list[str]:
         """The words that are set, without `format`."""
-        names = [each.name for each in fields(self) if each.name not in ("format", "requested", "numbers")]
+        names = [
+            each.name for each in fields(self) if each.name not in ("format", "requested", "numbers", "keep_empty")
+        ]
         return [name for name in names if getattr(self, name) != _DEFAULTS[name]]
 
     def _problems(self) -> list[str]:

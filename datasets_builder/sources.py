@@ -73,13 +73,16 @@ class OpenSource:
     tables: list[Table]
 
 
-def open_tables(source: Source, *, streaming: bool = False, numbers: Sequence[str] = ()) -> list[Table]:
+def open_tables(
+    source: Source, *, streaming: bool = False, numbers: Sequence[str] = (), keep_empty: bool = True
+) -> list[Table]:
     """Return the source's tables in order, without reading their rows.
 
     Args:
         source: The source.
         streaming: Whether to read a data set on the Hub row by row instead of downloading it.
         numbers: The columns that hold numbers, whose decimal mark the source may give.
+        keep_empty: Whether a row of a CSV file whose cells are all empty is a row.
 
     Raises:
         DataError: If the file, folder or data set is not found, or a word of the layout does not belong to its format.
@@ -96,7 +99,8 @@ def open_tables(source: Source, *, streaming: bool = False, numbers: Sequence[st
     if given:
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(home_replaced(source.path))
-    layout = replace(source.layout, requested=tuple(source.read_columns), numbers=tuple(numbers))
+    read = {"requested": tuple(source.read_columns), "numbers": tuple(numbers), "keep_empty": keep_empty}
+    layout = replace(source.layout, **read)  # type: ignore[arg-type]
     return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
 
 

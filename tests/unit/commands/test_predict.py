@@ -237,7 +237,7 @@ def test_an_output_that_is_there_is_overwritten_if_forced(tmp_path: Path, folder
         ("texts.csv", "text\n", "a header, but no rows"),
         ("texts.csv", "review\na\n", "no column 'text'; its columns are 'review'"),
         ("texts.csv", "text,id\na\n", "line 2: 1 cells, but the header has 2"),
-        ("texts.txt", "text\na\n", "the ending is '.txt'; it must be one of .csv, .tsv, .jsonl"),
+        ("texts.docx", "text\na\n", "the ending is '.docx'; it must be one of .csv, .tsv, .jsonl"),
         ("texts.jsonl", "{text\n", "line 1: not JSON"),
         ("texts.parquet", "hello", "not a complete Parquet file"),
     ],

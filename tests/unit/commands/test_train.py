@@ -37,12 +37,12 @@ def test_a_missing_recipe_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_every_problem_of_a_recipe_is_said(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main([recipe, "poolin=mean", "tasks.0.labels=[1, film]"])
+    code = main([recipe, "poolin=mean", "tasks.0.labels=[true, film]"])
 
     assert code == 1
     heading, labels, pooling = capsys.readouterr().err.splitlines()
     assert heading == f"error: {recipe} has 2 problems:"
-    assert labels == "  tasks[0].labels[0]: is 1; it must be text; write '1', in quotes"
+    assert labels == "  tasks[0].labels[0]: is True; it must be text; write 'true', in quotes"
     assert pooling.startswith("  poolin: no such word; did you mean 'pooling'?; words here: backbone, ")
 
 

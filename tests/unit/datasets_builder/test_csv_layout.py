@@ -71,9 +71,20 @@ def test_a_blank_first_line_says_how_to_skip_it(tmp_path: Path) -> None:
         read(tmp_path, "\ntext\na\n")
 
 
-@pytest.mark.parametrize("blank", ["", ",", ",,", ",,,,", "   "])
-def test_a_row_of_empty_cells_is_no_row(tmp_path: Path, blank: str) -> None:
+@pytest.mark.parametrize("blank", ["", ",", ",,,,", "   ", " , "])
+def test_a_blank_line_is_no_row(tmp_path: Path, blank: str) -> None:
     assert read(tmp_path, f"text,topic,x\na,film,1\n{blank}\nb,food,2\n{blank}\n")["text"] == ["a", "b"]
+
+
+def test_a_whole_row_of_empty_cells_is_kept_for_predictions(tmp_path: Path) -> None:
+    assert read(tmp_path, "text,topic\na,film\n,\n") == {"text": ["a", ""], "topic": ["film", ""]}
+
+
+def test_a_whole_row_of_empty_cells_is_skipped_in_training(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,topic\na,film\n,\n ,\n")
+    (opened,) = open_tables(Source(str(tmp_path / "t.csv")), keep_empty=False)
+
+    assert pa.concat_tables(opened.read(["text"])).to_pydict() == {"text": ["a", " "]}
 
 
 def test_quotes_are_ordinary_characters_without_quoting(tmp_path: Path) -> None:

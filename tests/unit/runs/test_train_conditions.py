@@ -195,7 +195,7 @@ def test_a_condition_that_does_not_fit_labels_from_the_tables_is_an_error_with_i
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("tasks.1.given.labels=[1]", "tasks[1].given.labels[0]: is 1; it must be text; write '1', in quotes"),
+        ("tasks.1.given.labels=[true]", "tasks[1].given.labels[0]: is True; it must be text; write 'true', in quotes"),
         ("tasks.5.given={labels: [bank]}", "tasks[5].given.task: is missing"),
         ("tasks.5.given.parent={pin: bank}", "tasks[5].given.parent: no such word; did you mean 'parents'?"),
         ("tasks.5.given.task=domian", "tasks[5].given.task: is 'domian', which is none of the tasks before it"),
