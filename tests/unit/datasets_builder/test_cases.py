@@ -37,10 +37,18 @@ def same(one: Any, other: Any) -> bool:
     return math.isclose(one, other, rel_tol=1e-6) if numbers else one == other  # numbers are stored as float32
 
 
+def missing_fragments(file: Path, text: str) -> list[str]:
+    """The fragments of a file that a text lacks. ` || ` separates alternatives."""
+    lines = file.read_text(encoding="utf-8").casefold().splitlines() if file.exists() else []
+    return [line for line in lines if not any(choice in text.casefold() for choice in line.split(" || "))]
+
+
 @pytest.mark.parametrize(
     "case", [each for each in CASES if (each / "expected.jsonl").exists()], ids=lambda path: path.name
 )
-def test_a_table_is_read_with_every_label_in_its_place(case: Path, tmp_path: Path) -> None:
+def test_a_table_is_read_with_every_label_in_its_place(
+    case: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     expected = read(case / "expected.jsonl")
 
     rows = [
@@ -50,6 +58,7 @@ def test_a_table_is_read_with_every_label_in_its_place(case: Path, tmp_path: Pat
 
     assert len(rows) == len(expected)
     assert [(row, each) for row, each in zip(rows, expected, strict=True) if not same(row, each)] == []
+    assert missing_fragments(case / "expected_note.txt", caplog.text) == []
 
 
 @pytest.mark.parametrize(
@@ -59,9 +68,7 @@ def test_an_error_names_the_place_and_the_way_out(case: Path, tmp_path: Path) ->
     with pytest.raises(DataError) as caught:
         written_rows(case, tmp_path)
 
-    said = str(caught.value).casefold()
-    fragments = (case / "expected_error.txt").read_text(encoding="utf-8").casefold().splitlines()
-    assert [line for line in fragments if not any(choice in said for choice in line.split(" || "))] == []
+    assert missing_fragments(case / "expected_error.txt", str(caught.value)) == []
 
 
 def test_there_are_cases_of_both_kinds() -> None:
