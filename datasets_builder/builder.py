@@ -13,11 +13,13 @@ import pyarrow as pa
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
 from datasets_builder.aliases import check_aliases
+from datasets_builder.arranged import arranged
 from datasets_builder.columns import SOURCE
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.holding_out import hold_out
+from datasets_builder.label_names import with_names
 from datasets_builder.label_rows import (
     LabelRowsByTask,
     label_rows,
@@ -75,6 +77,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if not given["train"]:
             raise DataError("data.train: is missing; give at least one source of training rows")
         check_settings(kwargs)
+        kwargs["tasks"] = [with_names(task) for task in kwargs["tasks"]]
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
         given = with_splits_on_hub(given, split)
         if missing := kwargs.get("missing_text"):
@@ -284,7 +287,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     streaming = bool(settings.get("streaming")) and split == "train"
     tables = open_tables(source, streaming=streaming, numbers=number_columns(source, settings["tasks"]))
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
-    opened = OpenSource(source, tables)
+    opened = arranged(source, tables, settings["tasks"])
     if streaming:
         _check_labels_given(opened, settings["tasks"])
     return opened
@@ -293,7 +296,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
         column = source.source.label_columns.get(task["name"])
-        if tells_its_labels(task) or column is None or not isinstance(column.column, str):
+        if tells_its_labels(task) or column is None or column.by_label is not None:
             continue
-        if any(table.class_names(column.column) is None for table in source.tables):
+        if any(table.class_names(column.names[0]) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")

@@ -89,11 +89,11 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     labels, several = task.labels or [], task.kind.several_labels
     if len(set(column.names)) < len(column.names):
         return f"task {task.name!r} has the same column twice: {column.names}"
-    if not several and not isinstance(column.column, str):
+    if not several and column.by_label is not None:
         return f"task {task.name!r} is {task.problem_type}; its labels must be in one column"
     if not several and column.separator is not None:
         return f"task {task.name!r} is {task.problem_type}; a separator is only for multi-label tasks; remove it"
-    strange = [] if isinstance(column.column, str) else [name for name in column.names if name not in labels]
+    strange = [label for label in column.by_label or {} if label not in labels]
     if strange:
         return f"column {strange[0]!r} is not one of the labels of {task.name!r}: {labels}"
     if not several and (column.none or column.blank == "none"):
@@ -131,9 +131,8 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
     schema = table_features(tasks, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
-    row = 0
-    for cells in table.read(source.read_columns):
-        place = Place(table.name, row, findings)
+    for cells, numbers, _ in table.read_rows(source.read_columns):
+        place = Place(table.name, 0, findings, numbers)
         labels = [
             read_labels(cells, columns[task.name], task, place, forms[task.name])
             if task.name in columns
@@ -146,15 +145,14 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
         yield Chunk(
             rows.filter(kept),
             table.name,
-            row + 1 + np.flatnonzero(kept.to_numpy(zero_copy_only=False)),
+            numbers[kept.to_numpy(zero_copy_only=False)],
             _words_of(cells[source.group], kept) if source.group else None,
             dropped,
         )
-        row += len(cells)
 
 
 def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm | None:
-    is_one = task.kind.several_labels and isinstance(column.column, str)
+    is_one = task.kind.several_labels and column.by_label is None
     return form_of_column(table, column.names[0], task.labels or []) if is_one else None
 
 

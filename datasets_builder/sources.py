@@ -96,7 +96,11 @@ def open_tables(source: Source, *, streaming: bool = False, numbers: Sequence[st
     if given:
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(home_replaced(source.path))
-    layout = replace(source.layout, requested=tuple(source.read_columns), numbers=tuple(numbers))
+    layout = replace(
+        source.layout,
+        requested=tuple(dict.fromkeys([*source.read_columns, *(source.where or {})])),
+        numbers=tuple(numbers),
+    )
     return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
 
 

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from datasets_builder.builder import MultiTaskBuilder
 from datasets_builder.columns import SOURCE
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
-from datasets_builder.source import LabelColumn, Source
+from datasets_builder.source import JoinedText, LabelColumn, Source
 from datasets_builder.tasks import TABLE_SETTINGS
 
 from ..errors import DataError
@@ -192,6 +192,8 @@ def _python(value: Any, folder: Path) -> str:
             given["data"] = ...  # a table in memory, to be filled in by the user of the script
         words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each)
         return f"{type(value).__name__}({words})"
+    if isinstance(value, JoinedText):
+        value = asdict(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_python(v, folder)}" for k, v in value.items() if v is not None) + "}"
     if isinstance(value, list):
