@@ -19,7 +19,7 @@ from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.holding_out import hold_out
-from datasets_builder.label_names import with_names
+from datasets_builder.label_names import named_task
 from datasets_builder.label_rows import (
     LabelRowsByTask,
     label_rows,
@@ -77,7 +77,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if not given["train"]:
             raise DataError("data.train: is missing; give at least one source of training rows")
         check_settings(kwargs)
-        kwargs["tasks"] = [with_names(task) for task in kwargs["tasks"]]
+        kwargs["tasks"] = [named_task(task) for task in kwargs["tasks"]]
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
         given = with_splits_on_hub(given, split)
         if missing := kwargs.get("missing_text"):

@@ -92,7 +92,8 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     if not several and column.by_label is not None:
         return f"task {task.name!r} is {task.problem_type}; its labels must be in one column"
     if not several and column.separator is not None:
-        return f"task {task.name!r} is {task.problem_type}; a separator is only for multi-label tasks; remove it"
+        what = "a separator is only for multi-label tasks; remove it, or add the `level` that is the label"
+        return f"task {task.name!r} is {task.problem_type}; {what}"
     strange = [label for label in column.by_label or {} if label not in labels]
     if strange:
         return f"column {strange[0]!r} is not one of the labels of {task.name!r}: {labels}"

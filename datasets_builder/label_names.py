@@ -7,7 +7,7 @@ from modeling_multitask.errors import DataError
 from modeling_multitask.paths_multitask import home_replaced
 
 
-def with_names(task: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
+def named_task(task: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
     """Return a task with the labels of its file `names`, and with the ids as their aliases.
 
     Args:

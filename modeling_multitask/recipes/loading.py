@@ -13,7 +13,7 @@ from huggingface_hub.errors import StrictDataclassError
 from pydantic import ValidationError
 
 from datasets_builder.cell_words import cell_word
-from datasets_builder.label_names import with_names
+from datasets_builder.label_names import named_task
 from datasets_builder.source import Source, is_on_hub
 
 from ..errors import DataError, RecipeError
@@ -127,7 +127,7 @@ def _write_out_names(content: dict[str, Any], path: Path) -> None:
         if not (isinstance(task, dict) and isinstance(task.get("names"), str)):
             continue
         try:
-            tasks[i] = with_names(task, path.parent)
+            tasks[i] = named_task(task, path.parent)
         except DataError as error:
             problems.append(f"tasks[{i}].{error}")
     if problems:
