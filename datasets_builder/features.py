@@ -14,7 +14,7 @@ import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
 from datasets_builder.cell_words import cell_word
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT
 from datasets_builder.findings import Findings
 from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import read_labels
@@ -23,6 +23,7 @@ from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import Table
 from datasets_builder.texts import rows_with_text, table_texts
+from datasets_builder.weights import row_weights
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
@@ -38,6 +39,7 @@ class Chunk:
         numbers: (rows,) each row's number in its table, counted from 1.
         groups: Each row's group, if the source has a group column.
         dropped: Number of rows that are left out, by reason.
+        weights: (rows,) each row's weight, NaN if the source has none.
     """
 
     rows: pa.Table
@@ -45,12 +47,16 @@ class Chunk:
     numbers: np.ndarray
     groups: list[str] | None
     dropped: Counter[str]
+    weights: np.ndarray
 
 
-def table_features(tasks: list[TaskConfig], *, with_pair: bool = False, with_source: bool = False) -> Features:
-    """Return the features: the text or the pair of texts, a column for each task in order, and the source."""
+def table_features(
+    tasks: list[TaskConfig], *, with_pair: bool = False, with_weight: bool = False, with_source: bool = False
+) -> Features:
+    """Return the features: the text or texts, a column for each task in order, the weight and the source."""
     columns = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
     columns |= {task.name: _label_feature(task) for task in tasks}
+    columns |= {WEIGHT: Value("float64")} if with_weight else {}
     return Features(columns | ({SOURCE: Value("int32")} if with_source else {}))
 
 
@@ -143,12 +149,15 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
         texts = [table_texts(cells, name, table.name) for name in source.texts]
         rows = pa.table([*texts, *labels], schema=schema)
         kept, dropped = rows_with_text(texts, source.missing_text)
+        places = kept.to_numpy(zero_copy_only=False)
+        weights = row_weights(cells, source.weight, place) if source.weight else np.full(len(cells), np.nan)
         yield Chunk(
             rows.filter(kept),
             table.name,
-            numbers[kept.to_numpy(zero_copy_only=False)],
+            numbers[places],
             _words_of(cells[source.group], kept) if source.group else None,
             dropped,
+            weights[places],
         )
 
 

@@ -56,6 +56,7 @@ class Source:
         format: How a file is written, as in [`Layout`]; also `delimiter`, `encoding`, `header`, `columns`, `quoting`,
             `decimal`, `skip_rows`, `sheet`, `table` and `query`.
         missing_text: Texts that mark a missing text. Their rows are left out, as those with an empty text.
+        weight: The column of the weight of each row, a number from 0.
         where: The rows to read: for each column the word, or the words, that its cell must be.
 
     Raises:
@@ -106,6 +107,11 @@ class Source:
     table: str | None = word_of(Layout, "table")
     query: str | None = word_of(Layout, "query")
     missing_text: Sequence[Cell] = ()
+    weight: str | None = word(
+        None,
+        description="The column of the weight of each row, a number from 0. Training refuses weights so far.",
+        example="confidence",
+    )
     where: Mapping[str, Cell | list[Cell]] | None = word(
         None,
         description="The rows to read: for each column, or path, the word or the words that its cell must be. A row "
@@ -161,7 +167,8 @@ class Source:
         """All columns that are read, the text columns first. Columns that only `where` reads are not included."""
         texts = self.text.columns if isinstance(self.text, JoinedText) else self.texts
         labels = [name for column in self.label_columns.values() for name in column.names]
-        return list(dict.fromkeys([*texts, *labels, *([self.group] if self.group else [])]))
+        others = [name for name in (self.group, self.weight) if name]
+        return list(dict.fromkeys([*texts, *labels, *others]))
 
     def with_labels_of(self, tasks: list[dict[str, Any]], columns: list[str]) -> "Source":
         """Return the source with a label column for each task, with the tasks' own words for cells."""

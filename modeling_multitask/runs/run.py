@@ -39,7 +39,7 @@ from .plan import warn_of_memory
 from .prepare import prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
-from .rows import RowsBySplit, labelled_rows
+from .rows import RowsBySplit, check_learnable, labelled_rows
 
 logger = logging.get_logger(__name__)
 
@@ -136,6 +136,7 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         FileExistsError: If `output_dir` contains a run.
         BlockingIOError: If another process is writing to `output_dir`.
     """
+    check_learnable(recipe)
     # By the environment of the launcher: without the arguments of the Trainer, PartialState would start no group.
     is_first = os.environ.get("RANK", "0") == "0"
     with locked(Path(recipe.output_dir), inside=True) if is_first else nullcontext():
