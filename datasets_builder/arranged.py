@@ -20,6 +20,7 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
+    MajorityOfColumns,
     NameOfFile,
     TextOfColumns,
     name_of,
@@ -115,12 +116,14 @@ def where_words(chunk: pa.Table, name: str, table: str) -> pa.Array:
     """Return (rows,) the words of a column that `where` names, "" for an empty cell.
 
     Raises:
-        DataError: If the column holds lists or objects.
+        DataError: If the column holds lists, objects, dates or the like.
     """
     cells = chunk[name].combine_chunks()
-    if pa.types.is_nested(cells.type):
-        raise DataError(f"{table}, column {name!r}: holds {cells.type}, but `where` compares words")
-    return pc.fill_null(as_words(cells, f"{table}, column {name!r}", []), "")
+    try:
+        return pc.fill_null(as_words(cells, "", []), "")
+    except DataError:
+        what = f"holds {cells.type}, but `where` compares words"
+        raise DataError(f"{table}, column {name!r}: {what}") from None
 
 
 def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -> OpenSource:
@@ -159,7 +162,7 @@ def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -
 
 def _problem(task: str, column: LabelColumn, several: bool | None) -> str | None:
     """Return the reason why a label column does not fit its task, if that is known."""
-    joins = [name for name in ("join", "level") if getattr(column, name) is not None]
+    joins = [name for name in ("join", "level", "votes") if getattr(column, name) is not None]
     if several and joins:
         return f"task {task!r} has several labels for each row, but {joins[0]} makes one label; remove it"
     if several is False and isinstance(column.columns, Mapping):
@@ -181,6 +184,8 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
     if column.join is not None:
         made = LabelOfColumns(tuple(column.names), column.join, tuple(map(str, column.missing)))
         return column.join.join(column.names), made
+    if column.votes is not None:
+        return ", ".join(column.votes), MajorityOfColumns(tuple(column.votes), column)
     if column.level is not None:
         name = column.names[0]
         return f"{name}, level {column.level}", Level(name, column.separator or "", column.level)
@@ -192,7 +197,9 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
 
 
 def _plain(column: LabelColumn, name: str) -> LabelColumn:
-    empty = dict.fromkeys(("separator", "columns", "join", "level", "constant", "from_"))
+    empty = dict.fromkeys(("separator", "columns", "join", "level", "constant", "from_", "votes", "as_"))
+    if column.votes is not None:  # aliases are replaced before the votes are counted
+        column = replace(column, aliases={})
     return replace(column, column=name, **empty)  # type: ignore[arg-type]
 
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets_builder.formats import endings
-from datasets_builder.label_column import NameOf
+from datasets_builder.label_column import LabelColumn, NameOf
 from datasets_builder.label_sets import split_texts
 from datasets_builder.places import Place
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.texts import table_texts
-from datasets_builder.word_arrays import as_text, as_words
+from datasets_builder.word_arrays import as_text, as_words, without_aliases
 from modeling_multitask.errors import DataError
 
 
@@ -139,6 +139,34 @@ class CellsOfColumns(Derived):
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         in_order = words.filter(there).take(pa.array(np.argsort(rows, kind="stable")))
         return pa.ListArray.from_arrays(pa.array(offsets), in_order, mask=pa.array(counts == 0))
+
+
+@dataclass(frozen=True)
+class MajorityOfColumns(Derived):
+    """The most frequent word of several columns. Missing words are not counted, and a tie is missing."""
+
+    columns: tuple[str, ...]
+    label: LabelColumn  # with the aliases and the words for a missing label
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the columns of the votes."""
+        return list(self.columns)
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words with the most votes."""
+        words = pa.concat_arrays(
+            [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
+        )
+        missing = pc.is_in(words, pa.array(self.label.missing, pa.string()))
+        votes = without_aliases(pc.if_else(missing, pa.scalar(None, pa.string()), words), self.label)
+        coded = votes.dictionary_encode()
+        there = coded.is_valid().to_numpy(zero_copy_only=False)
+        rows = np.tile(np.arange(len(chunk)), len(self.columns))[there]
+        counts = np.zeros((len(chunk), max(len(coded.dictionary), 1)), int)
+        np.add.at(counts, (rows, coded.indices.filter(pa.array(there)).to_numpy()), 1)
+        most = counts.max(axis=1, keepdims=True)
+        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
+        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
 
 
 @dataclass(frozen=True)

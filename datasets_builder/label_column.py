@@ -12,6 +12,8 @@ from .words import Blank
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 NameOf = Literal["file_name", "folder_name"]
+VotesAs = Literal["majority"]
+PLACES = ("column", "columns", "constant", "from_", "votes")  # the fields that tell where the labels are
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class LabelColumn:
         constant: The label of all rows, instead of a column.
         from_: The label of all rows is the name of the file without its endings, or of the folder that contains it.
             In a recipe and in a dict it is called `from`.
+        votes: Instead of `column`, the columns of several raters, for a task with one label for each row.
+        as_: How votes become a label: the `majority`, which is the default. A tie is a missing label. In a recipe and
+            in a dict it is called `as`.
 
     Raises:
         DataError: If the words do not fit together, the separator is empty, `missing` or `none` is no list, `blank` is
@@ -103,6 +108,17 @@ class LabelColumn:
         "it.",
         example="file_name",
     )
+    votes: list[str] | None = word(
+        None,
+        description="Instead of `column`, the columns of several raters, for a task with one label for each row. Empty "
+        "cells are not counted.",
+        example=["rater_1", "rater_2", "rater_3"],
+    )
+    as_: VotesAs | None = word(
+        None,
+        description="How `votes` become a label: the `majority`, which is the default. A tie is a missing label.",
+        example="majority",
+    )
 
     def __post_init__(self) -> None:
         for problem in filter(None, (self._place_problem(), self._combination_problem())):
@@ -134,6 +150,8 @@ class LabelColumn:
         """The names of the columns, always as a list. A pattern, a constant and the name of a file have none."""
         if self.column is not None:
             return [self.column] if isinstance(self.column, str) else list(self.column)
+        if self.votes is not None:
+            return list(self.votes)
         if isinstance(self.columns, Mapping):
             return list(self.columns.values())
         return list(self.columns) if isinstance(self.columns, list | tuple) else []
@@ -141,16 +159,16 @@ class LabelColumn:
     @property
     def described(self) -> str:
         """The place of the labels in messages, such as `column 'topic'`."""
-        for name in ("column", "columns", "constant", "from_"):
+        for name in PLACES:
             if (given := getattr(self, name)) is not None:
                 return f"{name.rstrip('_')} {given!r}"
         return "labels"
 
     def _place_problem(self) -> str | None:
-        given = [name for name in ("column", "columns", "constant", "from_") if getattr(self, name) is not None]
+        given = [name for name in PLACES if getattr(self, name) is not None]
         words = [name.rstrip("_") for name in given]
         if not words:
-            return "column: is missing; give a column, or one of columns, constant and from"
+            return "column: is missing; give a column, or one of columns, constant, from and votes"
         if len(words) > 1:
             return f"{words[1]} cannot be combined with {words[0]}; leave one out"
         if self.columns is not None and not self.columns:
@@ -159,6 +177,8 @@ class LabelColumn:
             return f"columns is {self.columns!r}; a pattern contains *, such as 'tag_*'; for one column, use `column`"
         if self.from_ not in (None, "file_name", "folder_name"):
             return f"from is {self.from_!r}; it must be file_name or folder_name"
+        if self.as_ not in (None, "majority"):
+            return f"as is {self.as_!r}; it must be majority"
         return None
 
     def _combination_problem(self) -> str | None:
@@ -166,6 +186,10 @@ class LabelColumn:
             return "join needs `columns`, a list of the columns whose cells form one label"
         if self.separator is not None and self.column is None:
             return "separator is only for a single `column`; remove it"
+        if self.votes is not None and (isinstance(self.votes, str) or len(self.votes) < 2):
+            return f"votes is {self.votes!r}; it must be a list of at least two columns"
+        if self.as_ is not None and self.votes is None:
+            return "as needs `votes`, the columns of the raters"
         if self.level is None:
             return None
         if isinstance(self.level, bool) or not isinstance(self.level, int) or self.level < 1:

@@ -170,6 +170,7 @@ def test_tokens_are_joined_by_spaces() -> None:
     [
         (TAGS, {"columns": ["topic", "part"], "join": "/"}, "several labels for each row, but join makes one label"),
         (TAGS, {"column": "topic", "separator": ">", "level": 1}, "for each row, but level makes one label; remove it"),
+        (TAGS, {"votes": ["topic", "part"]}, "several labels for each row, but votes makes one label; remove it"),
         (TOPIC, {"columns": {"x": "part"}}, "one label for each row, but columns names the column of each label"),
         (TOPIC, {"columns": ["topic", "part"]}, 'name one column, or add `join: "/"` if their cells form one label'),
         (TOPIC, {"columns": "t*"}, "columns names several columns; name one column"),

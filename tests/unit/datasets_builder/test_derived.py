@@ -6,13 +6,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from datasets_builder import DataError, Source
+from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.derived import (
     CellsOfColumns,
     Constant,
     Derived,
     LabelOfColumns,
     Level,
+    MajorityOfColumns,
     NameOfFile,
     TextOfColumns,
 )
@@ -73,6 +74,24 @@ def test_only_the_star_of_a_pattern_is_special() -> None:
 def test_a_pattern_that_matches_no_column_is_an_error() -> None:
     with pytest.raises(DataError, match=r"no column matches 'tags_\*'; its columns are 'tag_1', 'tag_2'"):
         cells(CellsOfColumns("tags_*"), tag_1=["a"], tag_2=["b"])
+
+
+def test_the_majority_counts_no_missing_votes_and_a_tie_is_missing() -> None:
+    columns = {"a": ["yes", "no", "", "yes", None], "b": ["no", "?", "y", "no", ""], "c": ["yes", "?", "yes", "", ""]}
+    label = LabelColumn(votes=list(columns), aliases={"y": "yes"}, missing=["?"])
+
+    assert cells(MajorityOfColumns(tuple(columns), label), **columns) == ["yes", "no", "yes", None, None]
+
+
+def test_aliases_are_replaced_before_votes_are_counted() -> None:
+    swapped = LabelColumn(votes=["a", "b"], aliases={"yes": "no", "no": "yes"})
+    task = {"name": "t", "problem_type": "binary_classification", "labels": ["no", "yes"]}
+    source = Source(data={"text": ["x"], "a": ["yes"], "b": [""]}, labels={"t": swapped})
+
+    builder = MultiTaskBuilder(tasks=[task], train=[source])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"]["t"][:] == [0]
 
 
 def test_a_constant_is_the_label_of_all_rows() -> None:

@@ -1,6 +1,7 @@
 """The weights of rows: their cells, and their place in the data set."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from datasets_builder.weights import row_weights
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.data import write_rows
-from modeling_multitask.runs.rows import check_learnable
+from modeling_multitask.runs.run import run_recipe
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y"]}
 ONE = Source(data={"text": ["a", "", "b"], "topic": ["x", "x", "y"], "w": ["0", "7", "2.5"]}, weight="w")
@@ -70,4 +71,5 @@ def test_rows_are_written_with_their_weights_but_training_refuses_them(tmp_path:
 
     assert [json.loads(line)["weight"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == [0.1, 2]
     with pytest.raises(RecipeError, match=r"data.train\[0\].weight: row weights are read, but training does not use"):
-        check_learnable(recipe)
+        run_recipe(replace(recipe, output_dir=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
