@@ -22,7 +22,20 @@ from .layout import Decimal, Format, Layout, Quoting
 
 @dataclass(frozen=True)
 class JoinedText:
-    """Several columns that are joined to one text. Empty parts are left out with their separator."""
+    """Several columns that are joined to one text. Empty parts are left out with their separator.
+
+    Args:
+        columns: The columns, in order.
+        separator: The text between the parts.
+
+    Raises:
+        ValueError: If `columns` is no list of names, or is empty.
+
+    Example:
+        >>> from datasets_builder import JoinedText, Source
+        >>> Source("tickets.csv", text=JoinedText(["title", "body"], separator=". ")).read_columns
+        ['title', 'body']
+    """
 
     columns: list[str] = word(description="The columns, in order.", example=["title", "body"])
     separator: str = word("\n", description="The text between the parts.", example=" ")

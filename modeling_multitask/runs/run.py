@@ -129,8 +129,8 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         force: Whether to overwrite a previous run in `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument is invalid, the probe fails, or the run to resume has another
-            recipe.
+        RecipeError: If a model or a training argument is invalid, a source has row weights, the probe fails, or the
+            run to resume has another recipe.
         DataError: If a table is invalid.
         DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
