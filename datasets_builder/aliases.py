@@ -67,16 +67,16 @@ def _words(chunk: pa.Table, column: LabelColumn, task: dict[str, Any], table: st
     place, kind = Place(table, 0, Findings()), PROBLEM_TYPES[task["problem_type"]]
     labels = [*(task.get("labels") or []), *map(str, column.aliases)]
     column = replace(column, aliases={})
-    if not isinstance(column.column, str):
+    if column.by_label is not None:
         yield from (position_words(chunk, name, column, place) for name in column.names)
-    elif pa.types.is_struct(chunk[column.column].type):
-        fields = chunk[column.column].combine_chunks()
+    elif pa.types.is_struct(chunk[column.names[0]].type):
+        fields = chunk[column.names[0]].combine_chunks()
         parts = pa.table(fields.flatten(), names=[field.name for field in fields.type])
         yield from (position_words(parts, name, column, place) for name in parts.column_names)
     elif kind.several_labels:
         yield label_sets(chunk, column, labels, place).flatten()
     elif kind.is_number:
-        cells = chunk[column.column].combine_chunks()
+        cells = chunk[column.names[0]].combine_chunks()
         yield as_words(cells.cast(pa.float64()) if pa.types.is_decimal(cells.type) else cells, table, labels)
     else:
         yield single_words(chunk, column, labels, place)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset, Features, IterableDataset
 
+from datasets_builder.nested import column_at, root_of
 from datasets_builder.tables import CHUNK_ROWS, FileTable, Table
 from modeling_multitask.errors import DataError
 
@@ -17,6 +18,8 @@ _ARROW_FILE = b"ARROW1"  # the first bytes of an Arrow file, but not of an Arrow
 
 class SchemaTable(FileTable):
     """A file that stores the types of its columns."""
+
+    holds_objects = True
 
     @abc.abstractmethod
     def _schema(self) -> pa.Schema: ...
@@ -50,9 +53,9 @@ class ParquetTable(SchemaTable):
 
     def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, None]]:
         with self._as_parquet(), pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(CHUNK_ROWS, columns=columns):
+            for batch in file.iter_batches(CHUNK_ROWS, columns=_roots(columns, self.columns)):
                 self._check(batch)
-                yield pa.Table.from_batches([batch]).select(columns), None
+                yield _at_paths(pa.Table.from_batches([batch]), columns, self.name), None
 
     @contextmanager
     def _as_parquet(self) -> Iterator[None]:
@@ -75,7 +78,8 @@ class ArrowTable(SchemaTable):
             for batch in batches:
                 self._check(batch)
                 for start in range(0, len(batch), CHUNK_ROWS):
-                    yield pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)]).select(columns), None
+                    rows = pa.Table.from_batches([batch.slice(start, CHUNK_ROWS)])
+                    yield _at_paths(rows, columns, self.name), None
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
@@ -100,6 +104,8 @@ class LoadedTable(Table):
         rows: The rows.
     """
 
+    holds_objects = True
+
     def __init__(self, name: str, rows: Dataset | IterableDataset) -> None:
         super().__init__(name)
         self.rows = rows
@@ -115,5 +121,22 @@ class LoadedTable(Table):
         return str(self.rows._fingerprint) if isinstance(self.rows, Dataset) else uuid.uuid4().hex
 
     def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, None]]:
-        for chunk in self.rows.select_columns(columns).with_format("arrow").iter(CHUNK_ROWS):
-            yield chunk.select(columns), None
+        for chunk in self.rows.select_columns(_roots(columns, self.columns)).with_format("arrow").iter(CHUNK_ROWS):
+            yield _at_paths(chunk, columns, self.name), None
+
+
+def _roots(paths: list[str], columns: list[str]) -> list[str]:
+    """Return the columns that hold these paths."""
+    return list(dict.fromkeys(root_of(path, columns) or path for path in paths))
+
+
+def _at_paths(chunk: pa.Table, paths: list[str], table: str) -> pa.Table:
+    """Return a chunk with these columns, some of which are paths into columns of objects."""
+    found = {}
+    for path in paths:
+        root = root_of(path, chunk.column_names) or path
+        column = chunk[root].combine_chunks()
+        found[path] = column if root == path else column_at(column, path[len(root) + 1 :])
+        if found[path] is None:
+            raise DataError(f"{table}: no column {path!r}; column {root!r} holds {column.type}")
+    return pa.table(found)

@@ -13,11 +13,13 @@ import pyarrow as pa
 from datasets import IterableDataset, get_dataset_split_names, interleave_datasets
 
 from datasets_builder.aliases import check_aliases
-from datasets_builder.columns import SOURCE
+from datasets_builder.arranged import arranged
+from datasets_builder.columns import SOURCE, WEIGHT
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.holding_out import hold_out
+from datasets_builder.label_names import named_task
 from datasets_builder.label_rows import (
     LabelRowsByTask,
     label_rows,
@@ -36,6 +38,7 @@ from datasets_builder.settings import (
 from datasets_builder.source import Source, is_on_hub, number_columns
 from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
+from datasets_builder.weights import weight_column
 from modeling_multitask.errors import DataError
 
 logger = datasets.logging.get_logger(__name__)
@@ -75,6 +78,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if not given["train"]:
             raise DataError("data.train: is missing; give at least one source of training rows")
         check_settings(kwargs)
+        kwargs["tasks"] = [named_task(task) for task in kwargs["tasks"]]
         split, streaming = kwargs.get("split") or {}, kwargs.get("streaming", False)
         given = with_splits_on_hub(given, split)
         if missing := kwargs.get("missing_text"):
@@ -85,6 +89,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
         opened = [each for split in self.sources.values() for each in split]
         text_columns(opened)
+        self.with_weight = any(each.source.weight for each in opened)
         for source in opened:
             check_columns_of(source, [task["name"] for task in kwargs["tasks"]])
         # Labels that are inferred with the wrong aliases would be reported instead. Given ones are checked first.
@@ -135,7 +140,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         """
         streams = []
         for number, source in enumerate(self.sources[split or "train"]):
-            rows = _StreamedRows(source, self.tasks, number if self.config.with_source else None)
+            rows = _StreamedRows(source, self.tasks, number if self.config.with_source else None, self.with_weight)
             parts = list(range(len(source.tables)))
             generator = datasets.SplitGenerator(split or "train", {"parts": parts, "read": rows})
             streams.append(self._as_streaming_dataset_single(generator))
@@ -146,7 +151,9 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         pair = len(text_columns(self.sources["train"])) == 2
         return datasets.DatasetInfo(
-            features=table_features(self.tasks, with_pair=pair, with_source=self.config.with_source)
+            features=table_features(
+                self.tasks, with_pair=pair, with_weight=self.with_weight, with_source=self.config.with_source
+            )
         )
 
     def _to_prepare(self) -> dict[str, list[OpenSource]]:
@@ -181,8 +188,11 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             for name, sources in self._to_prepare().items()
         }
         findings.check()
-        rule, with_source = self.config.contradictions, self.config.with_source
-        splits = {name: rows.merge(self.tasks, rule, with_source=with_source) for name, rows in read.items()}
+        rule, added = (
+            self.config.contradictions,
+            {"with_weight": self.with_weight, "with_source": self.config.with_source},
+        )
+        splits = {name: rows.merge(self.tasks, rule, **added) for name, rows in read.items()}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
             splits["train"].notes.extend(negative_notes(splits["train"].labels, self.tasks))
@@ -266,17 +276,19 @@ def with_splits_on_hub(given: dict[str, list[Source]], split: dict[str, Any]) ->
 class _StreamedRows:
     """Read the tables of a source on demand."""
 
-    def __init__(self, source: OpenSource, tasks: list[Any], number: int | None) -> None:
-        self.source, self.tasks, self.number = source, tasks, number
+    def __init__(self, source: OpenSource, tasks: list[Any], number: int | None, with_weight: bool) -> None:
+        self.source, self.tasks, self.number, self.with_weight = source, tasks, number, with_weight
 
     def __call__(self, part: int) -> Iterator[pa.Table]:
         findings = Findings()
         for chunk in encode_table(self.source.tables[part], self.source.source, self.tasks, findings):
             findings.check()
-            if self.number is None:
-                yield chunk.rows
-            else:
-                yield chunk.rows.append_column(SOURCE, pa.array(np.full(len(chunk.rows), self.number), pa.int32()))
+            rows = chunk.rows
+            if self.with_weight:
+                rows = rows.append_column(WEIGHT, weight_column(chunk.weights))
+            if self.number is not None:
+                rows = rows.append_column(SOURCE, pa.array(np.full(len(rows), self.number), pa.int32()))
+            yield rows
 
 
 def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
@@ -285,7 +297,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     numbers = number_columns(source, settings["tasks"])
     tables = open_tables(source, streaming=streaming, numbers=numbers, keep_empty=False)
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
-    opened = OpenSource(source, tables)
+    opened = arranged(source, tables, settings["tasks"])
     if streaming:
         _check_labels_given(opened, settings["tasks"])
     return opened
@@ -294,7 +306,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
         column = source.source.label_columns.get(task["name"])
-        if tells_its_labels(task) or column is None or not isinstance(column.column, str):
+        if tells_its_labels(task) or column is None or column.by_label is not None:
             continue
-        if any(table.class_names(column.column) is None for table in source.tables):
+        if any(table.class_names(column.names[0]) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")

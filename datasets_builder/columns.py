@@ -2,4 +2,5 @@
 
 TEXT = "text"
 TEXT_PAIR = "text_pair"  # the second text of each row, where rows are pairs
+WEIGHT = "weight"  # the weight of each row, null where its source has none; optional
 SOURCE = "source"  # the number of a row's source within its split, counted from 0; optional

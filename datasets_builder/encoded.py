@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT
 from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
 from datasets_builder.merging import merge_rows, text_keys
 from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
+from datasets_builder.weights import weight_column
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 
@@ -89,12 +90,15 @@ class ReadRows:
     encoded: EncodedRows
     origins: list["_Origin"]
 
-    def merge(self, tasks: list[TaskConfig], rule: Contradictions, *, with_source: bool = False) -> EncodedRows:
+    def merge(
+        self, tasks: list[TaskConfig], rule: Contradictions, *, with_weight: bool = False, with_source: bool = False
+    ) -> EncodedRows:
         """Return the rows, with rows of the same text in several sources merged into one.
 
         Args:
             tasks: The tasks with their labels.
             rule: How to resolve labels that differ between sources.
+            with_weight: Whether to add the weight of each row; of merged rows, that of the first one.
             with_source: Whether to add the number of each row's source.
 
         Raises:
@@ -105,6 +109,9 @@ class ReadRows:
         names = {task.name: task.labels or [] for task in tasks}
         merged = merge_rows(whole.labels, names, whole.keys, sources, rule, self._describe)
         rows = replace(whole.select(merged.rows), labels=merged.labels, notes=[*whole.notes, *merged.notes()])
+        if with_weight:
+            weights = np.concatenate([each.weights for each in self.origins])[merged.rows]
+            rows = replace(rows, labels=rows.labels.append_column(WEIGHT, weight_column(weights)))
         if not with_source:
             return rows
         return replace(rows, labels=rows.labels.append_column(SOURCE, pa.array(sources[merged.rows], pa.int32())))
@@ -146,7 +153,7 @@ def read_rows(
                 labels.append(chunk.rows.drop_columns(names))
                 keys.append(text_keys(chunk.rows.select(names), known))
                 groups += chunk.groups or []
-                origins.append(_Origin(number, chunk.table, chunk.numbers))
+                origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.weights))
                 dropped += chunk.dropped
     if not sum(map(len, keys)):
         raise DataError(f"{' and '.join(source.source.name for source in sources)}: no row has a text")
@@ -176,11 +183,12 @@ def text_columns(sources: list[OpenSource]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Origin:
-    """The source, table and row numbers of one chunk."""
+    """The source, table, row numbers and weights of one chunk."""
 
     source: int
     table: str
     numbers: np.ndarray
+    weights: np.ndarray
 
 
 def _text_schema(names: list[str]) -> pa.Schema:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
 from datasets_builder.cell_words import cell_word
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT
 from datasets_builder.findings import Findings
 from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import read_labels
@@ -23,6 +23,7 @@ from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import Table
 from datasets_builder.texts import rows_with_text, table_texts
+from datasets_builder.weights import row_weights
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
@@ -38,6 +39,7 @@ class Chunk:
         numbers: (rows,) each row's number in its table, counted from 1.
         groups: Each row's group, if the source has a group column.
         dropped: Number of rows that are left out, by reason.
+        weights: (rows,) each row's weight, NaN if the source has none.
     """
 
     rows: pa.Table
@@ -45,12 +47,16 @@ class Chunk:
     numbers: np.ndarray
     groups: list[str] | None
     dropped: Counter[str]
+    weights: np.ndarray
 
 
-def table_features(tasks: list[TaskConfig], *, with_pair: bool = False, with_source: bool = False) -> Features:
-    """Return the features: the text or the pair of texts, a column for each task in order, and the source."""
+def table_features(
+    tasks: list[TaskConfig], *, with_pair: bool = False, with_weight: bool = False, with_source: bool = False
+) -> Features:
+    """Return the features: the text or texts, a column for each task in order, the weight and the source."""
     columns = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
     columns |= {task.name: _label_feature(task) for task in tasks}
+    columns |= {WEIGHT: Value("float64")} if with_weight else {}
     return Features(columns | ({SOURCE: Value("int32")} if with_source else {}))
 
 
@@ -89,11 +95,12 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     labels, several = task.labels or [], task.kind.several_labels
     if len(set(column.names)) < len(column.names):
         return f"task {task.name!r} has the same column twice: {column.names}"
-    if not several and not isinstance(column.column, str):
+    if not several and column.by_label is not None:
         return f"task {task.name!r} is {task.problem_type}; its labels must be in one column"
     if not several and column.separator is not None:
-        return f"task {task.name!r} is {task.problem_type}; a separator is only for multi-label tasks; remove it"
-    strange = [] if isinstance(column.column, str) else [name for name in column.names if name not in labels]
+        what = "a separator is only for multi-label tasks; remove it, or add the `level` that is the label"
+        return f"task {task.name!r} is {task.problem_type}; {what}"
+    strange = [label for label in column.by_label or {} if label not in labels]
     if strange:
         return f"column {strange[0]!r} is not one of the labels of {task.name!r}: {labels}"
     if not several and (column.none or column.blank == "none"):
@@ -131,9 +138,8 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
     schema = table_features(tasks, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
-    row = 0
-    for cells in table.read(source.read_columns):
-        place = Place(table.name, row, findings)
+    for cells, numbers, _ in table.read_rows(source.read_columns):
+        place = Place(table.name, 0, findings, numbers)
         labels = [
             read_labels(cells, columns[task.name], task, place, forms[task.name])
             if task.name in columns
@@ -143,18 +149,20 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
         texts = [table_texts(cells, name, table.name) for name in source.texts]
         rows = pa.table([*texts, *labels], schema=schema)
         kept, dropped = rows_with_text(texts, source.missing_text)
+        places = kept.to_numpy(zero_copy_only=False)
+        weights = row_weights(cells, source.weight, place) if source.weight else np.full(len(cells), np.nan)
         yield Chunk(
             rows.filter(kept),
             table.name,
-            row + 1 + np.flatnonzero(kept.to_numpy(zero_copy_only=False)),
+            numbers[places],
             _words_of(cells[source.group], kept) if source.group else None,
             dropped,
+            weights[places],
         )
-        row += len(cells)
 
 
 def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm | None:
-    is_one = task.kind.several_labels and isinstance(column.column, str)
+    is_one = task.kind.several_labels and column.by_label is None
     return form_of_column(table, column.names[0], task.labels or []) if is_one else None
 
 

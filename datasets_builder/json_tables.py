@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from datasets_builder.nested import root_of
 from datasets_builder.object_tables import DoubledNameError, JsonLinesTable, Objects, unique_names
 from modeling_multitask.errors import DataError
 
@@ -77,7 +78,7 @@ class JsonTable(JsonLinesTable):
             return self._split(given["columns"], data)
         if isinstance(data, list) and isinstance(given.get("schema"), dict):
             return self._objects_of(data)
-        holds_columns = set(self.layout.requested) <= set(given)
+        holds_columns = all(root_of(name, given) is not None for name in self.layout.requested)
         if values and all(isinstance(each, dict) for each in values):
             return _from_columns(given) if holds_columns and self.layout.requested else self._objects_of(values)
         if values and all(isinstance(each, list) for each in values) and len({len(each) for each in values}) == 1:

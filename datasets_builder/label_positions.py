@@ -38,20 +38,21 @@ def read_positions(
     Raises:
         DataError: If the type of a column cannot hold labels.
     """
-    if not isinstance(column.column, str):
-        positions = {name: _position(chunk, name, column, place) for name in column.column}
-    elif pa.types.is_struct(chunk[column.column].type):
-        positions = _of_structs(chunk[column.column].combine_chunks(), column, labels, place)
-    elif form == "multi_hot" and are_lists_of_numbers(chunk[column.column].type):
-        positions = _of_multi_hot(chunk[column.column].combine_chunks(), column, labels, place)
+    name = column.names[0]
+    if column.by_label is not None:
+        positions = {label: _position(chunk, each, column, place) for label, each in column.by_label.items()}
+    elif pa.types.is_struct(chunk[name].type):
+        positions = _of_structs(chunk[name].combine_chunks(), column, labels, place)
+    elif form == "multi_hot" and are_lists_of_numbers(chunk[name].type):
+        positions = _of_multi_hot(chunk[name].combine_chunks(), column, labels, place)
     else:
         lists = label_sets(chunk, column, labels, place)
-        if form == "ids" and are_lists_of_numbers(chunk[column.column].type):
-            cells = chunk[column.column].combine_chunks()
-            place.note(column.column, cells, with_repeats(cells), "a list with a number twice, but others are ids")
+        if form == "ids" and are_lists_of_numbers(chunk[name].type):
+            cells = chunk[name].combine_chunks()
+            place.note(name, cells, with_repeats(cells), "a list with a number twice, but others are ids")
             # As for a single label, numbers are names if there are such names.
             lists = lists if column.aliases or have_numbers(labels) else names_of_ids(lists, labels)
-        return _of_sets(lists, labels, column.column, place)
+        return _of_sets(lists, labels, name, place)
     columns = [positions.get(label, pa.nulls(len(chunk), pa.int8())) for label in labels]
     missing = functools.reduce(pc.and_, map(pc.is_null, columns))  # a row without any 0 or 1 has no label
     return pa.StructArray.from_arrays(columns, names=labels, mask=missing)
@@ -77,7 +78,7 @@ def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], p
     names = [field.name for field in cells.type]
     if unknown := [name for name in names if name not in labels]:
         hint = nearest_hint(unknown[0], labels)
-        raise DataError(f"{place.where(str(column.column))}: {unknown[0]!r} is {not_among(labels)}{hint}")
+        raise DataError(f"{place.where(column.names[0])}: {unknown[0]!r} is {not_among(labels)}{hint}")
     # Where the whole struct is null, `flatten` returns null fields. `field` does not.
     fields = pa.table(cells.flatten(), names=names)
     return {name: _position(fields, name, column, place) for name in names}
@@ -85,7 +86,7 @@ def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], p
 
 def _of_multi_hot(lists: pa.Array, column: LabelColumn, labels: list[str], place: Place) -> dict[str, pa.Array]:
     entries, wrong = multi_hot_entries(lists, labels)
-    place.note(str(column.column), lists, wrong, f"not a list of zeros and ones for {len(labels)} labels")
+    place.note(column.names[0], lists, wrong, f"not a list of zeros and ones for {len(labels)} labels")
     return {label: _position(entries, label, column, place) for label in labels}
 
 

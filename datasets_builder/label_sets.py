@@ -72,10 +72,10 @@ def _of_texts(texts: pa.Array, column: LabelColumn, labels: list[str], place: Pl
     if column.separator is None and pc.any(plain).as_py():
         raise DataError(
             f"{place.where(name)}: holds {texts.type}; a multi-label task needs lists, one column for each of its "
-            f"labels, or a separator: {{column: ..., separator: ';'}} (row {place.first_row + _first(plain) + 1} is "
+            f"labels, or a separator: {{column: ..., separator: ';'}} (row {place.number(_first(plain))} is "
             f"{texts[_first(plain)].as_py()!r})"
         )
-    rows, words = _split(pc.if_else(plain, texts, None), column.separator or ";")
+    rows, words = split_texts(pc.if_else(plain, texts, None), column.separator or ";")
     empty = np.isin(np.arange(len(texts)), rows, invert=True) & plain.to_numpy(zero_copy_only=False)
     read = _Sets(rows, words, blank.to_numpy(zero_copy_only=False) | empty, missing.to_numpy(zero_copy_only=False))
     read = _with_lists(read, texts, pc.and_not(listed, marked), column, declared, place)
@@ -93,7 +93,7 @@ def _with_lists(
         try:
             labels = parse_list(text)
         except ValueError as error:
-            labels = _split(pa.array([text]), column.separator)[1].to_pylist() if column.separator else []
+            labels = split_texts(pa.array([text]), column.separator)[1].to_pylist() if column.separator else []
             if not labels or not set(labels) <= set(declared):
                 place.note_cell(column.names[0], row, text, f"not a list ({error}), and no label begins with a bracket")
                 missing[row], labels = True, []
@@ -113,7 +113,7 @@ def _without_marks(read: _Sets, column: LabelColumn) -> _Sets:
     return _Sets(read.rows[kept], read.words.filter(pa.array(kept)), read.blank, marked)
 
 
-def _split(texts: pa.Array, separator: str) -> tuple[np.ndarray, pa.Array]:
+def split_texts(texts: pa.Array, separator: str) -> tuple[np.ndarray, pa.Array]:
     """Return the row of each part and the parts, without white space around them and without empty ones.
 
     Spaces alone are one separator with any other white space. A tab or a line break is a separator by itself.

@@ -61,13 +61,13 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     Raises:
         DataError: If the type of a column cannot hold labels.
     """
-    if not isinstance(column.column, str):
-        return column.names
+    if column.by_label is not None:
+        return list(column.by_label)
     if not PROBLEM_TYPES[problem_type].several_labels:
         cells = without_aliases(single_words(chunk, column, [], place), column)
         rows = pa.array(range(len(cells)))
-    elif pa.types.is_struct(chunk[column.column].type):
-        return [field.name for field in chunk[column.column].type]
+    elif pa.types.is_struct(chunk[column.names[0]].type):
+        return [field.name for field in chunk[column.names[0]].type]
     else:
         sets = label_sets(chunk, column, [], place)
         cells, rows = sets.flatten(), pc.list_parent_indices(sets)
@@ -76,7 +76,7 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     words = [word for word in pc.unique(cells).drop_null().to_pylist() if word not in marks]
     broken = [word for word in words if has_edges(word) and word not in words_in_recipe(column, [])]
     for i in pc.indices_nonzero(pc.is_in(cells, pa.array(broken, pa.string()))).to_pylist():
-        place.note_cell(column.column, rows[i].as_py(), cells[i].as_py(), BROKEN)
+        place.note_cell(column.names[0], rows[i].as_py(), cells[i].as_py(), BROKEN)
     return [word for word in words if word not in broken]
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from datasets_builder.chunks import UNFIT, first_unfit
+from datasets_builder.nested import value_at
 from datasets_builder.tables import CHUNK_ROWS, FileTable
 from datasets_builder.text_tables import TextTable
 from modeling_multitask.errors import DataError
@@ -24,6 +25,7 @@ class ObjectTable(FileTable):
         DataError: If the values of a column have several types, such as strings and numbers.
     """
 
+    holds_objects = True
     unit: ClassVar[str] = "line"  # of the numbers in messages
 
     @abc.abstractmethod
@@ -45,14 +47,24 @@ class ObjectTable(FileTable):
         kinds: dict[str, tuple[int, type]] = {}
         rows: list[list[Any]] = []
         lines: list[int] = []
+        absent = {name for name in columns if name not in self.columns}  # paths that no row has had so far
+        paths = frozenset(absent)
         for line, row in self.objects():
+            cells = []
             for name in columns:
-                self._check_kind(line, name, row.get(name), kinds)
-            rows.append([row.get(name) for name in columns])
+                found, value = value_at(row, name) if name in paths else (True, row.get(name))
+                self._check_kind(line, name, value, kinds)
+                cells.append(value)
+                if found:
+                    absent.discard(name)
+            rows.append(cells)
             lines.append(line)
             if len(rows) == CHUNK_ROWS:
                 yield self._table(columns, rows, lines), lines
                 rows, lines = [], []
+        if absent:
+            there = ", ".join(map(repr, self.columns))
+            raise DataError(f"{self.path}: no row has the path {min(absent)!r}; the columns are {there}")
         if rows:
             yield self._table(columns, rows, lines), lines
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,11 +19,17 @@ class Place:
         table: The name of the table in messages.
         first_row: The number of the chunk's first row, counted from 0.
         findings: Collects the wrong cells.
+        numbers: (rows,) the number of each row, counted from 1, if the rows do not follow each other in the table.
     """
 
     table: str
     first_row: int
     findings: Findings
+    numbers: np.ndarray | None = None
+
+    def number(self, row: int) -> int:
+        """Return the number in the table, counted from 1, of a row of the chunk, counted from 0."""
+        return self.first_row + row + 1 if self.numbers is None else int(self.numbers[row])
 
     def where(self, column: str) -> str:
         """Return the table and a column as text."""
@@ -40,7 +47,7 @@ class Place:
             hint = form_hint(str(given), labels or []) or nearest_hint(str(given), labels or [])
             return f"column {column!r}: {given!r} is {why}{hint}"
 
-        self.findings.add(self.table, self.first_row + row + 1, (column, repr(given), why), problem)
+        self.findings.add(self.table, self.number(row), (column, repr(given), why), problem)
 
 
 def not_among(labels: list[str]) -> str:

@@ -15,85 +15,39 @@ from modeling_multitask.paths_multitask import why_local
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.words_multitask import declared_words, from_words, word, word_of
 
-from .cell_words import cell_word
 from .formats import COMPRESSED, LINES, READABLE, names_table
+from .label_column import Cell, LabelColumn, alias_words
 from .layout import Decimal, Format, Layout, Quoting
-from .words import Blank
-
-Cell = str | int | float | bool  # the values that a cell of a table may hold
 
 
 @dataclass(frozen=True)
-class LabelColumn:
-    """The column of a task's labels in a source, and how the labels are written in it.
+class JoinedText:
+    """Several columns that are joined to one text. Empty parts are left out with their separator.
 
     Args:
-        column: The column. For a multi-label task also a list of columns, one for each label.
-        separator: The text between the labels of a multi-label task in one cell.
-        aliases: Labels by their spelling in this source.
-        missing: Values that mark a missing label.
-        none: Values that mark the empty set of a multi-label task.
-        blank: Whether null, NaN and an empty cell are a `missing` label, or `none`: the empty set of a multi-label
-            task. The default is that of the task, or else `missing`.
+        columns: The columns, in order.
+        separator: The text between the parts.
 
     Raises:
-        DataError: If the separator is empty, `missing` or `none` is no list, `blank` is unknown, or two aliases are one
-            word and have different labels.
+        ValueError: If `columns` is no list of names, or is empty.
 
     Example:
-        >>> from datasets_builder import LabelColumn, Source
-        >>> tags = LabelColumn("tags", separator=";", missing=["n/a"])
-        >>> source = Source("reviews.csv", labels={"topic": "category", "tags": tags})
-        >>> source.read_columns
-        ['text', 'category', 'tags']
+        >>> from datasets_builder import JoinedText, Source
+        >>> Source("tickets.csv", text=JoinedText(["title", "body"], separator=". ")).read_columns
+        ['title', 'body']
     """
 
-    column: str | list[str] = word(
-        description="The column. For a multi-label task also a list of columns, one for each label, whose cells are 0, "
-        "1 or empty.",
-        example="tags",
-    )
-    separator: str | None = word(
-        None, description="The text between the labels of a multi-label task in one cell.", example=";"
-    )
-    aliases: Mapping[Cell, str] = word(
-        default_factory=dict, description="Labels by their spelling in this source.", example={"pos": "positive"}
-    )
-    missing: Sequence[Cell] = word(
-        default_factory=list,
-        description="Values that mark a missing label here, in addition to null, NaN and an empty cell.",
-        example=["n/a", -1],
-    )
-    none: Sequence[Cell] = word(
-        default_factory=list,
-        description="Values that mark the empty set of a multi-label task here.",
-        example=["none", "n/a"],
-    )
-    blank: Blank | None = word(
-        None,
-        description="Whether null, NaN and an empty cell are a `missing` label, or `none`, the empty set of a "
-        "multi-label task. The default is that of the task.",
-        example="none",
-    )
+    columns: list[str] = word(description="The columns, in order.", example=["title", "body"])
+    separator: str = word("\n", description="The text between the parts.", example=" ")
 
     def __post_init__(self) -> None:
-        if self.separator == "":
-            raise DataError(
-                f"column {self.column!r}: its separator is empty; it must be the text between two labels, such as ';'"
-            )
-        if self.blank not in (None, "missing", "none"):
-            raise DataError(f"column {self.column!r}: blank is {self.blank!r}; it must be missing or none")
-        # As words, like every cell: a number or a truth value may be given as such.
-        object.__setattr__(self, "aliases", _words_of(self.aliases, self.column))
-        for name in ("missing", "none"):
-            if isinstance(given := getattr(self, name), str):
-                raise DataError(f"column {self.column!r}: {name} is {given!r}; it must be a list, such as [{given!r}]")
-            object.__setattr__(self, name, [cell_word(value) for value in given])
+        if isinstance(self.columns, str) or not self.columns:
+            raise ValueError(f"columns is {self.columns!r}; it must be a list of the columns to join")
 
     @property
-    def names(self) -> list[str]:
-        """The names of the columns, always as a list."""
-        return [self.column] if isinstance(self.column, str) else list(self.column)
+    def name(self) -> str:
+        """Its name in messages."""
+        return " + ".join(self.columns)
 
 
 @dataclass(frozen=True)
@@ -102,7 +56,8 @@ class Source:
 
     Args:
         path: A file, a folder of files, or the id of a data set on the Hub; or the rows themselves, as for `data`.
-        text: The column of the text, or two columns for pairs of texts.
+        text: The column of the text, a path into a column of objects, two columns for pairs of texts, or a
+            [`JoinedText`].
         labels: For each task its column or a [`LabelColumn`]. By default each task uses the column of its name.
         data: The rows, instead of a path: a DataFrame or Series of pandas or polars, a `datasets.Dataset`, or a dict of
             lists. The column of a Series without a name is called `text`.
@@ -114,6 +69,8 @@ class Source:
         format: How a file is written, as in [`Layout`]; also `delimiter`, `encoding`, `header`, `columns`, `quoting`,
             `decimal`, `skip_rows`, `sheet`, `table` and `query`.
         missing_text: Texts that mark a missing text. Their rows are left out, as those with an empty text.
+        weight: The column of the weight of each row, a number from 0.
+        where: The rows to read: for each column the word, or the words, that its cell must be.
 
     Raises:
         ValueError: If both or neither of `path` and `data` are given, there are more than two text columns, or a word
@@ -133,8 +90,11 @@ class Source:
         f"set on the Hub. Text files may be compressed ({', '.join(COMPRESSED)}). Relative to the recipe.",
         example="reviews.csv",
     )
-    text: str | list[str] = word(
-        "text", description="The column of the text, or two columns for pairs of texts.", example=["question", "answer"]
+    text: str | list[str] | JoinedText = word(
+        "text",
+        description="The column of the text, or a path such as `data.text` into a column of objects. Also two columns "
+        "for pairs of texts, or several columns that are joined to one text. A list of tokens is joined by spaces.",
+        example=["question", "answer"],
     )
     labels: Mapping[str, str | list[str] | LabelColumn] | None = word(
         None,
@@ -160,6 +120,17 @@ class Source:
     table: str | None = word_of(Layout, "table")
     query: str | None = word_of(Layout, "query")
     missing_text: Sequence[Cell] = ()
+    weight: str | None = word(
+        None,
+        description="The column of the weight of each row, a number from 0. Training refuses weights so far.",
+        example="confidence",
+    )
+    where: Mapping[str, Cell | list[Cell]] | None = word(
+        None,
+        description="The rows to read: for each column, or path, the word or the words that its cell must be. A row "
+        "must match all columns.",
+        example={"lang": "en", "part": ["train", "dev"]},
+    )
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -168,6 +139,8 @@ class Source:
             is_path = isinstance(self.path, str | os.PathLike)
             object.__setattr__(self, "data", None if is_path else self.path)
             object.__setattr__(self, "path", os.fspath(self.path) if is_path else None)
+        if isinstance(self.text, Mapping):
+            object.__setattr__(self, "text", from_words(JoinedText, self.text, "source.text."))
         if len(self.texts) not in (1, 2):
             raise ValueError(f"source.text is {self.texts}; it must be one column, or two columns for pairs of texts")
         _ = self.layout  # which checks its words
@@ -189,6 +162,8 @@ class Source:
     @property
     def texts(self) -> list[str]:
         """The column of the text, or the two columns of a pair, as a list."""
+        if isinstance(self.text, JoinedText):
+            return [self.text.name]
         return [self.text] if isinstance(self.text, str) else list(self.text)
 
     @property
@@ -202,9 +177,11 @@ class Source:
 
     @property
     def read_columns(self) -> list[str]:
-        """All columns that are read, the text columns first."""
+        """All columns that are read, the text columns first. Columns that only `where` reads are not included."""
+        texts = self.text.columns if isinstance(self.text, JoinedText) else self.texts
         labels = [name for column in self.label_columns.values() for name in column.names]
-        return list(dict.fromkeys([*self.texts, *labels, *([self.group] if self.group else [])]))
+        others = [name for name in (self.group, self.weight) if name]
+        return list(dict.fromkeys([*texts, *labels, *others]))
 
     def with_labels_of(self, tasks: list[dict[str, Any]], columns: list[str]) -> "Source":
         """Return the source with a label column for each task, with the tasks' own words for cells."""
@@ -215,7 +192,7 @@ class Source:
             if (column := labels.get(task["name"])) is not None:
                 labels[task["name"]] = replace(
                     column,
-                    aliases=_words_of(task.get("aliases") or {}, column.column) | dict(column.aliases),
+                    aliases=alias_words(task.get("aliases") or {}, column.described) | dict(column.aliases),
                     missing=[*(task.get("missing") or []), *column.missing],
                     none=[*(task.get("none") or []), *column.none],
                     blank=column.blank or task.get("blank"),
@@ -245,14 +222,4 @@ def _as_label_column(given: Any) -> LabelColumn:
         return given
     if not isinstance(given, dict):
         return LabelColumn(given)
-    settings = {"column" if name == "columns" else name: value for name, value in given.items()}
-    return from_words(LabelColumn, settings, "labels.", DataError)
-
-
-def _words_of(aliases: Mapping[Cell, str], column: Any) -> dict[Cell, str]:
-    """Return the aliases as words."""
-    words: dict[Cell, str] = {}
-    for given, label in aliases.items():
-        if (other := words.setdefault(cell_word(given), label)) != label:
-            raise DataError(f"column {column!r}: {cell_word(given)!r} is an alias of both {other!r} and {label!r}")
-    return words
+    return from_words(LabelColumn, given, "labels.", DataError)

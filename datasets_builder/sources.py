@@ -99,7 +99,8 @@ def open_tables(
     if given:
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(home_replaced(source.path))
-    read = {"requested": tuple(source.read_columns), "numbers": tuple(numbers), "keep_empty": keep_empty}
+    requested = tuple(dict.fromkeys([*source.read_columns, *(source.where or {})]))
+    read = {"requested": requested, "numbers": tuple(numbers), "keep_empty": keep_empty}
     layout = replace(source.layout, **read)  # type: ignore[arg-type]
     return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
 

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from datasets import ClassLabel, Features, LargeList, List
 
 from datasets_builder.chunks import with_names
+from datasets_builder.nested import feature_at, root_of
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -22,13 +23,30 @@ from .layout import Layout
 CHUNK_ROWS = 10_000
 
 
+class Rows(NamedTuple):
+    """Some rows of a table.
+
+    Args:
+        chunk: The cells.
+        numbers: (rows,) int64, the number of each row in the table, counted from 1.
+        lines: (rows,) int64, the line of each row in the file, counted from 1.
+    """
+
+    chunk: pa.Table
+    numbers: np.ndarray
+    lines: np.ndarray
+
+
 class Table(abc.ABC):
     """A table. Its rows are numbered from 1 in messages.
+
+    Wherever a column is named, a path such as `meta.team` leads into a column of objects, if the table can hold them.
 
     Args:
         name: Its name in messages.
     """
 
+    holds_objects: ClassVar[bool] = False
     emptiness: ClassVar[str] = "no rows"  # the message for a table that has columns but no rows
 
     def __init__(self, name: str) -> None:
@@ -71,8 +89,8 @@ class Table(abc.ABC):
         Raises:
             DataError: If the table lacks a column or cannot be read to its end.
         """
-        for chunk, _ in self.read_with_lines(columns):
-            yield chunk
+        for rows in self.read_rows(columns):
+            yield rows.chunk
 
     def read_with_lines(self, columns: list[str]) -> Iterator[tuple[pa.Table, np.ndarray]]:
         """Yield chunks as `read` does, each with the lines of its rows in the file, (rows,) int64.
@@ -83,11 +101,22 @@ class Table(abc.ABC):
         Raises:
             DataError: If the table lacks a column or cannot be read to its end.
         """
+        for rows in self.read_rows(columns):
+            yield rows.chunk, rows.lines
+
+    def read_rows(self, columns: list[str]) -> Iterator[Rows]:
+        """Yield chunks as `read` does, each with the numbers and lines of its rows.
+
+        Raises:
+            DataError: If the table lacks a column or cannot be read to its end.
+        """
         self.check_columns(columns)
         row = 0
+        features = {name: self._feature(name) for name in columns}
         for chunk, lines in self._chunks(columns):
-            numbers = np.arange(row + 1, row + len(chunk) + 1) if lines is None else np.array(lines)
-            yield with_names(chunk, self.features or {}, self.name, row), numbers.astype(np.int64)
+            numbers = np.arange(row + 1, row + len(chunk) + 1, dtype=np.int64)
+            named = with_names(chunk, features, self.name, row)
+            yield Rows(named, numbers, numbers if lines is None else np.array(lines, dtype=np.int64))
             row += len(chunk)
         if row == 0:
             raise DataError(f"{self.name}: {self.emptiness}")
@@ -96,7 +125,8 @@ class Table(abc.ABC):
         """Raise a `DataError` that lists the table's columns, if a required column is missing or occurs twice."""
         counts = Counter(self.columns)
         for name in required:
-            if counts[name] == 0:
+            within = root_of(name, self.columns) if self.holds_objects else None
+            if counts[name] == 0 and within is None:
                 hint = self._separator_hint(name) or nearest_hint(name, self.columns)
                 there = ", ".join(map(repr, self.columns))
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")
@@ -105,11 +135,14 @@ class Table(abc.ABC):
 
     def class_names(self, column: str) -> list[str] | None:
         """Return the class names of a column, or the field names of a struct, or `None` if the table has none."""
-        feature = (self.features or {}).get(column)
+        feature = self._feature(column)
         if isinstance(feature, dict):
             return list(feature)
         feature = feature.feature if isinstance(feature, List | LargeList) else feature
         return list(feature.names) if isinstance(feature, ClassLabel) else None
+
+    def _feature(self, column: str) -> Any:
+        return feature_at(self.features or {}, column)
 
     def _separator_hint(self, missing: str) -> str:  # noqa: ARG002
         return ""

@@ -19,7 +19,7 @@ from modeling_multitask.task_problems_multitask import task_labels_problem, task
 from modeling_multitask.tasks_multitask import TaskConfig, parse_task
 
 # Settings of a task that only concern the tables and not the model. A `trained` task needs no labels in any table.
-TABLE_SETTINGS = ("aliases", "missing", "none", "blank", "trained")
+TABLE_SETTINGS = ("names", "aliases", "missing", "none", "blank", "trained")
 
 
 def resolve_tasks(tasks: list[dict[str, Any]], sources: list[OpenSource]) -> list[TaskConfig]:
@@ -90,7 +90,7 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
-            names = table.class_names(column.column) if isinstance(column.column, str) else None
+            names = table.class_names(column.names[0]) if column.by_label is None else None
             if names is not None:
                 named.append((table.name, [column.aliases.get(name, name) for name in names]))
     if not named:
@@ -110,17 +110,15 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
-            row = 0
-            for chunk in table.read(column.names):
-                place = Place(table.name, row, findings)
+            for chunk, numbers, _ in table.read_rows(column.names):
+                place = Place(table.name, 0, findings, numbers)
                 for word in occurring_words(chunk, column, task["problem_type"], place):
                     where.setdefault(word, table.name)
-                row += len(chunk)
     findings.check()
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
-        if not isinstance(column.column, str):
+        if column.by_label is not None:
             return list(where)  # the columns, in their given order
         _check_no_positions(task["name"], where)
     return sorted(where, key=_sort_key(list(where)))

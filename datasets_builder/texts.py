@@ -7,18 +7,21 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.label_lists import is_list
 from datasets_builder.source import Cell
 from datasets_builder.word_arrays import decoded, is_text
 from modeling_multitask.errors import DataError
 
 
 def table_texts(chunk: pa.Table, name: str, table: str) -> pa.Array:
-    """Return a column of texts as strings.
+    """Return a column of texts as strings. A list of tokens is joined by spaces.
 
     Raises:
         DataError: If the column holds no texts.
     """
     cells = decoded(chunk[name].combine_chunks())
+    if is_list(cells.type) and is_text(cells.type.value_type):
+        return pc.binary_join(cells.cast(pa.list_(pa.string())), " ")
     if not (is_text(cells.type) or pa.types.is_null(cells.type)):
         raise DataError(f"{table}, column {name!r}: holds {cells.type}, not texts")
     return cells.cast(pa.string())

@@ -105,6 +105,11 @@ def declared_words(cls: type) -> dict[str, Field]:
     return {each.name: each for each in fields(cls) if "word" in each.metadata}
 
 
+def as_written(name: str) -> str:
+    """Return the word of a recipe for a field of a dataclass: `from` for `from_`, because Python reserves `from`."""
+    return name.rstrip("_")
+
+
 def check_bounds(instance: Any) -> None:
     """Raise a `ValueError` if a number of a dataclass is outside the bounds of its word."""
     for name, each in declared_words(type(instance)).items():
@@ -137,7 +142,7 @@ def from_words(cls: type[Declared], given: Any, place: str, error: type[ValueErr
     """
     if isinstance(given, cls):
         return given
-    allowed = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+    allowed = {as_written(each.name): each for each in fields(cls)}  # type: ignore[arg-type]
     if not isinstance(given, Mapping):
         raise error(f"{place.rstrip('.: ')} is {given!r}; it must be a dict of these: {', '.join(allowed)}")
     for name in given:
@@ -147,7 +152,7 @@ def from_words(cls: type[Declared], given: Any, place: str, error: type[ValueErr
         if each.default is MISSING and each.default_factory is MISSING and name not in given:
             raise error(f"{place}{name}: is missing")
     try:
-        return cls(**given)
+        return cls(**{allowed[name].name: value for name, value in given.items()})
     except ValueError as problem:
         begins_with_field = re.split(r"\W", str(problem), maxsplit=1)[0] in allowed
         raise error(f"{place if begins_with_field else ''}{problem}") from None

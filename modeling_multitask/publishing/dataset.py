@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from datasets_builder.builder import MultiTaskBuilder
 from datasets_builder.columns import SOURCE
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
-from datasets_builder.source import LabelColumn, Source
+from datasets_builder.source import JoinedText, LabelColumn, Source
 from datasets_builder.tasks import TABLE_SETTINGS
 
 from ..errors import DataError
@@ -186,12 +186,18 @@ def _python(value: Any, folder: Path) -> str:
     """Return the value as Python source, without empty and default values."""
     if isinstance(value, Source | LabelColumn):
         given = {each.name: getattr(value, each.name) for each in fields(value)}
+        defaults = {
+            each.name: each.default if each.default_factory is MISSING else each.default_factory()
+            for each in fields(value)
+        }
         if given.get("path") and Path(given["path"]).exists():
             given["path"] = Path(os.path.relpath(given["path"], folder)).as_posix()
         if given.get("data") is not None and not isinstance(given["data"], dict):
             given["data"] = ...  # a table in memory, to be filled in by the user of the script
-        words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each)
+        words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each != defaults[name])
         return f"{type(value).__name__}({words})"
+    if isinstance(value, JoinedText):
+        value = asdict(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_python(v, folder)}" for k, v in value.items() if v is not None) + "}"
     if isinstance(value, list):

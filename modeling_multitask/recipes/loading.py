@@ -13,9 +13,10 @@ from huggingface_hub.errors import StrictDataclassError
 from pydantic import ValidationError
 
 from datasets_builder.cell_words import cell_word
+from datasets_builder.label_names import named_task
 from datasets_builder.source import Source, is_on_hub
 
-from ..errors import RecipeError
+from ..errors import DataError, RecipeError
 from ..files import is_folder, is_there
 from ..paths_multitask import home_replaced, why_local
 from ..secret import find_secret
@@ -57,6 +58,7 @@ def load_recipe(recipe: str | os.PathLike | dict[str, Any], overrides: Sequence[
     if problems := list(_secrets(content)):
         raise RecipeError(path, problems)
     _write_out_labels(content)
+    _write_out_names(content, path)
     checked = _check(content, path)
     return _with_absolute_paths(replace(checked, path=path, overrides=tuple(overrides)), path.parent.resolve())
 
@@ -115,6 +117,21 @@ def _write_out_labels(content: dict[str, Any]) -> None:
         if isinstance(task, dict) and isinstance(task.get("aliases"), dict):
             aliases = task["aliases"].items()
             task["aliases"] = {name: cell_word(each) if _is_number(each) else each for name, each in aliases}
+
+
+def _write_out_names(content: dict[str, Any], path: Path) -> None:
+    """Replace the file `names` of each task by its labels and their ids, in place."""
+    tasks: Any = content.get("tasks")
+    problems = []
+    for i, task in enumerate(tasks if isinstance(tasks, list) else []):
+        if not (isinstance(task, dict) and isinstance(task.get("names"), str)):
+            continue
+        try:
+            tasks[i] = named_task(task, path.parent)
+        except DataError as error:
+            problems.append(f"tasks[{i}].{error}")
+    if problems:
+        raise RecipeError(path, problems)
 
 
 def _is_number(given: Any) -> bool:

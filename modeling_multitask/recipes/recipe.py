@@ -56,10 +56,17 @@ class TaskRecipe(TaskWords):
     """One task of a recipe.
 
     Args:
+        names: Always `None` in a loaded recipe, whose `labels` and `aliases` are then those of the file.
         written: The words that the recipe sets. An explicit `given: null` drops the condition of a model in
             `start_from`.
     """
 
+    names: str | None = word(
+        None,
+        description="A file with the names of the labels, one a line, if the tables hold ids. The first line is the id "
+        "0. Relative to the recipe.",
+        example="labels.txt",
+    )
     aliases: dict[Cell, str] = word(
         default_factory=dict,
         description="Other spellings of labels in all sources, each with its label.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..words_multitask import declared_words
+from ..words_multitask import as_written, declared_words
 from .problems import describe_all
 from .recipe import Recipe
 from .validation import build, model_of
@@ -40,7 +40,7 @@ def plain_words(instance: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in declared_words(type(value))}
+        return {as_written(name): _plain(getattr(value, name)) for name in declared_words(type(value))}
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

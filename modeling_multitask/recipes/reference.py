@@ -1,6 +1,7 @@
 """The reference page of all recipe words, generated from their declarations."""
 
 import dataclasses
+import json
 import re
 import types
 import typing
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any, Literal, Union
 
-from ..words_multitask import Word, declared_words
+from ..words_multitask import Word, as_written, declared_words
 from .recipe import Recipe
 from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
 
@@ -53,7 +54,7 @@ def _members(annotation: Any) -> list[Any]:
 
 def _section(cls: type, places: dict[type, list[str]]) -> str:
     hints = typing.get_type_hints(cls)
-    rows = [_row(name, hints[name], each, places) for name, each in declared_words(cls).items()]
+    rows = [_row(as_written(name), hints[name], each, places) for name, each in declared_words(cls).items()]
     about = re.split(r"\n\n(?:Args|Raises):", cleandoc(cls.__doc__ or ""))[0]
     return f"## {_heading(cls, places)}\n\n{about}\n\n{_HEADER}{''.join(rows)}"
 
@@ -110,8 +111,12 @@ def _each(annotation: Any, places: dict[type, list[str]]) -> str:
     """Return the allowed items of a list, or the allowed keys or values of a table."""
     members = _alternatives(annotation)
     if bool in members:
-        return _ANY_CELL
+        return f"{_ANY_CELL}, or list of them" if any(_is_list(each) for each in members) else _ANY_CELL
     return " or ".join(_form(each, places) for each in members if not (each is int and float in members))
+
+
+def _is_list(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in _LISTS
 
 
 def _default(each: dataclasses.Field) -> str:
@@ -158,5 +163,7 @@ def _yaml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, str):
+        if value != value.strip():
+            return json.dumps(value)
         return f"'{value}'" if re.search(r"[,:\[\]{}#]", value) else value
     return re.sub(r"e-0(\d)", r"e-\1", f"{value:g}") if isinstance(value, float) else str(value).lower()

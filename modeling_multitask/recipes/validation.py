@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ..training.choices import TrainingChoices
-from ..words_multitask import Word, declared_words
+from ..words_multitask import Word, as_written, declared_words
 from .training_words import OWN_WORDS, SAID_ELSEWHERE, TrainingWords, bounded, training_words
 
 NUMBER, TEXT, TRUTH, LIST, TABLE = "a number", "text", "true or false", "a list", "a table of words"
@@ -38,7 +38,9 @@ _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=Fal
 def model_of(cls: type) -> type[BaseModel]:
     """Return the pydantic model of a dataclass: its words with their types, bounds and defaults."""
     hints = typing.get_type_hints(cls)
-    settings: dict[str, Any] = {name: _setting(hints[name], each) for name, each in declared_words(cls).items()}
+    settings: dict[str, Any] = {
+        as_written(name): _setting(hints[name], each) for name, each in declared_words(cls).items()
+    }
     return create_model(cls.__name__, __config__=_CONFIG, __doc__=_first_line(cls), **settings)
 
 
@@ -60,7 +62,8 @@ def build(cls: type, words: BaseModel) -> Any:
         ValueError: If the words contradict each other.
     """
     hints = typing.get_type_hints(cls)
-    given = {name: getattr(words, name) for name in words.model_fields_set}
+    names = {as_written(name): name for name in hints}
+    given = {names[name]: getattr(words, name) for name in words.model_fields_set}
     if "written" in hints:
         given["written"] = frozenset(given)
     try:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from datasets_builder import MultiTaskBuilder
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT
 from datasets_builder.look import Look, describe, look_as_json, look_at
 
 from ..errors import RecipeError
@@ -95,7 +95,8 @@ def write_rows(recipe: Recipe, path: Path) -> int:
     """Write the recipe's rows as a training reads them, one JSON object each, and return their number.
 
     An object has `text` (and `text_pair`), `split`, and for each task the name of the label, a number, or for a
-    multi-label task an object of 1, 0 and null by label. A missing label is null.
+    multi-label task an object of 1, 0 and null by label. A missing label is null. A row whose source has weights also
+    has `weight`.
 
     Raises:
         RecipeError: If the tasks are invalid, the model of `start_from` cannot be loaded, or the training rows are
@@ -112,6 +113,8 @@ def write_rows(recipe: Recipe, path: Path) -> int:
             for row in rows:
                 labels = {task.name: _written_label(row[task.name], task) for task in tasks}
                 written = {**{name: row[name] for name in names}, "split": split, **labels}
+                if row.get(WEIGHT) is not None:
+                    written[WEIGHT] = row[WEIGHT]
                 file.write(strict_json(written, ensure_ascii=False) + "\n")
                 count += 1
     return count

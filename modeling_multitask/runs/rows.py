@@ -18,6 +18,7 @@ from datasets_builder.label_rows import label_rows, never_seen, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
+from ..errors import RecipeError
 from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
@@ -43,6 +44,18 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
         DataError: If a table is invalid.
     """
     return build_rows(recipe, open_sources(recipe, trained), trained)
+
+
+def check_learnable(recipe: Recipe) -> None:
+    """Raise a `RecipeError` if the recipe has row weights, which training does not use."""
+    problems = [
+        f"data.{split}[{i}].weight: row weights are read, but training does not use them yet; remove `weight`"
+        for split in SPLITS
+        for i, source in enumerate(getattr(recipe.data, split))
+        if source.weight
+    ]
+    if problems:
+        raise RecipeError(recipe.path, problems)
 
 
 def with_known_splits(recipe: Recipe) -> Recipe:

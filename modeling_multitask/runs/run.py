@@ -39,7 +39,7 @@ from .plan import warn_of_memory
 from .prepare import prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
-from .rows import RowsBySplit, labelled_rows
+from .rows import RowsBySplit, check_learnable, labelled_rows
 
 logger = logging.get_logger(__name__)
 
@@ -129,13 +129,14 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         force: Whether to overwrite a previous run in `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument is invalid, the probe fails, or the run to resume has another
-            recipe.
+        RecipeError: If a model or a training argument is invalid, a source has row weights, the probe fails, or the
+            run to resume has another recipe.
         DataError: If a table is invalid.
         DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
         BlockingIOError: If another process is writing to `output_dir`.
     """
+    check_learnable(recipe)
     # By the environment of the launcher: without the arguments of the Trainer, PartialState would start no group.
     is_first = os.environ.get("RANK", "0") == "0"
     with locked(Path(recipe.output_dir), inside=True) if is_first else nullcontext():

@@ -49,6 +49,8 @@ WORDS = "datasets_builder/word_arrays.py"
 CELL_WORDS = "datasets_builder/cell_words.py"
 CELL_LISTS = "datasets_builder/cell_lists.py"
 LABEL_SETS = "datasets_builder/label_sets.py"
+DERIVED = "datasets_builder/derived.py"
+PLACES = "datasets_builder/places.py"
 YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
 UPLOAD = "modeling_multitask/hub/upload.py"
@@ -56,6 +58,9 @@ SPLITS = "datasets_builder/splits.py"
 LABEL_ROWS = "datasets_builder/label_rows.py"
 ROWS = "modeling_multitask/runs/rows.py"
 CALIBRATION = "modeling_multitask/evaluation/calibration.py"
+
+
+SKIPPING = 'return pc.binary_join_element_wise(*parts, self.separator, null_handling="skip")'
 
 
 class Cause(NamedTuple):
@@ -1133,5 +1138,15 @@ CAUSES = [
         "P138 a label is a number of YAML",
         *(YAML_FILE, 'node.tag = "tag:yaml.org,2002:str"', "pass"),
         *("tests/unit/recipes/test_yaml_file.py", "keeps_its_spelling"),
+    ),
+    Cause(
+        "P139 rows without any part of their text are left out",
+        *(DERIVED, "        return joined", f"        {SKIPPING}"),
+        *("tests/unit/datasets_builder/test_derived.py", "empty_parts"),
+    ),
+    Cause(
+        "P140 an error counts only the rows that where keeps",
+        *(PLACES, "if self.numbers is None else int(self.numbers[row])", "if True else 0"),
+        *("tests/unit/datasets_builder/test_arranged.py", "keep_their_numbers"),
     ),
 ]

@@ -18,6 +18,7 @@ from modeling_multitask.hub.card_settings import CardSettings
 from modeling_multitask.hub.upload import Target
 from modeling_multitask.publishing import dataset as publish
 from modeling_multitask.publishing.dataset import (
+    _python,
     check_dataset_id,
     link_model,
     push_dataset,
@@ -382,3 +383,17 @@ def test_a_repository_named_like_its_script_is_refused() -> None:
     # P63
     with pytest.raises(DataError, match=r"'me/build_dataset' has the same name as its build_dataset.py"):
         check_dataset_id("me/build_dataset")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Source("a.csv", {"columns": ["title", "body"], "separator": ""}),  # type: ignore[arg-type]
+        Source("a.csv", header=False, columns=["text", "a", "b"], where={"a": [1, "x"]}),
+        Source("a.csv", labels={"topic": LabelColumn(columns=["a", "b"], join=""), "tags": LabelColumn(constant=0)}),
+        Source("a.csv", labels={"topic": LabelColumn(from_="file_name"), "tags": LabelColumn(columns={"a": "b"})}),
+    ],
+    ids=["joined", "where", "join", "from"],
+)
+def test_the_script_repeats_the_words_of_a_source(source: Source, tmp_path: Path) -> None:
+    assert eval(_python(source, tmp_path), {"Source": Source, "LabelColumn": LabelColumn}) == source

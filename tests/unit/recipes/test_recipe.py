@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from datasets_builder.source import JoinedText, LabelColumn
 from modeling_multitask import TaskConfig
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
+from modeling_multitask.recipes.record import recipe_words, recorded_words
 from modeling_multitask.recipes.training_words import SAID_ELSEWHERE
 from tests.conftest import ROOT
 
@@ -125,6 +127,53 @@ def test_a_column_may_say_how_its_labels_are_written(tmp_path: Path) -> None:
     given = load(tmp_path, RECIPE, f"data.train.labels.topic={column}").data.train[0].labels["topic"]
 
     assert (given.column, given.separator, given.aliases, given.missing) == ("tags", ";", {"1": "film"}, ["-1", "n/a"])
+
+
+def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_path: Path) -> None:
+    words = [
+        "data.train.text={columns: [title, body], separator: ' '}",
+        "data.train.where={lang: en, part: [1, 007]}",
+        "data.train.labels.topic={from: file_name}",
+    ]
+
+    recipe = load(tmp_path, RECIPE, *words)
+
+    (source,) = recipe.data.train
+    assert source.text == JoinedText(["title", "body"], " ")
+    assert source.where == {"lang": "en", "part": [1, "007"]}
+    assert source.labels == {"topic": LabelColumn(from_="file_name")}
+    assert recorded_words(recipe_words(recipe)) == recipe_words(recipe)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("{}", "column: is missing; give a column, or one of columns, constant, from and votes"),
+        ("{column: a, constant: b}", "constant cannot be combined with column; leave one out"),
+        ("{column: a, level: 0}", "level: is 0; it must be at least 1"),
+        ("{from: path}", "from: is 'path'; it must be one of file_name, folder_name"),
+    ],
+)
+def test_words_for_labels_that_do_not_fit_together_are_a_problem(tmp_path: Path, words: str, problem: str) -> None:
+    found = problems(tmp_path, RECIPE, f"data.train.labels.topic={words}")
+
+    assert found == [f"data.train[0].labels.topic.{problem}"]
+
+
+def test_the_names_of_labels_are_read_relative_to_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("film\nfood\n", encoding="utf-8")
+    task = "{name: topic, problem_type: single_label_classification, names: names.txt, aliases: {f: food}}"
+
+    (loaded,) = load(tmp_path, RECIPE, f"tasks=[{task}]").tasks
+
+    assert loaded.labels == ["film", "food"]
+    assert loaded.aliases == {"0": "film", "1": "food", "f": "food"}
+
+
+def test_a_file_of_names_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    found = problems(tmp_path, RECIPE, "tasks.0.labels=null", "tasks.0.names=names.txt")
+
+    assert found == [f"tasks[0].names: {tmp_path / 'names.txt'} cannot be read (No such file or directory)"]
 
 
 def test_a_misspelt_setting_of_a_column_is_a_problem(tmp_path: Path) -> None:

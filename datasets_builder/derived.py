@@ -1,0 +1,205 @@
+"""Columns that are made of the columns of a table, of its name or of a constant."""
+
+import abc
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets_builder.formats import endings
+from datasets_builder.label_column import LabelColumn, NameOf
+from datasets_builder.label_sets import split_texts
+from datasets_builder.places import Place
+from datasets_builder.tables import FileTable, Table
+from datasets_builder.texts import table_texts
+from datasets_builder.word_arrays import as_text, as_words, without_aliases
+from modeling_multitask.errors import DataError
+
+
+class Derived(abc.ABC):
+    """A column that is made of other columns. Two of them are equal if they have the same cells."""
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the columns of a table that it is made of.
+
+        Raises:
+            DataError: If the table has none of them.
+        """
+        return []
+
+    @abc.abstractmethod
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:
+        """Return (rows,) its cells.
+
+        Args:
+            chunk: Some rows of the table, with the columns that it is made of.
+            table: The table.
+            place: The location of the chunk.
+
+        Raises:
+            DataError: If the cells of a column have another type.
+        """
+
+
+@dataclass(frozen=True)
+class TextOfColumns(Derived):
+    """A text that is joined from several columns. Empty parts are left out with their separator."""
+
+    columns: tuple[str, ...]
+    separator: str
+    missing: tuple[str, ...]  # texts that are empty parts
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the columns of the parts."""
+        return list(self.columns)
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the joined texts, which are empty if all parts are."""
+        parts = [table_texts(chunk, name, table.name) for name in self.columns]
+        marks = pa.array(self.missing, pa.string())
+        joined = pa.array([""] * len(chunk), pa.string())
+        for given in parts:
+            trimmed = pc.fill_null(pc.utf8_trim_whitespace(given), "")
+            part = pc.if_else(pc.or_(pc.equal(trimmed, ""), pc.is_in(trimmed, marks)), "", given)
+            # Not all parts in one call: with null_handling="skip", Arrow leaves out rows whose parts are all null.
+            both = pc.binary_join_element_wise(joined, part, self.separator)
+            joined = pc.if_else(pc.equal(joined, ""), part, pc.if_else(pc.equal(part, ""), joined, both))
+        return joined
+
+
+@dataclass(frozen=True)
+class LabelOfColumns(Derived):
+    """A label that is joined from several columns. It is missing if one of its parts is."""
+
+    columns: tuple[str, ...]
+    separator: str
+    missing: tuple[str, ...]
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the columns of the parts."""
+        return list(self.columns)
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the joined words."""
+        marks = pa.array(self.missing, pa.string())
+        words = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
+        parts = [pc.if_else(pc.is_in(part, marks), pa.scalar(None, pa.string()), part) for part in words]
+        return pc.binary_join_element_wise(*parts, self.separator)
+
+
+@dataclass(frozen=True)
+class Level(Derived):
+    """One level of a column whose levels are separated, counted from 1. A level that a row lacks is missing."""
+
+    column: str
+    separator: str
+    level: int
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the column of all levels."""
+        return [self.column]
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words of the level."""
+        words = as_words(chunk[self.column].combine_chunks(), place.where(self.column), [])
+        rows, parts = split_texts(words, self.separator)
+        each = np.arange(len(words))
+        places = np.searchsorted(rows, each) + self.level - 1
+        return parts.take(pa.array(places, mask=places >= np.searchsorted(rows, each, side="right")))
+
+
+@dataclass(frozen=True)
+class CellsOfColumns(Derived):
+    """Lists of the cells of several columns, which are given as names or as a pattern. Empty cells add nothing."""
+
+    columns: tuple[str, ...] | str
+
+    def sources(self, table: Table) -> list[str]:
+        """Return the columns in their order in the table, or as they are given."""
+        if not isinstance(self.columns, str):
+            return list(self.columns)
+        pattern = re.escape(self.columns).replace(r"\*", ".*")
+        found = [name for name in table.columns if re.fullmatch(pattern, name, re.DOTALL)]
+        if not found:
+            there = ", ".join(map(repr, table.columns))
+            raise DataError(f"{table.name}: no column matches {self.columns!r}; its columns are {there}")
+        return found
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:
+        """Return the lists. A row of only empty cells is null."""
+        names = self.sources(table)
+        columns = [as_text(chunk[name].combine_chunks(), place.where(name)) for name in names]
+        words = pa.concat_arrays(columns)
+        there = pc.fill_null(pc.not_equal(words, ""), False)
+        kept = there.to_numpy(zero_copy_only=False)
+        rows = np.tile(np.arange(len(chunk)), len(names))[kept]
+        counts = np.bincount(rows, minlength=len(chunk))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        in_order = words.filter(there).take(pa.array(np.argsort(rows, kind="stable")))
+        return pa.ListArray.from_arrays(pa.array(offsets), in_order, mask=pa.array(counts == 0))
+
+
+@dataclass(frozen=True)
+class MajorityOfColumns(Derived):
+    """The most frequent word of several columns. Missing words are not counted, and a tie is missing."""
+
+    columns: tuple[str, ...]
+    label: LabelColumn  # with the aliases and the words for a missing label
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the columns of the votes."""
+        return list(self.columns)
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words with the most votes."""
+        words = pa.concat_arrays(
+            [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
+        )
+        missing = pc.is_in(words, pa.array(self.label.missing, pa.string()))
+        votes = without_aliases(pc.if_else(missing, pa.scalar(None, pa.string()), words), self.label)
+        coded = votes.dictionary_encode()
+        there = coded.is_valid().to_numpy(zero_copy_only=False)
+        rows = np.tile(np.arange(len(chunk)), len(self.columns))[there]
+        counts = np.zeros((len(chunk), max(len(coded.dictionary), 1)), int)
+        np.add.at(counts, (rows, coded.indices.filter(pa.array(there)).to_numpy()), 1)
+        most = counts.max(axis=1, keepdims=True)
+        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
+        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
+
+
+@dataclass(frozen=True)
+class Constant(Derived):
+    """The same label in all rows, or a list of it for a multi-label task."""
+
+    label: str
+    listed: bool
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the labels."""
+        label = pa.scalar([self.label], pa.list_(pa.string())) if self.listed else pa.scalar(self.label, pa.string())
+        return pa.repeat(label, len(chunk))
+
+
+@dataclass(frozen=True)
+class NameOfFile(Derived):
+    """The name of a table's file without its endings, or of the folder that contains it, in all rows."""
+
+    what: NameOf
+    listed: bool
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:
+        """Return the labels."""
+        if not isinstance(table, FileTable):
+            raise DataError(f"{table.name}: `from: {self.what}` is only for files; use `constant`")
+        return Constant(name_of(table, self.what), self.listed).cells(chunk, table, place)
+
+
+def name_of(table: FileTable, what: NameOf) -> str:
+    """Return the name of a table's file without its endings, or of the folder that contains it."""
+    path = table.path.absolute()
+    if what == "folder_name":
+        return path.parent.name
+    ending, packed = endings(path)
+    return path.name[: len(path.name) - len(ending) - len(packed)]

@@ -1,0 +1,40 @@
+"""The weights of rows."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets_builder.labels import NUMBER
+from datasets_builder.places import Place
+from datasets_builder.word_arrays import as_words
+from modeling_multitask.errors import DataError
+
+
+def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
+    """Return (rows,) the weights of a chunk's rows, float64.
+
+    Args:
+        chunk: Some rows of a table.
+        name: The column of the weights.
+        place: The location of the chunk.
+
+    Raises:
+        DataError: If a cell is no finite number, or is below 0. An empty cell is no number.
+    """
+    words = as_words(chunk[name].combine_chunks(), place.where(name), [])
+    read = pc.fill_null(pc.match_substring_regex(words, NUMBER), False)
+    numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, "nan")), pa.float64())
+    weights = numbers.to_numpy(zero_copy_only=False)
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{place.table}, row {place.number(row)}, column {name!r}: {words[row].as_py() or ''!r} is not a weight; "
+            "a row weight must be a number, at least 0"
+        )
+    return weights
+
+
+def weight_column(weights: np.ndarray) -> pa.Array:
+    """Return weights as a column, with null for NaN."""
+    return pa.array(weights, pa.float64(), from_pandas=True)

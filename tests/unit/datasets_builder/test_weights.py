@@ -1,0 +1,75 @@
+"""The weights of rows: their cells, and their place in the data set."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from datasets_builder import DataError, MultiTaskBuilder, Source
+from datasets_builder.findings import Findings
+from datasets_builder.places import Place
+from datasets_builder.weights import row_weights
+from modeling_multitask.errors import RecipeError
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.runs.data import write_rows
+from modeling_multitask.runs.run import run_recipe
+
+TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y"]}
+ONE = Source(data={"text": ["a", "", "b"], "topic": ["x", "x", "y"], "w": ["0", "7", "2.5"]}, weight="w")
+OTHER = Source(data={"text": ["b", "c"], "topic": ["y", "x"]})
+
+
+def weights(*cells: Any) -> list[float]:
+    return row_weights(pa.table({"w": list(cells)}), "w", Place("t.csv", 10, Findings())).tolist()
+
+
+def build(**words: Any) -> MultiTaskBuilder:
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[ONE, OTHER], **words)
+    builder.download_and_prepare()
+    return builder
+
+
+def test_weights_are_numbers_from_0() -> None:
+    assert weights("0.9", "1", " 2e1 ", "0") == [0.9, 1, 20, 0]
+    assert weights(0.1, 3.0) == [0.1, 3]
+
+
+@pytest.mark.parametrize("cell", ["-0.5", "", "nan", "high", "1e999"])
+def test_another_weight_is_an_error_with_its_row_and_column(cell: str) -> None:
+    with pytest.raises(DataError, match=f"t.csv, row 12, column 'w': '{cell}' is not a weight; .* number, at least 0"):
+        weights("1", cell)
+
+
+def test_a_merged_row_has_the_weight_of_its_first_row_and_other_sources_have_none() -> None:
+    rows = build(with_source=True).as_dataset()["train"]
+
+    assert [(row["text"], row["weight"]) for row in rows] == [("a", 0.0), ("b", 2.5), ("c", None)]
+
+
+def test_without_row_weights_there_is_no_such_column() -> None:
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[OTHER])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"].column_names == ["text", "topic"]
+
+
+def test_streamed_rows_have_their_weights() -> None:
+    rows = MultiTaskBuilder(tasks=[TOPIC], train=[ONE], streaming=True).as_streaming_dataset()
+
+    assert [(row["text"], row["weight"]) for row in rows] == [("a", 0.0), ("b", 2.5)]
+
+
+def test_rows_are_written_with_their_weights_but_training_refuses_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,topic,w\na,x,0.1\nb,y,2\n", encoding="utf-8")
+    source = {"path": str(tmp_path / "a.csv"), "weight": "w", "labels": {"topic": "topic"}}
+    recipe = load_recipe({"backbone": "some/encoder", "tasks": [TOPIC], "data": {"train": [source]}})
+
+    write_rows(recipe, tmp_path / "rows.jsonl")
+
+    assert [json.loads(line)["weight"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == [0.1, 2]
+    with pytest.raises(RecipeError, match=r"data.train\[0\].weight: row weights are read, but training does not use"):
+        run_recipe(replace(recipe, output_dir=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
