@@ -14,9 +14,8 @@ from datasets import IterableDataset, get_dataset_split_names, interleave_datase
 
 from datasets_builder.aliases import check_aliases
 from datasets_builder.arranged import arranged
-from datasets_builder.columns import SOURCE, WEIGHT
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
-from datasets_builder.features import check_columns_of, check_labels_of, encode_table, table_features
+from datasets_builder.features import check_columns_of, check_labels_of, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.holding_out import hold_out
 from datasets_builder.label_names import named_task
@@ -37,8 +36,8 @@ from datasets_builder.settings import (
 )
 from datasets_builder.source import Source, is_on_hub, number_columns
 from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
+from datasets_builder.streamed import StreamedRows
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
-from datasets_builder.weights import weight_column
 from modeling_multitask.errors import DataError
 
 logger = datasets.logging.get_logger(__name__)
@@ -140,7 +139,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         """
         streams = []
         for number, source in enumerate(self.sources[split or "train"]):
-            rows = _StreamedRows(source, self.tasks, number if self.config.with_source else None, self.with_weight)
+            rows = StreamedRows(source, self.tasks, number if self.config.with_source else None, self.with_weight)
             parts = list(range(len(source.tables)))
             generator = datasets.SplitGenerator(split or "train", {"parts": parts, "read": rows})
             streams.append(self._as_streaming_dataset_single(generator))
@@ -271,24 +270,6 @@ def with_splits_on_hub(given: dict[str, list[Source]], split: dict[str, Any]) ->
     with reading_from_hub(str(source.path)):
         names = get_dataset_split_names(source.path, source.config, revision=source.revision)
     return given | {name: [replace(source, split=name)] for name in SPLITS if name in names}
-
-
-class _StreamedRows:
-    """Read the tables of a source on demand."""
-
-    def __init__(self, source: OpenSource, tasks: list[Any], number: int | None, with_weight: bool) -> None:
-        self.source, self.tasks, self.number, self.with_weight = source, tasks, number, with_weight
-
-    def __call__(self, part: int) -> Iterator[pa.Table]:
-        findings = Findings()
-        for chunk in encode_table(self.source.tables[part], self.source.source, self.tasks, findings):
-            findings.check()
-            rows = chunk.rows
-            if self.with_weight:
-                rows = rows.append_column(WEIGHT, weight_column(chunk.weights))
-            if self.number is not None:
-                rows = rows.append_column(SOURCE, pa.array(np.full(len(rows), self.number), pa.int32()))
-            yield rows
 
 
 def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
