@@ -142,7 +142,8 @@ def classes(draw: st.DrawFn, table: Table, task: dict[str, Any], labels: list[st
     if len(names) == 2:
         ways.append(lambda name: bool(names.index(name)))
     way = draw(st.sampled_from(ways))
-    aliases = {} if way is str else {as_word(way(name), table.format): name for name in names}
+    written = way is not str and any(label is not None for label in labels)  # aliases that never occur are an error
+    aliases = {as_word(way(name), table.format): name for name in names} if written else {}
     gap = draw(gaps(type(way(names[0])), table.format))
     write(table, task["name"], [gap if label is None else way(label) for label in labels], gap, aliases=aliases)
     return labels

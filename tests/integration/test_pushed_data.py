@@ -79,7 +79,9 @@ def test_pushed_rows_are_found_by_a_stranger_and_by_a_recipe(
     assert found["rows"] == built
     assert any(row["domain"] is None for row in found["rows"]["train"])
     assert found["labels"] == {"domain": ["movie", "product", "restaurant"], "sentiment": ["negative", "positive"]}
-    counts = ", ".join(f"{name} {len(built[name]):,}" for name in ("train", "validation", "test"))
+    used = {name: len(rows) for name, rows in built.items()}
+    used["train"] = sum(row["domain"] is not None or row["sentiment"] is not None for row in built["train"])
+    counts = ", ".join(f"{name} {used[name]:,}" for name in ("train", "validation", "test"))
     assert f"rows: {counts}\n" in planned
     labelled = {task: sum(row[task] is not None for row in built["train"]) for task in ("domain", "sentiment")}
     assert f"labelled training rows: domain {labelled['domain']:,}, sentiment {labelled['sentiment']:,}\n" in planned
