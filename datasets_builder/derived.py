@@ -14,7 +14,7 @@ from datasets_builder.label_sets import split_texts
 from datasets_builder.places import Place
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.texts import table_texts
-from datasets_builder.word_arrays import as_text, as_words, without_aliases
+from datasets_builder.word_arrays import as_text, as_words, without_aliases, without_words
 from modeling_multitask.errors import DataError
 
 
@@ -83,10 +83,8 @@ class LabelOfColumns(Derived):
 
     def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
         """Return the joined words."""
-        marks = pa.array(self.missing, pa.string())
         words = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
-        parts = [pc.if_else(pc.is_in(part, marks), pa.scalar(None, pa.string()), part) for part in words]
-        return pc.binary_join_element_wise(*parts, self.separator)
+        return pc.binary_join_element_wise(*(without_words(part, self.missing) for part in words), self.separator)
 
 
 @dataclass(frozen=True)
@@ -157,8 +155,7 @@ class MajorityOfColumns(Derived):
         words = pa.concat_arrays(
             [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
         )
-        missing = pc.is_in(words, pa.array(self.label.missing, pa.string()))
-        votes = without_aliases(pc.if_else(missing, pa.scalar(None, pa.string()), words), self.label)
+        votes = without_aliases(without_words(words, self.label.missing), self.label)
         coded = votes.dictionary_encode()
         there = coded.is_valid().to_numpy(zero_copy_only=False)
         rows = np.tile(np.arange(len(chunk)), len(self.columns))[there]

@@ -16,7 +16,7 @@ from datasets_builder.label_lists import (
 from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, places_of, without_aliases
+from datasets_builder.word_arrays import as_words, places_of, without_aliases, without_words
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -64,7 +64,7 @@ def position_words(chunk: pa.Table, name: str, column: LabelColumn, place: Place
     if column.blank == "none":
         words = pc.fill_null(words, "0")
     words = pc.if_else(pc.is_in(words, pa.array(column.none, pa.string())), "0", words)
-    return pc.if_else(pc.is_in(words, pa.array(column.missing, pa.string())), pa.scalar(None, pa.string()), words)
+    return without_words(words, column.missing)
 
 
 def _position(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:

@@ -13,7 +13,15 @@ from datasets_builder.cell_lists import parse_list
 from datasets_builder.label_lists import is_list
 from datasets_builder.places import Place
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_text, as_words, decoded, without_aliases, words_in_recipe, words_of_texts
+from datasets_builder.word_arrays import (
+    as_text,
+    as_words,
+    begin_with_bracket,
+    decoded,
+    without_aliases,
+    words_in_recipe,
+    words_of_texts,
+)
 from modeling_multitask.errors import DataError
 
 
@@ -66,7 +74,7 @@ def _of_texts(texts: pa.Array, column: LabelColumn, labels: list[str], place: Pl
     name, declared = column.names[0], words_in_recipe(column, labels)
     blank = texts.is_null()
     missing, none = pc.is_in(texts, _strings(column.missing)), pc.is_in(texts, _strings(column.none))
-    listed = pc.and_not(_begin_with_bracket(texts), pc.is_in(texts, _strings(declared)))
+    listed = pc.and_not(begin_with_bracket(texts), pc.is_in(texts, _strings(declared)))
     marked = pc.or_(blank, pc.or_(missing, none))
     plain = pc.invert(pc.or_(listed, marked))
     if column.separator is None and pc.any(plain).as_py():
@@ -124,10 +132,6 @@ def split_texts(texts: pa.Array, separator: str) -> tuple[np.ndarray, pa.Array]:
     there = pc.not_equal(words, "")
     rows = pc.list_parent_indices(parts).filter(there).to_numpy(zero_copy_only=False)
     return rows.astype(np.int64), words.filter(there)
-
-
-def _begin_with_bracket(texts: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.starts_with(pc.utf8_ltrim_whitespace(texts), "["), False)
 
 
 def _first(mask: pa.Array) -> int:

@@ -17,7 +17,7 @@ from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.single_cells import single_words
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, words_in_recipe
+from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, without_words, words_in_recipe
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -122,7 +122,7 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
 
 
 def _present(words: pa.Array, column: LabelColumn) -> pa.Array:
-    return pc.if_else(pc.is_in(words, pa.array(column.missing, pa.string())), pa.scalar(None, pa.string()), words)
+    return without_words(words, column.missing)
 
 
 def _in_yaml(label: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from datasets_builder.cell_tables import CellTable, Row
+from datasets_builder.cell_words import cell_word
 from modeling_multitask.errors import DataError
 from modeling_multitask.extras import import_extra
 
@@ -47,10 +48,6 @@ class SheetTable(CellTable):
 
 
 def _word(cell: Any) -> str:
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
-        return str(int(cell))
     if isinstance(cell, datetime.date | datetime.time):
         return cell.isoformat()
-    return str(cell)
+    return cell if isinstance(cell, str) else cell_word(cell)

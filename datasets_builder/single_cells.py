@@ -7,7 +7,14 @@ from datasets_builder.cell_lists import parse_list
 from datasets_builder.label_lists import is_list
 from datasets_builder.places import Place
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, decoded, words_in_recipe, words_of_texts
+from datasets_builder.word_arrays import (
+    as_words,
+    begin_with_bracket,
+    decoded,
+    without_words,
+    words_in_recipe,
+    words_of_texts,
+)
 from modeling_multitask.errors import DataError
 
 SEVERAL = "a list of several labels, but this task has one label for each row"
@@ -30,7 +37,7 @@ def single_words(chunk: pa.Table, column: LabelColumn, labels: list[str], place:
     if is_list(cells.type):
         cells = _of_lists(cells, name, place)
     words = _without_lists(as_words(cells, place.where(name), labels), column, labels, place)
-    return pc.if_else(pc.is_in(words, pa.array(column.missing, pa.string())), pa.scalar(None, pa.string()), words)
+    return without_words(words, column.missing)
 
 
 def _of_lists(cells: pa.Array, name: str, place: Place) -> pa.Array:
@@ -46,8 +53,9 @@ def _of_lists(cells: pa.Array, name: str, place: Place) -> pa.Array:
 def _without_lists(words: pa.Array, column: LabelColumn, labels: list[str], place: Place) -> pa.Array:
     """Return the words with the only element of each list that is written as text."""
     name = column.names[0]
-    listed = pc.fill_null(pc.starts_with(pc.utf8_ltrim_whitespace(words), "["), False)
-    listed = pc.and_not(listed, pc.is_in(words, pa.array(words_in_recipe(column, labels), pa.string())))
+    listed = pc.and_not(
+        begin_with_bracket(words), pc.is_in(words, pa.array(words_in_recipe(column, labels), pa.string()))
+    )
     if not pc.any(listed).as_py():
         return words
     found = []

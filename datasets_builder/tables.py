@@ -92,20 +92,11 @@ class Table(abc.ABC):
         for rows in self.read_rows(columns):
             yield rows.chunk
 
-    def read_with_lines(self, columns: list[str]) -> Iterator[tuple[pa.Table, np.ndarray]]:
-        """Yield chunks as `read` does, each with the lines of its rows in the file, (rows,) int64.
-
-        A row that is broken over several lines has the number of the first one. Lines are counted from 1, and lines
-        that are skipped count. The lines of a sheet are its rows. In other formats, lines are the numbers of the rows.
-
-        Raises:
-            DataError: If the table lacks a column or cannot be read to its end.
-        """
-        for rows in self.read_rows(columns):
-            yield rows.chunk, rows.lines
-
     def read_rows(self, columns: list[str]) -> Iterator[Rows]:
         """Yield chunks as `read` does, each with the numbers and lines of its rows.
+
+        A row that is broken over several lines has the line of the first one. Lines that are skipped count. The lines
+        of a sheet are its rows. In other formats, lines are the numbers of the rows.
 
         Raises:
             DataError: If the table lacks a column or cannot be read to its end.

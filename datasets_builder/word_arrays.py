@@ -23,8 +23,7 @@ def as_words(cells: pa.Array, where: str, labels: Sequence[str]) -> pa.Array:
     Raises:
         DataError: If the type of the cells cannot hold labels.
     """
-    texts = as_text(cells, where)
-    return words_of_texts(pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts), labels)
+    return words_of_texts(without_words(as_text(cells, where), [""]), labels)
 
 
 def words_of_texts(texts: pa.Array, labels: Sequence[str]) -> pa.Array:
@@ -46,6 +45,16 @@ def places_of(words: pa.Array, labels: Sequence[str]) -> pa.Array:
 def words_in_recipe(column: LabelColumn, labels: Sequence[str]) -> list[str]:
     """Return all words that the recipe declares for a column: they may begin or end with a bracket or quote."""
     return [*labels, *map(str, (*column.aliases, *column.aliases.values(), *column.missing, *column.none))]
+
+
+def without_words(words: pa.Array, marks: Sequence[object]) -> pa.Array:
+    """Return the words with null in place of these, such as those that mark a missing label."""
+    return pc.if_else(pc.is_in(words, pa.array(marks, pa.string())), pa.scalar(None, pa.string()), words)
+
+
+def begin_with_bracket(texts: pa.Array) -> pa.Array:
+    """Return (rows,) whether each text begins as a list does."""
+    return pc.fill_null(pc.starts_with(pc.utf8_ltrim_whitespace(texts), "["), False)
 
 
 def without_aliases(words: pa.Array, column: LabelColumn) -> pa.Array:

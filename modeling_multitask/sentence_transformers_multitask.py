@@ -75,8 +75,9 @@ def read_embedding_settings(model: str, **hub_kwargs: Any) -> EmbeddingSettings:
     modules = _read_json(model, "modules.json", hub_kwargs)
     if modules is None:
         return EmbeddingSettings()
-    kinds, paths = [kind for kind, _ in _places(modules)], dict(_places(modules))
-    dense = {path: _dense_settings(model, path, hub_kwargs) for kind, path in _places(modules) if kind == "Dense"}
+    places = _places(modules)
+    kinds, paths = [kind for kind, _ in places], dict(places)
+    dense = {path: _dense_settings(model, path, hub_kwargs) for kind, path in places if kind == "Dense"}
     if not re.fullmatch(r"Transformer( Pooling( Dropout| Dense)*)?( Normalize)?", " ".join(kinds)):
         raise ValueError(
             f"{model}: its modules are {', '.join(kinds)}, which together are not supported; allowed are Transformer, "

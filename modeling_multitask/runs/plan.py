@@ -93,7 +93,7 @@ def plan(recipe: Recipe) -> Plan:
         if recipe.probe and prepared.trainer.is_world_process_zero():
             probe(recipe, prepared)
         made = make_plan(prepared)
-        warn_of_memory(prepared.trainer)
+        warn_of_memory(prepared.trainer, made.memory)
     if not recipe.data.split.in_turn:
         return made
     return replace(made, folds=fold_sizes(recipe, load_start(recipe)[0]))
@@ -123,9 +123,13 @@ def make_plan(prepared: Prepared) -> Plan:
     )
 
 
-def warn_of_memory(trainer: MultiTaskTrainer) -> None:
+def estimated_memory(trainer: MultiTaskTrainer) -> dict[str, int]:
+    """Return the estimated bytes of weights, gradients, optimizer and activations."""
+    return _memory(trainer, *_trained_groups(trainer))
+
+
+def warn_of_memory(trainer: MultiTaskTrainer, needed: dict[str, int]) -> None:
     """Warn if training will probably need more memory than is free, and suggest a smaller batch."""
-    needed = _memory(trainer, *_trained_groups(trainer))
     arguments, device = trainer.args, trainer.model.device
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
     fixed, activations = needed["gradients"] + needed["optimizer"], needed["activations"]

@@ -141,9 +141,8 @@ def _check_copy(recipe: Recipe, prepared: Prepared, rows: list[dict[str, Any]]) 
                 shallow = shallow.merge_and_unload()
             save_folder(shallow.eval(), tokenizer, Path(place) / "model")
         texts = [start_of(tokenizer, row[TEXT], model.config.max_length) for row in rows]
-        texts = [
-            text for text in texts if tokenizer(model.config.prompt + text)["input_ids"]
-        ]  # not an empty one of a decoder
+        prompt = model.config.prompt
+        texts = [text for text in texts if tokenizer(prompt + text)["input_ids"]]  # not an empty one of a decoder
         try:
             problem = fresh_load_problem(Path(place) / "model", shallow, tokenizer, texts, seconds=_SECONDS)
         except subprocess.TimeoutExpired:

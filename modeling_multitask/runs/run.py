@@ -35,7 +35,7 @@ from .outputs import (
     save_report,
     start_output,
 )
-from .plan import warn_of_memory
+from .plan import estimated_memory, warn_of_memory
 from .prepare import prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
@@ -165,7 +165,7 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
         check_space(recipe, trainer)
         if recipe.probe and not probed and checkpoint is None:
             probe(recipe, prepared)
-            warn_of_memory(trainer)
+            warn_of_memory(trainer, estimated_memory(trainer))
         start_output(recipe)
     trainer.accelerator.wait_for_everyone()
     clock, parameters = TrainingClock(), count_parameters(trainer)

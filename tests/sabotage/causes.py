@@ -1111,7 +1111,7 @@ CAUSES = [
     ),
     Cause(
         "P135 a whole number of a sheet keeps its point",
-        *(SHEETS, "and cell.is_integer()", "and False"),
+        *(SHEETS, "else cell_word(cell)", "else str(cell)"),
         *("tests/unit/datasets_builder/test_sheet_tables.py", "whole_numbers_have_no_point"),
     ),
     Cause(

@@ -110,14 +110,14 @@ def test_each_split_has_its_own_rows_of_one_table() -> None:
         ({"text": {"columns": ["text", "part"]}}, {"text": {"columns": ["text", "part"], "separator": " "}}),
     ],
 )
-def test_other_words_are_read_anew(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_other_words_have_another_cache(one: dict[str, Any], other: dict[str, Any]) -> None:
     tasks = [{**TOPIC, "labels": ["x", "y", "zz"]}]
     hashes = {MultiTaskBuilder(tasks=tasks, train=[Source(data=TABLE, **words)]).hash for words in (one, other)}
 
     assert len(hashes) == 2
 
 
-def test_a_file_with_another_name_is_read_anew(tmp_path: Path) -> None:
+def test_a_file_with_another_name_has_another_cache(tmp_path: Path) -> None:
     tasks, hashes = [{**TOPIC, "labels": ["a", "b"]}], set()
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("text\nc\n", encoding="utf-8")

@@ -25,7 +25,7 @@ def read(*given: Any, **words: Any) -> dict[str, list[Any]]:
 
 
 def lines(opened: Table) -> list[int]:
-    return [line for _, numbers in opened.read_with_lines(opened.columns) for line in numbers.tolist()]
+    return [line for rows in opened.read_rows(opened.columns) for line in rows.lines.tolist()]
 
 
 @pytest.mark.parametrize("mark", [";", "|", "@", "~", "\t", " "])

@@ -54,7 +54,7 @@ def test_json_lines_may_end_in_json(tmp_path: Path, content: str) -> None:
 def test_the_rows_of_an_array_have_the_lines_at_which_they_begin(tmp_path: Path) -> None:
     opened = table(tmp_path, '\n[{"text": "a"},\n{"text":\n"b"}\n,\n\n  {"text": "c"}]\n')
 
-    assert [lines.tolist() for _, lines in opened.read_with_lines(["text"])] == [[2, 3, 7]]
+    assert [rows.lines.tolist() for rows in opened.read_rows(["text"])] == [[2, 3, 7]]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_cells_are_words_and_whole_numbers_have_no_point(tmp_path: Path) -> None
 def test_the_lines_of_a_sheet_are_its_rows(tmp_path: Path) -> None:
     opened = table(write_workbook(tmp_path / "t.xlsx", One=ROWS))
 
-    assert [lines.tolist() for _, lines in opened.read_with_lines(["text"])] == [[2, 3, 5, 6]]
+    assert [rows.lines.tolist() for rows in opened.read_rows(["text"])] == [[2, 3, 5, 6]]
 
 
 def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
