@@ -10,10 +10,11 @@ import numpy as np
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
+from ..training.label_hits import f1_of_counts
 from ..training.metrics import labelled_entries
-from .confusions import f1_of_counts
 from .errors import entry_losses
 from .intervals import Figure, Measures, bootstrapped
+from .position_measures import resampled_counts
 
 LOSS = "loss"
 
@@ -98,7 +99,7 @@ def effect_as_json(effect: Effect | None) -> dict[str, Any] | None:
 
 def _macro_f1(drawn: np.ndarray, there: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Return the mean F1 over the labels, (R,), of rows that occur `drawn` times, (R, N). An undefined F1 is 0."""
-    return f1_of_counts(drawn @ (there & given), drawn @ given, drawn @ there).mean(axis=-1)
+    return f1_of_counts(*resampled_counts(drawn, there, given)[:3]).mean(axis=-1)
 
 
 def _effect(metric: str, change: Callable[[np.ndarray], np.ndarray], rows: int, seed: int, resamples: int) -> Effect:

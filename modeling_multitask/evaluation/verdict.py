@@ -75,9 +75,9 @@ def verdict(
         return None
     own, metric = part_of(decision, rows), task.main_metric
     gains = {name: improvement(task, part_of(each, rows), own, labels[rows]) for name, each in baselines.items()}
-    gains = {name: each._replace(figures={metric: each.figures[metric]}) for name, each in gains.items()}
+    gains = {name: each.only(metric) for name, each in gains.items()}
     best = min(gains, key=lambda name: value_of(gains[name])[metric])
-    value = value_of(task_measures(task, own, labels[rows]))[metric]
+    value = value_of(task_measures(task, own, labels[rows]).only(metric))[metric]
     found = bootstrapped(gains[best], resamples=resamples)[metric]
     notes = [*never_answered(task, own.chosen), *_withheld(task, own, labels[rows])]
     return Verdict(metric, value, best, found, notes)
