@@ -14,9 +14,9 @@ from sklearn.metrics import precision_recall_curve
 
 from ..answers_multitask import NOT_ASKED, Decision, may_follow
 from ..kinds_multitask import DEFAULT_THRESHOLD
-from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig, parent_task
-from ..training.metrics import labelled_entries, labelled_rows_of
+from ..training.metrics import labelled_entries, labelled_rows_of, mean_loss, part_of
+from ..training.row_parts import row_parts
 from ..wording import first_few, with_a_label
 
 _FLAT = 1e-4  # a difference between two mean losses that says nothing
@@ -124,8 +124,7 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
 def _mean_loss(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Callable[[float], float]:
     """Return the mean loss of the true labels as a function of the temperature."""
     plain = plainly_judged(task)
-    numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    return lambda temperature: masked_loss(numbers / temperature, truth, plain).item()
+    return lambda temperature: mean_loss(logits, labels, plain, temperature=temperature)
 
 
 def plainly_judged(task: TaskConfig) -> TaskConfig:
@@ -161,13 +160,16 @@ def reliability(
         labels: The labels as in a batch.
         unasked: (N,), as in `answer_scores`.
     """
-    scores, right = answer_scores(task, decision, labels, unasked)
-    places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
-    counts = np.bincount(places, minlength=BINS)
+    counts, sums, hits = np.zeros(BINS, dtype=int), np.zeros(BINS), np.zeros(BINS)
+    for part in row_parts(*decision.scores.shape):
+        known = None if unasked is None else unasked[part]
+        scores, right = answer_scores(task, part_of(decision, part), labels[part], known)
+        places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
+        counts += np.bincount(places, minlength=BINS)
+        sums += np.bincount(places, weights=scores, minlength=BINS)
+        hits += np.bincount(places, weights=right, minlength=BINS)
     with np.errstate(invalid="ignore"):
-        mean_scores = np.bincount(places, weights=scores, minlength=BINS) / counts
-        accuracies = np.bincount(places, weights=right, minlength=BINS) / counts
-    return Reliability(mean_scores, accuracies, counts)
+        return Reliability(sums / counts, hits / counts, counts)
 
 
 def answer_scores(

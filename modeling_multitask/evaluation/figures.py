@@ -12,6 +12,7 @@ from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.label_hits import label_hits, rows_without_error
 from ..training.metrics import labelled_rows_of, part_of
+from ..training.row_parts import index_of
 from .confusions import class_counts, confusion_matrix
 from .intervals import RESAMPLES, Figure, bootstrapped, f1_figures, share, shares
 from .measures import task_measures
@@ -81,7 +82,8 @@ def task_figures(
     count = int(rows.sum())
     if count == 0:
         return TaskFigures(task, 0, len(labels))
-    decision, labels = part_of(decision, rows), labels[rows]
+    own = index_of(rows)
+    decision, labels = part_of(decision, own), labels[own]
     figures, measures = _shares(task, decision.chosen, labels), task_measures(task, decision, labels)
     if only not in figures:
         chosen = {name: each for name, each in measures.figures.items() if only in (None, name) and name not in figures}

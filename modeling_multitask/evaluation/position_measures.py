@@ -3,6 +3,7 @@
 Shapes: N labelled rows, C labels of one task, R resamples, P different scores of the rows that have a label.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from ..training.label_hits import f1_of_counts
 from .intervals import Drawn, Measures
 
 LABELS_AT_ONCE = 256  # whose counts are computed together
+_SPARSE = 0.05  # up to this share of true entries, the product of a sparse matrix is faster
 _EXACT = 2**24  # whole numbers up to this one are exact in float32
 
 
@@ -25,29 +27,31 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
         labels: (N, C), zeros and ones where there is a label.
         present: (N, C), where there is a label.
     """
-    there, given = ((each == 1) & present for each in (labels, answers))
-    whole = ~((there != given).any(axis=1))  # (N,)
-    of_right, of_wrong = _imagined_positions(there, present)
+    # One label after another: the rows of a label are read together.
+    there, given, known = (np.ascontiguousarray(each.T) for each in (present & (labels == 1), answers == 1, present))
+    given &= known  # (C, N)
+    counted = [countable(each) for each in (there & given, given, there, *([] if known.all() else [known]))]
+    whole = (there == given).all(axis=0).astype(float)  # (N,)
+    of_right, of_wrong = _imagined_positions(there, known)
 
     def summed(drawn: Drawn) -> _Positions:
-        sums = resampled_counts(drawn.rows, there, given, present)
-        counts = [
+        rows = drawn.rows.sum(axis=1, keepdims=True)  # (R, 1)
+        sums = [*resampled_counts(drawn.rows, counted), np.broadcast_to(rows, (len(rows), len(there)))][:4]
+        counts = (
             each + drawn.right * right + drawn.wrong * wrong
             for each, right, wrong in zip(sums, of_right, of_wrong, strict=True)
-        ]
-        rows = drawn.rows.sum(axis=1, keepdims=True)
+        )
         right_rows = drawn.rows @ whole[:, None] + drawn.right
         return _Positions(drawn.rows, *counts, right_rows, rows + drawn.right + drawn.wrong)
 
     @cache
-    def ranked(place: int) -> _Ranked | None:
-        rows = np.flatnonzero(present[:, place])
-        return _ranked(scores[rows, place], there[rows, place], rows, len(labels))
+    def ranked() -> list[_Ranked | None]:
+        columns = zip(scores.T.copy(), there, known, strict=True)
+        return [_ranked(own[rows], truth[rows], np.flatnonzero(rows), len(labels)) for own, truth, rows in columns]
 
     def average_precision(each: _Positions) -> np.ndarray:
         drawn = np.ascontiguousarray(each.rows.T, dtype=_exact(each.rows))  # (N, R)
-        columns = [_average_precision(ranked(place), drawn) for place in range(labels.shape[1])]
-        return _mean_of_known(np.stack(columns, axis=1))
+        return _mean_of_known(np.stack([_average_precision(label, drawn) for label in ranked()], axis=1))
 
     figures = {
         "micro_f1": lambda each: f1_of_counts(*(part.sum(axis=1) for part in each.parts)),
@@ -59,29 +63,27 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
     return Measures(np.ones(len(labels), dtype=int), summed, figures, width=4 * labels.shape[1])
 
 
-def resampled_counts(
-    drawn: np.ndarray, there: np.ndarray, given: np.ndarray, present: np.ndarray | None = None
-) -> list[np.ndarray]:
-    """Return the right answers, the answers, the rows with the label and the known entries of each label, (R, C) each.
+def countable(rows: np.ndarray) -> np.ndarray | csr_array:
+    """Return a mask, (C, N), as a sparse matrix if few of its entries are true. Both have the same product."""
+    return csr_array(rows, dtype=np.float32) if rows.mean() < _SPARSE else rows
+
+
+def resampled_counts(drawn: np.ndarray, counted: Sequence[np.ndarray | csr_array]) -> list[np.ndarray]:
+    """Return the number of drawn rows that count for each label, (R, C), for each of several masks.
 
     Args:
         drawn: (R, N), how often each row is drawn.
-        there: (N, C), where a row has the label.
-        given: (N, C), where it gets the label. Only entries whose truth is known.
-        present: (N, C), the known entries. By default all.
+        counted: Masks, (C, N), of the rows that count for a label. See `countable`.
     """
-    rows, width = drawn.astype(_exact(drawn)), there.shape[1]
-    counts = [np.empty((len(drawn), width)) for _ in range(3)]
-    entries = np.broadcast_to(drawn.sum(axis=1, keepdims=True), counts[0].shape)
-    matrices = [there & given, given, there]
-    if present is not None and not present.all():
-        counts.append(np.empty_like(counts[0]))
-        matrices.append(present)
-    for start in range(0, width, LABELS_AT_ONCE):
-        part = slice(start, start + LABELS_AT_ONCE)
-        for count, matrix in zip(counts, matrices, strict=True):
-            count[:, part] = rows @ matrix[:, part].astype(rows.dtype)
-    return [*counts, entries][:4]
+    rows = np.ascontiguousarray(drawn.T, dtype=_exact(drawn))  # (N, R)
+    return [_product(each, rows).T.astype(float) for each in counted]
+
+
+def _product(mask: np.ndarray | csr_array, rows: np.ndarray) -> np.ndarray:
+    if isinstance(mask, csr_array):
+        return mask @ rows
+    parts = (mask[start : start + LABELS_AT_ONCE] for start in range(0, len(mask), LABELS_AT_ONCE))
+    return np.concatenate([part.astype(rows.dtype) @ rows for part in parts])
 
 
 class _Positions(NamedTuple):
@@ -106,12 +108,12 @@ class _Positions(NamedTuple):
         return self.entries - self.given - self.there + 2 * self.hits
 
 
-def _imagined_positions(there: np.ndarray, present: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _imagined_positions(there: np.ndarray, known: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the mean counts of a row that is all right, and of a row with one wrong entry, (C,) each.
 
-    The counts are the hits, the answers, the rows with the label and the entries of each label.
+    The counts are the hits, the answers, the rows with the label and the entries of each label. The masks are (C, N).
     """
-    labels, entries = there.mean(axis=0), present.mean(axis=0)  # (C,)
+    labels, entries = there.mean(axis=1), known.mean(axis=1)  # (C,)
     flipped = 1 / entries.sum()  # the chance of an entry to be the wrong one
     missed, added = labels * flipped, (entries - labels) * flipped
     return [labels, labels, labels, entries], [labels - missed, labels - missed + added, labels, entries]

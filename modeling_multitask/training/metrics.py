@@ -154,11 +154,13 @@ def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dic
     rows, whole = len(logits[tasks[0].name]), dict[str, Decision]()
     for part in row_parts(rows, max(logits[task.name][:1].size for task in tasks)):
         decided = decide({task.name: torch.from_numpy(logits[task.name][part]) for task in tasks}, tasks)
-        for name, decision in decided.items():
-            fields = [each.numpy() for each in decision]
-            if name not in whole:
-                whole[name] = Decision(*(np.empty((rows, *each.shape[1:]), each.dtype) for each in fields))
-            for field, each in zip(whole[name], fields, strict=True):
+        for task in tasks:
+            fields = [each.numpy() for each in decided[task.name]]
+            if task.name not in whole:
+                whole[task.name] = Decision(*(np.empty((rows, *each.shape[1:]), each.dtype) for each in fields))
+                if task.kind.several_labels:  # zeros and ones
+                    whole[task.name] = whole[task.name]._replace(chosen=np.empty((rows, *fields[1].shape[1:]), np.int8))
+            for field, each in zip(whole[task.name], fields, strict=True):
                 field[part] = each
     return whole
 
@@ -191,7 +193,7 @@ def labelled_rows_of(labels: np.ndarray, kind: Kind) -> np.ndarray:
     return np.asarray(labelled_entries(labels, kind).reshape(len(labels), -1).any(axis=1))
 
 
-def part_of(decision: Decision, rows: np.ndarray) -> Decision:
+def part_of(decision: Decision, rows: np.ndarray | list[int] | slice) -> Decision:
     """Return the decision, as arrays, on some of its rows."""
     return Decision(*(None if each is None else each[rows] for each in decision))
 
