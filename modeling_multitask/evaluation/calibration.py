@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from sklearn.metrics import precision_recall_curve
 
 from ..answers_multitask import NOT_ASKED, Decision, may_follow
 from ..kinds_multitask import DEFAULT_THRESHOLD
 from ..tasks_multitask import TaskConfig, parent_task
+from ..training.label_hits import label_hits
 from ..training.metrics import labelled_entries, labelled_rows_of, mean_loss, part_of
 from ..training.row_parts import row_parts
 from ..wording import first_few, with_a_label
@@ -143,7 +143,7 @@ def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> 
         logits: (N, C).
         labels: (N,) or (N, C), as in a batch.
     """
-    scores = task.kind.probabilities(torch.from_numpy(logits), task).double().numpy()
+    scores = task.kind.probabilities(torch.from_numpy(logits), task).numpy()
     truth = labels.reshape(len(labels), -1)
     scores = scores[:, -truth.shape[1] :]  # for a binary task, the score of the second label
     return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
@@ -261,8 +261,9 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
     names = (task.labels or [])[-truth.shape[1] :]  # of a binary task, the second label
     thresholds = list(task.thresholds or [DEFAULT_THRESHOLD] * len(names))
     few, ended = [], []
-    for i, found in enumerate(fit_thresholds(task, logits, labels)):
-        yes, no = int((truth[:, i] == 1).sum()), int((truth[:, i] == 0).sum())
+    _, _, there, entries = label_hits(truth, truth)
+    counts = zip(there.tolist(), (entries - there).tolist(), strict=True)
+    for i, (found, (yes, no)) in enumerate(zip(fit_thresholds(task, logits, labels), counts, strict=True)):
         rarer = min(yes, no)
         if rarer < FEWEST_OF_EACH:
             few.append(f"{names[i]!r} ({yes:,} with it, {no:,} without it)")
@@ -280,14 +281,14 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
 
 
 def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
-    scores, truth = scores[truth >= 0], truth[truth >= 0]
-    if len(np.unique(truth)) < 2:
+    ranked, positive = np.sort(scores[truth >= 0].astype(float)), scores[truth == 1].astype(float)
+    if len(positive) in (0, len(ranked)):
         return DEFAULT_THRESHOLD
-    precision, recall, cuts = precision_recall_curve(truth, scores)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    best = int(np.argmax(f1[:-1]))  # the last point has no threshold
-    below = scores[scores < cuts[best]]
-    if len(below) == 0:
-        return 0.0
+    # The highest F1 is at the score of a row with the label: other rows only add wrong answers.
+    cuts, rows = np.unique(positive, return_counts=True)
+    hits, given = rows[::-1].cumsum()[::-1], len(ranked) - np.searchsorted(ranked, cuts)
+    precision, recall = hits / given, hits / len(positive)
+    best = cuts[np.argmax(2 * precision * recall / (precision + recall))]
+    below = np.searchsorted(ranked, best)  # the number of lower scores
     # A label is answered above its threshold, so the threshold is below the lowest score of an answered label.
-    return float((cuts[best] + below.max()) / 2)
+    return float((best + ranked[below - 1]) / 2) if below else 0.0

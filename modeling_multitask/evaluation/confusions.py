@@ -14,6 +14,8 @@ import numpy as np
 from ..answers_multitask import NOT_ASKED
 from ..training.label_hits import f1_of_counts
 
+UNASKED = "(not asked)"
+
 
 def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
     """Return the confusion, (C, C + 1), of labels (N,) and answers (N,), which are ids or `NOT_ASKED`."""
@@ -30,7 +32,19 @@ def confusion_table(labels: list[str], confusion: np.ndarray) -> list[list[Any]]
         confusion: (C, C + 1).
     """
     lines = [[label, *line] for label, line in zip(labels, confusion.tolist(), strict=True)]
-    return [["label", *labels, "(not asked)"], *lines]
+    return [["label", *labels, UNASKED], *lines]
+
+
+def confusion_pairs(labels: list[str], confusion: np.ndarray) -> list[list[Any]]:
+    """Return a table with a header: one row for each true label and answer that occur together.
+
+    Args:
+        labels: C names.
+        confusion: (C, C + 1).
+    """
+    answers = [*labels, UNASKED]
+    cells = zip(*np.nonzero(confusion), confusion[confusion > 0].tolist(), strict=True)
+    return [["label", "answer", "rows"], *([labels[label], answers[answer], rows] for label, answer, rows in cells)]
 
 
 def confusion_cells(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from ..training.label_hits import label_hits
 from ..training.metrics import labelled_entries, labelled_rows_of, part_of
 from ..training.row_parts import index_of, row_parts
 from .calibration import plainly_judged
+from .confusions import UNASKED
 from .figures import task_figures
 from .intervals import Figure
 from .judged import Judged
@@ -27,7 +28,6 @@ from .slices import by_length, by_pattern, by_source, combined
 RESAMPLES = 200  # for each slice: there are many slices, and their intervals are wide anyway
 # The figure that is shown for slices, by the form of the answer.
 SLICE_FIGURES: dict[AnswerForm, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
-UNASKED = "(not asked)"
 NO_LABEL = "(none)"
 
 
