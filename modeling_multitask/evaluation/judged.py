@@ -17,8 +17,8 @@ from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text, plain_rows
-from ..training.collator import labels_of
 from ..training.conditions import unasked_arrays
+from ..training.label_columns import labels_of_table
 from ..training.metrics import decide_arrays
 
 
@@ -76,8 +76,7 @@ def judge(
     # In the model's own precision, so that figures do not depend on the processor.
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
-    named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
-    labels = labels_of(named, tasks)
+    labels = labels_of_table(rows, tasks)
     return Judged(
         tasks=tasks,
         texts=texts,

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import get_worker_info
 
 from ..collator import MultiTaskCollator
+from ..label_columns import labels_of_table
 from .cache import PrefixCache
 from .store import PrefixStore
 
@@ -92,8 +93,7 @@ class PrefixRows(TorchDataset):
         """Return the embeddings and labels of all rows, kept in memory: reading them per batch would be slow."""
         if self._embedded is None or self._embedded[0] is not store:
             keys = self.cache.keys_of(self.rows)
-            names = [task.name for task in self.collate.config.tasks if task.name in self.rows.column_names]
-            labels = self.collate.labels_of(list(self.rows.select_columns(names)) if names else [{}] * len(self.rows))
+            labels = labels_of_table(self.rows, self.collate.config.tasks, self.collate.list_forms)
             self._embedded = store, torch.cat([store.states(key) for key in keys]), labels
         return self._embedded[1], self._embedded[2]
 
