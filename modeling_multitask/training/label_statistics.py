@@ -98,7 +98,7 @@ def _started(task: TaskConfig, layers: list[Any], labels: Tensor) -> TaskConfig:
 
 
 def _read(rows: Any, tasks: list[str], new: set[str]) -> list[Mapping[str, Any]]:
-    """Return the labels of rows that are no table. A stream is read until each new task has a label, and at least 10,000 rows."""
+    """Return the labels of a stream, which is read until each new task has a label, and at least 10,000 rows."""
     read: list[Mapping[str, Any]] = []
     for row in rows:
         if not isinstance(row, Mapping) or (len(read) >= LEAST_STREAMED and not new):
