@@ -14,7 +14,7 @@ from ..training.label_hits import label_hits, rows_without_error
 from ..training.metrics import labelled_rows_of, part_of
 from ..training.row_parts import index_of
 from .confusions import class_counts, confusion_matrix
-from .intervals import RESAMPLES, Figure, bootstrapped, f1_figures, share, shares
+from .intervals import RESAMPLES, Figure, bootstrapped, f1_figures, share, share_figures
 from .measures import task_measures
 
 
@@ -109,14 +109,18 @@ def _shares(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) -> dict[s
 
 
 def _classes(task: TaskConfig, confusion: np.ndarray) -> dict[str, ClassFigures]:
-    hits, given, there = class_counts(confusion)
-    columns = zip(shares(hits, given), shares(hits, there), f1_figures(hits, given, there), there.tolist(), strict=True)
-    return {label: ClassFigures(*each) for label, each in zip(task.labels or (), columns, strict=True)}
+    counts = class_counts(confusion)
+    found = zip(task.labels or (), *_of_labels(*counts), counts.there.tolist(), strict=True)
+    return {label: ClassFigures(*each) for label, *each in found}
 
 
 def _positions(task: TaskConfig, answers: np.ndarray, labels: np.ndarray, all_rows: int) -> dict[str, ClassFigures]:
     hits, given, yes, entries = label_hits(answers, labels)
-    columns = zip(shares(hits, given), shares(hits, yes), f1_figures(hits, given, yes), yes.tolist(), strict=True)
-    counts = zip(yes.tolist(), (entries - yes).tolist(), (all_rows - entries).tolist(), strict=True)
-    found = zip(task.labels or (), columns, counts, strict=True)
-    return {label: LabelFigures(*each, *answered) for label, each, answered in found}
+    counts = [each.tolist() for each in (yes, yes, entries - yes, all_rows - entries)]
+    found = zip(task.labels or (), *_of_labels(hits, given, yes), *counts, strict=True)
+    return {label: LabelFigures(*each) for label, *each in found}
+
+
+def _of_labels(hits: np.ndarray, given: np.ndarray, there: np.ndarray) -> tuple[list[Figure], ...]:
+    """Return the precision, the recall and the F1 of each label."""
+    return share_figures(hits, given), share_figures(hits, there), f1_figures(hits, given, there)

@@ -84,10 +84,10 @@ class Measures(NamedTuple):
 
 def share(hits: int, rows: int) -> Figure:
     """Return the share of hits among rows with Wilson's interval (Wilson 1927). Without rows it is 0."""
-    return shares(np.array([hits]), np.array([rows]))[0]
+    return share_figures(np.array([hits]), np.array([rows]))[0]
 
 
-def shares(hits: np.ndarray, rows: np.ndarray) -> list[Figure]:
+def share_figures(hits: np.ndarray, rows: np.ndarray) -> list[Figure]:
     """Return `share` of each of C numbers of hits and rows."""
     there = np.maximum(rows, 1)
     value, z = hits / there, norm.ppf(1 - TAIL)
@@ -115,7 +115,7 @@ def f1(hits: int, given: int, there: int) -> Figure:
 
 def f1_figures(hits: np.ndarray, given: np.ndarray, there: np.ndarray) -> list[Figure]:
     """Return `f1` of each of C labels."""
-    parts = shares(hits, given + there - hits)
+    parts = share_figures(hits, given + there - hits)
 
     def of_share(value: float | None) -> float | None:
         return None if value is None else 2 * value / (1 + value)

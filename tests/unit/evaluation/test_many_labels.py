@@ -19,7 +19,7 @@ from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import Decision
 from modeling_multitask.evaluation.calibration import fit_thresholds
 from modeling_multitask.evaluation.confusions import confusion_pairs
-from modeling_multitask.evaluation.intervals import Drawn, f1, f1_figures, shares
+from modeling_multitask.evaluation.intervals import Drawn, f1, f1_figures, share_figures
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.label_table import MOST_ON_A_PAGE, label_tables
 from modeling_multitask.evaluation.measures import task_measures
@@ -122,7 +122,7 @@ def test_the_shares_of_labels_have_wilsons_interval(counts: list[tuple[int, int,
     hits, given_rows, rows = (np.array(each) for each in zip(*counts, strict=True))
     given_rows, rows = given_rows + hits, rows + hits
 
-    found = shares(hits, rows)
+    found = share_figures(hits, rows)
 
     for figure, k, n in zip(found, hits.tolist(), rows.tolist(), strict=True):
         low, high = binomtest(k, n).proportion_ci(0.95, method="wilson") if n else (None, None)
