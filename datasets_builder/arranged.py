@@ -20,9 +20,10 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    MajorityOfColumns,
+    Majority,
     NameOfFile,
     TextOfColumns,
+    VotesOfColumns,
     name_of,
 )
 from datasets_builder.findings import MAX_SHOWN, Findings
@@ -185,7 +186,8 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
         made = LabelOfColumns(tuple(column.names), column.join, tuple(map(str, column.missing)))
         return column.join.join(column.names), made
     if column.votes is not None:
-        return ", ".join(column.votes), MajorityOfColumns(tuple(column.votes), column)
+        votes = VotesOfColumns(tuple(column.votes), column)
+        return ", ".join(column.votes), votes if column.as_ == "distribution" else Majority(votes)
     if column.level is not None:
         name = column.names[0]
         return f"{name}, level {column.level}", Level(name, column.separator or "", column.level)
@@ -199,7 +201,7 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
 def _plain(column: LabelColumn, name: str) -> LabelColumn:
     empty = dict.fromkeys(("separator", "columns", "join", "level", "constant", "from_", "votes", "as_"))
     if column.votes is not None:  # aliases are replaced before the votes are counted
-        column = replace(column, aliases={})
+        column = replace(column, aliases={}, shares=column.as_ == "distribution")
     return replace(column, column=name, **empty)  # type: ignore[arg-type]
 
 

@@ -25,6 +25,7 @@ from datasets_builder.label_rows import (
     negative_notes,
     not_held_out,
     unlabelled_note,
+    without_labels,
 )
 from datasets_builder.settings import (
     SPLITS,
@@ -86,6 +87,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
+        self.soft = soft_tasks([each.source for split in self.sources.values() for each in split])
+        self.sources = {name: [replace(each, soft=self.soft) for each in split] for name, split in self.sources.items()}
         opened = [each for split in self.sources.values() for each in split]
         text_columns(opened)
         self.with_weight = any(each.source.weight for each in opened)
@@ -151,7 +154,11 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         pair = len(text_columns(self.sources["train"])) == 2
         return datasets.DatasetInfo(
             features=table_features(
-                self.tasks, with_pair=pair, with_weight=self.with_weight, with_source=self.config.with_source
+                self.tasks,
+                soft=self.soft,
+                with_pair=pair,
+                with_weight=self.with_weight,
+                with_source=self.config.with_source,
             )
         )
 
@@ -201,7 +208,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _check_labelled(self, labels: pa.Table) -> None:
         for task in self.tasks:
             named = [each.source for each in self.sources["train"] if task.name in each.source.label_columns]
-            if named and labels[task.name].null_count == len(labels):
+            if named and without_labels(labels, [task.name]).all():
                 where = ", ".join(
                     f"{each.name}, {' and '.join(map(repr, each.label_columns[task.name].names))}" for each in named
                 )
@@ -239,10 +246,17 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits
 
 
+def soft_tasks(sources: list[Source]) -> frozenset[str]:
+    """Return the tasks with soft labels in any source."""
+    columns = [item for source in sources for item in source.label_columns.items()]
+    return frozenset(task for task, column in columns if column.is_soft)
+
+
 def fingerprint(sources: list[OpenSource]) -> str:
     """Return a short hash of the sources' content and settings."""
     digest = hashlib.sha256()
     for source in sources:
+        digest.update(repr(sorted(source.soft)).encode())
         how = replace(source.source, path="", data=None, called=None)
         digest.update(repr(how).encode())
         for table in source.tables:
@@ -287,7 +301,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
         column = source.source.label_columns.get(task["name"])
-        if tells_its_labels(task) or column is None or column.by_label is not None:
+        if tells_its_labels(task) or column is None or (column.by_label or column.soft) is not None:
             continue
         if any(table.class_names(column.names[0]) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")

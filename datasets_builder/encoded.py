@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
 from datasets_builder.merging import merge_rows, text_keys
+from datasets_builder.soft_labels import with_most_probable
 from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
@@ -59,9 +60,10 @@ class EncodedRows:
         """Return the rows with this share of each task's labels made missing."""
         rng, labels = np.random.default_rng(seed), self.labels
         for task in tasks:
-            place = labels.column_names.index(task.name)
-            labels = labels.set_column(place, labels.field(place), hide_labels(labels[task.name], fraction, rng))
-        return replace(self, labels=labels)
+            soft = distribution_column(task.name)
+            place = labels.column_names.index(soft if soft in labels.column_names else task.name)
+            labels = labels.set_column(place, labels.field(place), hide_labels(labels[place], fraction, rng))
+        return replace(self, labels=with_most_probable(labels, tasks))
 
     def parts(self) -> list[np.ndarray]:
         """Return the places of the rows in chunks."""
@@ -108,7 +110,8 @@ class ReadRows:
         sources = np.concatenate([np.full(len(each.numbers), each.source) for each in self.origins])
         names = {task.name: task.labels or [] for task in tasks}
         merged = merge_rows(whole.labels, names, whole.keys, sources, rule, self._describe)
-        rows = replace(whole.select(merged.rows), labels=merged.labels, notes=[*whole.notes, *merged.notes()])
+        labels = with_most_probable(merged.labels, tasks)
+        rows = replace(whole.select(merged.rows), labels=labels, notes=[*whole.notes, *merged.notes()])
         if with_weight:
             weights = np.concatenate([each.weights for each in self.origins])[merged.rows]
             rows = replace(rows, labels=rows.labels.append_column(WEIGHT, weight_column(weights)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import word
@@ -12,8 +12,8 @@ from .words import Blank
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 NameOf = Literal["file_name", "folder_name"]
-VotesAs = Literal["majority"]
-PLACES = ("column", "columns", "constant", "from_", "votes")  # the fields that tell where the labels are
+VotesAs = Literal["majority", "distribution"]
+PLACES = ("column", "columns", "constant", "from_", "soft", "votes")  # the fields that tell where the labels are
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,12 @@ class LabelColumn:
         constant: The label of all rows, instead of a column.
         from_: The label of all rows is the name of the file without its endings, or of the folder that contains it.
             In a recipe and in a dict it is called `from`.
+        soft: Instead of `column`, the column of the probability, or of the count, of each label of the task. For a task
+            with one label they are divided by their sum.
         votes: Instead of `column`, the columns of several raters, for a task with one label for each row.
-        as_: How votes become a label: the `majority`, which is the default. A tie is a missing label. In a recipe and
-            in a dict it is called `as`.
+        as_: How votes become a label: the `majority`, which is the default, or the `distribution`, the share of each
+            label. A tie has no majority, so it is a missing label. In a recipe and in a dict it is called `as`.
+        shares: Whether the cells of the column are lists of votes, whose shares are the label. Recipes lack this word.
 
     Raises:
         DataError: If the words do not fit together, the separator is empty, `missing` or `none` is no list, `blank` is
@@ -108,6 +111,12 @@ class LabelColumn:
         "it.",
         example="file_name",
     )
+    soft: Mapping[str, str] | None = word(
+        None,
+        description="Instead of `column`, the column of the probability, or of the count, of each label of the task. "
+        "For a task with one label they are divided by their sum. A row with only empty cells has no label.",
+        example={"negative": "p_neg", "positive": "p_pos"},
+    )
     votes: list[str] | None = word(
         None,
         description="Instead of `column`, the columns of several raters, for a task with one label for each row. Empty "
@@ -116,9 +125,11 @@ class LabelColumn:
     )
     as_: VotesAs | None = word(
         None,
-        description="How `votes` become a label: the `majority`, which is the default. A tie is a missing label.",
-        example="majority",
+        description="How `votes` become a label: the `majority`, which is the default, or the `distribution`, the "
+        "share of each label. A tie has no majority, so it is a missing label.",
+        example="distribution",
     )
+    shares: bool = False
 
     def __post_init__(self) -> None:
         for problem in filter(None, (self._place_problem(), self._combination_problem())):
@@ -152,8 +163,9 @@ class LabelColumn:
             return [self.column] if isinstance(self.column, str) else list(self.column)
         if self.votes is not None:
             return list(self.votes)
-        if isinstance(self.columns, Mapping):
-            return list(self.columns.values())
+        for by_label in (self.columns, self.soft):
+            if isinstance(by_label, Mapping):
+                return list(by_label.values())
         return list(self.columns) if isinstance(self.columns, list | tuple) else []
 
     @property
@@ -164,11 +176,16 @@ class LabelColumn:
                 return f"{name.rstrip('_')} {given!r}"
         return "labels"
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether it gives a number for each label."""
+        return self.soft is not None or self.shares or self.as_ == "distribution"
+
     def _place_problem(self) -> str | None:
         given = [name for name in PLACES if getattr(self, name) is not None]
         words = [name.rstrip("_") for name in given]
         if not words:
-            return "column: is missing; give a column, or one of columns, constant, from and votes"
+            return "column: is missing; give a column, or one of columns, constant, from, soft and votes"
         if len(words) > 1:
             return f"{words[1]} cannot be combined with {words[0]}; leave one out"
         if self.columns is not None and not self.columns:
@@ -177,8 +194,10 @@ class LabelColumn:
             return f"columns is {self.columns!r}; a pattern contains *, such as 'tag_*'; for one column, use `column`"
         if self.from_ not in (None, "file_name", "folder_name"):
             return f"from is {self.from_!r}; it must be file_name or folder_name"
-        if self.as_ not in (None, "majority"):
-            return f"as is {self.as_!r}; it must be majority"
+        if self.as_ not in (None, *get_args(VotesAs)):
+            return f"as is {self.as_!r}; it must be one of {', '.join(get_args(VotesAs))}"
+        if self.soft is not None and (not isinstance(self.soft, Mapping) or not self.soft):
+            return f"soft is {self.soft!r}; it must name the column of each label: {{label: column}}"
         return None
 
     def _combination_problem(self) -> str | None:

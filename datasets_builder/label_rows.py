@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.columns import distribution_column
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.wording import first_few, on_one_line
 
@@ -92,7 +93,8 @@ def unlabelled_note(labels: pa.Table, tasks: list[str]) -> str | None:
 
 def without_labels(table: pa.Table, tasks: list[str]) -> np.ndarray:
     """Return the mask (rows,) of the rows without a label of any task."""
-    missing = [table[name].combine_chunks().is_null().to_numpy(zero_copy_only=False) for name in tasks]
+    soft = [name for name in map(distribution_column, tasks) if name in table.column_names]  # a tie has no label
+    missing = [table[name].combine_chunks().is_null().to_numpy(zero_copy_only=False) for name in [*tasks, *soft]]
     return np.logical_and.reduce(missing) if missing else np.zeros(len(table), bool)
 
 

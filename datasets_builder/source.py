@@ -214,7 +214,8 @@ def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
     names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
     if source.labels is None:
         return sorted(names)
-    return [name for task, column in source.label_columns.items() if task in names for name in column.names]
+    columns = source.label_columns.items()
+    return [name for task, column in columns if task in names or column.soft is not None for name in column.names]
 
 
 def _as_label_column(given: Any) -> LabelColumn:

@@ -33,7 +33,7 @@ class StreamedRows:
             DataError: If the table cannot be read, or a cell is not a label.
         """
         findings = Findings()
-        for chunk in encode_table(self.source.tables[part], self.source.source, self.tasks, findings):
+        for chunk in encode_table(self.source.tables[part], self.source, self.tasks, findings):
             findings.check()
             rows = chunk.rows
             if self.with_weight:

@@ -90,7 +90,7 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
-            names = table.class_names(column.names[0]) if column.by_label is None else None
+            names = table.class_names(column.names[0]) if (column.by_label or column.soft) is None else None
             if names is not None:
                 named.append((table.name, [column.aliases.get(name, name) for name in names]))
     if not named:
@@ -117,9 +117,10 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     findings.check()
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
+    columns = [each.source.label_columns[task["name"]] for each in sources]
+    if any((column.by_label or column.soft) is not None for column in columns):
+        return list(where)  # in their given order
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
-        if column.by_label is not None:
-            return list(where)  # the columns, in their given order
         _check_no_positions(task["name"], where)
     return sorted(where, key=_sort_key(list(where)))
 

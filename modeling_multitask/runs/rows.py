@@ -47,12 +47,19 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
 
 
 def check_learnable(recipe: Recipe) -> None:
-    """Raise a `RecipeError` if the recipe has row weights, which training does not use."""
+    """Raise a `RecipeError` if the recipe has row weights or soft labels, which training does not use."""
+    sources = [(f"data.{split}[{i}]", each) for split in SPLITS for i, each in enumerate(getattr(recipe.data, split))]
     problems = [
-        f"data.{split}[{i}].weight: row weights are read, but training does not use them yet; remove `weight`"
-        for split in SPLITS
-        for i, source in enumerate(getattr(recipe.data, split))
+        f"{place}.weight: row weights are read, but training does not use them yet; remove `weight`"
+        for place, source in sources
         if source.weight
+    ]
+    problems += [
+        f"{place}.labels.{task}: soft labels are read, but training does not use them yet; name a column of one label "
+        "for each row, or use `votes` with `as: majority`"
+        for place, source in sources
+        for task, column in source.label_columns.items()
+        if column.is_soft
     ]
     if problems:
         raise RecipeError(recipe.path, problems)

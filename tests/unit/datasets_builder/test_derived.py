@@ -13,9 +13,10 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    MajorityOfColumns,
+    Majority,
     NameOfFile,
     TextOfColumns,
+    VotesOfColumns,
 )
 from datasets_builder.findings import Findings
 from datasets_builder.places import Place
@@ -80,7 +81,7 @@ def test_the_majority_counts_no_missing_votes_and_a_tie_is_missing() -> None:
     columns = {"a": ["yes", "no", "", "yes", None], "b": ["no", "?", "y", "no", ""], "c": ["yes", "?", "yes", "", ""]}
     label = LabelColumn(votes=list(columns), aliases={"y": "yes"}, missing=["?"])
 
-    assert cells(MajorityOfColumns(tuple(columns), label), **columns) == ["yes", "no", "yes", None, None]
+    assert cells(Majority(VotesOfColumns(tuple(columns), label)), **columns) == ["yes", "no", "yes", None, None]
 
 
 def test_aliases_are_replaced_before_votes_are_counted() -> None:

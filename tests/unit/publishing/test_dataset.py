@@ -397,3 +397,17 @@ def test_a_repository_named_like_its_script_is_refused() -> None:
 )
 def test_the_script_repeats_the_words_of_a_source(source: Source, tmp_path: Path) -> None:
     assert eval(_python(source, tmp_path), {"Source": Source, "LabelColumn": LabelColumn}) == source
+
+
+def test_soft_labels_are_pushed_and_the_script_builds_them_again(tmp_path: Path) -> None:
+    tone = {"name": "tone", "problem_type": "binary_classification"}
+    data = {"text": ["a", "b"], "no": [1, 0], "yes": [3, 1]}
+    source = Source(data=data, labels={"tone": LabelColumn(soft={"no": "no", "yes": "yes"})})
+    builder = MultiTaskBuilder(tasks=[tone], train=source)
+    builder.download_and_prepare()
+
+    folder = write(tmp_path / "repository", builder)
+
+    assert load(folder)["train"]["tone_distribution"][:] == [{"no": 0.25, "yes": 0.75}, {"no": 0.0, "yes": 1.0}]
+    assert "`tone_distribution` has the soft labels of `tone`." in (folder / "README.md").read_text()
+    assert "LabelColumn(soft={'no': 'no', 'yes': 'yes'})" in (folder / "build_dataset.py").read_text()
