@@ -122,7 +122,8 @@ class Source:
     missing_text: Sequence[Cell] = ()
     weight: str | None = word(
         None,
-        description="The column of the weight of each row, a number from 0. Training refuses weights so far.",
+        description="The column of the weight of each row, a number from 0. It multiplies the row's losses. Metrics do "
+        "not use it.",
         example="confidence",
     )
     where: Mapping[str, Cell | list[Cell]] | None = word(

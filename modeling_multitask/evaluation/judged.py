@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, distribution_column
 
 from ..answers_multitask import Decision
 from ..inference.text_encoder import TextEncoder
@@ -20,6 +20,7 @@ from ..texts_multitask import Text, plain_rows
 from ..training.collator import labels_of
 from ..training.conditions import unasked_arrays
 from ..training.metrics import decide_arrays
+from ..training.soft_targets import soft_labels_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Judged:
         labels: The labels by task name, as in a batch, including missing ones.
         lengths: (N,), the number of tokens of each text after truncation.
         sources: N names of source tables. Empty if they are unknown.
+        soft: The soft labels of tasks that have them, (N, C) by task name. Their `labels` are the most probable ones.
     """
 
     tasks: list[TaskConfig]
@@ -41,6 +43,12 @@ class Judged:
     labels: dict[str, np.ndarray]
     lengths: np.ndarray
     sources: list[str] = field(default_factory=list)
+    soft: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> dict[str, np.ndarray]:
+        """The labels by task name, soft where they are known."""
+        return self.labels | self.soft
 
     @cached_property
     def decisions(self) -> dict[str, Decision]:
@@ -76,8 +84,9 @@ def judge(
     # In the model's own precision, so that figures do not depend on the processor.
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
-    named = [{task.name: row.get(task.name) for task in tasks} for row in rows]
-    labels = labels_of(named, tasks)
+    names = [name for task in tasks for name in (task.name, distribution_column(task.name))]
+    named = [{name: row[name] for name in names if name in row} for row in rows]
+    labels, soft = labels_of(named, tasks), soft_labels_of(named, tasks)
     return Judged(
         tasks=tasks,
         texts=texts,
@@ -85,6 +94,7 @@ def judge(
         labels={name: each.numpy() for name, each in labels.items()},
         lengths=lengths,
         sources=sources or [],
+        soft={name: each.numpy() for name, each in soft.items()},
     )
 
 

@@ -13,12 +13,11 @@ from transformers.utils import logging
 
 from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, distribution_column
 from datasets_builder.label_rows import label_rows, never_seen, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
-from ..errors import RecipeError
 from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
@@ -27,6 +26,7 @@ from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
 from ..training.growing import inherited_condition, inherited_tasks
+from ..training.samplers import row_weights_of
 from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)
@@ -44,25 +44,6 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
         DataError: If a table is invalid.
     """
     return build_rows(recipe, open_sources(recipe, trained), trained)
-
-
-def check_learnable(recipe: Recipe) -> None:
-    """Raise a `RecipeError` if the recipe has row weights or soft labels, which training does not use."""
-    sources = [(f"data.{split}[{i}]", each) for split in SPLITS for i, each in enumerate(getattr(recipe.data, split))]
-    problems = [
-        f"{place}.weight: row weights are read, but training does not use them yet; remove `weight`"
-        for place, source in sources
-        if source.weight
-    ]
-    problems += [
-        f"{place}.labels.{task}: soft labels are read, but training does not use them yet; name a column of one label "
-        "for each row, or use `votes` with `as: majority`"
-        for place, source in sources
-        for task, column in source.label_columns.items()
-        if column.is_soft
-    ]
-    if problems:
-        raise RecipeError(recipe.path, problems)
 
 
 def with_known_splits(recipe: Recipe) -> Recipe:
@@ -118,7 +99,7 @@ def build_rows(
 
 
 def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dataset | IterableDataset:
-    """Return the rows that have a label of any task. Streamed rows are all returned: their loss is 0.
+    """Return the rows with a label of any task and a weight above 0. Streamed rows are all returned: their loss is 0.
 
     Args:
         rows: The training rows from the dataset builder.
@@ -127,8 +108,9 @@ def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dat
     if not isinstance(rows, Dataset):
         return rows
     names = [task.name for task in tasks]
-    unlabelled = without_labels(rows.select_columns(names).with_format("arrow")[:], names)
-    return rows.select(np.flatnonzero(~unlabelled)) if unlabelled.any() else rows
+    columns = [name for name in (*names, *map(distribution_column, names)) if name in rows.column_names]
+    skipped = without_labels(rows.select_columns(columns).with_format("arrow")[:], names) | (row_weights_of(rows) == 0)
+    return rows.select(np.flatnonzero(~skipped)) if skipped.any() else rows
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:

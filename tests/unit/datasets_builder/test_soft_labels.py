@@ -1,15 +1,11 @@
 """Soft labels: their cells, their column next to the most probable label, and what merging and hiding do to them."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
-from modeling_multitask.errors import RecipeError
-from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.run import run_recipe
 
 TONE = {"name": "tone", "problem_type": "single_label_classification"}
 TAGS = {"name": "tags", "problem_type": "multi_label_classification"}
@@ -174,14 +170,3 @@ def test_a_vote_that_is_no_label_is_an_error_with_its_row() -> None:
     given = Source(data={"text": ["a", "b"], "r1": ["x", "x"], "r2": ["y", "z"]}, labels={"tone": votes})
     with pytest.raises(DataError, match="row 2, column 'r1, r2': 'z' is not one of 'x', 'y'"):
         build(given, task={**TONE, "labels": ["x", "y"]})
-
-
-@pytest.mark.parametrize("column", [{"soft": SOFT}, {"votes": ["a", "b"], "as": "distribution"}])
-def test_training_refuses_soft_labels(column: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("text,a,b\none,0,1\ntwo,1,0\n", encoding="utf-8")
-    data = {"train": [{"path": str(tmp_path / "a.csv"), "labels": {"tone": column}}]}
-    recipe = load_recipe({"backbone": "some/encoder", "tasks": [TONE], "data": data})
-
-    with pytest.raises(RecipeError, match=r"data.train\[0\].labels.tone: soft labels are read, but training does not"):
-        run_recipe(replace(recipe, output_dir=str(tmp_path / "run")))
-    assert not (tmp_path / "run").exists()
