@@ -75,3 +75,15 @@ def test_rows_are_written_with_their_weights(tmp_path: Path) -> None:
     write_rows(recipe, tmp_path / "rows.jsonl")
 
     assert [json.loads(line)["weight"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == [0.1, 2]
+
+
+def test_a_split_does_not_depend_on_weights() -> None:
+    data = {"text": [f"text {i}" for i in range(40)], "topic": ["x", "y"] * 20, "w": [i % 7 for i in range(40)]}
+    splits = []
+    for weight in (None, "w"):
+        source = Source(data=data, weight=weight, labels={"topic": "topic"})
+        builder = MultiTaskBuilder(tasks=[TOPIC], train=[source], split={"test": 0.25, "seed": 0})
+        builder.download_and_prepare()
+        splits.append(builder.as_dataset()["test"]["text"][:])
+
+    assert splits[0] == splits[1]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from modeling_multitask.errors import RowError
 from modeling_multitask.losses_multitask import masked_loss
 from modeling_multitask.training.class_weights import with_resolved_weights
 from modeling_multitask.training.metrics import multi_task_metrics
+from modeling_multitask.training.prefix.caching import PrefixCaching
 from modeling_multitask.training.samplers import EpochSampler
 from modeling_multitask.training.sampling import Sampling
 from modeling_multitask.training.soft_targets import most_probable
@@ -334,13 +336,31 @@ def trained(tmp_path: Any, tokenizer: PreTrainedTokenizerBase) -> Callable[..., 
     return run
 
 
-@pytest.mark.parametrize("settings_", [{}, {"freeze": "embeddings"}, {"freeze": "backbone"}], ids=str)
+SETTINGS = [{}, {"freeze": "embeddings", "max_steps": 4}, {"freeze": "backbone", "max_steps": 4}]
+
+
+@pytest.mark.parametrize("settings_", SETTINGS, ids=str)
 def test_weights_of_1_and_one_rater_train_to_the_same_bits(trained: Any, settings_: dict[str, Any]) -> None:
     plain = trained(rows_of(None), **settings_)
 
     for same in (rows_of([1.0] * 16), rows_of(None, soft=True)):
         again = trained(same, **settings_)
         assert torch.equal(plain, again)
+
+
+@pytest.mark.parametrize("settings_", SETTINGS[1:], ids=str)
+def test_the_prefix_cache_changes_nothing_for_weights_and_soft_labels(
+    trained: Any, tmp_path: Path, settings_: dict[str, Any]
+) -> None:
+    rows = rows_of([0.1, 1.9, 0.0, 3.0] * 4).add_column(
+        "toxic_distribution", [{"no": 1 - i / 16, "yes": i / 16} if i % 5 else None for i in range(16)]
+    )
+
+    cache = PrefixCaching(folder=str(tmp_path / "cache"))
+    cached, whole = (trained(rows, **settings_, prefix_cache=each) for each in (cache, False))
+
+    assert any((tmp_path / "cache").iterdir())
+    torch.testing.assert_close(cached, whole, rtol=1e-5, atol=1e-6)
 
 
 def test_other_weights_train_to_another_model(trained: Any) -> None:
