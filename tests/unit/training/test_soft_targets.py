@@ -336,7 +336,7 @@ def trained(tmp_path: Any, tokenizer: PreTrainedTokenizerBase) -> Callable[..., 
     return run
 
 
-SETTINGS = [{}, {"freeze": "embeddings", "max_steps": 4}, {"freeze": "backbone", "max_steps": 4}]
+SETTINGS = [{}, {"freeze": ["embeddings", "layers.0"], "max_steps": 4}, {"freeze": "backbone", "max_steps": 4}]
 
 
 @pytest.mark.parametrize("settings_", SETTINGS, ids=str)
