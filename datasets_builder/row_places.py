@@ -1,0 +1,39 @@
+"""The places that rows come from: the table of each row, and its line there.
+
+Shapes: N rows.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import ClassLabel, Value
+
+from datasets_builder.columns import LINE, TABLE
+from datasets_builder.sources import OpenSource
+
+
+def table_names(sources: Iterable[OpenSource]) -> list[str]:
+    """Return the names of all tables of these sources, in order and without repetitions."""
+    return list(dict.fromkeys(table.name for source in sources for table in source.tables))
+
+
+def place_features(tables: list[str]) -> dict[str, Any]:
+    """Return the features of the columns with the place of each row.
+
+    Args:
+        tables: The names of all tables, without repetitions.
+    """
+    return {TABLE: ClassLabel(names=tables), LINE: Value("int64")}
+
+
+def with_places(rows: pa.Table, tables: np.ndarray, lines: np.ndarray) -> pa.Table:
+    """Return rows with the columns of their places at the end.
+
+    Args:
+        rows: N rows.
+        tables: (N,) the number of each row's table.
+        lines: (N,) the line of each row.
+    """
+    return rows.append_column(TABLE, pa.array(tables, pa.int64())).append_column(LINE, pa.array(lines, pa.int64()))
