@@ -11,6 +11,7 @@ import pytest
 from datasets import Dataset
 
 from datasets_builder import DataError, JoinedText, MultiTaskBuilder, Source
+from datasets_builder.row_places import RowPlace, row_places, short_names
 from tests.workbooks import write_workbook
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
@@ -228,3 +229,28 @@ def test_a_task_with_the_name_of_a_column_of_the_place_is_an_error(name: str) ->
 
     with pytest.raises(DataError, match=f"a task is called '{name}', which is the column of the {name} of each row; "):
         build(data, ({**TOPIC, "name": name},))
+
+
+@pytest.mark.parametrize(
+    ("paths", "short"),
+    [
+        (["/home/me/tickets.csv"], ["tickets.csv"]),
+        (["/home/me/a/x.csv", "/home/me/b/x.csv", "/home/me/b/y.csv"], ["a/x.csv", "b/x.csv", "y.csv"]),
+        (["x.csv", "/data/x.csv"], ["x.csv", "data/x.csv"]),
+        (["/x.csv", "x.csv"], ["/x.csv", "x.csv"]),
+        (["the given dict (train[0])", "a.csv"], ["the given dict (train[0])", "a.csv"]),
+        ([], []),
+    ],
+)
+def test_tables_are_shown_with_as_few_folders_as_tell_them_apart(paths: list[str], short: list[str]) -> None:
+    assert short_names(paths) == short
+
+
+def test_places_are_read_from_built_rows_with_short_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,topic\na,film\n,film\nb,food\n")
+
+    assert row_places(build(path)["train"]) == [RowPlace("a.csv", 2), RowPlace("a.csv", 4)]
+
+
+def test_other_rows_have_no_places() -> None:
+    assert row_places(Dataset.from_dict({"text": ["a"], "table": ["oak"], "line": [1]})) == []
