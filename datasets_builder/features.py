@@ -195,7 +195,7 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
     for cells, numbers, lines in table.read_rows(source.read_columns):
-        place = Place(table.name, 0, findings, numbers)
+        place = Place(table.name, findings, numbers)
         labels = {
             task.name: read_labels(cells, columns[task.name], task, place, forms[task.name])
             if task.name in columns and not columns[task.name].is_soft
