@@ -70,7 +70,7 @@ class ArrangedTable(Table):
             rows = self._kept(read)
             if not len(rows.chunk):
                 continue
-            place = Place(self.name, 0, Findings(), rows.numbers)
+            place = Place(self.name, Findings(), rows.numbers)
             cells = [
                 self.derived[name].cells(rows.chunk, self.table, place) if name in self.derived else rows.chunk[name]
                 for name in columns

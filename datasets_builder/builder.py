@@ -27,6 +27,7 @@ from datasets_builder.label_rows import (
     unlabelled_note,
     without_labels,
 )
+from datasets_builder.row_places import table_names
 from datasets_builder.settings import (
     SPLITS,
     MultiTaskBuilderConfig,
@@ -102,7 +103,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             check_labels_of(source.source, self.tasks)
         check_aliases([task for task in kwargs["tasks"] if task not in inferred], [] if streaming else opened)
         prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
-        super().__init__(hash=fingerprint(prepared), dataset_name="multi_task", **kwargs | given)
+        self._tables = table_names(opened) if kwargs.get("with_place") else None
+        super().__init__(hash=fingerprint(prepared, self._tables), dataset_name="multi_task", **kwargs | given)
 
     @property
     def prepared_splits(self) -> list[str]:
@@ -142,7 +144,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         """
         streams = []
         for number, source in enumerate(self.sources[split or "train"]):
-            rows = StreamedRows(source, self.tasks, number if self.config.with_source else None, self.with_weight)
+            rows = StreamedRows(source, self.tasks, number, **self._added())
             parts = list(range(len(source.tables)))
             generator = datasets.SplitGenerator(split or "train", {"parts": parts, "read": rows})
             streams.append(self._as_streaming_dataset_single(generator))
@@ -153,14 +155,12 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         pair = len(text_columns(self.sources["train"])) == 2
         return datasets.DatasetInfo(
-            features=table_features(
-                self.tasks,
-                soft=self.soft,
-                with_pair=pair,
-                with_weight=self.with_weight,
-                with_source=self.config.with_source,
-            )
+            features=table_features(self.tasks, soft=self.soft, with_pair=pair, **self._added())
         )
+
+    def _added(self) -> dict[str, Any]:
+        """Return the arguments for the columns that hold neither texts nor labels."""
+        return {"with_weight": self.with_weight, "with_source": self.config.with_source, "tables": self._tables}
 
     def _to_prepare(self) -> dict[str, list[OpenSource]]:
         return {name: each for name, each in self.sources.items() if not (self.config.streaming and name == "train")}
@@ -194,10 +194,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             for name, sources in self._to_prepare().items()
         }
         findings.check()
-        rule, added = (
-            self.config.contradictions,
-            {"with_weight": self.with_weight, "with_source": self.config.with_source},
-        )
+        rule, added = self.config.contradictions, self._added()
         splits = {name: rows.merge(self.tasks, rule, **added) for name, rows in read.items()}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
@@ -252,9 +249,9 @@ def soft_tasks(sources: list[Source]) -> frozenset[str]:
     return frozenset(task for task, column in columns if column.is_soft)
 
 
-def fingerprint(sources: list[OpenSource]) -> str:
-    """Return a short hash of the sources' content and settings."""
-    digest = hashlib.sha256()
+def fingerprint(sources: list[OpenSource], tables: list[str] | None = None) -> str:
+    """Return a short hash of the sources' content and settings, and of the names of tables that the rows have."""
+    digest = hashlib.sha256("\n".join(tables or []).encode())
     for source in sources:
         digest.update(repr(sorted(source.soft)).encode())
         how = replace(source.source, path="", data=None, called=None)

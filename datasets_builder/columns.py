@@ -4,6 +4,8 @@ TEXT = "text"
 TEXT_PAIR = "text_pair"  # the second text of each row, where rows are pairs
 WEIGHT = "weight"  # the weight of each row, null where its source has none; optional
 SOURCE = "source"  # the number of a row's source within its split, counted from 0; optional
+TABLE = "table"  # the name of a row's table, as a `ClassLabel`; optional
+LINE = "line"  # the line of a row in its table, counted from 1; optional
 
 
 _DISTRIBUTION = "_distribution"

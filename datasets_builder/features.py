@@ -15,11 +15,12 @@ import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
 from datasets_builder.cell_words import cell_word
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
+from datasets_builder.columns import LINE, SOURCE, TABLE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.findings import Findings
 from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import read_labels
 from datasets_builder.places import Place
+from datasets_builder.row_places import place_features
 from datasets_builder.soft_labels import as_distributions, read_distributions, with_most_probable
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
@@ -30,6 +31,14 @@ from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.words_multitask import nearest_hint
 
+# The columns that a task could be called like, in words. `TaskConfig` refuses the names of the others.
+_MEANINGS = {
+    TEXT_PAIR: "the second text",
+    WEIGHT: "the weight of each row",
+    TABLE: "the table of each row",
+    LINE: "the line of each row",
+}
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -39,6 +48,7 @@ class Chunk:
         rows: The rows that have a text.
         table: The name of their table in messages.
         numbers: (rows,) each row's number in its table, counted from 1.
+        lines: (rows,) each row's line in its table, counted from 1.
         groups: Each row's group, if the source has a group column.
         dropped: Number of rows that are left out, by reason.
         weights: (rows,) each row's weight, NaN if the source has none.
@@ -47,6 +57,7 @@ class Chunk:
     rows: pa.Table
     table: str
     numbers: np.ndarray
+    lines: np.ndarray
     groups: list[str] | None
     dropped: Counter[str]
     weights: np.ndarray
@@ -59,40 +70,44 @@ def table_features(
     with_pair: bool = False,
     with_weight: bool = False,
     with_source: bool = False,
+    tables: list[str] | None = None,
 ) -> Features:
-    """Return the features: the text or texts, a column for each task in order, distributions, the weight, the source.
+    """Return the features: the text or texts, a column for each task in order, and the other columns.
 
     Args:
         tasks: The tasks with their labels.
         soft: The names of the tasks with soft labels.
-        with_pair: Whether there is a second text.
-        with_weight: Whether each row has its weight.
-        with_source: Whether each row has the number of its source.
+        with_pair: Whether the rows are pairs of texts.
+        with_weight: Whether there is a column for the weight of each row.
+        with_source: Whether there is a column for the number of each row's source.
+        tables: The names of all tables, if there are columns for the place of each row.
+
+    Raises:
+        DataError: If a task has the name of another column.
     """
-    columns = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
-    columns |= {task.name: _label_feature(task) for task in tasks}
-    columns |= {
+    texts = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
+    labels = {task.name: _label_feature(task) for task in tasks}
+    labels |= {
         distribution_column(task.name): {label: Value("float64") for label in task.labels or ()}
         for task in tasks
         if task.name in soft
     }
-    columns |= {WEIGHT: Value("float64")} if with_weight else {}
-    return Features(columns | ({SOURCE: Value("int32")} if with_source else {}))
+    others = {WEIGHT: Value("float64")} if with_weight else {}
+    others |= {SOURCE: Value("int32")} if with_source else {}
+    others |= {} if tables is None else place_features(tables)
+    if taken := [task.name for task in tasks if task.name in texts | others]:
+        raise DataError(f"a task is called {taken[0]!r}, which is the column of {_MEANINGS[taken[0]]}; rename it")
+    return Features(texts | labels | others)
 
 
 def check_columns_of(source: OpenSource, names: list[str]) -> None:
-    """Raise a `DataError` if the source has labels for an unknown task or for no task, or lacks a column.
-
-    A task must not have the name of a text column either.
-    """
+    """Raise a `DataError` if the source has labels for an unknown task or for no task, or lacks a column."""
     given = source.source
     for name in source.soft:
         if distribution_column(name) in names:
             raise DataError(
                 f"a task is called {distribution_column(name)!r}, the column of the soft labels of {name!r}; rename it"
             )
-    if len(given.texts) == 2 and TEXT_PAIR in names:
-        raise DataError(f"a task is called {TEXT_PAIR!r}, which is the column of the second text; rename it")
     for name in given.label_columns:
         if name not in names:
             raise DataError(
@@ -179,8 +194,8 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     schema = table_features(tasks, soft=opened.soft, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
-    for cells, numbers, _ in table.read_rows(source.read_columns):
-        place = Place(table.name, 0, findings, numbers)
+    for cells, numbers, lines in table.read_rows(source.read_columns):
+        place = Place(table.name, findings, numbers)
         labels = {
             task.name: read_labels(cells, columns[task.name], task, place, forms[task.name])
             if task.name in columns and not columns[task.name].is_soft
@@ -203,6 +218,7 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
             rows.filter(kept),
             table.name,
             numbers[places],
+            lines[places],
             _words_of(cells[source.group], kept) if source.group else None,
             dropped,
             weights[places],

@@ -111,7 +111,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
             for chunk, numbers, _ in table.read_rows(column.names):
-                place = Place(table.name, 0, findings, numbers)
+                place = Place(table.name, findings, numbers)
                 for word in occurring_words(chunk, column, task["problem_type"], place):
                     where.setdefault(word, table.name)
     findings.check()

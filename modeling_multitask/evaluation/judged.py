@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from datasets_builder.columns import TEXT, TEXT_PAIR, distribution_column
+from datasets_builder.row_places import RowPlace, row_places
 
 from ..answers_multitask import Decision
 from ..inference.text_encoder import TextEncoder
@@ -35,6 +36,7 @@ class Judged:
         lengths: (N,), the number of tokens of each text after truncation.
         sources: N names of source tables. Empty if they are unknown.
         soft: The soft labels of tasks that have them, (N, C) by task name. Their `labels` are the most probable ones.
+        places: The N places that the rows come from. Empty if they are unknown.
     """
 
     tasks: list[TaskConfig]
@@ -44,6 +46,7 @@ class Judged:
     lengths: np.ndarray
     sources: list[str] = field(default_factory=list)
     soft: dict[str, np.ndarray] = field(default_factory=dict)
+    places: list[RowPlace] = field(default_factory=list)
 
     @property
     def targets(self) -> dict[str, np.ndarray]:
@@ -59,6 +62,10 @@ class Judged:
     def unasked(self) -> dict[str, np.ndarray]:
         """Whether the row's labels imply that the question is not asked, (N,) by task name."""
         return unasked_arrays(self.labels, self.tasks)
+
+    def place(self, row: int) -> RowPlace:
+        """Return the place that the row with this index comes from."""
+        return self.places[row] if self.places else RowPlace()
 
 
 def judge(
@@ -95,6 +102,7 @@ def judge(
         lengths=lengths,
         sources=sources or [],
         soft={name: each.numpy() for name, each in soft.items()},
+        places=row_places(rows),
     )
 
 

@@ -11,7 +11,7 @@ from datasets import Dataset
 from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 
 from datasets_builder.builder import MultiTaskBuilder
-from datasets_builder.columns import SOURCE, distribution_column
+from datasets_builder.columns import LINE, SOURCE, TABLE, distribution_column
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
 from datasets_builder.source import JoinedText, LabelColumn, Source
@@ -54,7 +54,7 @@ def write_repository(
         overrides: Overrides of the recipe as `key=value`. They are noted at the top of the copied recipe.
     """
     for name, rows in builder.as_dataset().items():
-        _write_shards(rows.remove_columns([SOURCE] if SOURCE in rows.column_names else []), folder / "data", name)
+        _write_shards(_public(rows), folder / "data", name)
     files = {"README.md": render_card(repo_id, builder, look, card, with_recipe=recipe is not None)}
     files[SCRIPT] = render_script(builder, Path.cwd() if recipe is None else recipe.parent.resolve())
     if recipe is not None:
@@ -205,6 +205,11 @@ def _python(value: Any, folder: Path) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_python(each, folder) for each in value) + "]"
     return "..." if value is ... else repr(value)
+
+
+def _public(rows: Dataset) -> Dataset:
+    """Return rows without the columns on the files that they come from."""
+    return rows.remove_columns([name for name in (SOURCE, TABLE, LINE) if name in rows.column_names])
 
 
 def _write_shards(rows: Dataset, folder: Path, split: str) -> None:

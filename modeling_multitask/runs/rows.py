@@ -141,6 +141,7 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
             leaks=data.leaks,
             streaming=data.streaming,
             with_source=recipe.sampling.by_source,
+            with_place=True,
         )
 
 

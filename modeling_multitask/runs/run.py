@@ -14,6 +14,8 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from datasets_builder.row_places import row_places
+
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.judged import Judged, row_texts
 from ..evaluation.report import CHOSEN_BY
@@ -206,7 +208,8 @@ def write_reports(
     if split is None or not recipe.report:
         return
     logits, labels = answers[split]
-    judged = Judged(tasks, row_texts(rows[split]), logits, labels, row_lengths(rows[split]))
+    held_out = rows[split]
+    judged = Judged(tasks, row_texts(held_out), logits, labels, row_lengths(held_out), places=row_places(held_out))
     notes = [*([CHOSEN_BY] if split == "validation" else []), *notes]
     save_report(recipe, judged, split=split, notes=notes, judgements=judgements[split])
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -20,7 +21,9 @@ OTHER = Source(data={"text": ["b", "c"], "topic": ["y", "x"]})
 
 
 def weights(*cells: Any) -> list[float]:
-    return row_weights(pa.table({"w": list(cells)}), "w", Place("t.csv", 10, Findings())).tolist()
+    return row_weights(
+        pa.table({"w": list(cells)}), "w", Place("t.csv", Findings(), np.arange(11, 11 + len(cells)))
+    ).tolist()
 
 
 def build(**words: Any) -> MultiTaskBuilder:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from datasets import DatasetDict, load_dataset
@@ -119,10 +120,15 @@ def test_a_task_that_no_row_of_a_split_has_is_loaded_with_its_labels(tmp_path: P
     assert loaded["test"].features == loaded["train"].features
 
 
-def test_the_number_of_a_rows_source_is_not_pushed(tmp_path: Path) -> None:
-    folder = write(tmp_path / "repo", build(ROWS, TOPIC, with_source=True))
+def test_the_files_that_rows_come_from_are_not_pushed(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["a", "b"], "topic": ["film", "food"]}).to_csv(tmp_path / "secret.csv", index=False)
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=str(tmp_path / "secret.csv"), with_source=True, with_place=True)
+    builder.download_and_prepare()
+
+    folder = write(tmp_path / "repo", builder)
 
     assert load(folder)["train"].column_names == ["text", "topic"]
+    assert all(b"secret" not in shard.read_bytes() for shard in (folder / "data").iterdir())
 
 
 def test_rows_are_cut_into_shards_of_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

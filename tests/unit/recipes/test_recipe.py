@@ -218,7 +218,7 @@ def test_a_number_as_a_label_is_a_word_that_keeps_its_spelling(tmp_path: Path) -
     assert recipe.tasks[0].aliases == {"08": "1", "eight": "007"}
 
 
-@pytest.mark.parametrize("name", ["weight", "split", "text_pair"])
+@pytest.mark.parametrize("name", ["weight", "split", "text_pair", "table", "line"])
 def test_a_new_task_has_no_name_of_another_column(tmp_path: Path, name: str) -> None:
     # A saved model may have such a task.
     assert TaskConfig(name, "regression").name == name
