@@ -298,7 +298,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
         column = source.source.label_columns.get(task["name"])
-        if tells_its_labels(task) or column is None or (column.by_label or column.soft) is not None:
+        if tells_its_labels(task) or column is None or column.labels is not None:
             continue
         if any(table.class_names(column.names[0]) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")

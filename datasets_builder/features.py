@@ -154,12 +154,12 @@ def _column_problem(column: LabelColumn, task: TaskConfig) -> str | None:
 def _soft_problem(column: LabelColumn, task: TaskConfig) -> str | None:
     if task.kind.is_number:
         return f"task {task.name!r} is {task.problem_type}; soft labels are for tasks with labels; name its column"
-    if column.soft is None:
+    if (by_label := column.soft_by_label) is None:
         return None
     labels = task.labels or []
-    if strange := [label for label in column.soft if label not in labels]:
+    if strange := [label for label in by_label if label not in labels]:
         return f"soft names {strange[0]!r}, which is not a label of {task.name!r}{nearest_hint(strange[0], labels)}"
-    if lacking := [label for label in labels if label not in column.soft]:
+    if lacking := [label for label in labels if label not in by_label]:
         return f"soft lacks the label {lacking[0]!r} of {task.name!r}; it must name the column of every label"
     return None
 

@@ -85,7 +85,7 @@ class LabelColumn:
         "multi-label task. The default is that of the task.",
         example="none",
     )
-    columns: str | list[str] | Mapping[str, str] | None = word(
+    columns: str | list[str] | Mapping[Cell, str] | None = word(
         None,
         description="Instead of `column`, for a multi-label task: columns whose cells are labels, as a list or as a "
         "pattern such as `tag_*`, or the column of each label, whose cells are 0, 1 or empty. With `join`, the columns "
@@ -111,7 +111,7 @@ class LabelColumn:
         "it.",
         example="file_name",
     )
-    soft: Mapping[str, str] | None = word(
+    soft: Mapping[Cell, str] | None = word(
         None,
         description="Instead of `column`, the column of the probability, or of the count, of each label of the task. "
         "For a task with one label they are divided by their sum. A row with only empty cells has no label.",
@@ -140,12 +140,18 @@ class LabelColumn:
             )
         if self.blank not in (None, "missing", "none"):
             raise DataError(f"{self.described}: blank is {self.blank!r}; it must be missing or none")
-        # As words, like every cell: a number or a truth value may be given as such.
+        self._read_words()
+
+    def _read_words(self) -> None:
+        """Read all values as words, like every cell: a number or a truth value may be given as such."""
         object.__setattr__(self, "aliases", alias_words(self.aliases, self.described))
         for name in ("missing", "none"):
             if isinstance(given := getattr(self, name), str):
                 raise DataError(f"{self.described}: {name} is {given!r}; it must be a list, such as [{given!r}]")
             object.__setattr__(self, name, [cell_word(value) for value in given])
+        for name in ("columns", "soft"):
+            if isinstance(by_label := getattr(self, name), Mapping):
+                object.__setattr__(self, name, {cell_word(label): column for label, column in by_label.items()})
         if self.constant is not None:
             object.__setattr__(self, "constant", cell_word(self.constant))
 
@@ -153,8 +159,19 @@ class LabelColumn:
     def by_label(self) -> dict[str, str] | None:
         """The column of each label of a multi-label task, or `None` if the labels are in the cells."""
         if isinstance(self.columns, Mapping):
-            return dict(self.columns)
+            return {str(label): name for label, name in self.columns.items()}
         return None if isinstance(self.column, str | None) else {name: name for name in self.column}
+
+    @property
+    def soft_by_label(self) -> dict[str, str] | None:
+        """The column of the number of each label, or `None` if there are none."""
+        return None if self.soft is None else {str(label): name for label, name in self.soft.items()}
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The labels that are named here, each with its column, or `None` if the labels are in the cells."""
+        by_label = self.by_label if self.soft is None else self.soft_by_label
+        return None if by_label is None else list(by_label)
 
     @property
     def names(self) -> list[str]:

@@ -61,8 +61,8 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     Raises:
         DataError: If the type of a column cannot hold labels.
     """
-    if (by_label := column.by_label or column.soft) is not None:
-        return list(by_label)
+    if column.labels is not None:
+        return column.labels
     if column.shares:
         votes = chunk[column.names[0]].combine_chunks()
         cells, rows = votes.flatten(), pc.list_parent_indices(votes)

@@ -35,9 +35,9 @@ def read_distributions(chunk: pa.Table, column: LabelColumn, task: TaskConfig, p
         DataError: If the type of a column cannot hold numbers.
     """
     labels = task.labels or []
-    if column.soft is None:
+    if (by_label := column.soft_by_label) is None:
         return _structs(_shares(_votes(chunk[column.names[0]].combine_chunks(), column, labels, place)), labels)
-    names = [column.soft[label] for label in labels]
+    names = [by_label[label] for label in labels]
     highest = 1.0 if task.kind.several_labels else MOST
     numbers = np.stack([_numbers(chunk, name, column, place, highest) for name in names], axis=1)
     gaps = np.isnan(numbers)

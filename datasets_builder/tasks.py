@@ -90,7 +90,7 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
-            names = table.class_names(column.names[0]) if (column.by_label or column.soft) is None else None
+            names = table.class_names(column.names[0]) if column.labels is None else None
             if names is not None:
                 named.append((table.name, [column.aliases.get(name, name) for name in names]))
     if not named:
@@ -118,7 +118,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
     columns = [each.source.label_columns[task["name"]] for each in sources]
-    if any((column.by_label or column.soft) is not None for column in columns):
+    if any(column.labels is not None for column in columns):
         return list(where)  # in their given order
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
         _check_no_positions(task["name"], where)

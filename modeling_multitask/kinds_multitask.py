@@ -151,6 +151,12 @@ class SingleLabel(Kind):
             return (_shares(labels).to(weight.dtype) * weight).sum(dim=-1) * present
         return weight[labels.clamp(min=0)] * present
 
+    def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
+        return _scaled(logits, task).softmax(dim=-1)
+
+    def log_probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
+        return _scaled(logits, task).log_softmax(dim=-1)
+
 
 class Binary(Kind):
     """One of two labels, with one logit for the second label, sigmoid and binary cross-entropy."""
