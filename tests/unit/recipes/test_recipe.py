@@ -148,7 +148,7 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("{}", "column: is missing; give a column, or one of columns, constant, from and votes"),
+        ("{}", "column: is missing; give a column, or one of columns, constant, from, soft and votes"),
         ("{column: a, constant: b}", "constant cannot be combined with column; leave one out"),
         ("{column: a, level: 0}", "level: is 0; it must be at least 1"),
         ("{from: path}", "from: is 'path'; it must be one of file_name, folder_name"),
