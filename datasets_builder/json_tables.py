@@ -1,6 +1,7 @@
 """JSON files: arrays of objects, JSON lines, and objects in the forms that pandas writes."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,11 @@ class JsonTable(JsonLinesTable):
             yield from super().objects()
         else:
             yield from self._document()
+
+    def first_name(self) -> str | None:
+        """Return the first name of a file that is one object, and `None` for any other file."""
+        found = re.match(r'\s*\{\s*("(?:[^"\\]|\\.)*")', self._content())
+        return str(json.loads(found[1])) if found else None
 
     def _first_line(self) -> str:
         with self._text(newline="\n") as file:
