@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from datasets_builder.columns import TEXT
 from datasets_builder.formats import endings
@@ -20,6 +21,9 @@ from datasets_builder.tables import FileTable, Table
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_folder
 from modeling_multitask.paths_multitask import home_replaced
+from modeling_multitask.problem_types_multitask import ProblemTypeName
+
+_NOT_TRAINED = "no training row has a label"
 
 
 @dataclass(frozen=True)
@@ -52,24 +56,27 @@ class TableGuess:
         }
 
     def labels_of(self, guess: LabelGuess) -> list[str]:
-        """Return all labels of a column if the training rows lack one of them, and else none, because they are found.
+        """Return all labels of a task if the training rows lack one of them, and else none, because they are found."""
+        of_train, all_labels = self._words(guess, of_train=True), self._words(guess)
+        if all_labels <= of_train or not guess.in_cells or guess.problem_type == "regression":
+            return []
+        return sorted(all_labels, key=float if all(re.fullmatch(NUMBER, word) for word in all_labels) else str)
 
-        Args:
-            guess: The labels.
-        """
-        if self.columns.split is None or len(guess.columns) != 1 or guess.problem_type == "regression":
-            return []
-        cells = self.sample.columns[guess.columns[0]]
-        of_train = set(self.columns.splits["train"])
-        train = [
-            cell
-            for cell, split in zip(cells, self.sample.columns[self.columns.split], strict=True)
-            if split in of_train
-        ]
-        there = label_words(guess, Cells(guess.columns[0], cells))
-        if there <= label_words(guess, Cells(guess.columns[0], train)):
-            return []
-        return sorted(there, key=float if all(re.fullmatch(NUMBER, word) for word in there) else str)
+    def lacks_training(self, guess: LabelGuess) -> bool:
+        """Return whether no training row has a label of the task."""
+        return bool(guess.columns) and not self._words(guess, of_train=True)
+
+    def _words(self, guess: LabelGuess, *, of_train: bool = False) -> set[str]:
+        """Return the labels in all rows, or in the training rows. Those of columns of 0 and 1 are zeros and ones."""
+        split, words = self.columns.split, self.columns.splits.get("train", [])
+        splits = self.sample.columns[split] if split is not None and of_train else [None] * self.sample.rows
+        found = set()
+        for name in guess.columns:
+            cells = [
+                cell for cell, each in zip(self.sample.columns[name], splits, strict=True) if each in (None, *words)
+            ]
+            found |= label_words(guess, Cells(name, cells))
+        return found
 
 
 def guess_table(path: str) -> TableGuess:
@@ -108,7 +115,12 @@ def _guess(path: str, layout: LayoutGuess, files: list[str]) -> TableGuess:
         )
         sample = replace(sample, columns={names.get(name, name): cells for name, cells in sample.columns.items()})
         columns = guess_columns(sample, decimal_commas=commas)
-    guess = TableGuess(path, _with_decimal(layout, sample, columns), sample, columns, files)
+    guess = TableGuess(path, layout, sample, columns, files)
+    columns = _without(
+        columns, {each.columns[0]: _NOT_TRAINED for each in columns.labels if guess.lacks_training(each)}
+    )
+    layout, columns = _with_decimal(layout, sample, columns)
+    guess = replace(guess, layout=layout, columns=columns)
     if not columns.labels and columns.texts and len(files) > 1 and not guess.files_of_splits:
         guess = replace(guess, columns=replace(columns, labels=_names_of_files(files)))
     for table in tables[1:]:
@@ -132,10 +144,25 @@ def _names(columns: ColumnsGuess) -> dict[str, str]:
     return dict(zip(columns.texts, ("text", "text_pair"), strict=False)) | dict(zip(labels, of_labels, strict=True))
 
 
-def _with_decimal(layout: LayoutGuess, sample: Sample, columns: ColumnsGuess) -> LayoutGuess:
+def _with_decimal(layout: LayoutGuess, sample: Sample, columns: ColumnsGuess) -> tuple[LayoutGuess, ColumnsGuess]:
+    """Return the layout with the decimal mark if it is a comma, and the columns without numbers that have a point."""
     names = [each.columns[0] for each in columns.labels if each.problem_type == "regression"]
-    with_comma = [name for name in names if any("," in str(cell) for cell in sample.columns[name])]
-    return layout.adding("decimal", f"a comma, in column {with_comma[0]}", decimal=",") if with_comma else layout
+    with_comma, with_point = ([name for name in names if _has(sample.columns[name], mark)] for mark in ",.")
+    if not with_comma:
+        return layout, columns
+    what = f"numbers with a point; those of {with_comma[0]} have a comma"
+    return layout.adding("decimal", "a comma", decimal=","), _without(columns, dict.fromkeys(with_point, what))
+
+
+def _has(cells: list[Any], mark: str) -> bool:
+    return any(mark in cell for cell in cells if isinstance(cell, str))
+
+
+def _without(columns: ColumnsGuess, reasons: dict[str, str]) -> ColumnsGuess:
+    """Return the meaning of the columns without labels of these columns, by the reason why they are left out."""
+    labels = [each for each in columns.labels if not (each.columns and each.columns[0] in reasons)]
+    dropped = {name: reasons[each.columns[0]] for each in columns.labels if each not in labels for name in each.columns}
+    return replace(columns, labels=labels, left_out=columns.left_out | dropped)
 
 
 def _names_of_files(files: list[str]) -> list[LabelGuess]:
@@ -143,8 +170,8 @@ def _names_of_files(files: list[str]) -> list[LabelGuess]:
     names = {_stem(name) for name in files}
     if len(names) < 2 or any(re.search(r"\d", name) for name in names):
         return []
-    kind = "binary_classification" if len(names) == 2 else "single_label_classification"
-    return [LabelGuess([], kind, f"the names of {len(names)} files", {"from": "file_name"})]  # type: ignore[arg-type]
+    kind: ProblemTypeName = "binary_classification" if len(names) == 2 else "single_label_classification"
+    return [LabelGuess([], kind, f"the names of {len(names)} files", {"from": "file_name"}, in_cells=False)]
 
 
 def _stem(name: str) -> str:

@@ -40,6 +40,7 @@ class LabelGuess:
         why: The reason, in a few words.
         given: How a source names the labels, as in `labels` of a recipe.
         words: More words of the task.
+        in_cells: Whether the labels are in the cells. If not, they are the names of columns or files.
     """
 
     columns: list[str]
@@ -47,6 +48,7 @@ class LabelGuess:
     why: str
     given: Any
     words: dict[str, Any] = field(default_factory=dict)
+    in_cells: bool = True
 
 
 def guess_label(cells: Cells) -> LabelGuess | str:
@@ -81,7 +83,7 @@ def guess_positions(columns: Sequence[Cells]) -> list[LabelGuess]:
     names = [cells.name for cells in group]
     labels = _without_prefix(names)
     given = names if labels == names else {"columns": dict(zip(labels, names, strict=True))}
-    return [LabelGuess(names, "multi_label_classification", why, given, more)]
+    return [LabelGuess(names, "multi_label_classification", why, given, more, in_cells=False)]
 
 
 def guess_numbered(columns: Sequence[Cells]) -> list[LabelGuess]:
@@ -94,8 +96,15 @@ def guess_numbered(columns: Sequence[Cells]) -> list[LabelGuess]:
     guesses = []
     for stem, group in groups.items():
         names, last = [cells.name for cells in group], stem.rsplit("_", 1)[-1].casefold()
-        labels = {word for cells in group for word in cells.counts}
-        if len(group) < 2 or len(labels) < 2 or any(has_edges(word) or len(word) > _LONGEST for word in labels):
+        words = [word for cells in group for word in cells.words]
+        labels = set(words)
+        few = are_few(len(labels), len(words)) or len(group[0].values) < _FEW_ROWS
+        if (
+            len(group) < 2
+            or len(labels) < 2
+            or not few
+            or any(has_edges(word) or len(word) > _LONGEST for word in labels)
+        ):
             continue
         if last in _NAMES_OF_RATERS:
             kind: ProblemTypeName = "binary_classification" if len(labels) == 2 else "single_label_classification"
@@ -117,9 +126,8 @@ def _without_prefix(names: list[str]) -> list[str]:
 def label_words(guess: LabelGuess, cells: Cells) -> set[str]:
     """Return the labels in the cells of a column, without those that stand for no label."""
     words = cells.words
-    if isinstance(guess.given, dict):
+    if isinstance(guess.given, dict) and (separator := guess.given.get("separator")) is not None:
         none = guess.words.get("none", ())
-        separator = guess.given["separator"]
         words = [part for word in words for part in ([word] if word in none else _parts(word, separator))]
     aliases = guess.words.get("aliases", {})
     return {aliases.get(word, word) for word in words} - {*guess.words.get("missing", ()), *guess.words.get("none", ())}
@@ -185,6 +193,8 @@ def _separated(cells: Cells) -> LabelGuess | None:
         parts = Counter(part for word, found in sets.items() for part in set(found) for _ in range(cells.counts[word]))
         shared = Counter(part for found in sets.values() for part in set(found))
         if not any(len(found) > 1 for found in sets.values()) or max(shared.values()) < 2:
+            continue
+        if parts.keys() <= POSITIONS.keys():
             continue
         fits = are_few(len(parts), parts.total()) and len(parts) <= len(sets)
         if not fits or any(len(part) > _LONGEST or has_edges(part) for part in parts):

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets_builder.nested import root_of
 from datasets_builder.object_tables import DoubledNameError, JsonLinesTable, Objects, unique_names
+from datasets_builder.text_tables import without_nul
 from modeling_multitask.errors import DataError
 
 
@@ -34,7 +35,7 @@ class JsonTable(JsonLinesTable):
 
     def _first_line(self) -> str:
         with self._text(newline="\n") as file:
-            return next((line.strip() for line in file if line.strip()), "")
+            return next((line.strip() for line in without_nul(file, self.path) if line.strip()), "")
 
     def _is_one_line(self) -> bool:
         with self._text(newline="\n") as file:
