@@ -161,10 +161,10 @@ def _of_numbers(cells: Cells) -> LabelGuess | str:
         f"numbers from {min(numbers):g} to {max(numbers):g}",
         cells.name,
     )
-    if len(counts) == 2 and are_few(2, len(numbers)) and not _have_fractions(counts):
-        return _classes(cells)
     if _is_named_id(cells):
         return "ids, by its name"
+    if len(counts) == 2 and are_few(2, len(numbers)) and not _have_fractions(counts):
+        return _classes(cells)
     if _have_fractions(counts):
         return regression
     if len(counts) == len(numbers) and max(numbers) - min(numbers) + 1 == len(numbers):
@@ -246,7 +246,13 @@ def _is_named_label(cells: Cells) -> bool:
 
 
 def _is_named_id(cells: Cells) -> bool:
-    return cells.name == "" or _NAMES_OF_IDS.fullmatch(cells.name) is not None
+    """Return whether the name of a column is one of ids, or of people. A `topic_id` with few values is a label."""
+    if _NAMES_OF_IDS.fullmatch(cells.name) is None:
+        return False
+    whose = cells.name.casefold().removesuffix("_id")
+    if whose == cells.name.casefold() or _NAMES_OF_IDS.fullmatch(whose) is not None:
+        return True
+    return len(cells.counts) > _MOST_NUMBERS or not are_few(len(cells.counts), len(cells.words))
 
 
 def _last_word(name: str) -> str:

@@ -244,17 +244,17 @@ def names_columns(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
 
 
 def _quoting(path: Path, kind: type[CsvTable], guess: LayoutGuess) -> LayoutGuess:
-    """Return the guess with `quoting: none` if the table can be read only with it."""
-    plain = guess.adding("quoting", "quotes are ordinary characters", quoting="none")
-    if _first_error(kind(path, Layout(**guess.words))) is None or _first_error(kind(path, Layout(**plain.words))):
-        return guess
-    return plain
+    """Return the guess with `quoting` if the table can be read only with it."""
+    plain = guess.adding("quoting", "none: quotes are ordinary characters", quoting="none")
+    quoted = guess.adding("quoting", "minimal: cells in quotes have line breaks and delimiters", quoting="minimal")
+    readable = (each for each in (guess, plain, quoted) if _is_readable(kind(path, Layout(**each.words))))
+    return next(readable, guess)
 
 
-def _first_error(table: CellTable) -> DataError | None:
+def _is_readable(table: CellTable) -> bool:
     try:
         for _ in islice(table.objects(), _ROWS):
             pass
-    except DataError as error:
-        return error
-    return None
+    except DataError:
+        return False
+    return True
