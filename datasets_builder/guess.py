@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 from datasets_builder.columns import TEXT
 from datasets_builder.formats import endings
-from datasets_builder.guess_cells import Cells
+from datasets_builder.guess_cells import Cells, is_blank
 from datasets_builder.guess_columns import WORDS_OF_SPLITS, ColumnsGuess, guess_columns
 from datasets_builder.guess_labels import LabelGuess, label_words
 from datasets_builder.guess_layout import LayoutGuess, guess_layouts
@@ -57,24 +59,34 @@ class TableGuess:
 
     def labels_of(self, guess: LabelGuess) -> list[str]:
         """Return all labels of a task if the training rows lack one of them, and else none, because they are found."""
-        of_train, all_labels = self._words(guess, of_train=True), self._words(guess)
-        if all_labels <= of_train or not guess.in_cells or guess.problem_type == "regression":
+        all_labels = self._words(guess, [True] * self.sample.rows)
+        if not (self.columns.split and guess.in_cells) or guess.problem_type == "regression":
+            return []
+        if all_labels <= self._words(guess, self._trained):
             return []
         return sorted(all_labels, key=float if all(re.fullmatch(NUMBER, word) for word in all_labels) else str)
 
     def lacks_training(self, guess: LabelGuess) -> bool:
         """Return whether no training row has a label of the task."""
-        return bool(guess.columns) and not self._words(guess, of_train=True)
+        return bool(guess.columns) and not self._words(guess, self._trained)
 
-    def _words(self, guess: LabelGuess, *, of_train: bool = False) -> set[str]:
-        """Return the labels in all rows, or in the training rows. Those of columns of 0 and 1 are zeros and ones."""
-        split, words = self.columns.split, self.columns.splits.get("train", [])
-        splits = self.sample.columns[split] if split is not None and of_train else [None] * self.sample.rows
+    @cached_property
+    def _trained(self) -> list[bool]:
+        """Whether each row has its texts and is in the training split, (rows,)."""
+        trained = [True] * self.sample.rows
+        for name in self.columns.texts:
+            trained = [each and _is_text(cell) for each, cell in zip(trained, self.sample.columns[name], strict=True)]
+        if self.columns.split is None:
+            return trained
+        words = self.columns.splits["train"]
+        splits = self.sample.columns[self.columns.split]
+        return [each and split in words for each, split in zip(trained, splits, strict=True)]
+
+    def _words(self, guess: LabelGuess, rows: list[bool]) -> set[str]:
+        """Return the labels in some of the rows. Those of columns of 0 and 1 are zeros and ones."""
         found = set()
         for name in guess.columns:
-            cells = [
-                cell for cell, each in zip(self.sample.columns[name], splits, strict=True) if each in (None, *words)
-            ]
+            cells = [cell for cell, chosen in zip(self.sample.columns[name], rows, strict=True) if chosen]
             found |= label_words(guess, Cells(name, cells))
         return found
 
@@ -137,11 +149,16 @@ def _file_tables(tables: Iterable[Table]) -> list[FileTable]:
     return [table for table in tables if isinstance(table, FileTable)]
 
 
+def _is_text(cell: Any) -> bool:
+    return not is_blank(cell) and cell != [] and bool(str(cell).strip())
+
+
 def _names(columns: ColumnsGuess) -> dict[str, str]:
     """Return names for the columns of a table without a header: of the texts, and of the labels in one column."""
     labels = [each.columns[0] for each in columns.labels if len(each.columns) == 1]
-    of_labels = ["label"] if len(labels) == 1 else [f"label_{i}" for i in range(1, len(labels) + 1)]
-    return dict(zip(columns.texts, ("text", "text_pair"), strict=False)) | dict(zip(labels, of_labels, strict=True))
+    # Letters, because columns whose names end in numbers may be one task.
+    of_labels = ["label"] if len(labels) == 1 else [f"label_{letter}" for letter in ascii_lowercase]
+    return dict(zip(columns.texts, ("text", "text_pair"), strict=False)) | dict(zip(labels, of_labels, strict=False))
 
 
 def _with_decimal(layout: LayoutGuess, sample: Sample, columns: ColumnsGuess) -> tuple[LayoutGuess, ColumnsGuess]:

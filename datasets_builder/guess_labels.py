@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets_builder.cell_words import has_edges
-from datasets_builder.guess_cells import Cells, are_few
+from datasets_builder.cell_words import cell_word, has_edges
+from datasets_builder.guess_cells import Cells, are_few, is_blank
 from datasets_builder.label_positions import POSITIONS
 from datasets_builder.tasks import folded
 from modeling_multitask.problem_types_multitask import ProblemTypeName
@@ -97,22 +97,38 @@ def guess_numbered(columns: Sequence[Cells]) -> list[LabelGuess]:
     for stem, group in groups.items():
         names, last = [cells.name for cells in group], stem.rsplit("_", 1)[-1].casefold()
         words = [word for cells in group for word in cells.words]
-        labels = set(words)
+        labels, more = _spellings([word for word, _ in Counter(words).most_common()])
         few = are_few(len(labels), len(words)) or len(group[0].values) < _FEW_ROWS
         if (
             len(group) < 2
             or len(labels) < 2
             or not few
-            or any(has_edges(word) or len(word) > _LONGEST for word in labels)
+            or any(has_edges(word) or len(word) > _LONGEST for word in words)
         ):
             continue
-        if last in _NAMES_OF_RATERS:
-            kind: ProblemTypeName = "binary_classification" if len(labels) == 2 else "single_label_classification"
-            guesses.append(LabelGuess(names, kind, f"the votes of {len(group)} raters", {"votes": names}))
+        if last in _NAMES_OF_RATERS and len(labels := _majorities(group, more)) > 1:
+            why = f"the votes of {len(group)} raters"
+            guesses.append(LabelGuess(names, _kind_of_classes(labels), why, {"votes": names}, more))
         elif last in NAMES_OF_LABELS:
             why = f"{len(group)} columns of labels"
-            guesses.append(LabelGuess(names, "multi_label_classification", why, {"columns": names}))
+            guesses.append(LabelGuess(names, "multi_label_classification", why, {"columns": names}, more))
     return guesses
+
+
+def _majorities(group: list[Cells], words: dict[str, Any]) -> list[str]:
+    """Return the labels that more raters of a row chose than any other label."""
+    aliases = words.get("aliases", {})
+    found = set()
+    for row in zip(*(cells.values for cells in group), strict=True):
+        votes = Counter(aliases.get(word, word) for word in (cell_word(each) for each in row if not is_blank(each)))
+        (label, most), *others = votes.most_common(2) or [("", 0)]
+        if most and all(count < most for _, count in others):
+            found.add(label)
+    return sorted(found)
+
+
+def _kind_of_classes(labels: list[str]) -> ProblemTypeName:
+    return "binary_classification" if len(labels) == 2 else "single_label_classification"
 
 
 def _without_prefix(names: list[str]) -> list[str]:
@@ -221,9 +237,8 @@ def _classes(cells: Cells, remark: str = "") -> LabelGuess | str:
     if len(labels) < 2:
         return "the same value in all rows"
     words |= {"missing": missing} if missing else {}
-    kind: ProblemTypeName = "binary_classification" if len(labels) == 2 else "single_label_classification"
     why = f"{len(labels)} labels{f' {remark}' if remark else ''}"
-    return LabelGuess([cells.name], kind, why, cells.name, words)
+    return LabelGuess([cells.name], _kind_of_classes(labels), why, cells.name, words)
 
 
 def _spellings(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:

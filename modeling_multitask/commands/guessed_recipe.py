@@ -39,8 +39,9 @@ def findings_as_text(guess: TableGuess) -> str:
     lines = [f"{guess.path}: {f'{len(guess.files)} files, of which the first has ' if guess.files else ''}{rows}"]
     lines += [f"{subject}: {found}" for subject, found in guess.layout.found.items()]
     if not guess.columns.splits and not guess.files_of_splits:
-        few = guess.sample.rows < FEWEST_TO_SPLIT
-        lines.append(f"split: {f'none, because there are fewer than {FEWEST_TO_SPLIT} rows' if few else 'by chance'}")
+        few = f"none, because there are fewer than {FEWEST_TO_SPLIT} rows"
+        drawn = "10% of the rows for validation and 20% for the test, drawn by chance"
+        lines.append(f"split: {few if guess.sample.rows < FEWEST_TO_SPLIT else drawn}")
     uses = _uses(guess)
     lines += ["columns:", *(f"  {_column_line(guess, name, use)}" for name, use in list(uses.items())[:_MOST_SHOWN])]
     if len(uses) > _MOST_SHOWN:

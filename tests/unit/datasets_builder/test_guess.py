@@ -71,6 +71,20 @@ def test_the_columns_of_a_table_without_a_header_get_names(tmp_path: Path) -> No
     assert (guess.columns.texts, guess.columns.labels[0].columns) == (["text"], ["label"])
 
 
+def test_labels_of_a_table_without_a_header_are_tasks_of_their_own(tmp_path: Path) -> None:
+    rows = [f"{text},{label},{team}" for (text, label), team in zip(ROWS, "xyyx", strict=True)]
+
+    labels = guessed(write_csv(tmp_path / "t.csv", *rows)).columns.labels
+
+    assert [each.columns for each in labels] == [["label_a"], ["label_b"]]
+
+
+def test_a_table_without_texts_has_labels(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", "n,label", "1,2", "3,2", "1,3")
+
+    assert guessed(path).columns.texts == []
+
+
 def test_the_sheet_with_texts_and_labels_is_chosen(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "t.xlsx", Empty=[], Read=[["Made", "by hand"]], Rows=[["body", "team"], *ROWS])
 
@@ -124,6 +138,13 @@ def test_a_task_without_a_label_in_training_is_left_out(tmp_path: Path) -> None:
     guess = guessed(write_csv(tmp_path / "t.csv", "text,split,label,kind", *rows))
 
     assert [each.columns for each in guess.columns.labels] == [["label"]]
+    assert guess.columns.left_out == {"kind": "no training row has a label"}
+
+
+def test_labels_of_rows_without_a_text_are_not_trained(tmp_path: Path) -> None:
+    rows = ["a b,x,", "c d,y,", "e f,x,", " ,x,1", ",x,2", ",x,1"]
+    guess = guessed(write_csv(tmp_path / "t.csv", "text,label,kind", *rows))
+
     assert guess.columns.left_out == {"kind": "no training row has a label"}
 
 

@@ -177,13 +177,23 @@ def test_one_column_of_zeros_and_ones_is_a_binary_task() -> None:
 
 
 def test_numbered_columns_are_labels_or_votes_by_name() -> None:
-    words = {"1": ["a", "b", "a", "a"], "2": ["b", "a", None, "a"]}
+    words = {"1": ["a", "b", "a", "a"], "2": ["a", "b", None, "b"]}
     group = [Cells(f"{stem}_{i}", cells) for stem in ("tag", "rater", "note") for i, cells in words.items()]
 
     tags, votes = guess_numbered(group)
 
     assert (tags.problem_type, tags.given) == ("multi_label_classification", {"columns": ["tag_1", "tag_2"]})
     assert (votes.problem_type, votes.given) == ("binary_classification", {"votes": ["rater_1", "rater_2"]})
+
+
+def test_spellings_in_numbered_columns_are_aliases() -> None:
+    (guess,) = guess_numbered([Cells("tag_1", ["a", "b", "A"]), Cells("tag_2", ["b", "a", None])])
+
+    assert guess.words == {"aliases": {"A": "a"}}
+
+
+def test_votes_that_agree_on_one_label_are_no_task() -> None:
+    assert guess_numbered([Cells("rater_1", ["a", "a", "b"]), Cells("rater_2", ["a", "b", "a"])]) == []
 
 
 def test_the_labels_of_cells_are_those_of_the_recipe() -> None:
