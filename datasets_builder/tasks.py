@@ -128,7 +128,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
 def _check_spellings(task: str, where: dict[str, str]) -> None:
     alike = defaultdict(list)
     for word in sorted(where):
-        alike[_folded(word)].append(word)
+        alike[folded(word)].append(word)
     if several := [words for words in alike.values() if len(words) > 1]:
         shown = [[f"{word!r} ({_place(word, words, where)})" for word in words] for words in several]
         pairs = "; ".join(map(" and ".join, shown))
@@ -145,7 +145,7 @@ def _place(word: str, words: list[str], where: dict[str, str]) -> str:
     return f"Unicode {unicode_form(word) or 'mixed'}, {where[word]}" if looks_the_same else where[word]
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
     """Return a form that is equal for words that differ only in case, spaces, letter forms or number format."""
     if re.fullmatch(r"\s*[+-]?\d{16,}\s*", word):  # more digits than a float can distinguish
         return word.strip()
