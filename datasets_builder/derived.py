@@ -139,31 +139,60 @@ class CellsOfColumns(Derived):
         return pa.ListArray.from_arrays(pa.array(offsets), in_order, mask=pa.array(counts == 0))
 
 
+class Majority(Derived):
+    """The most frequent word of several votes. Missing words are not counted, and a tie is missing."""
+
+    label: LabelColumn  # with the aliases and the words for a missing label
+
+    @abc.abstractmethod
+    def votes(self, chunk: pa.Table, place: Place) -> tuple[np.ndarray, pa.Array]:
+        """Return (votes,) the row of each vote in the chunk, and (votes,) its word, null without one."""
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words with the most votes."""
+        rows, words = self.votes(chunk, place)
+        coded = without_aliases(without_words(words, self.label.missing), self.label).dictionary_encode()
+        there = coded.is_valid().to_numpy(zero_copy_only=False)
+        counts = np.zeros((len(chunk), max(len(coded.dictionary), 1)), int)
+        np.add.at(counts, (rows[there], coded.indices.filter(pa.array(there)).to_numpy()), 1)
+        most = counts.max(axis=1, keepdims=True)
+        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
+        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
+
+
 @dataclass(frozen=True)
-class MajorityOfColumns(Derived):
-    """The most frequent word of several columns. Missing words are not counted, and a tie is missing."""
+class MajorityOfColumns(Majority):
+    """The majority of several raters, each of whom has a column."""
 
     columns: tuple[str, ...]
-    label: LabelColumn  # with the aliases and the words for a missing label
+    label: LabelColumn
 
     def sources(self, table: Table) -> list[str]:  # noqa: ARG002
         """Return the columns of the votes."""
         return list(self.columns)
 
-    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
-        """Return the words with the most votes."""
-        words = pa.concat_arrays(
-            [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
-        )
-        votes = without_aliases(without_words(words, self.label.missing), self.label)
-        coded = votes.dictionary_encode()
-        there = coded.is_valid().to_numpy(zero_copy_only=False)
-        rows = np.tile(np.arange(len(chunk)), len(self.columns))[there]
-        counts = np.zeros((len(chunk), max(len(coded.dictionary), 1)), int)
-        np.add.at(counts, (rows, coded.indices.filter(pa.array(there)).to_numpy()), 1)
-        most = counts.max(axis=1, keepdims=True)
-        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
-        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
+    def votes(self, chunk: pa.Table, place: Place) -> tuple[np.ndarray, pa.Array]:
+        """Return the rows and the words of all columns, one column after another."""
+        words = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
+        return np.tile(np.arange(len(chunk)), len(self.columns)), pa.concat_arrays(words)
+
+
+@dataclass(frozen=True)
+class MajorityOfAnnotators(Majority):
+    """The majority of all annotators, whose answers are a list in each row of an export."""
+
+    column: str
+    label: LabelColumn
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the column of the lists."""
+        return [self.column]
+
+    def votes(self, chunk: pa.Table, place: Place) -> tuple[np.ndarray, pa.Array]:
+        """Return the rows and the words of all lists."""
+        lists = chunk[self.column].combine_chunks().cast(pa.list_(pa.string()))
+        rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+        return rows.astype(np.int64), as_words(lists.flatten(), place.where(self.column), [])
 
 
 @dataclass(frozen=True)

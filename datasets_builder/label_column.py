@@ -13,6 +13,8 @@ from .words import Blank
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 NameOf = Literal["file_name", "folder_name"]
 VotesAs = Literal["majority"]
+Annotators = Literal["annotators"]
+ANNOTATORS = "annotators"  # the votes of all annotators in an export
 PLACES = ("column", "columns", "constant", "from_", "votes")  # the fields that tell where the labels are
 
 
@@ -36,7 +38,8 @@ class LabelColumn:
         constant: The label of all rows, instead of a column.
         from_: The label of all rows is the name of the file without its endings, or of the folder that contains it.
             In a recipe and in a dict it is called `from`.
-        votes: Instead of `column`, the columns of several raters, for a task with one label for each row.
+        votes: Instead of `column`, the columns of several raters, for a task with one label for each row. In an export
+            of an annotation tool `annotators`, with a `column`, whose answers of all annotators are the votes.
         as_: How votes become a label: the `majority`, which is the default. A tie is a missing label. In a recipe and
             in a dict it is called `as`.
 
@@ -108,10 +111,11 @@ class LabelColumn:
         "it.",
         example="file_name",
     )
-    votes: list[str] | None = word(
+    votes: list[str] | Annotators | None = word(
         None,
         description="Instead of `column`, the columns of several raters, for a task with one label for each row. Empty "
-        "cells are not counted.",
+        "cells are not counted. In an export of an annotation tool `annotators`, with a `column`: the answers of all "
+        "annotators of a row.",
         example=["rater_1", "rater_2", "rater_3"],
     )
     as_: VotesAs | None = word(
@@ -121,7 +125,7 @@ class LabelColumn:
     )
 
     def __post_init__(self) -> None:
-        for problem in filter(None, (self._place_problem(), self._combination_problem())):
+        for problem in filter(None, (self._votes_problem(), self._place_problem(), self._combination_problem())):
             raise DataError(problem)
         if self.separator == "":
             raise DataError(
@@ -166,6 +170,8 @@ class LabelColumn:
 
     def _place_problem(self) -> str | None:
         given = [name for name in PLACES if getattr(self, name) is not None]
+        if self.votes == ANNOTATORS:
+            given.remove("votes")
         words = [name.rstrip("_") for name in given]
         if not words:
             return "column: is missing; give a column, or one of columns, constant, from and votes"
@@ -177,8 +183,18 @@ class LabelColumn:
             return f"columns is {self.columns!r}; a pattern contains *, such as 'tag_*'; for one column, use `column`"
         if self.from_ not in (None, "file_name", "folder_name"):
             return f"from is {self.from_!r}; it must be file_name or folder_name"
+        return None
+
+    def _votes_problem(self) -> str | None:
         if self.as_ not in (None, "majority"):
             return f"as is {self.as_!r}; it must be majority"
+        if self.votes is None:
+            return None if self.as_ is None else "as needs `votes`, the columns of the raters"
+        if self.votes == ANNOTATORS:
+            alone = isinstance(self.column, str) and self.separator is None
+            return None if alone else "votes: annotators needs one `column`, a tag or question, without a separator"
+        if isinstance(self.votes, str) or len(self.votes) < 2:
+            return f"votes is {self.votes!r}; it must be a list of at least two columns, or annotators"
         return None
 
     def _combination_problem(self) -> str | None:
@@ -186,10 +202,6 @@ class LabelColumn:
             return "join needs `columns`, a list of the columns whose cells form one label"
         if self.separator is not None and self.column is None:
             return "separator is only for a single `column`; remove it"
-        if self.votes is not None and (isinstance(self.votes, str) or len(self.votes) < 2):
-            return f"votes is {self.votes!r}; it must be a list of at least two columns"
-        if self.as_ is not None and self.votes is None:
-            return "as needs `votes`, the columns of the raters"
         if self.level is None:
             return None
         if isinstance(self.level, bool) or not isinstance(self.level, int) or self.level < 1:
