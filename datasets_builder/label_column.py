@@ -67,7 +67,10 @@ class LabelColumn:
         example=";",
     )
     aliases: Mapping[Cell, str] = word(
-        default_factory=dict, description="Labels by their spelling in this source.", example={"pos": "positive"}
+        default_factory=dict,
+        description="Labels by their spelling in this source.",
+        example={"pos": "positive"},
+        labels=True,
     )
     missing: Sequence[Cell] = word(
         default_factory=list,

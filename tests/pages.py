@@ -17,7 +17,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
@@ -95,19 +95,24 @@ def missing_lines(shown: str, output: str) -> list[str]:
     return [line for line in lines if not any(_plain(line) in each for each in rest)]
 
 
+def recipe_with(block: Block) -> dict[str, Any]:
+    """The content of a whole recipe that has the words of a part of one."""
+    yaml = YAML(typ="safe", pure=True)
+    part = yaml.load(block.text)
+    content: dict[str, Any] = yaml.load(RECIPE) | part
+    if "start_from" in part:
+        content.pop("backbone")
+    return content
+
+
 def check_recipe_part(block: Block, folder: Path) -> None:
     """Reads a part of a recipe as part of a whole one.
 
     Raises:
         RecipeError: It has words or values that no recipe may have.
     """
-    yaml = YAML(typ="safe", pure=True)
-    part = yaml.load(block.text)
-    content = yaml.load(RECIPE) | part
-    if "start_from" in part:
-        content.pop("backbone")
     with (folder / "recipe.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
+        YAML(typ="safe", pure=True).dump(recipe_with(block), file)
     load_recipe(folder / "recipe.yaml")
 
 
