@@ -1,6 +1,7 @@
 """The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,25 @@ def build_rows(
 
 
 def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dataset | IterableDataset:
-    """Return the rows that have a label of any task. Streamed rows are all returned: their loss is 0.
+    """Return the rows that have a label of any task. Those of a stream are skipped when they are read.
 
     Args:
         rows: The training rows from the dataset builder.
         tasks: All tasks.
     """
-    if not isinstance(rows, Dataset):
-        return rows
     names = [task.name for task in tasks]
+    if not isinstance(rows, Dataset):
+        return rows.filter(partial(_has_label, names=names))
     unlabelled = without_labels(rows.select_columns(names).with_format("arrow")[:], names)
     return rows.select(np.flatnonzero(~unlabelled)) if unlabelled.any() else rows
+
+
+def _has_label(row: dict[str, Any], names: list[str]) -> bool:
+    """Return whether a streamed row has a label, with a note on the first one that has none."""
+    if there := any(row[name] is not None for name in names):
+        return there
+    logger.warning_once("train: rows without any label are skipped in training; streamed rows are not counted")
+    return there
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
