@@ -162,8 +162,9 @@ def encode_table(table: Table, source: Source, tasks: list[TaskConfig], findings
 
 
 def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm | None:
-    is_one = task.kind.several_labels and column.by_label is None
-    return form_of_column(table, column.names[0], task.labels or []) if is_one else None
+    if not task.kind.several_labels or column.by_label is not None:
+        return None
+    return form_of_column(table, column.names[0], task.labels or [], [*map(str, (*column.missing, *column.none))])
 
 
 def _words_of(cells: pa.ChunkedArray, kept: pa.Array) -> list[str]:
