@@ -11,7 +11,7 @@ from modeling_multitask.errors import DataError
 WAY_OUT = "export one annotation for each task, or add `votes: annotators`, as in {column: topic, votes: annotators}"
 
 
-class Answered(NamedTuple):
+class AnsweredTask(NamedTuple):
     """A task, or one annotator's copy of it.
 
     Args:
@@ -36,7 +36,7 @@ class Answered(NamedTuple):
         return [self.fields | each for each in self.answers] or [self.fields]
 
 
-def rows_of_one(answered: Iterable[Answered], annotators: dict[Any, Any]) -> Objects:
+def rows_of_one(answered: Iterable[AnsweredTask], annotators: dict[Any, Any]) -> Objects:
     """Yield the row of each task, which one annotator has answered.
 
     Args:
@@ -57,7 +57,7 @@ def rows_of_one(answered: Iterable[Answered], annotators: dict[Any, Any]) -> Obj
         yield each.line, row
 
 
-def rows_with_votes(answered: Iterable[Answered], voted: Sequence[str], others: Sequence[str]) -> Objects:
+def rows_with_votes(answered: Iterable[AnsweredTask], voted: Sequence[str], others: Sequence[str]) -> Objects:
     """Yield one row for each task, at the place of its first copy, with the list of all votes in the voted columns.
 
     Each annotation has one vote. All other columns have the value of the first annotation that has one.
@@ -70,7 +70,7 @@ def rows_with_votes(answered: Iterable[Answered], voted: Sequence[str], others: 
     Raises:
         DataError: If annotators of a task differ in another column that is read, or a vote is no word.
     """
-    tasks: dict[Any, list[Answered]] = {}
+    tasks: dict[Any, list[AnsweredTask]] = {}
     for number, each in enumerate(answered):
         tasks.setdefault(number if each.task is None else str(each.task), []).append(each)
     for copies in tasks.values():

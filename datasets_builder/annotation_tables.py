@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets_builder.annotated import Answered, rows_of_one, rows_with_votes
+from datasets_builder.annotated import AnsweredTask, rows_of_one, rows_with_votes
 from datasets_builder.compressed import format_ending
 from datasets_builder.json_tables import JsonTable
 from datasets_builder.layout import Layout
@@ -44,7 +44,7 @@ class AnnotationTable(ObjectTable):
         others = [name for name in self.layout.requested if name not in self.layout.voted]
         return rows_with_votes(self._answered(), self.layout.voted, others)
 
-    def _answered(self) -> Iterator[Answered]:
+    def _answered(self) -> Iterator[AnsweredTask]:
         for table in self.exported:
             for line, row in table.objects():
                 place = f"{table.path}, line {line}"
@@ -56,7 +56,7 @@ class AnnotationTable(ObjectTable):
                 yield answered
 
     @abc.abstractmethod
-    def _converted(self, place: str, line: int, row: dict[str, Any]) -> Answered:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         """Return the task of a row of the export."""
 
     def _opened(self, path: Path) -> CsvTable | JsonLinesTable:
@@ -83,14 +83,14 @@ class LabelStudioTable(AnnotationTable):
         for line, row in rows:
             yield line, {name: _as_list(cell) if name in tags else cell for name, cell in row.items()}
 
-    def _converted(self, place: str, line: int, row: dict[str, Any]) -> Answered:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         if not ("data" in row and "annotations" in row):
             answer = {name: _choices(cell) for name, cell in row.items()}
             task = row.get("id") if "annotation_id" in row else None
-            return Answered(place, line, {}, [answer], task, (line, row.get("annotation_id")))
+            return AnsweredTask(place, line, {}, [answer], task, (line, row.get("annotation_id")))
         made = [dict(_tags(each.get("result", []))) for each in row["annotations"] if not each.get("was_cancelled")]
         tags = dict.fromkeys(name for answer in made for name in answer)
-        return Answered(place, line, row["data"], [tags | answer for answer in made])
+        return AnsweredTask(place, line, row["data"], [tags | answer for answer in made])
 
 
 class DoccanoTable(AnnotationTable):
@@ -102,10 +102,10 @@ class DoccanoTable(AnnotationTable):
     inner: ClassVar = {".jsonl": JsonLinesTable, ".json": JsonTable, ".csv": CsvTable}
     file_of_annotator = True
 
-    def _converted(self, place: str, line: int, row: dict[str, Any]) -> Answered:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         if isinstance(row.get("label"), str):
             row = row | {"label": [label for label in row["label"].split("#") if label]}
-        return Answered(place, line, {}, [row], row.get("id"), place.rpartition(",")[0])
+        return AnsweredTask(place, line, {}, [row], row.get("id"), place.rpartition(",")[0])
 
 
 class ProdigyTable(AnnotationTable):
@@ -113,11 +113,11 @@ class ProdigyTable(AnnotationTable):
 
     inner: ClassVar = {".jsonl": JsonLinesTable, ".json": JsonTable}
 
-    def _converted(self, place: str, line: int, row: dict[str, Any]) -> Answered:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         answer, annotator = row.get("answer", "accept"), row.get("_annotator_id") or row.get("_session_id")
         lost = {"accept": (), "ignore": ("accept", "label", "answer")}.get(answer, ("accept", "label"))
         labels = row | {name: None for name in lost if name in row}
-        return Answered(place, line, {}, [labels], row.get("_task_hash"), annotator)
+        return AnsweredTask(place, line, {}, [labels], row.get("_task_hash"), annotator)
 
 
 class ArgillaTable(AnnotationTable):
@@ -125,7 +125,7 @@ class ArgillaTable(AnnotationTable):
 
     inner: ClassVar = {".json": JsonTable, ".jsonl": JsonLinesTable}
 
-    def _converted(self, place: str, line: int, row: dict[str, Any]) -> Answered:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         if not isinstance(row.get("fields"), dict):
             raise DataError(f"{place}: the record has no `fields`; it is not an export of Argilla 2")
         questions = row.get("responses") or {}
@@ -135,7 +135,7 @@ class ArgillaTable(AnnotationTable):
             for each in responses
             if each.get("status") not in ("draft", "discarded")
         ]
-        return Answered(place, line, row["fields"] | dict.fromkeys(questions), made)
+        return AnsweredTask(place, line, row["fields"] | dict.fromkeys(questions), made)
 
 
 def _tags(results: Iterable[dict[str, Any]]) -> Iterable[tuple[str, Any]]:

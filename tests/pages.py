@@ -2,7 +2,8 @@
 
 The blocks of a page run from top to bottom in one folder. A comment above a block says how:
 
-- `<!-- file: tickets.csv -->`: the block is the content of this file.
+- `<!-- file: tickets.csv -->`: the block is the content of this file. Its encoding may follow. If it is a workbook or a
+  database, the name of the sheet or table follows, and the block has its cells.
 - `<!-- continued -->`: the Python block needs the names of the Python block before it.
 - `<!-- not run: REASON -->`: nothing happens.
 
@@ -14,8 +15,10 @@ part of a recipe, and must be valid.
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +29,7 @@ from tests.conftest import MINILM, ROOT
 from tests.forks import run_forked
 from tests.launched import finish
 from tests.own_lines import foreign_lines
+from tests.workbooks import write_workbook
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -74,9 +78,7 @@ def run_page(page: str, folder: Path) -> None:
     output, program = "", ""
     for block in blocks_of(page):
         if block.mark.startswith("file: "):
-            path = folder / block.mark.removeprefix("file: ")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            _write_file(folder, block)
         elif block.runs and block.language == "python":
             program = f"{program}\n{block.text}" if block.mark == "continued" else block.text
             output, said = _run_python(program, folder)
@@ -86,6 +88,21 @@ def run_page(page: str, folder: Path) -> None:
             assert page not in QUIET or not (foreign := foreign_lines(output)), foreign
         elif block.language == "text" and not block.mark:
             assert not (missing := missing_lines(block.text, output)), f"{missing[0]!r} is not in:\n{output[-6000:]}"
+
+
+def _write_file(folder: Path, block: Block) -> None:
+    name, _, how = block.mark.removeprefix("file: ").partition(" ")
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".xlsx":
+        write_workbook(path, **{how: [line.split(",") for line in block.text.splitlines()]})
+    elif path.suffix == ".sqlite":
+        heading, *rows = [line.split(",") for line in block.text.splitlines()]
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"CREATE TABLE {how} ({', '.join(heading)})")
+            database.executemany(f"INSERT INTO {how} VALUES ({', '.join('?' * len(heading))})", rows)
+    else:
+        path.write_text(block.text, encoding=how or "utf-8")
 
 
 def missing_lines(shown: str, output: str) -> list[str]:
