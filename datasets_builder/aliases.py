@@ -75,9 +75,8 @@ def _words(chunk: pa.Table, column: LabelColumn, task: dict[str, Any], table: st
         yield from (position_words(parts, name, column, place) for name in parts.column_names)
     elif kind.several_labels:
         yield label_sets(chunk, column, labels, place).flatten()
-    elif kind.is_number:
-        cells = chunk[column.names[0]].combine_chunks()
-        yield as_words(cells.cast(pa.float64()) if pa.types.is_decimal(cells.type) else cells, table, labels)
+    elif pa.types.is_decimal(chunk[column.names[0]].type):  # only for numbers
+        yield as_words(chunk[column.names[0]].combine_chunks().cast(pa.float64()), table, labels)
     else:
         yield single_words(chunk, column, labels, place)
 

@@ -21,7 +21,7 @@ from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import read_labels
 from datasets_builder.places import Place
 from datasets_builder.row_places import place_features
-from datasets_builder.soft_labels import as_distributions, read_distributions, with_most_probable
+from datasets_builder.soft_labels import as_distributions, read_distributions, read_majority, with_most_probable
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import Table
@@ -197,7 +197,7 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     for cells, numbers, lines in table.read_rows(source.read_columns):
         place = Place(table.name, findings, numbers)
         labels = {
-            task.name: read_labels(cells, columns[task.name], task, place, forms[task.name])
+            task.name: _read(cells, columns[task.name], task, place, forms[task.name])
             if task.name in columns and not columns[task.name].is_soft
             else pa.nulls(len(cells), schema.field(task.name).type)
             for task in tasks
@@ -225,9 +225,16 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
         )
 
 
+def _read(cells: pa.Table, column: LabelColumn, task: TaskConfig, place: Place, form: ListForm | None) -> pa.Array:
+    if column.counted:
+        return read_majority(cells, column, task, place)
+    return read_labels(cells, column, task, place, form)
+
+
 def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm | None:
-    is_one = task.kind.several_labels and column.by_label is None and not column.is_soft
-    return form_of_column(table, column.names[0], task.labels or []) if is_one else None
+    if not task.kind.several_labels or column.by_label is not None or column.is_soft or column.counted:
+        return None
+    return form_of_column(table, column.names[0], task.labels or [], [*map(str, (*column.missing, *column.none))])
 
 
 def _words_of(cells: pa.ChunkedArray, kept: pa.Array) -> list[str]:

@@ -13,6 +13,8 @@ from .words import Blank
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 NameOf = Literal["file_name", "folder_name"]
 VotesAs = Literal["majority", "distribution"]
+Annotators = Literal["annotators"]
+ANNOTATORS = "annotators"  # the votes of all annotators in an export
 PLACES = ("column", "columns", "constant", "from_", "soft", "votes")  # the fields that tell where the labels are
 
 
@@ -38,10 +40,11 @@ class LabelColumn:
             In a recipe and in a dict it is called `from`.
         soft: Instead of `column`, the column of the probability, or of the count, of each label of the task. For a task
             with one label they are divided by their sum.
-        votes: Instead of `column`, the columns of several raters, for a task with one label for each row.
+        votes: Instead of `column`, the columns of several raters, for a task with one label for each row. In an export
+            of an annotation tool `annotators`, with a `column`, whose answers of all annotators are the votes.
         as_: How votes become a label: the `majority`, which is the default, or the `distribution`, the share of each
             label. A tie has no majority, so it is a missing label. In a recipe and in a dict it is called `as`.
-        shares: Whether the cells of the column are lists of votes, whose shares are the label. Recipes lack this word.
+        counted: How the lists of votes in the cells of the column become a label. Recipes lack this word.
 
     Raises:
         DataError: If the words do not fit together, the separator is empty, `missing` or `none` is no list, `blank` is
@@ -67,7 +70,10 @@ class LabelColumn:
         example=";",
     )
     aliases: Mapping[Cell, str] = word(
-        default_factory=dict, description="Labels by their spelling in this source.", example={"pos": "positive"}
+        default_factory=dict,
+        description="Labels by their spelling in this source.",
+        example={"pos": "positive"},
+        labels=True,
     )
     missing: Sequence[Cell] = word(
         default_factory=list,
@@ -117,10 +123,11 @@ class LabelColumn:
         "For a task with one label they are divided by their sum. A row with only empty cells has no label.",
         example={"negative": "p_neg", "positive": "p_pos"},
     )
-    votes: list[str] | None = word(
+    votes: list[str] | Annotators | None = word(
         None,
         description="Instead of `column`, the columns of several raters, for a task with one label for each row. Empty "
-        "cells are not counted.",
+        "cells are not counted. In an export of an annotation tool `annotators`, with a `column`: the answers of all "
+        "annotators of a row.",
         example=["rater_1", "rater_2", "rater_3"],
     )
     as_: VotesAs | None = word(
@@ -129,10 +136,10 @@ class LabelColumn:
         "share of each label. A tie has no majority, so it is a missing label.",
         example="distribution",
     )
-    shares: bool = False
+    counted: VotesAs | None = None
 
     def __post_init__(self) -> None:
-        for problem in filter(None, (self._place_problem(), self._combination_problem())):
+        for problem in filter(None, (self._votes_problem(), self._place_problem(), self._combination_problem())):
             raise DataError(problem)
         if self.separator == "":
             raise DataError(
@@ -196,10 +203,12 @@ class LabelColumn:
     @property
     def is_soft(self) -> bool:
         """Whether it gives a number for each label."""
-        return self.soft is not None or self.shares or self.as_ == "distribution"
+        return self.soft is not None or "distribution" in (self.as_, self.counted)
 
     def _place_problem(self) -> str | None:
         given = [name for name in PLACES if getattr(self, name) is not None]
+        if self.votes == ANNOTATORS:
+            given.remove("votes")
         words = [name.rstrip("_") for name in given]
         if not words:
             return "column: is missing; give a column, or one of columns, constant, from, soft and votes"
@@ -211,10 +220,20 @@ class LabelColumn:
             return f"columns is {self.columns!r}; a pattern contains *, such as 'tag_*'; for one column, use `column`"
         if self.from_ not in (None, "file_name", "folder_name"):
             return f"from is {self.from_!r}; it must be file_name or folder_name"
-        if self.as_ not in (None, *get_args(VotesAs)):
-            return f"as is {self.as_!r}; it must be one of {', '.join(get_args(VotesAs))}"
         if self.soft is not None and (not isinstance(self.soft, Mapping) or not self.soft):
             return f"soft is {self.soft!r}; it must name the column of each label: {{label: column}}"
+        return None
+
+    def _votes_problem(self) -> str | None:
+        if self.as_ not in (None, *get_args(VotesAs)):
+            return f"as is {self.as_!r}; it must be one of {', '.join(get_args(VotesAs))}"
+        if self.votes is None:
+            return None if self.as_ is None else "as needs `votes`, the columns of the raters"
+        if self.votes == ANNOTATORS:
+            alone = isinstance(self.column, str) and self.separator is None
+            return None if alone else "votes: annotators needs one `column`, a tag or question, without a separator"
+        if isinstance(self.votes, str) or len(self.votes) < 2:
+            return f"votes is {self.votes!r}; it must be a list of at least two columns, or annotators"
         return None
 
     def _combination_problem(self) -> str | None:
@@ -222,10 +241,6 @@ class LabelColumn:
             return "join needs `columns`, a list of the columns whose cells form one label"
         if self.separator is not None and self.column is None:
             return "separator is only for a single `column`; remove it"
-        if self.votes is not None and (isinstance(self.votes, str) or len(self.votes) < 2):
-            return f"votes is {self.votes!r}; it must be a list of at least two columns"
-        if self.as_ is not None and self.votes is None:
-            return "as needs `votes`, the columns of the raters"
         if self.level is None:
             return None
         if isinstance(self.level, bool) or not isinstance(self.level, int) or self.level < 1:

@@ -1,6 +1,7 @@
 """The labels of a multi-label task as a 0 or 1 for each label, with null where it is missing."""
 
 import functools
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +17,7 @@ from datasets_builder.label_lists import (
 from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, places_of, without_aliases, without_words
+from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, without_words
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -45,10 +46,14 @@ def read_positions(
         positions = _of_structs(chunk[name].combine_chunks(), column, labels, place)
     elif form == "multi_hot" and are_lists_of_numbers(chunk[name].type):
         positions = _of_multi_hot(chunk[name].combine_chunks(), column, labels, place)
+    elif form == "multi_hot" and is_text(chunk[name].type):
+        written = label_sets(chunk, replace(column, aliases={}), labels, place)
+        positions = _of_multi_hot(written, column, labels, place)
     else:
         lists = label_sets(chunk, column, labels, place)
-        if form == "ids" and are_lists_of_numbers(chunk[name].type):
-            cells = chunk[name].combine_chunks()
+        if form == "ids":
+            numbers = are_lists_of_numbers(chunk[name].type)
+            cells = chunk[name].combine_chunks() if numbers else lists
             place.note(name, cells, with_repeats(cells), "a list with a number twice, but others are ids")
             # As for a single label, numbers are names if there are such names.
             lists = lists if column.aliases or have_numbers(labels) else names_of_ids(lists, labels)

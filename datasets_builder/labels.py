@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from datasets_builder.cell_words import has_edges
 from datasets_builder.findings import MAX_SHOWN
-from datasets_builder.label_lists import ListForm
+from datasets_builder.label_lists import ListForm, is_list
 from datasets_builder.label_positions import read_positions
 from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.single_cells import single_words
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, without_words, words_in_recipe
+from datasets_builder.word_arrays import is_text, places_of, without_aliases, words_in_recipe
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -63,7 +63,7 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     """
     if column.labels is not None:
         return column.labels
-    if column.shares:
+    if column.counted:
         votes = chunk[column.names[0]].combine_chunks()
         cells, rows = votes.flatten(), pc.list_parent_indices(votes)
     elif not PROBLEM_TYPES[problem_type].several_labels:
@@ -108,8 +108,8 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     if pa.types.is_decimal(kind) or (numeric and not column.aliases):
         words, numbers = cells.cast(pa.string()), cells.cast(pa.float64(), safe=False)
         numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
-    elif numeric or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
-        words = without_aliases(_present(as_words(cells, place.where(name), []), column), column)
+    elif numeric or is_list(kind) or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
+        words = without_aliases(single_words(chunk, column, [], place), column)
         read = pc.match_substring_regex(words, NUMBER)
         place.note(name, words, pc.fill_null(pc.invert(read), False), "not a number")
         numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, None)), pa.float64())
@@ -122,10 +122,6 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     if task.transform == "log1p":
         place.note(name, words, pc.fill_null(pc.less(numbers, 0), False), "below 0, which transform: log1p refuses")
     return numbers
-
-
-def _present(words: pa.Array, column: LabelColumn) -> pa.Array:
-    return without_words(words, column.missing)
 
 
 def _in_yaml(label: str) -> str:

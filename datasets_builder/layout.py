@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from modeling_multitask.words_multitask import nearest_hint, word
+from modeling_multitask.words_multitask import declared_words, nearest_hint, word
 
 Format = Literal[
     "csv",
@@ -61,6 +61,7 @@ class Layout:
         query: A SQL query on a SQLite database.
         requested: The columns that are read.
         numbers: The columns that hold numbers, among those that are read.
+        voted: The columns that hold the answers of all annotators, in an export of an annotation tool.
         keep_empty: Whether a row whose cells are all empty is a row. A prediction answers it, and training skips it.
 
     Raises:
@@ -111,6 +112,7 @@ class Layout:
     )
     requested: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    voted: tuple[str, ...] = ()
     keep_empty: bool = True
 
     def __post_init__(self) -> None:
@@ -120,9 +122,7 @@ class Layout:
     @property
     def given(self) -> list[str]:
         """The words that are set, without `format`."""
-        names = [
-            each.name for each in fields(self) if each.name not in ("format", "requested", "numbers", "keep_empty")
-        ]
+        names = [name for name in declared_words(type(self)) if name != "format"]
         return [name for name in names if getattr(self, name) != _DEFAULTS[name]]
 
     def _problems(self) -> list[str]:

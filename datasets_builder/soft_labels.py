@@ -52,6 +52,18 @@ def read_distributions(chunk: pa.Table, column: LabelColumn, task: TaskConfig, p
     return _structs(_shares(numbers), labels)
 
 
+def read_majority(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
+    """Return (N,) the ids of the labels with the most votes, null for a tie.
+
+    Args:
+        chunk: Some rows of a table.
+        column: The column of the lists of votes.
+        task: The task.
+        place: The location of the chunk. It collects the votes that are not labels.
+    """
+    return _most_probable(read_distributions(chunk, column, task, place), task)
+
+
 def as_distributions(labels: pa.Array, task: TaskConfig) -> pa.Array:
     """Return (N,) structs of float64 by label: 1 for the labels of a row and 0 for others, null where they are missing.
 

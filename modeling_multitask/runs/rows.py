@@ -1,6 +1,7 @@
 """The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from transformers.utils import logging
 
 from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
-from datasets_builder.columns import TEXT, TEXT_PAIR, distribution_column
+from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.label_rows import label_rows, never_seen, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
@@ -99,18 +100,28 @@ def build_rows(
 
 
 def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dataset | IterableDataset:
-    """Return the rows with a label of any task and a weight above 0. Streamed rows are all returned: their loss is 0.
+    """Return the rows with a label of any task and a weight above 0. Those of a stream are skipped when they are read.
 
     Args:
         rows: The training rows from the dataset builder.
         tasks: All tasks.
     """
-    if not isinstance(rows, Dataset):
-        return rows
     names = [task.name for task in tasks]
-    columns = [name for name in (*names, *map(distribution_column, names)) if name in rows.column_names]
+    columns = [name for name in (*names, *map(distribution_column, names)) if name in (rows.column_names or names)]
+    if not isinstance(rows, Dataset):
+        return rows.filter(partial(_is_trained, columns=columns))
     skipped = without_labels(rows.select_columns(columns).with_format("arrow")[:], names) | (row_weights_of(rows) == 0)
     return rows.select(np.flatnonzero(~skipped)) if skipped.any() else rows
+
+
+def _is_trained(row: dict[str, Any], columns: list[str]) -> bool:
+    """Return whether a streamed row has a label and a weight above 0, with a note on the first one that has none."""
+    if there := row.get(WEIGHT) != 0 and any(row[name] is not None for name in columns):
+        return there
+    logger.warning_once(
+        "train: rows without any label, or of weight 0, are skipped in training; streamed rows are not counted"
+    )
+    return there
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:

@@ -133,3 +133,17 @@ def test_words_of_a_column_that_are_no_list_are_an_error(name: str) -> None:
 def test_an_unknown_meaning_of_blank_cells_is_an_error(blank: Any) -> None:
     with pytest.raises(DataError, match=rf"column 'topic': blank is {blank!r}; it must be missing or none"):
         build({**TOPIC, "blank": blank}, "film", "food")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[[3.5], [2], [], None, [None]], ["[3.5]", "2", "[]", "", "[null]"], [["3.5"], ["2"], ["?"], [], None]],
+    ids=["lists", "text", "lists of texts"],
+)
+@pytest.mark.parametrize("aliases", [{}, {"2": "2.0"}])
+def test_a_list_of_one_number_is_the_number(cells: list[Any], aliases: dict[str, str]) -> None:
+    task = {"name": "stars", "problem_type": "regression"}
+
+    built = build(task, *cells, missing=["?"], aliases=aliases)
+
+    assert built.as_dataset()["train"]["stars"][:] == [3.5, 2.0, None, None, None]

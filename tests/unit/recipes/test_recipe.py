@@ -55,6 +55,28 @@ def test_every_table_of_the_packages_recipes_is_there(path: Path) -> None:
     ] == []
 
 
+def test_numbers_are_words_wherever_labels_are(tmp_path: Path) -> None:
+    content = """
+backbone: some/encoder
+tasks:
+  - {name: topic, problem_type: single_label_classification, labels: [0, 1.0], aliases: {x: 1}}
+  - name: part
+    problem_type: single_label_classification
+    labels: [007, 8]
+    given: {task: topic, parents: {007: 0, 8: 1}}
+data:
+  train: {path: reviews.csv, labels: {topic: {column: topic, aliases: {-1: 0}}, part: part}}
+"""
+
+    recipe = load(tmp_path, content)
+
+    topic, part = recipe.tasks
+    assert (topic.labels, topic.aliases, part.labels) == (["0", "1"], {"x": "1"}, ["007", "8"])
+    assert part.given is not None
+    assert part.given.parents == {"007": "0", "8": "1"}
+    assert recipe.data.train[0].label_columns["topic"].aliases == {"-1": "0"}
+
+
 def test_a_recipe_needs_little(tmp_path: Path) -> None:
     recipe = load(tmp_path, RECIPE)
 
