@@ -59,6 +59,8 @@ def plain_list(given: Any) -> list[Any] | None:
         given = given.tolist()
     if not isinstance(given, list | tuple | set | frozenset):
         return None
+    if not any(hasattr(kind, "item") for kind in set(map(type, given))):
+        return list(given)
     return [value.item() if hasattr(value, "item") else value for value in given]
 
 

@@ -29,7 +29,7 @@ from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..recipes.record import recipe_words, recorded_words
 from ..recipes.yaml_file import RECIPE_ENDINGS
-from ..training.collator import labels_of
+from ..training.label_columns import labels_of_table
 from ..training.sampling import Sampling
 from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
@@ -157,8 +157,7 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
     model = build_model(replace(recipe, lora=None), tasks, tokenizer, trained)
     rows: Any = dataset["train"]
     texts = row_texts(rows)
-    names = [task.name for task in tasks]
-    labels = labels_of(rows.select_columns(names).to_list(), model.config.tasks)
+    labels = labels_of_table(rows, model.config.tasks)
     embeddings = encode(model, texts, tokenizer=tokenizer, show_progress=True)
     places = row_places(rows)
     return [

@@ -84,7 +84,9 @@ def test_missing_votes_do_not_count_and_a_tie_has_no_majority() -> None:
 
     assert votes == [["yes", "no", "yes"], ["no"], ["yes", "yes"], ["yes", "no"], []]
     task = {"name": "t", "problem_type": "binary_classification"}
-    builder = MultiTaskBuilder(tasks=[task], train=[Source(data={"text": list("abcde"), **columns}, labels={"t": label})])
+    builder = MultiTaskBuilder(
+        tasks=[task], train=[Source(data={"text": list("abcde"), **columns}, labels={"t": label})]
+    )
     builder.download_and_prepare()
     assert builder.as_dataset()["train"]["t"][:] == [1, 0, 1, None, None]
 
