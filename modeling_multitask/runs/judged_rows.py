@@ -9,6 +9,7 @@ from typing import Any
 from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
+from datasets_builder.agreement import AGREEMENT
 from datasets_builder.columns import LINE, SOURCE, TABLE
 from datasets_builder.formats import READABLE
 from datasets_builder.row_places import row_places, short_names
@@ -266,7 +267,8 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
         rows,
         split,
         _sources(rows, [each.source.name for each in sources]),
-        [each for each in builder.notes if split in each] + ([CHOSEN_BY] if split == "validation" else []),
+        [each for each in builder.notes if split in each or AGREEMENT in each]
+        + ([CHOSEN_BY] if split == "validation" else []),
     )
 
 
