@@ -12,7 +12,7 @@ from datasets_builder.columns import TEXT
 from datasets_builder.formats import endings
 from datasets_builder.guess_cells import Cells, is_blank
 from datasets_builder.guess_columns import WORDS_OF_SPLITS, ColumnsGuess, guess_columns
-from datasets_builder.guess_labels import LabelGuess, label_words
+from datasets_builder.guess_labels import LabelGuess, labels_in_cells
 from datasets_builder.guess_layout import LayoutGuess, guess_layouts
 from datasets_builder.guess_sample import Sample, read_sample
 from datasets_builder.json_tables import JsonTable
@@ -87,7 +87,7 @@ class TableGuess:
         found = set()
         for name in guess.columns:
             cells = [cell for cell, chosen in zip(self.sample.columns[name], rows, strict=True) if chosen]
-            found |= label_words(guess, Cells(name, cells))
+            found |= labels_in_cells(guess, Cells(name, cells))
         return found
 
 
