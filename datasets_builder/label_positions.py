@@ -6,6 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.id_advice import advise_aliases
 from datasets_builder.label_lists import (
     ListForm,
     are_lists_of_numbers,
@@ -100,6 +101,7 @@ def _of_sets(lists: pa.ListArray, labels: list[str], name: str, place: Place) ->
     found = places_of(words, labels)
     for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
         place.note_cell(name, rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
+    advise_aliases(pc.unique(words.filter(pc.is_null(found))).to_pylist(), labels, name, place)
     columns = []
     for i in range(len(labels)):
         there = pc.is_in(pa.array(range(len(lists)), rows.type), rows.filter(pc.fill_null(pc.equal(found, i), False)))
