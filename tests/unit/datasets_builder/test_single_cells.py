@@ -104,7 +104,7 @@ def test_truth_values_of_more_than_two_labels_suggest_no_aliases() -> None:
 def test_separated_ids_suggest_aliases() -> None:
     task = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["x", "y", "z"]}
 
-    with pytest.raises(DataError, match=r"numbers in column 'tags' are ids .*: aliases: \{0: x, 1: \"y\", 2: z\}"):
+    with pytest.raises(DataError, match=r"numbers in column 'tags' are ids .*: aliases: \{0: x, 1: y, 2: z\}"):
         build(task, "0;2", "1", separator=";")
 
 
