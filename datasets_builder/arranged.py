@@ -20,14 +20,15 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    MajorityOfAnnotators,
-    MajorityOfColumns,
+    Majority,
     NameOfFile,
     TextOfColumns,
+    VotesOfAnnotators,
+    VotesOfColumns,
     name_of,
 )
 from datasets_builder.findings import MAX_SHOWN, Findings
-from datasets_builder.label_column import ANNOTATORS, LabelColumn
+from datasets_builder.label_column import ANNOTATORS, Cell, LabelColumn
 from datasets_builder.layout import TOOLS
 from datasets_builder.places import Place
 from datasets_builder.source import JoinedText, Source
@@ -71,7 +72,7 @@ class ArrangedTable(Table):
             rows = self._kept(read)
             if not len(rows.chunk):
                 continue
-            place = Place(self.name, 0, Findings(), rows.numbers)
+            place = Place(self.name, Findings(), rows.numbers)
             cells = [
                 self.derived[name].cells(rows.chunk, self.table, place) if name in self.derived else rows.chunk[name]
                 for name in columns
@@ -195,17 +196,22 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
     if column.join is not None:
         made = LabelOfColumns(tuple(column.names), column.join, tuple(map(str, column.missing)))
         return column.join.join(column.names), made
-    if column.votes == ANNOTATORS:
-        return f"{column.names[0]}, votes", MajorityOfAnnotators(column.names[0], column)
     if column.votes is not None:
-        return ", ".join(column.votes), MajorityOfColumns(tuple(column.votes), column)
+        name, votes = _votes(column)
+        return name, votes if column.as_ == "distribution" else Majority(votes)
     if column.level is not None:
         name = column.names[0]
         return f"{name}, level {column.level}", Level(name, column.separator or "", column.level)
     return _cells_of_columns(column.columns)
 
 
-def _cells_of_columns(columns: str | Sequence[str] | Mapping[str, str] | None) -> tuple[str, Derived] | None:
+def _votes(column: LabelColumn) -> tuple[str, Derived]:
+    if column.votes == ANNOTATORS:
+        return f"{column.names[0]}, votes", VotesOfAnnotators(column.names[0], column)
+    return ", ".join(column.names), VotesOfColumns(tuple(column.names), column)
+
+
+def _cells_of_columns(columns: str | Sequence[str] | Mapping[Cell, str] | None) -> tuple[str, Derived] | None:
     if isinstance(columns, str):
         return columns, CellsOfColumns(columns)
     return (", ".join(columns), CellsOfColumns(tuple(columns))) if isinstance(columns, list | tuple) else None
@@ -214,7 +220,7 @@ def _cells_of_columns(columns: str | Sequence[str] | Mapping[str, str] | None) -
 def _plain(column: LabelColumn, name: str) -> LabelColumn:
     empty = dict.fromkeys(("separator", "columns", "join", "level", "constant", "from_", "votes", "as_"))
     if column.votes is not None:  # aliases are replaced before the votes are counted
-        column = replace(column, aliases={})
+        column = replace(column, aliases={}, shares=column.as_ == "distribution")
     return replace(column, column=name, **empty)  # type: ignore[arg-type]
 
 

@@ -129,70 +129,66 @@ class CellsOfColumns(Derived):
         """Return the lists. A row of only empty cells is null."""
         names = self.sources(table)
         columns = [as_text(chunk[name].combine_chunks(), place.where(name)) for name in names]
-        words = pa.concat_arrays(columns)
-        there = pc.fill_null(pc.not_equal(words, ""), False)
-        kept = there.to_numpy(zero_copy_only=False)
-        rows = np.tile(np.arange(len(chunk)), len(names))[kept]
-        counts = np.bincount(rows, minlength=len(chunk))
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        in_order = words.filter(there).take(pa.array(np.argsort(rows, kind="stable")))
-        return pa.ListArray.from_arrays(pa.array(offsets), in_order, mask=pa.array(counts == 0))
-
-
-class Majority(Derived):
-    """The most frequent word of several votes. Missing words are not counted, and a tie is missing."""
-
-    label: LabelColumn  # with the aliases and the words for a missing label
-
-    @abc.abstractmethod
-    def votes(self, chunk: pa.Table, place: Place) -> tuple[np.ndarray, pa.Array]:
-        """Return (votes,) the row of each vote in the chunk, and (votes,) its word, null without one."""
-
-    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
-        """Return the words with the most votes."""
-        rows, words = self.votes(chunk, place)
-        coded = without_aliases(without_words(words, self.label.missing), self.label).dictionary_encode()
-        there = coded.is_valid().to_numpy(zero_copy_only=False)
-        counts = np.zeros((len(chunk), max(len(coded.dictionary), 1)), int)
-        np.add.at(counts, (rows[there], coded.indices.filter(pa.array(there)).to_numpy()), 1)
-        most = counts.max(axis=1, keepdims=True)
-        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
-        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
+        lists = lists_of(without_words(pa.concat_arrays(columns), [""]), len(chunk))
+        return pc.if_else(pc.greater(pc.list_value_length(lists), 0), lists, pa.scalar(None, lists.type))
 
 
 @dataclass(frozen=True)
-class MajorityOfColumns(Majority):
-    """The majority of several raters, each of whom has a column."""
+class VotesOfColumns(Derived):
+    """Lists of the words of several columns, each with the answers of one rater. Missing words are left out."""
 
     columns: tuple[str, ...]
-    label: LabelColumn
+    label: LabelColumn  # with the aliases and the words for a missing label
 
     def sources(self, table: Table) -> list[str]:  # noqa: ARG002
-        """Return the columns of the votes."""
+        """Return the columns of the raters."""
         return list(self.columns)
 
-    def votes(self, chunk: pa.Table, place: Place) -> tuple[np.ndarray, pa.Array]:
-        """Return the rows and the words of all columns, one column after another."""
-        words = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
-        return np.tile(np.arange(len(chunk)), len(self.columns)), pa.concat_arrays(words)
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the lists. A row without votes has an empty one."""
+        columns = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
+        words = without_aliases(without_words(pa.concat_arrays(columns), self.label.missing), self.label)
+        return lists_of(words, len(chunk))
 
 
 @dataclass(frozen=True)
-class MajorityOfAnnotators(Majority):
-    """The majority of all annotators, whose answers are a list in each row of an export."""
+class VotesOfAnnotators(Derived):
+    """Lists of the words of an export, each with the answers of all annotators. Missing words are left out."""
 
     column: str
     label: LabelColumn
 
     def sources(self, table: Table) -> list[str]:  # noqa: ARG002
-        """Return the column of the lists."""
+        """Return the column of the answers."""
         return [self.column]
 
-    def votes(self, chunk: pa.Table, place: Place) -> tuple[np.ndarray, pa.Array]:
-        """Return the rows and the words of all lists."""
-        lists = chunk[self.column].combine_chunks().cast(pa.list_(pa.string()))
-        rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-        return rows.astype(np.int64), as_words(lists.flatten(), place.where(self.column), [])
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the lists. A row without votes has an empty one."""
+        given = chunk[self.column].combine_chunks().cast(pa.list_(pa.string()))
+        answers = as_words(given.flatten(), place.where(self.column), [])
+        words = without_aliases(without_words(answers, self.label.missing), self.label)
+        return lists_of(words, len(chunk), pc.list_parent_indices(given).to_numpy(zero_copy_only=False))
+
+
+@dataclass(frozen=True)
+class Majority(Derived):
+    """The most frequent word of lists of votes. A tie is missing."""
+
+    votes: Derived
+
+    def sources(self, table: Table) -> list[str]:
+        """Return the columns of the votes."""
+        return self.votes.sources(table)
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:
+        """Return the words with the most votes."""
+        lists = self.votes.cells(chunk, table, place)
+        rows, coded = pc.list_parent_indices(lists).to_numpy(), lists.flatten().dictionary_encode()
+        counts = np.zeros((len(lists), max(len(coded.dictionary), 1)), int)
+        np.add.at(counts, (rows, coded.indices.to_numpy()), 1)
+        most = counts.max(axis=1, keepdims=True)
+        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
+        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
 
 
 @dataclass(frozen=True)
@@ -220,6 +216,21 @@ class NameOfFile(Derived):
         if not isinstance(table, FileTable):
             raise DataError(f"{table.name}: `from: {self.what}` is only for files; use `constant`")
         return Constant(name_of(table, self.what), self.listed).cells(chunk, table, place)
+
+
+def lists_of(words: pa.Array, rows: int, row_of: np.ndarray | None = None) -> pa.ListArray:
+    """Return (rows,) the lists of each row's words without null.
+
+    Args:
+        words: The words.
+        rows: The number of rows.
+        row_of: The row of each word. By default there are as many words as rows of one column, then of the next one.
+    """
+    there = words.is_valid().to_numpy(zero_copy_only=False)
+    row_of = (np.tile(np.arange(rows), len(words) // max(rows, 1)) if row_of is None else row_of)[there]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(row_of, minlength=rows))]).astype(np.int32)
+    in_order = words.drop_null().take(pa.array(np.argsort(row_of, kind="stable")))
+    return pa.ListArray.from_arrays(pa.array(offsets), in_order)
 
 
 def name_of(table: FileTable, what: NameOf) -> str:

@@ -1,11 +1,13 @@
 """JSON files: arrays of objects, JSON lines, and objects in the forms that pandas writes."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from datasets_builder.nested import root_of
 from datasets_builder.object_tables import DoubledNameError, JsonLinesTable, Objects, unique_names
+from datasets_builder.text_tables import without_nul
 from modeling_multitask.errors import DataError
 
 
@@ -26,9 +28,14 @@ class JsonTable(JsonLinesTable):
         else:
             yield from self._document()
 
+    def first_name(self) -> str | None:
+        """Return the first name of a file that is one object, and `None` for any other file."""
+        found = re.match(r'\s*\{\s*("(?:[^"\\]|\\.)*")', self._content())
+        return str(json.loads(found[1])) if found else None
+
     def _first_line(self) -> str:
         with self._text(newline="\n") as file:
-            return next((line.strip() for line in file if line.strip()), "")
+            return next((line.strip() for line in without_nul(file, self.path) if line.strip()), "")
 
     def _is_one_line(self) -> bool:
         with self._text(newline="\n") as file:

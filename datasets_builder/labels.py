@@ -58,9 +58,12 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     Raises:
         DataError: If the type of a column cannot hold labels.
     """
-    if column.by_label is not None:
-        return list(column.by_label)
-    if not PROBLEM_TYPES[problem_type].several_labels:
+    if column.labels is not None:
+        return column.labels
+    if column.shares:
+        votes = chunk[column.names[0]].combine_chunks()
+        cells, rows = votes.flatten(), pc.list_parent_indices(votes)
+    elif not PROBLEM_TYPES[problem_type].several_labels:
         cells = without_aliases(single_words(chunk, column, [], place), column)
         rows = pa.array(range(len(cells)))
     elif pa.types.is_struct(chunk[column.names[0]].type):

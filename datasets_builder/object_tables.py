@@ -10,7 +10,7 @@ import pyarrow as pa
 from datasets_builder.chunks import UNFIT, first_unfit
 from datasets_builder.nested import value_at
 from datasets_builder.tables import CHUNK_ROWS, FileTable
-from datasets_builder.text_tables import TextTable
+from datasets_builder.text_tables import TextTable, without_nul
 from modeling_multitask.errors import DataError
 
 _KINDS = {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
@@ -98,7 +98,7 @@ class JsonLinesTable(TextTable, ObjectTable):
     def objects(self) -> Objects:
         """Yield the object of each line that is not blank."""
         with self._text(newline="\n") as file:
-            for line, text in enumerate(file, start=1):
+            for line, text in enumerate(without_nul(file, self.path), start=1):
                 if text.strip():
                     yield line, self._object(line, text)
 

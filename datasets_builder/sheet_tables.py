@@ -6,6 +6,7 @@ openpyxl reads only .xlsx: 50,000 rows of two cells took 4.6 s, against 0.3 s.
 
 import datetime
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from datasets_builder.cell_tables import CellTable, Row
@@ -20,17 +21,27 @@ class SheetTable(CellTable):
     Dates are in ISO format, and a cell with an error, such as #N/A, is empty.
     """
 
+    def sheets(self) -> list[str]:
+        """Return the names of the workbook's sheets, in order."""
+        with self._workbook() as workbook:
+            return list(workbook.sheet_names)
+
     def _rows(self) -> Iterator[Row]:
-        calamine = import_extra("python_calamine", "tables")
-        try:
-            with self._readable(), calamine.CalamineWorkbook.from_path(str(self.path)) as workbook:
-                sheet = workbook.get_sheet_by_name(self._chosen(workbook.sheet_names))
-                rows = sheet.to_python(skip_empty_area=False)
-        except calamine.CalamineError as error:
-            raise DataError(f"{self.path}: not a complete workbook ({error})") from None
+        with self._workbook() as workbook:
+            sheet = workbook.get_sheet_by_name(self._chosen(workbook.sheet_names))
+            rows = sheet.to_python(skip_empty_area=False)
         for number, cells in enumerate(rows, start=1):
             if number > self.layout.skip_rows:
                 yield Row(number, [_word(cell) for cell in cells])
+
+    @contextmanager
+    def _workbook(self) -> Iterator[Any]:
+        calamine = import_extra("python_calamine", "tables")
+        try:
+            with self._readable(), calamine.CalamineWorkbook.from_path(str(self.path)) as workbook:
+                yield workbook
+        except calamine.CalamineError as error:
+            raise DataError(f"{self.path}: not a complete workbook ({error})") from None
 
     def _chosen(self, names: list[str]) -> str:
         there = ", ".join(map(repr, names))

@@ -74,10 +74,12 @@ class OpenSource:
     Args:
         source: The source, with the label columns of all its tasks.
         tables: Its tables, in order.
+        soft: The tasks with soft labels in any source. They have distributions in the rows of all sources.
     """
 
     source: Source
     tables: list[Table]
+    soft: frozenset[str] = frozenset()
 
 
 def open_tables(

@@ -24,6 +24,11 @@ class SqliteTable(ObjectTable):
             for number, cells in enumerate(cursor, start=1):
                 yield number, dict(zip(names, cells, strict=True))
 
+    def tables(self) -> list[str]:
+        """Return the names of the database's tables and views, sorted."""
+        with self._connection() as connection:
+            return _names(connection)
+
     def _columns(self) -> list[str]:
         with self._connection() as connection:
             return [column[0] for column in self._cursor(connection).description]
@@ -39,10 +44,7 @@ class SqliteTable(ObjectTable):
         return cursor
 
     def _chosen(self, connection: sqlite3.Connection) -> str:
-        found = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name"
-        )
-        names = [str(name) for (name,) in found]
+        names = _names(connection)
         there = ", ".join(map(repr, names))
         if not names:
             raise DataError(f"{self.path}: the database has no tables")
@@ -72,3 +74,10 @@ class SqliteTable(ObjectTable):
         if recent.exists():
             content.update(recent.read_bytes())
         return str(content.hexdigest())
+
+
+def _names(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name"
+    )
+    return [str(name) for (name,) in found]

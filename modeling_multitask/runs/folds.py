@@ -93,7 +93,7 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
     judgements = _judgements(recipe, judged, list(folds), list(rows))
-    found = multi_task_metrics(judged.logits, judged.labels, judged.tasks, decisions=judged.decisions)
+    found = multi_task_metrics(judged.logits, judged.targets, judged.tasks, decisions=judged.decisions)
     found = with_judgements({"test": found}, {"test": judgements})["test"]
     write_json(output / "folds.json", _summary(judged, list(folds), found))
     write_json(output / "results.json", {**results, "test": found})
@@ -168,7 +168,7 @@ def _baselines(task: TaskConfig, labels: list[np.ndarray], embedded: list[np.nda
 
 def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict[str, Any]:
     """Return the content of `folds.json`: the main metric of each task on all rows, and on each fold."""
-    by_fold = [multi_task_metrics(each.logits, each.labels, each.tasks) for each in folds]
+    by_fold = [multi_task_metrics(each.logits, each.targets, each.tasks) for each in folds]
     tasks = {}
     for task in judged.tasks:
         name, metric = task.name, task.main_metric

@@ -14,12 +14,11 @@ from transformers.utils import logging
 
 from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.label_rows import label_rows, never_seen, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
-from ..errors import RecipeError
 from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
@@ -28,6 +27,7 @@ from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
 from ..training.growing import inherited_condition, inherited_tasks
+from ..training.samplers import row_weights_of
 from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)
@@ -45,18 +45,6 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
         DataError: If a table is invalid.
     """
     return build_rows(recipe, open_sources(recipe, trained), trained)
-
-
-def check_learnable(recipe: Recipe) -> None:
-    """Raise a `RecipeError` if the recipe has row weights, which training does not use."""
-    problems = [
-        f"data.{split}[{i}].weight: row weights are read, but training does not use them yet; remove `weight`"
-        for split in SPLITS
-        for i, source in enumerate(getattr(recipe.data, split))
-        if source.weight
-    ]
-    if problems:
-        raise RecipeError(recipe.path, problems)
 
 
 def with_known_splits(recipe: Recipe) -> Recipe:
@@ -112,25 +100,26 @@ def build_rows(
 
 
 def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dataset | IterableDataset:
-    """Return the rows that have a label of any task. Those of a stream are skipped when they are read.
+    """Return the rows with a label of any task and a weight above 0. Those of a stream are skipped when they are read.
 
     Args:
         rows: The training rows from the dataset builder.
         tasks: All tasks.
     """
     names = [task.name for task in tasks]
+    columns = [name for name in (*names, *map(distribution_column, names)) if name in rows.column_names]
     if not isinstance(rows, Dataset):
-        return rows.filter(partial(_has_label, names=names))
-    unlabelled = without_labels(rows.select_columns(names).with_format("arrow")[:], names)
-    return rows.select(np.flatnonzero(~unlabelled)) if unlabelled.any() else rows
+        return rows.filter(partial(_is_trained, columns=columns))
+    skipped = without_labels(rows.select_columns(columns).with_format("arrow")[:], names) | (row_weights_of(rows) == 0)
+    return rows.select(np.flatnonzero(~skipped)) if skipped.any() else rows
 
 
-def _has_label(row: dict[str, Any], names: list[str]) -> bool:
-    """Return whether a streamed row has a label, with a note on the first one that has none."""
-    if there := any(row[name] is not None for name in names):
-        return there
-    logger.warning_once("train: rows without any label are skipped in training; streamed rows are not counted")
-    return there
+def _is_trained(row: dict[str, Any], columns: list[str]) -> bool:
+    """Return whether a streamed row has a label and a weight above 0, with a note on the first one without a label."""
+    labelled = any(row[name] is not None for name in columns)
+    if not labelled:
+        logger.warning_once("train: rows without any label are skipped in training; streamed rows are not counted")
+    return labelled and row.get(WEIGHT) != 0
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
@@ -161,6 +150,7 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
             leaks=data.leaks,
             streaming=data.streaming,
             with_source=recipe.sampling.by_source,
+            with_place=True,
         )
 
 

@@ -18,6 +18,7 @@ from ..answers_multitask import NOT_ASKED, Decision, decide
 from ..kinds_multitask import KINDS, Kind
 from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig
+from .soft_targets import most_probable
 
 ROWS_AT_ONCE = 1024  # rows that are decided together
 
@@ -94,7 +95,8 @@ def multi_task_metrics(
 
     Args:
         logits: The logits by task name, (N, C).
-        labels: The labels by task name, as in a batch.
+        labels: The labels by task name, as in a batch. The `loss` is that of soft labels, and the metrics are those of
+            the most probable labels.
         tasks: The model's tasks.
         decisions: The decisions by task name, if several models have judged the rows. By default those of `tasks`.
 
@@ -103,10 +105,12 @@ def multi_task_metrics(
         mean of `score_of` over the tasks with labelled rows, or 0 without any.
     """
     decisions = decide_arrays(logits, tasks) if decisions is None else decisions
+    known = most_probable(labels, tasks)
     metrics: dict[str, Any] = {
-        task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], task) for task in tasks
+        task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], known[task.name], task)
+        for task in tasks
     }
-    mains = [score_of(task, metrics[task.name], labels[task.name]) for task in tasks if metrics[task.name]["rows"]]
+    mains = [score_of(task, metrics[task.name], known[task.name]) for task in tasks if metrics[task.name]["rows"]]
     return {**metrics, "score": float(np.mean(mains)) if mains else 0.0}
 
 
@@ -176,8 +180,10 @@ def r2(predictions: np.ndarray, references: np.ndarray) -> float:
     return float(r2_score(references, predictions)) if np.ptp(references) > 0 else 0.0
 
 
-def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
-    metrics = task_metric(task).compute(predictions=decision.chosen, references=labels)
+def _task_metrics(
+    decision: Decision, logits: np.ndarray, labels: np.ndarray, known: np.ndarray, task: TaskConfig
+) -> dict[str, float]:
+    metrics = task_metric(task).compute(predictions=decision.chosen, references=known)
     if metrics["rows"]:
         loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)
         metrics["loss"] = loss.item()

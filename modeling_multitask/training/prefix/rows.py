@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import get_worker_info
 
+from datasets_builder.columns import WEIGHT, distribution_column
+
 from ..collator import MultiTaskCollator
 from .cache import PrefixCache
 from .store import PrefixStore
@@ -48,7 +50,7 @@ class PrefixRows(TorchDataset):
 
     def __init__(self, rows: Dataset, collate: MultiTaskCollator, cache: PrefixCache) -> None:
         self.rows, self.collate, self.cache = rows, collate, cache
-        self._embedded: tuple[PrefixStore, Tensor, dict[str, Tensor]] | None = None
+        self._embedded: tuple[PrefixStore, Tensor, dict[str, Any]] | None = None
         self._looked_up: tuple[PrefixStore, bool] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -67,10 +69,9 @@ class PrefixRows(TorchDataset):
         if store is None or not self._are_in(store):
             return [self.collated(indices)]
         if self.cache.prefix is None:
-            embeddings, labels = self._all(store)
+            embeddings, targets = self._all(store)
             chosen = torch.tensor(indices)
-            own = {name: each[chosen] for name, each in labels.items()}
-            batch: dict[str, Any] = {"embeddings": embeddings[chosen], "labels": own}
+            batch: dict[str, Any] = {"embeddings": embeddings[chosen], **_rows_of(targets, chosen)}
         else:
             batch = self.collated(indices)
             keys, mask = self.cache.keys_of(self.rows), batch["attention_mask"].bool()
@@ -88,14 +89,21 @@ class PrefixRows(TorchDataset):
             self._looked_up = store, not store.missing(self.cache.keys_of(self.rows))
         return self._looked_up[1]
 
-    def _all(self, store: PrefixStore) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the embeddings and labels of all rows, kept in memory: reading them per batch would be slow."""
+    def _all(self, store: PrefixStore) -> tuple[Tensor, dict[str, Any]]:
+        """Return the embeddings and targets of all rows, kept in memory: reading them per batch would be slow."""
         if self._embedded is None or self._embedded[0] is not store:
             keys = self.cache.keys_of(self.rows)
-            names = [task.name for task in self.collate.config.tasks if task.name in self.rows.column_names]
-            labels = self.collate.labels_of(list(self.rows.select_columns(names)) if names else [{}] * len(self.rows))
-            self._embedded = store, torch.cat([store.states(key) for key in keys]), labels
+            tasks = [task.name for task in self.collate.config.tasks]
+            columns = [*tasks, *map(distribution_column, tasks), WEIGHT]
+            names = [name for name in columns if name in self.rows.column_names]
+            targets = self.collate.targets_of(list(self.rows.select_columns(names)) if names else [{}] * len(self.rows))
+            self._embedded = store, torch.cat([store.states(key) for key in keys]), targets
         return self._embedded[1], self._embedded[2]
+
+
+def _rows_of(targets: dict[str, Any], chosen: Tensor) -> dict[str, Any]:
+    """Return the targets of these rows. Those of tasks are in a dict."""
+    return {name: _rows_of(each, chosen) if isinstance(each, dict) else each[chosen] for name, each in targets.items()}
 
 
 class HeadsAlone(nn.Module):

@@ -13,9 +13,10 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    MajorityOfColumns,
+    Majority,
     NameOfFile,
     TextOfColumns,
+    VotesOfColumns,
 )
 from datasets_builder.findings import Findings
 from datasets_builder.places import Place
@@ -25,7 +26,7 @@ from datasets_builder.sources import open_tables
 def cells(made: Derived, **columns: list[Any]) -> list[Any]:
     (table,) = open_tables(Source(data=columns))
     made.sources(table)
-    return made.cells(pa.table(columns), table, Place(table.name, 0, Findings())).to_pylist()
+    return made.cells(pa.table(columns), table, Place(table.name, Findings())).to_pylist()
 
 
 def test_empty_parts_are_left_out_with_their_separator_and_no_row_is() -> None:
@@ -80,7 +81,7 @@ def test_the_majority_counts_no_missing_votes_and_a_tie_is_missing() -> None:
     columns = {"a": ["yes", "no", "", "yes", None], "b": ["no", "?", "y", "no", ""], "c": ["yes", "?", "yes", "", ""]}
     label = LabelColumn(votes=list(columns), aliases={"y": "yes"}, missing=["?"])
 
-    assert cells(MajorityOfColumns(tuple(columns), label), **columns) == ["yes", "no", "yes", None, None]
+    assert cells(Majority(VotesOfColumns(tuple(columns), label)), **columns) == ["yes", "no", "yes", None, None]
 
 
 def test_aliases_are_replaced_before_votes_are_counted() -> None:
@@ -106,7 +107,7 @@ def test_the_name_of_a_file_has_no_endings(path: str, name: str, tmp_path: Path)
     (tmp_path / "pos").mkdir()
     (tmp_path / path).write_text("text\na\n", encoding="utf-8")
     (table,) = open_tables(Source(str(tmp_path / path)))
-    place, chunk = Place(table.name, 0, Findings()), pa.table({"text": ["a"]})
+    place, chunk = Place(table.name, Findings()), pa.table({"text": ["a"]})
 
     assert NameOfFile("file_name", listed=False).cells(chunk, table, place).to_pylist() == [name]
     assert NameOfFile("folder_name", listed=False).cells(chunk, table, place).to_pylist() == ["pos"]

@@ -37,7 +37,7 @@ def test_a_constant_is_a_word() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({}, "column: is missing; give a column, or one of columns, constant, from and votes"),
+        ({}, "column: is missing; give a column, or one of columns, constant, from, soft and votes"),
         ({"column": "a", "constant": "web"}, "constant cannot be combined with column; leave one out"),
         ({"constant": "web", "from_": "file_name"}, "from cannot be combined with constant; leave one out"),
         ({"columns": []}, "columns is empty; name the columns"),
@@ -55,7 +55,7 @@ def test_a_constant_is_a_word() -> None:
         ({"votes": "annotators"}, "votes: annotators needs one `column`, a tag or question, without a separator"),
         ({"column": "a", "separator": ";", "votes": "annotators"}, "votes: annotators needs one `column`"),
         ({"column": ["a", "b"], "votes": "annotators"}, "votes: annotators needs one `column`"),
-        ({"votes": ["a", "b"], "as_": "mean"}, "as is 'mean'; it must be majority"),
+        ({"votes": ["a", "b"], "as_": "mean"}, "as is 'mean'; it must be one of majority, distribution"),
         ({"column": "a", "as_": "majority"}, "as needs `votes`, the columns of the raters"),
     ],
 )

@@ -23,7 +23,7 @@ def sets(cells: Any, **settings: Any) -> list[Any]:
     chunk = cells if isinstance(cells, pa.Table) else pa.table({"tags": cells})
     findings = Findings()
     column = LabelColumn(**{"column": chunk.column_names if len(chunk.column_names) > 1 else "tags", **settings})
-    read = read_labels(chunk, column, TAGS, Place("t.csv", 0, findings))
+    read = read_labels(chunk, column, TAGS, Place("t.csv", findings))
     findings.check()
     return read.to_pylist()
 
@@ -114,7 +114,7 @@ def test_a_label_with_brackets_is_a_label_if_it_is_listed() -> None:
     task = TaskConfig("tags", "multi_label_classification", labels=["[PAD]", "loud"])
 
     read = read_labels(
-        pa.table({"tags": ["[PAD];loud"]}), LabelColumn("tags", separator=";"), task, Place("t", 0, Findings())
+        pa.table({"tags": ["[PAD];loud"]}), LabelColumn("tags", separator=";"), task, Place("t", Findings())
     )
 
     assert read.to_pylist() == [{"[PAD]": 1, "loud": 1}]

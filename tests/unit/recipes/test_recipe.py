@@ -170,7 +170,7 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("{}", "column: is missing; give a column, or one of columns, constant, from and votes"),
+        ("{}", "column: is missing; give a column, or one of columns, constant, from, soft and votes"),
         ("{column: a, constant: b}", "constant cannot be combined with column; leave one out"),
         ("{column: a, level: 0}", "level: is 0; it must be at least 1"),
         ("{from: path}", "from: is 'path'; it must be one of file_name, folder_name"),
@@ -240,7 +240,7 @@ def test_a_number_as_a_label_is_a_word_that_keeps_its_spelling(tmp_path: Path) -
     assert recipe.tasks[0].aliases == {"08": "1", "eight": "007"}
 
 
-@pytest.mark.parametrize("name", ["weight", "split", "text_pair"])
+@pytest.mark.parametrize("name", ["weight", "split", "text_pair", "table", "line"])
 def test_a_new_task_has_no_name_of_another_column(tmp_path: Path, name: str) -> None:
     # A saved model may have such a task.
     assert TaskConfig(name, "regression").name == name
