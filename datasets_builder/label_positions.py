@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.id_advice import advise_aliases
 from datasets_builder.label_lists import (
     ListForm,
     are_lists_of_numbers,
@@ -101,6 +102,7 @@ def _of_sets(lists: pa.ListArray, labels: list[str], name: str, place: Place) ->
     found = places_of(words, labels)
     for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
         place.note_cell(name, rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
+    advise_aliases(pc.unique(words.filter(pc.is_null(found))).to_pylist(), labels, name, place)
     known = pc.is_valid(found)
     yes = np.zeros((len(labels), len(lists)), np.int8)  # (C, rows)
     yes[found.filter(known).to_numpy(), rows.filter(known).to_numpy()] = 1

@@ -3,14 +3,11 @@
 A cell of any type is first converted to a word, see `cell_words`.
 """
 
-import json
-import re
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets_builder.cell_words import has_edges
-from datasets_builder.findings import MAX_SHOWN
+from datasets_builder.id_advice import advise_aliases
 from datasets_builder.label_lists import ListForm, is_list
 from datasets_builder.label_positions import read_positions
 from datasets_builder.label_sets import label_sets
@@ -90,13 +87,7 @@ def _ids(words: pa.Array, labels: list[str], name: str, place: Place) -> pa.Arra
         ids = pc.coalesce(ids, pc.index_in(words, numbers))
     unknown = pc.and_(pc.is_null(ids), pc.is_valid(words))
     place.note(name, words, unknown, not_among(labels), labels)
-    if pc.any(unknown).as_py() and pc.all(pc.is_in(words.filter(unknown), numbers)).as_py():
-        pairs = ", ".join(f"{i}: {_in_yaml(label)}" for i, label in enumerate(labels[:MAX_SHOWN]))
-        more = ", ..." if len(labels) > MAX_SHOWN else ""
-        place.findings.advise(
-            place.table,
-            f"if the numbers in column {name!r} are ids of the labels, add to the task: aliases: {{{pairs}{more}}}",
-        )
+    advise_aliases(pc.unique(words.filter(unknown)).to_pylist(), labels, name, place)
     return ids.cast(pa.int64())
 
 
@@ -122,8 +113,3 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     if task.transform == "log1p":
         place.note(name, words, pc.fill_null(pc.less(numbers, 0), False), "below 0, which transform: log1p refuses")
     return numbers
-
-
-def _in_yaml(label: str) -> str:
-    """Return a label as a recipe writes it in `{0: label}`."""
-    return label if re.fullmatch(r"[^\W\d][\w ]*\w|[^\W\d]", label) else json.dumps(label, ensure_ascii=False)

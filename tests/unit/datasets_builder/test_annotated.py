@@ -174,6 +174,25 @@ def test_aliases_and_missing_are_replaced_before_votes_are_counted(tmp_path: Pat
     assert read(path, "label_studio", TOPIC | {"aliases": {"movie": "film"}, "missing": ["?"]}) == [("a", "film")]
 
 
+def test_the_votes_of_annotators_may_be_a_distribution(tmp_path: Path) -> None:
+    rows = [
+        label_studio(1, "a", "food", "film", "food", "food"),
+        label_studio(2, "b", "food", "film"),
+        label_studio(3, "c"),
+    ]
+    task = {"name": "topic", "problem_type": "binary_classification", "labels": ["film", "food"]}
+    labels = {"topic": TOPIC | {"as": "distribution"}}
+    source = Source(write(tmp_path / "export.json", rows), format="label_studio", labels=labels)
+    builder = MultiTaskBuilder(tasks=[task], train=[source])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"]["topic_distribution"][:] == [
+        {"film": 0.25, "food": 0.75},
+        {"film": 0.5, "food": 0.5},
+        None,
+    ]
+
+
 def test_a_changed_file_of_an_annotator_changes_the_data_set(tmp_path: Path) -> None:
     source = Source(doccano(tmp_path), format="doccano", labels={"topic": TOPIC | {"column": "label"}})
     (table,) = open_tables(source)

@@ -4,6 +4,7 @@ import unicodedata
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 
@@ -74,6 +75,37 @@ def test_ids_where_labels_have_names_suggest_aliases() -> None:
         "  row 2, column 'mood': '0' is not one of 'negative', 'positive'",
         "  if the numbers in column 'mood' are ids of the labels, add to the task: aliases: {0: negative, 1: positive}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "aliases"),
+    [
+        ([True, False, None], "{false: negative, true: positive}"),
+        (["True", "False"], '{"False": negative, "True": positive}'),
+        (["TRUE"], '{"FALSE": negative, "TRUE": positive}'),
+        ([1.0, None], "{0: negative, 1: positive}"),
+    ],
+)
+def test_truth_values_and_floats_suggest_aliases_that_are_the_cells(cells: list[Any], aliases: str) -> None:
+    with pytest.raises(DataError) as caught:
+        build(MOOD, *cells)
+
+    assert str(caught.value).endswith(f"are ids of the labels, add to the task: aliases: {aliases}")
+    build({**MOOD, "aliases": YAML(typ="safe").load(aliases)}, *cells)
+
+
+def test_truth_values_of_more_than_two_labels_suggest_no_aliases() -> None:
+    with pytest.raises(DataError) as caught:
+        build({**TOPIC, "labels": ["x", "y", "z"]}, "true", "false")
+
+    assert "aliases" not in str(caught.value)
+
+
+def test_separated_ids_suggest_aliases() -> None:
+    task = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["x", "y", "z"]}
+
+    with pytest.raises(DataError, match=r"numbers in column 'tags' are ids .*: aliases: \{0: x, 1: y, 2: z\}"):
+        build(task, "0;2", "1", separator=";")
 
 
 def test_a_suggested_alias_is_yaml() -> None:

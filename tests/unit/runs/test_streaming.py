@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from transformers.utils import logging
 
-from datasets_builder import MultiTaskBuilder
+from datasets_builder import MultiTaskBuilder, Source
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.rules import rule_problems
@@ -143,3 +143,11 @@ def test_streamed_rows_without_any_label_are_skipped_with_a_note(caplog: pytest.
 
     assert kept == ["a", "b", "d"]
     assert "rows without any label are skipped in training; streamed rows are not counted" in caplog.text
+
+
+def test_streamed_rows_without_weight_are_skipped_and_those_with_a_tie_are_trained() -> None:
+    data = {"text": ["a", "b", "c"], "film": [0.5, 1, 1], "food": [0.5, 0, 0], "sure": [1, 0, 0.5]}
+    source = Source(data=data, labels={"topic": {"soft": {"film": "film", "food": "food"}}}, weight="sure")
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[source], streaming=True)
+
+    assert [row["text"] for row in with_labels(builder.as_streaming_dataset("train"), builder.tasks)] == ["a", "c"]
