@@ -116,7 +116,11 @@ def f1(hits: int, given: int, there: int) -> Figure:
 def f1_figures(hits: np.ndarray, given: np.ndarray, there: np.ndarray) -> list[Figure]:
     """Return `f1` of each of C labels."""
     parts = shares(hits, given + there - hits)
-    return [Figure(*(None if each is None else 2 * each / (1 + each) for each in part)) for part in parts]
+
+    def of_share(value: float | None) -> float | None:
+        return None if value is None else 2 * value / (1 + value)
+
+    return [Figure(2 * value / (1 + value), of_share(low), of_share(high)) for value, low, high in parts]
 
 
 def bootstrapped(measures: Measures, *, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:

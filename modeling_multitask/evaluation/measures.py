@@ -99,7 +99,7 @@ def of_classes(kinds: np.ndarray, counts: np.ndarray, task: TaskConfig) -> Measu
     counted = [_one_hot(labels, right, classes), _one_hot(answers, asked, classes), _one_hot(labels, True, classes)]
     whole = ClassCounts(*(counts @ each for each in counted))
     correct, wrong = imagined_answers(whole, ordered=task.kind.ordered)
-    imagined = [list(correct), list(wrong)]
+    imagined: list[list[Any]] = [list(correct), list(wrong)]
     if task.kind.ordered:
         ranks = np.where(asked, answers, farthest(labels, classes))
         steps = np.abs(ranks - labels)[:, None]
@@ -112,14 +112,17 @@ def of_classes(kinds: np.ndarray, counts: np.ndarray, task: TaskConfig) -> Measu
     def summed(drawn: Drawn) -> list[np.ndarray]:
         return np.split(drawn.rows @ place + drawn.right * of_right + drawn.wrong * of_wrong, ends, axis=1)
 
+    def of_class_counts(figure: Callable[[ClassCounts], np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+        return figure(ClassCounts(*parts[:3]))
+
+    def of_rank_counts(figure: Callable[[RankCounts], np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+        return figure(RankCounts(parts[3], parts[2], *parts[4:]))
+
     figures: dict[str, Callable[[Any], np.ndarray]] = {
-        name: lambda parts, figure=figure: figure(ClassCounts(*parts[:3])) for name, figure in OF_CLASSES.items()
+        name: partial(of_class_counts, figure) for name, figure in OF_CLASSES.items()
     }
     if task.kind.ordered:
-        figures |= {
-            name: lambda parts, figure=figure: figure(RankCounts(parts[3], parts[2], *parts[4:]))
-            for name, figure in OF_RANKS.items()
-        }
+        figures |= {name: partial(of_rank_counts, figure) for name, figure in OF_RANKS.items()}
     return Measures(counts, summed, figures, place.shape[1], imagined=IMAGINED if wrong.there.any() else 0.0)
 
 

@@ -37,12 +37,12 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
     def summed(drawn: Drawn) -> _Positions:
         rows = drawn.rows.sum(axis=1, keepdims=True)  # (R, 1)
         sums = [*resampled_counts(drawn.rows, counted), np.broadcast_to(rows, (len(rows), len(there)))][:4]
-        counts = (
+        hits, answered, true, entries = (
             each + drawn.right * right + drawn.wrong * wrong
             for each, right, wrong in zip(sums, of_right, of_wrong, strict=True)
         )
-        right_rows = drawn.rows @ whole[:, None] + drawn.right
-        return _Positions(drawn.rows, *counts, right_rows, rows + drawn.right + drawn.wrong)
+        right_rows, all_rows = drawn.rows @ whole[:, None] + drawn.right, rows + drawn.right + drawn.wrong
+        return _Positions(drawn.rows, hits, answered, true, entries, right_rows, all_rows)
 
     @cache
     def ranked() -> list[_Ranked | None]:

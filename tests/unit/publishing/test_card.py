@@ -99,6 +99,15 @@ def test_conditions_between_tasks_are_said() -> None:
     assert "- urgent is only asked if the answer to domain is bank. Otherwise it has no answer." in text
 
 
+def test_many_thresholds_are_not_listed() -> None:
+    task = replace(MANY, problem_type="multi_label_classification", thresholds=[0.25] * 25)
+
+    text = section(a_bare_card(config=a_config([task])), "answers")
+
+    assert "- many: a label is returned if its score is above its threshold in config.json." in text
+    assert "0.250" not in text
+
+
 def test_many_labels_are_folded_away() -> None:
     text = section(a_bare_card(config=a_config([MANY])), "answers")
 

@@ -42,6 +42,7 @@ def rows_of(size: tuple[int, int, int], *, columns: bool) -> tuple[np.ndarray, n
     return answers, labels
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_the_metrics_of_several_labels_are_those_of_scikit_learn_label_by_label(size: tuple[int, int, int]) -> None:
     answers, labels = rows_of(size, columns=True)
@@ -62,6 +63,7 @@ def test_the_metrics_of_several_labels_are_those_of_scikit_learn_label_by_label(
 
 
 @pytest.mark.parametrize("problem_type", ["single_label_classification", "ordinal_regression"])
+@settings(deadline=None)
 @given(size=SIZES)
 def test_the_metrics_of_one_label_are_those_of_scikit_learn(problem_type: str, size: tuple[int, int, int]) -> None:
     answers, labels = rows_of(size, columns=False)
@@ -78,6 +80,7 @@ def test_the_metrics_of_one_label_are_those_of_scikit_learn(problem_type: str, s
         assert found["kappa"] == pytest.approx(kappa, **EXACT)
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_rows_in_parts_have_the_counts_and_the_loss_of_all_rows(size: tuple[int, int, int]) -> None:
     answers, labels = rows_of(size, columns=True)
