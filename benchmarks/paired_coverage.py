@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.interval_coverage import ROWS, SHARES, SKEWED
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import Decision
-from modeling_multitask.evaluation.confusions import OF_CONFUSION
+from modeling_multitask.evaluation.confusions import OF_CLASSES, class_counts
 from modeling_multitask.evaluation.intervals import Figure, bootstrapped
 from modeling_multitask.evaluation.measures import improvement
 from modeling_multitask.evaluation.resampled import Resampled, TaskAnswers, difference, main_figures, mean_over_seeds
@@ -170,7 +170,7 @@ def _truth(name: str, classes: list[float], share: float) -> float:
     count, weights = len(classes), np.array(classes)
     wrong = (1 - np.eye(count)) * (1 - share) / (count - 1)
     confusion = weights[:, None] * (np.eye(count) * share + wrong)
-    return float(OF_CONFUSION[name](np.pad(confusion, [(0, 0), (0, 1)])))
+    return float(OF_CLASSES[name](class_counts(np.pad(confusion, [(0, 0), (0, 1)]))))
 
 
 def _mean_truth(name: str, classes: list[float], share: float, deviation: float) -> float:

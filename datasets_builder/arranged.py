@@ -20,7 +20,6 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    Majority,
     NameOfFile,
     TextOfColumns,
     VotesOfAnnotators,
@@ -196,19 +195,14 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
     if column.join is not None:
         made = LabelOfColumns(tuple(column.names), column.join, tuple(map(str, column.missing)))
         return column.join.join(column.names), made
+    if column.votes == ANNOTATORS:
+        return f"{column.names[0]}, votes", VotesOfAnnotators(column.names[0], column)
     if column.votes is not None:
-        name, votes = _votes(column)
-        return name, votes if column.as_ == "distribution" else Majority(votes)
+        return ", ".join(column.votes), VotesOfColumns(tuple(column.votes), column)
     if column.level is not None:
         name = column.names[0]
         return f"{name}, level {column.level}", Level(name, column.separator or "", column.level)
     return _cells_of_columns(column.columns)
-
-
-def _votes(column: LabelColumn) -> tuple[str, Derived]:
-    if column.votes == ANNOTATORS:
-        return f"{column.names[0]}, votes", VotesOfAnnotators(column.names[0], column)
-    return ", ".join(column.names), VotesOfColumns(tuple(column.names), column)
 
 
 def _cells_of_columns(columns: str | Sequence[str] | Mapping[Cell, str] | None) -> tuple[str, Derived] | None:
@@ -220,7 +214,7 @@ def _cells_of_columns(columns: str | Sequence[str] | Mapping[Cell, str] | None) 
 def _plain(column: LabelColumn, name: str) -> LabelColumn:
     empty = dict.fromkeys(("separator", "columns", "join", "level", "constant", "from_", "votes", "as_"))
     if column.votes is not None:  # aliases are replaced before the votes are counted
-        column = replace(column, aliases={}, shares=column.as_ == "distribution")
+        column = replace(column, aliases={}, counted=column.as_ or "majority")
     return replace(column, column=name, **empty)  # type: ignore[arg-type]
 
 

@@ -129,7 +129,8 @@ class CellsOfColumns(Derived):
         """Return the lists. A row of only empty cells is null."""
         names = self.sources(table)
         columns = [as_text(chunk[name].combine_chunks(), place.where(name)) for name in names]
-        lists = lists_of(without_words(pa.concat_arrays(columns), [""]), len(chunk))
+        rows = np.tile(np.arange(len(chunk)), len(columns))
+        lists = lists_of(without_words(pa.concat_arrays(columns), [""]), rows, len(chunk))
         return pc.if_else(pc.greater(pc.list_value_length(lists), 0), lists, pa.scalar(None, lists.type))
 
 
@@ -147,48 +148,26 @@ class VotesOfColumns(Derived):
     def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
         """Return the lists. A row without votes has an empty one."""
         columns = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
-        words = without_aliases(without_words(pa.concat_arrays(columns), self.label.missing), self.label)
-        return lists_of(words, len(chunk))
+        rows = np.tile(np.arange(len(chunk)), len(columns))
+        return lists_of(_votes(pa.concat_arrays(columns), self.label), rows, len(chunk))
 
 
 @dataclass(frozen=True)
 class VotesOfAnnotators(Derived):
-    """Lists of the words of an export, each with the answers of all annotators. Missing words are left out."""
+    """Lists of the words of all annotators, whose answers are a list in each row of an export."""
 
     column: str
     label: LabelColumn
 
     def sources(self, table: Table) -> list[str]:  # noqa: ARG002
-        """Return the column of the answers."""
+        """Return the column of the lists."""
         return [self.column]
 
     def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
         """Return the lists. A row without votes has an empty one."""
-        given = chunk[self.column].combine_chunks().cast(pa.list_(pa.string()))
-        answers = as_words(given.flatten(), place.where(self.column), [])
-        words = without_aliases(without_words(answers, self.label.missing), self.label)
-        return lists_of(words, len(chunk), pc.list_parent_indices(given).to_numpy(zero_copy_only=False))
-
-
-@dataclass(frozen=True)
-class Majority(Derived):
-    """The most frequent word of lists of votes. A tie is missing."""
-
-    votes: Derived
-
-    def sources(self, table: Table) -> list[str]:
-        """Return the columns of the votes."""
-        return self.votes.sources(table)
-
-    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:
-        """Return the words with the most votes."""
-        lists = self.votes.cells(chunk, table, place)
-        rows, coded = pc.list_parent_indices(lists).to_numpy(), lists.flatten().dictionary_encode()
-        counts = np.zeros((len(lists), max(len(coded.dictionary), 1)), int)
-        np.add.at(counts, (rows, coded.indices.to_numpy()), 1)
-        most = counts.max(axis=1, keepdims=True)
-        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
-        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
+        lists = chunk[self.column].combine_chunks().cast(pa.list_(pa.string()))
+        words = as_words(lists.flatten(), place.where(self.column), [])
+        return lists_of(_votes(words, self.label), pc.list_parent_indices(lists).to_numpy(), len(chunk))
 
 
 @dataclass(frozen=True)
@@ -218,18 +197,17 @@ class NameOfFile(Derived):
         return Constant(name_of(table, self.what), self.listed).cells(chunk, table, place)
 
 
-def lists_of(words: pa.Array, rows: int, row_of: np.ndarray | None = None) -> pa.ListArray:
-    """Return (rows,) the lists of each row's words without null.
+def lists_of(words: pa.Array, rows: np.ndarray, count: int) -> pa.ListArray:
+    """Return (count,) the lists of each row's words, in their order and without null.
 
     Args:
-        words: The words.
-        rows: The number of rows.
-        row_of: The row of each word. By default there are as many words as rows of one column, then of the next one.
+        words: (words,) the words of all rows.
+        rows: (words,) the row of each word.
+        count: The number of rows.
     """
-    there = words.is_valid().to_numpy(zero_copy_only=False)
-    row_of = (np.tile(np.arange(rows), len(words) // max(rows, 1)) if row_of is None else row_of)[there]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(row_of, minlength=rows))]).astype(np.int32)
-    in_order = words.drop_null().take(pa.array(np.argsort(row_of, kind="stable")))
+    rows = rows[words.is_valid().to_numpy(zero_copy_only=False)]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int32)
+    in_order = words.drop_null().take(pa.array(np.argsort(rows, kind="stable")))
     return pa.ListArray.from_arrays(pa.array(offsets), in_order)
 
 
@@ -240,3 +218,8 @@ def name_of(table: FileTable, what: NameOf) -> str:
         return path.parent.name
     ending, packed = endings(path)
     return path.name[: len(path.name) - len(ending) - len(packed)]
+
+
+def _votes(words: pa.Array, label: LabelColumn) -> pa.Array:
+    """Return the labels of words, null for a missing one."""
+    return without_aliases(without_words(words, label.missing), label)

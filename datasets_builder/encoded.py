@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from datasets_builder.agreement import agreement_notes
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
@@ -161,6 +162,7 @@ def read_rows(
     groups: list[str] = []
     origins: list[_Origin] = []
     dropped: Counter[str] = Counter()
+    agreement: dict[str, np.ndarray] = {}
     with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
         for number, source in enumerate(sources):
             for chunk in encode_cells(source, tasks, findings):
@@ -170,6 +172,7 @@ def read_rows(
                 groups += chunk.groups or []
                 origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.lines, chunk.weights))
                 dropped += chunk.dropped
+                agreement |= {name: agreement.get(name, 0) + each for name, each in chunk.agreement.items()}
     if not sum(map(len, keys)):
         raise DataError(f"{' and '.join(source.source.name for source in sources)}: no row has a text")
     encoded = EncodedRows(
@@ -178,7 +181,7 @@ def read_rows(
         labels=pa.concat_tables(labels),
         keys=np.concatenate(keys),
         groups=np.array(groups) if groups else None,
-        notes=[f"{count} {reason}" for reason, count in dropped.items()],
+        notes=[*(f"{count} {reason}" for reason, count in dropped.items()), *agreement_notes(agreement, tasks)],
     )
     return ReadRows(encoded, origins)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from datasets import ClassLabel, Features, Value
 
+from datasets_builder.agreement import coincidences
 from datasets_builder.cell_words import cell_word
 from datasets_builder.columns import LINE, SOURCE, TABLE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.findings import Findings
@@ -21,7 +22,14 @@ from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import read_labels
 from datasets_builder.places import Place
 from datasets_builder.row_places import place_features
-from datasets_builder.soft_labels import as_distributions, read_distributions, with_most_probable
+from datasets_builder.soft_labels import (
+    as_distributions,
+    majority_of_votes,
+    read_soft_labels,
+    read_votes,
+    shares_of_votes,
+    with_most_probable,
+)
 from datasets_builder.source import LabelColumn, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import Table
@@ -52,6 +60,7 @@ class Chunk:
         groups: Each row's group, if the source has a group column.
         dropped: Number of rows that are left out, by reason.
         weights: (rows,) each row's weight, NaN if the source has none.
+        agreement: The coincidences of the votes of each task that has several raters.
     """
 
     rows: pa.Table
@@ -61,6 +70,7 @@ class Chunk:
     groups: list[str] | None
     dropped: Counter[str]
     weights: np.ndarray
+    agreement: dict[str, np.ndarray]
 
 
 def table_features(
@@ -196,21 +206,14 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
     for cells, numbers, lines in table.read_rows(source.read_columns):
         place = Place(table.name, findings, numbers)
-        labels = {
-            task.name: read_labels(cells, columns[task.name], task, place, forms[task.name])
-            if task.name in columns and not columns[task.name].is_soft
-            else pa.nulls(len(cells), schema.field(task.name).type)
+        votes = {
+            task.name: read_votes(cells, columns[task.name], task, place)
             for task in tasks
+            if task.name in columns and columns[task.name].counted
         }
-        distributions = [
-            read_distributions(cells, columns[task.name], task, place)
-            if task.name in columns and columns[task.name].is_soft
-            else as_distributions(labels[task.name], task)
-            for task in tasks
-            if task.name in opened.soft
-        ]
+        labels, distributions = _read(cells, opened, tasks, place, forms, votes)
         texts = [table_texts(cells, name, table.name) for name in source.texts]
-        rows = with_most_probable(pa.table([*texts, *labels.values(), *distributions], schema=schema), tasks)
+        rows = with_most_probable(pa.table([*texts, *labels, *distributions], schema=schema), tasks)
         kept, dropped = rows_with_text(texts, source.missing_text)
         places = kept.to_numpy(zero_copy_only=False)
         weights = row_weights(cells, source.weight, place) if source.weight else np.full(len(cells), np.nan)
@@ -222,11 +225,42 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
             _words_of(cells[source.group], kept) if source.group else None,
             dropped,
             weights[places],
+            {name: coincidences(each[places]) for name, each in votes.items()},
         )
 
 
+def _read(
+    cells: pa.Table,
+    opened: OpenSource,
+    tasks: list[TaskConfig],
+    place: Place,
+    forms: dict[str, ListForm | None],
+    votes: dict[str, np.ndarray],
+) -> tuple[list[pa.Array], list[pa.Array]]:
+    """Return the labels of each task, and the distributions of those with soft labels. Soft ones have no labels yet."""
+    columns, types = opened.source.label_columns, table_features(tasks).arrow_schema
+    labels, distributions = [], []
+    for task in tasks:
+        column, counted = columns.get(task.name), votes.get(task.name)
+        own, soft = pa.nulls(len(cells), types.field(task.name).type), None
+        if column is None:
+            pass
+        elif counted is not None and column.is_soft:
+            soft = shares_of_votes(counted, task)
+        elif counted is not None:
+            own = majority_of_votes(counted, task)
+        elif column.is_soft:
+            soft = read_soft_labels(cells, column, task, place)
+        else:
+            own = read_labels(cells, column, task, place, forms[task.name])
+        labels.append(own)
+        if task.name in opened.soft:
+            distributions.append(as_distributions(own, task) if soft is None else soft)
+    return labels, distributions
+
+
 def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm | None:
-    if not task.kind.several_labels or column.by_label is not None or column.is_soft:
+    if not task.kind.several_labels or column.by_label is not None or column.is_soft or column.counted:
         return None
     return form_of_column(table, column.names[0], task.labels or [], [*map(str, (*column.missing, *column.none))])
 

@@ -12,7 +12,7 @@ from datasets_builder.columns import TEXT
 from datasets_builder.formats import endings
 from datasets_builder.guess_cells import Cells, is_blank
 from datasets_builder.guess_columns import WORDS_OF_SPLITS, ColumnsGuess, guess_columns
-from datasets_builder.guess_labels import LabelGuess, label_words
+from datasets_builder.guess_labels import LabelGuess, labels_in_cells
 from datasets_builder.guess_layout import LayoutGuess, guess_layouts
 from datasets_builder.guess_sample import Sample, read_sample
 from datasets_builder.json_tables import JsonTable
@@ -59,9 +59,9 @@ class TableGuess:
 
     def labels_of(self, guess: LabelGuess) -> list[str]:
         """Return all labels of a task if the training rows lack one of them, and else none, because they are found."""
-        all_labels = self._words(guess, [True] * self.sample.rows)
-        if not (self.columns.split and guess.in_cells) or guess.problem_type == "regression":
+        if self.columns.split is None or not guess.in_cells or guess.problem_type == "regression":
             return []
+        all_labels = self._words(guess, [True] * self.sample.rows)
         if all_labels <= self._words(guess, self._trained):
             return []
         return sorted(all_labels, key=float if all(re.fullmatch(NUMBER, word) for word in all_labels) else str)
@@ -87,7 +87,7 @@ class TableGuess:
         found = set()
         for name in guess.columns:
             cells = [cell for cell, chosen in zip(self.sample.columns[name], rows, strict=True) if chosen]
-            found |= label_words(guess, Cells(name, cells))
+            found |= labels_in_cells(guess, Cells(name, cells))
         return found
 
 
@@ -101,8 +101,7 @@ def guess_table(path: str) -> TableGuess:
     """
     there = Path(home_replaced(path))
     files = [table.path for table in _file_tables(open_tables(Source(path)))] if is_folder(there) else []
-    guesses = []
-    errors = []
+    guesses, errors = [], []
     for layout in guess_layouts(files[0] if files else there):
         try:
             guesses.append(_guess(path, layout, [file.name for file in files]))
@@ -121,11 +120,9 @@ def _guess(path: str, layout: LayoutGuess, files: list[str]) -> TableGuess:
     commas = layout.words.get("delimiter", ",") != ","
     columns = guess_columns(sample, decimal_commas=commas)
     if layout.words.get("header") is False:
-        names = _names(columns)
-        layout = replace(
-            layout, words=layout.words | {"columns": [names.get(each, each) for each in layout.words["columns"]]}
-        )
-        sample = replace(sample, columns={names.get(name, name): cells for name, cells in sample.columns.items()})
+        names = dict(zip(layout.words["columns"], layout.words["columns"], strict=True)) | _names(columns)
+        layout = replace(layout, words=layout.words | {"columns": list(names.values())})
+        sample = replace(sample, columns={names[name]: cells for name, cells in sample.columns.items()})
         columns = guess_columns(sample, decimal_commas=commas)
     guess = TableGuess(path, layout, sample, columns, files)
     columns = _without(

@@ -139,7 +139,7 @@ def _without_prefix(names: list[str]) -> list[str]:
     return [name[end:] for name in names]
 
 
-def label_words(guess: LabelGuess, cells: Cells) -> set[str]:
+def labels_in_cells(guess: LabelGuess, cells: Cells) -> set[str]:
     """Return the labels in the cells of a column, without those that stand for no label."""
     words = cells.words
     if isinstance(guess.given, dict) and (separator := guess.given.get("separator")) is not None:
@@ -230,6 +230,8 @@ def _parts(word: str, separator: str) -> list[str]:
 def _classes(cells: Cells, remark: str = "") -> LabelGuess | str:
     """Return the labels of a task with one label for each row. Spellings of one label are aliases of the first one."""
     missing = sorted(word for word in cells.counts if word.lower() in _MISSING)
+    if len(cells.counts) > 3 and cells.counts.keys() == {str(i) for i in range(-1, len(cells.counts) - 1)}:
+        missing = ["-1"]  # next to 0, 1, 2, as data sets of the Hub mark it; -1, 0, 1 may be a scale
     present = [word for word in cells.counts if word not in missing]
     if any(has_edges(word) for word in present):
         return "words that begin or end with a bracket or quote"

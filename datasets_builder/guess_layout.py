@@ -99,8 +99,7 @@ def _format(path: Path) -> tuple[str, LayoutGuess]:
         open_tables(Source(str(path)))  # which raises what is wrong with the path
     if known in PACKED:
         return known, LayoutGuess(found={"format": known})
-    with opened(path) as file:
-        begin = file.read(SAMPLE)
+    begin = _beginning(path)
     text = begin.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     by_content = next((kind for mark, kind in _MARKS.items() if begin.startswith(mark)), None)
     if known is None:
@@ -112,9 +111,16 @@ def _format(path: Path) -> tuple[str, LayoutGuess]:
     return known, LayoutGuess(found={"format": known})
 
 
+def _beginning(path: Path) -> bytes:
+    try:
+        with opened(path) as file:
+            return bytes(file.read(SAMPLE))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
 def _encoding(path: Path, guess: LayoutGuess) -> LayoutGuess:
-    with opened(path) as file:
-        encoding = guessed_encoding(file.read(SAMPLE))
+    encoding = guessed_encoding(_beginning(path))
     if encoding in (None, "utf-8"):  # another encoding is reported by the reader
         return guess.adding("encoding", "utf-8")
     return guess.adding("encoding", str(encoding), encoding=encoding)
@@ -142,17 +148,17 @@ def _tables(path: Path, guess: LayoutGuess) -> list[LayoutGuess]:
 def _text_or_cells(path: Path, guess: LayoutGuess) -> LayoutGuess:
     """Return the layout of a text file, which is one text in each line unless all lines have the same cells."""
     cut = _best_cut(path, CsvTable, guess)
-    is_prose = cut.delimiter in ",;" and _mostly_before_space(cut)
-    if cut.width < 2 or cut.share < 1 or len(cut.rows) - cut.first < 3 or is_prose:
+    if cut.width < 2 or cut.share < 1 or len(cut.rows) - cut.first < 3 or _is_prose(cut):
         words = {name: each for name, each in guess.words.items() if name != "format"}
         words |= {"format": "txt"} if "format" in guess.words else {}
         return LayoutGuess(words, guess.found | {"format": "txt: one text in each line"})
     return _cells(path, CsvTable, guess.adding("format", "csv: all lines have the same number of cells", format="csv"))
 
 
-def _mostly_before_space(cut: _Cut) -> bool:
+def _is_prose(cut: _Cut) -> bool:
+    """Return whether a space follows most of the commas or semicolons."""
     cells = [cell for row in cut.rows[cut.first :] for cell in row.cells[1:]]
-    return sum(cell.startswith(" ") for cell in cells) > len(cells) / 2
+    return cut.delimiter in (",", ";") and sum(cell.startswith(" ") for cell in cells) > len(cells) / 2
 
 
 def _cells(path: Path, kind: type[CsvTable], guess: LayoutGuess) -> LayoutGuess:
@@ -177,11 +183,14 @@ def _best_cut(path: Path, kind: type[CsvTable], guess: LayoutGuess) -> _Cut:
     if not cuts:
         raise errors[0]
     several = [cut for cut in cuts if cut.width > 1 and cut.share >= _AGREEING]
-    best = max(
-        several, key=lambda cut: (round(cut.share, 2), -cut.first, cut.delimiter == own, cut.width), default=cuts[0]
-    )
+    best = max(several, key=lambda cut: _rank(cut, own), default=cuts[0])
     below_lines = best.first > 0 and not names_columns(best.rows[best.first].cells, [])
     return cuts[0] if below_lines and cuts[0].width == 1 and cuts[0].share == 1 else best
+
+
+def _rank(cut: _Cut, own: str) -> tuple[float, int, bool, bool, int]:
+    """Return a number that is larger for a more probable delimiter: rows agree, and no space follows it as in prose."""
+    return round(cut.share, 2), -cut.first, not _is_prose(cut), cut.delimiter == own, cut.width
 
 
 def _cut_at(path: Path, kind: type[CsvTable], delimiter: str, encoding: str | None) -> _Cut:

@@ -44,7 +44,7 @@ class LabelColumn:
             of an annotation tool `annotators`, with a `column`, whose answers of all annotators are the votes.
         as_: How votes become a label: the `majority`, which is the default, or the `distribution`, the share of each
             label. A tie has no majority, so it is a missing label. In a recipe and in a dict it is called `as`.
-        shares: Whether the cells of the column are lists of votes, whose shares are the label. Recipes lack this word.
+        counted: How the lists of votes in the cells of the column become a label. Recipes lack this word.
 
     Raises:
         DataError: If the words do not fit together, the separator is empty, `missing` or `none` is no list, `blank` is
@@ -136,7 +136,7 @@ class LabelColumn:
         "share of each label. A tie has no majority, so it is a missing label.",
         example="distribution",
     )
-    shares: bool = False
+    counted: VotesAs | None = None
 
     def __post_init__(self) -> None:
         for problem in filter(None, (self._votes_problem(), self._place_problem(), self._combination_problem())):
@@ -203,7 +203,7 @@ class LabelColumn:
     @property
     def is_soft(self) -> bool:
         """Whether it gives a number for each label."""
-        return self.soft is not None or self.shares or self.as_ == "distribution"
+        return self.soft is not None or "distribution" in (self.as_, self.counted)
 
     def _place_problem(self) -> str | None:
         given = [name for name in PLACES if getattr(self, name) is not None]

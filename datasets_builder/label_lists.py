@@ -7,6 +7,7 @@ such as in a CSV file, is one of numbers if none of its elements is in quotes.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from types import NoneType
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -39,7 +40,7 @@ def list_form(lists: Iterable[Any], labels: Sequence[str]) -> ListForm | None:
     unclear = None
     for each in lists:
         values = plain_list(each)
-        if not values or any(isinstance(value, str | list | tuple | dict) for value in values):
+        if not values or any(issubclass(kind, str | list | tuple | dict) for kind in set(map(type, values))):
             continue
         if (form := _form(values, len(labels))) is not None:
             return form
@@ -59,12 +60,15 @@ def plain_list(given: Any) -> list[Any] | None:
         given = given.tolist()
     if not isinstance(given, list | tuple | set | frozenset):
         return None
+    if not any(hasattr(kind, "item") for kind in set(map(type, given))):
+        return list(given)
     return [value.item() if hasattr(value, "item") else value for value in given]
 
 
 def _form(values: list[Any], count: int) -> ListForm | None:
     """Return the only form that a list of numbers can have, or `None` if it can be both."""
-    if any(value is None or isinstance(value, bool | float) or value in MISSING_ENTRIES for value in values):
+    kinds = set(map(type, values))
+    if any(issubclass(kind, bool | float | NoneType) for kind in kinds) or not set(MISSING_ENTRIES).isdisjoint(values):
         return "multi_hot"
     if len(values) != count or max(values, default=0) > 1:
         return "ids"

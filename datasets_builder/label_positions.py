@@ -3,6 +3,7 @@
 import functools
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -106,8 +107,9 @@ def _of_sets(lists: pa.ListArray, labels: list[str], name: str, place: Place) ->
     for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
         place.note_cell(name, rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
     advise_aliases(pc.unique(words.filter(pc.is_null(found))).to_pylist(), labels, name, place)
-    columns = []
-    for i in range(len(labels)):
-        there = pc.is_in(pa.array(range(len(lists)), rows.type), rows.filter(pc.fill_null(pc.equal(found, i), False)))
-        columns.append(pc.if_else(lists.is_null(), None, there.cast(pa.int8())))
-    return pa.StructArray.from_arrays(columns, names=labels, mask=lists.is_null())
+    known = pc.is_valid(found)
+    yes = np.zeros((len(labels), len(lists)), np.int8)  # (C, rows)
+    yes[found.filter(known).to_numpy(), rows.filter(known).to_numpy()] = 1
+    missing = lists.is_null()
+    mask = missing.to_numpy(zero_copy_only=False) if lists.null_count else None
+    return pa.StructArray.from_arrays([pa.array(each, mask=mask) for each in yes], names=labels, mask=missing)

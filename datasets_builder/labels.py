@@ -60,7 +60,7 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     """
     if column.labels is not None:
         return column.labels
-    if column.shares:
+    if column.counted:
         votes = chunk[column.names[0]].combine_chunks()
         cells, rows = votes.flatten(), pc.list_parent_indices(votes)
     elif not PROBLEM_TYPES[problem_type].several_labels:

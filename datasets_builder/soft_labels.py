@@ -22,21 +22,19 @@ from modeling_multitask.tasks_multitask import TaskConfig
 MOST = 1e15  # the largest count of one label
 
 
-def read_distributions(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
+def read_soft_labels(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> pa.Array:
     """Return (N,) structs of float64 by label, null where the label is missing.
 
     Args:
         chunk: Some rows of a table.
-        column: The columns of the numbers, or the column of the lists of votes.
+        column: The columns of the numbers.
         task: The task.
         place: The location of the chunk. It collects the wrong cells.
 
     Raises:
         DataError: If the type of a column cannot hold numbers.
     """
-    labels = task.labels or []
-    if (by_label := column.soft_by_label) is None:
-        return _structs(_shares(_votes(chunk[column.names[0]].combine_chunks(), column, labels, place)), labels)
+    by_label, labels = column.soft_by_label or {}, task.labels or []
     names = [by_label[label] for label in labels]
     highest = 1.0 if task.kind.several_labels else MOST
     numbers = np.stack([_numbers(chunk, name, column, place, highest) for name in names], axis=1)
@@ -50,6 +48,34 @@ def read_distributions(chunk: pa.Table, column: LabelColumn, task: TaskConfig, p
             names[0], row, 0, "0, as all numbers of the row; if its label is missing, leave all cells empty"
         )
     return _structs(_shares(numbers), labels)
+
+
+def read_votes(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Place) -> np.ndarray:
+    """Return (N, C) the number of votes for each label.
+
+    Args:
+        chunk: Some rows of a table.
+        column: The column of the lists of votes.
+        task: The task.
+        place: The location of the chunk. It collects the votes that are not labels.
+    """
+    lists, labels = chunk[column.names[0]].combine_chunks(), task.labels or []
+    words, rows = lists.flatten(), pc.list_parent_indices(lists)
+    found = places_of(words, labels)
+    for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
+        place.note_cell(column.names[0], rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
+    cells = rows.to_numpy() * len(labels) + pc.fill_null(found, 0).to_numpy()
+    return np.bincount(cells, minlength=len(lists) * len(labels)).reshape(len(lists), -1).astype(np.float64)
+
+
+def shares_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:
+    """Return (N,) structs of float64 by label from the votes (N, C), null where there are none."""
+    return _structs(_shares(votes), task.labels or [])
+
+
+def majority_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:
+    """Return (N,) the ids of the labels with the most votes (N, C), null for a tie."""
+    return _most_probable(shares_of_votes(votes, task), task)
 
 
 def as_distributions(labels: pa.Array, task: TaskConfig) -> pa.Array:
@@ -88,16 +114,6 @@ def _numbers(chunk: pa.Table, name: str, column: LabelColumn, place: Place, high
     wrong = there & ~((numbers >= 0) & (numbers <= highest))
     place.note(name, words, pa.array(wrong), f"not a number from 0 to {highest:g}")
     return np.where(wrong, 1.0, numbers)
-
-
-def _votes(lists: pa.Array, column: LabelColumn, labels: list[str], place: Place) -> np.ndarray:
-    """Return (N, C) the number of votes for each label."""
-    words, rows = lists.flatten(), pc.list_parent_indices(lists)
-    found = places_of(words, labels)
-    for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
-        place.note_cell(column.names[0], rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
-    cells = rows.to_numpy() * len(labels) + pc.fill_null(found, 0).to_numpy()
-    return np.bincount(cells, minlength=len(lists) * len(labels)).reshape(len(lists), -1).astype(np.float64)
 
 
 def _shares(numbers: np.ndarray) -> np.ndarray:

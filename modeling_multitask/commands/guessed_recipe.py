@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..task_problems_multitask import new_task_name_problem, task_list_problem
@@ -36,7 +37,8 @@ _WORDS_OF_YAML = ("true", "false", "null")
 def findings_as_text(guess: TableGuess) -> str:
     """Return the findings, as comments: how the table is written, and the use and examples of each column."""
     rows = f"{guess.sample.rows:,} rows" if guess.sample.is_whole else f"the first {guess.sample.rows:,} rows were read"
-    lines = [f"{guess.path}: {f'{len(guess.files)} files, of which the first has ' if guess.files else ''}{rows}"]
+    files = f"{len(guess.files)} files; in {guess.files[0]}, " if guess.files else ""
+    lines = [f"{guess.path}: {files}{rows}"]
     lines += [f"{subject}: {found}" for subject, found in guess.layout.found.items()]
     if not guess.columns.splits and not guess.files_of_splits:
         few = f"none, because there are fewer than {FEWEST_TO_SPLIT} rows"
@@ -120,9 +122,9 @@ def _sources(guess: TableGuess, labels: dict[str, Any]) -> dict[str, Any]:
     """Return the source of each split, or a list of several."""
     texts = guess.columns.texts
     rest = {**guess.layout.words, "text": texts[0] if len(texts) == 1 else texts, "labels": labels}
-    path = guess.path.replace("\\", "/")
+    path = PurePath(guess.path).as_posix()
     if files := guess.files_of_splits:
-        sources = {split: [{"path": f"{path.rstrip('/')}/{name}", **rest} for name in files[split]] for split in files}
+        sources = {split: [{"path": f"{path}/{name}", **rest} for name in files[split]] for split in files}
         return {split: each[0] if len(each) == 1 else each for split, each in sources.items()}
     if (column := guess.columns.split) is None:
         return {"train": {"path": path, **rest}}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import TaskMetric
+from ..training.metrics import answer_metrics
 
 
 def agreement(
@@ -48,9 +48,4 @@ def answer_figures(
         labels: The labels by task name, as in a batch, including missing ones.
         tasks: The model's tasks.
     """
-    return {
-        task.name: TaskMetric(task.problem_type).compute(
-            predictions=decisions[task.name].chosen, references=labels[task.name]
-        )
-        for task in tasks
-    }
+    return {task.name: answer_metrics(decisions[task.name].chosen, labels[task.name], task.kind) for task in tasks}

@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import labelled_entries, labelled_rows_of, part_of, task_metric
+from ..training.label_hits import label_hits
+from ..training.metrics import labelled_entries, labelled_rows_of, part_of, task_metrics
 from .intervals import value_of
 from .measures import task_measures
 
@@ -32,7 +33,7 @@ class Baseline(NamedTuple):
     def decision(self, split: str) -> Decision:
         """Return the answers to the rows of a split as a decision whose scores are the answers themselves."""
         chosen = self.answers[split]
-        return Decision(chosen.astype(float), chosen, np.ones(len(chosen), dtype=bool))
+        return Decision(chosen, chosen, np.ones(len(chosen), dtype=bool))
 
     def metrics(self, split: str, task: TaskConfig, labels: np.ndarray) -> dict[str, Any]:
         """Return its name and its metrics on the rows of a split, without a loss.
@@ -42,11 +43,11 @@ class Baseline(NamedTuple):
             task: The task.
             labels: The labels as in a batch.
         """
-        found = task_metric(task).compute(predictions=self.answers[split], references=labels)
+        found = task_metrics(task, self.answers[split], labels)
         if task.kind.one_label and found["rows"]:
             rows = labelled_rows_of(labels, task.kind)
             measures = task_measures(task, part_of(self.decision(split), rows), labels[rows])
-            found["weighted_f1"] = value_of(measures)["weighted_f1"]  # in reports only
+            found["weighted_f1"] = value_of(measures.only("weighted_f1"))["weighted_f1"]  # in reports only
         return {"name": self.name, **found}
 
 
@@ -60,12 +61,14 @@ def constant(task: TaskConfig, labels: np.ndarray, rows: Mapping[str, int]) -> B
         labels: The labels of the training rows, as in a batch.
         rows: The number of rows by split.
     """
-    columns = _columns(task, labels)
-    if not any(len(known) for _, known in columns):
+    if not labelled_rows_of(labels, task.kind).any():
         return None
-    answers = [_constant_answer(task, known) for _, known in columns]
-    shape = (len(columns),) if task.kind.several_labels else ()
-    given = {split: np.broadcast_to(np.array(answers).reshape(shape), (count, *shape)) for split, count in rows.items()}
+    if task.kind.several_labels:
+        _, _, yes, entries = label_hits(labels, labels)
+        answer = (2 * yes > entries).astype(int)  # (C,)
+    else:
+        answer = np.array(_constant_answer(task, labels[labelled_entries(labels, task.kind)]))
+    given = {split: np.broadcast_to(answer, (count, *answer.shape)) for split, count in rows.items()}
     return Baseline("mean" if task.kind.is_number else "most frequent label", given)
 
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from sklearn.metrics import precision_recall_curve
 
 from ..answers_multitask import NOT_ASKED, Decision, may_follow
 from ..kinds_multitask import DEFAULT_THRESHOLD
-from ..losses_multitask import masked_loss
 from ..tasks_multitask import TaskConfig, parent_task
-from ..training.metrics import labelled_entries, labelled_rows_of
+from ..training.label_hits import label_hits
+from ..training.metrics import labelled_entries, labelled_rows_of, mean_loss, part_of
+from ..training.row_parts import row_parts
 from ..wording import first_few, with_a_label
 
 _FLAT = 1e-4  # a difference between two mean losses that says nothing
@@ -124,8 +124,7 @@ def fit_temperature(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) ->
 def _mean_loss(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> Callable[[float], float]:
     """Return the mean loss of the true labels as a function of the temperature."""
     plain = plainly_judged(task)
-    numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    return lambda temperature: masked_loss(numbers / temperature, truth, plain).item()
+    return lambda temperature: mean_loss(logits, labels, plain, temperature=temperature)
 
 
 def plainly_judged(task: TaskConfig) -> TaskConfig:
@@ -144,7 +143,7 @@ def fit_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> 
         logits: (N, C).
         labels: (N,) or (N, C), as in a batch.
     """
-    scores = task.kind.probabilities(torch.from_numpy(logits), task).double().numpy()
+    scores = task.kind.probabilities(torch.from_numpy(logits), task).numpy()
     truth = labels.reshape(len(labels), -1)
     scores = scores[:, -truth.shape[1] :]  # for a binary task, the score of the second label
     return [_best_threshold(*columns) for columns in zip(scores.T, truth.T, strict=True)]
@@ -161,13 +160,16 @@ def reliability(
         labels: The labels as in a batch.
         unasked: (N,), as in `answer_scores`.
     """
-    scores, right = answer_scores(task, decision, labels, unasked)
-    places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
-    counts = np.bincount(places, minlength=BINS)
+    counts, sums, hits = np.zeros(BINS, dtype=int), np.zeros(BINS), np.zeros(BINS)
+    for part in row_parts(*decision.scores.shape):
+        known = None if unasked is None else unasked[part]
+        scores, right = answer_scores(task, part_of(decision, part), labels[part], known)
+        places = np.clip((scores * BINS).astype(int), 0, BINS - 1)
+        counts += np.bincount(places, minlength=BINS)
+        sums += np.bincount(places, weights=scores, minlength=BINS)
+        hits += np.bincount(places, weights=right, minlength=BINS)
     with np.errstate(invalid="ignore"):
-        mean_scores = np.bincount(places, weights=scores, minlength=BINS) / counts
-        accuracies = np.bincount(places, weights=right, minlength=BINS) / counts
-    return Reliability(mean_scores, accuracies, counts)
+        return Reliability(sums / counts, hits / counts, counts)
 
 
 def answer_scores(
@@ -259,8 +261,9 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
     names = (task.labels or [])[-truth.shape[1] :]  # of a binary task, the second label
     thresholds = list(task.thresholds or [DEFAULT_THRESHOLD] * len(names))
     few, ended = [], []
-    for i, found in enumerate(fit_thresholds(task, logits, labels)):
-        yes, no = int((truth[:, i] == 1).sum()), int((truth[:, i] == 0).sum())
+    _, _, there, entries = label_hits(truth, truth)
+    counts = zip(there.tolist(), (entries - there).tolist(), strict=True)
+    for i, (found, (yes, no)) in enumerate(zip(fit_thresholds(task, logits, labels), counts, strict=True)):
         rarer = min(yes, no)
         if rarer < FEWEST_OF_EACH:
             few.append(f"{names[i]!r} ({yes:,} with it, {no:,} without it)")
@@ -278,14 +281,14 @@ def _with_thresholds(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -
 
 
 def _best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
-    scores, truth = scores[truth >= 0], truth[truth >= 0]
-    if len(np.unique(truth)) < 2:
+    ranked, positive = np.sort(scores[truth >= 0].astype(float)), scores[truth == 1].astype(float)
+    if len(positive) in (0, len(ranked)):
         return DEFAULT_THRESHOLD
-    precision, recall, cuts = precision_recall_curve(truth, scores)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    best = int(np.argmax(f1[:-1]))  # the last point has no threshold
-    below = scores[scores < cuts[best]]
-    if len(below) == 0:
-        return 0.0
+    # The highest F1 is at the score of a row with the label: other rows only add wrong answers.
+    cuts, rows = np.unique(positive, return_counts=True)
+    hits, given = rows[::-1].cumsum()[::-1], len(ranked) - np.searchsorted(ranked, cuts)
+    precision, recall = hits / given, hits / len(positive)
+    best = cuts[np.argmax(2 * precision * recall / (precision + recall))]
+    below = np.searchsorted(ranked, best)  # the number of lower scores
     # A label is answered above its threshold, so the threshold is below the lowest score of an answered label.
-    return float((cuts[best] + below.max()) / 2)
+    return float((best + ranked[below - 1]) / 2) if below else 0.0

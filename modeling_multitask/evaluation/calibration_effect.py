@@ -10,10 +10,11 @@ import numpy as np
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
+from ..training.label_hits import f1_of_counts
 from ..training.metrics import labelled_entries
-from .confusions import f1_of_counts
 from .errors import entry_losses
 from .intervals import Figure, Measures, bootstrapped
+from .position_measures import countable, resampled_counts
 
 LOSS = "loss"
 
@@ -79,26 +80,22 @@ def thresholds_effect(
     rows = present.any(axis=1)
     if task.thresholds is None or not rows.any():
         return None
-    present = present[rows]  # (N, L)
-    there = (labels.reshape(len(labels), -1)[rows] == 1) & present
-    answers = [(each.chosen.reshape(len(labels), -1)[rows] == 1) & present for each in (decision, plain)]
+    known = present[rows].T.copy()  # (L, N)
+    there = (labels.reshape(len(labels), -1)[rows].T == 1) & known
+    answers = [(each.chosen.reshape(len(labels), -1)[rows].T == 1) & known for each in (decision, plain)]
+    counted = [[countable(each) for each in (there & given, given, there)] for given in answers]
 
     def change(drawn: np.ndarray) -> np.ndarray:
-        new, old = (_macro_f1(drawn, there, given) for given in answers)
+        new, old = (f1_of_counts(*resampled_counts(drawn, each)).mean(axis=-1) for each in counted)
         return new - old
 
     metric = "macro_f1" if task.kind.several_labels else "f1"
-    return _effect(metric, change, len(present), seed, resamples)
+    return _effect(metric, change, known.shape[1], seed, resamples)
 
 
 def effect_as_json(effect: Effect | None) -> dict[str, Any] | None:
     """Return an effect for `report.json`."""
     return effect and {"metric": effect.metric, **effect.change._asdict(), "verdict": effect.verdict}
-
-
-def _macro_f1(drawn: np.ndarray, there: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Return the mean F1 over the labels, (R,), of rows that occur `drawn` times, (R, N). An undefined F1 is 0."""
-    return f1_of_counts(drawn @ (there & given), drawn @ given, drawn @ there).mean(axis=-1)
 
 
 def _effect(metric: str, change: Callable[[np.ndarray], np.ndarray], rows: int, seed: int, resamples: int) -> Effect:

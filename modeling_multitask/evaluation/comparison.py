@@ -215,8 +215,7 @@ def _gain(
     """Return the improvement of one metric on some of the rows."""
     model, other = (part_of(each.shared, there) for each in answers)
     measures = improvement(task, other, model, labels[there])
-    only = measures._replace(figures={main: measures.figures[main]})
-    return bootstrapped(only, seed=drawing[0], resamples=drawing[1])[main]
+    return bootstrapped(measures.only(main), seed=drawing[0], resamples=drawing[1])[main]
 
 
 def _left_out(shared: SharedTask, labels: np.ndarray, unknown: Mapping[str, int]) -> dict[str, int]:

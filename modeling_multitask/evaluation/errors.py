@@ -3,7 +3,6 @@
 Shapes: N labelled rows, C classes of one task, M rows or, with several labels, labelled (row, label) pairs.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -16,8 +15,11 @@ from ..answers_multitask import NOT_ASKED, Decision
 from ..problem_types_multitask import AnswerForm
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
+from ..training.label_hits import label_hits
 from ..training.metrics import labelled_entries, labelled_rows_of, part_of
+from ..training.row_parts import index_of, row_parts
 from .calibration import plainly_judged
+from .confusions import UNASKED
 from .figures import task_figures
 from .intervals import Figure
 from .judged import Judged
@@ -26,7 +28,6 @@ from .slices import by_length, by_pattern, by_source, combined
 RESAMPLES = 200  # for each slice: there are many slices, and their intervals are wide anyway
 # The figure that is shown for slices, by the form of the answer.
 SLICE_FIGURES: dict[AnswerForm, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
-UNASKED = "(not asked)"
 NO_LABEL = "(none)"
 
 
@@ -123,12 +124,13 @@ def task_errors(
         resamples: The number of resamples for the interval of a slice.
     """
     main = SLICE_FIGURES[task.kind.answer]
-    rows = np.flatnonzero(rows_with_a_label(judged, task))
-    if len(rows) == 0:
+    known = rows_with_a_label(judged, task)
+    if not known.any():
         return TaskErrors(task, [], [], main, [], [], [])
-    labels, decision = judged.labels[task.name][rows], part_of(judged.decisions[task.name], rows)
+    rows, index = np.flatnonzero(known), index_of(known)
+    labels, decision = judged.labels[task.name][index], part_of(judged.decisions[task.name], index)
     present = labelled_entries(labels, task.kind)
-    losses = entry_losses(task, judged.logits[task.name][rows], labels)
+    losses = entry_losses(task, judged.logits[task.name][index], labels)
     own = _Labelled(task, rows, [shown_text(judged.texts[row]) for row in rows], labels, present, decision, losses)
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
@@ -157,13 +159,15 @@ def entry_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np
         logits: The output of the task's head.
         labels: The labels as in a batch.
     """
-    plain = plainly_judged(task)
-    numbers, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    if not task.kind.is_number:
-        numbers = numbers / task.temperature
-    numbers = numbers.reshape(truth.numel(), -1)  # (M, ...), with several labels one logit for each
-    each = vmap(lambda logit, label: plain.kind.loss_sum(logit[None], label[None], plain))(numbers, truth.reshape(-1))
-    return each.reshape(truth.shape).numpy()
+    plain, losses = plainly_judged(task), np.zeros(labels.shape)
+    each = vmap(lambda logit, label: plain.kind.loss_sum(logit[None], label[None], plain))
+    for part in row_parts(*logits.shape) if len(logits) else ():
+        numbers, truth = torch.from_numpy(logits[part]).double(), torch.from_numpy(labels[part])
+        if not task.kind.is_number:
+            numbers = numbers / task.temperature
+        numbers = numbers.reshape(truth.numel(), -1)  # (M, ...), with several labels one logit for each
+        losses[part] = each(numbers, truth.reshape(-1)).reshape(truth.shape).numpy()
+    return losses
 
 
 def shown_text(text: Text) -> str:
@@ -224,7 +228,9 @@ class _Labelled(NamedTuple):
 def _worst(own: _Labelled, most: int) -> list[WorstRow]:
     count = len(own.rows)
     losses = own.losses.reshape(count, -1).sum(axis=1) / own.present.reshape(count, -1).sum(axis=1)
-    scores = answer_probabilities(own.task, own.decision, own.present)
+    worst = np.argsort(-losses, kind="stable")[:most].tolist()
+    probabilities = answer_probabilities(own.task, part_of(own.decision, worst), own.present[worst])
+    scores = dict(zip(worst, probabilities, strict=True))
     return [
         WorstRow(
             row=int(own.rows[i]),
@@ -234,17 +240,21 @@ def _worst(own: _Labelled, most: int) -> list[WorstRow]:
             score=float(scores[i]),
             loss=float(losses[i]),
         )
-        for i in np.argsort(-losses, kind="stable")[:most]
+        for i in worst
     ]
 
 
 class _Entries(NamedTuple):
-    """Answers and true labels, (M,) each. Equal if the answer is right. The index `NOT_ASKED` is the last word."""
+    """The true labels, the answers and the losses of wrong answers, (M,), and the number of all answers by true label.
+
+    The index `NOT_ASKED` is the last word.
+    """
 
     rows: np.ndarray
     truth: np.ndarray
     given: np.ndarray
     losses: np.ndarray
+    counts: np.ndarray
     truth_words: list[str]
     given_words: list[str]
 
@@ -252,26 +262,32 @@ class _Entries(NamedTuple):
 def _entries(own: _Labelled) -> _Entries:
     names, chosen = own.task.labels or [], own.decision.chosen
     if own.task.kind.several_labels:
-        rows, places = np.nonzero(own.present)
+        rows, places = np.nonzero(own.present & (own.labels != chosen))
         truth, given = 2 * places + own.labels[rows, places], 2 * places + chosen[rows, places]
         truth_words = [f"{verb} {name}" for name in names for verb in ("lacks", "has")]
-        return _Entries(rows, truth, given, own.losses[rows, places], truth_words, ["not given", "given"] * len(names))
-    return _Entries(np.arange(len(chosen)), own.labels, chosen, own.losses, names, [*names, UNASKED])
+        _, _, yes, entries = label_hits(chosen, own.labels)
+        counts = np.stack([entries - yes, yes], axis=1).reshape(-1)
+        words = truth_words, ["not given", "given"] * len(names)
+        return _Entries(rows, truth, given, own.losses[rows, places], counts, *words)
+    wrong = np.flatnonzero(own.labels != chosen)
+    counts = np.bincount(own.labels)
+    return _Entries(wrong, own.labels[wrong], chosen[wrong], own.losses[wrong], counts, names, [*names, UNASKED])
 
 
 def _confusions(entries: _Entries, texts: list[str], most: int, examples: int) -> list[Confusion]:
-    wrong = entries.truth != entries.given
-    counts = Counter(zip(entries.truth[wrong].tolist(), entries.given[wrong].tolist(), strict=True))
+    width = len(entries.given_words) + 1
+    pairs = entries.truth * width + entries.given + 1  # NOT_ASKED is -1
+    kinds, counts = np.unique(pairs, return_counts=True)
     confusions = []
-    for truth, given in sorted(counts, key=lambda pair: (-counts[pair], pair))[:most]:
-        there = np.flatnonzero((entries.truth == truth) & (entries.given == given))
+    for pair in kinds[np.argsort(-counts, kind="stable")[:most]]:
+        there, (truth, given) = np.flatnonzero(pairs == pair), divmod(int(pair), width)
         worst = there[np.argsort(-entries.losses[there], kind="stable")][:examples]
         confusions.append(
             Confusion(
                 label=entries.truth_words[truth],
-                answer=entries.given_words[given],
+                answer=entries.given_words[given - 1],
                 rows=len(there),
-                share=len(there) / int((entries.truth == truth).sum()),
+                share=len(there) / int(entries.counts[truth]),
                 examples=[texts[row] for row in entries.rows[worst]],
             )
         )

@@ -10,9 +10,11 @@ import numpy as np
 
 from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
-from ..training.metrics import labelled_entries, labelled_rows_of, part_of
+from ..training.label_hits import label_hits, rows_without_error
+from ..training.metrics import labelled_rows_of, part_of
+from ..training.row_parts import index_of
 from .confusions import class_counts, confusion_matrix
-from .intervals import RESAMPLES, Figure, bootstrapped, f1, share
+from .intervals import RESAMPLES, Figure, bootstrapped, f1_figures, share, shares
 from .measures import task_measures
 
 
@@ -80,9 +82,9 @@ def task_figures(
     count = int(rows.sum())
     if count == 0:
         return TaskFigures(task, 0, len(labels))
-    decision, labels = part_of(decision, rows), labels[rows]
-    present = labelled_entries(labels, task.kind)
-    figures, measures = _shares(task, decision.chosen, labels, present), task_measures(task, decision, labels)
+    own = index_of(rows)
+    decision, labels = part_of(decision, own), labels[own]
+    figures, measures = _shares(task, decision.chosen, labels), task_measures(task, decision, labels)
     if only not in figures:
         chosen = {name: each for name, each in measures.figures.items() if only in (None, name) and name not in figures}
         figures |= bootstrapped(measures._replace(figures=chosen), seed=seed, resamples=resamples)
@@ -97,29 +99,24 @@ def task_figures(
     return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
 
 
-def _shares(task: TaskConfig, answers: np.ndarray, labels: np.ndarray, present: np.ndarray) -> dict[str, Figure]:
+def _shares(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) -> dict[str, Figure]:
     """Return the figures that are a share of the rows."""
     if task.kind.is_number:
         return {}
-    right = answers == labels
     if task.kind.several_labels:
-        return {"subset_accuracy": share((right | ~present).all(axis=1).sum(), len(labels))}
-    return {"accuracy": share(right.sum(), len(labels))}
+        return {"subset_accuracy": share(rows_without_error(answers, labels).sum(), len(labels))}
+    return {"accuracy": share((answers == labels).sum(), len(labels))}
 
 
 def _classes(task: TaskConfig, confusion: np.ndarray) -> dict[str, ClassFigures]:
-    columns = zip(task.labels or (), *class_counts(confusion), strict=True)
-    return {
-        label: ClassFigures(share(hits, given), share(hits, there), f1(hits, given, there), int(there))
-        for label, hits, given, there in columns
-    }
+    hits, given, there = class_counts(confusion)
+    columns = zip(shares(hits, given), shares(hits, there), f1_figures(hits, given, there), there.tolist(), strict=True)
+    return {label: ClassFigures(*each) for label, each in zip(task.labels or (), columns, strict=True)}
 
 
 def _positions(task: TaskConfig, answers: np.ndarray, labels: np.ndarray, all_rows: int) -> dict[str, ClassFigures]:
-    classes: dict[str, ClassFigures] = {}
-    for label, truth, answer in zip(task.labels or (), labels.T, answers.T, strict=True):
-        yes, no = int((truth == 1).sum()), int((truth == 0).sum())
-        hits, given = int(((truth == 1) & (answer == 1)).sum()), int(((truth >= 0) & (answer == 1)).sum())
-        shares = share(hits, given), share(hits, yes), f1(hits, given, yes)
-        classes[label] = LabelFigures(*shares, yes, yes=yes, no=no, nothing=all_rows - yes - no)
-    return classes
+    hits, given, yes, entries = label_hits(answers, labels)
+    columns = zip(shares(hits, given), shares(hits, yes), f1_figures(hits, given, yes), yes.tolist(), strict=True)
+    counts = zip(yes.tolist(), (entries - yes).tolist(), (all_rows - entries).tolist(), strict=True)
+    found = zip(task.labels or (), columns, counts, strict=True)
+    return {label: LabelFigures(*each, *answered) for label, each, answered in found}

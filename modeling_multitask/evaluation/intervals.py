@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, norm, t
+from scipy.stats import norm, t
 
 LEVEL = 0.95
 RESAMPLES = 1_000
@@ -72,6 +72,10 @@ class Measures(NamedTuple):
     width: int = 1
     imagined: float = IMAGINED
 
+    def only(self, name: str) -> "Measures":
+        """Return one of the figures."""
+        return self._replace(figures={name: self.figures[name]})
+
     def of(self, drawn: Drawn) -> dict[str, np.ndarray]:
         """Return the figures of resamples by name, (R,) each."""
         summed = self.summed(drawn)
@@ -80,11 +84,19 @@ class Measures(NamedTuple):
 
 def share(hits: int, rows: int) -> Figure:
     """Return the share of hits among rows with Wilson's interval (Wilson 1927). Without rows it is 0."""
-    if rows == 0:
-        return Figure(0.0)
-    low, high = binomtest(int(hits), int(rows)).proportion_ci(LEVEL, method="wilson")
-    value = float(hits / rows)
-    return Figure(value, min(float(low), value), max(float(high), value))
+    return shares(np.array([hits]), np.array([rows]))[0]
+
+
+def shares(hits: np.ndarray, rows: np.ndarray) -> list[Figure]:
+    """Return `share` of each of C numbers of hits and rows."""
+    there = np.maximum(rows, 1)
+    value, z = hits / there, norm.ppf(1 - TAIL)
+    centre = (hits + z**2 / 2) / (there + z**2)
+    radius = z * np.sqrt(hits * (1 - value) + z**2 / 4) / (there + z**2)
+    low = np.where(hits == 0, 0, np.minimum(centre - radius, value))
+    high = np.where(hits == rows, 1, np.maximum(centre + radius, value))
+    columns = zip(value.tolist(), low.tolist(), high.tolist(), (rows > 0).tolist(), strict=True)
+    return [Figure(*figure) if known else Figure(0.0) for *figure, known in columns]
 
 
 def f1(hits: int, given: int, there: int) -> Figure:
@@ -98,10 +110,13 @@ def f1(hits: int, given: int, there: int) -> Figure:
         given: The rows that get the label.
         there: The rows that have the label.
     """
-    value, low, high = share(hits, given + there - hits)
-    if low is None or high is None:
-        return Figure(value)
-    return Figure(*(2 * each / (1 + each) for each in (value, low, high)))
+    return f1_figures(*(np.array([each]) for each in (hits, given, there)))[0]
+
+
+def f1_figures(hits: np.ndarray, given: np.ndarray, there: np.ndarray) -> list[Figure]:
+    """Return `f1` of each of C labels."""
+    parts = shares(hits, given + there - hits)
+    return [Figure(*(None if each is None else 2 * each / (1 + each) for each in part)) for part in parts]
 
 
 def bootstrapped(measures: Measures, *, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Figure]:

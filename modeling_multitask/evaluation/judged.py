@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from datasets_builder.columns import TEXT, TEXT_PAIR, distribution_column
+from datasets_builder.columns import TEXT, TEXT_PAIR
 from datasets_builder.row_places import RowPlace, row_places
 
 from ..answers_multitask import Decision
@@ -18,10 +18,9 @@ from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text, plain_rows
-from ..training.collator import labels_of
 from ..training.conditions import unasked_arrays
+from ..training.label_columns import labels_of_table, soft_labels_of_table
 from ..training.metrics import decide_arrays
-from ..training.soft_targets import soft_labels_of
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,7 @@ def judge(
     # In the model's own precision, so that figures do not depend on the processor.
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
-    names = [name for task in tasks for name in (task.name, distribution_column(task.name))]
-    named = [{name: row[name] for name in names if name in row} for row in rows]
-    labels, soft = labels_of(named, tasks), soft_labels_of(named, tasks)
+    labels, soft = labels_of_table(rows, tasks), soft_labels_of_table(rows, tasks)
     return Judged(
         tasks=tasks,
         texts=texts,

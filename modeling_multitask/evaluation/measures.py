@@ -5,18 +5,19 @@ Shapes: N labelled rows, C classes of one task, M kinds of rows, R resamples.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 from scipy.stats import rankdata
 
-from ..answers_multitask import Decision
+from ..answers_multitask import NOT_ASKED, Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import LESS_IS_BETTER
-from ..training.metrics import labelled_entries
-from .confusions import OF_CONFUSION, OF_ORDERED, class_counts, confusion_cells, f1_of_counts
+from ..training.metrics import farthest, labelled_entries
+from .confusions import OF_CLASSES, OF_RANKS, ClassCounts, RankCounts
 from .intervals import IMAGINED, Drawn, Measures
+from .position_measures import of_positions
 
 _RANKED = ("average_precision",)  # figures that need scores
 _EQUAL = 1e-12  # a smaller variance, relative to that of all rows, is a rounding error
@@ -73,11 +74,12 @@ def improvement(task: TaskConfig, before: Decision, after: Decision, labels: np.
     else:
         first, second = (task_measures(task, each, labels) for each in (before, after))
 
-    def both(drawn: Drawn) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        return first.of(Drawn(drawn.rows, drawn.wrong, drawn.right)), second.of(drawn)
+    def both(drawn: Drawn) -> tuple[Any, Any]:
+        return first.summed(Drawn(drawn.rows, drawn.wrong, drawn.right)), second.summed(drawn)
 
-    def gain(name: str, pair: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]) -> np.ndarray:
-        return (pair[1][name] - pair[0][name]) * (-1 if name in LESS_IS_BETTER else 1)
+    def gain(name: str, pair: tuple[Any, Any]) -> np.ndarray:
+        old, new = first.figures[name](pair[0]), second.figures[name](pair[1])
+        return old - new if name in LESS_IS_BETTER else new - old
 
     figures: dict[str, Callable[[Any], np.ndarray]] = {name: partial(gain, name) for name in first.figures}
     imagined = min(first.imagined, second.imagined)
@@ -92,31 +94,60 @@ def of_classes(kinds: np.ndarray, counts: np.ndarray, task: TaskConfig) -> Measu
         counts: (M,), the number of rows of each pair.
         task: The task with its C labels.
     """
-    classes = len(task.labels or ())
-    cells = confusion_cells(kinds[:, 0], kinds[:, 1], classes)
-    confusion = np.bincount(cells, counts, minlength=classes * (classes + 1)).reshape(classes, -1)
-    place = csr_array((np.ones(len(cells)), (np.arange(len(cells)), cells)), shape=(len(cells), confusion.size))
-    right, wrong = (each.reshape(1, -1) for each in imagined_answers(confusion, ordered=task.kind.ordered))
+    classes, (labels, answers) = len(task.labels or ()), kinds.T
+    asked, right = answers != NOT_ASKED, labels == answers
+    counted = [_one_hot(labels, right, classes), _one_hot(answers, asked, classes), _one_hot(labels, True, classes)]
+    whole = ClassCounts(*(counts @ each for each in counted))
+    correct, wrong = imagined_answers(whole, ordered=task.kind.ordered)
+    imagined = [list(correct), list(wrong)]
+    if task.kind.ordered:
+        ranks = np.where(asked, answers, farthest(labels, classes))
+        steps = np.abs(ranks - labels)[:, None]
+        counted += [_one_hot(ranks, True, classes), csr_array(steps), csr_array(np.square(steps))]
+        imagined[0] += [correct.given, [0], [0]]
+        imagined[1] += [wrong.given, *[[wrong.there.sum()]] * 2]  # neighbours, one step away
+    place, (of_right, of_wrong) = hstack(counted, format="csr"), map(np.concatenate, imagined)
+    ends = np.cumsum([each.shape[1] for each in counted])[:-1]
 
-    def confusions(drawn: Drawn) -> np.ndarray:
-        flat = drawn.rows @ place + drawn.right * right + drawn.wrong * wrong
-        return flat.reshape(-1, *confusion.shape)
+    def summed(drawn: Drawn) -> list[np.ndarray]:
+        return np.split(drawn.rows @ place + drawn.right * of_right + drawn.wrong * of_wrong, ends, axis=1)
 
-    figures = OF_ORDERED if task.kind.ordered else OF_CONFUSION
-    return Measures(counts, confusions, figures, confusion.size, imagined=IMAGINED if wrong.any() else 0.0)
+    figures: dict[str, Callable[[Any], np.ndarray]] = {
+        name: lambda parts, figure=figure: figure(ClassCounts(*parts[:3])) for name, figure in OF_CLASSES.items()
+    }
+    if task.kind.ordered:
+        figures |= {
+            name: lambda parts, figure=figure: figure(RankCounts(parts[3], parts[2], *parts[4:]))
+            for name, figure in OF_RANKS.items()
+        }
+    return Measures(counts, summed, figures, place.shape[1], imagined=IMAGINED if wrong.there.any() else 0.0)
 
 
-def imagined_answers(confusion: np.ndarray, *, ordered: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean confusions, (C, C + 1), of a row with a right answer and of a row with a wrong one.
+def imagined_answers(counts: ClassCounts, *, ordered: bool) -> tuple[ClassCounts, ClassCounts]:
+    """Return the mean counts, (C,) each, of a row with a right answer and of a row with a wrong one.
 
-    Labels occur with their shares in the confusion. If only one class occurs, there is no wrong answer.
+    Labels occur with their shares. A wrong answer is any other class that occurs or, for ordered classes, a neighbour.
+    If only one class occurs, there is no wrong answer.
     """
-    classes = len(confusion)
-    _, given, there = class_counts(confusion)
-    shares, ranks = there / there.sum(), np.arange(classes)
-    others = np.abs(ranks[:, None] - ranks) == 1 if ordered else (ranks[:, None] != ranks) & (given + there > 0)
-    wrong = shares[:, None] * others / np.maximum(others.sum(axis=1, keepdims=True), 1)
-    return np.pad(np.diag(shares), [(0, 0), (0, 1)]), np.pad(wrong, [(0, 0), (0, 1)])
+    shares = counts.there / counts.there.sum()
+    occurring = (counts.given + counts.there) > 0
+    if ordered:
+        others = np.full(len(shares), 2)
+        others[[0, -1]] = 1
+        each = shares / others
+        given = np.append(each[1:], 0) + np.append(0, each[:-1])
+    else:
+        others = occurring.sum() - occurring
+        each = shares * (others > 0) / np.maximum(others, 1)
+        given = (each.sum() - each) * occurring
+    wrong = ClassCounts(np.zeros(len(shares)), given, shares * (others > 0))
+    return ClassCounts(shares, shares, shares), wrong
+
+
+def _one_hot(classes: np.ndarray, counted: np.ndarray | bool, width: int) -> csr_array:
+    """Return a matrix, (M, C), with a 1 in the column of each class that is counted."""
+    rows = np.flatnonzero(np.broadcast_to(counted, len(classes)))
+    return csr_array((np.ones(len(rows)), (rows, classes[rows])), shape=(len(classes), width))
 
 
 def of_numbers(labels: np.ndarray, answers: np.ndarray) -> Measures:
@@ -145,67 +176,6 @@ def of_numbers(labels: np.ndarray, answers: np.ndarray) -> Measures:
     return Measures(np.ones(len(labels), dtype=int), lambda drawn: drawn.rows, figures, imagined=0.0)
 
 
-def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, present: np.ndarray) -> Measures:
-    """Return the figures of a multi-label task.
-
-    Args:
-        answers: (N, C), zeros and ones.
-        scores: (N, C).
-        labels: (N, C), zeros and ones where there is a label.
-        present: (N, C), where there is a label.
-    """
-    there, given = ((each == 1) & present for each in (labels, answers))
-    right = (answers == labels) & present
-    whole = (right | ~present).all(axis=1)
-    counts = np.column_stack([there & given, given, there, present, right, whole, np.ones(len(labels))])  # (N, 5 C + 2)
-    ends = np.arange(1, 6) * labels.shape[1]
-    imagined_right, imagined_wrong = _imagined_positions(there, present)
-    ranked = [_Ranked(*columns) for columns in zip(scores.T, labels.T, present.T, strict=True)]
-
-    def summed(drawn: Drawn) -> _Positions:
-        sums = drawn.rows @ counts + drawn.right * imagined_right + drawn.wrong * imagined_wrong
-        return _Positions(drawn.rows, *np.split(sums, [*ends, ends[-1] + 1], axis=1))
-
-    figures = {
-        "micro_f1": lambda each: f1_of_counts(*(part.sum(axis=1) for part in each.parts)),
-        "macro_f1": lambda each: _mean_of_known(np.where(each.entries > 0, f1_of_counts(*each.parts), np.nan)),
-        "average_precision": lambda each: _mean_of_known(
-            np.stack([label.average_precision(each.rows) for label in ranked], axis=1)
-        ),
-        "subset_accuracy": lambda each: (each.whole / each.all)[:, 0],
-        "accuracy": lambda each: each.right.sum(axis=1) / each.entries.sum(axis=1),
-    }
-    return Measures(np.ones(len(labels), dtype=int), summed, figures, width=counts.shape[1])
-
-
-class _Positions(NamedTuple):
-    """Resampled rows, (R, N), the counts of each label, (R, C), and of rows without an error and of all, (R, 1)."""
-
-    rows: np.ndarray
-    hits: np.ndarray
-    given: np.ndarray
-    there: np.ndarray
-    entries: np.ndarray
-    right: np.ndarray
-    whole: np.ndarray
-    all: np.ndarray
-
-    @property
-    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The counts that F1 needs."""
-        return self.hits, self.given, self.there
-
-
-def _imagined_positions(there: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean counts, (5 C + 2,), of a row that is all right and of a row with one wrong entry."""
-    labels, entries = there.mean(axis=0), present.mean(axis=0)  # (C,)
-    flipped = 1 / entries.sum()  # the chance of an entry to be the wrong one
-    missed, added = labels * flipped, (entries - labels) * flipped
-    right = np.concatenate([labels, labels, labels, entries, entries, [1, 1]])
-    wrong = [labels - missed, labels - missed + added, labels, entries, entries - missed - added, [0, 1]]
-    return right, np.concatenate(wrong)
-
-
 def _rank_correlations(answers: np.ndarray, labels: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Return Spearman's correlation of resamples, (R,); 0 where answers or labels are all equal."""
     columns = [_weighted_ranks(each, drawn) for each in (answers, labels)]  # (R, N) each
@@ -222,36 +192,3 @@ def _weighted_ranks(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     np.add.at(at_place.T, places, drawn.T)
     ends = at_place.cumsum(axis=1)
     return (ends - (at_place - 1) / 2)[:, places]
-
-
-class _Ranked:
-    """The rows of one label sorted by score, so that average precision does not sort them for each resample."""
-
-    def __init__(self, scores: np.ndarray, labels: np.ndarray, present: np.ndarray) -> None:
-        rows = np.flatnonzero(present)
-        self._order = rows[np.argsort(-scores[rows], kind="stable")]
-        self._truth = labels[self._order] == 1
-        ranked = scores[self._order]
-        self._ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else ranked.astype(int)
-
-    def average_precision(self, drawn: np.ndarray) -> np.ndarray:
-        """Return the average precision of resamples, (R,), as in scikit-learn. NaN without the label."""
-        if not len(self._order):
-            return np.full(len(drawn), np.nan)
-        weights = drawn[:, self._order]
-        hits, given = (each.cumsum(axis=1)[:, self._ends] for each in (weights * self._truth, weights))
-        gained = np.diff(hits, prepend=0, axis=1)
-        total = hits[:, -1]
-        return np.where(
-            total > 0,
-            (gained * hits / np.where(given > 0, given, 1)).sum(axis=1) / np.where(total > 0, total, 1),
-            np.nan,
-        )
-
-
-def _mean_of_known(values: np.ndarray) -> np.ndarray:
-    """Return the mean of (R, C) over the labels that at least one row has, (R,)."""
-    known = ~np.isnan(values)
-    return np.where(
-        known.any(axis=1), np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
-    )

@@ -4,11 +4,10 @@ Shapes: N rows, M labelled rows of one task.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,8 @@ from ..answers_multitask import Decision
 from ..files import whole_files, write_bytes, write_csv, write_json, write_text
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import decide_arrays
-from .calibration import answer_confidences
+from .abstention import Abstention, abstention
 from .comparison import ModelComparison, comparison_as_json, difference_table
-from .confusions import confusion_table
 from .errors import RESAMPLES as OF_SLICES
 from .errors import Slice, TaskErrors, task_errors
 from .figures import TaskFigures, task_figures
@@ -26,35 +24,18 @@ from .intervals import LEVEL, RESAMPLES
 from .json_types import json_types
 from .judged import Judged
 from .judgement import Judgement, judged_by_a_constant
+from .label_table import MOST_ON_A_PAGE, task_tables
 from .report_calibration import Calibration, calibration_as_json, task_calibration
 from .report_page import Page, Picture, Section, render
 from .report_plot import draw_confusion, draw_reliability, draw_scatter
 
-_OF_TASK = ("confusion_{}.csv", "confusion_{}.png", "reliability_{}.png", "scatter_{}.png")
+_OF_TASK = ("confusion_{}.csv", "labels_{}.csv", "confusion_{}.png", "reliability_{}.png", "scatter_{}.png")
 _DIFFERENCES = "differences.csv"
 # The note of a report on validation rows.
 CHOSEN_BY = (
     "The checkpoint was selected on these rows, and any temperature, threshold and abstention was fitted on them, so "
     "the metrics are optimistic"
 )
-
-
-class Abstention(NamedTuple):
-    """The abstention of a task whose answers are withheld below a score or an energy.
-
-    Args:
-        by: `score` or `energy`.
-        below: The threshold. Answers with a lower value are withheld.
-        answered: The number of labelled rows that have an answer.
-        share: The share of labelled rows that have an answer.
-        accuracy: The share of the answers that are right. NaN if there are no answers.
-    """
-
-    by: str
-    below: float
-    answered: int
-    share: float
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -137,13 +118,16 @@ def make_report(
     """
     if not judged.texts:
         raise ValueError("the report has no rows; give at least one")
+    tasks = [_task(judged, task, seed, resamples) for task in judged.tasks]
+    # Only now, because the decisions on thousands of labels are large.
     plain = decide_arrays(judged.logits, [replace(task, temperature=1.0, thresholds=None) for task in judged.tasks])
     tasks = [
         replace(
-            _task(judged, task, plain[task.name], seed, resamples),
-            judgement=(judgements or {}).get(task.name) or _judged(judged, task, resamples),
+            each,
+            calibration=_calibration(each, judged, plain[each.task.name], seed, resamples),
+            judgement=(judgements or {}).get(each.task.name) or _judged(judged, each.task, resamples),
         )
-        for task in judged.tasks
+        for each in tasks
     ]
     return Report(name, split, len(judged.texts), tasks, resamples, list(notes or []))
 
@@ -185,11 +169,7 @@ def write_report(report: Report, folder: Path, *, also: Callable[[Path], None] |
     content = report_as_json(report)
     sections = [_section(name, each, pictures) for name, each in content["tasks"].items()]
     pages = render(Page(content, sections, notes))
-    tables = {
-        f"confusion_{each.task.name}.csv": confusion_table(each.task.labels or [], each.figures.confusion)
-        for each in report.tasks
-        if each.figures.confusion is not None
-    }
+    tables = {name: each for task in report.tasks for name, each in task_tables(task.figures).items()}
     if report.comparison is not None:
         tables[_DIFFERENCES] = difference_table(report.comparison)
     with whole_files(folder, stale=_files_of_before(folder)) as partial:
@@ -214,7 +194,7 @@ def _files_of_before(folder: Path) -> list[str]:
     return [*(each.format(task) for task in tasks for each in _OF_TASK if "/" not in task), _DIFFERENCES]
 
 
-def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resamples: int) -> TaskReport:
+def _task(judged: Judged, task: TaskConfig, seed: int, resamples: int) -> TaskReport:
     decision, labels = judged.decisions[task.name], judged.labels[task.name]
     figures = task_figures(task, decision, labels, seed=seed, resamples=resamples)
     if figures.rows == 0:
@@ -223,24 +203,17 @@ def _task(judged: Judged, task: TaskConfig, plain: Decision, seed: int, resample
     if task.kind.is_number:
         there = ~np.isnan(labels)
         return TaskReport(figures, errors, numbers=np.stack([labels[there], decision.chosen[there]]))
-    calibration = task_calibration(judged, task, plain, seed=seed, resamples=resamples)
-    unasked = judged.unasked[task.name]
-    abstention = _abstention(task, decision, labels, unasked)
-    return TaskReport(figures, errors, calibration=calibration, abstention=abstention)
+    return TaskReport(figures, errors, abstention=abstention(task, decision, labels, judged.unasked[task.name]))
+
+
+def _calibration(report: TaskReport, judged: Judged, plain: Decision, seed: int, resamples: int) -> Calibration | None:
+    if report.errors is None or report.task.kind.is_number:
+        return None
+    return task_calibration(judged, report.task, plain, seed=seed, resamples=resamples)
 
 
 def _judged(judged: Judged, task: TaskConfig, resamples: int) -> Judgement:
     return judged_by_a_constant(task, judged.decisions[task.name], judged.labels[task.name], resamples=resamples)
-
-
-def _abstention(task: TaskConfig, decision: Decision, labels: np.ndarray, unasked: np.ndarray) -> Abstention | None:
-    if task.abstain_below is None:
-        return None
-    confidences, right = answer_confidences(task, decision, labels, unasked)
-    answered = confidences >= task.abstain_below
-    accuracy = float(right[answered].mean()) if answered.any() else math.nan
-    share = float(answered.sum() / ((labels >= 0) | unasked).sum())
-    return Abstention(task.abstain_by, float(task.abstain_below), int(answered.sum()), share, accuracy)
 
 
 def _pictures(report: TaskReport) -> dict[str, bytes]:
@@ -271,7 +244,7 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         "figures": figures.figures,
         **({} if report.judgement is None else report.judgement.as_json()),
         "classes": {label: vars(each) for label, each in figures.classes.items()},
-        "confusion": None if figures.confusion is None else _confusion_as_json(figures.confusion),
+        "confusion": _confusion_as_json(figures.confusion),
         **calibration_as_json(task, report.calibration),
         "abstention": None if report.abstention is None else report.abstention._asdict(),
     }
@@ -280,7 +253,10 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
     return content
 
 
-def _confusion_as_json(confusion: np.ndarray) -> dict[str, Any]:
+def _confusion_as_json(confusion: np.ndarray | None) -> dict[str, Any] | None:
+    # With thousands of labels, nearly all of its millions of cells are 0. The CSV has the others.
+    if confusion is None or len(confusion) > MOST_ON_A_PAGE:
+        return None
     return {"counts": confusion[:, :-1], "not_asked": confusion[:, -1]}
 
 

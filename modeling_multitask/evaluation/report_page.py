@@ -16,6 +16,7 @@ from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
 from ..wording import shown_number, shown_numbers
 from .judgement import BASELINES
+from .label_table import MOST_ON_A_PAGE, label_tables
 
 FILES = ("report.html", "report.md", "report.json")
 IN_WORDS = METRICS_IN_WORDS | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
@@ -102,11 +103,6 @@ def centred_bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**each, "at": {"zero": 50.0, **{n: place(each[n]) for n in ("value", "low", "high")}}} for each in slices]
 
 
-def weakest_first(classes: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return labels and their figures, sorted by F1, lowest first. Labels without rows are last."""
-    return sorted(classes.items(), key=lambda each: (each[1]["support"] == 0, each[1]["f1"]["value"]))
-
-
 def reported_baselines(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the baselines of a task that the report has: a constant, and a linear probe."""
     return [task[kind] for kind in BASELINES.values() if kind in task]
@@ -179,10 +175,11 @@ def _cut(text: str) -> str:
 
 
 def _thresholds(task: dict[str, Any]) -> list[tuple[str, float]]:
-    """Return each threshold with its label."""
-    return list(
-        zip(task["labels"][-len(task["calibration"]["thresholds"]) :], task["calibration"]["thresholds"], strict=True)
-    )
+    """Return each threshold with its label; none of many, which are in the table of labels."""
+    thresholds = task["calibration"]["thresholds"]
+    if len(thresholds) > MOST_ON_A_PAGE:
+        return []
+    return list(zip(task["labels"][-len(thresholds) :], thresholds, strict=True))
 
 
 def trust(scores: dict[str, float]) -> Markup:
@@ -263,13 +260,14 @@ def _environment(**settings: Any) -> Environment:
         "percent": percent,
         "count": count,
         "cut": _cut,
+        "are_many": lambda labels: len(labels) > MOST_ON_A_PAGE,
         "bars": bars,
         "centred_bars": centred_bars,
         "signed": with_sign,
         "paired": paired,
         "different": different,
         "score": lambda value: Markup("" if value is None else f"({number(value)})"),
-        "weakest_first": weakest_first,
+        "label_tables": label_tables,
         "row_counts": row_counts,
         "baselines": reported_baselines,
         "sentence": as_sentence,

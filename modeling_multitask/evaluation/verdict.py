@@ -9,6 +9,7 @@ from ..answers_multitask import Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metric_names import IN_WORDS, LESS_IS_BETTER
 from ..training.metrics import labelled_rows_of, part_of
+from ..training.row_parts import index_of
 from ..wording import first_few, on_one_line, shown_number, shown_numbers
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped, value_of
 from .measures import improvement, task_measures
@@ -70,14 +71,16 @@ def verdict(
         baselines: The decisions of the baselines on the same rows, by name.
         resamples: The number of resamples.
     """
-    rows = labelled_rows_of(labels, task.kind)
-    if not rows.any() or not baselines:
+    known = labelled_rows_of(labels, task.kind)
+    if not known.any() or not baselines:
         return None
-    own, metric = part_of(decision, rows), task.main_metric
-    gains = {name: improvement(task, part_of(each, rows), own, labels[rows]) for name, each in baselines.items()}
-    gains = {name: each._replace(figures={metric: each.figures[metric]}) for name, each in gains.items()}
+    rows, metric = index_of(known), task.main_metric
+    own = part_of(decision, rows)
+    gains = {
+        name: improvement(task, part_of(each, rows), own, labels[rows]).only(metric) for name, each in baselines.items()
+    }
     best = min(gains, key=lambda name: value_of(gains[name])[metric])
-    value = value_of(task_measures(task, own, labels[rows]))[metric]
+    value = value_of(task_measures(task, own, labels[rows]).only(metric))[metric]
     found = bootstrapped(gains[best], resamples=resamples)[metric]
     notes = [*never_answered(task, own.chosen), *_withheld(task, own, labels[rows])]
     return Verdict(metric, value, best, found, notes)

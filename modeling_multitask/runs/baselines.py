@@ -18,8 +18,8 @@ from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..inference import encode
 from ..recipes.recipe import MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
-from ..training.collator import labels_of
 from ..training.freezing import trained_parameters
+from ..training.label_columns import labels_of_table
 from ..training.parameter_groups import plain_name
 from .prepare import build_model, load_start
 from .rows import RowsBySplit
@@ -41,8 +41,7 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
     held_out = {name: each for name, each in rows.items() if name != "train" and len(each)}
     if not isinstance(train, Dataset) or not held_out:
         return {}
-    named = train.select_columns([task.name for task in tasks]).to_list()
-    labels = {name: each.numpy() for name, each in labels_of(named, tasks).items()}
+    labels = {name: each.numpy() for name, each in labels_of_table(train, tasks).items()}
     counts = {name: len(each) for name, each in held_out.items()}
     found = {task.name: [constant(task, labels[task.name], counts)] for task in tasks}
     limit = MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER

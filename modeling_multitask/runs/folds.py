@@ -15,6 +15,8 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from tqdm import tqdm
 
+from datasets_builder.agreement import notes_on_agreement
+
 from .. import MultiTaskConfig, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..evaluation.figures import task_figures
@@ -102,7 +104,8 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
             f"{len(folds)}-fold cross-validation: each row was judged by a model that was trained without its fold, "
             "with the temperature and thresholds of that model. The final model was trained on all rows"
         )
-        save_report(recipe, judged, split="test", notes=[note], judgements=judgements)
+        agreement = notes_on_agreement((rows[0].info.description or "").splitlines())
+        save_report(recipe, judged, split="test", notes=[note, *agreement], judgements=judgements)
     return found
 
 

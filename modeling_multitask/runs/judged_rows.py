@@ -9,6 +9,7 @@ from typing import Any
 from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
+from datasets_builder.agreement import AGREEMENT
 from datasets_builder.columns import LINE, SOURCE, TABLE
 from datasets_builder.formats import READABLE
 from datasets_builder.row_places import row_places, short_names
@@ -29,7 +30,7 @@ from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..recipes.record import recipe_words, recorded_words
 from ..recipes.yaml_file import RECIPE_ENDINGS
-from ..training.collator import labels_of
+from ..training.label_columns import labels_of_table
 from ..training.sampling import Sampling
 from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
@@ -157,8 +158,7 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
     model = build_model(replace(recipe, lora=None), tasks, tokenizer, trained)
     rows: Any = dataset["train"]
     texts = row_texts(rows)
-    names = [task.name for task in tasks]
-    labels = labels_of(rows.select_columns(names).to_list(), model.config.tasks)
+    labels = labels_of_table(rows, model.config.tasks)
     embeddings = encode(model, texts, tokenizer=tokenizer, show_progress=True)
     places = row_places(rows)
     return [
@@ -267,7 +267,8 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
         rows,
         split,
         _sources(rows, [each.source.name for each in sources]),
-        [each for each in builder.notes if split in each] + ([CHOSEN_BY] if split == "validation" else []),
+        [each for each in builder.notes if split in each or AGREEMENT in each]
+        + ([CHOSEN_BY] if split == "validation" else []),
     )
 
 

@@ -14,6 +14,7 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from datasets_builder.agreement import notes_on_agreement
 from datasets_builder.row_places import row_places
 
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
@@ -210,7 +211,8 @@ def write_reports(
     logits, labels = answers[split]
     held_out = rows[split]
     judged = Judged(tasks, row_texts(held_out), logits, labels, row_lengths(held_out), places=row_places(held_out))
-    notes = [*([CHOSEN_BY] if split == "validation" else []), *notes]
+    agreement = notes_on_agreement((rows[split].info.description or "").splitlines())
+    notes = [*([CHOSEN_BY] if split == "validation" else []), *agreement, *notes]
     save_report(recipe, judged, split=split, notes=notes, judgements=judgements[split])
 
 

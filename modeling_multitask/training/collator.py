@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from datasets_builder.label_lists import ListForm, plain_list
+from datasets_builder.label_lists import ListForm
 
 from ..configuration_multitask import MultiTaskConfig
 from ..errors import RowError
@@ -24,7 +25,7 @@ from ..texts_multitask import TEXT, TEXT_PAIR, is_null, plain_rows, plain_value,
 from ..words_multitask import nearest_hint
 from .checks import check_training_columns
 from .conditions import unasked_rows
-from .multi_labels import forms_of, forms_of_columns, label_entries
+from .multi_labels import forms_of, forms_of_columns, label_entries, shortened
 from .soft_targets import soft_labels_of, weights_of
 from .tokens import checked_texts, padded_rows
 
@@ -202,21 +203,24 @@ def masked(labels: dict[str, Tensor], rows: dict[str, Tensor]) -> dict[str, Tens
 
 
 def _labels(rows: Sequence[Mapping[str, Any]], task: TaskConfig, form: ListForm | None, place: str) -> Tensor:
+    names = task.labels or []
+    places = dict(zip(names, range(len(names)), strict=True))
     found = []
     for i, row in enumerate(rows):
         try:
-            found.append(_label(plain_value(row.get(task.name)), task, form))
+            found.append(_label(plain_value(row.get(task.name)), task, places, form))
         except ValueError as error:
             where = f" (text: {row[TEXT][:60]!r})" if isinstance(row.get(TEXT), str) else ""
             raise RowError(f"task {task.name!r}: {error}{where}", f"{place}[{i}]") from None
+    if task.kind.several_labels and found:
+        return torch.from_numpy(np.stack(found))
     return torch.tensor(found, dtype=task.kind.label_dtype)
 
 
-def _label(given: Any, task: TaskConfig, form: ListForm | None) -> Any:
+def _label(given: Any, task: TaskConfig, places: Mapping[str, int], form: ListForm | None) -> Any:
     if task.kind.is_number:
         return task.kind.missing if is_null(given) else _number(given, task)
-    labels = task.labels or []
-    return _positions(given, labels, form) if task.kind.several_labels else _class_id(given, labels)
+    return _positions(given, places, form) if task.kind.several_labels else _class_id(given, places)
 
 
 def _number(given: Any, task: TaskConfig) -> float:
@@ -231,24 +235,29 @@ def _number(given: Any, task: TaskConfig) -> float:
     return number
 
 
-def _class_id(given: Any, labels: list[str]) -> int:
+def _class_id(given: Any, places: Mapping[str, int]) -> int:
     if isinstance(given, str):
-        if given not in labels:
-            raise ValueError(f"{given!r} is not one of its labels {labels}{nearest_hint(given, labels)}")
-        return labels.index(given)
+        if given not in places:
+            labels = list(places)
+            raise ValueError(f"{given!r} is not one of its labels {shortened(labels)}{nearest_hint(given, labels)}")
+        return places[given]
     if _is_missing(given):
         return IGNORE_INDEX
-    if not isinstance(given, int | float) or given not in range(len(labels)):
+    if not isinstance(given, int | float) or given not in range(len(places)):
         missing = " or ".join(map(str, MISSING_IDS))
-        raise ValueError(f"{given!r} is not one of its class ids 0 to {len(labels) - 1}, nor {missing} for missing")
+        raise ValueError(f"{given!r} is not one of its class ids 0 to {len(places) - 1}, nor {missing} for missing")
     return int(given)
 
 
-def _positions(given: Any, labels: list[str], form: ListForm | None) -> list[int]:
-    if not isinstance(given, Mapping) and plain_list(given) is None and _is_missing(given):
-        return [IGNORE_INDEX] * len(labels)
-    return [_class_id(entry, ["0", "1"]) for entry in label_entries(given, labels, form)]
+def _positions(given: Any, places: Mapping[str, int], form: ListForm | None) -> np.ndarray:
+    if not isinstance(given, Mapping | list | tuple | set | frozenset) and _is_missing(given):
+        return np.full(len(places), IGNORE_INDEX)
+    entries = label_entries(given, places, form)
+    return entries if isinstance(entries, np.ndarray) else np.array([_class_id(each, _NO_OR_YES) for each in entries])
 
 
 def _is_missing(given: Any) -> bool:
     return is_null(given) or given in MISSING_IDS
+
+
+_NO_OR_YES = {"0": 0, "1": 1}

@@ -14,6 +14,7 @@ from ..modeling_multitask import MultiTaskModel
 from ..output_layers_multitask import CumulativeLogits, StandardizedLinear
 from ..tasks_multitask import TargetStatistics, TaskConfig
 from .collator import labels_of
+from .label_columns import labels_of_table
 
 LEAST_STREAMED = 10_000  # rows; the fewest that are read from a stream
 
@@ -36,8 +37,13 @@ def start_heads(model: MultiTaskModel, rows: Any, list_forms: Mapping[str, ListF
     layers = {task.name: _new_layers(model, task) for task in model.config.tasks}
     if rows is None or not any(layers.values()):
         return
-    read = _read(rows, list(layers), {name for name in layers if layers[name]})
-    labels = labels_of(read, model.config.tasks, list_forms, place="train_dataset")
+    tasks, place = model.config.tasks, "train_dataset"
+    if isinstance(rows, Dataset):
+        labels = labels_of_table(rows, tasks, list_forms, place=place)
+    else:
+        labels = labels_of(
+            _read(rows, list(layers), {name for name in layers if layers[name]}), tasks, list_forms, place=place
+        )
     model.config.tasks = [_started(task, layers[task.name], labels[task.name]) for task in model.config.tasks]
 
 
@@ -92,9 +98,7 @@ def _started(task: TaskConfig, layers: list[Any], labels: Tensor) -> TaskConfig:
 
 
 def _read(rows: Any, tasks: list[str], new: set[str]) -> list[Mapping[str, Any]]:
-    """Return the labels of the rows. A stream is read until each new task has a label, and at least 10,000 rows."""
-    if isinstance(rows, Dataset):
-        return rows.select_columns([name for name in tasks if name in rows.column_names]).to_list()
+    """Return the labels of a stream, which is read until each new task has a label, and at least 10,000 rows."""
     read: list[Mapping[str, Any]] = []
     for row in rows:
         if not isinstance(row, Mapping) or (len(read) >= LEAST_STREAMED and not new):

@@ -11,16 +11,16 @@ import evaluate
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from sklearn.metrics import cohen_kappa_score, f1_score, r2_score
+from sklearn.metrics import cohen_kappa_score, r2_score
 from transformers import EvalPrediction
 
 from ..answers_multitask import NOT_ASKED, Decision, decide
 from ..kinds_multitask import KINDS, Kind
-from ..losses_multitask import masked_loss
+from ..losses_multitask import loss_divisor, masked_loss
 from ..tasks_multitask import TaskConfig
+from .label_hits import f1_of_counts, label_hits, rows_without_error
+from .row_parts import row_parts
 from .soft_targets import most_probable
-
-ROWS_AT_ONCE = 1024  # rows that are decided together
 
 _DESCRIPTION = """The metrics of one task, over the entries with a reference. Classes: accuracy and macro-F1. Several
 labels: also micro-F1, and the share of rows without an error (subset accuracy). Ordered classes: also the mean absolute
@@ -61,27 +61,40 @@ class TaskMetric(evaluate.Metric):
         )
 
     def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
-        predictions, references = np.asarray(predictions), np.asarray(references)
         kind = KINDS[str(self.config_name)]
-        present = labelled_entries(references, kind)
-        rows = int(labelled_rows_of(references, kind).sum())
-        if rows == 0:
-            return {"rows": 0}
-        if kind.is_number:
-            return {"rows": rows, **_number_metrics(predictions[present], references[present])}
-        if kind.several_labels:
-            return {"rows": rows, **_label_metrics(predictions, references, present)}
-        metrics = {"rows": rows, **_class_metrics(predictions[present], references[present])}
-        if kind.ordered:
-            known, classes = references[present], self._classes or int(references[present].max()) + 1
-            answers = np.where(predictions[present] == NOT_ASKED, farthest(known, classes), predictions[present])
-            metrics |= _rank_metrics(answers, known)
-        return metrics
+        return answer_metrics(np.asarray(predictions), np.asarray(references), kind, classes=self._classes)
 
 
-def task_metric(task: TaskConfig) -> TaskMetric:
-    """Return the metrics of a task."""
-    return TaskMetric(task.problem_type, classes=len(task.labels or ()) or None)
+def task_metrics(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return the metrics of the answers to a task, without a loss. See `answer_metrics`."""
+    return answer_metrics(answers, labels, task.kind, classes=len(task.labels or ()) or None)
+
+
+def answer_metrics(
+    answers: np.ndarray, labels: np.ndarray, kind: Kind, *, classes: int | None = None
+) -> dict[str, float]:
+    """Return the metrics of the answers to one task without a loss, as a `TaskMetric` does.
+
+    Args:
+        answers: Ids or numbers, (N,), or zeros and ones, (N, C).
+        labels: The labels as in a batch.
+        kind: The kind of the task.
+        classes: The number of labels of an ordinal regression. By default the largest id that occurs, plus 1.
+    """
+    rows = int(labelled_rows_of(labels, kind).sum())
+    if rows == 0:
+        return {"rows": 0}
+    if kind.several_labels:
+        return {"rows": rows, **_label_metrics(answers, labels, kind)}
+    present = labelled_entries(labels, kind)
+    answers, labels = answers[present], labels[present]
+    if kind.is_number:
+        return {"rows": rows, **_number_metrics(answers.astype(float), labels.astype(float))}
+    metrics = {"rows": rows, **_class_metrics(answers, labels)}
+    if kind.ordered:
+        answers = np.where(answers == NOT_ASKED, farthest(labels, classes or int(labels.max()) + 1), answers)
+        metrics |= _rank_metrics(answers, labels)
+    return metrics
 
 
 def multi_task_metrics(
@@ -142,10 +155,36 @@ def flat_metrics(prediction: EvalPrediction, tasks: list[TaskConfig]) -> dict[st
 def decide_arrays(logits: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, Decision]:
     """Return the decisions of each task, as `decide` does, for arrays."""
     # A dependent label has a score for each pair of labels: for a whole evaluation set, these are many gigabytes.
-    parts = zip(*(torch.from_numpy(logits[task.name]).split(ROWS_AT_ONCE) for task in tasks), strict=True)
-    names = [task.name for task in tasks]
-    decided = [decide(dict(zip(names, part, strict=True)), tasks) for part in parts]
-    return {name: Decision(*map(np.concatenate, zip(*(part[name] for part in decided), strict=True))) for name in names}
+    rows, whole = len(logits[tasks[0].name]), dict[str, Decision]()
+    for part in row_parts(rows, max(logits[task.name][:1].size for task in tasks)):
+        decided = decide({task.name: torch.from_numpy(logits[task.name][part]) for task in tasks}, tasks)
+        for task in tasks:
+            fields = [each.numpy() for each in decided[task.name]]
+            if task.name not in whole:
+                whole[task.name] = Decision(*(np.empty((rows, *each.shape[1:]), each.dtype) for each in fields))
+                if task.kind.several_labels:  # zeros and ones
+                    whole[task.name] = whole[task.name]._replace(chosen=np.empty((rows, *fields[1].shape[1:]), np.int8))
+            for field, each in zip(whole[task.name], fields, strict=True):
+                field[part] = each
+    return whole
+
+
+def mean_loss(logits: np.ndarray, labels: np.ndarray, task: TaskConfig, *, temperature: float = 1.0) -> float:
+    """Return the mean loss of the labelled entries, computed in float64 a few rows at a time.
+
+    Args:
+        logits: (N, C), in any precision.
+        labels: The labels as in a batch.
+        task: The task, with its loss, weights and smoothing.
+        temperature: The logits are divided by it.
+    """
+    truth = torch.from_numpy(labels)
+    parts = list(row_parts(len(logits), logits[:1].size))
+    divisor = torch.stack([loss_divisor(truth[part], task) for part in parts]).sum()
+    losses = [
+        masked_loss(torch.from_numpy(logits[part]).double() / temperature, truth[part], task, divisor) for part in parts
+    ]
+    return sum(each.item() for each in losses)
 
 
 def labelled_entries(labels: np.ndarray, kind: Kind) -> np.ndarray:
@@ -158,7 +197,7 @@ def labelled_rows_of(labels: np.ndarray, kind: Kind) -> np.ndarray:
     return np.asarray(labelled_entries(labels, kind).reshape(len(labels), -1).any(axis=1))
 
 
-def part_of(decision: Decision, rows: np.ndarray) -> Decision:
+def part_of(decision: Decision, rows: np.ndarray | list[int] | slice) -> Decision:
     """Return the decision, as arrays, on some of its rows."""
     return Decision(*(None if each is None else each[rows] for each in decision))
 
@@ -183,11 +222,8 @@ def r2(predictions: np.ndarray, references: np.ndarray) -> float:
 def _task_metrics(
     decision: Decision, logits: np.ndarray, labels: np.ndarray, known: np.ndarray, task: TaskConfig
 ) -> dict[str, float]:
-    metrics = task_metric(task).compute(predictions=decision.chosen, references=known)
-    if metrics["rows"]:
-        loss = masked_loss(torch.from_numpy(logits).double(), torch.from_numpy(labels), task)
-        metrics["loss"] = loss.item()
-    return metrics
+    metrics = task_metrics(task, decision.chosen, known)
+    return {**metrics, "loss": mean_loss(logits, labels, task)} if metrics["rows"] else metrics
 
 
 # The error of the best constant answer to labels (N,), by metric.
@@ -209,21 +245,22 @@ def _number_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str
 
 def _class_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
     """Return accuracy, and macro-F1 over the classes that occur. A row without an answer is a miss, not a class."""
-    classes = np.union1d(predictions, references)
-    macro_f1 = _f1(predictions, references, average="macro", labels=classes[classes != NOT_ASKED])
-    return {"accuracy": float((predictions == references).mean()), "macro_f1": macro_f1}
+    classes, places = np.unique(np.stack([references, predictions]), return_inverse=True)
+    truth, given = places.reshape(2, -1)
+    right = truth == given
+    counts = [np.bincount(each, minlength=len(classes)) for each in (truth[right], given, truth)]
+    return {"accuracy": float(right.mean()), "macro_f1": float(f1_of_counts(*counts)[classes != NOT_ASKED].mean())}
 
 
-def _label_metrics(predictions: np.ndarray, references: np.ndarray, present: np.ndarray) -> dict[str, float]:
+def _label_metrics(predictions: np.ndarray, references: np.ndarray, kind: Kind) -> dict[str, float]:
     """Return the metrics of several labels, (N, C). Entries without a reference count as right."""
-    right = predictions == references
-    columns = zip(predictions.T, references.T, present.T, strict=True)
-    f1_of_labels = [_f1(p[m], r[m], average="binary") for p, r, m in columns if m.any()]
+    counts, labelled = label_hits(predictions, references), labelled_rows_of(references, kind)
+    hits, given, there, entries = counts
     return {
-        "micro_f1": _f1(predictions[present], references[present], average="binary"),
-        "macro_f1": float(np.mean(f1_of_labels)),
-        "subset_accuracy": float((right | ~present)[present.any(axis=1)].all(axis=1).mean()),
-        "accuracy": float(right[present].mean()),
+        "micro_f1": float(f1_of_counts(hits.sum(), given.sum(), there.sum())),
+        "macro_f1": float(f1_of_counts(hits, given, there)[entries > 0].mean()),
+        "subset_accuracy": float(rows_without_error(predictions, references)[labelled].mean()),
+        "accuracy": float((entries - counts.wrong).sum() / entries.sum()),
     }
 
 
@@ -235,7 +272,3 @@ def _rank_metrics(predictions: np.ndarray, references: np.ndarray) -> dict[str, 
     several = len(ranks) > 1
     kappa = float(cohen_kappa_score(references, predictions, labels=ranks, weights="quadratic")) if several else 0.0
     return {"mae": float(np.abs(predictions - references).mean()), "kappa": kappa, "quadratic_kappa": kappa}
-
-
-def _f1(predictions: np.ndarray, references: np.ndarray, *, average: str, labels: Any = None) -> float:
-    return float(f1_score(references, predictions, average=average, labels=labels, zero_division=0))

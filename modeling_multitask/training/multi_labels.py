@@ -7,41 +7,43 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice, takewhile
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, LargeList, List
 
 from datasets_builder.label_lists import ListForm, list_form, plain_list
 
-from ..kinds_multitask import MISSING_IDS
+from ..kinds_multitask import IGNORE_INDEX, MISSING_IDS
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import is_null, plain_rows, plain_value
 from ..words_multitask import nearest_hint
 
 SEPARATORS = (";", ",", "|")  # between names in one text
+MOST_LISTED = 20  # entries of a list in a message
 MOST_STREAMED = 10_000  # rows of a stream that are read to know how its lists are written
+_NUMBERS = {bool, int, float, type(None)}
 
 
-def label_entries(given: Any, labels: list[str], form: ListForm | None) -> list[Any]:
-    """Return 1, 0 or a missing value for each label, (C,).
+def label_entries(given: Any, places: Mapping[str, int], form: ListForm | None) -> np.ndarray | list[Any]:
+    """Return 1, 0 or -100 for each label, (C,), or a list of values that are not numbers, such as `"1"`.
 
     Args:
         given: A list of names, ids, or zeros and ones; a text with separated names; or a dict by name.
-        labels: The labels of the task.
+        places: The id of each label of the task, in order.
         form: How lists of numbers are written.
 
     Raises:
         ValueError: If a name or id is not one of the labels, or the list has a wrong length.
     """
     if isinstance(given, Mapping):
-        _check_names(given, labels)
-        return [plain_value(given.get(label)) for label in labels]
+        return _of_mapping(given, places)
     if isinstance(given, str):
-        return _names(_separated(given, labels), labels) if given.strip() else [None] * len(labels)
+        return _names(_separated(given, places), places) if given.strip() else np.full(len(places), IGNORE_INDEX)
     values = plain_list(given)
     if values is None:
         raise ValueError(f"{given!r} is not a list of labels, a text with separated labels, or a dict by label")
-    if not values or any(isinstance(value, str) for value in values):
-        return _names(values, labels)
-    return _ids(values, labels) if form == "ids" else _multi_hot(values, labels)
+    if not values or any(issubclass(each, str) for each in set(map(type, values))):
+        return _names(values, places)
+    return _ids(values, places) if form == "ids" else _multi_hot(values, places)
 
 
 def forms_of(
@@ -109,38 +111,82 @@ def _form(cells: Iterable[Any], task: TaskConfig) -> ListForm | None:
         raise ValueError(f"task {task.name!r}: {error}") from None
 
 
-def _check_names(names: Iterable[Any], labels: list[str]) -> None:
-    if unknown := [name for name in names if name not in labels]:
-        raise ValueError(f"{unknown[0]!r} is not one of its labels {labels}{nearest_hint(unknown[0], labels)}")
+def _of_mapping(given: Mapping[str, Any], places: Mapping[str, int]) -> np.ndarray | list[Any]:
+    _check_names(given, places)
+    known = _numbers(list(given.values()))
+    if known is None:
+        return [plain_value(given.get(label)) for label in places]
+    entries = np.full(len(places), IGNORE_INDEX)
+    entries[list(map(places.__getitem__, given))] = known
+    return entries
 
 
-def _separated(text: str, labels: list[str]) -> list[str]:
+def _numbers(values: list[Any]) -> np.ndarray | None:
+    """Return 1, 0 or -100 for each value. `None` if one of them is something else, or is not a number of Python."""
+    if not set(map(type, values)) <= _NUMBERS:
+        return None
+    try:
+        numbers = np.array(values, dtype=float)  # None becomes NaN
+    except OverflowError:
+        return None
+    missing = np.isnan(numbers) | np.isin(numbers, MISSING_IDS)
+    known = missing | (numbers == 0) | (numbers == 1)
+    return np.where(missing, IGNORE_INDEX, numbers).astype(int) if known.all() else None
+
+
+def _check_names(names: Iterable[Any], places: Mapping[str, int]) -> None:
+    if unknown := [name for name in names if not isinstance(name, str) or name not in places]:
+        hint = nearest_hint(unknown[0], list(places))
+        raise ValueError(f"{unknown[0]!r} is not one of its labels {shortened(list(places))}{hint}")
+
+
+def _separated(text: str, places: Mapping[str, int]) -> list[str]:
     """Return the names in a text. A text that is a label is one name."""
-    if text in labels:
+    if text in places:
         return [text]
     splits = [[part.strip() for part in text.split(separator) if part.strip()] for separator in SEPARATORS]
-    fitting = [parts for parts in splits if parts and all(part in labels for part in parts)]
+    fitting = [parts for parts in splits if parts and all(part in places for part in parts)]
     return fitting[0] if fitting else [] if [] in splits else max(splits, key=len)
 
 
-def _names(names: list[Any], labels: list[str]) -> list[int]:
-    _check_names(names, labels)
-    return [int(label in names) for label in labels]
+def _names(names: list[Any], places: Mapping[str, int]) -> np.ndarray:
+    _check_names(names, places)
+    return _with(list(map(places.__getitem__, names)), len(places))
 
 
-def _ids(ids: list[Any], labels: list[str]) -> list[int]:
+def _ids(ids: list[Any], places: Mapping[str, int]) -> np.ndarray:
     for place, each in enumerate(ids):
-        if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < len(labels):
-            raise ValueError(f"{each!r} is not one of its class ids 0 to {len(labels) - 1}, in the list {ids}")
+        if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < len(places):
+            raise ValueError(
+                f"{each!r} is not one of its class ids 0 to {len(places) - 1}, in the list {shortened(ids)}"
+            )
         if each in ids[:place]:
-            raise ValueError(f"the class id {each} is twice in {ids}; other rows show that lists are class ids")
-    return [int(i in ids) for i in range(len(labels))]
+            raise ValueError(
+                f"the class id {each} is twice in {shortened(ids)}; other rows show that lists are class ids"
+            )
+    return _with(ids, len(places))
 
 
-def _multi_hot(entries: list[Any], labels: list[str]) -> list[Any]:
-    if len(entries) != len(labels):
-        raise ValueError(f"{len(entries)} zeros and ones are given, but it has {len(labels)} labels: {entries}")
+def _with(ids: list[int], count: int) -> np.ndarray:
+    entries = np.zeros(count, dtype=int)
+    entries[ids] = 1
+    return entries
+
+
+def _multi_hot(entries: list[Any], places: Mapping[str, int]) -> np.ndarray | list[Any]:
+    if len(entries) != len(places):
+        count = f"{len(entries)} zeros and ones are given, but it has {len(places)} labels"
+        raise ValueError(f"{count}: {shortened(entries)}")
+    if (known := _numbers(entries)) is not None:
+        return known
     for each in entries:
         if not (is_null(each) or each in (0, 1, *MISSING_IDS)):
-            raise ValueError(f"{each!r} is neither 0 nor 1, in the list {entries}")
+            raise ValueError(f"{each!r} is neither 0 nor 1, in the list {shortened(entries)}")
     return entries
+
+
+def shortened(values: list[Any]) -> str:
+    """Return a list as text, without the end of a long one."""
+    if len(values) <= MOST_LISTED:
+        return repr(values)
+    return f"{repr(values[:MOST_LISTED])[:-1]}, and {len(values) - MOST_LISTED:,} more]"

@@ -98,6 +98,8 @@ def _thresholds(task: TaskConfig) -> Markup | None:
     if task.thresholds is None:
         return None
     labels = (task.labels or [])[-len(task.thresholds) :]
+    if len(labels) > MOST_LABELS:
+        return Markup(f"{plain(task.name)}: a label is returned if its score is above its threshold in config.json.")
     pairs = [f"{plain(label)} {number(each)}" for label, each in zip(labels, task.thresholds, strict=True)]
     return Markup(f"{plain(task.name)}: a label is returned if its score is above its threshold ({', '.join(pairs)}).")
 

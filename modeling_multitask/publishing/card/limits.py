@@ -5,6 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ...configuration_multitask import MultiTaskConfig
+from ...evaluation.label_table import weakest_first
 from ...evaluation.report_page import (
     IN_WORDS,
     calibration_effect,
@@ -13,7 +14,6 @@ from ...evaluation.report_page import (
     number,
     percent,
     trust,
-    weakest_first,
     withheld,
 )
 from ...hub.card_settings import CardSettings

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ...evaluation.judgement import BASELINES
-from ...evaluation.report_page import IN_WORDS, as_sentence, count, interval, number, weakest_first
+from ...evaluation.label_table import weakest_first
+from ...evaluation.report_page import IN_WORDS, as_sentence, count, interval, number
 from ...problem_types_multitask import SECOND_NAMES
 from ...tasks_multitask import TaskConfig
 from ...training.metric_names import LESS_IS_BETTER

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import get_worker_info
 
-from datasets_builder.columns import WEIGHT, distribution_column
-
 from ..collator import MultiTaskCollator
+from ..label_columns import targets_of_table
 from .cache import PrefixCache
 from .store import PrefixStore
 
@@ -93,10 +92,7 @@ class PrefixRows(TorchDataset):
         """Return the embeddings and targets of all rows, kept in memory: reading them per batch would be slow."""
         if self._embedded is None or self._embedded[0] is not store:
             keys = self.cache.keys_of(self.rows)
-            tasks = [task.name for task in self.collate.config.tasks]
-            columns = [*tasks, *map(distribution_column, tasks), WEIGHT]
-            names = [name for name in columns if name in self.rows.column_names]
-            targets = self.collate.targets_of(list(self.rows.select_columns(names)) if names else [{}] * len(self.rows))
+            targets = targets_of_table(self.rows, self.collate.config.tasks, self.collate.list_forms)
             self._embedded = store, torch.cat([store.states(key) for key in keys]), targets
         return self._embedded[1], self._embedded[2]
 

@@ -13,7 +13,6 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    Majority,
     NameOfFile,
     TextOfColumns,
     VotesOfColumns,
@@ -77,11 +76,19 @@ def test_a_pattern_that_matches_no_column_is_an_error() -> None:
         cells(CellsOfColumns("tags_*"), tag_1=["a"], tag_2=["b"])
 
 
-def test_the_majority_counts_no_missing_votes_and_a_tie_is_missing() -> None:
+def test_missing_votes_do_not_count_and_a_tie_has_no_majority() -> None:
     columns = {"a": ["yes", "no", "", "yes", None], "b": ["no", "?", "y", "no", ""], "c": ["yes", "?", "yes", "", ""]}
     label = LabelColumn(votes=list(columns), aliases={"y": "yes"}, missing=["?"])
 
-    assert cells(Majority(VotesOfColumns(tuple(columns), label)), **columns) == ["yes", "no", "yes", None, None]
+    votes = cells(VotesOfColumns(tuple(columns), label), **columns)
+
+    assert votes == [["yes", "no", "yes"], ["no"], ["yes", "yes"], ["yes", "no"], []]
+    task = {"name": "t", "problem_type": "binary_classification"}
+    builder = MultiTaskBuilder(
+        tasks=[task], train=[Source(data={"text": list("abcde"), **columns}, labels={"t": label})]
+    )
+    builder.download_and_prepare()
+    assert builder.as_dataset()["train"]["t"][:] == [1, 0, 1, None, None]
 
 
 def test_aliases_are_replaced_before_votes_are_counted() -> None:

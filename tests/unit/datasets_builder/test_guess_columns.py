@@ -1,4 +1,4 @@
-"""What the columns of a table hold is found: texts, labels with their problem types, splits, and what is no label."""
+"""The meaning of the columns of a table is found: texts, labels with their problem types, and splits."""
 
 import datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ import pytest
 
 from datasets_builder.guess_cells import Cells, are_few
 from datasets_builder.guess_columns import ColumnsGuess, guess_columns
-from datasets_builder.guess_labels import LabelGuess, guess_label, guess_numbered, guess_positions, label_words
+from datasets_builder.guess_labels import LabelGuess, guess_label, guess_numbered, guess_positions, labels_in_cells
 from datasets_builder.guess_sample import Sample
 
 TEXTS = [f"a text number {'x' * i} of some length" for i in range(12)]
@@ -76,6 +76,11 @@ def test_words_for_the_empty_set_are_no_labels() -> None:
 
 def test_words_for_a_missing_label_are_no_labels() -> None:
     assert label(["a", "b", "N/A", "nan"] * 4) == ("binary_classification", "team", {"missing": ["N/A", "nan"]})
+
+
+def test_minus_one_next_to_ids_is_a_missing_label() -> None:
+    assert label([0, 1, 2, -1] * 4) == ("single_label_classification", "team", {"missing": ["-1"]})
+    assert label([0, 1, -1] * 4) == ("single_label_classification", "team", {})
 
 
 def test_spellings_of_one_label_are_aliases_of_the_most_frequent_one() -> None:
@@ -203,7 +208,7 @@ def test_the_labels_of_cells_are_those_of_the_recipe() -> None:
         {"none": ["none"], "aliases": {"B": "b"}},
     )  # fmt: skip
 
-    assert label_words(guess, cells) == {"a", "b"}
+    assert labels_in_cells(guess, cells) == {"a", "b"}
 
 
 def test_the_text_is_the_column_of_that_name_or_the_longest_one() -> None:

@@ -154,6 +154,19 @@ def test_lines_of_prose_are_texts(tmp_path: Path, name: str) -> None:
     assert words(path) == ({"format": "txt"} if name == "t.dat" else {})
 
 
+def test_a_comma_in_each_text_is_no_delimiter_if_there_is_another_one(tmp_path: Path) -> None:
+    lines = [f"{'spam' if i % 2 else 'ham'}\tHello {i}, dear\n" for i in range(6)]
+    path = written(tmp_path, "t.txt", "".join(lines))
+
+    found = words(path)
+
+    assert (found["format"], found["delimiter"], found["header"]) == ("csv", "tab", False)
+
+
+def test_a_space_may_follow_each_delimiter(tmp_path: Path) -> None:
+    assert words(written(tmp_path, "t.csv", "text, label\na b, x\nc d, y\ne f, x\n")) == {}
+
+
 def test_cells_in_a_text_file_may_have_an_unusual_delimiter(tmp_path: Path) -> None:
     path = written(tmp_path, "t.txt", 'It grew by 4 % .@positive\n"Nothing, really@neutral\nIt closed .@negative\n')
 
@@ -225,6 +238,16 @@ def test_a_csv_export_of_doccano_is_recognised(tmp_path: Path) -> None:
     path = written(tmp_path, "t.csv", "id,text,label,Comments\n1,No heat,cold#late,\n2,Late,late,\n")
 
     assert words(path) == {"format": "doccano"}
+
+
+def test_an_archive_that_cannot_be_read_is_an_error_with_its_path(tmp_path: Path) -> None:
+    pd.DataFrame({"text": TEXTS}).to_csv(tmp_path / "t.csv.zip", index=False)
+    content = bytearray((tmp_path / "t.csv.zip").read_bytes())
+    content[-6] += 5  # the place of the directory, from which that of the file is computed
+    (tmp_path / "t.csv.zip").write_bytes(content)
+
+    with pytest.raises(DataError, match=r"t\.csv\.zip: cannot be read"):
+        guess_layouts(tmp_path / "t.csv.zip")
 
 
 @pytest.mark.parametrize(

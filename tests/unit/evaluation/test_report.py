@@ -17,8 +17,9 @@ from sklearn import metrics
 from datasets_builder.row_places import RowPlace
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import Judged
+from modeling_multitask.evaluation.label_table import weakest_first
 from modeling_multitask.evaluation.report import Report, make_report, report_as_json, write_report
-from modeling_multitask.evaluation.report_page import FILES, bars, calibration_effect, weakest_first
+from modeling_multitask.evaluation.report_page import FILES, bars, calibration_effect
 from modeling_multitask.hub.markdown import escape_markdown
 
 EVIL = ["<script>alert(1)</script>", "a|b", "[x](http://evil)", "`code` **bold** www.evil.org", "two\nlines\r\n# three"]

@@ -14,7 +14,7 @@ from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import NOT_ASKED, decide
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, SECOND_NAMES
 from modeling_multitask.tasks_multitask import GivenConfig
-from modeling_multitask.training import metrics as metrics_module
+from modeling_multitask.training import row_parts
 from modeling_multitask.training.metric_names import LESS_IS_BETTER, evaluated_metrics
 from modeling_multitask.training.metrics import TaskMetric, decide_arrays, flat_metrics, multi_task_metrics
 from tests.deciding import answer, predicted
@@ -320,7 +320,7 @@ def test_the_loss_of_a_reason_is_that_of_its_own_head() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 4, 10])
 def test_many_rows_are_decided_a_few_at_a_time_and_in_their_order(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_module, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(row_parts, "ROWS_AT_ONCE", 4)
     logits = {"sentiment": torch.randn(rows, 1), "reason": torch.randn(rows, 2)}
 
     apart = decide_arrays({name: each.numpy() for name, each in logits.items()}, [SENTIMENT, REASON])
