@@ -26,20 +26,22 @@ Quoting = Literal["minimal", "none"]
 Decimal = Literal[".", ","]
 
 TOOLS = ("label_studio", "doccano", "prodigy", "argilla")
-_CELLS = ("header", "columns", "skip_rows")
+_NAMES = ("header", "columns")
+_CELLS = (*_NAMES, "skip_rows")
 _CSV = ("encoding", "delimiter", "quoting", "decimal", *_CELLS)
 WORDS: dict[str, tuple[str, ...]] = {  # the words that each format allows
     "csv": _CSV,
     "tsv": _CSV,
     "txt": ("encoding", "skip_rows"),
-    "jsonl": ("encoding",),
-    "json": ("encoding",),
+    "jsonl": ("encoding", *_NAMES),
+    "json": ("encoding", *_NAMES),
     "parquet": (),
     "arrow": (),
     "xlsx": ("sheet", *_CELLS),
     "ods": ("sheet", *_CELLS),
     "sqlite": ("table", "query"),
     **dict.fromkeys(TOOLS, ("encoding",)),
+    **dict.fromkeys(("label_studio", "doccano"), ("encoding", "quoting")),  # which also export CSV
 }
 
 

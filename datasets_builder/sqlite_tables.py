@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from datasets_builder.object_tables import Objects, ObjectTable
 from modeling_multitask.errors import DataError
+from modeling_multitask.wording import on_one_line
 
 
 class SqliteTable(ObjectTable):
@@ -63,9 +64,9 @@ class SqliteTable(ObjectTable):
         try:
             with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
                 yield connection
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:  # the last one for the name of a column
             what = "`query` fails" if self.layout.query is not None else "not a complete SQLite database"
-            raise DataError(f"{self.path}: {what} ({error})") from None
+            raise DataError(f"{self.path}: {what} ({on_one_line(str(error), most=200)})") from None
 
     def _digest(self) -> str:
         # Rows that were written last may be in a file of their own, until SQLite moves them.
