@@ -23,6 +23,7 @@ from datasets_builder.word_arrays import as_words, is_text, places_of, without_a
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
+OTHER_WORDS = "add to the task: aliases, such as {yes: 1, no: 0}, or missing, such as [-1]"
 POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # the cells of a column for one label of a multi-label task
 
 
@@ -77,7 +78,10 @@ def position_words(chunk: pa.Table, name: str, column: LabelColumn, place: Place
 def _position(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
     words = without_aliases(position_words(chunk, name, column, place), column)
     found = places_of(pc.utf8_lower(words), list(POSITIONS))
-    place.note(name, words, pc.and_(pc.is_null(found), pc.is_valid(words)), "neither '0' nor '1'")
+    wrong = pc.and_(pc.is_null(found), pc.is_valid(words))
+    place.note(name, words, wrong, "neither '0' nor '1'")
+    if pc.any(wrong).as_py():
+        place.findings.advise(place.table, f"if these words mean 0, 1 or a missing label, {OTHER_WORDS}")
     return pa.array(list(POSITIONS.values()), pa.int8()).take(found)
 
 

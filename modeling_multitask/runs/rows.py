@@ -107,7 +107,7 @@ def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dat
         tasks: All tasks.
     """
     names = [task.name for task in tasks]
-    columns = [name for name in (*names, *map(distribution_column, names)) if name in rows.column_names]
+    columns = [name for name in (*names, *map(distribution_column, names)) if name in (rows.column_names or names)]
     if not isinstance(rows, Dataset):
         return rows.filter(partial(_is_trained, columns=columns))
     skipped = without_labels(rows.select_columns(columns).with_format("arrow")[:], names) | (row_weights_of(rows) == 0)
@@ -115,11 +115,13 @@ def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dat
 
 
 def _is_trained(row: dict[str, Any], columns: list[str]) -> bool:
-    """Return whether a streamed row has a label and a weight above 0, with a note on the first one without a label."""
-    labelled = any(row[name] is not None for name in columns)
-    if not labelled:
-        logger.warning_once("train: rows without any label are skipped in training; streamed rows are not counted")
-    return labelled and row.get(WEIGHT) != 0
+    """Return whether a streamed row has a label and a weight above 0, with a note on the first one that has none."""
+    if there := row.get(WEIGHT) != 0 and any(row[name] is not None for name in columns):
+        return there
+    logger.warning_once(
+        "train: rows without any label, or of weight 0, are skipped in training; streamed rows are not counted"
+    )
+    return there
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:

@@ -137,3 +137,13 @@ def test_the_answers_of_predict_are_read_back(tmp_path: Path, ending: str) -> No
 
     found = [tags and [name for name, there in tags.items() if there] for tags in builder.as_dataset()["train"]["tags"]]
     assert found == [["it's, loud", "long"], [], None, ["long"]]
+
+
+def test_other_words_in_one_hot_columns_suggest_aliases_and_missing() -> None:
+    table = pa.table({"long": ["yes", "no", "?"], "loud": ["no", "no", "yes"]})
+
+    with pytest.raises(DataError, match="if these words mean 0, 1 or a missing label, add to the task: aliases"):
+        sets(table)
+
+    words = {"aliases": {"yes": "1", "no": "0"}, "missing": ["?"]}
+    assert sets(table, **words) == [LONG, NEITHER, {"long": None, "loud": 1}]

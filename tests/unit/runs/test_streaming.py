@@ -142,7 +142,9 @@ def test_streamed_rows_without_any_label_are_skipped_with_a_note(caplog: pytest.
         kept = [row["text"] for row in with_labels(builder.as_streaming_dataset("train"), builder.tasks)]
 
     assert kept == ["a", "b", "d"]
-    assert "rows without any label are skipped in training; streamed rows are not counted" in caplog.text
+    assert (
+        "rows without any label, or of weight 0, are skipped in training; streamed rows are not counted" in caplog.text
+    )
 
 
 def test_streamed_rows_without_weight_are_skipped_and_those_with_a_tie_are_trained() -> None:
