@@ -45,7 +45,7 @@ def _problem(task: dict[str, Any], sources: list[OpenSource]) -> str | None:
     for each, column in with_aliases:
         aliases = pa.array(list(column.aliases), pa.string())
         for table in each.tables:
-            there = seen.setdefault(Place(table.name, 0, Findings()).where(" and ".join(column.names)), {})
+            there = seen.setdefault(Place(table.name, Findings()).where(" and ".join(column.names)), {})
             for chunk in table.read(column.names):
                 for words in _words(chunk, column, task, table.name):
                     if pc.any(pc.is_in(aliases, words)).as_py():
@@ -64,7 +64,7 @@ def _problem(task: dict[str, Any], sources: list[OpenSource]) -> str | None:
 
 def _words(chunk: pa.Table, column: LabelColumn, task: dict[str, Any], table: str) -> Iterator[pa.Array]:
     """Yield the words of a chunk before aliases are replaced. Cells that are no labels are reported elsewhere."""
-    place, kind = Place(table, 0, Findings()), PROBLEM_TYPES[task["problem_type"]]
+    place, kind = Place(table, Findings()), PROBLEM_TYPES[task["problem_type"]]
     labels = [*(task.get("labels") or []), *map(str, column.aliases)]
     column = replace(column, aliases={})
     if column.by_label is not None:
@@ -75,9 +75,8 @@ def _words(chunk: pa.Table, column: LabelColumn, task: dict[str, Any], table: st
         yield from (position_words(parts, name, column, place) for name in parts.column_names)
     elif kind.several_labels:
         yield label_sets(chunk, column, labels, place).flatten()
-    elif kind.is_number:
-        cells = chunk[column.names[0]].combine_chunks()
-        yield as_words(cells.cast(pa.float64()) if pa.types.is_decimal(cells.type) else cells, table, labels)
+    elif pa.types.is_decimal(chunk[column.names[0]].type):  # only for numbers
+        yield as_words(chunk[column.names[0]].combine_chunks().cast(pa.float64()), table, labels)
     else:
         yield single_words(chunk, column, labels, place)
 

@@ -1,11 +1,13 @@
 """Exports of annotation tools as tables: the fields of the data and the annotators' answers are columns."""
 
 import abc
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from datasets_builder.annotated import AnsweredTask, rows_of_one, rows_with_votes
 from datasets_builder.compressed import format_ending
 from datasets_builder.json_tables import JsonTable
 from datasets_builder.layout import Layout
@@ -15,43 +17,58 @@ from modeling_multitask.errors import DataError
 
 
 class AnnotationTable(ObjectTable):
-    """An export of an annotation tool, in one of the formats that the tool writes."""
+    """An export of an annotation tool, in one of the formats that the tool writes.
+
+    Args:
+        path: The file, or the folder of the files.
+        layout: How the table is written. Its `voted` columns hold the answers of all annotators.
+        files: The files of a folder, if together they are one table.
+    """
 
     inner: ClassVar[dict[str, type[CsvTable | JsonLinesTable]]]  # by ending
+    file_of_annotator: ClassVar[bool] = False  # whether the tool writes a file for each annotator
 
-    def __init__(self, path: Path, layout: Layout | None = None) -> None:
+    def __init__(self, path: Path, layout: Layout | None = None, files: Sequence[Path] = ()) -> None:
         super().__init__(path, layout)
+        self.exported = [self._opened(each) for each in files or [path]]
+        self.annotators: dict[Any, Any] = {}  # of each task, see `rows_of_one`
+
+    def objects(self) -> Objects:
+        """Yield a row for each task, with its line in the file.
+
+        Raises:
+            DataError: If a task is not as the tool exports it, or several annotators answered it without votes.
+        """
+        if not self.layout.voted:
+            return rows_of_one(self._answered(), self.annotators)
+        others = [name for name in self.layout.requested if name not in self.layout.voted]
+        return rows_with_votes(self._answered(), self.layout.voted, others)
+
+    def _answered(self) -> Iterator[AnsweredTask]:
+        for table in self.exported:
+            for line, row in table.objects():
+                place = f"{table.path}, line {line}"
+                try:
+                    answered = self._converted(place, line, row)
+                except (KeyError, TypeError, AttributeError) as error:
+                    tool = self.layout.format
+                    raise DataError(f"{place}: not a task as {tool} exports it ({error!r})") from None
+                yield answered
+
+    @abc.abstractmethod
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
+        """Return the task of a row of the export."""
+
+    def _opened(self, path: Path) -> CsvTable | JsonLinesTable:
         ending = format_ending(path)
         if ending not in self.inner:
             tool = self.layout.format
             raise DataError(f"{path}: an export of {tool} must end in one of {', '.join(self.inner)}, not {ending!r}")
-        self.exported = self.inner[ending](path, self.layout)
+        return self.inner[ending](path, self.layout)
 
-    def objects(self) -> Objects:
-        """Yield the fields and answers of each task, with its line in the file."""
-        for line, row in self.exported.objects():
-            try:
-                converted = self._converted(line, row)
-            except (KeyError, TypeError, AttributeError) as error:
-                tool = self.layout.format
-                raise DataError(f"{self.path}, line {line}: not a task as {tool} exports it ({error!r})") from None
-            yield line, converted
-
-    @abc.abstractmethod
-    def _converted(self, line: int, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the columns of a row of the export."""
-
-    def _only(self, line: int, answers: list[Any]) -> Any:
-        """Return the answer of the only annotator, or `None` without any."""
-        if len(answers) > 1:
-            raise self._several(line)
-        return answers[0] if answers else None
-
-    def _several(self, line: int) -> DataError:
-        return DataError(
-            f"{self.path}, line {line}: several annotators answered this task, which is not supported; "
-            "export one annotation for each task"
-        )
+    def _digest(self) -> str:
+        digests = [table.digest() for table in self.exported]
+        return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 class LabelStudioTable(AnnotationTable):
@@ -63,31 +80,32 @@ class LabelStudioTable(AnnotationTable):
         """Yield the rows. In JSON-MIN and CSV, a tag with several choices in any row has lists in all rows."""
         rows = list(super().objects())
         tags = {name for _, row in rows for name, cell in row.items() if isinstance(cell, list)}
-        seen: set[Any] = set()
         for line, row in rows:
-            if (task := row.get("id")) is not None and "annotation_id" in row:
-                if task in seen:
-                    raise self._several(line)
-                seen.add(task)
             yield line, {name: _as_list(cell) if name in tags else cell for name, cell in row.items()}
 
-    def _converted(self, line: int, row: dict[str, Any]) -> dict[str, Any]:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         if not ("data" in row and "annotations" in row):
-            return {name: _choices(cell) for name, cell in row.items()}
-        made = [each for each in row["annotations"] if not each.get("was_cancelled")]
-        answer = self._only(line, made) or {}
-        return {**row["data"], **dict(_tags(answer.get("result", [])))}
+            answer = {name: _choices(cell) for name, cell in row.items()}
+            task = row.get("id") if "annotation_id" in row else None
+            return AnsweredTask(place, line, {}, [answer], task, (line, row.get("annotation_id")))
+        made = [dict(_tags(each.get("result", []))) for each in row["annotations"] if not each.get("was_cancelled")]
+        tags = dict.fromkeys(name for answer in made for name in answer)
+        return AnsweredTask(place, line, row["data"], [tags | answer for answer in made])
 
 
 class DoccanoTable(AnnotationTable):
-    """An export of doccano: JSON lines with lists of labels, or CSV with labels between number signs."""
+    """An export of doccano: JSON lines with lists of labels, or CSV with labels between number signs.
+
+    If annotators work alone, doccano writes a file for each of them.
+    """
 
     inner: ClassVar = {".jsonl": JsonLinesTable, ".json": JsonTable, ".csv": CsvTable}
+    file_of_annotator = True
 
-    def _converted(self, line: int, row: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         if isinstance(row.get("label"), str):
-            return row | {"label": [label for label in row["label"].split("#") if label]}
-        return row
+            row = row | {"label": [label for label in row["label"].split("#") if label]}
+        return AnsweredTask(place, line, {}, [row], row.get("id"), place.rpartition(",")[0])
 
 
 class ProdigyTable(AnnotationTable):
@@ -95,21 +113,11 @@ class ProdigyTable(AnnotationTable):
 
     inner: ClassVar = {".jsonl": JsonLinesTable, ".json": JsonTable}
 
-    def objects(self) -> Objects:
-        """Yield the rows; a task that several annotators answered is an error."""
-        annotators: dict[Any, Any] = {}
-        for line, row in super().objects():
-            annotator = row.get("_annotator_id") or row.get("_session_id")
-            if (task := row.get("_task_hash")) is not None and annotators.setdefault(task, annotator) != annotator:
-                raise self._several(line)
-            yield line, row
-
-    def _converted(self, line: int, row: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        answer = row.get("answer", "accept")
-        if answer == "accept":
-            return row
-        names = ("accept", "label", "answer") if answer == "ignore" else ("accept", "label")
-        return row | {name: None for name in names if name in row}
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
+        answer, annotator = row.get("answer", "accept"), row.get("_annotator_id") or row.get("_session_id")
+        lost = {"accept": (), "ignore": ("accept", "label", "answer")}.get(answer, ("accept", "label"))
+        labels = row | {name: None for name in lost if name in row}
+        return AnsweredTask(place, line, {}, [labels], row.get("_task_hash"), annotator)
 
 
 class ArgillaTable(AnnotationTable):
@@ -117,14 +125,17 @@ class ArgillaTable(AnnotationTable):
 
     inner: ClassVar = {".json": JsonTable, ".jsonl": JsonLinesTable}
 
-    def _converted(self, line: int, row: dict[str, Any]) -> dict[str, Any]:
+    def _converted(self, place: str, line: int, row: dict[str, Any]) -> AnsweredTask:
         if not isinstance(row.get("fields"), dict):
-            raise DataError(f"{self.path}, line {line}: the record has no `fields`; it is not an export of Argilla 2")
-        answers = {}
-        for question, responses in (row.get("responses") or {}).items():
-            made = [each for each in responses if each.get("status") not in ("draft", "discarded")]
-            answers[question] = (self._only(line, made) or {}).get("value")
-        return {**row["fields"], **answers}
+            raise DataError(f"{place}: the record has no `fields`; it is not an export of Argilla 2")
+        questions = row.get("responses") or {}
+        made = [
+            {question: each.get("value")}
+            for question, responses in questions.items()
+            for each in responses
+            if each.get("status") not in ("draft", "discarded")
+        ]
+        return AnsweredTask(place, line, row["fields"] | dict.fromkeys(questions), made)
 
 
 def _tags(results: Iterable[dict[str, Any]]) -> Iterable[tuple[str, Any]]:

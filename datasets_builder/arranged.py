@@ -5,7 +5,7 @@ They let all other modules read plain columns, whatever the words of the source 
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,20 +20,22 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    MajorityOfColumns,
     NameOfFile,
     TextOfColumns,
+    VotesOfAnnotators,
+    VotesOfColumns,
     name_of,
 )
 from datasets_builder.findings import MAX_SHOWN, Findings
-from datasets_builder.label_column import LabelColumn
+from datasets_builder.label_column import ANNOTATORS, Cell, LabelColumn
+from datasets_builder.layout import TOOLS
 from datasets_builder.places import Place
 from datasets_builder.source import JoinedText, Source
 from datasets_builder.sources import OpenSource
 from datasets_builder.tables import FileTable, Rows, Table
 from datasets_builder.word_arrays import as_words
 from modeling_multitask.errors import DataError
-from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, ProblemType
 
 Where = Mapping[str, tuple[str, ...]]  # the words that the cells of a column may be
 
@@ -69,7 +71,7 @@ class ArrangedTable(Table):
             rows = self._kept(read)
             if not len(rows.chunk):
                 continue
-            place = Place(self.name, 0, Findings(), rows.numbers)
+            place = Place(self.name, Findings(), rows.numbers)
             cells = [
                 self.derived[name].cells(rows.chunk, self.table, place) if name in self.derived else rows.chunk[name]
                 for name in columns
@@ -143,7 +145,8 @@ def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -
     labels: dict[str, LabelColumn] = {}
     for task, column in source.label_columns.items():
         several = kinds[task].several_labels if kinds.get(task) is not None else None  # type: ignore[union-attr]
-        if (problem := _problem(task, column, several)) is not None:
+        problem = _problem(task, column, several) or _votes_problem(source, task, column, kinds.get(task))
+        if problem is not None:
             raise DataError(f"{source.name}: {problem}")
         made = _made(column, listed=bool(several))
         labels[task] = column if made is None else _plain(column, _added(*made, derived, plain))
@@ -175,6 +178,14 @@ def _problem(task: str, column: LabelColumn, several: bool | None) -> str | None
     return None
 
 
+def _votes_problem(source: Source, task: str, column: LabelColumn, kind: ProblemType | None) -> str | None:
+    if column.votes == ANNOTATORS and source.format not in TOOLS:
+        return f"task {task!r}: votes: annotators is only for the formats {', '.join(TOOLS)}; name the raters' columns"
+    if column.votes is not None and kind is not None and kind.is_number:
+        return f"task {task!r} has numbers, but votes choose the most frequent label; name one `column` with their mean"
+    return None
+
+
 def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
     """Return the column to make of the columns of the table, with its name in messages, or `None` for a plain one."""
     if column.constant is not None:
@@ -184,22 +195,26 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
     if column.join is not None:
         made = LabelOfColumns(tuple(column.names), column.join, tuple(map(str, column.missing)))
         return column.join.join(column.names), made
+    if column.votes == ANNOTATORS:
+        return f"{column.names[0]}, votes", VotesOfAnnotators(column.names[0], column)
     if column.votes is not None:
-        return ", ".join(column.votes), MajorityOfColumns(tuple(column.votes), column)
+        return ", ".join(column.votes), VotesOfColumns(tuple(column.votes), column)
     if column.level is not None:
         name = column.names[0]
         return f"{name}, level {column.level}", Level(name, column.separator or "", column.level)
-    if isinstance(column.columns, str):
-        return column.columns, CellsOfColumns(column.columns)
-    if isinstance(column.columns, list | tuple):
-        return ", ".join(column.columns), CellsOfColumns(tuple(column.columns))
-    return None
+    return _cells_of_columns(column.columns)
+
+
+def _cells_of_columns(columns: str | Sequence[str] | Mapping[Cell, str] | None) -> tuple[str, Derived] | None:
+    if isinstance(columns, str):
+        return columns, CellsOfColumns(columns)
+    return (", ".join(columns), CellsOfColumns(tuple(columns))) if isinstance(columns, list | tuple) else None
 
 
 def _plain(column: LabelColumn, name: str) -> LabelColumn:
     empty = dict.fromkeys(("separator", "columns", "join", "level", "constant", "from_", "votes", "as_"))
     if column.votes is not None:  # aliases are replaced before the votes are counted
-        column = replace(column, aliases={})
+        column = replace(column, aliases={}, counted=column.as_ or "majority")
     return replace(column, column=name, **empty)  # type: ignore[arg-type]
 
 

@@ -25,7 +25,10 @@ class SchemaTable(FileTable):
     def _schema(self) -> pa.Schema: ...
 
     def _columns(self) -> list[str]:
-        return list(self._schema().names)
+        try:
+            return list(self._schema().names)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self.path}: the file is damaged: the name of a column is not UTF-8 ({error})") from None
 
     def _check(self, batch: pa.RecordBatch) -> None:
         """Raise a `DataError` for references to missing values. Texts are checked cell by cell where they are read."""
@@ -48,20 +51,21 @@ class ParquetTable(SchemaTable):
     """A Parquet file."""
 
     def _schema(self) -> pa.Schema:
-        with self._as_parquet(), pq.ParquetFile(self.path) as file:
+        with self._opened() as file:
             return file.schema_arrow
 
     def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, None]]:
-        with self._as_parquet(), pq.ParquetFile(self.path) as file:
+        with self._opened() as file:
             for batch in file.iter_batches(CHUNK_ROWS, columns=_roots(columns, self.columns)):
                 self._check(batch)
                 yield _at_paths(pa.Table.from_batches([batch]), columns, self.name), None
 
     @contextmanager
-    def _as_parquet(self) -> Iterator[None]:
+    def _opened(self) -> Iterator[pq.ParquetFile]:
         try:
-            with self._readable():
-                yield
+            # Damage within a page may move labels to other rows. Only a checksum, if the file has one, shows it.
+            with self._readable(), pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+                yield file
         except (pa.ArrowException, UnicodeDecodeError) as error:  # the second one for the name of a column
             raise DataError(f"{self.path}: not a complete Parquet file ({error})") from None
 

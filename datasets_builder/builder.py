@@ -25,7 +25,9 @@ from datasets_builder.label_rows import (
     negative_notes,
     not_held_out,
     unlabelled_note,
+    without_labels,
 )
+from datasets_builder.row_places import table_names
 from datasets_builder.settings import (
     SPLITS,
     MultiTaskBuilderConfig,
@@ -86,6 +88,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
         self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
+        self.soft = soft_tasks([each.source for split in self.sources.values() for each in split])
+        self.sources = {name: [replace(each, soft=self.soft) for each in split] for name, split in self.sources.items()}
         opened = [each for split in self.sources.values() for each in split]
         text_columns(opened)
         self.with_weight = any(each.source.weight for each in opened)
@@ -99,7 +103,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             check_labels_of(source.source, self.tasks)
         check_aliases([task for task in kwargs["tasks"] if task not in inferred], [] if streaming else opened)
         prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
-        super().__init__(hash=fingerprint(prepared), dataset_name="multi_task", **kwargs | given)
+        self._tables = table_names(opened) if kwargs.get("with_place") else None
+        super().__init__(hash=fingerprint(prepared, self._tables), dataset_name="multi_task", **kwargs | given)
 
     @property
     def prepared_splits(self) -> list[str]:
@@ -139,7 +144,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         """
         streams = []
         for number, source in enumerate(self.sources[split or "train"]):
-            rows = StreamedRows(source, self.tasks, number if self.config.with_source else None, self.with_weight)
+            rows = StreamedRows(source, self.tasks, number, **self._added())
             parts = list(range(len(source.tables)))
             generator = datasets.SplitGenerator(split or "train", {"parts": parts, "read": rows})
             streams.append(self._as_streaming_dataset_single(generator))
@@ -150,10 +155,12 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         pair = len(text_columns(self.sources["train"])) == 2
         return datasets.DatasetInfo(
-            features=table_features(
-                self.tasks, with_pair=pair, with_weight=self.with_weight, with_source=self.config.with_source
-            )
+            features=table_features(self.tasks, soft=self.soft, with_pair=pair, **self._added())
         )
+
+    def _added(self) -> dict[str, Any]:
+        """Return the arguments for the columns that hold neither texts nor labels."""
+        return {"with_weight": self.with_weight, "with_source": self.config.with_source, "tables": self._tables}
 
     def _to_prepare(self) -> dict[str, list[OpenSource]]:
         return {name: each for name, each in self.sources.items() if not (self.config.streaming and name == "train")}
@@ -187,10 +194,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             for name, sources in self._to_prepare().items()
         }
         findings.check()
-        rule, added = (
-            self.config.contradictions,
-            {"with_weight": self.with_weight, "with_source": self.config.with_source},
-        )
+        rule, added = self.config.contradictions, self._added()
         splits = {name: rows.merge(self.tasks, rule, **added) for name, rows in read.items()}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
@@ -201,7 +205,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _check_labelled(self, labels: pa.Table) -> None:
         for task in self.tasks:
             named = [each.source for each in self.sources["train"] if task.name in each.source.label_columns]
-            if named and labels[task.name].null_count == len(labels):
+            if named and without_labels(labels, [task.name]).all():
                 where = ", ".join(
                     f"{each.name}, {' and '.join(map(repr, each.label_columns[task.name].names))}" for each in named
                 )
@@ -239,10 +243,17 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits
 
 
-def fingerprint(sources: list[OpenSource]) -> str:
-    """Return a short hash of the sources' content and settings."""
-    digest = hashlib.sha256()
+def soft_tasks(sources: list[Source]) -> frozenset[str]:
+    """Return the tasks with soft labels in any source."""
+    columns = [item for source in sources for item in source.label_columns.items()]
+    return frozenset(task for task, column in columns if column.is_soft)
+
+
+def fingerprint(sources: list[OpenSource], tables: list[str] | None = None) -> str:
+    """Return a short hash of the sources' content and settings, and of the names of tables that the rows have."""
+    digest = hashlib.sha256("\n".join(tables or []).encode())
     for source in sources:
+        digest.update(repr(sorted(source.soft)).encode())
         how = replace(source.source, path="", data=None, called=None)
         digest.update(repr(how).encode())
         for table in source.tables:
@@ -287,7 +298,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
 def _check_labels_given(source: OpenSource, tasks: list[dict[str, Any]]) -> None:
     for task in tasks:
         column = source.source.label_columns.get(task["name"])
-        if tells_its_labels(task) or column is None or column.by_label is not None:
+        if tells_its_labels(task) or column is None or column.labels is not None:
             continue
         if any(table.class_names(column.names[0]) is None for table in source.tables):
             raise DataError(f"task {task['name']!r}: its labels cannot be inferred from streamed rows; list them")

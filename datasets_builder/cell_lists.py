@@ -15,6 +15,10 @@ _ITEM = rf"(?:{_STRING}|[-+\w.]+)"
 _PYTHON_LIST = re.compile(rf"\[\s*(?:{_ITEM}\s*(?:,\s*{_ITEM}\s*)*,?\s*)?\]", re.S)
 _TOKEN = re.compile(rf"{_STRING}|[-+\w.]+", re.S)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_TRUTHS = {"true": True, "True": True, "false": False, "False": False}
+_VALUES: dict[str, bool | None] = {**dict.fromkeys(("null", "None", "NaN", "nan")), **_TRUTHS}
+_ELEMENT = rf"(?:{_NUMBER.pattern}|{'|'.join(_VALUES)})"
+_NUMBER_LIST = re.compile(rf"\s*\[\s*(?:{_ELEMENT}\s*(?:,\s*{_ELEMENT}\s*)*,?\s*)?\]\s*")
 _CONSTANTS = {"None": None, "nan": None, "True": "true", "False": "false"}
 
 
@@ -31,6 +35,17 @@ def parse_list(text: str) -> list[str | None]:
         return [_word(each) for each in _from_json(text)]
     except (json.JSONDecodeError, RecursionError):
         return _from_python(text)
+
+
+def numbers_in(text: str) -> list[float | bool | None] | None:
+    """Return the elements of a JSON or Python list of numbers and truth values, or `None` for any other text."""
+    if len(text) > MOST_CHARACTERS or not _NUMBER_LIST.fullmatch(text):
+        return None
+    return [_VALUES[each] if each in _VALUES else _number(each) for each in re.findall(r"[-+.\w]+", text)]
+
+
+def _number(text: str) -> float:
+    return float(text) if re.search(r"[.eE]", text) else int(text)
 
 
 def _from_json(text: str) -> list[Any]:

@@ -40,6 +40,10 @@ class CellTable(FileTable):
     def _check_lines(self, row: Row) -> None:
         """Raise a `DataError` if the lines of a row are probably several rows."""
 
+    def all_rows(self) -> Iterator[Row]:
+        """Yield the rows as they are written, below the skipped ones: also the header, empty rows, and ragged ones."""
+        yield from self._rows()
+
     def objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each row as a dict by column, with its line."""
         for row in self._body():

@@ -13,6 +13,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from modeling_multitask.errors import DataError
+from modeling_multitask.wording import on_one_line
 
 from .formats import endings
 
@@ -34,7 +35,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     except (*_DAMAGED, OSError) as error:
         if isinstance(error, OSError) and (error.errno is not None or open_file is _plain):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = on_one_line(str(error), most=100) or type(error).__name__
         raise DataError(f"{path}: the file is damaged or incomplete and cannot be decompressed ({reason})") from None
 
 
@@ -48,7 +49,7 @@ def format_ending(path: Path) -> str:
     if packed != ".zip":
         return ending
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _archive(path) as archive:
             return endings(_only_member(path, archive))[0]
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(f"{path}: not a complete .zip file ({error})") from None
@@ -62,18 +63,33 @@ def _plain(path: Path) -> IO[bytes]:
 
 @contextmanager
 def _zip(path: Path) -> Iterator[IO[bytes]]:
-    with zipfile.ZipFile(path) as archive:
+    with _archive(path) as archive:
         name = _only_member(path, archive)
         try:
-            file = archive.open(name)
+            with _readable_names():
+                file = archive.open(name)
         except (RuntimeError, NotImplementedError) as error:  # encrypted, or another compression
             raise DataError(f"{path}: {name} cannot be decompressed ({error})") from None
         with file:
             yield file
 
 
+def _archive(path: Path) -> zipfile.ZipFile:
+    with _readable_names():
+        return zipfile.ZipFile(path)
+
+
+@contextmanager
+def _readable_names() -> Iterator[None]:
+    """Turn the error for the name of a file in a damaged archive into that for the archive."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise zipfile.BadZipFile(f"the name of a file is not UTF-8: {error}") from None
+
+
 def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
-    names = [each.filename for each in archive.infolist() if not each.is_dir() and not _is_by_the_way(each.filename)]
+    names = [name for name in archive.namelist() if not (name.endswith("/") or _is_by_the_way(name))]
     if len(names) != 1:
         there = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise DataError(

@@ -129,41 +129,45 @@ class CellsOfColumns(Derived):
         """Return the lists. A row of only empty cells is null."""
         names = self.sources(table)
         columns = [as_text(chunk[name].combine_chunks(), place.where(name)) for name in names]
-        words = pa.concat_arrays(columns)
-        there = pc.fill_null(pc.not_equal(words, ""), False)
-        kept = there.to_numpy(zero_copy_only=False)
-        rows = np.tile(np.arange(len(chunk)), len(names))[kept]
-        counts = np.bincount(rows, minlength=len(chunk))
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        in_order = words.filter(there).take(pa.array(np.argsort(rows, kind="stable")))
-        return pa.ListArray.from_arrays(pa.array(offsets), in_order, mask=pa.array(counts == 0))
+        rows = np.tile(np.arange(len(chunk)), len(columns))
+        lists = lists_of(without_words(pa.concat_arrays(columns), [""]), rows, len(chunk))
+        return pc.if_else(pc.greater(pc.list_value_length(lists), 0), lists, pa.scalar(None, lists.type))
 
 
 @dataclass(frozen=True)
-class MajorityOfColumns(Derived):
-    """The most frequent word of several columns. Missing words are not counted, and a tie is missing."""
+class VotesOfColumns(Derived):
+    """Lists of the words of several columns, each with the answers of one rater. Missing words are left out."""
 
     columns: tuple[str, ...]
     label: LabelColumn  # with the aliases and the words for a missing label
 
     def sources(self, table: Table) -> list[str]:  # noqa: ARG002
-        """Return the columns of the votes."""
+        """Return the columns of the raters."""
         return list(self.columns)
 
     def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
-        """Return the words with the most votes."""
-        words = pa.concat_arrays(
-            [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
-        )
-        votes = without_aliases(without_words(words, self.label.missing), self.label)
-        coded = votes.dictionary_encode()
-        there = coded.is_valid().to_numpy(zero_copy_only=False)
-        rows = np.tile(np.arange(len(chunk)), len(self.columns))[there]
-        counts = np.zeros((len(chunk), max(len(coded.dictionary), 1)), int)
-        np.add.at(counts, (rows, coded.indices.filter(pa.array(there)).to_numpy()), 1)
-        most = counts.max(axis=1, keepdims=True)
-        undecided = (most[:, 0] == 0) | ((counts == most).sum(axis=1) > 1)
-        return coded.dictionary.take(pa.array(counts.argmax(axis=1), mask=undecided))
+        """Return the lists. A row without votes has an empty one."""
+        columns = [as_words(chunk[name].combine_chunks(), place.where(name), []) for name in self.columns]
+        rows = np.tile(np.arange(len(chunk)), len(columns))
+        return lists_of(_votes(pa.concat_arrays(columns), self.label), rows, len(chunk))
+
+
+@dataclass(frozen=True)
+class VotesOfAnnotators(Derived):
+    """Lists of the words of all annotators, whose answers are a list in each row of an export."""
+
+    column: str
+    label: LabelColumn
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the column of the lists."""
+        return [self.column]
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the lists. A row without votes has an empty one."""
+        lists = chunk[self.column].combine_chunks().cast(pa.list_(pa.string()))
+        words = as_words(lists.flatten(), place.where(self.column), [])
+        return lists_of(_votes(words, self.label), pc.list_parent_indices(lists).to_numpy(), len(chunk))
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,20 @@ class NameOfFile(Derived):
         return Constant(name_of(table, self.what), self.listed).cells(chunk, table, place)
 
 
+def lists_of(words: pa.Array, rows: np.ndarray, count: int) -> pa.ListArray:
+    """Return (count,) the lists of each row's words, in their order and without null.
+
+    Args:
+        words: (words,) the words of all rows.
+        rows: (words,) the row of each word.
+        count: The number of rows.
+    """
+    rows = rows[words.is_valid().to_numpy(zero_copy_only=False)]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int32)
+    in_order = words.drop_null().take(pa.array(np.argsort(rows, kind="stable")))
+    return pa.ListArray.from_arrays(pa.array(offsets), in_order)
+
+
 def name_of(table: FileTable, what: NameOf) -> str:
     """Return the name of a table's file without its endings, or of the folder that contains it."""
     path = table.path.absolute()
@@ -200,3 +218,8 @@ def name_of(table: FileTable, what: NameOf) -> str:
         return path.parent.name
     ending, packed = endings(path)
     return path.name[: len(path.name) - len(ending) - len(packed)]
+
+
+def _votes(words: pa.Array, label: LabelColumn) -> pa.Array:
+    """Return the labels of words, null for a missing one."""
+    return without_aliases(without_words(words, label.missing), label)

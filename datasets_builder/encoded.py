@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT
+from datasets_builder.agreement import agreement_notes
+from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
 from datasets_builder.merging import merge_rows, text_keys
+from datasets_builder.row_places import with_places
+from datasets_builder.soft_labels import with_most_probable
 from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
@@ -32,7 +35,7 @@ class EncodedRows:
     Args:
         texts: An Arrow file with the texts of all rows that were read.
         rows: (N,) the numbers of the kept rows.
-        labels: (N rows) the label columns and, if requested, the source.
+        labels: (N rows) the label columns and, if requested, the weight, the source and the place.
         keys: (N,) the number of each row's text. Equal texts have the same number in every split.
         groups: (N,) each row's group, if requested.
         notes: Messages about repaired and merged rows.
@@ -59,9 +62,10 @@ class EncodedRows:
         """Return the rows with this share of each task's labels made missing."""
         rng, labels = np.random.default_rng(seed), self.labels
         for task in tasks:
-            place = labels.column_names.index(task.name)
-            labels = labels.set_column(place, labels.field(place), hide_labels(labels[task.name], fraction, rng))
-        return replace(self, labels=labels)
+            soft = distribution_column(task.name)
+            place = labels.column_names.index(soft if soft in labels.column_names else task.name)
+            labels = labels.set_column(place, labels.field(place), hide_labels(labels[place], fraction, rng))
+        return replace(self, labels=with_most_probable(labels, tasks))
 
     def parts(self) -> list[np.ndarray]:
         """Return the places of the rows in chunks."""
@@ -84,14 +88,20 @@ class ReadRows:
 
     Args:
         encoded: All rows that have a text.
-        origins: The table and row numbers of each chunk.
+        origins: The table of each chunk, and the places of its rows.
     """
 
     encoded: EncodedRows
     origins: list["_Origin"]
 
     def merge(
-        self, tasks: list[TaskConfig], rule: Contradictions, *, with_weight: bool = False, with_source: bool = False
+        self,
+        tasks: list[TaskConfig],
+        rule: Contradictions,
+        *,
+        with_weight: bool = False,
+        with_source: bool = False,
+        tables: list[str] | None = None,
     ) -> EncodedRows:
         """Return the rows, with rows of the same text in several sources merged into one.
 
@@ -100,6 +110,7 @@ class ReadRows:
             rule: How to resolve labels that differ between sources.
             with_weight: Whether to add the weight of each row; of merged rows, that of the first one.
             with_source: Whether to add the number of each row's source.
+            tables: The names of all tables, to add the place of each row; of merged rows, that of the first one.
 
         Raises:
             DataError: If labels differ and the rule is `error`.
@@ -108,13 +119,18 @@ class ReadRows:
         sources = np.concatenate([np.full(len(each.numbers), each.source) for each in self.origins])
         names = {task.name: task.labels or [] for task in tasks}
         merged = merge_rows(whole.labels, names, whole.keys, sources, rule, self._describe)
-        rows = replace(whole.select(merged.rows), labels=merged.labels, notes=[*whole.notes, *merged.notes()])
+        labels = with_most_probable(merged.labels, tasks)
+        rows = replace(whole.select(merged.rows), labels=labels, notes=[*whole.notes, *merged.notes()])
         if with_weight:
             weights = np.concatenate([each.weights for each in self.origins])[merged.rows]
             rows = replace(rows, labels=rows.labels.append_column(WEIGHT, weight_column(weights)))
-        if not with_source:
-            return rows
-        return replace(rows, labels=rows.labels.append_column(SOURCE, pa.array(sources[merged.rows], pa.int32())))
+        if with_source:
+            rows = replace(rows, labels=rows.labels.append_column(SOURCE, pa.array(sources[merged.rows], pa.int32())))
+        if tables is not None:
+            numbers = np.concatenate([np.full(len(each.lines), tables.index(each.table)) for each in self.origins])
+            lines = np.concatenate([each.lines for each in self.origins])
+            rows = replace(rows, labels=with_places(rows.labels, numbers[merged.rows], lines[merged.rows]))
+        return rows
 
     def _describe(self, row: int) -> str:
         ends = np.cumsum([len(each.numbers) for each in self.origins])
@@ -146,6 +162,7 @@ def read_rows(
     groups: list[str] = []
     origins: list[_Origin] = []
     dropped: Counter[str] = Counter()
+    agreement: dict[str, np.ndarray] = {}
     with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
         for number, source in enumerate(sources):
             for chunk in encode_cells(source, tasks, findings):
@@ -153,8 +170,9 @@ def read_rows(
                 labels.append(chunk.rows.drop_columns(names))
                 keys.append(text_keys(chunk.rows.select(names), known))
                 groups += chunk.groups or []
-                origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.weights))
+                origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.lines, chunk.weights))
                 dropped += chunk.dropped
+                agreement |= {name: agreement.get(name, 0) + each for name, each in chunk.agreement.items()}
     if not sum(map(len, keys)):
         raise DataError(f"{' and '.join(source.source.name for source in sources)}: no row has a text")
     encoded = EncodedRows(
@@ -163,7 +181,7 @@ def read_rows(
         labels=pa.concat_tables(labels),
         keys=np.concatenate(keys),
         groups=np.array(groups) if groups else None,
-        notes=[f"{count} {reason}" for reason, count in dropped.items()],
+        notes=[*(f"{count} {reason}" for reason, count in dropped.items()), *agreement_notes(agreement, tasks)],
     )
     return ReadRows(encoded, origins)
 
@@ -183,11 +201,12 @@ def text_columns(sources: list[OpenSource]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Origin:
-    """The source, table, row numbers and weights of one chunk."""
+    """The source and table of one chunk, and the numbers, lines and weights of its rows."""
 
     source: int
     table: str
     numbers: np.ndarray
+    lines: np.ndarray
     weights: np.ndarray
 
 

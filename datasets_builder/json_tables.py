@@ -1,11 +1,13 @@
 """JSON files: arrays of objects, JSON lines, and objects in the forms that pandas writes."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from datasets_builder.nested import root_of
-from datasets_builder.object_tables import DoubledNameError, JsonLinesTable, Objects, unique_names
+from datasets_builder.object_tables import DoubledNameError, JsonLinesTable, Objects, short, unique_names
+from datasets_builder.text_tables import without_nul
 from modeling_multitask.errors import DataError
 
 
@@ -13,7 +15,8 @@ class JsonTable(JsonLinesTable):
     """A JSON file: an array of objects, JSON lines, or one object in a form that pandas writes.
 
     An object holds its rows (`orient="index"`), its columns (`orient="columns"`, or lists), or `columns` and `data`
-    (`orient="split"`), or `schema` and `data` (`orient="table"`).
+    (`orient="split"`), or `schema` and `data` (`orient="table"`). The rows of an array may be lists (`orient="values"`)
+    if the source names their `columns`.
     """
 
     def objects(self) -> Objects:
@@ -26,9 +29,14 @@ class JsonTable(JsonLinesTable):
         else:
             yield from self._document()
 
+    def first_name(self) -> str | None:
+        """Return the first name of a file that is one object, and `None` for any other file."""
+        found = re.match(r'\s*\{\s*("(?:[^"\\]|\\.)*")', self._content())
+        return str(json.loads(found[1])) if found else None
+
     def _first_line(self) -> str:
         with self._text(newline="\n") as file:
-            return next((line.strip() for line in file if line.strip()), "")
+            return next((line.strip() for line in without_nul(file, self.path) if line.strip()), "")
 
     def _is_one_line(self) -> bool:
         with self._text(newline="\n") as file:
@@ -45,9 +53,7 @@ class JsonTable(JsonLinesTable):
             for place, row in _elements(content):
                 line += content.count("\n", counted, place)
                 counted = place
-                if not isinstance(row, dict):
-                    raise DataError(f"{self.path}, line {line}: {_short(row)} in the array is not an object with names")
-                yield line, row
+                yield line, self._named(f"line {line}", row, f"{short(row)} in the array is not an object with names")
         except json.JSONDecodeError as error:
             raise self._broken(error.lineno, "array", error.msg) from None
 
@@ -68,8 +74,9 @@ class JsonTable(JsonLinesTable):
             raise self._broken(error.lineno, "object", error.msg) from None
         except (ValueError, RecursionError) as error:
             raise self._broken(1, "object", error) from None
-        if not isinstance(given, dict):
-            raise DataError(f"{self.path}: {_short(given)} is not a table; the file must be an array of objects")
+        if not isinstance(given, dict) or self.layout.columns is not None:
+            must = "lists, because `columns` is set" if self.layout.columns is not None else "objects"
+            raise DataError(f"{self.path}: {short(given)} is not a table; the file must be an array of {must}")
         yield from enumerate(self._rows_of(given), start=1)
 
     def _rows_of(self, given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,13 +101,13 @@ class JsonTable(JsonLinesTable):
             raise DataError(f"{self.path}: `columns` has a name more than once")
         for number, row in enumerate(data, start=1):
             if not isinstance(row, list) or len(row) != len(names):
-                raise DataError(f"{self.path}, row {number}: {_short(row)} is not a list of {len(names)} values")
+                raise DataError(f"{self.path}, row {number}: {short(row)} is not a list of {len(names)} values")
         return [dict(zip(names, row, strict=True)) for row in data]
 
     def _objects_of(self, rows: list[Any]) -> list[dict[str, Any]]:
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, dict):
-                raise DataError(f"{self.path}, row {number}: {_short(row)} is not an object with names")
+                raise DataError(f"{self.path}, row {number}: {short(row)} is not an object with names")
         return rows
 
 
@@ -142,8 +149,3 @@ def _after_space(content: str, place: int) -> int:
     while place < len(content) and content[place].isspace():
         place += 1
     return place
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 40 else f"{text[:40]}..."

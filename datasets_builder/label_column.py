@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import word
@@ -12,8 +12,10 @@ from .words import Blank
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
 NameOf = Literal["file_name", "folder_name"]
-VotesAs = Literal["majority"]
-PLACES = ("column", "columns", "constant", "from_", "votes")  # the fields that tell where the labels are
+VotesAs = Literal["majority", "distribution"]
+Annotators = Literal["annotators"]
+ANNOTATORS = "annotators"  # the votes of all annotators in an export
+PLACES = ("column", "columns", "constant", "from_", "soft", "votes")  # the fields that tell where the labels are
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,13 @@ class LabelColumn:
         constant: The label of all rows, instead of a column.
         from_: The label of all rows is the name of the file without its endings, or of the folder that contains it.
             In a recipe and in a dict it is called `from`.
-        votes: Instead of `column`, the columns of several raters, for a task with one label for each row.
-        as_: How votes become a label: the `majority`, which is the default. A tie is a missing label. In a recipe and
-            in a dict it is called `as`.
+        soft: Instead of `column`, the column of the probability, or of the count, of each label of the task. For a task
+            with one label they are divided by their sum.
+        votes: Instead of `column`, the columns of several raters, for a task with one label for each row. In an export
+            of an annotation tool `annotators`, with a `column`, whose answers of all annotators are the votes.
+        as_: How votes become a label: the `majority`, which is the default, or the `distribution`, the share of each
+            label. A tie has no majority, so it is a missing label. In a recipe and in a dict it is called `as`.
+        counted: How the lists of votes in the cells of the column become a label. Recipes lack this word.
 
     Raises:
         DataError: If the words do not fit together, the separator is empty, `missing` or `none` is no list, `blank` is
@@ -64,7 +70,10 @@ class LabelColumn:
         example=";",
     )
     aliases: Mapping[Cell, str] = word(
-        default_factory=dict, description="Labels by their spelling in this source.", example={"pos": "positive"}
+        default_factory=dict,
+        description="Labels by their spelling in this source.",
+        example={"pos": "positive"},
+        labels=True,
     )
     missing: Sequence[Cell] = word(
         default_factory=list,
@@ -82,7 +91,7 @@ class LabelColumn:
         "multi-label task. The default is that of the task.",
         example="none",
     )
-    columns: str | list[str] | Mapping[str, str] | None = word(
+    columns: str | list[str] | Mapping[Cell, str] | None = word(
         None,
         description="Instead of `column`, for a multi-label task: columns whose cells are labels, as a list or as a "
         "pattern such as `tag_*`, or the column of each label, whose cells are 0, 1 or empty. With `join`, the columns "
@@ -108,20 +117,29 @@ class LabelColumn:
         "it.",
         example="file_name",
     )
-    votes: list[str] | None = word(
+    soft: Mapping[Cell, str] | None = word(
+        None,
+        description="Instead of `column`, the column of the probability, or of the count, of each label of the task. "
+        "For a task with one label they are divided by their sum. A row with only empty cells has no label.",
+        example={"negative": "p_neg", "positive": "p_pos"},
+    )
+    votes: list[str] | Annotators | None = word(
         None,
         description="Instead of `column`, the columns of several raters, for a task with one label for each row. Empty "
-        "cells are not counted.",
+        "cells are not counted. In an export of an annotation tool `annotators`, with a `column`: the answers of all "
+        "annotators of a row.",
         example=["rater_1", "rater_2", "rater_3"],
     )
     as_: VotesAs | None = word(
         None,
-        description="How `votes` become a label: the `majority`, which is the default. A tie is a missing label.",
-        example="majority",
+        description="How `votes` become a label: the `majority`, which is the default, or the `distribution`, the "
+        "share of each label. A tie has no majority, so it is a missing label.",
+        example="distribution",
     )
+    counted: VotesAs | None = None
 
     def __post_init__(self) -> None:
-        for problem in filter(None, (self._place_problem(), self._combination_problem())):
+        for problem in filter(None, (self._votes_problem(), self._place_problem(), self._combination_problem())):
             raise DataError(problem)
         if self.separator == "":
             raise DataError(
@@ -129,12 +147,18 @@ class LabelColumn:
             )
         if self.blank not in (None, "missing", "none"):
             raise DataError(f"{self.described}: blank is {self.blank!r}; it must be missing or none")
-        # As words, like every cell: a number or a truth value may be given as such.
+        self._read_words()
+
+    def _read_words(self) -> None:
+        """Read all values as words, like every cell: a number or a truth value may be given as such."""
         object.__setattr__(self, "aliases", alias_words(self.aliases, self.described))
         for name in ("missing", "none"):
             if isinstance(given := getattr(self, name), str):
                 raise DataError(f"{self.described}: {name} is {given!r}; it must be a list, such as [{given!r}]")
             object.__setattr__(self, name, [cell_word(value) for value in given])
+        for name in ("columns", "soft"):
+            if isinstance(by_label := getattr(self, name), Mapping):
+                object.__setattr__(self, name, {cell_word(label): column for label, column in by_label.items()})
         if self.constant is not None:
             object.__setattr__(self, "constant", cell_word(self.constant))
 
@@ -142,8 +166,19 @@ class LabelColumn:
     def by_label(self) -> dict[str, str] | None:
         """The column of each label of a multi-label task, or `None` if the labels are in the cells."""
         if isinstance(self.columns, Mapping):
-            return dict(self.columns)
+            return {str(label): name for label, name in self.columns.items()}
         return None if isinstance(self.column, str | None) else {name: name for name in self.column}
+
+    @property
+    def soft_by_label(self) -> dict[str, str] | None:
+        """The column of the number of each label, or `None` if there are none."""
+        return None if self.soft is None else {str(label): name for label, name in self.soft.items()}
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The labels that are named here, each with its column, or `None` if the labels are in the cells."""
+        by_label = self.by_label if self.soft is None else self.soft_by_label
+        return None if by_label is None else list(by_label)
 
     @property
     def names(self) -> list[str]:
@@ -152,8 +187,9 @@ class LabelColumn:
             return [self.column] if isinstance(self.column, str) else list(self.column)
         if self.votes is not None:
             return list(self.votes)
-        if isinstance(self.columns, Mapping):
-            return list(self.columns.values())
+        for by_label in (self.columns, self.soft):
+            if isinstance(by_label, Mapping):
+                return list(by_label.values())
         return list(self.columns) if isinstance(self.columns, list | tuple) else []
 
     @property
@@ -164,11 +200,18 @@ class LabelColumn:
                 return f"{name.rstrip('_')} {given!r}"
         return "labels"
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether it gives a number for each label."""
+        return self.soft is not None or "distribution" in (self.as_, self.counted)
+
     def _place_problem(self) -> str | None:
         given = [name for name in PLACES if getattr(self, name) is not None]
+        if self.votes == ANNOTATORS:
+            given.remove("votes")
         words = [name.rstrip("_") for name in given]
         if not words:
-            return "column: is missing; give a column, or one of columns, constant, from and votes"
+            return "column: is missing; give a column, or one of columns, constant, from, soft and votes"
         if len(words) > 1:
             return f"{words[1]} cannot be combined with {words[0]}; leave one out"
         if self.columns is not None and not self.columns:
@@ -177,8 +220,20 @@ class LabelColumn:
             return f"columns is {self.columns!r}; a pattern contains *, such as 'tag_*'; for one column, use `column`"
         if self.from_ not in (None, "file_name", "folder_name"):
             return f"from is {self.from_!r}; it must be file_name or folder_name"
-        if self.as_ not in (None, "majority"):
-            return f"as is {self.as_!r}; it must be majority"
+        if self.soft is not None and (not isinstance(self.soft, Mapping) or not self.soft):
+            return f"soft is {self.soft!r}; it must name the column of each label: {{label: column}}"
+        return None
+
+    def _votes_problem(self) -> str | None:
+        if self.as_ not in (None, *get_args(VotesAs)):
+            return f"as is {self.as_!r}; it must be one of {', '.join(get_args(VotesAs))}"
+        if self.votes is None:
+            return None if self.as_ is None else "as needs `votes`, the columns of the raters"
+        if self.votes == ANNOTATORS:
+            alone = isinstance(self.column, str) and self.separator is None
+            return None if alone else "votes: annotators needs one `column`, a tag or question, without a separator"
+        if isinstance(self.votes, str) or len(self.votes) < 2:
+            return f"votes is {self.votes!r}; it must be a list of at least two columns, or annotators"
         return None
 
     def _combination_problem(self) -> str | None:
@@ -186,10 +241,6 @@ class LabelColumn:
             return "join needs `columns`, a list of the columns whose cells form one label"
         if self.separator is not None and self.column is None:
             return "separator is only for a single `column`; remove it"
-        if self.votes is not None and (isinstance(self.votes, str) or len(self.votes) < 2):
-            return f"votes is {self.votes!r}; it must be a list of at least two columns"
-        if self.as_ is not None and self.votes is None:
-            return "as needs `votes`, the columns of the raters"
         if self.level is None:
             return None
         if isinstance(self.level, bool) or not isinstance(self.level, int) or self.level < 1:

@@ -1,7 +1,8 @@
 """How lists of numbers in a multi-label column are written: as ids of labels, or as zeros and ones (multi-hot).
 
 A list of numbers can be both only if it has one entry for each label, without repeats: `[0, 1]` of two labels. Floats
-and truth values are always zeros and ones, as in the multi-label heads of transformers.
+and truth values are always zeros and ones, as in the multi-label heads of transformers. A list that is written as text,
+such as in a CSV file, is one of numbers if none of its elements is in quotes.
 """
 
 import re
@@ -12,8 +13,10 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.cell_lists import numbers_in
 from datasets_builder.chunks import relisted
 from datasets_builder.tables import Table
+from datasets_builder.word_arrays import is_text
 from modeling_multitask.errors import DataError
 
 ListForm = Literal["ids", "multi_hot"]
@@ -72,33 +75,47 @@ def _form(values: list[Any], count: int) -> ListForm | None:
     return "multi_hot" if len(set(values)) < len(values) or max(values) >= count else None
 
 
-def form_of_column(table: Table, column: str, labels: Sequence[str]) -> ListForm | None:
+def form_of_column(table: Table, column: str, labels: Sequence[str], marks: Sequence[str] = ()) -> ListForm | None:
     """Return how a column's lists of numbers are written, or `None` if it has no lists of numbers.
+
+    Args:
+        table: The table.
+        column: The name of the column.
+        labels: The labels of the task.
+        marks: Words for a missing label or for no label, which a column of texts may hold besides lists.
 
     Raises:
         DataError: If all lists may be both.
     """
     try:
-        return list_form(_number_lists(table, column, as_words=have_numbers(labels)), labels)
+        return list_form(_number_lists(table, column, ["", *marks], as_words=have_numbers(labels)), labels)
     except DataError:
         raise  # of the table
     except ValueError as error:
         raise DataError(f"{table.name}, column {column!r}: {error}") from None
 
 
-def _number_lists(table: Table, column: str, *, as_words: bool) -> Iterator[Any]:
+def _number_lists(table: Table, column: str, marks: Sequence[str], *, as_words: bool) -> Iterator[Any]:
     """Yield the lists of numbers of a column. If numbers are names of labels, 1.0 is the name 1."""
     for chunk in table.read([column]):
-        kind = chunk.schema.field(column).type
-        if are_lists_of_numbers(kind):
-            whole = as_words and pa.types.is_floating(kind.value_type)
-            yield from map(_whole, chunk[column].to_pylist()) if whole else chunk[column].to_pylist()
-        elif not pa.types.is_null(kind):
+        cells = chunk[column]
+        if is_text(cells.type):
+            texts = pc.if_else(pc.is_in(cells, pa.array(marks, pa.string())), None, cells).drop_null()
+            lists: Iterable[Any] = map(numbers_in, texts.to_pylist())
+        elif are_lists_of_numbers(cells.type):
+            lists = cells.drop_null().to_pylist()
+        elif pa.types.is_null(cells.type):
+            continue
+        else:
             return
+        for values in lists:
+            if values is None:  # a name, or names
+                return
+            yield _whole(values) if as_words else values
 
 
-def _whole(values: list[float] | None) -> list[float] | None:
-    return values and [int(each) if each is not None and each.is_integer() else each for each in values]
+def _whole(values: list[Any]) -> list[Any]:
+    return [int(each) if isinstance(each, float) and each.is_integer() else each for each in values]
 
 
 def have_numbers(labels: Sequence[str]) -> bool:

@@ -1,11 +1,13 @@
 """The labels of a multi-label task as a 0 or 1 for each label, with null where it is missing."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.id_advice import advise_aliases
 from datasets_builder.label_lists import (
     ListForm,
     are_lists_of_numbers,
@@ -17,10 +19,11 @@ from datasets_builder.label_lists import (
 from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, places_of, without_aliases, without_words
+from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, without_words
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
+OTHER_WORDS = "add to the task: aliases, such as {yes: 1, no: 0}, or missing, such as [-1]"
 POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # the cells of a column for one label of a multi-label task
 
 
@@ -46,10 +49,14 @@ def read_positions(
         positions = _of_structs(chunk[name].combine_chunks(), column, labels, place)
     elif form == "multi_hot" and are_lists_of_numbers(chunk[name].type):
         positions = _of_multi_hot(chunk[name].combine_chunks(), column, labels, place)
+    elif form == "multi_hot" and is_text(chunk[name].type):
+        written = label_sets(chunk, replace(column, aliases={}), labels, place)
+        positions = _of_multi_hot(written, column, labels, place)
     else:
         lists = label_sets(chunk, column, labels, place)
-        if form == "ids" and are_lists_of_numbers(chunk[name].type):
-            cells = chunk[name].combine_chunks()
+        if form == "ids":
+            numbers = are_lists_of_numbers(chunk[name].type)
+            cells = chunk[name].combine_chunks() if numbers else lists
             place.note(name, cells, with_repeats(cells), "a list with a number twice, but others are ids")
             # As for a single label, numbers are names if there are such names.
             lists = lists if column.aliases or have_numbers(labels) else names_of_ids(lists, labels)
@@ -71,7 +78,10 @@ def position_words(chunk: pa.Table, name: str, column: LabelColumn, place: Place
 def _position(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
     words = without_aliases(position_words(chunk, name, column, place), column)
     found = places_of(pc.utf8_lower(words), list(POSITIONS))
-    place.note(name, words, pc.and_(pc.is_null(found), pc.is_valid(words)), "neither '0' nor '1'")
+    wrong = pc.and_(pc.is_null(found), pc.is_valid(words))
+    place.note(name, words, wrong, "neither '0' nor '1'")
+    if pc.any(wrong).as_py():
+        place.findings.advise(place.table, f"if these words mean 0, 1 or a missing label, {OTHER_WORDS}")
     return pa.array(list(POSITIONS.values()), pa.int8()).take(found)
 
 
@@ -96,6 +106,7 @@ def _of_sets(lists: pa.ListArray, labels: list[str], name: str, place: Place) ->
     found = places_of(words, labels)
     for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
         place.note_cell(name, rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
+    advise_aliases(pc.unique(words.filter(pc.is_null(found))).to_pylist(), labels, name, place)
     known = pc.is_valid(found)
     yes = np.zeros((len(labels), len(lists)), np.int8)  # (C, rows)
     yes[found.filter(known).to_numpy(), rows.filter(known).to_numpy()] = 1

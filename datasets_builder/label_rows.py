@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.columns import WEIGHT, distribution_column
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.wording import first_few, on_one_line
 
@@ -85,14 +86,20 @@ def without_negatives(counts: dict[str, LabelRows], task: TaskConfig) -> str | N
 
 
 def unlabelled_note(labels: pa.Table, tasks: list[str]) -> str | None:
-    """Return a note on the rows without any label, or `None` if there are none."""
-    count = int(without_labels(labels, tasks).sum())
-    return f"{count} rows without any label are skipped in training" if count else None
+    """Return a note on the rows without any label, and on those of weight 0, or `None` if there are none."""
+    unlabelled = without_labels(labels, tasks)
+    zero = np.zeros(len(labels), bool)
+    if WEIGHT in labels.column_names:
+        zero = labels[WEIGHT].to_numpy() == 0
+    counts = {"without any label": int(unlabelled.sum()), "of weight 0": int((zero & ~unlabelled).sum())}
+    skipped = " and ".join(f"{count} rows {what}" for what, count in counts.items() if count)
+    return f"{skipped} are skipped in training" if skipped else None
 
 
 def without_labels(table: pa.Table, tasks: list[str]) -> np.ndarray:
     """Return the mask (rows,) of the rows without a label of any task."""
-    missing = [table[name].combine_chunks().is_null().to_numpy(zero_copy_only=False) for name in tasks]
+    soft = [name for name in map(distribution_column, tasks) if name in table.column_names]  # a tie has no label
+    missing = [table[name].combine_chunks().is_null().to_numpy(zero_copy_only=False) for name in [*tasks, *soft]]
     return np.logical_and.reduce(missing) if missing else np.zeros(len(table), bool)
 
 

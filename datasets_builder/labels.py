@@ -3,21 +3,18 @@
 A cell of any type is first converted to a word, see `cell_words`.
 """
 
-import json
-import re
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets_builder.cell_words import has_edges
-from datasets_builder.findings import MAX_SHOWN
-from datasets_builder.label_lists import ListForm
+from datasets_builder.id_advice import advise_aliases
+from datasets_builder.label_lists import ListForm, is_list
 from datasets_builder.label_positions import read_positions
 from datasets_builder.label_sets import label_sets
 from datasets_builder.places import Place, not_among
 from datasets_builder.single_cells import single_words
 from datasets_builder.source import LabelColumn
-from datasets_builder.word_arrays import as_words, is_text, places_of, without_aliases, without_words, words_in_recipe
+from datasets_builder.word_arrays import is_text, places_of, without_aliases, words_in_recipe
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -61,9 +58,12 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     Raises:
         DataError: If the type of a column cannot hold labels.
     """
-    if column.by_label is not None:
-        return list(column.by_label)
-    if not PROBLEM_TYPES[problem_type].several_labels:
+    if column.labels is not None:
+        return column.labels
+    if column.counted:
+        votes = chunk[column.names[0]].combine_chunks()
+        cells, rows = votes.flatten(), pc.list_parent_indices(votes)
+    elif not PROBLEM_TYPES[problem_type].several_labels:
         cells = without_aliases(single_words(chunk, column, [], place), column)
         rows = pa.array(range(len(cells)))
     elif pa.types.is_struct(chunk[column.names[0]].type):
@@ -87,13 +87,7 @@ def _ids(words: pa.Array, labels: list[str], name: str, place: Place) -> pa.Arra
         ids = pc.coalesce(ids, pc.index_in(words, numbers))
     unknown = pc.and_(pc.is_null(ids), pc.is_valid(words))
     place.note(name, words, unknown, not_among(labels), labels)
-    if pc.any(unknown).as_py() and pc.all(pc.is_in(words.filter(unknown), numbers)).as_py():
-        pairs = ", ".join(f"{i}: {_in_yaml(label)}" for i, label in enumerate(labels[:MAX_SHOWN]))
-        more = ", ..." if len(labels) > MAX_SHOWN else ""
-        place.findings.advise(
-            place.table,
-            f"if the numbers in column {name!r} are ids of the labels, add to the task: aliases: {{{pairs}{more}}}",
-        )
+    advise_aliases(pc.unique(words.filter(unknown)).to_pylist(), labels, name, place)
     return ids.cast(pa.int64())
 
 
@@ -105,8 +99,8 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     if pa.types.is_decimal(kind) or (numeric and not column.aliases):
         words, numbers = cells.cast(pa.string()), cells.cast(pa.float64(), safe=False)
         numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
-    elif numeric or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
-        words = without_aliases(_present(as_words(cells, place.where(name), []), column), column)
+    elif numeric or is_list(kind) or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
+        words = without_aliases(single_words(chunk, column, [], place), column)
         read = pc.match_substring_regex(words, NUMBER)
         place.note(name, words, pc.fill_null(pc.invert(read), False), "not a number")
         numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, None)), pa.float64())
@@ -119,12 +113,3 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     if task.transform == "log1p":
         place.note(name, words, pc.fill_null(pc.less(numbers, 0), False), "below 0, which transform: log1p refuses")
     return numbers
-
-
-def _present(words: pa.Array, column: LabelColumn) -> pa.Array:
-    return without_words(words, column.missing)
-
-
-def _in_yaml(label: str) -> str:
-    """Return a label as a recipe writes it in `{0: label}`."""
-    return label if re.fullmatch(r"[^\W\d][\w ]*\w|[^\W\d]", label) else json.dumps(label, ensure_ascii=False)

@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from modeling_multitask.words_multitask import nearest_hint, word
+from modeling_multitask.words_multitask import declared_words, nearest_hint, word
 
 Format = Literal[
     "csv",
@@ -26,20 +26,22 @@ Quoting = Literal["minimal", "none"]
 Decimal = Literal[".", ","]
 
 TOOLS = ("label_studio", "doccano", "prodigy", "argilla")
-_CELLS = ("header", "columns", "skip_rows")
+_NAMES = ("header", "columns")
+_CELLS = (*_NAMES, "skip_rows")
 _CSV = ("encoding", "delimiter", "quoting", "decimal", *_CELLS)
 WORDS: dict[str, tuple[str, ...]] = {  # the words that each format allows
     "csv": _CSV,
     "tsv": _CSV,
     "txt": ("encoding", "skip_rows"),
-    "jsonl": ("encoding",),
-    "json": ("encoding",),
+    "jsonl": ("encoding", *_NAMES),
+    "json": ("encoding", *_NAMES),
     "parquet": (),
     "arrow": (),
     "xlsx": ("sheet", *_CELLS),
     "ods": ("sheet", *_CELLS),
     "sqlite": ("table", "query"),
     **dict.fromkeys(TOOLS, ("encoding",)),
+    **dict.fromkeys(("label_studio", "doccano"), ("encoding", "quoting")),  # which also export CSV
 }
 
 
@@ -61,6 +63,7 @@ class Layout:
         query: A SQL query on a SQLite database.
         requested: The columns that are read.
         numbers: The columns that hold numbers, among those that are read.
+        voted: The columns that hold the answers of all annotators, in an export of an annotation tool.
         keep_empty: Whether a row whose cells are all empty is a row. A prediction answers it, and training skips it.
 
     Raises:
@@ -111,6 +114,7 @@ class Layout:
     )
     requested: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    voted: tuple[str, ...] = ()
     keep_empty: bool = True
 
     def __post_init__(self) -> None:
@@ -120,9 +124,7 @@ class Layout:
     @property
     def given(self) -> list[str]:
         """The words that are set, without `format`."""
-        names = [
-            each.name for each in fields(self) if each.name not in ("format", "requested", "numbers", "keep_empty")
-        ]
+        names = [name for name in declared_words(type(self)) if name != "format"]
         return [name for name in names if getattr(self, name) != _DEFAULTS[name]]
 
     def _problems(self) -> list[str]:

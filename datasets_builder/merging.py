@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, task_of
 from datasets_builder.findings import MAX_SHOWN
 from modeling_multitask.errors import DataError
 
@@ -63,6 +63,7 @@ class _Column:
     name: str
     values: np.ndarray
     labels: list[str] = field(default_factory=list)
+    decider: str = ""  # the label column that it is dropped with
 
     @property
     def is_number(self) -> bool:
@@ -99,7 +100,7 @@ def merge_rows(
     By default only rows of different sources are merged: the first source that has a text keeps its rows, and labels
     that these rows lack are taken from the other sources. With a rule for contradictions, all rows of a text become one
     row at the place of the first one, also within one source. Different numbers of a regression are no contradiction:
-    the first one is kept, or with `majority` their mean.
+    the first one is kept, or with `majority` their mean. The same holds for distributions with one most probable label.
 
     Args:
         labels: (N rows) a column for each task.
@@ -115,8 +116,9 @@ def merge_rows(
         DataError: If labels differ between sources and the rule is `error`.
     """
     shared, keep = _shared(keys, sources) if rule == "error" else _repeats(keys)
-    columns = [column for name in labels.column_names for column in _flat(labels[name], name, names.get(name, []))]
+    columns = [column for name in labels.column_names for column in _flat(labels, name, names.get(name, []))]
     problems: list[str] = []
+    dropped_of: dict[str, pd.Index] = {}  # the texts whose labels are dropped
     contradictions, contradicted = 0, np.zeros(len(keys), bool)
     for column in columns:
         values = pd.Series(column.values[shared])
@@ -131,7 +133,7 @@ def merge_rows(
         elif rule == "majority":
             merged[which] = _most_frequent(values, keys[shared], which)
         elif rule == "drop":
-            merged[which] = np.nan
+            merged[dropped_of.setdefault(column.decider, which)] = np.nan
         filled = merged.reindex(keys[shared]).to_numpy()
         own = column.is_number and rule == "error"  # repeated rows of one source keep their own numbers
         column.values[shared] = np.where(np.isnan(values), filled, values) if own else filled
@@ -207,12 +209,23 @@ def _repeated(keys: np.ndarray, columns: list[np.ndarray]) -> tuple[int, int]:
     return count, int((groups.nunique() > 1).any(axis=1).sum())
 
 
-def _flat(column: pa.ChunkedArray, name: str, labels: list[str]) -> list[_Column]:
-    if pa.types.is_struct(column.type):
-        array = column.combine_chunks()
-        parts = zip((field.name for field in array.type), array.flatten(), strict=True)
-        return [_Column(f"{name} ({label})", _as_floats(values), ["0", "1"]) for label, values in parts]
-    return [_Column(name, _as_floats(column.combine_chunks()), labels)]
+def _flat(table: pa.Table, name: str, labels: list[str]) -> list[_Column]:
+    """Return a label column as columns of numbers. A distribution comes after its labels, which decide on it."""
+    array = table[name].combine_chunks()
+    if not pa.types.is_struct(array.type):
+        return [_Column(name, _as_floats(array), labels, name)]
+    soft = array.type.num_fields > 0 and pa.types.is_floating(array.type[0].type)
+    owner = task_of(name) if soft else name
+    several = pa.types.is_struct(table[owner].type)
+    return [
+        _Column(
+            f"{name} ({label})",
+            _as_floats(values),
+            [] if soft else ["0", "1"],
+            f"{owner} ({label})" if several else owner,
+        )
+        for label, values in zip((each.name for each in array.type), array.flatten(), strict=True)
+    ]
 
 
 def _as_floats(values: pa.Array) -> np.ndarray:

@@ -10,10 +10,12 @@ import pyarrow as pa
 from datasets_builder.chunks import UNFIT, first_unfit
 from datasets_builder.nested import value_at
 from datasets_builder.tables import CHUNK_ROWS, FileTable
-from datasets_builder.text_tables import TextTable
+from datasets_builder.text_tables import TextTable, without_nul
 from modeling_multitask.errors import DataError
 
 _KINDS = {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+
+_LISTS = "for rows that are lists, add `header: false` and `columns` to this source"
 
 Objects = Iterator[tuple[int, dict[str, Any]]]
 
@@ -93,12 +95,12 @@ class ObjectTable(FileTable):
 
 
 class JsonLinesTable(TextTable, ObjectTable):
-    """A file with one JSON object in each line."""
+    """A file with one JSON object in each line, or one list of the values of `columns`."""
 
     def objects(self) -> Objects:
         """Yield the object of each line that is not blank."""
         with self._text(newline="\n") as file:
-            for line, text in enumerate(file, start=1):
+            for line, text in enumerate(without_nul(file, self.path), start=1):
                 if text.strip():
                     yield line, self._object(line, text)
 
@@ -113,10 +115,26 @@ class JsonLinesTable(TextTable, ObjectTable):
                 must = "it seems to be a JSON array; add `format: json` to this source"
             reason = getattr(error, "msg", error)
             raise DataError(f"{self.path}, line {line}: not JSON ({reason}); {must}") from None
-        if not isinstance(row, dict):
-            array = "; for a JSON array, add `format: json` to this source" if isinstance(row, list) else ""
-            raise DataError(f"{self.path}, line {line}: not a JSON object with a name for each value{array}")
-        return row
+        array = "; for a JSON array, add `format: json` to this source" if isinstance(row, list) else ""
+        return self._named(f"line {line}", row, f"not a JSON object with a name for each value{array}")
+
+    def _named(self, where: str, row: Any, otherwise: str) -> dict[str, Any]:
+        """Return a row as an object. A list is one with the names of `columns`.
+
+        Args:
+            where: The location of the row, for messages.
+            row: The row, any value of JSON.
+            otherwise: The problem of a row that is no object, without `columns`.
+        """
+        names = self.layout.columns
+        if names is None:
+            if isinstance(row, dict):
+                return row
+            hint = f"; {_LISTS}" if isinstance(row, list) else ""
+            raise DataError(f"{self.path}, {where}: {otherwise}{hint}")
+        if not isinstance(row, list) or len(row) != len(names):
+            raise DataError(f"{self.path}, {where}: {short(row)} is not a list of {len(names)} values, as in `columns`")
+        return dict(zip(names, row, strict=True))
 
 
 class DoubledNameError(ValueError):
@@ -134,3 +152,9 @@ def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         doubled = next(name for name in names if names.count(name) > 1)
         raise DoubledNameError(f"{doubled!r} occurs more than once")
     return dict(pairs)
+
+
+def short(value: Any) -> str:
+    """Return the beginning of a value as JSON, for messages."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 40 else f"{text[:40]}..."

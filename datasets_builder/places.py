@@ -17,19 +17,17 @@ class Place:
 
     Args:
         table: The name of the table in messages.
-        first_row: The number of the chunk's first row, counted from 0.
         findings: Collects the wrong cells.
-        numbers: (rows,) the number of each row, counted from 1, if the rows do not follow each other in the table.
+        numbers: (rows,) the number of each row in the table, counted from 1, if it is not that in the chunk.
     """
 
     table: str
-    first_row: int
     findings: Findings
     numbers: np.ndarray | None = None
 
     def number(self, row: int) -> int:
         """Return the number in the table, counted from 1, of a row of the chunk, counted from 0."""
-        return self.first_row + row + 1 if self.numbers is None else int(self.numbers[row])
+        return row + 1 if self.numbers is None else int(self.numbers[row])
 
     def where(self, column: str) -> str:
         """Return the table and a column as text."""

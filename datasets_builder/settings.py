@@ -37,6 +37,8 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
         streaming: Whether to read the training rows during training and never all at once, for data larger than
             memory. The labels must then be given, and nothing is merged, split or hidden.
         with_source: Whether to add the column `source`, the number of the source of each row, counted from 0.
+        with_place: Whether to add the columns `table`, the name of the table of each row, and `line`, its line there,
+            counted from 1. Merged rows have the place of the first one.
 
     Example:
         >>> from datasets_builder import MultiTaskBuilder, Source
@@ -60,6 +62,7 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
     leaks: str = "report"
     streaming: bool = False
     with_source: bool = False
+    with_place: bool = False
 
 
 def as_sources(given: Any, split: str) -> list[Source]:

@@ -122,7 +122,8 @@ class Source:
     missing_text: Sequence[Cell] = ()
     weight: str | None = word(
         None,
-        description="The column of the weight of each row, a number from 0. Training refuses weights so far.",
+        description="The column of the weight of each row, a number from 0. It multiplies the row's losses. Metrics do "
+        "not use it.",
         example="confidence",
     )
     where: Mapping[str, Cell | list[Cell]] | None = word(
@@ -214,7 +215,8 @@ def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
     names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
     if source.labels is None:
         return sorted(names)
-    return [name for task, column in source.label_columns.items() if task in names for name in column.names]
+    columns = source.label_columns.items()
+    return [name for task, column in columns if task in names or column.soft is not None for name in column.names]
 
 
 def _as_label_column(given: Any) -> LabelColumn:

@@ -11,13 +11,20 @@ import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
-from datasets_builder.annotation_tables import ArgillaTable, DoccanoTable, LabelStudioTable, ProdigyTable
+from datasets_builder.annotation_tables import (
+    AnnotationTable,
+    ArgillaTable,
+    DoccanoTable,
+    LabelStudioTable,
+    ProdigyTable,
+)
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import UNFIT, first_unfit, fit
 from datasets_builder.columns import TEXT
 from datasets_builder.compressed import format_ending
 from datasets_builder.formats import COMPRESSED, LINES, endings
 from datasets_builder.json_tables import JsonTable
+from datasets_builder.label_column import ANNOTATORS
 from datasets_builder.layout import Layout, foreign_word
 from datasets_builder.object_tables import JsonLinesTable
 from datasets_builder.sheet_tables import SheetTable
@@ -67,10 +74,12 @@ class OpenSource:
     Args:
         source: The source, with the label columns of all its tasks.
         tables: Its tables, in order.
+        soft: The tasks with soft labels in any source. They have distributions in the rows of all sources.
     """
 
     source: Source
     tables: list[Table]
+    soft: frozenset[str] = frozenset()
 
 
 def open_tables(
@@ -100,7 +109,8 @@ def open_tables(
         raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
     path = Path(home_replaced(source.path))
     requested = tuple(dict.fromkeys([*source.read_columns, *(source.where or {})]))
-    read = {"requested": requested, "numbers": tuple(numbers), "keep_empty": keep_empty}
+    voted = tuple(column.names[0] for column in source.label_columns.values() if column.votes == ANNOTATORS)
+    read = {"requested": requested, "numbers": tuple(numbers), "voted": voted, "keep_empty": keep_empty}
     layout = replace(source.layout, **read)  # type: ignore[arg-type]
     return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
 
@@ -142,7 +152,15 @@ def _folder(path: Path, layout: Layout) -> list[Table]:
     unpacked = [each.with_suffix("") if endings(each)[1] else each for each in tables]
     if twice := [each for each in tables if unpacked.count(each) > 1]:
         raise DataError(f"{path}: contains {twice[0].name} and the same file compressed; remove one of them")
-    return [_file(each, layout) for each in tables]
+    return _with_annotators(path, layout, [_file(each, layout) for each in tables])
+
+
+def _with_annotators(path: Path, layout: Layout, tables: list[Table]) -> list[Table]:
+    """Return the tables, or one table with the votes of all if each has the answers of one annotator."""
+    own = [each for each in tables if isinstance(each, AnnotationTable) and each.file_of_annotator]
+    for each in own:
+        each.annotators = own[0].annotators  # so that a task with several annotators is noticed
+    return [type(own[0])(path, layout, [each.path for each in own])] if own and layout.voted else tables
 
 
 def _table_files(path: Path, layout: Layout) -> list[Path]:

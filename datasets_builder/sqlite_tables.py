@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from datasets_builder.object_tables import Objects, ObjectTable
 from modeling_multitask.errors import DataError
+from modeling_multitask.wording import on_one_line
 
 
 class SqliteTable(ObjectTable):
@@ -23,6 +24,11 @@ class SqliteTable(ObjectTable):
             names = [column[0] for column in cursor.description]
             for number, cells in enumerate(cursor, start=1):
                 yield number, dict(zip(names, cells, strict=True))
+
+    def tables(self) -> list[str]:
+        """Return the names of the database's tables and views, sorted."""
+        with self._connection() as connection:
+            return _names(connection)
 
     def _columns(self) -> list[str]:
         with self._connection() as connection:
@@ -39,10 +45,7 @@ class SqliteTable(ObjectTable):
         return cursor
 
     def _chosen(self, connection: sqlite3.Connection) -> str:
-        found = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name"
-        )
-        names = [str(name) for (name,) in found]
+        names = _names(connection)
         there = ", ".join(map(repr, names))
         if not names:
             raise DataError(f"{self.path}: the database has no tables")
@@ -61,9 +64,9 @@ class SqliteTable(ObjectTable):
         try:
             with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
                 yield connection
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:  # the last one for the name of a column
             what = "`query` fails" if self.layout.query is not None else "not a complete SQLite database"
-            raise DataError(f"{self.path}: {what} ({error})") from None
+            raise DataError(f"{self.path}: {what} ({on_one_line(str(error), most=200)})") from None
 
     def _digest(self) -> str:
         # Rows that were written last may be in a file of their own, until SQLite moves them.
@@ -72,3 +75,10 @@ class SqliteTable(ObjectTable):
         if recent.exists():
             content.update(recent.read_bytes())
         return str(content.hexdigest())
+
+
+def _names(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY name"
+    )
+    return [str(name) for (name,) in found]

@@ -90,7 +90,7 @@ def _named_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[str] 
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
-            names = table.class_names(column.names[0]) if column.by_label is None else None
+            names = table.class_names(column.names[0]) if column.labels is None else None
             if names is not None:
                 named.append((table.name, [column.aliases.get(name, name) for name in names]))
     if not named:
@@ -111,15 +111,16 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
             for chunk, numbers, _ in table.read_rows(column.names):
-                place = Place(table.name, 0, findings, numbers)
+                place = Place(table.name, findings, numbers)
                 for word in occurring_words(chunk, column, task["problem_type"], place):
                     where.setdefault(word, table.name)
     findings.check()
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
+    columns = [each.source.label_columns[task["name"]] for each in sources]
+    if any(column.labels is not None for column in columns):
+        return list(where)  # in their given order
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
-        if column.by_label is not None:
-            return list(where)  # the columns, in their given order
         _check_no_positions(task["name"], where)
     return sorted(where, key=_sort_key(list(where)))
 
@@ -127,7 +128,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
 def _check_spellings(task: str, where: dict[str, str]) -> None:
     alike = defaultdict(list)
     for word in sorted(where):
-        alike[_folded(word)].append(word)
+        alike[folded(word)].append(word)
     if several := [words for words in alike.values() if len(words) > 1]:
         shown = [[f"{word!r} ({_place(word, words, where)})" for word in words] for words in several]
         pairs = "; ".join(map(" and ".join, shown))
@@ -144,7 +145,7 @@ def _place(word: str, words: list[str], where: dict[str, str]) -> str:
     return f"Unicode {unicode_form(word) or 'mixed'}, {where[word]}" if looks_the_same else where[word]
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
     """Return a form that is equal for words that differ only in case, spaces, letter forms or number format."""
     if re.fullmatch(r"\s*[+-]?\d{16,}\s*", word):  # more digits than a float can distinguish
         return word.strip()

@@ -86,7 +86,7 @@ class CsvTable(TextTable, CellTable):
             for _ in range(skipped):
                 file.readline()
             written: list[str] = []
-            lines = _without_nul(file, self.path, skipped, written)
+            lines = without_nul(file, self.path, skipped, written)
             reader = csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=self._quoting)
             line = skipped + 1  # the first line of a row, because an unclosed quote may include the lines below it
             try:
@@ -123,17 +123,27 @@ class CsvTable(TextTable, CellTable):
         first = next(self._rows(), None) if self.layout.header else None
         if first is None:
             return ""
-        for mark, name in _MARKS.items():
+        for mark in _MARKS:
             if mark == self.delimiter or mark not in first.written[0]:
                 continue
             names = [cell.strip('"') for cell in first.written[0].rstrip("\r\n").split(mark)]
             if missing in names or len(self.columns) == 1:
-                now = _MARKS.get(self.delimiter, repr(self.delimiter))
-                return (
-                    f"; they seem to be separated by {name}, but must be separated by {now}. "
-                    f"Add {delimiter_in_yaml(mark)} to this source"
-                )
+                return self._other_delimiter("they seem", mark)
         return ""
+
+    def _width_problem(self, row: Row, width: int) -> str:
+        if not self.layout.header and row.line == self.layout.skip_rows + 1 and len(row.cells) == 1:
+            for mark in (mark for mark in _MARKS if mark != self.delimiter):
+                if len(next(csv.reader(row.written, delimiter=mark))) == width:
+                    return f"one cell, but `columns` has {width}{self._other_delimiter('the cells seem', mark)}"
+        return super()._width_problem(row, width)
+
+    def _other_delimiter(self, seem: str, mark: str) -> str:
+        now = _MARKS.get(self.delimiter, repr(self.delimiter))
+        return (
+            f"; {seem} to be separated by {_MARKS[mark]}, but must be separated by {now}. "
+            f"Add {delimiter_in_yaml(mark)} to this source"
+        )
 
 
 class TsvTable(CsvTable):
@@ -148,10 +158,21 @@ class LinesTable(TextTable):
     def _columns(self) -> list[str]:
         return [TEXT]
 
+    def _separator_hint(self, missing: str) -> str:
+        with self._text(newline=None) as file:
+            first = next((line.strip() for line in file if line.strip()), "")
+        for mark, name in _MARKS.items():
+            if mark in first and missing in first.split(mark):
+                words = (
+                    "`format: csv`" if mark == CsvTable.separator else f"`format: csv` and {delimiter_in_yaml(mark)}"
+                )
+                return f"; its lines seem to have cells that are separated by {name}. Add {words} to this source"
+        return ""
+
     def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int]]]:
         texts, lines = [], []
         with self._text(newline=None) as file:
-            for line, text in enumerate(_without_nul(file, self.path), start=1):
+            for line, text in enumerate(without_nul(file, self.path), start=1):
                 if line > self.layout.skip_rows and text.strip():
                     texts.append(text.removesuffix("\n"))
                     lines.append(line)
@@ -162,8 +183,18 @@ class LinesTable(TextTable):
             yield pa.table([pa.array(texts, pa.string())] * len(columns), names=columns), lines
 
 
-def _without_nul(lines: Iterable[str], path: Path, skipped: int = 0, written: list[str] | None = None) -> Iterator[str]:
-    """Yield the lines, and append each to `written`, if there is such a list."""
+def without_nul(lines: Iterable[str], path: Path, skipped: int = 0, written: list[str] | None = None) -> Iterator[str]:
+    """Yield the lines of a text file, and append each to `written`, if there is such a list.
+
+    Args:
+        lines: The lines.
+        path: The file, for messages.
+        skipped: The number of lines above them.
+        written: A list.
+
+    Raises:
+        DataError: If a line has a NUL byte, as in UTF-16.
+    """
     for number, line in enumerate(lines, start=skipped + 1):
         if "\0" in line:
             raise DataError(

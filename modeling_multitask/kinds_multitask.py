@@ -3,23 +3,25 @@
 `task.kind` is the kind of a task. The sum and the divisor of a mean loss are separate, because sums can be added over
 batches and processes and means cannot.
 
+Labels may be soft: the probability of each label, as a float tensor (B, C). The loss of a soft label is the expectation
+of the loss over the labels.
+
 Shapes: B rows, (...) rows in one or more dimensions, D width of the encoder, C classes of one task.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import initialization
 
+from .output_layers_multitask import CumulativeLogits, StandardizedLinear
 from .problem_types_multitask import PROBLEM_TYPES, ProblemType
-from .tasks_multitask import TargetStatistics, TaskConfig
+from .tasks_multitask import TaskConfig
 
 IGNORE_INDEX = -100  # a missing label, as in torch and transformers
 MISSING_IDS = (-1, IGNORE_INDEX)  # data sets use either for a missing label
+_ROUNDING = 1e-4  # probabilities in float32 or bfloat16 may add up to this much more or less than 1
 _LEAST_GAP = 1e-6  # between cut points; the logarithm of a smaller gap may be infinite
 _LARGEST_LOG = 80.0  # the number of a larger logit would be infinite in float32
 DEFAULT_THRESHOLD = 0.5  # labels with a higher score are part of the answer, unless the task has thresholds
@@ -47,30 +49,59 @@ class Kind(ProblemType):
         """Return which entries have a label. The shape is that of `labels`."""
         return labels >= 0
 
+    def is_soft(self, labels: Tensor) -> bool:
+        """Return whether the labels are probabilities, (B, C), NaN or negative where they are missing."""
+        return labels.is_floating_point()
+
+    def labelled_entries(self, labels: Tensor) -> Tensor:
+        """Return which losses have a label: (B,), or (B, C) for a multi-label task."""
+        present = self.labelled(labels)
+        return present.all(dim=-1) if self.is_soft(labels) and self.one_label else present
+
     def check_labels(self, labels: Tensor, task: TaskConfig) -> None:
-        """Check that each id is a class id or marks a missing label.
+        """Check that each id is a class id or marks a missing label, and that soft labels are probabilities.
 
         Raises:
-            ValueError: If an id is wrong and the labels are on the CPU. On other devices an assertion on the device
+            ValueError: If a label is wrong and the labels are on the CPU. On other devices an assertion on the device
                 fails later, because reading the labels would make the host wait.
         """
+        if self.is_soft(labels):
+            _refuse(labels > 1 + _ROUNDING, labels, task, "a probability from 0 to 1")
+            if self.one_label:
+                sums = labels.sum(dim=-1)
+                wrong = self.labelled_entries(labels) & ((sums - 1).abs() > _ROUNDING)
+                _refuse(wrong, sums, task, "1, the sum of the probabilities of a row", what="a sum")
+            return
         wrong = (labels >= self._ids(task)) | (labels < 0) & (labels != MISSING_IDS[0]) & (labels != MISSING_IDS[1])
         missing = " or ".join(map(str, MISSING_IDS))
         _refuse(wrong, labels, task, f"one of its class ids 0 to {self._ids(task) - 1}, nor {missing} for missing")
 
-    def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+    def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig, sample_weight: Tensor | None = None) -> Tensor:
         """Return the sum, (), of the losses of the labelled entries.
 
         Args:
             logits: (B, `num_logits`), in float32 or float64.
-            labels: In the shape that `label_shape` returns.
+            labels: In the shape that `label_shape` returns, or soft, (B, C).
             task: The task, with its loss, weights and smoothing.
+            sample_weight: (B,), the factor of each row's losses. By default 1.
         """
+        each = self.entry_losses(logits, labels, task).where(self.labelled_entries(labels), 0)
+        return each.sum() if sample_weight is None else (each * _by_row(sample_weight.to(each.dtype), each)).sum()
+
+    def entry_losses(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+        """Return the loss of each entry, (B,), or (B, C) for a multi-label task. Those of missing labels are finite."""
         raise NotImplementedError
 
-    def loss_divisor(self, labels: Tensor, task: TaskConfig) -> Tensor:
-        """Return the divisor of the sum of the losses, (): the number of labelled entries."""
-        return self.labelled(labels).sum()
+    def loss_divisor(self, labels: Tensor, task: TaskConfig, sample_weight: Tensor | None = None) -> Tensor:
+        """Return the divisor of the sum of the losses, (): the number of labelled entries, or their weights."""
+        each = self.entry_weights(labels, task)
+        if sample_weight is None:
+            return each.sum()
+        return (each * _by_row(sample_weight.to(_precise(labels)), each)).sum()
+
+    def entry_weights(self, labels: Tensor, task: TaskConfig) -> Tensor:
+        """Return the weight of each entry in the divisor, (B,) or (B, C): whether it is labelled."""
+        return self.labelled_entries(labels)
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
         """Return the score of each label, (..., C), where C is 2 for a binary task. A regression gives (..., 1)."""
@@ -89,6 +120,12 @@ class Kind(ProblemType):
         """Return a value, (...), that increases with the score of a label. For a number it is the logit."""
         return logits[..., label]
 
+    def _of_labels(self, each: Tensor, labels: Tensor) -> Tensor:
+        """Return the losses of these labels, (B,), from the loss of each possible label, (B, C)."""
+        if self.is_soft(labels):
+            return (_shares(labels).to(each.dtype) * each).sum(dim=-1)
+        return each.gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+
     def _ids(self, task: TaskConfig) -> int:
         return len(task.labels or ())
 
@@ -96,28 +133,23 @@ class Kind(ProblemType):
 class SingleLabel(Kind):
     """One of C labels, with softmax and cross-entropy."""
 
-    def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        present = self.labelled(labels)
-        each = F.cross_entropy(
-            logits,
-            labels.where(present, IGNORE_INDEX),
-            weight=None if task.class_weights is None else logits.new_tensor(task.class_weights),
-            ignore_index=IGNORE_INDEX,
-            reduction="none",
-            label_smoothing=task.label_smoothing,
-        )  # (B,)
+    def entry_losses(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+        logs = logits.log_softmax(dim=-1)  # (B, C)
+        each = -logs if task.class_weights is None else -logs * logits.new_tensor(task.class_weights)
+        if task.label_smoothing:
+            each = each * (1 - task.label_smoothing) + each.mean(dim=-1, keepdim=True) * task.label_smoothing
         if task.loss == "focal":
-            true = logits.log_softmax(dim=-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1).exp()
-            each = each * _focus(true, task)
-        return each.where(present, 0).sum()
+            each = each * _focus(logs.exp(), task)
+        return self._of_labels(each, labels)
 
-    def loss_divisor(self, labels: Tensor, task: TaskConfig) -> Tensor:
+    def entry_weights(self, labels: Tensor, task: TaskConfig) -> Tensor:
+        present = self.labelled_entries(labels)
         if task.class_weights is None:
-            return super().loss_divisor(labels, task)
-        # In float32 the sum would depend on the order in which batches and processes are added.
-        precise = torch.float32 if labels.device.type == "mps" else torch.float64
-        weight = torch.tensor(task.class_weights, device=labels.device, dtype=precise)  # (C,)
-        return (weight[labels.clamp(min=0)] * self.labelled(labels)).sum()
+            return present
+        weight = torch.tensor(task.class_weights, device=labels.device, dtype=_precise(labels))  # (C,)
+        if self.is_soft(labels):
+            return (_shares(labels).to(weight.dtype) * weight).sum(dim=-1) * present
+        return weight[labels.clamp(min=0)] * present
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
         return _scaled(logits, task).softmax(dim=-1)
@@ -132,18 +164,19 @@ class Binary(Kind):
     def num_logits(self, labels: int) -> int:
         return 1
 
-    def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        logits = logits.reshape(labels.shape)  # (B,), or (B, C) where each label is a separate decision
-        signs = labels.clamp(min=0).to(logits.dtype)
-        each = F.binary_cross_entropy_with_logits(
-            logits,
-            signs * (1 - task.label_smoothing) + task.label_smoothing / 2,
-            reduction="none",
-            pos_weight=None if task.pos_weight is None else logits.new_tensor(task.pos_weight),
-        )
-        if task.loss == "focal":
-            each = each * _focus((logits * (2 * signs - 1)).sigmoid(), task)
-        return each.where(self.labelled(labels), 0).sum()
+    def entry_losses(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+        positive = self._positive(labels).to(logits.dtype)
+        logits = logits.reshape(positive.shape)  # (B,), or (B, C) where each label is a separate decision
+        if task.loss == "focal" and self.is_soft(labels):  # its factor is not linear in the label
+            ones = torch.ones_like(positive)
+            return positive * _binary_losses(logits, ones, task) + (1 - positive) * _binary_losses(
+                logits, 0 * ones, task
+            )
+        return _binary_losses(logits, positive, task)
+
+    def _positive(self, labels: Tensor) -> Tensor:
+        """Return the probability of the second label, (B,)."""
+        return _shares(labels)[..., 1] if self.is_soft(labels) else labels.clamp(min=0)
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
         logits = _scaled(logits, task)
@@ -178,6 +211,10 @@ class MultiLabel(Binary):
     def logit_of(self, logits: Tensor, label: int) -> Tensor:
         return logits[..., label]
 
+    def _positive(self, labels: Tensor) -> Tensor:
+        """Return the probability of each label, (B, C)."""
+        return _shares(labels)
+
     def _ids(self, task: TaskConfig) -> int:
         return 2
 
@@ -194,6 +231,9 @@ class Regression(Kind):
     def labelled(self, labels: Tensor) -> Tensor:
         return ~labels.isnan()
 
+    def is_soft(self, labels: Tensor) -> bool:
+        return False
+
     def output_layer(self, width: int, task: TaskConfig) -> nn.Module:
         return StandardizedLinear(width, task.targets)
 
@@ -202,18 +242,15 @@ class Regression(Kind):
         if task.transform == "log1p":
             _refuse(labels < 0, labels, task, "a number from 0, which transform: log1p needs")
 
-    def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        """Return the sum of the losses of the errors in units of the standard deviation of the training targets."""
-        present = self.labelled(labels)  # (B,)
+    def entry_losses(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+        """Return the losses of the errors in units of the standard deviation of the training targets."""
         # NaN is replaced before it is combined with the predictions: 0 · NaN would put NaN into the gradient.
-        targets = labels.where(present, 0).to(logits.dtype)
+        targets = labels.where(self.labelled(labels), 0).to(logits.dtype)  # (B,)
         targets = targets.log1p() if task.transform == "log1p" else targets
         errors = (logits.squeeze(-1) - targets) / task.unit
         if task.loss == "huber":
-            each = F.huber_loss(errors, torch.zeros_like(errors), reduction="none", delta=task.huber_delta)
-        else:
-            each = errors.square()
-        return each.where(present, 0).sum()
+            return F.huber_loss(errors, torch.zeros_like(errors), reduction="none", delta=task.huber_delta)
+        return errors.square()
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
         """Return the number in the units of the targets, (..., 1)."""
@@ -236,18 +273,16 @@ class Ordinal(Kind):
     def output_layer(self, width: int, task: TaskConfig) -> nn.Module:
         return CumulativeLogits(width, task.num_logits)
 
-    def loss_sum(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
-        """Return the sum of the negative log-likelihoods of the labels.
+    def entry_losses(self, logits: Tensor, labels: Tensor, task: TaskConfig) -> Tensor:
+        """Return the negative log-likelihoods of the labels.
 
         A label has the probability σ(a) - σ(b), where a and b are the logits of "above the label before it" and of
         "above it". Its logarithm is log σ(a) + log σ(-b) + log(1 - exp(b - a)).
         """
-        end, place = torch.full_like(logits[..., :1], torch.inf), labels.clamp(min=0).unsqueeze(-1)
-        a = torch.cat([end, logits], dim=-1).gather(-1, place).squeeze(-1)  # (B,)
-        b = torch.cat([logits, -end], dim=-1).gather(-1, place).squeeze(-1)
+        end = torch.full_like(logits[..., :1], torch.inf)
+        a, b = torch.cat([end, logits], dim=-1), torch.cat([logits, -end], dim=-1)  # (B, C)
         gap = (a - b).clamp(min=_LEAST_GAP)
-        each = -(F.logsigmoid(a) + F.logsigmoid(-b) + (-(-gap).expm1()).log())
-        return each.where(self.labelled(labels), 0).sum()
+        return self._of_labels(-(F.logsigmoid(a) + F.logsigmoid(-b) + (-(-gap).expm1()).log()), labels)
 
     def probabilities(self, logits: Tensor, task: TaskConfig) -> Tensor:
         above = _scaled(logits, task).sigmoid()  # (..., C - 1), descending
@@ -268,82 +303,6 @@ class Ordinal(Kind):
         return logits.mean(dim=-1)  # each is the score minus a cut point
 
 
-class StandardizedLinear(nn.Linear):
-    """The last layer of a regression: a linear layer, then a fixed scale and shift to the units of the targets.
-
-    Mean and standard deviation are those of the training targets, or with `transform: log1p` of their logarithms. They
-    are float32 buffers in a model of any dtype: in bfloat16, the numbers from 1,024 to 2,048 are 8 apart.
-    """
-
-    target_mean: Tensor
-    target_std: Tensor
-
-    def __init__(self, width: int, targets: TargetStatistics | None = None) -> None:
-        super().__init__(width, 1)
-        self.register_buffer("target_mean", torch.zeros(()))
-        self.register_buffer("target_std", torch.ones(()))
-        self.standardize(targets)
-
-    def standardize(self, targets: TargetStatistics | None) -> None:
-        """Set the mean and the standard deviation. `None` is for a new head: mean 0 and standard deviation 1."""
-        self.targets = targets or TargetStatistics()
-        self.reset_buffers()
-
-    @torch.no_grad()
-    def reset_buffers(self) -> None:
-        """Set the buffers to the statistics of the targets."""
-        initialization.constant_(self.target_mean, self.targets.mean)
-        initialization.constant_(self.target_std, self.targets.std)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the logits, (B, 1) in float32 or more precise, from hidden states, (B, D)."""
-        standardized = super().forward(hidden)
-        standardized = standardized.to(torch.promote_types(standardized.dtype, torch.float32))
-        return standardized * self.target_std + self.target_mean
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "StandardizedLinear":
-        before = self.target_mean, self.target_std
-        super()._apply(fn, recurse)
-        if self.target_mean.dtype != before[0].dtype:
-            self.target_mean, self.target_std = (each.to(self.target_mean.device) for each in before)
-        return self
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
-        # A checkpoint of version 0.1 has no buffers.
-        for name, value in (("target_mean", 0.0), ("target_std", 1.0)):
-            state_dict.setdefault(f"{prefix}{name}", torch.tensor(value))
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-class CumulativeLogits(nn.Module):
-    """Logits for "above this label", for each of C ordered labels except the last: a score minus the cut point.
-
-    Cut points increase by construction, so that no class has a negative probability (the proportional-odds model of
-    McCullagh 1980).
-    """
-
-    def __init__(self, width: int, cuts: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(width, 1, bias=False)
-        self.cuts = nn.Parameter(torch.zeros(cuts))  # the first cut point, then the gaps before softplus
-
-    @torch.no_grad()
-    def start_from(self, counts: Tensor) -> None:
-        """Set the cut points so that a score of 0 gives each label its share of the training rows.
-
-        Args:
-            counts: (C,), the number of rows with each label. Half a row is added to each, because a share of 0 would
-                have an infinite logit.
-        """
-        shares = (counts.double() + 0.5) / (counts + 0.5).sum()
-        cuts = shares.cumsum(dim=0)[:-1].logit()  # (C - 1,)
-        self.cuts.copy_(torch.cat([cuts[:1], cuts.diff().expm1().log()]))  # the inverse of softplus
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return logits, (B, C - 1), from hidden states, (B, D)."""
-        return self.score(hidden) - torch.cat([self.cuts[:1], F.softplus(self.cuts[1:])]).cumsum(dim=0)
-
-
 _CLASSES = {
     "single_label_classification": SingleLabel,
     "multi_label_classification": MultiLabel,
@@ -354,10 +313,35 @@ _CLASSES = {
 KINDS = {name: _CLASSES[name](**vars(facts)) for name, facts in PROBLEM_TYPES.items()}
 
 
-def _refuse(wrong: Tensor, labels: Tensor, task: TaskConfig, allowed: str) -> None:
+def _binary_losses(logits: Tensor, positive: Tensor, task: TaskConfig) -> Tensor:
+    each = F.binary_cross_entropy_with_logits(
+        logits,
+        positive * (1 - task.label_smoothing) + task.label_smoothing / 2,
+        reduction="none",
+        pos_weight=None if task.pos_weight is None else logits.new_tensor(task.pos_weight),
+    )
+    return each * _focus((logits * (2 * positive - 1)).sigmoid(), task) if task.loss == "focal" else each
+
+
+def _shares(labels: Tensor) -> Tensor:
+    """Return soft labels with 0 where they are missing."""
+    return labels.where(labels >= 0, 0)
+
+
+def _by_row(weights: Tensor, entries: Tensor) -> Tensor:
+    """Return weights of rows, (B,), in a shape that multiplies entries, (B,) or (B, C)."""
+    return weights.view(-1, *[1] * (entries.ndim - 1))
+
+
+def _precise(labels: Tensor) -> torch.dtype:
+    """Return the type of sums of weights: in float32 they would depend on the order of batches and processes."""
+    return torch.float32 if labels.device.type == "mps" else torch.float64
+
+
+def _refuse(wrong: Tensor, labels: Tensor, task: TaskConfig, allowed: str, *, what: str = "a label") -> None:
     """Raise a `ValueError` if a label on the CPU is wrong. Other devices report it later."""
     try:
-        torch._assert_async(~wrong.any(), f"task {task.name!r}: a label is not {allowed}")
+        torch._assert_async(~wrong.any(), f"task {task.name!r}: {what} is not {allowed}")
     except RuntimeError:
         raise ValueError(f"task {task.name!r}: {labels[wrong][0].item()} is not {allowed}") from None
 

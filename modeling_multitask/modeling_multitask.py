@@ -21,8 +21,8 @@ from .backbone_multitask import build_backbone, load_backbone, most_tokens, read
 from .configuration_multitask import DEFAULT_MAX_LENGTH, MultiTaskConfig
 from .dense_multitask import Dense
 from .heads_multitask import TaskHeads
-from .kinds_multitask import CumulativeLogits, StandardizedLinear
 from .losses_multitask import masked_loss
+from .output_layers_multitask import CumulativeLogits, StandardizedLinear
 from .paths_multitask import resolve_model_path
 from .pipeline_multitask import CUSTOM_PIPELINES
 from .pooling_multitask import join_windows, pool
@@ -259,6 +259,7 @@ class MultiTaskModel(PreTrainedModel):
         embeddings: Tensor | None = None,
         overflow_to_sample_mapping: Tensor | None = None,
         labels: dict[str, Tensor] | None = None,
+        sample_weight: Tensor | None = None,
         num_items_in_batch: dict[str, Tensor] | None = None,
         **kwargs: Any,
     ) -> MultiTaskOutput:
@@ -274,7 +275,9 @@ class MultiTaskModel(PreTrainedModel):
             overflow_to_sample_mapping: (B,), the text that each row is a window of, as returned by the tokenizer with
                 `return_overflowing_tokens`. The outputs then have one row for each text.
             labels: By task name: (B,) class ids, (B, C) zeros and ones for a multi-label task, (B,) numbers
-                for a regression. Missing labels are -100, or NaN for a regression. Tasks may be omitted.
+                for a regression. Missing labels are -100, or NaN for a regression. Tasks may be omitted. Soft labels
+                are (B, C) probabilities, NaN where they are missing.
+            sample_weight: (B,), the weight of each row in the losses. By default 1.
             num_items_in_batch: By task name, (), the divisor of the loss if this batch is only part of an optimizer
                 step. By default the number of labelled entries of this batch.
             kwargs: Such as `output_hidden_states`. Arguments that the encoder does not know are ignored, because
@@ -292,7 +295,7 @@ class MultiTaskModel(PreTrainedModel):
         logits = self.heads(embeddings)
         loss, task_losses = None, None
         if labels is not None:
-            task_losses = self._task_losses(logits, labels, num_items_in_batch or {})
+            task_losses = self._task_losses(logits, labels, sample_weight, num_items_in_batch or {})
             loss = sum(task.weight * task_losses[task.name] for task in self.config.tasks)
         return MultiTaskOutput(
             loss=loss,
@@ -363,7 +366,11 @@ class MultiTaskModel(PreTrainedModel):
         return join_windows(embeddings, window_texts, tokens, normalize=normalize)
 
     def _task_losses(
-        self, logits: dict[str, Tensor], labels: dict[str, Tensor], divisors: dict[str, Tensor]
+        self,
+        logits: dict[str, Tensor],
+        labels: dict[str, Tensor],
+        sample_weight: Tensor | None,
+        divisors: dict[str, Tensor],
     ) -> dict[str, Tensor]:
         if unknown := [name for name in labels if name not in logits]:
             raise ValueError(
@@ -374,7 +381,7 @@ class MultiTaskModel(PreTrainedModel):
         for task in self.config.tasks:
             # A task without labels still takes part, because DDP waits for a gradient of every parameter.
             given = labels.get(task.name, _all_missing(logits[task.name], task))
-            losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name))
+            losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), sample_weight)
         return losses
 
 

@@ -14,8 +14,8 @@ RESERVED_TASK_NAMES = frozenset(
     | {"base_layer"}  # peft merges modules that have one
 )
 # A saved model may have a task of these names, but no new one: they are columns of tables with a weight for each row,
-# with the split of each row, and with pairs of texts.
-RESERVED_COLUMNS = frozenset({"weight", "split", "text_pair"})
+# with the split of each row, with pairs of texts, and with the place that each row comes from.
+RESERVED_COLUMNS = frozenset({"weight", "split", "text_pair", "table", "line"})
 # The attributes of torch's `nn.ModuleDict`. The list makes it possible to check a recipe without torch.
 # fmt: off
 MODULE_ATTRIBUTES = frozenset(

@@ -72,12 +72,14 @@ class GivenConfig:
         None,
         description="The answers to the other task for which this task is asked. Otherwise this task has no answer.",
         example=["negative"],
+        labels=True,
     )
     parents: dict[str, str] | None = word(
         None,
         description="For each label of this task, the label of the other task that it belongs to, such as the domain "
         "of an intent. Without `labels` and `parents`, the parents are read from the training rows.",
         example={"book_flight": "travel"},
+        labels=True,
     )
 
     def validate_one_of_both(self) -> None:
@@ -132,6 +134,7 @@ class TaskWords:
         description="The labels in the order of their ids. A binary task has the negative label first, an ordinal task "
         "the lowest. The default is the sorted labels of the training rows.",
         example=["negative", "positive"],
+        labels=True,
     )
     weight: float | int = word(1.0, description="The factor of the task's loss in the sum over the tasks.", ge=0)
     loss: str | None = word(

@@ -32,6 +32,7 @@ class Word:
         required: Whether a recipe must have it, although the dataclass has a default.
         one_or_list: Whether a single value is allowed instead of a list of one.
         shorthand: The field that is set if a text is given instead of a dict, such as the path of a source.
+        labels: Whether its texts are labels. A recipe may write a number as such, which becomes its word.
         ge: The minimum. In a list, and in the values of a dict, the bounds apply to each number.
         gt: The exclusive minimum.
         le: The maximum.
@@ -43,6 +44,7 @@ class Word:
     required: bool = False
     one_or_list: bool = False
     shorthand: str | None = None
+    labels: bool = False
     ge: float | None = None
     gt: float | None = None
     le: float | None = None

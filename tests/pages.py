@@ -2,7 +2,8 @@
 
 The blocks of a page run from top to bottom in one folder. A comment above a block says how:
 
-- `<!-- file: tickets.csv -->`: the block is the content of this file.
+- `<!-- file: tickets.csv -->`: the block is the content of this file. Its encoding may follow. If it is a workbook or a
+  database, the name of the sheet or table follows, and the block has its cells.
 - `<!-- continued -->`: the Python block needs the names of the Python block before it.
 - `<!-- not run: REASON -->`: nothing happens.
 
@@ -14,10 +15,12 @@ part of a recipe, and must be valid.
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
@@ -26,6 +29,7 @@ from tests.conftest import MINILM, ROOT
 from tests.forks import run_forked
 from tests.launched import finish
 from tests.own_lines import foreign_lines
+from tests.workbooks import write_workbook
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -74,9 +78,7 @@ def run_page(page: str, folder: Path) -> None:
     output, program = "", ""
     for block in blocks_of(page):
         if block.mark.startswith("file: "):
-            path = folder / block.mark.removeprefix("file: ")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            _write_file(folder, block)
         elif block.runs and block.language == "python":
             program = f"{program}\n{block.text}" if block.mark == "continued" else block.text
             output, said = _run_python(program, folder)
@@ -88,11 +90,36 @@ def run_page(page: str, folder: Path) -> None:
             assert not (missing := missing_lines(block.text, output)), f"{missing[0]!r} is not in:\n{output[-6000:]}"
 
 
+def _write_file(folder: Path, block: Block) -> None:
+    name, _, how = block.mark.removeprefix("file: ").partition(" ")
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".xlsx":
+        write_workbook(path, **{how: [line.split(",") for line in block.text.splitlines()]})
+    elif path.suffix == ".sqlite":
+        heading, *rows = [line.split(",") for line in block.text.splitlines()]
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"CREATE TABLE {how} ({', '.join(heading)})")
+            database.executemany(f"INSERT INTO {how} VALUES ({', '.join('?' * len(heading))})", rows)
+    else:
+        path.write_text(block.text, encoding=how or "utf-8")
+
+
 def missing_lines(shown: str, output: str) -> list[str]:
     """The lines shown that do not occur in the output in their order, whatever the numbers are."""
     rest = iter([_plain(line) for line in output.splitlines()])
     lines = [line for line in shown.splitlines() if _plain(line) not in ("", "...")]
     return [line for line in lines if not any(_plain(line) in each for each in rest)]
+
+
+def recipe_with(block: Block) -> dict[str, Any]:
+    """The content of a whole recipe that has the words of a part of one."""
+    yaml = YAML(typ="safe", pure=True)
+    part = yaml.load(block.text)
+    content: dict[str, Any] = yaml.load(RECIPE) | part
+    if "start_from" in part:
+        content.pop("backbone")
+    return content
 
 
 def check_recipe_part(block: Block, folder: Path) -> None:
@@ -101,13 +128,8 @@ def check_recipe_part(block: Block, folder: Path) -> None:
     Raises:
         RecipeError: It has words or values that no recipe may have.
     """
-    yaml = YAML(typ="safe", pure=True)
-    part = yaml.load(block.text)
-    content = yaml.load(RECIPE) | part
-    if "start_from" in part:
-        content.pop("backbone")
     with (folder / "recipe.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
+        YAML(typ="safe", pure=True).dump(recipe_with(block), file)
     load_recipe(folder / "recipe.yaml")
 
 

@@ -1,13 +1,16 @@
-"""Workbooks for tests, written without a package: a minimal .xlsx file is a few XML files in a .zip file."""
+"""Workbooks for tests, written without a package: a minimal .xlsx or .ods file is a few XML files in a .zip file."""
 
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_OFFICE = "urn:oasis:names:tc:opendocument:xmlns"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 
 
@@ -41,8 +44,31 @@ def write_workbook(path: Path, **sheets: Sequence[Sequence[Cell]]) -> Path:
     }
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>{content}')
+            archive.writestr(name, f"{_HEAD}{content}")
     return path
+
+
+def write_open_document(path: Path, rows: Sequence[Sequence[str | None]]) -> Path:
+    """Write an OpenDocument workbook of one sheet, whose cells are texts."""
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    names = "".join(f' xmlns:{name}="{_OFFICE}:{name}:1.0"' for name in ("office", "table", "text", "manifest"))
+    listed = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+    lines = "".join(f"<table:table-row>{''.join(map(_text_cell, row))}</table:table-row>" for row in rows)
+    table = f'<table:table table:name="Rows">{lines}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr("META-INF/manifest.xml", f"{_HEAD}<manifest:manifest{names}>{listed}</manifest:manifest>")
+        archive.writestr("content.xml", f"{_HEAD}<office:document-content{names}>{body}</office:document-content>")
+    return path
+
+
+def _text_cell(cell: str | None) -> str:
+    if cell is None:
+        return "<table:table-cell/>"
+    spaced = re.sub(" +", lambda spaces: f'<text:s text:c="{len(spaces[0])}"/>', escape(cell))
+    lines = "".join(f"<text:p>{line}</text:p>" for line in spaced.replace("\t", "<text:tab/>").split("\n"))
+    return f'<table:table-cell office:value-type="string">{lines}</table:table-cell>'
 
 
 def _relation(name: str, kind: str, target: str) -> str:

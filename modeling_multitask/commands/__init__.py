@@ -10,7 +10,7 @@ from ..words_multitask import nearest_hint
 COMMANDS = {
     "train": "train a model from a recipe",
     "predict": "predict all tasks for each row of a table",
-    "data": "summarise the data of a recipe, or push it to the Hub",
+    "data": "print a recipe for a table, or summarise or push the data of a recipe",
     "report": "evaluate a model: metrics, errors and calibration",
     "study": "train a recipe with several strategies and compare them",
     "push": "push a model to the Hub with its card, adapter and demo",

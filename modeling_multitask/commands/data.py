@@ -1,5 +1,6 @@
-"""Summarise the data of a recipe, and push it to the Hub as a data set.
+"""Summarise the data of a recipe, and push it to the Hub as a data set; or print a recipe for a table.
 
+multitask data tickets.csv
 multitask data quickstart
 multitask data quickstart --rows rows.jsonl
 multitask data quickstart --push me/reviews --yes
@@ -12,10 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import holds_any, whole_files, write_json, write_text
+from datasets_builder.formats import names_table
+
+from ..files import holds_any, is_there, whole_files, write_json, write_text
 from ..locks import locked
+from ..paths_multitask import home_replaced
+from ..recipes.bundled import bundled_recipes
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
+from ..recipes.yaml_file import RECIPE_ENDINGS
 from .arguments import Parser
 from .command import command
 
@@ -29,11 +35,15 @@ def build_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         "data",
-        "RECIPE [key=value ...] [--output DIR] [--rows FILE] [--push REPO] [--yes] [--private] [--revision R] "
+        "(RECIPE | FILE) [key=value ...] [--output DIR] [--rows FILE] [--push REPO] [--yes] [--private] [--revision R] "
         "[--create_pr] [--force]",
-        "Summarise the data of a recipe, or push it to the Hub.",
+        "Summarise the data of a recipe, or push it to the Hub. For a table, print a recipe instead.",
     )
-    parser.add_positional("recipe", help="a YAML file, or the name of a bundled recipe, such as quickstart")
+    parser.add_positional(
+        "recipe",
+        help="a YAML file, or the name of a bundled recipe, such as quickstart; or a table without a recipe (a file or "
+        "a folder), for which a recipe is printed",
+    )
     parser.add_overrides(help="override a setting of the recipe, such as seed=1 or data.leaks=remove")
     parser.add_argument(
         "--output",
@@ -54,7 +64,10 @@ def build_parser() -> Parser:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Summarise the data, and push it if requested."""
+    """Summarise the data, and push it if requested; for a table, print a recipe."""
+    if is_table(arguments.recipe):
+        print_guess(arguments)
+        return
     recipe = load_recipe(arguments.recipe, arguments.overrides)
     if arguments.rows:
         save_rows(recipe, arguments)
@@ -78,6 +91,30 @@ def run(arguments: argparse.Namespace) -> None:
         data = build_data(recipe)
         print(data.describe())
         save_look(data, output)
+
+
+def is_table(given: str) -> bool:
+    """Return whether a word names a table and not a recipe: a file or folder, or a path that ends like a table."""
+    if given in bundled_recipes() or given.lower().endswith(RECIPE_ENDINGS):
+        return False
+    return names_table(given) or is_there(home_replaced(given))
+
+
+def print_guess(arguments: argparse.Namespace) -> None:
+    """Print the findings in a table, and a recipe for it."""
+    options = ("output", "rows", "push", "yes", "private", "revision", "create_pr", "force")
+    given = [f"--{name}" for name in options if getattr(arguments, name)] + arguments.overrides
+    if given:
+        raise ValueError(f"{arguments.recipe} is a table, and {given[0]} is only for a recipe; remove it")
+
+    from datasets_builder.guess import guess_table
+
+    from .guessed_recipe import findings_as_text, guess_as_recipe
+
+    guess = guess_table(arguments.recipe)
+    print(findings_as_text(guess))
+    recipe = guess_as_recipe(guess)
+    print(f"# These are guesses. Check them, and save the recipe in this folder, such as with > recipe.yaml\n{recipe}")
 
 
 def save_rows(recipe: Recipe, arguments: argparse.Namespace) -> None:

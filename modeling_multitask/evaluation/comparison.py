@@ -190,7 +190,12 @@ def _task(
         measured(by_length(judged.lengths[rows])),
         measured(by_source(judged.sources, rows)),
         measured(by_pattern({each.name: rows_with_a_label(judged, each)[rows] for each in judged.tasks})),
-        different_rows(task, answers, labels, rows=rows, texts=[shown_text(judged.texts[row]) for row in rows]),
+        [
+            each._replace(**judged.place(each.row)._asdict())
+            for each in different_rows(
+                task, answers, labels, rows=rows, texts=[shown_text(judged.texts[row]) for row in rows]
+            )
+        ],
     )
 
 

@@ -43,6 +43,8 @@ class Difference(NamedTuple):
         other_score: Its probability.
         better: The model whose answer is right. If none is, the model whose rank or number is nearer to the true one,
             or, with several labels, which has fewer errors. `neither` if their errors are equal.
+        table: The table that the row comes from. `None` if it is unknown.
+        line: Its line there, counted from 1.
     """
 
     row: int
@@ -53,6 +55,8 @@ class Difference(NamedTuple):
     other_answer: str
     other_score: float
     better: Better
+    table: str | None = None
+    line: int | None = None
 
 
 def different_rows(

@@ -41,6 +41,8 @@ class WorstRow(NamedTuple):
         answer: The answer as text. With several labels, only those whose truth is known.
         score: The probability that the answer is right, or that all of several labels are right. NaN for a number.
         loss: The loss of the true label.
+        table: The table that the row comes from. `None` if it is unknown.
+        line: Its line there, counted from 1.
     """
 
     row: int
@@ -49,6 +51,8 @@ class WorstRow(NamedTuple):
     answer: str
     score: float
     loss: float
+    table: str | None = None
+    line: int | None = None
 
 
 class Confusion(NamedTuple):
@@ -136,7 +140,7 @@ def task_errors(
 
     return TaskErrors(
         task,
-        _worst(own, most),
+        [each._replace(**judged.place(each.row)._asdict()) for each in _worst(own, most)],
         [] if task.kind.is_number else _confusions(_entries(own), own.texts, most, examples),
         main,
         measured(by_length(judged.lengths[rows])),

@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.row_places import RowPlace, row_places
 
 from ..answers_multitask import Decision
 from ..inference.text_encoder import TextEncoder
@@ -18,7 +19,7 @@ from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text, plain_rows
 from ..training.conditions import unasked_arrays
-from ..training.label_columns import labels_of_table
+from ..training.label_columns import labels_of_table, soft_labels_of_table
 from ..training.metrics import decide_arrays
 
 
@@ -33,6 +34,8 @@ class Judged:
         labels: The labels by task name, as in a batch, including missing ones.
         lengths: (N,), the number of tokens of each text after truncation.
         sources: N names of source tables. Empty if they are unknown.
+        soft: The soft labels of tasks that have them, (N, C) by task name. Their `labels` are the most probable ones.
+        places: The N places that the rows come from. Empty if they are unknown.
     """
 
     tasks: list[TaskConfig]
@@ -41,6 +44,13 @@ class Judged:
     labels: dict[str, np.ndarray]
     lengths: np.ndarray
     sources: list[str] = field(default_factory=list)
+    soft: dict[str, np.ndarray] = field(default_factory=dict)
+    places: list[RowPlace] = field(default_factory=list)
+
+    @property
+    def targets(self) -> dict[str, np.ndarray]:
+        """The labels by task name, soft where they are known."""
+        return self.labels | self.soft
 
     @cached_property
     def decisions(self) -> dict[str, Decision]:
@@ -51,6 +61,10 @@ class Judged:
     def unasked(self) -> dict[str, np.ndarray]:
         """Whether the row's labels imply that the question is not asked, (N,) by task name."""
         return unasked_arrays(self.labels, self.tasks)
+
+    def place(self, row: int) -> RowPlace:
+        """Return the place that the row with this index comes from."""
+        return self.places[row] if self.places else RowPlace()
 
 
 def judge(
@@ -76,7 +90,7 @@ def judge(
     # In the model's own precision, so that figures do not depend on the processor.
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
-    labels = labels_of_table(rows, tasks)
+    labels, soft = labels_of_table(rows, tasks), soft_labels_of_table(rows, tasks)
     return Judged(
         tasks=tasks,
         texts=texts,
@@ -84,6 +98,8 @@ def judge(
         labels={name: each.numpy() for name, each in labels.items()},
         lengths=lengths,
         sources=sources or [],
+        soft={name: each.numpy() for name, each in soft.items()},
+        places=row_places(rows),
     )
 
 

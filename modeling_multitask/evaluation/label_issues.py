@@ -29,6 +29,8 @@ class LabelIssue(NamedTuple):
         suggestion: The most probable label. It may be the same.
         score: cleanlab's label quality, from 0 to 1: the probability of the label. Labels with a low score are
             probably wrong.
+        table: The table that the row comes from. `None` if it is unknown.
+        line: Its line there, counted from 1.
     """
 
     row: int
@@ -37,6 +39,8 @@ class LabelIssue(NamedTuple):
     label: str
     suggestion: str
     score: float
+    table: str | None = None
+    line: int | None = None
 
 
 def label_issues(
@@ -92,7 +96,7 @@ def write_label_issues(issues: list[LabelIssue], path: Path) -> None:
         DataError: If the file extension is not supported.
     """
     columns: dict[str, pa.Array] = {"rank": pa.array(range(1, len(issues) + 1), pa.int64())}
-    kinds = {"row": pa.int64(), "score": pa.float64()}
+    kinds = {"row": pa.int64(), "score": pa.float64(), "line": pa.int64()}
     for name in LabelIssue._fields:
         columns[name] = pa.array([getattr(issue, name) for issue in issues], kinds.get(name, pa.string()))
     columns["verdict"] = pa.array([""] * len(issues), pa.string())

@@ -119,6 +119,11 @@ def row_counts(classes: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: name for name in ("yes", "no", "nothing")} if several else {"rows": "support"}
 
 
+def row_place(row: dict[str, Any]) -> str:
+    """Return the place that a row comes from, such as `tickets.csv:37`, or else its number among the evaluated rows."""
+    return str(row["row"] + 1) if row["table"] is None else f"{row['table']}:{row['line']}"
+
+
 def number(value: float | None, digits: int = 3) -> Markup:
     """Return a number such as `0.912`, or a dash for `None`."""
     if value is None:
@@ -248,6 +253,7 @@ def _environment(**settings: Any) -> Environment:
         **settings,
     )
     environment.filters |= {
+        "place": row_place,
         "number": number,
         "interval": interval,
         "spread": spread,

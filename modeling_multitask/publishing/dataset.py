@@ -11,7 +11,7 @@ from datasets import Dataset
 from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 
 from datasets_builder.builder import MultiTaskBuilder
-from datasets_builder.columns import SOURCE
+from datasets_builder.columns import LINE, SOURCE, TABLE, distribution_column
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
 from datasets_builder.source import JoinedText, LabelColumn, Source
@@ -54,8 +54,8 @@ def write_repository(
         overrides: Overrides of the recipe as `key=value`. They are noted at the top of the copied recipe.
     """
     for name, rows in builder.as_dataset().items():
-        _write_shards(rows.remove_columns([SOURCE] if SOURCE in rows.column_names else []), folder / "data", name)
-    files = {"README.md": render_card(repo_id, builder.tasks, look, card, with_recipe=recipe is not None)}
+        _write_shards(_public(rows), folder / "data", name)
+    files = {"README.md": render_card(repo_id, builder, look, card, with_recipe=recipe is not None)}
     files[SCRIPT] = render_script(builder, Path.cwd() if recipe is None else recipe.parent.resolve())
     if recipe is not None:
         noted = f"# Built with {' '.join(overrides)}\n" if overrides else ""
@@ -116,8 +116,10 @@ def with_model(card: str, model: str) -> str:
     return f"{before}\n{_MODELS}\n\n{line}\n{after.lstrip(chr(10))}"
 
 
-def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSettings, *, with_recipe: bool) -> str:
+def render_card(repo_id: str, builder: MultiTaskBuilder, look: Look, card: CardSettings, *, with_recipe: bool) -> str:
     """Return the README of the repository, including its metadata."""
+    tasks = builder.tasks
+    soft = "".join(f" `{distribution_column(name)}` has the soft labels of `{name}`." for name in sorted(builder.soft))
     total = sum(look.rows.values())
     metadata = DatasetCardData(
         language=card.language or None,
@@ -137,7 +139,7 @@ def render_card(repo_id: str, tasks: list[TaskConfig], look: Look, card: CardSet
         f"{_generated('use')}## Usage",
         f'```python\nfrom datasets import load_dataset\n\ndataset = load_dataset("{repo_id}")\n```',
         "A missing label is null. Label ids are those of each column's `ClassLabel`. A multi-label task has 0, 1 or "
-        "null for each of its labels.",
+        f"null for each of its labels.{soft}",
         f"{_generated('tasks')}## Tasks",
         _task_table(tasks, look),
         *(f"Labels of `{task.name}`: {', '.join(map(code, task.labels))}." for task in tasks if task.labels),
@@ -203,6 +205,11 @@ def _python(value: Any, folder: Path) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_python(each, folder) for each in value) + "]"
     return "..." if value is ... else repr(value)
+
+
+def _public(rows: Dataset) -> Dataset:
+    """Return rows without the columns on the files that they come from."""
+    return rows.remove_columns([name for name in (SOURCE, TABLE, LINE) if name in rows.column_names])
 
 
 def _write_shards(rows: Dataset, folder: Path, split: str) -> None:

@@ -107,16 +107,15 @@ def _check(content: dict[str, Any], path: Path) -> Recipe:
 
 
 def _write_out_labels(content: dict[str, Any]) -> None:
-    """Replace numbers among the labels of tasks by their words, in place."""
+    """Replace numbers among the labels of tasks by their words, in place, for the rules between words."""
     tasks = content.get("tasks")
     for task in tasks if isinstance(tasks, list) else []:
         given = task.get("given") if isinstance(task, dict) else None
         for words in filter(lambda each: isinstance(each, dict), (task, given)):
             if isinstance(words.get("labels"), list):
-                words["labels"] = [cell_word(each) if _is_number(each) else each for each in words["labels"]]
-        if isinstance(task, dict) and isinstance(task.get("aliases"), dict):
-            aliases = task["aliases"].items()
-            task["aliases"] = {name: cell_word(each) if _is_number(each) else each for name, each in aliases}
+                words["labels"] = list(map(_label, words["labels"]))
+            if isinstance(words.get("parents"), dict):
+                words["parents"] = {_label(name): _label(each) for name, each in words["parents"].items()}
 
 
 def _write_out_names(content: dict[str, Any], path: Path) -> None:
@@ -134,8 +133,9 @@ def _write_out_names(content: dict[str, Any], path: Path) -> None:
         raise RecipeError(path, problems)
 
 
-def _is_number(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool)
+def _label(given: Any) -> Any:
+    """Return a number as the word that it is, and anything else unchanged."""
+    return cell_word(given) if isinstance(given, int | float) and not isinstance(given, bool) else given
 
 
 def _secrets(content: Any, place: str = "") -> Iterator[str]:

@@ -71,6 +71,7 @@ class TaskRecipe(TaskWords):
         default_factory=dict,
         description="Other spellings of labels in all sources, each with its label.",
         example={"pos": "positive", 1: "positive"},
+        labels=True,
     )
     missing: list[Cell] = word(
         default_factory=list,
@@ -174,6 +175,7 @@ class Recipe:
         default_factory=dict,
         description="New names for labels of the model in `start_from`.",
         example={"good": "positive"},
+        labels=True,
     )
     pooling: Pooling | None = word(
         None,

@@ -20,9 +20,12 @@ from pydantic import (
     Field,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     create_model,
 )
 from pydantic_core import PydanticCustomError
+
+from datasets_builder.cell_words import cell_word
 
 from ..training.choices import TrainingChoices
 from ..words_multitask import Word, as_written, declared_words
@@ -83,7 +86,8 @@ def _setting(annotation: Any, each: dataclasses.Field) -> tuple[Any, Any]:
     checked = _checked(annotation, declared)
     if declared.one_or_list:
         listed = partial(_as_list, forms=_forms(annotation))
-        checked = Annotated[checked, BeforeValidator(listed, json_schema_input_type=_or_item(checked, annotation))]
+        alone = checked | _item(annotation, declared)
+        checked = Annotated[checked, BeforeValidator(listed, json_schema_input_type=alone)]
     examples = None if declared.example is None else [declared.example]
     return checked, Field(**_default(each), description=declared.description, examples=examples)
 
@@ -96,10 +100,14 @@ def _checked(annotation: Any, declared: Word) -> Any:
     if dataclasses.is_dataclass(annotation):
         model: Any = model_of(annotation)  # type: ignore[arg-type]
         built = Annotated[model, AfterValidator(partial(build, annotation))]
-        return Annotated[built, BeforeValidator(partial(_written_out, word=declared.shorthand))]
+        written = built if declared.shorthand is None else built | str
+        read = partial(_written_out, word=declared.shorthand)
+        return Annotated[built, BeforeValidator(read, json_schema_input_type=written)]
     if annotation in (int, float):
         bounds: Any = declared.bounds
         return Annotated[annotation, Field(**bounds), BeforeValidator(_refuse_huge)]
+    if annotation is str and declared.labels:
+        return Annotated[str, BeforeValidator(_as_word, json_schema_input_type=str | float)]
     if origin in (list, tuple, Sequence):
         return list[_checked(arguments[0], declared)]  # type: ignore[misc]
     if origin in (dict, Mapping):
@@ -112,7 +120,8 @@ def _checked(annotation: Any, declared: Word) -> Any:
 def _union(members: tuple[Any, ...], declared: Word) -> Any:
     """Return a union of forms that reports only the errors of the given form."""
     if set(members) == _SCALARS:
-        return Annotated[Any, AfterValidator(_refuse_all_but_scalars)]
+        schema = WithJsonSchema({"type": ["string", "number", "boolean"]})
+        return Annotated[Any, AfterValidator(_refuse_all_but_scalars), schema]
     members_by_form = sorted(members, key=lambda each: each is float)  # `int | float` is checked as float
     forms = {_form(each): each for each in members_by_form if each is not types.NoneType}
     checked = {form: _checked(each, declared) for form, each in forms.items()}
@@ -126,10 +135,12 @@ def _union(members: tuple[Any, ...], declared: Word) -> Any:
 
 def _forms(annotation: Any) -> set[str]:
     """Return the forms of a type, as `form_of` names them."""
-    members = (
-        typing.get_args(annotation) if typing.get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    )
-    return {_form(each) for each in members if each is not types.NoneType}
+    return {_form(each) for each in _members(annotation) if each is not types.NoneType}
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    is_union = typing.get_origin(annotation) in (Union, types.UnionType)
+    return typing.get_args(annotation) if is_union else (annotation,)
 
 
 def _form(annotation: Any) -> str:
@@ -155,6 +166,11 @@ def _written_out(given: Any, word: str | None) -> Any:
     return {word: given} if word is not None and isinstance(given, str) else given
 
 
+def _as_word(given: Any) -> Any:
+    """Return a number as the word of a label, and anything else unchanged."""
+    return cell_word(given) if form_of(given) == NUMBER else given
+
+
 def _refuse_all_but_scalars(given: Any) -> Any:
     if not isinstance(given, str | int | float):
         raise ValueError(f"is {given!r}; it must be text, a number, true or false")
@@ -175,9 +191,10 @@ def _is_tuple(annotation: Any) -> bool:
     return typing.get_origin(annotation) is tuple
 
 
-def _or_item(checked: Any, annotation: Any) -> Any:
-    """Return the type of a list or a single item of it."""
-    return checked | typing.get_args(checked)[0] if _forms(annotation) == {LIST} else checked
+def _item(annotation: Any, declared: Word) -> Any:
+    """Return the type of an item of the list that a type allows."""
+    listed = next(each for each in _members(annotation) if _form(each) == LIST)
+    return _checked(typing.get_args(listed)[0], declared)
 
 
 def _default(each: dataclasses.Field) -> dict[str, Any]:

@@ -18,7 +18,9 @@ RECIPE_ENDINGS = (".yaml", ".yml")
 MOST_BYTES = 1_000_000  # of a recipe
 MOST_FROM_ALIASES = 1_000  # values that aliases repeat
 DEEPEST = 50  # nested lists and tables
-LABEL_WORDS = frozenset({"labels", "aliases", "missing", "none", "missing_text", "where", "constant", "rename_labels"})
+LABEL_WORDS = frozenset(
+    {"labels", "aliases", "missing", "none", "missing_text", "where", "constant", "rename_labels", "parents"}
+)
 
 
 class _Constructor(SafeConstructor):

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from datasets_builder import MultiTaskBuilder
-from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT
+from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.look import Look, describe, look_as_json, look_at
 
 from ..errors import RecipeError
@@ -95,8 +95,8 @@ def write_rows(recipe: Recipe, path: Path) -> int:
     """Write the recipe's rows as a training reads them, one JSON object each, and return their number.
 
     An object has `text` (and `text_pair`), `split`, and for each task the name of the label, a number, or for a
-    multi-label task an object of 1, 0 and null by label. A missing label is null. A row whose source has weights also
-    has `weight`.
+    multi-label task an object of 1, 0 and null by label. For a task with soft labels it is an object of numbers by
+    label. A missing label is null. A row whose source has weights also has `weight`.
 
     Raises:
         RecipeError: If the tasks are invalid, the model of `start_from` cannot be loaded, or the training rows are
@@ -111,7 +111,7 @@ def write_rows(recipe: Recipe, path: Path) -> int:
         for split, rows in dataset.items():
             names = [name for name in (TEXT, TEXT_PAIR) if name in (rows.column_names or [])]
             for row in rows:
-                labels = {task.name: _written_label(row[task.name], task) for task in tasks}
+                labels = {task.name: _written_label(row, task) for task in tasks}
                 written = {**{name: row[name] for name in names}, "split": split, **labels}
                 if row.get(WEIGHT) is not None:
                     written[WEIGHT] = row[WEIGHT]
@@ -120,10 +120,12 @@ def write_rows(recipe: Recipe, path: Path) -> int:
     return count
 
 
-def _written_label(label: Any, task: TaskConfig) -> Any:
+def _written_label(row: dict[str, Any], task: TaskConfig) -> Any:
+    soft = distribution_column(task.name)
+    label = row[soft if soft in row else task.name]
     if label is None:
         return None
-    if task.kind.several_labels:
+    if soft in row or task.kind.several_labels:
         return label if any(each is not None for each in label.values()) else None
     # The shortest number with the same float32, which is the type of the column: 0.9 and not 0.8999999761581421.
     return float(str(np.float32(label))) if task.kind.is_number else (task.labels or [])[label]

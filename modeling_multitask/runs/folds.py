@@ -15,6 +15,8 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from tqdm import tqdm
 
+from datasets_builder.agreement import notes_on_agreement
+
 from .. import MultiTaskConfig, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..evaluation.figures import task_figures
@@ -93,7 +95,7 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
     judgements = _judgements(recipe, judged, list(folds), list(rows))
-    found = multi_task_metrics(judged.logits, judged.labels, judged.tasks, decisions=judged.decisions)
+    found = multi_task_metrics(judged.logits, judged.targets, judged.tasks, decisions=judged.decisions)
     found = with_judgements({"test": found}, {"test": judgements})["test"]
     write_json(output / "folds.json", _summary(judged, list(folds), found))
     write_json(output / "results.json", {**results, "test": found})
@@ -102,7 +104,8 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
             f"{len(folds)}-fold cross-validation: each row was judged by a model that was trained without its fold, "
             "with the temperature and thresholds of that model. The final model was trained on all rows"
         )
-        save_report(recipe, judged, split="test", notes=[note], judgements=judgements)
+        agreement = notes_on_agreement((rows[0].info.description or "").splitlines())
+        save_report(recipe, judged, split="test", notes=[note, *agreement], judgements=judgements)
     return found
 
 
@@ -168,7 +171,7 @@ def _baselines(task: TaskConfig, labels: list[np.ndarray], embedded: list[np.nda
 
 def _summary(judged: JudgedFolds, folds: list[Judged], results: Results) -> dict[str, Any]:
     """Return the content of `folds.json`: the main metric of each task on all rows, and on each fold."""
-    by_fold = [multi_task_metrics(each.logits, each.labels, each.tasks) for each in folds]
+    by_fold = [multi_task_metrics(each.logits, each.targets, each.tasks) for each in folds]
     tasks = {}
     for task in judged.tasks:
         name, metric = task.name, task.main_metric

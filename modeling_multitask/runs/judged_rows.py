@@ -9,8 +9,10 @@ from typing import Any
 from datasets import Dataset
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
-from datasets_builder.columns import SOURCE
+from datasets_builder.agreement import AGREEMENT
+from datasets_builder.columns import LINE, SOURCE, TABLE
 from datasets_builder.formats import READABLE
+from datasets_builder.row_places import row_places, short_names
 from datasets_builder.sources import open_tables
 from datasets_builder.tables import Table
 
@@ -158,7 +160,12 @@ def issues_of_labels(recipe: Recipe) -> list[LabelIssue]:
     texts = row_texts(rows)
     labels = labels_of_table(rows, model.config.tasks)
     embeddings = encode(model, texts, tokenizer=tokenizer, show_progress=True)
-    return [issue for task in tasks for issue in label_issues(task, embeddings, labels[task.name].numpy(), texts)]
+    places = row_places(rows)
+    return [
+        issue._replace(**places[issue.row]._asdict())
+        for task in tasks
+        for issue in label_issues(task, embeddings, labels[task.name].numpy(), texts)
+    ]
 
 
 def _check_split(recipe: Recipe, model: str | None) -> None:
@@ -205,7 +212,8 @@ def _of_table(
     source = Source(
         str(path), list(texts) if len(texts) > 1 else texts[0], {each.name: _column(each, separator) for each in there}
     )
-    builder = MultiTaskBuilder(tasks=[known[each.name] for each in there], train=[source])
+    with_place = not {TABLE, LINE} & {each.name for each in there}  # old models may have tasks of these names
+    builder = MultiTaskBuilder(tasks=[known[each.name] for each in there], train=[source], with_place=with_place)
     builder.download_and_prepare()
     return JudgedRows(
         builder.as_dataset()["train"], path.name, notes=[note.removeprefix("train: ") for note in builder.notes]
@@ -259,16 +267,17 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
         rows,
         split,
         _sources(rows, [each.source.name for each in sources]),
-        [each for each in builder.notes if split in each] + ([CHOSEN_BY] if split == "validation" else []),
+        [each for each in builder.notes if split in each or AGREEMENT in each]
+        + ([CHOSEN_BY] if split == "validation" else []),
     )
 
 
 def _sources(rows: Dataset, paths: list[str]) -> list[str]:
     if len(paths) < 2:
         return []
-    names = [Path(each).name for each in paths]
-    names = names if len(set(names)) == len(names) else paths
-    return [names[i] for i in rows[SOURCE]]
+    different = list(dict.fromkeys(paths))
+    names = dict(zip(different, short_names(different), strict=True))
+    return [names[paths[i]] for i in rows[SOURCE]]
 
 
 def _known(task: TaskConfig, more: list[str]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from ..training.lora import add_lora
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
 from ..wording import first_line
 from ..words_multitask import nearest_hint
-from .rows import RowsBySplit, build_dataset, check_learnable, tokenize_rows, with_known_splits, with_labels
+from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
 
 logger = logging.get_logger(__name__)
 
@@ -72,11 +72,10 @@ def prepare(recipe: Recipe) -> Prepared:
     """Build the trainer of a run with its model and rows, without training.
 
     Raises:
-        RecipeError: If a model or a training argument is invalid, or a source has row weights.
+        RecipeError: If a model or a training argument is invalid.
         DataError: If a table is invalid.
         OSError: If a cache cannot be written.
     """
-    check_learnable(recipe)
     known = with_known_splits(recipe)
     validated = bool(known.data.validation or known.data.split.validation)
     if not validated and (asking := [f"tasks[{i}].abstain" for i, task in enumerate(recipe.tasks) if task.abstain]):

@@ -1,6 +1,7 @@
 """The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,11 @@ from transformers.utils import logging
 
 from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.label_rows import label_rows, never_seen, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
-from ..errors import RecipeError
 from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
@@ -27,6 +27,7 @@ from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
 from ..training.growing import inherited_condition, inherited_tasks
+from ..training.samplers import row_weights_of
 from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)
@@ -44,18 +45,6 @@ def build_dataset(recipe: Recipe, trained: MultiTaskModel | None = None) -> tupl
         DataError: If a table is invalid.
     """
     return build_rows(recipe, open_sources(recipe, trained), trained)
-
-
-def check_learnable(recipe: Recipe) -> None:
-    """Raise a `RecipeError` if the recipe has row weights, which training does not use."""
-    problems = [
-        f"data.{split}[{i}].weight: row weights are read, but training does not use them yet; remove `weight`"
-        for split in SPLITS
-        for i, source in enumerate(getattr(recipe.data, split))
-        if source.weight
-    ]
-    if problems:
-        raise RecipeError(recipe.path, problems)
 
 
 def with_known_splits(recipe: Recipe) -> Recipe:
@@ -111,17 +100,28 @@ def build_rows(
 
 
 def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dataset | IterableDataset:
-    """Return the rows that have a label of any task. Streamed rows are all returned: their loss is 0.
+    """Return the rows with a label of any task and a weight above 0. Those of a stream are skipped when they are read.
 
     Args:
         rows: The training rows from the dataset builder.
         tasks: All tasks.
     """
-    if not isinstance(rows, Dataset):
-        return rows
     names = [task.name for task in tasks]
-    unlabelled = without_labels(rows.select_columns(names).with_format("arrow")[:], names)
-    return rows.select(np.flatnonzero(~unlabelled)) if unlabelled.any() else rows
+    columns = [name for name in (*names, *map(distribution_column, names)) if name in (rows.column_names or names)]
+    if not isinstance(rows, Dataset):
+        return rows.filter(partial(_is_trained, columns=columns))
+    skipped = without_labels(rows.select_columns(columns).with_format("arrow")[:], names) | (row_weights_of(rows) == 0)
+    return rows.select(np.flatnonzero(~skipped)) if skipped.any() else rows
+
+
+def _is_trained(row: dict[str, Any], columns: list[str]) -> bool:
+    """Return whether a streamed row has a label and a weight above 0, with a note on the first one that has none."""
+    if there := row.get(WEIGHT) != 0 and any(row[name] is not None for name in columns):
+        return there
+    logger.warning_once(
+        "train: rows without any label, or of weight 0, are skipped in training; streamed rows are not counted"
+    )
+    return there
 
 
 def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuilder:
@@ -152,6 +152,7 @@ def build_builder(recipe: Recipe, tasks: list[dict[str, Any]]) -> MultiTaskBuild
             leaks=data.leaks,
             streaming=data.streaming,
             with_source=recipe.sampling.by_source,
+            with_place=True,
         )
 
 

@@ -14,6 +14,9 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from datasets_builder.agreement import notes_on_agreement
+from datasets_builder.row_places import row_places
+
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.judged import Judged, row_texts
 from ..evaluation.report import CHOSEN_BY
@@ -21,6 +24,7 @@ from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
+from ..training.soft_targets import most_probable
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate, calibration_notes
 from .folds import cross_validate
@@ -39,7 +43,7 @@ from .plan import estimated_memory, warn_of_memory
 from .prepare import prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
-from .rows import RowsBySplit, check_learnable, labelled_rows
+from .rows import RowsBySplit, labelled_rows
 
 logger = logging.get_logger(__name__)
 
@@ -129,14 +133,13 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         force: Whether to overwrite a previous run in `output_dir`.
 
     Raises:
-        RecipeError: If a model or a training argument is invalid, a source has row weights, the probe fails, or the
-            run to resume has another recipe.
+        RecipeError: If a model or a training argument is invalid, the probe fails, or the run to resume has another
+            recipe.
         DataError: If a table is invalid.
         DivergedError: If training diverges. No model is written.
         FileExistsError: If `output_dir` contains a run.
         BlockingIOError: If another process is writing to `output_dir`.
     """
-    check_learnable(recipe)
     # By the environment of the launcher: without the arguments of the Trainer, PartialState would start no group.
     is_first = os.environ.get("RANK", "0") == "0"
     with locked(Path(recipe.output_dir), inside=True) if is_first else nullcontext():
@@ -177,9 +180,11 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
     record = training_record(trainer, clock, prepared.rows, counts) | parameters
     if trainer.is_world_process_zero():
         save_record(recipe, record)
-    answers = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
+    outputs = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
+    tasks = trainer.model.config.tasks
+    answers = {name: (logits, most_probable(labels, tasks)) for name, (logits, labels) in outputs.items()}
     calibration = calibrate(recipe, trainer.model.config, answers)
-    results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in answers.items()}
+    results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in outputs.items()}
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
         judgements = judge_tasks(recipe, prepared.rows, trainer, answers)
@@ -204,8 +209,10 @@ def write_reports(
     if split is None or not recipe.report:
         return
     logits, labels = answers[split]
-    judged = Judged(tasks, row_texts(rows[split]), logits, labels, row_lengths(rows[split]))
-    notes = [*([CHOSEN_BY] if split == "validation" else []), *notes]
+    held_out = rows[split]
+    judged = Judged(tasks, row_texts(held_out), logits, labels, row_lengths(held_out), places=row_places(held_out))
+    agreement = notes_on_agreement((rows[split].info.description or "").splitlines())
+    notes = [*([CHOSEN_BY] if split == "validation" else []), *agreement, *notes]
     save_report(recipe, judged, split=split, notes=notes, judgements=judgements[split])
 
 

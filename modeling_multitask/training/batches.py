@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
 
 from .arguments import MultiTaskTrainingArguments
-from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
+from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups, row_weights_of
 from .tokens import row_lengths
 
 
@@ -44,6 +45,7 @@ class SamplingMixin(Trainer):
             epochs=self._epochs(len(rows)),
             lengths=row_lengths(rows, self.processing_class, self.model.config) if by_length else None,
             batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
+            weights=row_weights_of(rows) if isinstance(rows, Dataset) else None,
         )
         self._follow_epochs(sampler)
         return sampler

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from datasets_builder.columns import distribution_column
+
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import plain_rows
 from ..words_multitask import nearest_hint
+from .samplers import row_weights_of
 
 BALANCED = "balanced"
 
@@ -20,7 +23,8 @@ def with_resolved_weights(
 
     Args:
         task: The task.
-        rows: The training rows. Missing labels are not counted.
+        rows: The training rows. Missing labels are not counted. Each row counts with its weight, and a soft label for
+            each label with its share.
         class_weights: `balanced` sets the weight of a class to the number of all labels over C times the number of its
             own, as in scikit-learn's `compute_class_weight`. A class that does not occur has the weight 1. A dict sets
             the weights of its labels, and 1 for the others.
@@ -33,28 +37,28 @@ def with_resolved_weights(
         task = replace(task, class_weights=_by_label(class_weights, task))
     if BALANCED not in (class_weights, pos_weight):
         return task
-    labels = _labels(rows, task)
-    if not (labels >= 0).any():
+    yes, no = weighted_counts(rows, task)
+    if not (yes.any() or no.any()):
         raise ValueError(
             f"task {task.name!r}: its weights cannot be balanced, because no training row has a label for it"
         )
     if class_weights == BALANCED:
-        task = replace(task, class_weights=balanced_class_weights(labels[:, 0], len(task.labels or ())))
+        task = replace(task, class_weights=[float(yes.sum() / (len(yes) * each)) if each else 1.0 for each in yes])
     if pos_weight == BALANCED:
-        task = replace(task, pos_weight=balanced_pos_weight(labels))
+        one = slice(1, 2) if task.kind.one_label else slice(None)  # a binary task has a weight for its second label
+        pairs = zip(yes[one], no[one], strict=True)
+        task = replace(task, pos_weight=[float(n / p) if n and p else 1.0 for p, n in pairs])
     return task
 
 
-def balanced_class_weights(labels: np.ndarray, count: int) -> list[float]:
-    """Return the weight of each class. Negative labels are missing."""
-    counts = np.bincount(labels[labels >= 0], minlength=count)
-    return [float(counts.sum() / (count * each)) if each else 1.0 for each in counts]
+def weighted_counts(rows: Dataset, task: TaskConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of the rows with each label and without it, two arrays (C,). Missing labels do not count.
 
-
-def balanced_pos_weight(labels: np.ndarray) -> list[float]:
-    """Return the weight of the positive entries of each column; 1 if it has no positive or no negative entry."""
-    positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
-    return [float(n / p) if n and p else 1.0 for n, p in zip(negatives, positives, strict=True)]
+    A soft label counts for each label with its share. Rows without a weight have the weight 1.
+    """
+    weights, shares = row_weights_of(rows), _shares(rows, task)
+    there = ~np.isnan(shares)
+    return weights @ np.where(there, shares, 0), weights @ np.where(there, 1 - shares, 0)
 
 
 def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
@@ -68,11 +72,12 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
     return [weights.get(label, 1.0) for label in labels]
 
 
-def _labels(rows: Dataset, task: TaskConfig) -> np.ndarray:
-    """Return ids, (N, 1), or zeros and ones, (N, C); -1 for a missing label."""
-    column = plain_rows(rows)[task.name]
-    if not task.kind.several_labels:
-        return np.array([[-1 if label is None else label] for label in column])
-    names = task.labels or []
-    entries = [[None if row is None else row[name] for name in names] for row in column]
-    return np.array([[-1 if entry is None else entry for entry in row] for row in entries])
+def _shares(rows: Dataset, task: TaskConfig) -> np.ndarray:
+    """Return the share of each label in each row, (N, C), NaN where it is missing. That of a label is 1."""
+    soft, names = distribution_column(task.name), task.labels or []
+    column = plain_rows(rows)[soft if soft in rows.column_names else task.name]
+    if soft in rows.column_names or task.kind.several_labels:
+        entries = [[None if row is None else row[name] for name in names] for row in column]
+        return np.array(entries, dtype=float).reshape(len(rows), len(names))
+    ids = np.array([-1 if label is None else label for label in column])
+    return np.where(ids[:, None] < 0, np.nan, ids[:, None] == np.arange(len(names)))

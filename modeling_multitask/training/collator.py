@@ -26,6 +26,7 @@ from ..words_multitask import nearest_hint
 from .checks import check_training_columns
 from .conditions import unasked_rows
 from .multi_labels import forms_of, forms_of_columns, label_entries, shortened
+from .soft_targets import soft_labels_of, weights_of
 from .tokens import checked_texts, padded_rows
 
 
@@ -44,6 +45,10 @@ class MultiTaskCollator:
     - a list of 0, 1 and null with an entry for each label. As floats, it is always read in this way.
     - a list of class ids. `[0, 1]` of two labels could also be zeros and ones. It is an error, unless another row of
       the column decides.
+
+    A column `<task>_distribution` has soft labels: a dict of the probability of each label, or null. They are used
+    instead of the column of the task. A column `weight` has the weight of each row, 1 if it is null. A row of weight 0
+    has no labels.
 
     Args:
         tokenizer: The tokenizer, for padding and for rows with a text.
@@ -69,24 +74,26 @@ class MultiTaskCollator:
     list_forms: Mapping[str, ListForm] = field(default_factory=dict)
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return the batch: the tensors of the tokenizer, (B, T), and `labels` by task name.
+        """Return the batch: the tensors of the tokenizer, (B, T), `labels` by task name, and weights if there are any.
 
         Raises:
             RowError: If a text is not a string, or a label is not valid for its task. The message has the number of the
                 row in the batch, the column, the value and the text.
         """
-        batch: dict[str, Any] = dict(self._tokens(rows))
-        batch["labels"] = self.labels_of(rows)
-        return batch
+        return {**self._tokens(rows), **self.targets_of(rows)}
 
-    def labels_of(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
-        """Return the labels of the rows by task name, (B,) or (B, C).
+    def targets_of(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the `labels` of the rows by task name, (B,) or (B, C), and the `sample_weight`, (B,), if there is one.
 
         Raises:
-            RowError: If a label is not valid for its task.
+            RowError: If a label or a weight is not valid.
             ValueError: If lists of numbers may be ids or zeros and ones.
         """
-        return labels_of(rows, self.config.tasks, self.list_forms)
+        tasks = self.config.tasks
+        labels = labels_of(rows, tasks, self.list_forms)
+        labels |= masked(soft_labels_of(rows, tasks), unasked_rows(labels, tasks))
+        weights = weights_of(rows)
+        return {"labels": labels, **({} if weights is None else {"sample_weight": weights})}
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
@@ -182,12 +189,17 @@ def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[
         labels: The labels by task name, (B,) or (B, C).
         tasks: The model's tasks, in order.
     """
-    unasked = unasked_rows(labels, tasks)
-    asked = {}
-    for task in tasks:
-        own = labels[task.name]
-        asked[task.name] = own.masked_fill(unasked[task.name].view(-1, *[1] * (own.ndim - 1)), task.kind.missing)
-    return asked
+    return masked(labels, unasked_rows(labels, tasks))
+
+
+def masked(labels: dict[str, Tensor], rows: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the labels, (B,) or (B, C) by task name, with missing labels in these rows, (B,) by task name."""
+    return {
+        name: own.masked_fill(
+            rows[name].view(-1, *[1] * (own.ndim - 1)), math.nan if own.is_floating_point() else IGNORE_INDEX
+        )
+        for name, own in labels.items()
+    }
 
 
 def _labels(rows: Sequence[Mapping[str, Any]], task: TaskConfig, form: ListForm | None, place: str) -> Tensor:

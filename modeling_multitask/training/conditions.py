@@ -13,6 +13,8 @@ from datasets import Dataset
 from torch import Tensor
 from transformers.utils import logging
 
+from datasets_builder.columns import distribution_column
+
 from ..answers_multitask import may_follow
 from ..task_problems_multitask import task_given_problem
 from ..tasks_multitask import GivenConfig, TaskConfig, parent_task
@@ -65,7 +67,7 @@ def counted_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, np.ndarray
     """
     labels = {task.name: torch.from_numpy(_ids(rows, task)) for task in tasks}
     unasked = unasked_rows(labels, tasks)
-    return {name: ((each >= 0) & ~unasked[name]).numpy() for name, each in labels.items()}
+    return {name: (((each >= 0) | _has_soft(rows, name)) & ~unasked[name]).numpy() for name, each in labels.items()}
 
 
 def unasked_rows(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[str, Tensor]:
@@ -123,6 +125,15 @@ def _parents(task: TaskConfig, parent: TaskConfig, labels: np.ndarray, above: np
             f"{'; the label '.join(problems[:MOST_NAMED])}{more}; fix the rows, or set given.parents"
         )
     return {own[i]: others[int(row.argmax())] for i, row in enumerate(counts)}
+
+
+def _has_soft(rows: Dataset, task: str) -> Tensor:
+    """Return the rows with a soft label of a task, (N,). A tie has no id."""
+    name = distribution_column(task)
+    if name not in rows.column_names:
+        return torch.zeros(len(rows), dtype=torch.bool)
+    column = rows.select_columns([name]).with_format("arrow")[:][name]
+    return torch.from_numpy(column.is_valid().to_numpy().copy())
 
 
 def _ids(rows: Dataset, task: TaskConfig) -> np.ndarray:

@@ -4,6 +4,7 @@ Shapes: N rows, C labels of one task.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +13,14 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
+from datasets_builder.columns import WEIGHT, distribution_column
 from datasets_builder.label_lists import ListForm
 
 from ..kinds_multitask import IGNORE_INDEX
 from ..tasks_multitask import TaskConfig
-from .collator import labels_of, without_unasked
+from .collator import labels_of, masked, without_unasked
+from .conditions import unasked_rows
+from .soft_targets import soft_labels_of, weights_of
 
 
 def labels_of_table(
@@ -43,9 +47,40 @@ def labels_of_table(
         built = {name: each for name, each in entries.items() if each is not None}
     others = [task for task in tasks if task.name not in built]
     names = [task.name for task in others if task in there]
-    given = list(rows.select_columns(names)) if names else [{}] * len(rows)
+    given = _columns(rows, names)
     read = built | labels_of(given, others, list_forms, place=place)
     return without_unasked({task.name: read[task.name] for task in tasks}, tasks)
+
+
+def soft_labels_of_table(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, Tensor]:
+    """Return the soft labels of a table by task name, (N, C), as `soft_labels_of` does for rows."""
+    return soft_labels_of(_columns(rows, [distribution_column(task.name) for task in tasks]), tasks)
+
+
+def targets_of_table(
+    rows: Dataset, tasks: list[TaskConfig], list_forms: Mapping[str, ListForm] | None = None
+) -> dict[str, Any]:
+    """Return the `labels` of a table by task name, soft where it has them, and the `sample_weight`, if it has one.
+
+    Args:
+        rows: The table.
+        tasks: The model's tasks, in order.
+        list_forms: How lists of numbers are written, by task name. By default the rows decide.
+
+    Raises:
+        RowError: If a label or a weight is not valid.
+        ValueError: If lists of numbers may be ids or zeros and ones.
+    """
+    labels = labels_of_table(rows, tasks, list_forms)
+    labels |= masked(soft_labels_of_table(rows, tasks), unasked_rows(labels, tasks))
+    weights = weights_of(_columns(rows, [WEIGHT]))
+    return {"labels": labels, **({} if weights is None else {"sample_weight": weights})}
+
+
+def _columns(rows: Dataset, names: list[str]) -> list[dict[str, Any]]:
+    """Return the rows with those of these columns that the table has."""
+    there = [name for name in names if name in rows.column_names]
+    return list(rows.select_columns(there)) if there else [{}] * len(rows)
 
 
 def _entries(cells: pa.Array, task: TaskConfig) -> Tensor | None:

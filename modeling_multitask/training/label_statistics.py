@@ -10,8 +10,8 @@ from torch import Tensor
 
 from datasets_builder.label_lists import ListForm
 
-from ..kinds_multitask import CumulativeLogits, StandardizedLinear
 from ..modeling_multitask import MultiTaskModel
+from ..output_layers_multitask import CumulativeLogits, StandardizedLinear
 from ..tasks_multitask import TargetStatistics, TaskConfig
 from .collator import labels_of
 from .label_columns import labels_of_table

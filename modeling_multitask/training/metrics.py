@@ -20,6 +20,7 @@ from ..losses_multitask import loss_divisor, masked_loss
 from ..tasks_multitask import TaskConfig
 from .label_hits import f1_of_counts, label_hits, rows_without_error
 from .row_parts import row_parts
+from .soft_targets import most_probable
 
 _DESCRIPTION = """The metrics of one task, over the entries with a reference. Classes: accuracy and macro-F1. Several
 labels: also micro-F1, and the share of rows without an error (subset accuracy). Ordered classes: also the mean absolute
@@ -107,7 +108,8 @@ def multi_task_metrics(
 
     Args:
         logits: The logits by task name, (N, C).
-        labels: The labels by task name, as in a batch.
+        labels: The labels by task name, as in a batch. The `loss` is that of soft labels, and the metrics are those of
+            the most probable labels.
         tasks: The model's tasks.
         decisions: The decisions by task name, if several models have judged the rows. By default those of `tasks`.
 
@@ -116,10 +118,12 @@ def multi_task_metrics(
         mean of `score_of` over the tasks with labelled rows, or 0 without any.
     """
     decisions = decide_arrays(logits, tasks) if decisions is None else decisions
+    known = most_probable(labels, tasks)
     metrics: dict[str, Any] = {
-        task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], task) for task in tasks
+        task.name: _task_metrics(decisions[task.name], logits[task.name], labels[task.name], known[task.name], task)
+        for task in tasks
     }
-    mains = [score_of(task, metrics[task.name], labels[task.name]) for task in tasks if metrics[task.name]["rows"]]
+    mains = [score_of(task, metrics[task.name], known[task.name]) for task in tasks if metrics[task.name]["rows"]]
     return {**metrics, "score": float(np.mean(mains)) if mains else 0.0}
 
 
@@ -215,8 +219,10 @@ def r2(predictions: np.ndarray, references: np.ndarray) -> float:
     return float(r2_score(references, predictions)) if np.ptp(references) > 0 else 0.0
 
 
-def _task_metrics(decision: Decision, logits: np.ndarray, labels: np.ndarray, task: TaskConfig) -> dict[str, float]:
-    metrics = task_metrics(task, decision.chosen, labels)
+def _task_metrics(
+    decision: Decision, logits: np.ndarray, labels: np.ndarray, known: np.ndarray, task: TaskConfig
+) -> dict[str, float]:
+    metrics = task_metrics(task, decision.chosen, known)
     return {**metrics, "loss": mean_loss(logits, labels, task)} if metrics["rows"] else metrics
 
 

@@ -16,7 +16,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from datasets_builder.columns import SOURCE
+from datasets_builder.columns import SOURCE, WEIGHT
 
 from ..texts_multitask import plain_rows
 from .sampling import Sampling
@@ -24,20 +24,21 @@ from .sampling import Sampling
 STRETCH = 50  # rows of similar length are grouped within this number of batches, as in transformers
 
 
-def shares(sizes: Sequence[int], sampling: Sampling, progress: float) -> np.ndarray:
+def shares(sizes: Sequence[float], sampling: Sampling, progress: float) -> np.ndarray:
     """Return each source's share of the draws of an epoch; (S,), sums to 1.
 
     Args:
-        sizes: Rows of each source.
+        sizes: The number of rows, or the sum of their weights, of each source.
         sampling: The strategy.
         progress: 0 in the first epoch, 1 in the last.
     """
     exponents = {"temperature": 1 / sampling.temperature, "round_robin": 0.0, "annealed": 1 - 0.8 * progress}
-    weights = np.asarray(sizes, dtype=float) ** exponents.get(sampling.strategy, 1.0)
+    given = np.asarray(sizes, dtype=float)
+    weights = given ** exponents.get(sampling.strategy, 1.0) * (given > 0)
     return weights / weights.sum()
 
 
-def balanced_shares(sizes: Sequence[int]) -> np.ndarray:
+def balanced_shares(sizes: Sequence[float]) -> np.ndarray:
     """Return equal shares for all classes; the first group, the rows without a label, keeps its own share; (S,)."""
     unlabelled = sizes[0] / sum(sizes)
     classes = sum(size > 0 for size in sizes[1:])
@@ -73,6 +74,13 @@ def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
     if not groups:
         raise ValueError(f"sampling.task: no training row has a label for {name!r}")
     return [np.flatnonzero(values < 0), *groups]
+
+
+def row_weights_of(rows: Dataset) -> np.ndarray:
+    """Return the weight of each row, (N,), 1 for a row without one."""
+    if WEIGHT not in rows.column_names:
+        return np.ones(len(rows))
+    return np.array([1.0 if weight is None else weight for weight in plain_rows(rows)[WEIGHT]])
 
 
 def quotas(parts: np.ndarray, draws: int) -> np.ndarray:
@@ -146,6 +154,7 @@ class EpochSampler(Sampler[int]):
         epochs: The number of epochs of the run, for `annealed`.
         lengths: The number of tokens of each row, (N,), to group rows of similar length.
         batch_size: The number of rows of a batch over all processes, also for grouping by length.
+        weights: The weight of each row, (N,). The size of a group is the sum of its weights. By default they are 1.
     """
 
     def __init__(
@@ -157,8 +166,10 @@ class EpochSampler(Sampler[int]):
         epochs: float = 1,
         lengths: np.ndarray | None = None,
         batch_size: int = 1,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.groups, self.sampling, self.seed = groups, sampling, seed
+        self.sizes = [len(group) if weights is None else float(weights[group].sum()) for group in groups]
         self.epochs, self.epoch = epochs, 0
         self.lengths, self.batch_size = lengths, batch_size
 
@@ -180,10 +191,9 @@ class EpochSampler(Sampler[int]):
         return iter(order.tolist())
 
     def _shares(self) -> np.ndarray:
-        sizes = [len(group) for group in self.groups]
         if self.sampling.strategy == "balanced":
-            return balanced_shares(sizes)
-        return shares(sizes, self.sampling, min(self.epoch / max(self.epochs - 1, 1), 1.0))
+            return balanced_shares(self.sizes)
+        return shares(self.sizes, self.sampling, min(self.epoch / max(self.epochs - 1, 1), 1.0))
 
 
 class TokenBatchSampler(Sampler[list[int]]):

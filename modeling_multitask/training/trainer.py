@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer_utils import TrainOutput
 
-from datasets_builder.columns import SOURCE
+from datasets_builder.columns import SOURCE, WEIGHT, distribution_column
 
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import TEXT, TEXT_PAIR, plain_rows
@@ -211,8 +211,9 @@ class MultiTaskTrainer(
         num_items_in_batch: dict[str, Tensor] | None = None,
     ) -> Any:
         """Return the task losses combined by the balancing. Frozen parts run in eval mode."""
-        if not model.training:
-            return super().compute_loss(model, inputs, return_outputs, None)
+        if not model.training:  # figures are not weighted
+            unweighted = {name: each for name, each in inputs.items() if name != "sample_weight"}
+            return super().compute_loss(model, unweighted, return_outputs, None)
         encoder = () if "embeddings" in inputs else self.phases.frozen_encoder
         for module in (*encoder, *self.phases.frozen_heads):
             module.training = False
@@ -221,7 +222,7 @@ class MultiTaskTrainer(
         self.task_losses.add(losses)
         tasks = self.model.config.tasks
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
-        parts = label_parts(inputs["labels"], num_items_in_batch, tasks) if self.balancing.needs_parts else {}
+        parts = label_parts(inputs, num_items_in_batch, tasks) if self.balancing.needs_parts else {}
         loss = self.balancing.combine(losses, weights, parts)
         if (self.gradient_balancing or self._records_conflict()) and (shared := self._shared()):
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)
@@ -250,7 +251,8 @@ class MultiTaskTrainer(
             return
         super()._set_signature_columns_if_needed()
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
-        labels = [task.name for task in self.model.config.tasks]
+        tasks = [task.name for task in self.model.config.tasks]
+        labels = [*tasks, *map(distribution_column, tasks), WEIGHT]
         self._signature_columns = [*(self._signature_columns or ()), TEXT, TEXT_PAIR, SOURCE, *labels]
 
 

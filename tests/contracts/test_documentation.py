@@ -9,8 +9,8 @@ from tests.conftest import needs_minilm
 from tests.pages import PAGES, Block, blocks_of, check_recipe_part, missing_lines, run_page
 
 RUNNING = [page for page in PAGES if any(block.runs for block in blocks_of(page))]
-# The first pages that people try run in CI, the others by hand.
-FIRST = ("README.md", "docs/tutorials/first_model.md")
+# The first pages that people try, and those with all words about tables, run in CI, the others by hand.
+IN_CI = ("README.md", "docs/tutorials/first_model.md", "docs/how_to/label_files.md", "docs/explanation/cells.md")
 PARTS = [
     pytest.param(block, id=f"{page} {i}")
     for page in PAGES
@@ -29,7 +29,7 @@ def test_a_block_that_does_not_run_says_why(page: str) -> None:
 
 @needs_minilm
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.slow if page in FIRST else pytest.mark.long) for page in RUNNING]
+    "page", [pytest.param(page, marks=pytest.mark.slow if page in IN_CI else pytest.mark.long) for page in RUNNING]
 )
 def test_a_page_runs_and_shows_real_output(page: str, quickstart: Path, tmp_path: Path) -> None:
     shutil.copytree(quickstart, tmp_path / "runs" / "quickstart")

@@ -16,7 +16,7 @@ from modeling_multitask.answers_multitask import _may_follow
 from modeling_multitask.export.folder import describe_export, write_export
 from modeling_multitask.inference import encode, predict
 from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
-from modeling_multitask.kinds_multitask import CumulativeLogits, StandardizedLinear
+from modeling_multitask.output_layers_multitask import CumulativeLogits, StandardizedLinear
 from modeling_multitask.paths_multitask import resolve_model_path
 from tests.conftest import MINILM, ROOT, WORDS, needs_minilm, tasks_of_each_type
 from tests.contracts.test_hub_bundle import DEPENDENT

@@ -19,6 +19,11 @@ from transformers import AutoTokenizer, TrainerCallback
 from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
 
 backbone, output, batch_size, accumulation = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+
+def soft(labels, i, divisor=1.0):  # missing in every fifth row, and in other rows a tie
+    counts = [(i + 2 * k) % 5 + 0.5 for k in range(len(labels))]
+    return dict(zip(labels, (c / (divisor or sum(counts)) for c in counts))) if i % 5 else None
+
 words = "the a good bad film phone food was is very not plot screen soup".split()
 rows = Dataset.from_dict({
     "text": [" ".join(words[(i * k) % len(words)] for k in (1, 3, 5)) for i in range(32)],
@@ -27,6 +32,11 @@ rows = Dataset.from_dict({
     "tags": [[i % 2, None if i % 5 else 1] if i % 4 else None for i in range(32)],
     "rating": [i / 7 if i % 3 else None for i in range(32)],
     "stars": [i % 4 if i % 5 < 2 else None for i in range(32)],
+    "tone_distribution": [soft("abc", i, None) for i in range(32)],
+    "toxic_distribution": [soft(["no", "yes"], i, None) for i in range(32)],
+    "marks_distribution": [soft(["m", "n"], i, 5.0) for i in range(32)],
+    "grade_distribution": [soft("123", i, None) for i in range(32)],
+    "weight": [None if i % 7 == 3 else (i % 4) / 2 for i in range(32)],
 })
 tasks = [
     {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y", "z"], "weight": 0.5,
@@ -36,6 +46,11 @@ tasks = [
      "pos_weight": [0.7, 3.3], "label_smoothing": 0.1},
     {"name": "rating", "problem_type": "regression", "loss": "huber", "weight": 2.0},
     {"name": "stars", "problem_type": "ordinal_regression", "labels": ["1", "2", "3", "4"]},
+    {"name": "tone", "problem_type": "single_label_classification", "labels": ["a", "b", "c"],
+     "class_weights": [0.3, 1.0, 2.1], "label_smoothing": 0.1},
+    {"name": "toxic", "problem_type": "binary_classification", "labels": ["no", "yes"], "pos_weight": 2.2},
+    {"name": "marks", "problem_type": "multi_label_classification", "labels": ["m", "n"], "loss": "focal"},
+    {"name": "grade", "problem_type": "ordinal_regression", "labels": ["1", "2", "3"]},
 ]
 
 class Keep(TrainerCallback):
@@ -94,7 +109,8 @@ def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 # The remaining difference is rounding from a different order of sums.
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 5e-6), ("float64", 1e-10)])
 def test_a_step_gives_the_gradient_of_one_batch(whole: Path, parts: Path, dtype: str, tolerance: float) -> None:
-    # P5, P7, P8: labels are missing unevenly, and the second process has none of one task.
+    # P5, P7, P8: labels are missing unevenly, some are soft, rows have weights, and the second process has no label of
+    # one task.
     expected = torch.load(whole / f"{dtype}.pt")
 
     assert (torch.load(parts / f"{dtype}.pt") - expected).norm() <= tolerance * expected.norm()
@@ -105,7 +121,7 @@ def test_a_step_logs_the_losses_of_one_batch(whole: Path, parts: Path, dtype: st
     # P6
     expected, log = (losses(folder / f"{dtype}.json") for folder in (whole, parts))
 
-    assert len(expected) == 6
+    assert len(expected) == 10
     assert log.pop("loss") == pytest.approx(expected.pop("loss"), rel=max(tolerance, 1e-6))  # a float32 of the Trainer
     assert log == pytest.approx(expected, rel=tolerance)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from modeling_multitask import MultiTaskModel, TaskConfig
-from modeling_multitask.kinds_multitask import CumulativeLogits
 from modeling_multitask.losses_multitask import masked_loss
+from modeling_multitask.output_layers_multitask import CumulativeLogits
 
 LN2 = math.log(2)
 any_parameters = st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=8)

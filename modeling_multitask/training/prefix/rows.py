@@ -14,7 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import get_worker_info
 
 from ..collator import MultiTaskCollator
-from ..label_columns import labels_of_table
+from ..label_columns import targets_of_table
 from .cache import PrefixCache
 from .store import PrefixStore
 
@@ -49,7 +49,7 @@ class PrefixRows(TorchDataset):
 
     def __init__(self, rows: Dataset, collate: MultiTaskCollator, cache: PrefixCache) -> None:
         self.rows, self.collate, self.cache = rows, collate, cache
-        self._embedded: tuple[PrefixStore, Tensor, dict[str, Tensor]] | None = None
+        self._embedded: tuple[PrefixStore, Tensor, dict[str, Any]] | None = None
         self._looked_up: tuple[PrefixStore, bool] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -68,10 +68,9 @@ class PrefixRows(TorchDataset):
         if store is None or not self._are_in(store):
             return [self.collated(indices)]
         if self.cache.prefix is None:
-            embeddings, labels = self._all(store)
+            embeddings, targets = self._all(store)
             chosen = torch.tensor(indices)
-            own = {name: each[chosen] for name, each in labels.items()}
-            batch: dict[str, Any] = {"embeddings": embeddings[chosen], "labels": own}
+            batch: dict[str, Any] = {"embeddings": embeddings[chosen], **_rows_of(targets, chosen)}
         else:
             batch = self.collated(indices)
             keys, mask = self.cache.keys_of(self.rows), batch["attention_mask"].bool()
@@ -89,13 +88,18 @@ class PrefixRows(TorchDataset):
             self._looked_up = store, not store.missing(self.cache.keys_of(self.rows))
         return self._looked_up[1]
 
-    def _all(self, store: PrefixStore) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the embeddings and labels of all rows, kept in memory: reading them per batch would be slow."""
+    def _all(self, store: PrefixStore) -> tuple[Tensor, dict[str, Any]]:
+        """Return the embeddings and targets of all rows, kept in memory: reading them per batch would be slow."""
         if self._embedded is None or self._embedded[0] is not store:
             keys = self.cache.keys_of(self.rows)
-            labels = labels_of_table(self.rows, self.collate.config.tasks, self.collate.list_forms)
-            self._embedded = store, torch.cat([store.states(key) for key in keys]), labels
+            targets = targets_of_table(self.rows, self.collate.config.tasks, self.collate.list_forms)
+            self._embedded = store, torch.cat([store.states(key) for key in keys]), targets
         return self._embedded[1], self._embedded[2]
+
+
+def _rows_of(targets: dict[str, Any], chosen: Tensor) -> dict[str, Any]:
+    """Return the targets of these rows. Those of tasks are in a dict."""
+    return {name: _rows_of(each, chosen) if isinstance(each, dict) else each[chosen] for name, each in targets.items()}
 
 
 class HeadsAlone(nn.Module):

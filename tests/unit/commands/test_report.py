@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 from sklearn import metrics
 from transformers import PreTrainedTokenizerBase
 
@@ -145,6 +146,58 @@ def test_several_labels_stand_in_one_cell(tmp_path: Path, command: Command) -> N
     assert {label: each["support"] for label, each in classes.items()} == {"long": 1, "loud": 2}
 
 
+def test_rows_of_a_table_have_the_lines_of_its_file(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "broken.csv").write_text('text,grade\n"a\nfilm",fair\n,fair\n\na soup,fine\n')
+
+    assert command("broken.csv") == 0
+
+    worst = reported(tmp_path)["tasks"]["grade"]["errors"]["worst"]
+    assert {each["text"]: (each["table"], each["line"]) for each in worst} == {
+        "a\nfilm": ("broken.csv", 2),
+        "a soup": ("broken.csv", 6),
+    }
+    for name in ("report.html", "report.md"):
+        page = (tmp_path / "out" / name).read_text().replace("\\", "")
+        assert "broken.csv:6" in page
+        assert str(tmp_path / "broken.csv") not in page
+
+
+@pytest.mark.parametrize("name", ["table", "line"])
+def test_an_old_model_may_have_a_task_of_the_name_of_a_column(tmp_path: Path, folder: str, name: str) -> None:
+    config = Path(folder) / "config.json"
+    config.write_text(config.read_text().replace('"grade"', f'"{name}"'))
+    weights = load_file(Path(folder) / "model.safetensors")
+    save_file(
+        {key.replace("heads.grade.", f"heads.{name}."): each for key, each in weights.items()},
+        Path(folder) / "model.safetensors",
+        {"format": "pt"},
+    )
+    write(tmp_path / "old.csv", [{"text": "a film", name: "fair"}, {"text": "a soup", name: "fine"}])
+
+    assert main([folder, str(tmp_path / "old.csv"), "--output", f"{tmp_path}/out", *FEW]) == 0
+
+    worst = reported(tmp_path)["tasks"][name]["errors"]["worst"]
+    assert {(each["row"], each["line"]) for each in worst} == {(0, None), (1, None)}
+
+
+def test_sources_of_the_same_name_are_shown_with_their_folder_and_not_with_their_path(
+    tmp_path: Path, command: Command, recipe: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "rows.csv", rows_of_table(name, 120))
+    recipe.write_text(RECIPE.replace("one.csv", "one/rows.csv").replace("two.csv", "two/rows.csv"))
+
+    assert command(recipe.name) == 0
+
+    errors = reported(tmp_path)["tasks"]["topic"]["errors"]
+    assert {each["name"] for each in errors["by_source"]} == {"one/rows.csv", "two/rows.csv"}
+    assert {(each["table"], each["line"]) for each in errors["worst"]} == {
+        (f"{name}/rows.csv", int(number) + 2)
+        for name, _, number in (each["text"].partition(" ") for each in errors["worst"])
+    }
+
+
 def test_the_column_of_the_text_can_be_named(tmp_path: Path, command: Command) -> None:
     write(tmp_path / "said.csv", [{"said": "a film", "grade": "fair"}, {"said": "a soup", "grade": "fine"}])
 
@@ -189,6 +242,10 @@ def test_labels_that_may_be_wrong_are_listed_of_the_training_rows(
     with (tmp_path / "out" / "label_issues.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert {line["task"] for line in lines} == {"topic", "mood"}
+    tables = {name: (tmp_path / name).read_text().splitlines() for name in ("one.csv", "two.csv")}
+    assert {line["table"] for line in lines} == set(tables)
+    for line in lines:
+        assert tables[line["table"]][int(line["line"]) - 1].startswith(f"{line['text']},")
     assert "labels, sorted by suspicion within each task: " in capsys.readouterr().out
 
 

@@ -102,6 +102,20 @@ def test_both_models_are_compared_on_the_labels_that_they_share(
     assert found["improvement"]["value"] == pytest.approx(accuracies[0] - accuracies[1])
 
 
+def test_each_row_with_different_answers_has_the_line_of_its_file(
+    tmp_path: Path, save_other: Callable[..., str], command: Command
+) -> None:
+    assert command(save_other(TOPIC, RATING)) == 0
+
+    lines = (tmp_path / "rows.csv").read_text().splitlines()
+    with (tmp_path / "out" / "differences.csv").open(newline="") as file:
+        different = list(csv.DictReader(file))
+    assert {each["task"] for each in different} == {"topic", "rating"}
+    for each in different:
+        assert (each["table"], lines[int(each["line"]) - 1].split(",")[0]) == ("rows.csv", each["text"])
+    assert f"rows.csv:{different[0]['line']}" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_numbers_are_compared_with_their_labels(
     tmp_path: Path, folder: str, save_other: Callable[..., str], command: Command
 ) -> None:

@@ -53,7 +53,9 @@ def test_several_annotations_of_a_task_are_refused(tmp_path: Path) -> None:
     one = annotation(result("mood", "choices", ["good"]))
 
     with pytest.raises(
-        DataError, match=r"line 1: several annotators answered this task, which is not supported; export o"
+        DataError,
+        match=r"line 1: several annotators answered this task; export one annotation for each task, or add `votes: "
+        r"annotators`, as in \{column: topic, votes: annotators\}",
     ):
         read(tmp_path, "label_studio", [task("a", one, one)])
 

@@ -449,7 +449,18 @@ BINARY_FILES = [
         "truth values as ratings", typed([True, False], "rating"), r"column 'rating': holds bool, not numbers", RATING
     ),
     Case("days as ratings", typed([DAY, DAY], "rating"), r"column 'rating': holds date32\[day\], not numbers", RATING),
-    Case("lists as ratings", typed([[1.0], None], "rating"), r"column 'rating': holds list<.*>, not numbers", RATING),
+    Case(
+        "lists of several ratings",
+        typed([[1.0], [1.0, 2.0]], "rating"),
+        r"row 2, column 'rating': \[1.0, 2.0\] is a list of several labels, but this task has one label for each row",
+        RATING,
+    ),
+    Case(
+        "lists of lists as ratings",
+        typed([[[1.0]], None], "rating"),
+        r"column 'rating': holds list<.*>, which cannot be labels of this task",
+        RATING,
+    ),
     Case(
         "rating beyond 32 bits",
         typed([1.0, 1e39], "rating"),

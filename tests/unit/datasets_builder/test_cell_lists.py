@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets_builder.cell_lists import MOST_CHARACTERS, parse_list
+from datasets_builder.cell_lists import MOST_CHARACTERS, numbers_in, parse_list
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,25 @@ def test_what_is_no_list_is_refused(text: str, reason: str) -> None:
 def test_lists_of_any_texts_are_read_as_python_and_json_write_them(words: list[str]) -> None:
     assert parse_list(json.dumps(words)) == parse_list(json.dumps(words, ensure_ascii=False)) == words
     assert parse_list(str(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("[]", []),
+        (" [1, 0, 1] ", [1, 0, 1]),
+        ("[1.0,-1, 2e1,]", [1.0, -1, 20.0]),
+        ("[true, False, null, nan]", [True, False, None, None]),
+        ("['1', 0]", None),
+        ('["a"]', None),
+        ("[1 0]", None),
+        ("[[1]]", None),
+        ("1; 0", None),
+        ("[" + "1," * MOST_CHARACTERS + "]", None),
+    ],
+)
+def test_a_list_of_numbers_has_no_quotes(text: str, numbers: list[float | bool | None] | None) -> None:
+    found = numbers_in(text)
+
+    assert found == numbers
+    assert [*map(type, found or [])] == [*map(type, numbers or [])]

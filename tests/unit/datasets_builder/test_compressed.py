@@ -95,6 +95,23 @@ def test_an_archive_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("utf_8", [False, True])
+@pytest.mark.parametrize("header", [b"PK\x03\x04", b"PK\x01\x02"])  # of the file, and in the list of files
+@pytest.mark.parametrize("name", [b"\xff.csv", b"\0.csv", b"b.csv"])
+def test_an_archive_with_a_damaged_name_is_refused_in_one_line(
+    tmp_path: Path, header: bytes, name: bytes, utf_8: bool
+) -> None:
+    content = bytearray(as_zip(tmp_path / "rows.zip", a_csv=ROWS).read_bytes())
+    start = content.index(header)
+    flags, place = (start + 6, start + 30) if header == b"PK\x03\x04" else (start + 8, start + 46)
+    content[flags + 1] |= 8 * utf_8
+    content[place : place + 5] = name
+    (tmp_path / "rows.zip").write_bytes(bytes(content))
+
+    with pytest.raises(DataError, match=r"^[^\n]*rows\.zip: [^\n]{,200}$"):
+        read(tmp_path / "rows.zip")
+
+
 def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     path = as_zip(tmp_path / "rows.zip", a_csv=ROWS)
     content = bytearray(path.read_bytes())

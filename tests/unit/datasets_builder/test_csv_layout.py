@@ -218,3 +218,39 @@ def test_rows_without_lines_are_counted_over_all_chunks() -> None:
     (opened,) = open_tables(Source(data={"text": ["a"] * 10_002}))
 
     assert lines(opened) == list(range(1, 10_003))
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "word"),
+    [("t.csv", ";", 'delimiter: ";"'), ("t.csv", "\t", "delimiter: tab"), ("t.tsv", ",", 'delimiter: ","')],
+)
+def test_without_a_header_the_delimiter_to_add_is_named_as_well(
+    tmp_path: Path, name: str, mark: str, word: str
+) -> None:
+    content = f'1{mark}"a{mark}b"{mark}film\n2{mark}b{mark}food\n'
+
+    with pytest.raises(DataError, match=rf"line 1: one cell, but `columns` has 3; .* Add `{word}` to this source$"):
+        read(tmp_path, content, name=name, header=False, columns=["id", "text", "topic"])
+
+
+def test_a_row_that_lacks_cells_is_no_reason_for_another_delimiter(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 2: 1 cells, but `columns` has 2; a line break within a cell"):
+        read(tmp_path, "a,film\nb; c\n", header=False, columns=["text", "topic"])
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [(",", "`format: csv`"), ("\t", "`format: csv` and `delimiter: tab`"), ("|", '`format: csv` and `delimiter: "|"`')],
+)
+def test_a_text_file_with_cells_names_the_words_to_add(tmp_path: Path, mark: str, words: str) -> None:
+    opened = table(tmp_path, f"\ntext{mark}topic\na{mark}film\n", name="t.txt")
+
+    with pytest.raises(DataError) as caught:
+        opened.check_columns(["text", "topic"])
+
+    assert str(caught.value).endswith(f" Add {words} to this source")
+
+
+def test_a_text_file_without_cells_has_no_hint(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"t\.txt: no column 'topic'; its columns are 'text'$"):
+        table(tmp_path, "a text\n", name="t.txt").check_columns(["topic"])

@@ -13,9 +13,9 @@ from datasets_builder.derived import (
     Derived,
     LabelOfColumns,
     Level,
-    MajorityOfColumns,
     NameOfFile,
     TextOfColumns,
+    VotesOfColumns,
 )
 from datasets_builder.findings import Findings
 from datasets_builder.places import Place
@@ -25,7 +25,7 @@ from datasets_builder.sources import open_tables
 def cells(made: Derived, **columns: list[Any]) -> list[Any]:
     (table,) = open_tables(Source(data=columns))
     made.sources(table)
-    return made.cells(pa.table(columns), table, Place(table.name, 0, Findings())).to_pylist()
+    return made.cells(pa.table(columns), table, Place(table.name, Findings())).to_pylist()
 
 
 def test_empty_parts_are_left_out_with_their_separator_and_no_row_is() -> None:
@@ -76,11 +76,19 @@ def test_a_pattern_that_matches_no_column_is_an_error() -> None:
         cells(CellsOfColumns("tags_*"), tag_1=["a"], tag_2=["b"])
 
 
-def test_the_majority_counts_no_missing_votes_and_a_tie_is_missing() -> None:
+def test_missing_votes_do_not_count_and_a_tie_has_no_majority() -> None:
     columns = {"a": ["yes", "no", "", "yes", None], "b": ["no", "?", "y", "no", ""], "c": ["yes", "?", "yes", "", ""]}
     label = LabelColumn(votes=list(columns), aliases={"y": "yes"}, missing=["?"])
 
-    assert cells(MajorityOfColumns(tuple(columns), label), **columns) == ["yes", "no", "yes", None, None]
+    votes = cells(VotesOfColumns(tuple(columns), label), **columns)
+
+    assert votes == [["yes", "no", "yes"], ["no"], ["yes", "yes"], ["yes", "no"], []]
+    task = {"name": "t", "problem_type": "binary_classification"}
+    builder = MultiTaskBuilder(
+        tasks=[task], train=[Source(data={"text": list("abcde"), **columns}, labels={"t": label})]
+    )
+    builder.download_and_prepare()
+    assert builder.as_dataset()["train"]["t"][:] == [1, 0, 1, None, None]
 
 
 def test_aliases_are_replaced_before_votes_are_counted() -> None:
@@ -106,7 +114,7 @@ def test_the_name_of_a_file_has_no_endings(path: str, name: str, tmp_path: Path)
     (tmp_path / "pos").mkdir()
     (tmp_path / path).write_text("text\na\n", encoding="utf-8")
     (table,) = open_tables(Source(str(tmp_path / path)))
-    place, chunk = Place(table.name, 0, Findings()), pa.table({"text": ["a"]})
+    place, chunk = Place(table.name, Findings()), pa.table({"text": ["a"]})
 
     assert NameOfFile("file_name", listed=False).cells(chunk, table, place).to_pylist() == [name]
     assert NameOfFile("folder_name", listed=False).cells(chunk, table, place).to_pylist() == ["pos"]

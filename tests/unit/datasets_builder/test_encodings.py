@@ -26,9 +26,29 @@ def test_a_file_is_read_in_its_encoding(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
-@pytest.mark.parametrize("ending", [".csv", ".txt", ".json"])
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".txt", ".json", ".jsonl"])
 def test_the_error_names_the_encoding_to_add(tmp_path: Path, encoding: str, ending: str) -> None:
     (tmp_path / f"t{ending}").write_bytes(ROWS.encode(encoding))
+
+    with pytest.raises(DataError, match=f"Add `encoding: {encoding}` to this source$"):
+        read(tmp_path / f"t{ending}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        (".csv", "text,label\na,b\n"),
+        (".txt", "a\n"),
+        (".jsonl", '{"text": "a"}\n'),
+        (".json", '[{"text": "a"}]'),
+        (".json", '{"text": {"0": "a"}}'),
+    ],
+)
+def test_ascii_text_in_a_wide_encoding_is_not_called_broken(
+    tmp_path: Path, ending: str, content: str, encoding: str
+) -> None:
+    (tmp_path / f"t{ending}").write_bytes(content.encode(encoding))
 
     with pytest.raises(DataError, match=f"Add `encoding: {encoding}` to this source$"):
         read(tmp_path / f"t{ending}")

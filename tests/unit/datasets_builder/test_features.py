@@ -297,11 +297,21 @@ def test_texts_that_mark_a_missing_text_are_dropped_and_counted_by_themselves() 
     assert (chunk.rows["text"].to_pylist(), sorted(chunk.dropped.values())) == (["n/a today"], [1, 2])
 
 
-def test_a_task_with_the_name_of_a_text_column_is_an_error() -> None:
-    data = {"one": ["a"], "other": ["b"], "text_pair": ["film"]}
+@pytest.mark.parametrize(
+    ("name", "words", "added"),
+    [
+        ("text_pair", "the second text", {"with_pair": True}),
+        ("weight", "the weight of each row", {"with_weight": True}),
+        ("table", "the table of each row", {"tables": ["a.csv"]}),
+        ("line", "the line of each row", {"tables": ["a.csv"]}),
+    ],
+)
+def test_a_task_with_the_name_of_another_column_is_an_error(name: str, words: str, added: dict[str, Any]) -> None:
+    task = TaskConfig(name, "regression")
 
-    with pytest.raises(DataError, match="a task is called 'text_pair', which is the column of the second text"):
-        check_columns_of(opened(data=data, text=["one", "other"]), ["text_pair"])
+    assert list(table_features([task])) == ["text", name]
+    with pytest.raises(DataError, match=f"a task is called '{name}', which is the column of {words}; rename it"):
+        table_features([task], **added)
 
 
 def test_pairs_of_texts_are_two_columns() -> None:

@@ -94,6 +94,46 @@ def test_an_invalid_file_is_one_error_with_its_line(tmp_path: Path, content: str
         read(tmp_path, content)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("t.json", '[["a", "film"],\n["b", null]]'), ("t.jsonl", '["a", "film"]\n\n["b", null]\n')],
+)
+def test_rows_that_are_lists_have_the_given_columns(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    (opened,) = open_tables(Source(str(tmp_path / name), header=False, columns=["text", "topic"]))
+
+    assert pa.concat_tables(opened.read(["text", "topic"])).to_pydict() == {"text": ["a", "b"], "topic": ["film", None]}
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_without_columns_the_error_says_how_to_name_those_of_lists(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=rf"{name}, line 1: .* add `header: false` and `columns` to this source"):
+        table(tmp_path, '["a", "film"]' if name == "t.jsonl" else '[["a", "film"]]', name).columns  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.json", '[["a", "film"],\n["b"]]', r't\.json, line 2: \["b"\] is not a list of 2 values, as in `columns`'),
+        ("t.json", '[{"text": "a"}]', r't\.json, line 1: {"text": "a"} is not a list of 2 values'),
+        (
+            "t.json",
+            '{"text": "a"}',
+            r't\.json: {"text": "a"} is not a table; .* an array of lists, because `columns` is',
+        ),
+        ("t.jsonl", '["a", "film"]\n{"text": "b"}', r't\.jsonl, line 2: {"text": "b"} is not a list of 2 values'),
+    ],
+)
+def test_with_columns_every_row_is_a_list_of_their_number(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    (opened,) = open_tables(Source(str(tmp_path / name), header=False, columns=["text", "topic"]))
+
+    with pytest.raises(DataError, match=message):
+        list(opened.read(["text", "topic"]))
+
+
 def test_an_object_of_objects_holds_columns_only_if_it_has_those_of_the_recipe(tmp_path: Path) -> None:
     rows = {"text": {"text": "a", "topic": "x"}, "other": {"text": "b", "topic": "y"}}
 

@@ -37,7 +37,7 @@ def test_a_constant_is_a_word() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({}, "column: is missing; give a column, or one of columns, constant, from and votes"),
+        ({}, "column: is missing; give a column, or one of columns, constant, from, soft and votes"),
         ({"column": "a", "constant": "web"}, "constant cannot be combined with column; leave one out"),
         ({"constant": "web", "from_": "file_name"}, "from cannot be combined with constant; leave one out"),
         ({"columns": []}, "columns is empty; name the columns"),
@@ -50,8 +50,12 @@ def test_a_constant_is_a_word() -> None:
         ({"column": "a", "separator": ">", "level": 0}, "level is 0; it must be a whole number, at least 1"),
         ({"column": "a", "level": 1}, "level needs one `column`, and the `separator` between its levels"),
         ({"constant": "a", "level": 1}, "level needs one `column`"),
-        ({"votes": ["a"]}, r"votes is \['a'\]; it must be a list of at least two columns"),
-        ({"votes": ["a", "b"], "as_": "mean"}, "as is 'mean'; it must be majority"),
+        ({"votes": ["a"]}, r"votes is \['a'\]; it must be a list of at least two columns, or annotators"),
+        ({"votes": "annotator"}, r"votes is 'annotator'; it must be a list of at least two columns, or annotators"),
+        ({"votes": "annotators"}, "votes: annotators needs one `column`, a tag or question, without a separator"),
+        ({"column": "a", "separator": ";", "votes": "annotators"}, "votes: annotators needs one `column`"),
+        ({"column": ["a", "b"], "votes": "annotators"}, "votes: annotators needs one `column`"),
+        ({"votes": ["a", "b"], "as_": "mean"}, "as is 'mean'; it must be one of majority, distribution"),
         ({"column": "a", "as_": "majority"}, "as needs `votes`, the columns of the raters"),
     ],
 )

@@ -165,3 +165,37 @@ def test_lists_that_cannot_be_are_refused_with_their_row(cells: list[Any], messa
 def test_zeros_and_ones_without_names_are_refused(cells: list[Any]) -> None:
     with pytest.raises(DataError, match=r"which name no label; list the labels of the task in their order"):
         built(rows(cells), None)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["[1, 0, 1]", "[0, 1, 0]", "", "[]"],
+        ["[1.0, 0.0, 1.0]", "[0.0, 1.0, 0.0]", "?", "-"],
+        ["[True, False, True]", "[false, true, false]", "", "[0,0,0]"],
+        ["[0, 2]", "[1]", "?", "[]"],
+        ["['money', 'praise']", '["question"]', "?", "-"],
+    ],
+    ids=["zeros and ones", "floats", "truth values", "ids", "names"],
+)
+def test_lists_that_are_written_as_text_mean_what_lists_mean(cells: list[str], tmp_path: Path) -> None:
+    pd.DataFrame(rows(cells)).to_csv(tmp_path / "rows.csv", index=False)
+
+    assert built(str(tmp_path / "rows.csv"), missing=["?"], none=["-"]) == [[1, 0, 1], [0, 1, 0], None, [0, 0, 0]]
+
+
+def test_numbers_in_quotes_are_names() -> None:
+    assert built(rows(['["1", "0"]', '["0"]']), ["0", "1"]) == [[1, 1], [1, 0]]
+
+
+def test_a_list_as_text_that_can_be_both_is_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"column 'tags': \[0, 1\] may be ids of labels, or zeros and ones; write names"
+    ):
+        built(rows(["[0, 1]", "[1, 0]"]), TWO)
+
+
+@pytest.mark.parametrize("other", ["[1, 0]", "['money']"])
+def test_another_list_among_zeros_and_ones_is_an_error_with_its_row(other: str) -> None:
+    with pytest.raises(DataError, match=r"row 2, column 'tags': \[.*\] is not a list of zeros and ones for 3 labels"):
+        built(rows(["[1, 0, 1]", other]))

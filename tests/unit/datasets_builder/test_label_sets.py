@@ -23,7 +23,7 @@ def sets(cells: Any, **settings: Any) -> list[Any]:
     chunk = cells if isinstance(cells, pa.Table) else pa.table({"tags": cells})
     findings = Findings()
     column = LabelColumn(**{"column": chunk.column_names if len(chunk.column_names) > 1 else "tags", **settings})
-    read = read_labels(chunk, column, TAGS, Place("t.csv", 0, findings))
+    read = read_labels(chunk, column, TAGS, Place("t.csv", findings))
     findings.check()
     return read.to_pylist()
 
@@ -114,7 +114,7 @@ def test_a_label_with_brackets_is_a_label_if_it_is_listed() -> None:
     task = TaskConfig("tags", "multi_label_classification", labels=["[PAD]", "loud"])
 
     read = read_labels(
-        pa.table({"tags": ["[PAD];loud"]}), LabelColumn("tags", separator=";"), task, Place("t", 0, Findings())
+        pa.table({"tags": ["[PAD];loud"]}), LabelColumn("tags", separator=";"), task, Place("t", Findings())
     )
 
     assert read.to_pylist() == [{"[PAD]": 1, "loud": 1}]
@@ -137,3 +137,13 @@ def test_the_answers_of_predict_are_read_back(tmp_path: Path, ending: str) -> No
 
     found = [tags and [name for name, there in tags.items() if there] for tags in builder.as_dataset()["train"]["tags"]]
     assert found == [["it's, loud", "long"], [], None, ["long"]]
+
+
+def test_other_words_in_one_hot_columns_suggest_aliases_and_missing() -> None:
+    table = pa.table({"long": ["yes", "no", "?"], "loud": ["no", "no", "yes"]})
+
+    with pytest.raises(DataError, match="if these words mean 0, 1 or a missing label, add to the task: aliases"):
+        sets(table)
+
+    words = {"aliases": {"yes": "1", "no": "0"}, "missing": ["?"]}
+    assert sets(table, **words) == [LONG, NEITHER, {"long": None, "loud": 1}]

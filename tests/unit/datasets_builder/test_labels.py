@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -22,11 +23,11 @@ GRADE = TaskConfig("grade", "ordinal_regression", labels=["poor", "fair", "fine"
 BOTH, LONG, LOUD, NEITHER = ({"long": i, "loud": j} for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))
 
 
-def labels(cells: Any, task: TaskConfig, column: LabelColumn | None = None, first_row: int = 0) -> list[Any]:
+def labels(cells: Any, task: TaskConfig, column: LabelColumn | None = None, numbers: Any = None) -> list[Any]:
     """The labels of a column of cells, or of a table of several."""
     chunk = cells if isinstance(cells, pa.Table) else pa.table({task.name: cells})
     findings = Findings()
-    read = read_labels(chunk, column or LabelColumn(task.name), task, Place("t.csv", first_row, findings))
+    read = read_labels(chunk, column or LabelColumn(task.name), task, Place("t.csv", findings, numbers))
     findings.check()
     return read.to_pylist()
 
@@ -34,7 +35,7 @@ def labels(cells: Any, task: TaskConfig, column: LabelColumn | None = None, firs
 def words(cells: Any, problem_type: str = "single_label_classification", **settings: Any) -> list[str]:
     findings = Findings()
     found = occurring_words(
-        pa.table({"x": cells}), LabelColumn("x", **settings), problem_type, Place("t.csv", 0, findings)
+        pa.table({"x": cells}), LabelColumn("x", **settings), problem_type, Place("t.csv", findings)
     )
     findings.check()
     return found
@@ -117,7 +118,7 @@ def test_a_label_that_is_none_of_the_labels_is_an_error_with_its_row() -> None:
 
 def test_rows_are_numbered_over_chunks() -> None:
     with pytest.raises(DataError, match="row 10002, column 'topic': 'flim'"):
-        labels(["film", "flim"], TOPIC, first_row=10_000)
+        labels(["film", "flim"], TOPIC, numbers=np.array([10_001, 10_002]))
 
 
 def test_the_message_of_a_wrong_label_names_the_file_and_how_rows_count() -> None:
@@ -151,7 +152,7 @@ def test_equal_wrong_labels_are_one_line_with_their_number() -> None:
 def test_wrong_labels_of_several_tasks_are_reported_together() -> None:
     chunk, findings = pa.table({"topic": ["flim", ""], "rating": ["1", "good"]}), Findings()
     for task in (TOPIC, RATING):
-        read_labels(chunk, LabelColumn(task.name), task, Place("t.csv", 0, findings))
+        read_labels(chunk, LabelColumn(task.name), task, Place("t.csv", findings))
 
     with pytest.raises(DataError, match=r"(?s)row 1, column 'topic': 'flim'.*row 2, column 'rating': 'good'"):
         findings.check()
@@ -321,6 +322,6 @@ def test_the_words_of_a_multi_label_column_are_those_inside_its_cells(
 def test_the_words_of_several_columns_are_their_names_in_that_order() -> None:
     column = LabelColumn(["loud", "aloud", "long"])
 
-    place = Place("t.csv", 0, Findings())
+    place = Place("t.csv", Findings())
 
     assert occurring_words(pa.table({}), column, "multi_label_classification", place) == ["loud", "aloud", "long"]

@@ -1,6 +1,7 @@
 """Sheets of workbooks: the cells as words, the chosen sheet, and damaged files."""
 
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from datasets_builder import DataError, Source
 from datasets_builder.sources import open_tables
 from datasets_builder.tables import Table
-from tests.workbooks import Typed, write_workbook
+from tests.workbooks import Typed, write_open_document, write_workbook
 
 ROWS = [["text", "n"], [" a ", 1], ["b", 1.5], [None, None], ["c", Typed("b", "1")], [2024, Typed("e", "#N/A")]]
 
@@ -79,6 +80,26 @@ def test_what_is_no_workbook_is_refused(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(DataError, match=rf"{name}: not a complete workbook \("):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize("mark", ["tab", "line-break"])
+def test_a_mark_that_the_reader_leaves_out_is_refused(tmp_path: Path, mark: str) -> None:
+    # P146: calamine reads `batteryscreen`.
+    path = write_open_document(tmp_path / "t.ods", [["text", "tags"], ["a", "battery|screen"]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(b"|", f"<text:{mark}/>".encode()))
+
+    with pytest.raises(DataError, match=rf"t\.ods: a cell contains a {mark.replace('-', ' ')}, which .* as \.xlsx"):
+        read(path)
+
+
+def test_an_open_document_has_the_spaces_and_paragraphs_of_its_cells(tmp_path: Path) -> None:
+    path = write_open_document(tmp_path / "t.ods", [["text", "topic"], [" a  b\n\nc ", None], [None, None], ["d", "x"]])
+
+    assert read(path) == {"text": [" a  b\n\nc ", "d"], "topic": ["", "x"]}
 
 
 def test_a_long_sheet_is_read_in_chunks(tmp_path: Path) -> None:

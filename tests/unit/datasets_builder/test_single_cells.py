@@ -4,6 +4,7 @@ import unicodedata
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 
@@ -76,6 +77,37 @@ def test_ids_where_labels_have_names_suggest_aliases() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cells", "aliases"),
+    [
+        ([True, False, None], "{false: negative, true: positive}"),
+        (["True", "False"], '{"False": negative, "True": positive}'),
+        (["TRUE"], '{"FALSE": negative, "TRUE": positive}'),
+        ([1.0, None], "{0: negative, 1: positive}"),
+    ],
+)
+def test_truth_values_and_floats_suggest_aliases_that_are_the_cells(cells: list[Any], aliases: str) -> None:
+    with pytest.raises(DataError) as caught:
+        build(MOOD, *cells)
+
+    assert str(caught.value).endswith(f"are ids of the labels, add to the task: aliases: {aliases}")
+    build({**MOOD, "aliases": YAML(typ="safe").load(aliases)}, *cells)
+
+
+def test_truth_values_of_more_than_two_labels_suggest_no_aliases() -> None:
+    with pytest.raises(DataError) as caught:
+        build({**TOPIC, "labels": ["x", "y", "z"]}, "true", "false")
+
+    assert "aliases" not in str(caught.value)
+
+
+def test_separated_ids_suggest_aliases() -> None:
+    task = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["x", "y", "z"]}
+
+    with pytest.raises(DataError, match=r"numbers in column 'tags' are ids .*: aliases: \{0: x, 1: y, 2: z\}"):
+        build(task, "0;2", "1", separator=";")
+
+
 def test_a_suggested_alias_is_yaml() -> None:
     with pytest.raises(DataError, match=r'aliases: \{0: "no: never", 1: très bien\}'):
         build({**MOOD, "labels": ["no: never", "très bien"]}, "1")
@@ -133,3 +165,17 @@ def test_words_of_a_column_that_are_no_list_are_an_error(name: str) -> None:
 def test_an_unknown_meaning_of_blank_cells_is_an_error(blank: Any) -> None:
     with pytest.raises(DataError, match=rf"column 'topic': blank is {blank!r}; it must be missing or none"):
         build({**TOPIC, "blank": blank}, "film", "food")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[[3.5], [2], [], None, [None]], ["[3.5]", "2", "[]", "", "[null]"], [["3.5"], ["2"], ["?"], [], None]],
+    ids=["lists", "text", "lists of texts"],
+)
+@pytest.mark.parametrize("aliases", [{}, {"2": "2.0"}])
+def test_a_list_of_one_number_is_the_number(cells: list[Any], aliases: dict[str, str]) -> None:
+    task = {"name": "stars", "problem_type": "regression"}
+
+    built = build(task, *cells, missing=["?"], aliases=aliases)
+
+    assert built.as_dataset()["train"]["stars"][:] == [3.5, 2.0, None, None, None]

@@ -78,6 +78,16 @@ def test_a_column_of_texts_and_numbers_is_refused(database: Path) -> None:
         read(database)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"topic TEXT", b"t\xffpic TEXT"), (b"CREATE TABLE", b"CREATE\xffTABLE"), (b"food", b"\xffo\nd")]
+)
+def test_what_is_not_utf_8_is_damage_in_one_line(database: Path, old: bytes, new: bytes) -> None:
+    database.write_bytes(database.read_bytes().replace(old, new))
+
+    with pytest.raises(DataError, match=r"^[^\n]*desk\.db: not a complete SQLite database \([^\n]*\)$"):
+        read(database)
+
+
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.sqlite").write_text("text,topic\na,film\n" * 100)
 

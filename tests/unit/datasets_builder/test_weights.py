@@ -1,10 +1,10 @@
 """The weights of rows: their cells, and their place in the data set."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -12,10 +12,8 @@ from datasets_builder import DataError, MultiTaskBuilder, Source
 from datasets_builder.findings import Findings
 from datasets_builder.places import Place
 from datasets_builder.weights import row_weights
-from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.data import write_rows
-from modeling_multitask.runs.run import run_recipe
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y"]}
 ONE = Source(data={"text": ["a", "", "b"], "topic": ["x", "x", "y"], "w": ["0", "7", "2.5"]}, weight="w")
@@ -23,7 +21,9 @@ OTHER = Source(data={"text": ["b", "c"], "topic": ["y", "x"]})
 
 
 def weights(*cells: Any) -> list[float]:
-    return row_weights(pa.table({"w": list(cells)}), "w", Place("t.csv", 10, Findings())).tolist()
+    return row_weights(
+        pa.table({"w": list(cells)}), "w", Place("t.csv", Findings(), np.arange(11, 11 + len(cells)))
+    ).tolist()
 
 
 def build(**words: Any) -> MultiTaskBuilder:
@@ -62,7 +62,15 @@ def test_streamed_rows_have_their_weights() -> None:
     assert [(row["text"], row["weight"]) for row in rows] == [("a", 0.0), ("b", 2.5)]
 
 
-def test_rows_are_written_with_their_weights_but_training_refuses_them(tmp_path: Path) -> None:
+def test_rows_of_weight_0_are_noted_once_and_not_as_unlabelled_ones() -> None:
+    given = Source(data={"text": ["a", "b", "c"], "topic": ["x", None, "y"], "w": [0, 0, 1]}, weight="w")
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[given])
+    builder.download_and_prepare()
+
+    assert builder.notes == ["train: 1 rows without any label and 1 rows of weight 0 are skipped in training"]
+
+
+def test_rows_are_written_with_their_weights(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,topic,w\na,x,0.1\nb,y,2\n", encoding="utf-8")
     source = {"path": str(tmp_path / "a.csv"), "weight": "w", "labels": {"topic": "topic"}}
     recipe = load_recipe({"backbone": "some/encoder", "tasks": [TOPIC], "data": {"train": [source]}})
@@ -70,6 +78,15 @@ def test_rows_are_written_with_their_weights_but_training_refuses_them(tmp_path:
     write_rows(recipe, tmp_path / "rows.jsonl")
 
     assert [json.loads(line)["weight"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == [0.1, 2]
-    with pytest.raises(RecipeError, match=r"data.train\[0\].weight: row weights are read, but training does not use"):
-        run_recipe(replace(recipe, output_dir=str(tmp_path / "run")))
-    assert not (tmp_path / "run").exists()
+
+
+def test_a_split_does_not_depend_on_weights() -> None:
+    data = {"text": [f"text {i}" for i in range(40)], "topic": ["x", "y"] * 20, "w": [i % 7 for i in range(40)]}
+    splits = []
+    for weight in (None, "w"):
+        source = Source(data=data, weight=weight, labels={"topic": "topic"})
+        builder = MultiTaskBuilder(tasks=[TOPIC], train=[source], split={"test": 0.25, "seed": 0})
+        builder.download_and_prepare()
+        splits.append(builder.as_dataset()["test"]["text"][:])
+
+    assert splits[0] == splits[1]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from datasets_builder.row_places import RowPlace
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.judged_folds import JudgedFolds, join_folds
@@ -17,7 +18,10 @@ def fold(temperature: float, threshold: float, logits: list[list[float]], labels
         "liked", "binary_classification", labels=["no", "yes"], temperature=temperature, thresholds=[threshold]
     )
     texts = [f"text {i}" for i in range(len(labels))]
-    return Judged([task], texts, {"liked": np.array(logits)}, {"liked": np.array(labels)}, np.full(len(labels), 4))
+    places = [RowPlace("rows.csv", round(10 * threshold) + i) for i in range(len(labels))]
+    return Judged(
+        [task], texts, {"liked": np.array(logits)}, {"liked": np.array(labels)}, np.full(len(labels), 4), places=places
+    )
 
 
 def joined() -> JudgedFolds:
@@ -28,6 +32,10 @@ def joined() -> JudgedFolds:
 
 def test_each_row_is_decided_by_the_threshold_of_its_model() -> None:
     assert joined().decisions["liked"].chosen.tolist() == [0, 1, 1]
+
+
+def test_each_row_keeps_its_place() -> None:
+    assert [joined().place(row).line for row in range(3)] == [9, 10, 5]
 
 
 def test_each_score_has_the_temperature_of_its_model() -> None:

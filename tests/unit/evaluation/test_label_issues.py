@@ -195,16 +195,16 @@ def test_a_missing_package_is_an_error_with_its_extra(monkeypatch: pytest.Monkey
 
 def test_the_table_has_a_line_for_each_label_with_room_for_a_verdict(tmp_path: Path) -> None:
     issues = [
-        LabelIssue(7, "topic", 'a "good", long\nfilm – ça va', "food", "film", 0.125),
+        LabelIssue(7, "topic", 'a "good", long\nfilm – ça va', "food", "film", 0.125, "tickets.csv", 37),
         LabelIssue(2, "topic", "=soup", "film", "film", 0.75),
     ]
 
     write_label_issues(issues, tmp_path / "new" / "label_issues.csv")
 
     assert read(tmp_path / "new" / "label_issues.csv") == [
-        ["rank", "row", "task", "text", "label", "suggestion", "score", "verdict"],
-        ["1", "7", "topic", 'a "good", long\nfilm – ça va', "food", "film", "0.125", ""],
-        ["2", "2", "topic", "'=soup", "film", "film", "0.75", ""],
+        ["rank", "row", "task", "text", "label", "suggestion", "score", "table", "line", "verdict"],
+        ["1", "7", "topic", 'a "good", long\nfilm – ça va', "food", "film", "0.125", "tickets.csv", "37", ""],
+        ["2", "2", "topic", "'=soup", "film", "film", "0.75", "", "", ""],
     ]
 
 
@@ -212,7 +212,7 @@ def test_a_table_without_issues_has_its_columns(tmp_path: Path) -> None:
     write_label_issues([], tmp_path / "label_issues.csv")
 
     assert read(tmp_path / "label_issues.csv") == [
-        ["rank", "row", "task", "text", "label", "suggestion", "score", "verdict"]
+        ["rank", "row", "task", "text", "label", "suggestion", "score", "table", "line", "verdict"]
     ]
 
 

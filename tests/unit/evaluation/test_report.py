@@ -14,6 +14,7 @@ import pytest
 from scipy import special, stats
 from sklearn import metrics
 
+from datasets_builder.row_places import RowPlace
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.label_table import weakest_first
@@ -389,7 +390,8 @@ def evil_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     topic = replace(TOPIC, labels=EVIL[:3])
     tags = replace(TAGS, labels=EVIL[1:3])
     judged = judged_rows([topic, LIKED, tags], texts=EVIL)
-    judged = replace(judged, sources=[EVIL[i % 3] for i in range(ROWS)])
+    places = [RowPlace(EVIL[i % 3], i) for i in range(ROWS)]
+    judged = replace(judged, sources=[EVIL[i % 3] for i in range(ROWS)], places=places)
     folder = tmp_path_factory.mktemp("evil")
     report = make_report(judged, name=EVIL[0], split=EVIL[2], resamples=2, notes=EVIL)
     write_report(report, folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from datasets import DatasetDict, load_dataset
@@ -119,10 +120,15 @@ def test_a_task_that_no_row_of_a_split_has_is_loaded_with_its_labels(tmp_path: P
     assert loaded["test"].features == loaded["train"].features
 
 
-def test_the_number_of_a_rows_source_is_not_pushed(tmp_path: Path) -> None:
-    folder = write(tmp_path / "repo", build(ROWS, TOPIC, with_source=True))
+def test_the_files_that_rows_come_from_are_not_pushed(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["a", "b"], "topic": ["film", "food"]}).to_csv(tmp_path / "secret.csv", index=False)
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=str(tmp_path / "secret.csv"), with_source=True, with_place=True)
+    builder.download_and_prepare()
+
+    folder = write(tmp_path / "repo", builder)
 
     assert load(folder)["train"].column_names == ["text", "topic"]
+    assert all(b"secret" not in shard.read_bytes() for shard in (folder / "data").iterdir())
 
 
 def test_rows_are_cut_into_shards_of_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,3 +403,17 @@ def test_a_repository_named_like_its_script_is_refused() -> None:
 )
 def test_the_script_repeats_the_words_of_a_source(source: Source, tmp_path: Path) -> None:
     assert eval(_python(source, tmp_path), {"Source": Source, "LabelColumn": LabelColumn}) == source
+
+
+def test_soft_labels_are_pushed_and_the_script_builds_them_again(tmp_path: Path) -> None:
+    tone = {"name": "tone", "problem_type": "binary_classification"}
+    data = {"text": ["a", "b"], "no": [1, 0], "yes": [3, 1]}
+    source = Source(data=data, labels={"tone": LabelColumn(soft={"no": "no", "yes": "yes"})})
+    builder = MultiTaskBuilder(tasks=[tone], train=source)
+    builder.download_and_prepare()
+
+    folder = write(tmp_path / "repository", builder)
+
+    assert load(folder)["train"]["tone_distribution"][:] == [{"no": 0.25, "yes": 0.75}, {"no": 0.0, "yes": 1.0}]
+    assert "`tone_distribution` has the soft labels of `tone`." in (folder / "README.md").read_text()
+    assert "LabelColumn(soft={'no': 'no', 'yes': 'yes'})" in (folder / "build_dataset.py").read_text()

@@ -55,6 +55,28 @@ def test_every_table_of_the_packages_recipes_is_there(path: Path) -> None:
     ] == []
 
 
+def test_numbers_are_words_wherever_labels_are(tmp_path: Path) -> None:
+    content = """
+backbone: some/encoder
+tasks:
+  - {name: topic, problem_type: single_label_classification, labels: [0, 1.0], aliases: {x: 1}}
+  - name: part
+    problem_type: single_label_classification
+    labels: [007, 8]
+    given: {task: topic, parents: {007: 0, 8: 1}}
+data:
+  train: {path: reviews.csv, labels: {topic: {column: topic, aliases: {-1: 0}}, part: part}}
+"""
+
+    recipe = load(tmp_path, content)
+
+    topic, part = recipe.tasks
+    assert (topic.labels, topic.aliases, part.labels) == (["0", "1"], {"x": "1"}, ["007", "8"])
+    assert part.given is not None
+    assert part.given.parents == {"007": "0", "8": "1"}
+    assert recipe.data.train[0].label_columns["topic"].aliases == {"-1": "0"}
+
+
 def test_a_recipe_needs_little(tmp_path: Path) -> None:
     recipe = load(tmp_path, RECIPE)
 
@@ -148,7 +170,7 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("{}", "column: is missing; give a column, or one of columns, constant, from and votes"),
+        ("{}", "column: is missing; give a column, or one of columns, constant, from, soft and votes"),
         ("{column: a, constant: b}", "constant cannot be combined with column; leave one out"),
         ("{column: a, level: 0}", "level: is 0; it must be at least 1"),
         ("{from: path}", "from: is 'path'; it must be one of file_name, folder_name"),
@@ -218,7 +240,7 @@ def test_a_number_as_a_label_is_a_word_that_keeps_its_spelling(tmp_path: Path) -
     assert recipe.tasks[0].aliases == {"08": "1", "eight": "007"}
 
 
-@pytest.mark.parametrize("name", ["weight", "split", "text_pair"])
+@pytest.mark.parametrize("name", ["weight", "split", "text_pair", "table", "line"])
 def test_a_new_task_has_no_name_of_another_column(tmp_path: Path, name: str) -> None:
     # A saved model may have such a task.
     assert TaskConfig(name, "regression").name == name

@@ -136,6 +136,16 @@ def test_the_report_has_the_figures_of_the_results(run: Path) -> None:
     assert report["notes"][0].startswith("3-fold cross-validation: each row was judged by a model that was trained")
 
 
+def test_the_report_on_all_folds_names_the_line_of_each_row(run: Path) -> None:
+    lines = (run.parent / "rows.csv").read_text().splitlines()
+    worst = read(run / "report" / "report.json")["tasks"]["topic"]["errors"]["worst"]
+
+    assert len(worst) == 20
+    assert {each["table"] for each in worst} == {"rows.csv"}
+    for each in worst:
+        assert lines[each["line"] - 1].startswith(f"{each['text']},{each['label']},")
+
+
 def test_each_task_has_its_main_metric_on_all_rows_and_on_each_fold(run: Path) -> None:
     folds, results = read(run / "folds.json"), read(run / "results.json")["test"]
 

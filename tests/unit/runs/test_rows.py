@@ -40,6 +40,8 @@ KEPT = "{name: topic, problem_type: single_label_classification}"
 NEW = "{name: domain, problem_type: single_label_classification}"
 NEW_ONLY = "data.train={path: rows.csv, labels: {domain: domain}}"
 
+BATCH = {"input_ids", "attention_mask", "token_type_ids", "labels"}
+
 # The rows of each split of bundled recipes with seed 0. Published figures depend on them.
 DRAWN = {
     "quickstart": {"train": "d58a757ac57f", "validation": "13fcaefc363e", "test": "d7cc5fec5450"},
@@ -259,3 +261,27 @@ def test_a_wrong_training_argument_is_an_error_before_the_rows_are_built(
 
     assert problems[0].startswith("training: sometimes is not a valid IntervalStrategy")
     assert built == []
+
+
+def test_rows_of_a_recipe_have_their_place_and_batches_do_not(recipe: Any, tmp_path: Path) -> None:
+    trainer = prepare(recipe()).trainer
+
+    for rows in (trainer.train_dataset, trainer.eval_dataset):
+        assert rows.features["table"].names == [str(tmp_path / "rows.csv")]
+        assert rows["line"][:] == [int(text[1:]) + 2 for text in rows["text"]]
+    for batches in (trainer.get_train_dataloader(), trainer.get_eval_dataloader()):
+        assert set(next(iter(batches))) == BATCH
+
+
+def test_batches_of_streamed_rows_do_not_have_their_place(recipe: Any) -> None:
+    labels = "labels: [bank, travel]"
+    trainer = prepare(
+        recipe(
+            "data={train: {path: rows.csv}, streaming: true}",
+            f"tasks=[{{name: domain, problem_type: single_label_classification, {labels}}}]",
+            "training={max_steps: 1, use_cpu: true, eval_strategy: 'no'}",
+        )
+    ).trainer
+
+    assert list(next(iter(trainer.train_dataset)))[:4] == ["text", "domain", "table", "line"]
+    assert set(next(iter(trainer.get_train_dataloader()))) == BATCH

@@ -185,7 +185,7 @@ def test_a_value_that_transformers_refuses_is_an_error(tmp_path: Path, override:
 def test_the_tables_of_a_recipe_become_its_data_set(tmp_path: Path) -> None:
     dataset, _ = build_dataset(load_recipe(write(tmp_path)))
 
-    assert dataset["train"][1] == {"text": "b", "topic": 1, "tags": {"long": None, "loud": 1}}
+    assert dataset["train"][1] == {"text": "b", "topic": 1, "tags": {"long": None, "loud": 1}, "table": 0, "line": 3}
 
 
 def test_the_seed_of_a_split_is_that_of_the_recipe_if_left_out(tmp_path: Path) -> None:

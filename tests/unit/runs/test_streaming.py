@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers.utils import logging
 
+from datasets_builder import MultiTaskBuilder, Source
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.rules import rule_problems
 from modeling_multitask.runs.prepare import build_arguments
+from modeling_multitask.runs.rows import with_labels
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
 TAGS = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"]}
@@ -122,3 +125,31 @@ def test_a_streamed_run_without_validation_rows_is_not_evaluated(recipe: Any) ->
 def test_streaming_without_steps_is_refused_with_its_place(recipe: Any) -> None:
     with pytest.raises(RecipeError, match=r"training\.max_steps: is missing"):
         recipe("training={num_train_epochs: 3}")
+
+
+def test_streamed_rows_without_any_label_are_skipped_with_a_note(caplog: pytest.LogCaptureFixture) -> None:
+    table = {
+        "text": ["a", "b", "c", "d"],
+        "topic": ["film", None, None, None],
+        "tags": [None, ["loud"], None, []],
+        "stars": [None] * 4,
+    }
+    stars = {"name": "stars", "problem_type": "regression"}
+    builder = MultiTaskBuilder(tasks=[TOPIC, TAGS, stars], train=[table], streaming=True)
+
+    logging.get_logger("any").warning_once.cache_clear()  # another test may have said it
+    with caplog.at_level("WARNING"):
+        kept = [row["text"] for row in with_labels(builder.as_streaming_dataset("train"), builder.tasks)]
+
+    assert kept == ["a", "b", "d"]
+    assert (
+        "rows without any label, or of weight 0, are skipped in training; streamed rows are not counted" in caplog.text
+    )
+
+
+def test_streamed_rows_without_weight_are_skipped_and_those_with_a_tie_are_trained() -> None:
+    data = {"text": ["a", "b", "c"], "film": [0.5, 1, 1], "food": [0.5, 0, 0], "sure": [1, 0, 0.5]}
+    source = Source(data=data, labels={"topic": {"soft": {"film": "film", "food": "food"}}}, weight="sure")
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[source], streaming=True)
+
+    assert [row["text"] for row in with_labels(builder.as_streaming_dataset("train"), builder.tasks)] == ["a", "c"]

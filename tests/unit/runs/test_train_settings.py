@@ -362,6 +362,9 @@ def test_the_rows_of_a_report_are_those_of_their_labels(recipe: Any) -> None:
         row = rows[each["row"]]
         assert each["text"] == row["text"]
         assert each["label"] == rows.features["topic"].int2str(row["topic"])
+        table = words.data.train[0].path
+        assert each["table"] == Path(table).name
+        assert each["text"] in Path(table).read_text().splitlines()[each["line"] - 1]
 
 
 def test_without_test_rows_the_report_is_on_those_of_validation_and_says_so(recipe: Any) -> None:

@@ -13,8 +13,8 @@ from transformers import AutoModel, PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskConfig, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from modeling_multitask.answers_multitask import answers, decide
-from modeling_multitask.kinds_multitask import StandardizedLinear
 from modeling_multitask.losses_multitask import masked_loss
+from modeling_multitask.output_layers_multitask import StandardizedLinear
 from modeling_multitask.tasks_multitask import TargetStatistics, parse_task
 from modeling_multitask.training import label_statistics
 from modeling_multitask.training.growing import grow, inherited_tasks

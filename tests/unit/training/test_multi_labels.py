@@ -181,7 +181,7 @@ def test_rows_of_each_kind_are_read_by_their_whole_column(
 ) -> None:
     trainer = trainer_of(kind(table([0, 1], [0, 1], last)))
 
-    assert trainer.data_collator.labels_of([{"tags": [0, 1]}])["tags"].tolist() == [expected]
+    assert trainer.data_collator.targets_of([{"tags": [0, 1]}])["labels"]["tags"].tolist() == [expected]
 
 
 @pytest.mark.parametrize("evaluated", ["evaluate", "predict"])
@@ -234,7 +234,7 @@ def test_a_form_that_is_given_to_the_collator_holds(trainer_of: Any, tokenizer: 
 
     trainer = trainer_of(table([0, 1], [1, 0]), data_collator=collate)
 
-    assert trainer.data_collator.labels_of([{"tags": [0, 1]}])["tags"].tolist() == [[0, 1]]
+    assert trainer.data_collator.targets_of([{"tags": [0, 1]}])["labels"]["tags"].tolist() == [[0, 1]]
 
 
 def test_the_targets_of_a_new_head_are_read_from_rows_that_the_validation_rows_explain(

@@ -1,0 +1,88 @@
+"""Soft labels and weights of rows, for a batch.
+
+Shapes: B rows, C labels of one task.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets_builder.columns import WEIGHT, distribution_column
+
+from ..errors import RowError
+from ..kinds_multitask import IGNORE_INDEX
+from ..tasks_multitask import TaskConfig
+from ..texts_multitask import is_null, plain_value
+from ..words_multitask import nearest_hint
+
+
+def soft_labels_of(rows: Sequence[Mapping[str, Any]], tasks: list[TaskConfig]) -> dict[str, Tensor]:
+    """Return the soft labels of each task whose column of distributions the rows have, (B, C), NaN where missing.
+
+    Raises:
+        RowError: If a distribution is no dict of numbers, or names other labels than the task.
+    """
+    columns = {task.name: distribution_column(task.name) for task in tasks if not task.kind.is_number}
+    given = rows[0] if rows else {}
+    found = {}
+    for task in tasks:
+        if (name := columns.get(task.name)) is not None and name in given:
+            each = [_numbers(plain_value(row.get(name)), task, f"rows[{i}]") for i, row in enumerate(rows)]
+            found[task.name] = torch.tensor(each, dtype=torch.float32)
+    return found
+
+
+def most_probable(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
+    """Return the labels with ids, (N,), or zeros and ones, (N, C), instead of soft labels, (N, C). Ties are missing."""
+    found = {}
+    for task in tasks:
+        own = labels[task.name]
+        soft = own.dtype.kind == "f" and not task.kind.is_number
+        found[task.name] = _most_probable(own, task) if soft else own
+    return found
+
+
+def weights_of(rows: Sequence[Mapping[str, Any]], place: str = "rows") -> Tensor | None:
+    """Return the weight of each row, (B,), 1 for null, or `None` if the rows have no column of weights.
+
+    Raises:
+        RowError: If a weight is not a number from 0.
+    """
+    if not rows or WEIGHT not in rows[0]:
+        return None
+    return torch.tensor([_weight(row.get(WEIGHT), f"{place}[{i}]") for i, row in enumerate(rows)], dtype=torch.float32)
+
+
+def _numbers(given: Any, task: TaskConfig, place: str) -> list[float]:
+    labels = task.labels or []
+    if is_null(given):
+        return [math.nan] * len(labels)
+    column = distribution_column(task.name)
+    if not isinstance(given, Mapping):
+        raise RowError(f"column {column!r}: {given!r} is not a dict of the probability of each label", place)
+    if strange := [label for label in given if label not in labels]:
+        hint = nearest_hint(str(strange[0]), labels)
+        raise RowError(f"column {column!r}: {strange[0]!r} is not a label of the task {task.name!r}{hint}", place)
+    numbers: list[Any] = [given.get(label) for label in labels]
+    if task.kind.one_label and any(is_null(each) for each in numbers) and not all(map(is_null, numbers)):
+        raise RowError(f"column {column!r}: {given!r} lacks the probability of a label", place)
+    return [math.nan if is_null(each) else float(each) for each in numbers]
+
+
+def _most_probable(shares: np.ndarray, task: TaskConfig) -> np.ndarray:
+    if task.kind.several_labels:
+        return np.where(np.isnan(shares) | (shares == 0.5), IGNORE_INDEX, shares > 0.5).astype(np.int64)
+    most = shares.max(axis=-1, keepdims=True)  # NaN for a missing label
+    return np.where((shares == most).sum(axis=-1) == 1, shares.argmax(axis=-1), IGNORE_INDEX)
+
+
+def _weight(given: Any, place: str) -> float:
+    if is_null(given):
+        return 1.0
+    if isinstance(given, str) or not 0 <= float(given) < math.inf:
+        raise RowError(f"column {WEIGHT!r}: {given!r} is not a weight; it must be a number, at least 0", place)
+    return float(given)
