@@ -610,7 +610,7 @@ CAUSES = [
     ),
     Cause(
         "P71 no answer is a class of its own",
-        *(METRICS, "labels=classes[classes != NOT_ASKED]", "labels=classes"),
+        *(METRICS, "(*counts)[classes != NOT_ASKED]", "(*counts)"),
         *("tests/unit/training/test_metrics.py", "wrong_and_no_class"),
     ),
     Cause(
@@ -960,9 +960,9 @@ CAUSES = [
     Cause(
         "P108 a row without an answer has no error",
         *(
-            "modeling_multitask/evaluation/confusions.py",
-            "confusions[..., :-1] + confusions[..., -1:] * worst",
-            "confusions[..., :-1]",
+            "modeling_multitask/evaluation/measures.py",
+            "np.where(asked, answers, farthest(labels, classes))",
+            "np.where(asked, answers, labels)",
         ),
         *("tests/unit/evaluation/test_figures.py", "largest_error_of_rank"),
     ),
