@@ -12,7 +12,7 @@ from datasets_builder.columns import TEXT
 from datasets_builder.formats import endings
 from datasets_builder.guess_cells import Cells, is_blank
 from datasets_builder.guess_columns import WORDS_OF_SPLITS, ColumnsGuess, guess_columns
-from datasets_builder.guess_labels import LabelGuess, labels_in_cells
+from datasets_builder.guess_labels import LabelGuess, labels_in_cells, type_of_classes
 from datasets_builder.guess_layout import LayoutGuess, guess_layouts
 from datasets_builder.guess_sample import Sample, read_sample
 from datasets_builder.json_tables import JsonTable
@@ -23,7 +23,7 @@ from datasets_builder.tables import FileTable, Table
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_folder
 from modeling_multitask.paths_multitask import home_replaced
-from modeling_multitask.problem_types_multitask import ProblemTypeName
+from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 
 _NOT_TRAINED = "no training row has a label"
 
@@ -59,7 +59,7 @@ class TableGuess:
 
     def labels_of(self, guess: LabelGuess) -> list[str]:
         """Return all labels of a task if the training rows lack one of them, and else none, because they are found."""
-        if self.columns.split is None or not guess.in_cells or guess.problem_type == "regression":
+        if self.columns.split is None or not guess.in_cells or PROBLEM_TYPES[guess.problem_type].is_number:
             return []
         all_labels = self._words(guess, [True] * self.sample.rows)
         if all_labels <= self._words(guess, self._trained):
@@ -160,7 +160,7 @@ def _names(columns: ColumnsGuess) -> dict[str, str]:
 
 def _with_decimal(layout: LayoutGuess, sample: Sample, columns: ColumnsGuess) -> tuple[LayoutGuess, ColumnsGuess]:
     """Return the layout with the decimal mark if it is a comma, and the columns without numbers that have a point."""
-    names = [each.columns[0] for each in columns.labels if each.problem_type == "regression"]
+    names = [each.columns[0] for each in columns.labels if PROBLEM_TYPES[each.problem_type].is_number]
     with_comma, with_point = ([name for name in names if _has(sample.columns[name], mark)] for mark in ",.")
     if not with_comma:
         return layout, columns
@@ -184,8 +184,11 @@ def _names_of_files(files: list[str]) -> list[LabelGuess]:
     names = {_stem(name) for name in files}
     if len(names) < 2 or any(re.search(r"\d", name) for name in names):
         return []
-    kind: ProblemTypeName = "binary_classification" if len(names) == 2 else "single_label_classification"
-    return [LabelGuess([], kind, f"the names of {len(names)} files", {"from": "file_name"}, in_cells=False)]
+    return [
+        LabelGuess(
+            [], type_of_classes(len(names)), f"the names of {len(names)} files", {"from": "file_name"}, in_cells=False
+        )
+    ]
 
 
 def _stem(name: str) -> str:

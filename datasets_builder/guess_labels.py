@@ -12,6 +12,13 @@ from datasets_builder.label_positions import POSITIONS
 from datasets_builder.tasks import folded
 from modeling_multitask.problem_types_multitask import ProblemTypeName
 
+# The problem types that are guessed, by the form of the answer.
+GUESSED: dict[str, ProblemTypeName] = {
+    "label of two": "binary_classification",
+    "label": "single_label_classification",
+    "labels": "multi_label_classification",
+    "number": "regression",
+}
 NAMES_OF_LABELS = frozenset(
     {
         "label", "labels", "class", "classes", "category", "categories", "topic", "topics", "intent", "sentiment",
@@ -57,7 +64,7 @@ def guess_label(cells: Cells) -> LabelGuess | str:
         return cells.form
     if cells.form == "positions":
         why = f"0 or 1 for each of {len(cells.words)} labels"
-        return LabelGuess([cells.name], "multi_label_classification", why, cells.name)
+        return LabelGuess([cells.name], GUESSED["labels"], why, cells.name)
     if all(value == cells.filled[0] for value in cells.filled):
         return "the same value in all rows"
     if cells.form == "lists":
@@ -83,7 +90,7 @@ def guess_positions(columns: Sequence[Cells]) -> list[LabelGuess]:
     names = [cells.name for cells in group]
     labels = _without_prefix(names)
     given = names if labels == names else {"columns": dict(zip(labels, names, strict=True))}
-    return [LabelGuess(names, "multi_label_classification", why, given, more, in_cells=False)]
+    return [LabelGuess(names, GUESSED["labels"], why, given, more, in_cells=False)]
 
 
 def guess_numbered(columns: Sequence[Cells]) -> list[LabelGuess]:
@@ -108,10 +115,10 @@ def guess_numbered(columns: Sequence[Cells]) -> list[LabelGuess]:
             continue
         if last in _NAMES_OF_RATERS and len(labels := _majorities(group, more)) > 1:
             why = f"the votes of {len(group)} raters"
-            guesses.append(LabelGuess(names, _kind_of_classes(labels), why, {"votes": names}, more))
+            guesses.append(LabelGuess(names, type_of_classes(len(labels)), why, {"votes": names}, more))
         elif last in NAMES_OF_LABELS:
             why = f"{len(group)} columns of labels"
-            guesses.append(LabelGuess(names, "multi_label_classification", why, {"columns": names}, more))
+            guesses.append(LabelGuess(names, GUESSED["labels"], why, {"columns": names}, more))
     return guesses
 
 
@@ -127,8 +134,9 @@ def _majorities(group: list[Cells], words: dict[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def _kind_of_classes(labels: list[str]) -> ProblemTypeName:
-    return "binary_classification" if len(labels) == 2 else "single_label_classification"
+def type_of_classes(count: int) -> ProblemTypeName:
+    """Return the problem type of one label among this number of labels."""
+    return GUESSED["label of two" if count == 2 else "label"]
 
 
 def _without_prefix(names: list[str]) -> list[str]:
@@ -165,7 +173,7 @@ def _of_lists(cells: Cells) -> LabelGuess | str:
     if any(len(row) > 1 for row in lists):
         why = f"lists of {len(counts)} labels"
         _, aliases = _spellings(counts)
-        return LabelGuess([cells.name], "multi_label_classification", why, cells.name, aliases)
+        return LabelGuess([cells.name], GUESSED["labels"], why, cells.name, aliases)
     return _classes(cells, "in lists of one")
 
 
@@ -173,7 +181,7 @@ def _of_numbers(cells: Cells) -> LabelGuess | str:
     counts, numbers = cells.counts, cells.numbers
     regression = LabelGuess(
         [cells.name],
-        "regression",
+        GUESSED["number"],
         f"numbers from {min(numbers):g} to {max(numbers):g}",
         cells.name,
     )
@@ -219,7 +227,7 @@ def _separated(cells: Cells) -> LabelGuess | None:
         words = _spellings(parts)[1] | ({"none": none} if none else {})
         given = {"column": cells.name, "separator": separator}
         why = f'{len(parts)} labels, separated by "{separator}"'
-        return LabelGuess([cells.name], "multi_label_classification", why, given, words)
+        return LabelGuess([cells.name], GUESSED["labels"], why, given, words)
     return None
 
 
@@ -240,7 +248,7 @@ def _classes(cells: Cells, remark: str = "") -> LabelGuess | str:
         return "the same value in all rows"
     words |= {"missing": missing} if missing else {}
     why = f"{len(labels)} labels{f' {remark}' if remark else ''}"
-    return LabelGuess([cells.name], _kind_of_classes(labels), why, cells.name, words)
+    return LabelGuess([cells.name], type_of_classes(len(labels)), why, cells.name, words)
 
 
 def _spellings(words: Iterable[str]) -> tuple[list[str], dict[str, Any]]:

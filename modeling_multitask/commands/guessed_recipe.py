@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from ..problem_types_multitask import PROBLEM_TYPES
 from ..task_problems_multitask import new_task_name_problem, task_list_problem
 from ..wording import on_one_line
 
@@ -97,7 +98,7 @@ def _task_name(guess: LabelGuess, before: list[str]) -> str:
     stem = os.path.commonprefix(guess.columns).rstrip("0123456789_.- ")  # noqa: RUF071, of names, not of paths
     if len(guess.columns) == 1:
         column = ".".join(_own_parts(guess.columns[0]))
-    elif guess.problem_type == "multi_label_classification":
+    elif PROBLEM_TYPES[guess.problem_type].several_labels:
         column = stem if len(stem) > 2 else "flags"
     else:  # of votes, or of the names of files
         column = "label"

@@ -10,7 +10,10 @@ from tests.conftest import ROOT
 
 DECLARATIONS = {"modeling_multitask/problem_types_multitask.py", "modeling_multitask/kinds_multitask.py"}
 EXAMPLES = {"modeling_multitask/recipes/recipe.py", "modeling_multitask/tasks_multitask.py"}  # examples of recipe words
-TABLES = {"modeling_multitask/publishing/card/answers.py"}  # CONTRIBUTING lists these
+TABLES = {
+    "modeling_multitask/publishing/card/answers.py",
+    "datasets_builder/guess_labels.py",
+}  # CONTRIBUTING lists these
 NO_COMPARISON = {"modeling_multitask/inference/similarity.py"}  # the task of a model without tasks
 PATHS = sorted(
     path for package in ("modeling_multitask", "datasets_builder") for path in (ROOT / package).rglob("*.py")

@@ -46,6 +46,7 @@ def train(cache, count=26, lora=None, **settings):
             output, learning_rate=5e-3, num_train_epochs=3, per_device_train_batch_size=4, eval_strategy="epoch",
             save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True, dataloader_pin_memory=False,
             prefix_cache=cache and {"folder": f"{output}/{cache}"}, **settings,
+            ddp_timeout=60,  # a process that waits for one that does not come ends soon (P80)
         ),
         train_dataset=rows(count),
         eval_dataset=rows(7),
