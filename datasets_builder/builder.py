@@ -36,7 +36,7 @@ from datasets_builder.settings import (
     held_out_shares,
     held_out_splits,
 )
-from datasets_builder.source import Source, is_on_hub, number_columns
+from datasets_builder.source import Source, is_on_hub, number_columns, soft_tasks
 from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
 from datasets_builder.streamed import StreamedRows
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
@@ -241,12 +241,6 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         done = "are removed from train" if remove else "are kept; data.leaks=remove removes them"
         self._add_notes({"train": f"{leaked.sum()} rows have a text that is also in validation or test, and {done}"})
         return splits | {"train": train.select(np.flatnonzero(~leaked))} if remove else splits
-
-
-def soft_tasks(sources: list[Source]) -> frozenset[str]:
-    """Return the tasks with soft labels in any source."""
-    columns = [item for source in sources for item in source.label_columns.items()]
-    return frozenset(task for task, column in columns if column.is_soft)
 
 
 def fingerprint(sources: list[OpenSource], tables: list[str] | None = None) -> str:

@@ -219,6 +219,12 @@ def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
     return [name for task, column in columns if task in names or column.soft is not None for name in column.names]
 
 
+def soft_tasks(sources: list[Source]) -> frozenset[str]:
+    """Return the tasks with soft labels in any source."""
+    columns = [item for source in sources for item in source.label_columns.items()]
+    return frozenset(task for task, column in columns if column.is_soft)
+
+
 def _as_label_column(given: Any) -> LabelColumn:
     if isinstance(given, LabelColumn):
         return given

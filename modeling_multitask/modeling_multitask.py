@@ -275,8 +275,7 @@ class MultiTaskModel(PreTrainedModel):
             overflow_to_sample_mapping: (B,), the text that each row is a window of, as returned by the tokenizer with
                 `return_overflowing_tokens`. The outputs then have one row for each text.
             labels: By task name: (B,) class ids, (B, C) zeros and ones for a multi-label task, (B,) numbers
-                for a regression. Missing labels are -100, or NaN for a regression. Tasks may be omitted. Soft labels
-                are (B, C) probabilities, NaN where they are missing.
+                for a regression; or (B, C) probabilities. Missing labels are -100, or NaN. Tasks may be omitted.
             sample_weight: (B,), the weight of each row in the losses. By default 1.
             num_items_in_batch: By task name, (), the divisor of the loss if this batch is only part of an optimizer
                 step. By default the number of labelled entries of this batch.
@@ -366,11 +365,7 @@ class MultiTaskModel(PreTrainedModel):
         return join_windows(embeddings, window_texts, tokens, normalize=normalize)
 
     def _task_losses(
-        self,
-        logits: dict[str, Tensor],
-        labels: dict[str, Tensor],
-        sample_weight: Tensor | None,
-        divisors: dict[str, Tensor],
+        self, logits: dict[str, Tensor], labels: dict[str, Tensor], weights: Tensor | None, divisors: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         if unknown := [name for name in labels if name not in logits]:
             raise ValueError(
@@ -381,7 +376,7 @@ class MultiTaskModel(PreTrainedModel):
         for task in self.config.tasks:
             # A task without labels still takes part, because DDP waits for a gradient of every parameter.
             given = labels.get(task.name, _all_missing(logits[task.name], task))
-            losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), sample_weight)
+            losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), weights)
         return losses
 
 

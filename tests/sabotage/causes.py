@@ -298,8 +298,8 @@ CAUSES = [
     Cause(
         "P28 a head without labels gets no gradient",
         MODEL,
-        "losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), sample_weight)",
-        "losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), sample_weight) "
+        "losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), weights)",
+        "losses[task.name] = masked_loss(logits[task.name], given, task, divisors.get(task.name), weights) "
         "if (given >= 0).any() else logits[task.name].new_zeros(())",
         *("tests/integration/test_uneven_processes.py", "process_has_no_label and checkpointing"),
     ),
