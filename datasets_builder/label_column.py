@@ -241,6 +241,9 @@ class LabelColumn:
             return "join needs `columns`, a list of the columns whose cells form one label"
         if self.separator is not None and self.column is None:
             return "separator is only for a single `column`; remove it"
+        if (self.votes or self.soft) and len(set(self.names)) < len(self.names):
+            doubled = next(name for name in self.names if self.names.count(name) > 1)
+            return f"{self.described}: the column {doubled!r} is named twice; name each column once"
         if self.level is None:
             return None
         if isinstance(self.level, bool) or not isinstance(self.level, int) or self.level < 1:

@@ -210,13 +210,14 @@ def is_on_hub(source: Source) -> bool:
 
 
 def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
-    """Return the columns of the source that hold the numbers of a task, such as those of a regression."""
+    """Return the columns of the source that hold weights, or the numbers of a task, such as those of a regression."""
     known = [task for task in tasks if task["problem_type"] in PROBLEM_TYPES]  # others are an error later
     names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
+    weights = [] if source.weight is None else [source.weight]
     if source.labels is None:
-        return sorted(names)
-    columns = source.label_columns.items()
-    return [name for task, column in columns if task in names or column.soft is not None for name in column.names]
+        return [*weights, *sorted(names)]
+    numbers = [each for task, each in source.label_columns.items() if task in names or each.soft is not None]
+    return [*weights, *(name for column in numbers for name in column.names)]
 
 
 def _as_label_column(given: Any) -> LabelColumn:

@@ -90,3 +90,13 @@ def test_a_split_does_not_depend_on_weights() -> None:
         splits.append(builder.as_dataset()["test"]["text"][:])
 
     assert splits[0] == splits[1]
+
+
+@pytest.mark.parametrize("labels", [None, {"topic": "topic"}])
+def test_a_weight_has_the_decimal_mark_of_its_source(tmp_path: Path, labels: dict[str, str] | None) -> None:
+    (tmp_path / "a.csv").write_text("text;topic;w\na;x;0,25\nb;y;2\n", encoding="utf-8")
+    source = Source(str(tmp_path / "a.csv"), delimiter=";", decimal=",", weight="w", labels=labels)
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[source])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"]["weight"][:] == [0.25, 2]
