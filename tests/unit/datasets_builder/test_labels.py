@@ -172,6 +172,13 @@ def test_what_is_no_number_is_an_error_for_a_regression(cell: str) -> None:
         labels(["1", cell], RATING)
 
 
+def test_a_decimal_comma_names_the_word_to_add() -> None:
+    with pytest.raises(
+        DataError, match=r"row 2, column 'rating': '1,5' is not a number\n  .*add `decimal: \",\"` to its"
+    ):
+        labels(["1", "1,5"], RATING)
+
+
 def test_a_number_too_large_for_a_float_is_an_error_for_a_regression() -> None:
     with pytest.raises(DataError, match="row 1, column 'rating': '1e999' is not a finite number in float32"):
         labels(["1e999"], RATING)
