@@ -156,6 +156,8 @@ class LabelColumn:
             if isinstance(given := getattr(self, name), str):
                 raise DataError(f"{self.described}: {name} is {given!r}; it must be a list, such as [{given!r}]")
             object.__setattr__(self, name, [cell_word(value) for value in given])
+        if both := [word for word in self.missing if word in self.none]:
+            raise DataError(f"{self.described}: {both[0]!r} is in missing and in none; leave it out of one of them")
         for name in ("columns", "soft"):
             if isinstance(by_label := getattr(self, name), Mapping):
                 object.__setattr__(self, name, {cell_word(label): column for label, column in by_label.items()})

@@ -137,3 +137,18 @@ def test_the_answers_of_predict_are_read_back(tmp_path: Path, ending: str) -> No
 
     found = [tags and [name for name, there in tags.items() if there] for tags in builder.as_dataset()["train"]["tags"]]
     assert found == [["it's, loud", "long"], [], None, ["long"]]
+
+
+def test_a_word_of_a_source_goes_before_the_same_word_of_the_task() -> None:
+    task = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["x", "y"], "missing": ["?", 0]}
+    data = {"text": ["a", "b", "c"], "tags": ["x", "?", "0.0"]}
+    column = LabelColumn("tags", separator=";", none=["?"], aliases={0: "y"})
+    builder = MultiTaskBuilder(tasks=[task], train=[Source(data=data, labels={"tags": column})])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"]["tags"][:] == [{"x": 1, "y": 0}, {"x": 0, "y": 0}, {"x": 0, "y": 1}]
+
+
+def test_a_word_that_means_missing_and_the_empty_set_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"column 'tags': '1' is in missing and in none; leave it out of one"):
+        LabelColumn("tags", missing=["?", 1], none=["1.0"])
