@@ -56,9 +56,13 @@ def _problem(task: dict[str, Any], sources: list[OpenSource]) -> str | None:
         return None
     given = dict.fromkeys(str(alias) for _, column in with_aliases for alias in column.aliases)
     held = "; ".join(f"{where} holds {_listed(list(words))}" for where, words in seen.items())
+    occurring = [word for words in seen.values() for word in words]
+    truths = {"True", "False", "TRUE", "FALSE"}  # as pandas and Excel write them to CSV
+    unquoted = [word for word in occurring if word in truths and word.lower() in given]
+    hint = f"; write '{unquoted[0]}' in quotes, because YAML reads it as a truth value" if unquoted else ""
     return (
         f"task {task['name']!r}: none of its aliases ({_listed(list(given))}) is a cell of any table: {held}; "
-        "write aliases as {spelling in the table: label}, or remove them"
+        f"write aliases as {{spelling in the table: label}}, or remove them{hint}"
     )
 
 

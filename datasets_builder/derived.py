@@ -14,7 +14,7 @@ from datasets_builder.label_sets import split_texts
 from datasets_builder.places import Place
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.texts import table_texts
-from datasets_builder.word_arrays import as_text, as_words, without_aliases, without_words
+from datasets_builder.word_arrays import as_text, as_words, without_aliases, without_blanks, without_words
 from modeling_multitask.errors import DataError
 
 
@@ -130,7 +130,7 @@ class CellsOfColumns(Derived):
         names = self.sources(table)
         columns = [as_text(chunk[name].combine_chunks(), place.where(name)) for name in names]
         rows = np.tile(np.arange(len(chunk)), len(columns))
-        lists = lists_of(without_words(pa.concat_arrays(columns), [""]), rows, len(chunk))
+        lists = lists_of(without_blanks(pa.concat_arrays(columns)), rows, len(chunk))
         return pc.if_else(pc.greater(pc.list_value_length(lists), 0), lists, pa.scalar(None, lists.type))
 
 

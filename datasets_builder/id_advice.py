@@ -1,11 +1,16 @@
-"""Advice for columns that hold ids or truth values instead of the names of labels."""
+"""Advice for columns that hold ids or truth values instead of the names of labels, or numbers with a decimal comma."""
 
 import json
 import re
 from collections.abc import Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from datasets_builder.findings import MAX_SHOWN
 from datasets_builder.places import Place
+
+DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+\s*$"
 
 
 def advise_aliases(unknown: Sequence[str], labels: Sequence[str], column: str, place: Place) -> None:
@@ -27,6 +32,21 @@ def advise_aliases(unknown: Sequence[str], labels: Sequence[str], column: str, p
         f"if the {what} in column {column!r} are ids of the labels, add to the task: "
         f"aliases: {{{', '.join([*pairs[:MAX_SHOWN], *more])}}}",
     )
+
+
+def advise_decimal(words: pa.Array, wrong: pa.Array, place: Place) -> None:
+    """Add the word `decimal` to the findings, if a wrong word is a number with a decimal comma.
+
+    Args:
+        words: (rows,) the words of a column of numbers.
+        wrong: (rows,) whether each word is no number.
+        place: The location of the words.
+    """
+    with_comma = pc.match_substring_regex(words.filter(wrong), DECIMAL_COMMA)
+    if pc.any(with_comma).as_py():
+        place.findings.advise(
+            place.table, 'if commas are decimal marks in this CSV file, add `decimal: ","` to its source'
+        )
 
 
 def _spellings(words: set[str], count: int) -> list[str] | None:

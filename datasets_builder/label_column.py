@@ -156,6 +156,8 @@ class LabelColumn:
             if isinstance(given := getattr(self, name), str):
                 raise DataError(f"{self.described}: {name} is {given!r}; it must be a list, such as [{given!r}]")
             object.__setattr__(self, name, [cell_word(value) for value in given])
+        if both := [word for word in self.missing if word in self.none]:
+            raise DataError(f"{self.described}: {both[0]!r} is in missing and in none; leave it out of one of them")
         for name in ("columns", "soft"):
             if isinstance(by_label := getattr(self, name), Mapping):
                 object.__setattr__(self, name, {cell_word(label): column for label, column in by_label.items()})
@@ -241,6 +243,9 @@ class LabelColumn:
             return "join needs `columns`, a list of the columns whose cells form one label"
         if self.separator is not None and self.column is None:
             return "separator is only for a single `column`; remove it"
+        if (self.votes or self.soft) and len(set(self.names)) < len(self.names):
+            doubled = next(name for name in self.names if self.names.count(name) > 1)
+            return f"{self.described}: the column {doubled!r} is named twice; name each column once"
         if self.level is None:
             return None
         if isinstance(self.level, bool) or not isinstance(self.level, int) or self.level < 1:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets_builder.cell_words import has_edges
-from datasets_builder.id_advice import advise_aliases
+from datasets_builder.id_advice import advise_aliases, advise_decimal
 from datasets_builder.label_lists import ListForm, is_list
 from datasets_builder.label_positions import read_positions
 from datasets_builder.label_sets import label_sets
@@ -102,7 +102,9 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
     elif numeric or is_list(kind) or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
         words = without_aliases(single_words(chunk, column, [], place), column)
         read = pc.match_substring_regex(words, NUMBER)
-        place.note(name, words, pc.fill_null(pc.invert(read), False), "not a number")
+        wrong = pc.fill_null(pc.invert(read), False)
+        place.note(name, words, wrong, "not a number")
+        advise_decimal(words, wrong, place)
         numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, None)), pa.float64())
     else:
         raise DataError(f"{place.where(name)}: holds {kind}, not numbers")

@@ -98,7 +98,9 @@ class Layout:
         example="none",
     )
     decimal: Decimal | None = word(
-        None, description="CSV: the decimal mark of the numbers of a regression. By default a point.", example=","
+        None,
+        description="CSV: the decimal mark of weights, soft labels and numbers of a regression. By default a point.",
+        example=",",
     )
     skip_rows: int = word(0, ge=0, description="The number of lines, or rows of a sheet, above the header.", example=2)
     sheet: str | None = word(

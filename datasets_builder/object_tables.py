@@ -55,6 +55,7 @@ class ObjectTable(FileTable):
             cells = []
             for name in columns:
                 found, value = value_at(row, name) if name in paths else (True, row.get(name))
+                value = None if value != value else value  # NaN, which Python writes for a gap, also among texts
                 self._check_kind(line, name, value, kinds)
                 cells.append(value)
                 if found:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets_builder.columns import distribution_column
+from datasets_builder.id_advice import advise_decimal
 from datasets_builder.label_column import LabelColumn
 from datasets_builder.labels import NUMBER
 from datasets_builder.places import Place, not_among
@@ -113,6 +114,7 @@ def _numbers(chunk: pa.Table, name: str, column: LabelColumn, place: Place, high
     there = words.is_valid().to_numpy(zero_copy_only=False)
     wrong = there & ~((numbers >= 0) & (numbers <= highest))
     place.note(name, words, pa.array(wrong), f"not a number from 0 to {highest:g}")
+    advise_decimal(words, pa.array(wrong), place)
     return np.where(wrong, 1.0, numbers)
 
 

@@ -15,6 +15,7 @@ from modeling_multitask.paths_multitask import why_local
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.words_multitask import declared_words, from_words, word, word_of
 
+from .cell_words import cell_word
 from .formats import COMPRESSED, LINES, READABLE, names_table
 from .label_column import Cell, LabelColumn, alias_words
 from .layout import Decimal, Format, Layout, Quoting
@@ -185,17 +186,18 @@ class Source:
         return list(dict.fromkeys([*texts, *labels, *others]))
 
     def with_labels_of(self, tasks: list[dict[str, Any]], columns: list[str]) -> "Source":
-        """Return the source with a label column for each task, with the tasks' own words for cells."""
+        """Return the source with a label column for each task. Its own words for cells go before the task's."""
         labels = self.label_columns
         if self.labels is None:
             labels = {task["name"]: LabelColumn(task["name"]) for task in tasks if task["name"] in columns}
         for task in tasks:
             if (column := labels.get(task["name"])) is not None:
+                own = {*column.aliases, *column.missing, *column.none}
                 labels[task["name"]] = replace(
                     column,
                     aliases=alias_words(task.get("aliases") or {}, column.described) | dict(column.aliases),
-                    missing=[*(task.get("missing") or []), *column.missing],
-                    none=[*(task.get("none") or []), *column.none],
+                    missing=[*_others(task.get("missing"), own), *column.missing],
+                    none=[*_others(task.get("none"), own), *column.none],
                     blank=column.blank or task.get("blank"),
                 )
         return replace(self, labels=labels)
@@ -210,13 +212,19 @@ def is_on_hub(source: Source) -> bool:
 
 
 def number_columns(source: Source, tasks: list[dict[str, Any]]) -> list[str]:
-    """Return the columns of the source that hold the numbers of a task, such as those of a regression."""
+    """Return the columns of the source that hold weights, or the numbers of a task, such as those of a regression."""
     known = [task for task in tasks if task["problem_type"] in PROBLEM_TYPES]  # others are an error later
     names = {task["name"] for task in known if PROBLEM_TYPES[task["problem_type"]].is_number}
+    weights = [] if source.weight is None else [source.weight]
     if source.labels is None:
-        return sorted(names)
-    columns = source.label_columns.items()
-    return [name for task, column in columns if task in names or column.soft is not None for name in column.names]
+        return [*weights, *sorted(names)]
+    numbers = [each for task, each in source.label_columns.items() if task in names or each.soft is not None]
+    return [*weights, *(name for column in numbers for name in column.names)]
+
+
+def _others(words: Sequence[Any] | None, own: set[Any]) -> list[Any]:
+    """Return the words of a task to which a source gives no meaning of its own."""
+    return [each for each in words or () if cell_word(each) not in own]
 
 
 def soft_tasks(sources: list[Source]) -> frozenset[str]:

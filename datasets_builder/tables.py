@@ -48,6 +48,7 @@ class Table(abc.ABC):
 
     holds_objects: ClassVar[bool] = False
     emptiness: ClassVar[str] = "no rows"  # the message for a table that has columns but no rows
+    look_hint: ClassVar[str] = ""  # the way to find out how the table is written
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -118,7 +119,7 @@ class Table(abc.ABC):
         for name in required:
             within = root_of(name, self.columns) if self.holds_objects else None
             if counts[name] == 0 and within is None:
-                hint = self._separator_hint(name) or nearest_hint(name, self.columns)
+                hint = self._separator_hint(name) or nearest_hint(name, self.columns) or self.look_hint
                 there = ", ".join(map(repr, self.columns))
                 raise DataError(f"{self.name}: no column {name!r}; its columns are {there}{hint}")
             if counts[name] > 1:
@@ -146,6 +147,8 @@ class FileTable(Table):
         path: The file.
         layout: How the table is written in it.
     """
+
+    look_hint = "; `multitask data FILE` guesses how a file is written, and prints a recipe for it"
 
     def __init__(self, path: Path, layout: Layout | None = None) -> None:
         super().__init__(str(path))

@@ -12,6 +12,7 @@ from datasets_builder.cell_words import unicode_form
 from datasets_builder.findings import Findings
 from datasets_builder.labels import NUMBER, occurring_words
 from datasets_builder.places import Place
+from datasets_builder.source import LabelColumn
 from datasets_builder.sources import OpenSource
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
@@ -118,6 +119,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     _check_spellings(task["name"], where)
     _check_whole(task["name"], where)
     columns = [each.source.label_columns[task["name"]] for each in sources]
+    _check_marks(task["name"], where, columns)
     if any(column.labels is not None for column in columns):
         return list(where)  # in their given order
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
@@ -136,6 +138,25 @@ def _check_spellings(task: str, where: dict[str, str]) -> None:
             f"task {task!r}: these look like several spellings of one label: {pairs}; set the task's aliases "
             "({spelling: label}), or list its labels"
         )
+
+
+def _check_marks(task: str, where: dict[str, str], columns: list[LabelColumn]) -> None:
+    """Check that no label looks like a word for a missing label, for the empty set, or for another label."""
+    aliases = {folded(str(alias)): f"the alias {alias!r}" for column in columns for alias in column.aliases}
+    marks = {
+        folded(str(mark)): f"{mark!r} in `{name}`"
+        for column in columns
+        for name in ("missing", "none")
+        for mark in getattr(column, name)
+    }
+    targets = {str(label) for column in columns for label in column.aliases.values()}
+    for word, table in where.items():
+        alike = (aliases | marks).get(folded(word))
+        if alike is not None and word not in targets:
+            raise DataError(
+                f"task {task!r}: the label {word!r} ({table}) looks like {alike}; add this spelling there too, or list "
+                "the task's labels"
+            )
 
 
 def _place(word: str, words: list[str], where: dict[str, str]) -> str:

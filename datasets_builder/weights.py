@@ -1,9 +1,12 @@
 """The weights of rows."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.id_advice import DECIMAL_COMMA
 from datasets_builder.labels import NUMBER
 from datasets_builder.places import Place
 from datasets_builder.word_arrays import as_words
@@ -28,9 +31,15 @@ def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         row = int(np.argmax(wrong))
+        given = words[row].as_py() or ""
+        hint = (
+            '; if commas are decimal marks, add `decimal: ","` to this source'
+            if re.search(DECIMAL_COMMA, given)
+            else ""
+        )
         raise DataError(
-            f"{place.table}, row {place.number(row)}, column {name!r}: {words[row].as_py() or ''!r} is not a weight; "
-            "a row weight must be a number, at least 0"
+            f"{place.table}, row {place.number(row)}, column {name!r}: {given!r} is not a weight; "
+            f"a row weight must be a number, at least 0{hint}"
         )
     return weights
 

@@ -11,7 +11,7 @@ from modeling_multitask.errors import DataError
 
 
 def as_words(cells: pa.Array, where: str, labels: Sequence[str]) -> pa.Array:
-    """Return each cell as a word, with null for null, NaN and an empty cell.
+    """Return each cell as a word, with null for null, NaN and a cell that is empty or only white space.
 
     A whole number is one word in every spelling. If a label is spelled as the cell is, the cell is that label.
 
@@ -23,7 +23,12 @@ def as_words(cells: pa.Array, where: str, labels: Sequence[str]) -> pa.Array:
     Raises:
         DataError: If the type of the cells cannot hold labels.
     """
-    return words_of_texts(without_words(as_text(cells, where), [""]), labels)
+    return words_of_texts(without_blanks(as_text(cells, where)), labels)
+
+
+def without_blanks(texts: pa.Array) -> pa.Array:
+    """Return the texts with null in place of those that are empty or only white space."""
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), pa.scalar(None, pa.string()), texts)
 
 
 def words_of_texts(texts: pa.Array, labels: Sequence[str]) -> pa.Array:

@@ -168,7 +168,8 @@ def _parse(text: str, path: Path, *, labels: bool = False) -> Any:
     try:
         return yaml.load(StringIO(text))
     except YAMLError as error:
-        raise RecipeError(path, [f"not YAML: {' '.join(str(error).split())}"]) from None
+        problem = str(error).partition("To suppress this check")[0]  # advice for programs, on a name that occurs twice
+        raise RecipeError(path, [f"not YAML: {' '.join(problem.split())}"]) from None
     except RecursionError:
         raise RecipeError(path, [f"lists and tables are nested deeper than {DEEPEST} levels"]) from None
     except (ValueError, TypeError, ArithmeticError) as error:  # such as "\U00110000", which is not a character

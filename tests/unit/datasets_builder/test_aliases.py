@@ -72,3 +72,13 @@ def test_an_alias_of_no_label_is_reported_before_one_that_does_not_occur() -> No
 def test_aliases_of_a_task_with_an_unknown_problem_type_are_not_looked_for() -> None:
     with pytest.raises(ValueError, match="problem_type is 'sorting'"):
         build({"name": "topic", "problem_type": "sorting", "aliases": ALIASES}, ["film", "food"])
+
+
+def test_a_truth_value_of_yaml_for_a_word_of_the_table_is_told_to_be_quoted() -> None:
+    task = {"name": "team", "problem_type": "binary_classification", "aliases": {True: "here", False: "away"}}
+    source = Source(data={"text": ["a", "b"], "team": ["True", "False"]})
+
+    with pytest.raises(
+        DataError, match=r"holds 'True', 'False'; .* or remove them; write 'True' in quotes, because YAML"
+    ):
+        MultiTaskBuilder(tasks=[task], train=[source])

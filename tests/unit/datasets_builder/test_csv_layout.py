@@ -251,6 +251,8 @@ def test_a_text_file_with_cells_names_the_words_to_add(tmp_path: Path, mark: str
     assert str(caught.value).endswith(f" Add {words} to this source")
 
 
-def test_a_text_file_without_cells_has_no_hint(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"t\.txt: no column 'topic'; its columns are 'text'$"):
+def test_a_text_file_without_cells_has_no_hint_of_a_delimiter(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"t\.txt: no column 'topic'; its columns are 'text'; `multitask data FILE` guesses"
+    ):
         table(tmp_path, "a text\n", name="t.txt").check_columns(["topic"])

@@ -41,6 +41,10 @@ def test_a_part_that_is_a_missing_text_is_empty() -> None:
     assert cells(TextOfColumns(("a", "b"), "\n", ("n/a",)), a=["one", "n/a"], b=["n/a", "n/a "]) == ["one", ""]
 
 
+def test_a_tag_cell_of_white_space_adds_nothing() -> None:
+    assert cells(CellsOfColumns(("a", "b")), a=["x", " ", "\t"], b=[" ", "y", ""]) == [["x"], ["y"], None]
+
+
 def test_a_label_is_missing_if_a_part_is() -> None:
     made = LabelOfColumns(("a", "b"), "/", ("?",))
 

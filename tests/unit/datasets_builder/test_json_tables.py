@@ -138,3 +138,11 @@ def test_an_object_of_objects_holds_columns_only_if_it_has_those_of_the_recipe(t
     rows = {"text": {"text": "a", "topic": "x"}, "other": {"text": "b", "topic": "y"}}
 
     assert read(tmp_path, json.dumps(rows)) == {"text": ["a", "b"], "topic": ["x", "y"]}
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_nan_is_a_gap_also_among_texts(tmp_path: Path, name: str) -> None:
+    rows = [{"text": "a", "topic": float("nan")}, {"text": "b", "topic": "x"}, {"text": float("nan"), "topic": "y"}]
+    content = json.dumps(rows) if name == "t.json" else "\n".join(map(json.dumps, rows))
+
+    assert read(tmp_path, content, name) == {"text": ["a", "b", None], "topic": [None, "x", "y"]}

@@ -51,6 +51,8 @@ def test_a_constant_is_a_word() -> None:
         ({"column": "a", "level": 1}, "level needs one `column`, and the `separator` between its levels"),
         ({"constant": "a", "level": 1}, "level needs one `column`"),
         ({"votes": ["a"]}, r"votes is \['a'\]; it must be a list of at least two columns, or annotators"),
+        ({"votes": ["a", "b", "a"]}, r"the column 'a' is named twice; name each column once"),
+        ({"soft": {"x": "p", "y": "p"}}, r"the column 'p' is named twice; name each column once"),
         ({"votes": "annotator"}, r"votes is 'annotator'; it must be a list of at least two columns, or annotators"),
         ({"votes": "annotators"}, "votes: annotators needs one `column`, a tag or question, without a separator"),
         ({"column": "a", "separator": ";", "votes": "annotators"}, "votes: annotators needs one `column`"),

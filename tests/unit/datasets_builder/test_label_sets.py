@@ -147,3 +147,18 @@ def test_other_words_in_one_hot_columns_suggest_aliases_and_missing() -> None:
 
     words = {"aliases": {"yes": "1", "no": "0"}, "missing": ["?"]}
     assert sets(table, **words) == [LONG, NEITHER, {"long": None, "loud": 1}]
+
+
+def test_a_word_of_a_source_goes_before_the_same_word_of_the_task() -> None:
+    task = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["x", "y"], "missing": ["?", 0]}
+    data = {"text": ["a", "b", "c"], "tags": ["x", "?", "0.0"]}
+    column = LabelColumn("tags", separator=";", none=["?"], aliases={0: "y"})
+    builder = MultiTaskBuilder(tasks=[task], train=[Source(data=data, labels={"tags": column})])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"]["tags"][:] == [{"x": 1, "y": 0}, {"x": 0, "y": 0}, {"x": 0, "y": 1}]
+
+
+def test_a_word_that_means_missing_and_the_empty_set_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"column 'tags': '1' is in missing and in none; leave it out of one"):
+        LabelColumn("tags", missing=["?", 1], none=["1.0"])

@@ -159,16 +159,24 @@ def test_wrong_labels_of_several_tasks_are_reported_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "number"), [("-3", -3.0), ("+5", 5.0), ("5.", 5.0), (".5", 0.5), ("1e3", 1000.0), (" 2 ", 2.0), ("", None)]
+    ("cell", "number"),
+    [("-3", -3.0), ("+5", 5.0), ("5.", 5.0), (".5", 0.5), ("1e3", 1000.0), (" 2 ", 2.0), ("", None), (" ", None)],
 )
 def test_a_regression_reads_numbers(cell: str, number: float | None) -> None:
     assert labels([cell], RATING) == [number]
 
 
-@pytest.mark.parametrize("cell", ["good", "nan", "inf", "1 2", "0x1", "1_000", "--1", " "])
+@pytest.mark.parametrize("cell", ["good", "nan", "inf", "1 2", "0x1", "1_000", "--1"])
 def test_what_is_no_number_is_an_error_for_a_regression(cell: str) -> None:
     with pytest.raises(DataError, match=rf"row 2, column 'rating': {cell!r} is not a number"):
         labels(["1", cell], RATING)
+
+
+def test_a_decimal_comma_names_the_word_to_add() -> None:
+    with pytest.raises(
+        DataError, match=r"row 2, column 'rating': '1,5' is not a number\n  .*add `decimal: \",\"` to its"
+    ):
+        labels(["1", "1,5"], RATING)
 
 
 def test_a_number_too_large_for_a_float_is_an_error_for_a_regression() -> None:

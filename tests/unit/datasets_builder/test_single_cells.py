@@ -179,3 +179,26 @@ def test_a_list_of_one_number_is_the_number(cells: list[Any], aliases: dict[str,
     built = build(task, *cells, missing=["?"], aliases=aliases)
 
     assert built.as_dataset()["train"]["stars"][:] == [3.5, 2.0, None, None, None]
+
+
+def test_a_cell_of_white_space_is_missing() -> None:
+    assert topics(" ", "film", "\t", "\u00a0", "food") == [None, "film", None, None, "food"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"missing": ["n/a"]}, "the label 'N/A' .* looks like 'n/a' in `missing`; add this spelling"),
+        ({"aliases": {"n/a": "none"}}, "the label 'N/A' .* looks like the alias 'n/a'"),
+    ],
+)
+def test_a_label_that_looks_like_a_declared_word_is_an_error(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        topics("film", "N/A", "n/a", "food", **settings)
+
+
+def test_a_label_that_looks_like_its_own_alias_or_is_listed_is_none() -> None:
+    listed = {**TOPIC, "labels": ["film", "N/A"]}
+
+    assert topics("film", "Film", "food", aliases={"film": "Film"}) == ["Film", "Film", "food"]
+    assert build(listed, "film", "N/A", "n/a", missing=["n/a"]).as_dataset()["train"]["topic"][:] == [0, 1, None]

@@ -90,3 +90,20 @@ def test_a_split_does_not_depend_on_weights() -> None:
         splits.append(builder.as_dataset()["test"]["text"][:])
 
     assert splits[0] == splits[1]
+
+
+@pytest.mark.parametrize("labels", [None, {"topic": "topic"}])
+def test_a_weight_has_the_decimal_mark_of_its_source(tmp_path: Path, labels: dict[str, str] | None) -> None:
+    (tmp_path / "a.csv").write_text("text;topic;w\na;x;0,25\nb;y;2\n", encoding="utf-8")
+    source = Source(str(tmp_path / "a.csv"), delimiter=";", decimal=",", weight="w", labels=labels)
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[source])
+    builder.download_and_prepare()
+
+    assert builder.as_dataset()["train"]["weight"][:] == [0.25, 2]
+
+
+def test_a_weight_with_a_comma_names_the_word_to_add() -> None:
+    with pytest.raises(
+        DataError, match=r"row 12, column 'w': '0,5' is not a weight; .* add `decimal: \",\"` to this source"
+    ):
+        weights("1", "0,5")

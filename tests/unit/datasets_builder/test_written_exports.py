@@ -99,7 +99,7 @@ def _asked(row: Labelled, tool: Tool) -> Labelled:
 def _expected(row: Labelled, tool: Tool) -> tuple[Any, ...]:
     tags = row.tags if tool.has_empty_sets or row.tags else None
     if row.tags is None and tool.format == "doccano":
-        tags = []  # doccano writes a text that is not yet labelled as it writes one without labels
+        tags = []  # doccano does not tell an unlabelled text from one without labels
     answers = {"topic": row.topic, "tags": None if tags is None else set(tags), "stars": row.stars}
     return (row.text, *(answers[name] for name in tool.columns))
 
