@@ -100,9 +100,10 @@ def _checked(annotation: Any, declared: Word) -> Any:
     if dataclasses.is_dataclass(annotation):
         model: Any = model_of(annotation)  # type: ignore[arg-type]
         built = Annotated[model, AfterValidator(partial(build, annotation))]
-        written = built if declared.shorthand is None else built | str
+        if declared.shorthand is None:
+            return built
         read = partial(_written_out, word=declared.shorthand)
-        return Annotated[built, BeforeValidator(read, json_schema_input_type=written)]
+        return Annotated[built, BeforeValidator(read, json_schema_input_type=built | str)]
     if annotation in (int, float):
         bounds: Any = declared.bounds
         return Annotated[annotation, Field(**bounds), BeforeValidator(_refuse_huge)]
@@ -162,8 +163,8 @@ def _as_list(given: Any, forms: set[str]) -> Any:
     return given if given is None or form_of(given) in forms else [given]
 
 
-def _written_out(given: Any, word: str | None) -> Any:
-    return {word: given} if word is not None and isinstance(given, str) else given
+def _written_out(given: Any, word: str) -> Any:
+    return {word: given} if isinstance(given, str) else given
 
 
 def _as_word(given: Any) -> Any:
