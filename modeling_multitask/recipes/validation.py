@@ -98,12 +98,7 @@ def _checked(annotation: Any, declared: Word) -> Any:
     if annotation is TrainingWords:
         return training_model()
     if dataclasses.is_dataclass(annotation):
-        model: Any = model_of(annotation)  # type: ignore[arg-type]
-        built = Annotated[model, AfterValidator(partial(build, annotation))]
-        if declared.shorthand is None:
-            return built
-        read = partial(_written_out, word=declared.shorthand)
-        return Annotated[built, BeforeValidator(read, json_schema_input_type=built | str)]
+        return _checked_words(annotation, declared)  # type: ignore[arg-type]
     if annotation in (int, float):
         bounds: Any = declared.bounds
         return Annotated[annotation, Field(**bounds), BeforeValidator(_refuse_huge)]
@@ -116,6 +111,16 @@ def _checked(annotation: Any, declared: Word) -> Any:
     if origin in (Union, types.UnionType):
         return _union(arguments, declared)
     return annotation
+
+
+def _checked_words(annotation: type, declared: Word) -> Any:
+    """Return the pydantic type for a dataclass of words, or for the text that stands for it."""
+    model: Any = model_of(annotation)
+    built = Annotated[model, AfterValidator(partial(build, annotation))]
+    if declared.shorthand is None:
+        return built
+    read = partial(_written_out, word=declared.shorthand)
+    return Annotated[built, BeforeValidator(read, json_schema_input_type=built | str)]
 
 
 def _union(members: tuple[Any, ...], declared: Word) -> Any:
