@@ -8,6 +8,7 @@ Shapes: N rows, C labels.
 from collections.abc import Mapping
 
 import numpy as np
+from datasets import Dataset
 
 from modeling_multitask.tasks_multitask import TaskConfig
 
@@ -61,9 +62,9 @@ def agreement_notes(pairs: Mapping[str, np.ndarray], tasks: list[TaskConfig]) ->
     return notes
 
 
-def notes_on_agreement(notes: list[str]) -> list[str]:
-    """Return those of a data set's notes that are about the agreement of raters."""
-    return [note for note in notes if AGREEMENT in note]
+def notes_on_agreement(rows: Dataset) -> list[str]:
+    """Return the notes about the agreement of raters in the description of built rows."""
+    return [note for note in (rows.info.description or "").splitlines() if AGREEMENT in note]
 
 
 def _ordinal_distances(totals: np.ndarray) -> np.ndarray:

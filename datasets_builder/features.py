@@ -211,7 +211,7 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
             for task in tasks
             if task.name in columns and columns[task.name].counted
         }
-        labels, distributions = _read(cells, opened, tasks, place, forms, votes)
+        labels, distributions = _read(cells, opened, tasks, place, forms, votes, schema)
         texts = [table_texts(cells, name, table.name) for name in source.texts]
         rows = with_most_probable(pa.table([*texts, *labels, *distributions], schema=schema), tasks)
         kept, dropped = rows_with_text(texts, source.missing_text)
@@ -236,13 +236,14 @@ def _read(
     place: Place,
     forms: dict[str, ListForm | None],
     votes: dict[str, np.ndarray],
+    schema: pa.Schema,
 ) -> tuple[list[pa.Array], list[pa.Array]]:
     """Return the labels of each task, and the distributions of those with soft labels. Soft ones have no labels yet."""
-    columns, types = opened.source.label_columns, table_features(tasks).arrow_schema
+    columns = opened.source.label_columns
     labels, distributions = [], []
     for task in tasks:
         column, counted = columns.get(task.name), votes.get(task.name)
-        own, soft = pa.nulls(len(cells), types.field(task.name).type), None
+        own, soft = pa.nulls(len(cells), schema.field(task.name).type), None
         if column is None:
             pass
         elif counted is not None and column.is_soft:

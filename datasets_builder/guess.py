@@ -16,10 +16,10 @@ from datasets_builder.guess_labels import LabelGuess, labels_in_cells, type_of_c
 from datasets_builder.guess_layout import LayoutGuess, guess_layouts
 from datasets_builder.guess_sample import Sample, read_sample
 from datasets_builder.json_tables import JsonTable
-from datasets_builder.labels import NUMBER
 from datasets_builder.source import Source
 from datasets_builder.sources import open_tables
 from datasets_builder.tables import FileTable, Table
+from datasets_builder.tasks import sorted_labels
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_folder
 from modeling_multitask.paths_multitask import home_replaced
@@ -64,7 +64,7 @@ class TableGuess:
         all_labels = self._words(guess, [True] * self.sample.rows)
         if all_labels <= self._words(guess, self._trained):
             return []
-        return sorted(all_labels, key=float if all(re.fullmatch(NUMBER, word) for word in all_labels) else str)
+        return sorted_labels(all_labels)
 
     def lacks_training(self, guess: LabelGuess) -> bool:
         """Return whether no training row has a label of the task."""

@@ -80,6 +80,12 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     return [word for word in words if word not in broken]
 
 
+def numbers_of_words(words: pa.Array) -> pa.Array:
+    """Return (rows,) the numbers of words, float64, null for null and for a word that is no number."""
+    read = pc.fill_null(pc.match_substring_regex(words, NUMBER), False)
+    return pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, None)), pa.float64())
+
+
 def _ids(words: pa.Array, labels: list[str], name: str, place: Place) -> pa.Array:
     ids = places_of(words, labels)
     numbers = pa.array(map(str, range(len(labels))), pa.string())
@@ -101,11 +107,10 @@ def _numbers(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Plac
         numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
     elif numeric or is_list(kind) or is_text(kind) or pa.types.is_null(kind) or pa.types.is_dictionary(kind):
         words = without_aliases(single_words(chunk, column, [], place), column)
-        read = pc.match_substring_regex(words, NUMBER)
-        wrong = pc.fill_null(pc.invert(read), False)
+        numbers = numbers_of_words(words)
+        wrong = pc.and_(pc.is_valid(words), pc.is_null(numbers))
         place.note(name, words, wrong, "not a number")
         advise_decimal(words, wrong, place)
-        numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, None)), pa.float64())
     else:
         raise DataError(f"{place.where(name)}: holds {kind}, not numbers")
     missing = pa.array([float(word) for word in column.missing if pc.match_substring_regex(word, NUMBER).as_py()])

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from datasets_builder.columns import distribution_column
 from datasets_builder.id_advice import advise_decimal
 from datasets_builder.label_column import LabelColumn
-from datasets_builder.labels import NUMBER
+from datasets_builder.labels import numbers_of_words
 from datasets_builder.places import Place, not_among
 from datasets_builder.word_arrays import as_words, places_of, without_words
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -108,9 +108,7 @@ def with_most_probable(rows: pa.Table, tasks: list[TaskConfig]) -> pa.Table:
 def _numbers(chunk: pa.Table, name: str, column: LabelColumn, place: Place, highest: float) -> np.ndarray:
     """Return (N,) the numbers of a column, NaN for an empty cell."""
     words = without_words(as_words(chunk[name].combine_chunks(), place.where(name), []), column.missing)
-    read = pc.fill_null(pc.match_substring_regex(words, NUMBER), False)
-    texts = pc.utf8_trim_whitespace(pc.if_else(read, words, "nan"))
-    numbers: np.ndarray = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
+    numbers: np.ndarray = numbers_of_words(words).to_numpy(zero_copy_only=False)
     there = words.is_valid().to_numpy(zero_copy_only=False)
     wrong = there & ~((numbers >= 0) & (numbers <= highest))
     place.note(name, words, pa.array(wrong), f"not a number from 0 to {highest:g}")

@@ -6,6 +6,7 @@ Inferred labels are checked for several spellings of one label, positions instea
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
 from datasets_builder.cell_words import unicode_form
@@ -124,7 +125,7 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
         return list(where)  # in their given order
     if PROBLEM_TYPES[task["problem_type"]].several_labels:
         _check_no_positions(task["name"], where)
-    return sorted(where, key=_sort_key(list(where)))
+    return sorted_labels(where)
 
 
 def _check_spellings(task: str, where: dict[str, str]) -> None:
@@ -195,10 +196,6 @@ def _check_whole(task: str, where: dict[str, str]) -> None:
         )
 
 
-def _are_numbers(words: list[str]) -> bool:
-    return all(re.fullmatch(NUMBER, word) for word in words)
-
-
-def _sort_key(words: list[str]) -> Any:
-    """Return a sort key that sorts numbers by value."""
-    return float if _are_numbers(words) else str
+def sorted_labels(words: Collection[str]) -> list[str]:
+    """Return labels in the order of their ids: by value if all of them are numbers."""
+    return sorted(words, key=float if all(re.fullmatch(NUMBER, word) for word in words) else str)

@@ -4,10 +4,9 @@ import re
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datasets_builder.id_advice import DECIMAL_COMMA
-from datasets_builder.labels import NUMBER
+from datasets_builder.labels import numbers_of_words
 from datasets_builder.places import Place
 from datasets_builder.word_arrays import as_words
 from modeling_multitask.errors import DataError
@@ -25,9 +24,7 @@ def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
         DataError: If a cell is no finite number, or is below 0. An empty cell is no number.
     """
     words = as_words(chunk[name].combine_chunks(), place.where(name), [])
-    read = pc.fill_null(pc.match_substring_regex(words, NUMBER), False)
-    numbers = pc.cast(pc.utf8_trim_whitespace(pc.if_else(read, words, "nan")), pa.float64())
-    weights = numbers.to_numpy(zero_copy_only=False)
+    weights: np.ndarray = numbers_of_words(words).to_numpy(zero_copy_only=False)  # NaN for null
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -104,7 +104,7 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
             f"{len(folds)}-fold cross-validation: each row was judged by a model that was trained without its fold, "
             "with the temperature and thresholds of that model. The final model was trained on all rows"
         )
-        agreement = notes_on_agreement((rows[0].info.description or "").splitlines())
+        agreement = notes_on_agreement(rows[0])
         save_report(recipe, judged, split="test", notes=[note, *agreement], judgements=judgements)
     return found
 

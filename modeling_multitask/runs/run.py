@@ -211,7 +211,7 @@ def write_reports(
     logits, labels = answers[split]
     held_out = rows[split]
     judged = Judged(tasks, row_texts(held_out), logits, labels, row_lengths(held_out), places=row_places(held_out))
-    agreement = notes_on_agreement((rows[split].info.description or "").splitlines())
+    agreement = notes_on_agreement(rows[split])
     notes = [*([CHOSEN_BY] if split == "validation" else []), *agreement, *notes]
     save_report(recipe, judged, split=split, notes=notes, judgements=judgements[split])
 

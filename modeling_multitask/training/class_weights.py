@@ -56,7 +56,13 @@ def weighted_counts(rows: Dataset, task: TaskConfig) -> tuple[np.ndarray, np.nda
 
     A soft label counts for each label with its share. Rows without a weight have the weight 1.
     """
-    weights, shares = row_weights_of(rows), _shares(rows, task)
+    weights, soft = row_weights_of(rows), distribution_column(task.name)
+    if soft not in rows.column_names and not task.kind.several_labels:
+        ids = np.array([-1 if label is None else label for label in plain_rows(rows)[task.name]])
+        known = ids >= 0
+        yes = np.bincount(ids[known], weights=weights[known], minlength=len(task.labels or ()))
+        return yes, yes.sum() - yes
+    shares = _shares(rows, soft if soft in rows.column_names else task.name, task.labels or [])
     there = ~np.isnan(shares)
     return weights @ np.where(there, shares, 0), weights @ np.where(there, 1 - shares, 0)
 
@@ -72,12 +78,7 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
     return [weights.get(label, 1.0) for label in labels]
 
 
-def _shares(rows: Dataset, task: TaskConfig) -> np.ndarray:
-    """Return the share of each label in each row, (N, C), NaN where it is missing. That of a label is 1."""
-    soft, names = distribution_column(task.name), task.labels or []
-    column = plain_rows(rows)[soft if soft in rows.column_names else task.name]
-    if soft in rows.column_names or task.kind.several_labels:
-        entries = [[None if row is None else row[name] for name in names] for row in column]
-        return np.array(entries, dtype=float).reshape(len(rows), len(names))
-    ids = np.array([-1 if label is None else label for label in column])
-    return np.where(ids[:, None] < 0, np.nan, ids[:, None] == np.arange(len(names)))
+def _shares(rows: Dataset, column: str, labels: list[str]) -> np.ndarray:
+    """Return the number of each label in each row of a column of structs, (N, C), NaN where it is missing."""
+    entries = [[None if row is None else row[label] for label in labels] for row in plain_rows(rows)[column]]
+    return np.array(entries, dtype=float).reshape(len(rows), len(labels))
