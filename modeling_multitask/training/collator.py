@@ -91,9 +91,7 @@ class MultiTaskCollator:
         """
         tasks = self.config.tasks
         labels = labels_of(rows, tasks, self.list_forms)
-        labels |= masked(soft_labels_of(rows, tasks), unasked_rows(labels, tasks))
-        weights = weights_of(rows)
-        return {"labels": labels, **({} if weights is None else {"sample_weight": weights})}
+        return joined_targets(labels, soft_labels_of(rows, tasks), weights_of(rows), tasks)
 
     def _tokens(self, rows: list[dict[str, Any]]) -> Mapping[str, Tensor]:
         if "input_ids" not in rows[0]:
@@ -190,6 +188,21 @@ def without_unasked(labels: dict[str, Tensor], tasks: list[TaskConfig]) -> dict[
         tasks: The model's tasks, in order.
     """
     return masked(labels, unasked_rows(labels, tasks))
+
+
+def joined_targets(
+    labels: dict[str, Tensor], soft: dict[str, Tensor], weights: Tensor | None, tasks: list[TaskConfig]
+) -> dict[str, Any]:
+    """Return the targets of a batch: `labels` by task name, soft where they are given, and `sample_weight`, if given.
+
+    Args:
+        labels: The labels by task name, (B,) or (B, C), which are missing where a task is not asked.
+        soft: The soft labels by task name, (B, C).
+        weights: The weight of each row, (B,).
+        tasks: The model's tasks, in order.
+    """
+    labels = labels | masked(soft, unasked_rows(labels, tasks))
+    return {"labels": labels, **({} if weights is None else {"sample_weight": weights})}
 
 
 def masked(labels: dict[str, Tensor], rows: dict[str, Tensor]) -> dict[str, Tensor]:

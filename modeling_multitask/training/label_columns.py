@@ -18,8 +18,7 @@ from datasets_builder.label_lists import ListForm
 
 from ..kinds_multitask import IGNORE_INDEX
 from ..tasks_multitask import TaskConfig
-from .collator import labels_of, masked, without_unasked
-from .conditions import unasked_rows
+from .collator import joined_targets, labels_of, without_unasked
 from .soft_targets import soft_labels_of, weights_of
 
 
@@ -72,9 +71,7 @@ def targets_of_table(
         ValueError: If lists of numbers may be ids or zeros and ones.
     """
     labels = labels_of_table(rows, tasks, list_forms)
-    labels |= masked(soft_labels_of_table(rows, tasks), unasked_rows(labels, tasks))
-    weights = weights_of(_columns(rows, [WEIGHT]))
-    return {"labels": labels, **({} if weights is None else {"sample_weight": weights})}
+    return joined_targets(labels, soft_labels_of_table(rows, tasks), weights_of(_columns(rows, [WEIGHT])), tasks)
 
 
 def _columns(rows: Dataset, names: list[str]) -> list[dict[str, Any]]:
