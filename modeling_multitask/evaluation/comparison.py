@@ -14,13 +14,14 @@ from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_rows_of, part_of
 from .differences import Answered, Difference, different_rows
 from .errors import RESAMPLES as OF_SLICES
-from .errors import SLICE_FIGURES, Slice, rows_with_a_label, shown_text
+from .errors import SLICE_FIGURES, Slice, rows_with_a_label
 from .figures import task_figures
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped
 from .judged import Judged
 from .measures import improvement
 from .shared_tasks import SharedTask, shared_decision, shared_labels, shared_tasks
 from .slices import by_length, by_pattern, by_source, combined
+from .worst_rows import shown_text
 
 MOST_SHOWN = 20  # rows of a task on the page; `differences.csv` has all of them
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..answers_multitask import NOT_ASKED, Decision
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_entries
-from .errors import answer_probabilities, label_words
+from .worst_rows import answer_probabilities, label_words
 
 Better = Literal["model", "other", "neither"]
 _BETTER: dict[int, Better] = {1: "model", -1: "other", 0: "neither"}

@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from torch.func import vmap
 
-from ..answers_multitask import NOT_ASKED, Decision
 from ..problem_types_multitask import AnswerForm
 from ..tasks_multitask import TaskConfig
-from ..texts_multitask import Text
 from ..training.label_hits import label_hits
 from ..training.metrics import labelled_entries, labelled_rows_of, part_of
 from ..training.row_parts import index_of, row_parts
@@ -24,35 +22,11 @@ from .figures import task_figures
 from .intervals import Figure
 from .judged import Judged
 from .slices import by_length, by_pattern, by_source, combined
+from .worst_rows import LabelledRows, WorstRow, shown_text, worst_rows
 
 RESAMPLES = 200  # for each slice: there are many slices, and their intervals are wide anyway
 # The figure that is shown for slices, by the form of the answer.
 SLICE_FIGURES: dict[AnswerForm, str] = {"label": "accuracy", "labels": "micro_f1", "number": "mae"}
-NO_LABEL = "(none)"
-
-
-class WorstRow(NamedTuple):
-    """A labelled row with its answer and loss.
-
-    Args:
-        row: Its index among all rows.
-        text: The output of `shown_text`.
-        label: The true label as text. With several labels, those that the row is known to have.
-        answer: The answer as text. With several labels, only those whose truth is known.
-        score: The probability that the answer is right, or that all of several labels are right. NaN for a number.
-        loss: The loss of the true label.
-        table: The table that the row comes from. `None` if it is unknown.
-        line: Its line there, counted from 1.
-    """
-
-    row: int
-    text: str
-    label: str
-    answer: str
-    score: float
-    loss: float
-    table: str | None = None
-    line: int | None = None
 
 
 class Confusion(NamedTuple):
@@ -131,7 +105,8 @@ def task_errors(
     labels, decision = judged.labels[task.name][index], part_of(judged.decisions[task.name], index)
     present = labelled_entries(labels, task.kind)
     losses = entry_losses(task, judged.logits[task.name][index], labels)
-    own = _Labelled(task, rows, [shown_text(judged.texts[row]) for row in rows], labels, present, decision, losses)
+    texts, soft = [shown_text(judged.texts[row]) for row in rows], judged.soft.get(task.name)
+    own = LabelledRows(task, rows, texts, labels, present, decision, losses, None if soft is None else soft[index])
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
         figures = partial(task_figures, task, only=main, seed=seed, resamples=resamples)
@@ -140,7 +115,7 @@ def task_errors(
 
     return TaskErrors(
         task,
-        [each._replace(**judged.place(each.row)._asdict()) for each in _worst(own, most)],
+        [each._replace(**judged.place(each.row)._asdict()) for each in worst_rows(own, most)],
         [] if task.kind.is_number else _confusions(_entries(own), own.texts, most, examples),
         main,
         measured(by_length(judged.lengths[rows])),
@@ -170,78 +145,9 @@ def entry_losses(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> np
     return losses
 
 
-def shown_text(text: Text) -> str:
-    """Return a text unchanged, and a pair of texts as `first | second`."""
-    return text if isinstance(text, str) else " | ".join(text)
-
-
-def answer_probabilities(task: TaskConfig, decision: Decision, present: np.ndarray) -> np.ndarray:
-    """Return the model's probability that each answer is right, (N,). NaN for a number.
-
-    Args:
-        task: The task.
-        decision: The decision on N rows.
-        present: (N,) or (N, C), where there is a label. With several labels, only these entries count.
-    """
-    scores, chosen = decision.scores.astype(float), decision.chosen
-    if task.kind.is_number:
-        return np.full(len(scores), np.nan)
-    if task.kind.several_labels:
-        return np.where(present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
-    given = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
-    return np.where(chosen == NOT_ASKED, 1 - scores.sum(axis=1), given)
-
-
-def label_words(task: TaskConfig, value: np.ndarray, present: np.ndarray) -> str:
-    """Return a label or an answer of one row as text.
-
-    Args:
-        task: The task.
-        value: An id, a number, or (C,) zeros and ones.
-        present: Where there is a label, in the shape of `value`. With several labels, only these are named.
-    """
-    if task.kind.is_number:
-        return f"{value:g}"
-    names = task.labels or []
-    if task.kind.several_labels:
-        return ", ".join(names[i] for i in np.flatnonzero((value == 1) & present)) or NO_LABEL
-    return UNASKED if value == NOT_ASKED else names[value]
-
-
 def rows_with_a_label(judged: Judged, task: TaskConfig) -> np.ndarray:
     """Return which of all rows have a label for the task, or with several labels at least one."""
     return labelled_rows_of(judged.labels[task.name], task.kind)
-
-
-class _Labelled(NamedTuple):
-    """The rows that have a label for a task: (N,), or (N, C) with several labels. `rows` are their indices."""
-
-    task: TaskConfig
-    rows: np.ndarray
-    texts: list[str]
-    labels: np.ndarray
-    present: np.ndarray
-    decision: Decision
-    losses: np.ndarray
-
-
-def _worst(own: _Labelled, most: int) -> list[WorstRow]:
-    count = len(own.rows)
-    losses = own.losses.reshape(count, -1).sum(axis=1) / own.present.reshape(count, -1).sum(axis=1)
-    worst = np.argsort(-losses, kind="stable")[:most].tolist()
-    probabilities = answer_probabilities(own.task, part_of(own.decision, worst), own.present[worst])
-    scores = dict(zip(worst, probabilities, strict=True))
-    return [
-        WorstRow(
-            row=int(own.rows[i]),
-            text=own.texts[i],
-            label=label_words(own.task, own.labels[i], own.present[i]),
-            answer=label_words(own.task, own.decision.chosen[i], own.present[i]),
-            score=float(scores[i]),
-            loss=float(losses[i]),
-        )
-        for i in worst
-    ]
 
 
 class _Entries(NamedTuple):
@@ -259,7 +165,7 @@ class _Entries(NamedTuple):
     given_words: list[str]
 
 
-def _entries(own: _Labelled) -> _Entries:
+def _entries(own: LabelledRows) -> _Entries:
     names, chosen = own.task.labels or [], own.decision.chosen
     if own.task.kind.several_labels:
         rows, places = np.nonzero(own.present & (own.labels != chosen))

@@ -19,8 +19,9 @@ from ..modeling_multitask import MultiTaskModel
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text, plain_rows
 from ..training.conditions import unasked_arrays
-from ..training.label_columns import labels_of_table, soft_labels_of_table
+from ..training.label_columns import targets_of_table
 from ..training.metrics import decide_arrays
+from ..training.soft_targets import most_probable, soft_among
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,15 @@ def judge(
     # In the model's own precision, so that figures do not depend on the processor.
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
-    labels, soft = labels_of_table(rows, tasks), soft_labels_of_table(rows, tasks)
+    targets = {name: each.numpy() for name, each in targets_of_table(rows, tasks)["labels"].items()}
     return Judged(
         tasks=tasks,
         texts=texts,
         logits=encoder.logits(embeddings),
-        labels={name: each.numpy() for name, each in labels.items()},
+        labels=most_probable(targets, tasks),
         lengths=lengths,
         sources=sources or [],
-        soft={name: each.numpy() for name, each in soft.items()},
+        soft=soft_among(targets, tasks),
         places=row_places(rows),
     )
 

@@ -15,7 +15,7 @@ from ..extras import import_extra
 from ..inference.tables import write_table
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
-from .errors import shown_text
+from .worst_rows import shown_text
 
 
 class LabelIssue(NamedTuple):

@@ -14,7 +14,7 @@ from ..hub.markdown import escape_markdown
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..training.metric_names import IN_WORDS as METRICS_IN_WORDS
 from ..training.metric_names import LESS_IS_BETTER
-from ..wording import shown_number, shown_numbers
+from ..wording import first_few, on_one_line, shown_number, shown_numbers
 from .judgement import BASELINES
 from .label_table import MOST_ON_A_PAGE, label_tables
 
@@ -22,6 +22,7 @@ FILES = ("report.html", "report.md", "report.json")
 IN_WORDS = METRICS_IN_WORDS | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
 _GAP = 0.005  # smaller gaps between scores and accuracy are not reported
 _MAX_TEXT = 280  # characters of a text on the page; the JSON has the whole text
+_MAX_LABEL = 60  # characters of a label in the shares of the raters
 
 
 class Picture(NamedTuple):
@@ -122,6 +123,17 @@ def row_counts(classes: dict[str, dict[str, Any]]) -> dict[str, str]:
 def row_place(row: dict[str, Any]) -> str:
     """Return the place that a row comes from, such as `tickets.csv:37`, or else its number among the evaluated rows."""
     return str(row["row"] + 1) if row["table"] is None else f"{row['table']}:{row['line']}"
+
+
+def worst_heading(rows: list[dict[str, Any]]) -> str:
+    """Return the heading of the worst rows, in which errors on which the raters disagreed come first."""
+    by_loss = "rows with the largest loss"
+    return f"Errors on which raters disagreed, then {by_loss}" if rows[0]["disputed"] else by_loss.capitalize()
+
+
+def shown_raters(shares: dict[str, float]) -> str:
+    """Return the shares of the raters for each label, such as `raters: toxic 0.6, fine 0.4`."""
+    return f"raters: {first_few(f'{on_one_line(label, _MAX_LABEL)} {share:.3g}' for label, share in shares.items())}"
 
 
 def number(value: float | None, digits: int = 3) -> Markup:
@@ -254,6 +266,8 @@ def _environment(**settings: Any) -> Environment:
     )
     environment.filters |= {
         "place": row_place,
+        "worst_heading": worst_heading,
+        "raters": shown_raters,
         "number": number,
         "interval": interval,
         "spread": spread,

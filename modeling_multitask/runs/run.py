@@ -24,7 +24,7 @@ from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
 from ..training.metrics import multi_task_metrics
-from ..training.soft_targets import most_probable
+from ..training.soft_targets import most_probable, soft_among
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate, calibration_notes
 from .folds import cross_validate
@@ -191,26 +191,43 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
         results = with_judgements(results, judgements)
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
         notes = calibration_notes(calibration)
-        write_reports(recipe, prepared.rows, answers, model.config.tasks, judgements, notes=notes)
+        write_reports(recipe, prepared.rows, outputs, model.config.tasks, judgements, notes=notes)
     return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
 
 
 def write_reports(
     recipe: Recipe,
     rows: RowsBySplit,
-    answers: dict[str, Answers],
+    outputs: dict[str, Answers],
     tasks: list[TaskConfig],
     judgements: Judgements,
     *,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the report on the test rows, or else the validation rows, next to the model."""
-    split = next((name for name in ("test", "validation") if name in answers), None)
+    """Write the report on the test rows, or else the validation rows, next to the model.
+
+    Args:
+        recipe: The recipe.
+        rows: The rows by split.
+        outputs: The logits, and the labels with the soft ones, by split.
+        tasks: The model's tasks.
+        judgements: The judgement on each task and split.
+        notes: Notes on the calibration.
+    """
+    split = next((name for name in ("test", "validation") if name in outputs), None)
     if split is None or not recipe.report:
         return
-    logits, labels = answers[split]
+    logits, targets = outputs[split]
     held_out = rows[split]
-    judged = Judged(tasks, row_texts(held_out), logits, labels, row_lengths(held_out), places=row_places(held_out))
+    judged = Judged(
+        tasks,
+        row_texts(held_out),
+        logits,
+        most_probable(targets, tasks),
+        row_lengths(held_out),
+        soft=soft_among(targets, tasks),
+        places=row_places(held_out),
+    )
     agreement = notes_on_agreement(rows[split])
     notes = [*([CHOSEN_BY] if split == "validation" else []), *agreement, *notes]
     save_report(recipe, judged, split=split, notes=notes, judgements=judgements[split])

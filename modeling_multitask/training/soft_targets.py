@@ -38,12 +38,16 @@ def soft_labels_of(rows: Sequence[Mapping[str, Any]], tasks: list[TaskConfig]) -
 
 def most_probable(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
     """Return the labels with ids, (N,), or zeros and ones, (N, C), instead of soft labels, (N, C). Ties are missing."""
-    found = {}
-    for task in tasks:
-        own = labels[task.name]
-        soft = own.dtype.kind == "f" and not task.kind.is_number
-        found[task.name] = _most_probable(own, task) if soft else own
-    return found
+    soft = soft_among(labels, tasks)
+    return {
+        task.name: _most_probable(soft[task.name], task) if task.name in soft else labels[task.name] for task in tasks
+    }
+
+
+def soft_among(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
+    """Return those of the labels that are soft, (N, C) by task name."""
+    soft = {task.name: labels[task.name] for task in tasks if not task.kind.is_number}
+    return {name: each for name, each in soft.items() if each.dtype.kind == "f"}
 
 
 def weights_of(rows: Sequence[Mapping[str, Any]], place: str = "rows") -> Tensor | None:

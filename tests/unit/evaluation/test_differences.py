@@ -6,7 +6,7 @@ import pytest
 from modeling_multitask import TaskConfig
 from modeling_multitask.answers_multitask import Decision
 from modeling_multitask.evaluation.differences import Answered, Difference, different_rows
-from modeling_multitask.evaluation.errors import NO_LABEL, UNASKED
+from modeling_multitask.evaluation.worst_rows import NO_LABEL, UNASKED
 from tests.unit.evaluation.two_models import GRADE, RATING, TAGS, TOPIC
 
 

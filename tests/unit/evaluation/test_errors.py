@@ -9,10 +9,11 @@ import pytest
 from sklearn import metrics
 
 from modeling_multitask import TaskConfig
-from modeling_multitask.evaluation.errors import TaskErrors, entry_losses, shown_text
+from modeling_multitask.evaluation.errors import TaskErrors, entry_losses
 from modeling_multitask.evaluation.errors import task_errors as found_errors
 from modeling_multitask.evaluation.judged import Judged
 from modeling_multitask.evaluation.slices import OTHER
+from modeling_multitask.evaluation.worst_rows import shown_text
 from modeling_multitask.tasks_multitask import GivenConfig
 from tests.unit.evaluation.two_models import GRADE, LIKED, RATING, TAGS, TASKS, TOPIC
 

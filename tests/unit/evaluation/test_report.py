@@ -391,7 +391,8 @@ def evil_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tags = replace(TAGS, labels=EVIL[1:3])
     judged = judged_rows([topic, LIKED, tags], texts=EVIL)
     places = [RowPlace(EVIL[i % 3], i) for i in range(ROWS)]
-    judged = replace(judged, sources=[EVIL[i % 3] for i in range(ROWS)], places=places)
+    raters = {"topic": np.tile(np.float32([0.5, 0.3, 0.2]), (ROWS, 1))}
+    judged = replace(judged, sources=[EVIL[i % 3] for i in range(ROWS)], places=places, soft=raters)
     folder = tmp_path_factory.mktemp("evil")
     report = make_report(judged, name=EVIL[0], split=EVIL[2], resamples=2, notes=EVIL)
     write_report(report, folder)
