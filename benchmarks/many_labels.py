@@ -127,6 +127,18 @@ def report(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> None:
     )
 
 
+def compare(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> None:
+    """Compare two models: paired intervals, and the rows with different answers. The other model has shuffled logits."""
+    from modeling_multitask.evaluation.comparison import compare
+    from modeling_multitask.evaluation.judged import Judged
+
+    texts, lengths = [f"text {i}" for i in range(len(labels))], np.arange(len(labels)) % 50
+    model, other = (
+        Judged([task], texts, {task.name: own}, {task.name: labels}, lengths) for own in (logits, logits[::-1].copy())
+    )
+    compare(model, other, name="other")
+
+
 def calibrate(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> None:
     """Fit a temperature, and the thresholds of a multi-label task."""
     from modeling_multitask.evaluation.calibration import calibrated
@@ -134,7 +146,7 @@ def calibrate(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> None:
     calibrated(task, logits, labels, ["temperature", "thresholds"])
 
 
-CHILDREN = {"by_label": by_label, "metrics": metrics, "calibrate": calibrate, "report": report}
+CHILDREN = {"by_label": by_label, "metrics": metrics, "calibrate": calibrate, "report": report, "compare": compare}
 
 
 def _in_a_process(what: str, kind: str, rows: int, labels: int) -> dict[str, float]:

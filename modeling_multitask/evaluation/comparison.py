@@ -12,13 +12,14 @@ import numpy as np
 
 from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_rows_of, part_of
+from ..training.row_parts import index_of
 from .differences import Answered, Difference, different_rows
 from .errors import RESAMPLES as OF_SLICES
 from .errors import SLICE_FIGURES, Slice, rows_with_a_label
-from .figures import task_figures
+from .figures import row_figures
 from .intervals import RESAMPLES, ComparisonOutcome, Figure, bootstrapped
 from .judged import Judged
-from .measures import improvement
+from .measures import improvement, task_measures
 from .shared_tasks import SharedTask, shared_decision, shared_labels, shared_tasks
 from .slices import by_length, by_pattern, by_source, combined
 from .worst_rows import shown_text
@@ -164,16 +165,22 @@ def _task(
 ) -> TaskComparison:
     (seed, resamples), task = drawing, shared.task
     labels = shared_labels(shared.model, task, judged.labels[task.name])
-    rows = np.flatnonzero(labelled_rows_of(labels, task.kind))
+    known = labelled_rows_of(labels, task.kind)
+    rows, own = np.flatnonzero(known), index_of(known)
     left_out = _left_out(shared, judged.labels[task.name], unknown)
     if len(rows) == 0:
         return TaskComparison(task, 0, left_out)
-    labels = labels[rows]
-    answers = _answered(shared.model, task, judged, rows), _answered(shared.other, task, other, rows)
-    values = [task_figures(task, each.shared, labels, seed=seed, resamples=resamples).figures for each in answers]
-    gains = bootstrapped(
-        improvement(task, answers[1].shared, answers[0].shared, labels), seed=seed, resamples=resamples
-    )
+    labels = labels[own]
+    answers = _answered(shared.model, task, judged, own), _answered(shared.other, task, other, own)
+    decisions = [each.shared for each in answers]
+    measures = [task_measures(task, each, labels) for each in decisions]
+    values = [
+        row_figures(task, each.chosen, labels, of_each, seed=seed, resamples=resamples)
+        for each, of_each in zip(decisions, measures, strict=True)
+    ]
+    both = improvement(task, decisions[1], decisions[0], labels, measures=(measures[1], measures[0]))
+    gains = bootstrapped(both, seed=seed, resamples=resamples)
+    del measures, both  # large for thousands of labels
     main = SLICE_FIGURES[task.kind.answer]
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:
@@ -200,7 +207,7 @@ def _task(
     )
 
 
-def _answered(own: TaskConfig, task: TaskConfig, judged: Judged, rows: np.ndarray) -> Answered:
+def _answered(own: TaskConfig, task: TaskConfig, judged: Judged, rows: np.ndarray | slice) -> Answered:
     decision = part_of(judged.decisions[own.name], rows)
     return Answered(own, decision, shared_decision(own, task, decision))
 

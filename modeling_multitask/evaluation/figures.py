@@ -14,7 +14,7 @@ from ..training.label_hits import label_hits, rows_without_error
 from ..training.metrics import labelled_rows_of, part_of
 from ..training.row_parts import index_of
 from .confusions import class_counts, confusion_matrix
-from .intervals import RESAMPLES, Figure, bootstrapped, f1_figures, share, share_figures
+from .intervals import RESAMPLES, Figure, Measures, bootstrapped, f1_figures, share, share_figures
 from .measures import task_measures
 
 
@@ -84,19 +84,44 @@ def task_figures(
         return TaskFigures(task, 0, len(labels))
     own = index_of(rows)
     decision, labels = part_of(decision, own), labels[own]
-    figures, measures = _shares(task, decision.chosen, labels), task_measures(task, decision, labels)
-    if only not in figures:
-        chosen = {name: each for name, each in measures.figures.items() if only in (None, name) and name not in figures}
-        figures |= bootstrapped(measures._replace(figures=chosen), seed=seed, resamples=resamples)
+    measures = task_measures(task, decision, labels)
+    figures = row_figures(task, decision.chosen, labels, measures, only=only, seed=seed, resamples=resamples)
     if only is not None:
-        return TaskFigures(task, count, len(rows), {only: figures[only]})
-    figures = {name: figures[name] for name in (*task.kind.metrics, *figures)}
+        return TaskFigures(task, count, len(rows), figures)
     if task.kind.is_number:
         return TaskFigures(task, count, len(rows), figures)
     if task.kind.several_labels:
         return TaskFigures(task, count, len(rows), figures, _positions(task, decision.chosen, labels, len(rows)))
     confusion = confusion_matrix(labels, decision.chosen, len(task.labels or ()))
     return TaskFigures(task, count, len(rows), figures, _classes(task, confusion), confusion)
+
+
+def row_figures(
+    task: TaskConfig,
+    answers: np.ndarray,
+    labels: np.ndarray,
+    measures: Measures,
+    *,
+    only: str | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> dict[str, Figure]:
+    """Return the figures of one task on rows that all have a label for it, by name.
+
+    Args:
+        task: The task.
+        answers: The answers to N rows, as in a `Decision`.
+        labels: Their labels as in a batch.
+        measures: Those of `task_measures` for these rows.
+        only: The name of a single figure to compute. By default all are computed.
+        seed: The seed of the resampling.
+        resamples: The number of resamples.
+    """
+    figures = _shares(task, answers, labels)
+    if only not in figures:
+        chosen = {name: each for name, each in measures.figures.items() if only in (None, name) and name not in figures}
+        figures |= bootstrapped(measures._replace(figures=chosen), seed=seed, resamples=resamples)
+    return {name: figures[name] for name in ((*task.kind.metrics, *figures) if only is None else [only])}
 
 
 def _shares(task: TaskConfig, answers: np.ndarray, labels: np.ndarray) -> dict[str, Figure]:

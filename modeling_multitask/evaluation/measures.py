@@ -55,7 +55,14 @@ def row_measures(task: TaskConfig, chosen: np.ndarray, labels: np.ndarray) -> Me
     return measures._replace(figures={name: each for name, each in measures.figures.items() if name not in _RANKED})
 
 
-def improvement(task: TaskConfig, before: Decision, after: Decision, labels: np.ndarray) -> Measures:
+def improvement(
+    task: TaskConfig,
+    before: Decision,
+    after: Decision,
+    labels: np.ndarray,
+    *,
+    measures: tuple[Measures, Measures] | None = None,
+) -> Measures:
     """Return the improvement of each figure from one decision to another on the same rows.
 
     It is positive if `after` is better. The imagined rows are one where only `after` is right and one where only
@@ -66,13 +73,14 @@ def improvement(task: TaskConfig, before: Decision, after: Decision, labels: np.
         before: A decision on N rows.
         after: Another decision on the same rows.
         labels: Their labels as in a batch. All rows have one.
+        measures: Those of `task_measures` for both decisions, if they are known.
     """
     if task.kind.one_label:
         kinds = np.stack([labels, before.chosen, after.chosen], axis=1)
         kinds, counts = np.unique(kinds, axis=0, return_counts=True)
         first, second = (of_classes(kinds[:, [0, i]], counts, task) for i in (1, 2))
     else:
-        first, second = (task_measures(task, each, labels) for each in (before, after))
+        first, second = measures or (task_measures(task, each, labels) for each in (before, after))
 
     def both(drawn: Drawn) -> tuple[Any, Any]:
         return first.summed(Drawn(drawn.rows, drawn.wrong, drawn.right)), second.summed(drawn)

@@ -3,7 +3,7 @@
 Shapes: N labelled rows, C labels of one task, R resamples, P different scores of the rows that have a label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -46,8 +46,9 @@ def of_positions(answers: np.ndarray, scores: np.ndarray, labels: np.ndarray, pr
 
     @cache
     def ranked() -> list[_Ranked | None]:
-        columns = zip(scores.T.copy(), there, known, strict=True)
-        return [_ranked(own[rows], truth[rows], np.flatnonzero(rows), len(labels)) for own, truth, rows in columns]
+        ones = np.ones(len(labels), np.float32)  # shared by all labels, because these matrices have no other value
+        columns = zip(_columns(scores), there, known, strict=True)
+        return [_ranked(own[rows], truth[rows], np.flatnonzero(rows), ones) for own, truth, rows in columns]
 
     def average_precision(each: _Positions) -> np.ndarray:
         drawn = np.ascontiguousarray(each.rows.T, dtype=_exact(each.rows))  # (N, R)
@@ -132,8 +133,21 @@ class _Ranked(NamedTuple):
     hits: csr_array
 
 
-def _ranked(scores: np.ndarray, truth: np.ndarray, rows: np.ndarray, all_rows: int) -> _Ranked | None:
-    """Return the sorted rows of a label, as far as the last one that has it; `None` if no row has it."""
+def _columns(scores: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the scores of each label, (N,). The copy of all of them would be as large as the scores, (N, C)."""
+    for start in range(0, scores.shape[1], LABELS_AT_ONCE):
+        yield from scores[:, start : start + LABELS_AT_ONCE].T.copy()
+
+
+def _ranked(scores: np.ndarray, truth: np.ndarray, rows: np.ndarray, ones: np.ndarray) -> _Ranked | None:
+    """Return the sorted rows of a label, as far as the last one that has it; `None` if no row has it.
+
+    Args:
+        scores: Those of the rows with the label or without it.
+        truth: Which of these rows have it.
+        rows: The numbers of these rows.
+        ones: (N,), the values of the matrices.
+    """
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order], truth[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(order) else order
@@ -145,8 +159,8 @@ def _ranked(scores: np.ndarray, truth: np.ndarray, rows: np.ndarray, all_rows: i
     stops = np.append(0, ends + 1)
     return _Ranked(
         *(
-            csr_array((np.ones(len(each), np.float32), each, each_ends), shape=(len(ends), all_rows))
-            for each, each_ends in ((placed[: stops[-1]], stops), (placed[hits], np.append(0, found.cumsum())))
+            csr_array((ones[: len(each)], each, each_ends), shape=(len(ends), len(ones)))
+            for each, each_ends in ((placed[: stops[-1]].copy(), stops), (placed[hits], np.append(0, found.cumsum())))
         )
     )
 

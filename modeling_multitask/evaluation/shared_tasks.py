@@ -67,6 +67,8 @@ def shared_decision(own: TaskConfig, task: TaskConfig, decision: Decision) -> De
     if task.kind.is_number:
         return decision
     if task.kind.several_labels:
+        if own.labels == task.labels:
+            return decision
         columns = _columns(own, task)
         return decision._replace(scores=decision.scores[:, columns], chosen=decision.chosen[:, columns])
     return decision._replace(chosen=np.append(_places(own, task, NOT_ASKED), NOT_ASKED)[decision.chosen])
@@ -80,7 +82,7 @@ def shared_labels(own: TaskConfig, task: TaskConfig, labels: np.ndarray) -> np.n
         task: The task with the shared labels.
         labels: (N,), or (N, C) with several labels. They may be missing.
     """
-    if task.kind.is_number:
+    if task.kind.is_number or own.labels == task.labels:
         return labels
     if task.kind.several_labels:
         return labels[:, _columns(own, task)]

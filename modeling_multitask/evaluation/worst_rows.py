@@ -11,6 +11,7 @@ from ..answers_multitask import NOT_ASKED, Decision
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
 from ..training.metrics import part_of
+from ..training.row_parts import row_parts
 from .confusions import UNASKED
 
 NO_LABEL = "(none)"
@@ -127,9 +128,15 @@ def answer_probabilities(task: TaskConfig, decision: Decision, present: np.ndarr
         decision: The decision on N rows.
         present: (N,) or (N, C), where there is a label. With several labels, only these entries count.
     """
-    scores, chosen = decision.scores.astype(float), decision.chosen
     if task.kind.is_number:
-        return np.full(len(scores), np.nan)
+        return np.full(len(decision.scores), np.nan)
+    # A copy of all scores of thousands of labels would be large.
+    parts = [_probabilities(task, part_of(decision, part), present[part]) for part in row_parts(*decision.scores.shape)]
+    return np.concatenate(parts)
+
+
+def _probabilities(task: TaskConfig, decision: Decision, present: np.ndarray) -> np.ndarray:
+    scores, chosen = decision.scores.astype(float), decision.chosen
     if task.kind.several_labels:
         return np.where(present, np.where(chosen == 1, scores, 1 - scores), 1).prod(axis=1)
     given = np.take_along_axis(scores, np.maximum(chosen, 0)[:, None], axis=-1)[:, 0]
