@@ -25,6 +25,8 @@ from modeling_multitask.words_multitask import nearest_hint
 
 OTHER_WORDS = "add to the task: aliases, such as {yes: 1, no: 0}, or missing, such as [-1]"
 POSITIONS = {"0": 0, "1": 1, "false": 0, "true": 1}  # the cells of a column for one label of a multi-label task
+# The types of cells that `dictionary_encode` supports and whose cells can be labels.
+_ENCODED = (pa.types.is_integer, pa.types.is_float32, pa.types.is_float64, pa.types.is_boolean, pa.types.is_string)
 
 
 def read_positions(
@@ -76,13 +78,28 @@ def position_words(chunk: pa.Table, name: str, column: LabelColumn, place: Place
 
 
 def _position(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
-    words = without_aliases(position_words(chunk, name, column, place), column)
-    found = places_of(pc.utf8_lower(words), list(POSITIONS))
+    cells = chunk[name].combine_chunks()
+    if any(is_kind(cells.type) for is_kind in _ENCODED):  # each different cell is read once: most are 0 or 1
+        different = cells.dictionary_encode(null_encoding="encode")
+        words = _words(pa.table([different.dictionary], names=[name]), name, column, place)
+        found = _zeros_and_ones(words)
+        if found.null_count == words.null_count:
+            return found.take(different.indices)
+    words = _words(chunk, name, column, place)
+    found = _zeros_and_ones(words)
     wrong = pc.and_(pc.is_null(found), pc.is_valid(words))
     place.note(name, words, wrong, "neither '0' nor '1'")
     if pc.any(wrong).as_py():
         place.findings.advise(place.table, f"if these words mean 0, 1 or a missing label, {OTHER_WORDS}")
-    return pa.array(list(POSITIONS.values()), pa.int8()).take(found)
+    return found
+
+
+def _words(chunk: pa.Table, name: str, column: LabelColumn, place: Place) -> pa.Array:
+    return without_aliases(position_words(chunk, name, column, place), column)
+
+
+def _zeros_and_ones(words: pa.Array) -> pa.Array:
+    return pa.array(list(POSITIONS.values()), pa.int8()).take(places_of(pc.utf8_lower(words), list(POSITIONS)))
 
 
 def _of_structs(cells: pa.StructArray, column: LabelColumn, labels: list[str], place: Place) -> dict[str, pa.Array]:
