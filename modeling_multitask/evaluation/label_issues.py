@@ -3,6 +3,8 @@
 Shapes: N rows, D width of the embeddings, C classes of one task.
 """
 
+import heapq
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,12 +12,18 @@ import numpy as np
 import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from transformers.utils import logging
 
 from ..extras import import_extra
 from ..inference.tables import write_table
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
 from .worst_rows import shown_text
+
+logger = logging.get_logger(__name__)
+
+MOST_QUESTIONS = 1_000  # labels of a multi-label task: with 10,000 rows, each takes a third of a second
+MOST_ISSUES = 100_000  # of one task, more than anyone reviews
 
 
 class LabelIssue(NamedTuple):
@@ -46,12 +54,12 @@ class LabelIssue(NamedTuple):
 def label_issues(
     task: TaskConfig, embeddings: np.ndarray, labels: np.ndarray, texts: list[Text], *, folds: int = 5, seed: int = 0
 ) -> list[LabelIssue]:
-    """Return every label of a task, lowest quality first. A regression has none.
+    """Return every label of a task, lowest quality first, but at most 100,000. A regression has none.
 
     The probability of each label comes from a logistic regression trained on the other folds (Northcutt et al. 2021).
     All rows with the same text are in one fold, so that the label of one does not reveal the label of another. Rows of
     a class with fewer texts than folds are skipped. If fewer than two classes remain, all rows are skipped. Each label
-    of a multi-label task is a yes-or-no question.
+    of a multi-label task is a yes-or-no question. With more than 1,000 such labels there are none, and a warning.
 
     Args:
         task: The task.
@@ -64,17 +72,21 @@ def label_issues(
     Raises:
         ImportError: If cleanlab or scikit-learn is not installed.
     """
-    if task.kind.is_number:
+    names, several = task.labels or [], task.kind.several_labels
+    if several and len(names) > MOST_QUESTIONS:
+        logger.warning(
+            f"task {task.name!r}: its labels are not checked, because it has {len(names):,} of them; the check of a "
+            f"multi-label task trains {folds} regressions for each label, for at most {MOST_QUESTIONS:,} labels"
+        )
+    if task.kind.is_number or (several and len(names) > MOST_QUESTIONS):
         return []
-    names = task.labels or []
-    several = task.kind.several_labels
     questions = [[f"{name}: no", f"{name}: yes"] for name in names] if several else [names]
     shown = [shown_text(text) for text in texts]
     numbers: dict[str, int] = {}
     groups = np.array([numbers.setdefault(text, len(numbers)) for text in shown], dtype=int)  # (N,)
     # Length 1: with vectors 20 times as long, C = 1 regularises too little: 68% of flipped labels come first, not 83%.
     vectors = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)  # (N, D)
-    issues = []
+    issues: list[LabelIssue] = []
     for words, column in zip(questions, labels.T if several else labels[None], strict=True):
         rows = _ranked_rows(column, groups, folds)
         scores, suggested = _judged_labels(vectors[rows], column[rows], groups[rows], folds=folds, seed=seed)
@@ -82,7 +94,9 @@ def label_issues(
             LabelIssue(row, task.name, shown[row], words[column[row]], words[best], score)
             for row, best, score in zip(rows.tolist(), suggested.tolist(), scores.tolist(), strict=True)
         ]
-    return sorted(issues, key=lambda issue: issue.score)
+        if len(issues) > 2 * MOST_ISSUES:
+            issues = heapq.nsmallest(MOST_ISSUES, issues, key=attrgetter("score"))
+    return sorted(issues, key=attrgetter("score"))[:MOST_ISSUES]
 
 
 def write_label_issues(issues: list[LabelIssue], path: Path) -> None:

@@ -21,6 +21,7 @@ from .training_words import TrainingWords
 
 # The most training rows that have the baseline of a linear probe by default.
 MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER = 5_000, 20_000
+MOST_LABELS = 1_000  # a regression for each of them takes a minute
 
 CalibrationMethod = Literal["temperature", "thresholds"]
 
@@ -245,7 +246,7 @@ class Recipe:
         description="The baseline of every metric: a `constant` (the most frequent label, or the mean of a number), "
         "and also a `linear_probe`: logistic or ridge regression on the embeddings of the untrained encoder. The "
         f"default is a linear probe for up to {MOST_ROWS:,} training rows, or {MOST_ROWS_OF_A_FROZEN_ENCODER:,} if the "
-        "encoder is frozen.",
+        f"encoder is frozen, and for tasks of up to {MOST_LABELS:,} labels.",
         example="constant",
     )
     report: bool = word(True, description="Whether to write a report next to the model.")

@@ -17,7 +17,7 @@ from datasets_builder.columns import TEXT, TEXT_PAIR
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..inference import encode
-from ..recipes.recipe import MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
+from ..recipes.recipe import MOST_LABELS, MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
 from ..training.freezing import trained_parameters
 from ..training.label_columns import labels_of_table
 from ..training.parameter_groups import plain_name
@@ -44,13 +44,32 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
     labels = {name: each.numpy() for name, each in labels_of_table(train, tasks).items()}
     counts = {name: len(each) for name, each in held_out.items()}
     found = {task.name: [constant(task, labels[task.name], counts)] for task in tasks}
-    limit = MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER
-    if recipe.baseline == "linear_probe" or (recipe.baseline is None and len(train) <= limit):
+    probed, _ = _probed(recipe, train, trainer)
+    if probed:
         embedded = embeddings(recipe, {**held_out, "train": train}, tasks, trainer.args.device)
         own = embedded.pop("train")
-        for task in tasks:
+        for task in probed:
             found[task.name].append(linear_probe(task, labels[task.name], own, embedded))
     return {name: [each for each in given if each is not None] for name, given in found.items()}
+
+
+def probe_notes(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, str]:
+    """Return a note on each task that has no linear probe because of its many labels, by task name."""
+    train = rows["train"]
+    _, left_out = _probed(recipe, train, trainer) if isinstance(train, Dataset) else ([], [])
+    what = "it is not compared with a linear probe, because it has {:,} labels; `baseline: linear_probe` computes it"
+    return {task.name: what.format(len(task.labels or ())) for task in left_out}
+
+
+def _probed(recipe: Recipe, train: Dataset, trainer: MultiTaskTrainer) -> tuple[list[TaskConfig], list[TaskConfig]]:
+    """Return the tasks that get a linear probe, and those that by default have too many labels for it."""
+    tasks = trainer.model.config.tasks
+    if recipe.baseline is not None:
+        return (tasks, []) if recipe.baseline == "linear_probe" else ([], [])
+    if len(train) > (MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER):
+        return [], []
+    many = [task for task in tasks if len(task.labels or ()) > MOST_LABELS]
+    return [task for task in tasks if task not in many], many
 
 
 def trains_encoder(trainer: MultiTaskTrainer) -> bool:

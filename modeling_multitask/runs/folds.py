@@ -129,7 +129,11 @@ def _judgements(recipe: Recipe, judged: JudgedFolds, folds: list[Judged], rows: 
             task,
             judged.decisions[task.name],
             judged.labels[task.name],
-            _baselines(task, [fold.labels[task.name] for fold in folds], embedded),
+            _baselines(
+                task,
+                [fold.labels[task.name] for fold in folds],
+                embedded if "linear_probe" in results[0]["test"][task.name] else None,
+            ),
             "test",
             notes=_shared_notes(results, task.name),
         )

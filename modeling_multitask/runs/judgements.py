@@ -14,7 +14,7 @@ from ..evaluation.judgement import Judgement, judgement
 from ..recipes.recipe import Recipe
 from ..training.metrics import decide_arrays
 from ..wording import with_a_label
-from .baselines import baselines
+from .baselines import baselines, probe_notes
 from .calibration import Answers
 from .rows import RowsBySplit, labelled_rows
 
@@ -37,7 +37,7 @@ def judge_tasks(
         answers: The logits and labels by split.
     """
     tasks = trainer.model.config.tasks
-    found, notes = _baselines(recipe, rows, trainer), _notes(rows, trainer)
+    found, notes = _baselines(recipe, rows, trainer), _notes(recipe, rows, trainer)
     judgements: Judgements = {}
     for split, (logits, labels) in answers.items():
         decisions = decide_arrays(logits, tasks)
@@ -82,18 +82,20 @@ def _baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> 
         return {}
 
 
-def _notes(rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[str]]:
+def _notes(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[str]]:
     """Return the notes on each task that hold for all splits."""
     tasks, own = trainer.model.config.tasks, trainer.args.schedule[0].weights
     weights = {task.name: own.get(task.name, task.weight) for task in tasks}
     weights = {name: weight for name, weight in weights.items() if weight}  # the first phase may leave tasks out
     shares = loss_shares(trainer.state.log_history, weights) if trainer.args.balancing == "sum" else {}
     counts = labelled_rows(rows["validation"], tasks) if "validation" in rows else {}
+    unprobed = probe_notes(recipe, rows, trainer)
     return {
         task.name: [
             *_rowless_labels(rows, task),
             *_few_to_choose_by(counts.get(task.name) or 0),
             *_large_share(shares, task.name),
+            *([unprobed[task.name]] if task.name in unprobed else []),
         ]
         for task in tasks
     }

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 
 from datasets_builder import DataError
 from modeling_multitask import MultiTaskModel, TaskConfig
+from modeling_multitask.evaluation import label_issues as module
 from modeling_multitask.evaluation.label_issues import LabelIssue, label_issues, write_label_issues
 from modeling_multitask.inference import encode
 from modeling_multitask.paths_multitask import resolve_model_path
@@ -72,6 +73,33 @@ def test_every_labelled_row_is_ranked_and_no_other_the_most_suspicious_first() -
     assert sorted(each.row for each in found) == [row for row in range(60) if row not in (0, 10, 20)]
     assert [each.score for each in found] == sorted(each.score for each in found)
     assert {each.task for each in found} == {"topic"}
+
+
+def test_of_too_many_labels_the_most_suspicious_ones_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, classes, texts = clouds(4)
+    labels = np.stack([classes // 2, classes % 2], axis=1)
+    labels[5, 0], labels[8, 1] = 1 - labels[5, 0], 1 - labels[8, 1]
+    whole = label_issues(TAGS, embeddings, labels, texts)
+
+    monkeypatch.setattr(module, "MOST_ISSUES", 9)
+
+    assert label_issues(TAGS, embeddings, labels, texts) == whole[:9]
+
+
+def test_the_labels_of_a_task_with_thousands_of_them_are_not_checked_and_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(module.logger, "warning", said.append)
+    monkeypatch.setattr(module, "MOST_QUESTIONS", 1)
+    embeddings, classes, texts = clouds(2)
+
+    assert label_issues(TAGS, embeddings, np.stack([classes, classes], axis=1), texts) == []
+    assert said == [
+        "task 'tags': its labels are not checked, because it has 2 of them; the check of a multi-label task trains 5 "
+        "regressions for each label, for at most 1 labels"
+    ]
+    assert label_issues(LIKED, embeddings, classes, texts)
 
 
 def test_a_rows_own_label_has_no_say_in_its_score() -> None:
