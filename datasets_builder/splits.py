@@ -131,9 +131,11 @@ def _holds_a_whole_label(labels: Sequence[np.ndarray], units: np.ndarray) -> np.
     lone = np.zeros(units.max() + 1, dtype=bool)
     for column in labels:
         there = column >= 0
-        pairs = np.unique(np.stack([column[there], units[there]]), axis=1)
-        _, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
-        lone[pairs[1, first[counts == 1]]] = True
+        size = int(column.max(initial=-1)) + 1
+        least, most = np.full(size, len(lone)), np.full(size, -1)
+        np.minimum.at(least, column[there], units[there])
+        np.maximum.at(most, column[there], units[there])
+        lone[least[least == most]] = True
     return lone[units]
 
 
@@ -141,8 +143,11 @@ def _returned(labels: Sequence[np.ndarray], units: np.ndarray, kept: np.ndarray)
     """Return (N,) bool, the rows that go back to train: one unit for each label without a kept row."""
     back = np.zeros(units.max() + 1, dtype=bool)
     for column in labels:
-        found, first = np.unique(column, return_index=True)
-        back[units[first[(found >= 0) & ~np.isin(found, column[kept])]]] = True
+        labelled = np.flatnonzero(column >= 0)
+        first = np.full(int(column.max(initial=-1)) + 1, len(column))
+        np.minimum.at(first, column[labelled], labelled)
+        first[column[kept & (column >= 0)]] = len(column)  # labels with a kept row
+        back[units[first[first < len(column)]]] = True
     return back[units]
 
 

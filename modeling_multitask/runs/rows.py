@@ -167,11 +167,13 @@ def tokenize_rows(dataset: RowsBySplit, tokenizer: PreTrainedTokenizerBase, conf
         if not isinstance(rows, Dataset):
             tokenized[name] = rows.map(tokens, batched=True)
             continue
-        found = rows.map(tokens, batched=True, desc="Tokenising")
+        # Without the labels, because `map` would decode and write thousands of them for each row.
+        texts = rows.select_columns([column for column in (TEXT, TEXT_PAIR) if column in rows.column_names])
+        found = texts.map(tokens, batched=True, remove_columns=texts.column_names, desc="Tokenising")
         if IS_LONG in found.column_names:
             _warn_of_long_texts(name, found, config)
             found = found.remove_columns([IS_LONG])
-        tokenized[name] = found
+        tokenized[name] = concatenate_datasets([rows, found], axis=1)
     return tokenized
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset
 
 from datasets_builder.columns import distribution_column
@@ -80,5 +81,11 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
 
 def _shares(rows: Dataset, column: str, labels: list[str]) -> np.ndarray:
     """Return the number of each label in each row of a column of structs, (N, C), NaN where it is missing."""
-    entries = [[None if row is None else row[label] for label in labels] for row in plain_rows(rows)[column]]
-    return np.array(entries, dtype=float).reshape(len(rows), len(labels))
+    cells = rows.select_columns([column]).with_format("arrow")[:][column].combine_chunks()
+    shares = np.full((len(rows), len(labels)), np.nan)
+    if pa.types.is_null(cells.type):
+        return shares
+    parts = dict(zip([each.name for each in cells.type], cells.flatten(), strict=True))
+    for place, label in enumerate(labels):
+        shares[:, place] = parts[label].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return shares
