@@ -128,7 +128,7 @@ def report(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> None:
 
 
 def compare(task: TaskConfig, logits: np.ndarray, labels: np.ndarray) -> None:
-    """Compare two models: paired intervals, and the rows with different answers. The other model has shuffled logits."""
+    """Compare two models: paired intervals, and the rows with different answers. The other one has reversed logits."""
     from modeling_multitask.evaluation.comparison import compare
     from modeling_multitask.evaluation.judged import Judged
 

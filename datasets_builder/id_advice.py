@@ -11,6 +11,7 @@ from datasets_builder.findings import MAX_SHOWN
 from datasets_builder.places import Place
 
 DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+\s*$"
+DECIMAL_ADVICE = 'if commas are decimal marks in this CSV file, add `decimal: ","` to its source'
 
 
 def advise_aliases(unknown: Sequence[str], labels: Sequence[str], column: str, place: Place) -> None:
@@ -44,9 +45,7 @@ def advise_decimal(words: pa.Array, wrong: pa.Array, place: Place) -> None:
     """
     with_comma = pc.match_substring_regex(words.filter(wrong), DECIMAL_COMMA)
     if pc.any(with_comma).as_py():
-        place.findings.advise(
-            place.table, 'if commas are decimal marks in this CSV file, add `decimal: ","` to its source'
-        )
+        place.findings.advise(place.table, DECIMAL_ADVICE)
 
 
 def _spellings(words: set[str], count: int) -> list[str] | None:

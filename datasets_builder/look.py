@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
-from datasets_builder.label_rows import MAX_LABEL, LabelRows, label_rows
+from datasets_builder.label_rows import MAX_LABEL, LabelRows, label_rows, without_labels
 from modeling_multitask.tasks_multitask import TaskConfig
 from modeling_multitask.wording import on_one_line
 
@@ -28,12 +28,15 @@ class TaskLook:
         labelled: By split, the number of rows with a label for it.
         answers: By split, the number of rows of each label with yes, with no, and with nothing.
         numbers: For a regression, by split: the minimum, median and maximum.
+        ties: By split, the number of rows with soft labels of which none is the most probable one. They count as
+            labelled, because training uses their soft labels, and have no place in `answers`.
     """
 
     task: TaskConfig
     labelled: dict[str, int]
     answers: dict[str, dict[str, LabelRows]] = field(default_factory=dict)
     numbers: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    ties: dict[str, int] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -100,7 +103,7 @@ def look_at(
     )
     return Look(
         rows={name: len(table) for name, table in columns.items()},
-        tasks=[_look_at_task(task, {name: table[task.name] for name, table in columns.items()}) for task in tasks],
+        tasks=[_look_at_task(task, columns) for task in tasks],
         patterns=dict(patterns.most_common()),
         together=labelled.T.astype(int) @ labelled.astype(int),
         notes=notes or [],
@@ -120,19 +123,20 @@ def describe(look: Look) -> str:
 
 
 def _labelled(table: pa.Table, tasks: list[TaskConfig]) -> np.ndarray:
-    there = [pc.is_valid(table[task.name].combine_chunks()).to_numpy(zero_copy_only=False) for task in tasks]
-    return np.stack(there, axis=1)
+    return np.stack([~without_labels(table, [task.name]) for task in tasks], axis=1)
 
 
-def _look_at_task(task: TaskConfig, columns: dict[str, pa.ChunkedArray]) -> TaskLook:
-    cells = {name: column.combine_chunks() for name, column in columns.items()}
-    labelled = {name: len(column) - column.null_count for name, column in cells.items()}
+def _look_at_task(task: TaskConfig, tables: dict[str, pa.Table]) -> TaskLook:
+    cells = {name: table[task.name].combine_chunks() for name, table in tables.items()}
+    labelled = {name: int((~without_labels(table, [task.name])).sum()) for name, table in tables.items()}
     if task.kind.is_number:
         quantiles = {name: pc.quantile(column, [0, 0.5, 1]).to_pylist() for name, column in cells.items()}
         return TaskLook(
             task, labelled, numbers={name: tuple(each) for name, each in quantiles.items() if each[0] is not None}
         )
-    return TaskLook(task, labelled, {name: label_rows(column, task) for name, column in cells.items()})
+    answers = {name: label_rows(column, task) for name, column in cells.items()}
+    ties = {name: labelled[name] - (len(column) - column.null_count) for name, column in cells.items()}
+    return TaskLook(task, labelled, answers, ties=ties)
 
 
 def _pattern_lines(look: Look) -> list[str]:
@@ -148,6 +152,9 @@ def _task_lines(look: TaskLook, rows: dict[str, int]) -> list[str]:
     lines = [f"{look.task.name}, {look.task.problem_type}: labelled in {shares}"]
     for name, (least, median, greatest) in look.numbers.items():
         lines.append(f"  {name}: from {least:g} to {greatest:g}, median {median:g}")
+    if any(look.ties.values()):
+        ties = ", ".join(f"{name} {count:,}" for name, count in look.ties.items())
+        lines.append(f"  soft labels without a most probable one (trained, but not evaluated): {ties}")
     if not look.answers:
         return lines
     splits = list(look.answers)
@@ -208,6 +215,7 @@ def _task_as_json(look: TaskLook) -> dict[str, Any]:
             name: {label: each._asdict() for label, each in counts.items()} for name, counts in answers.items()
         },
         "numbers": look.numbers,
+        "ties": look.ties,
     }
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pyarrow as pa
 
-from datasets_builder.id_advice import DECIMAL_COMMA
+from datasets_builder.id_advice import DECIMAL_ADVICE, DECIMAL_COMMA
 from datasets_builder.labels import numbers_of_words
 from datasets_builder.places import Place
 from datasets_builder.word_arrays import as_words
@@ -29,11 +29,7 @@ def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
     if wrong.any():
         row = int(np.argmax(wrong))
         given = words[row].as_py() or ""
-        hint = (
-            '; if commas are decimal marks, add `decimal: ","` to this source'
-            if re.search(DECIMAL_COMMA, given)
-            else ""
-        )
+        hint = f"; {DECIMAL_ADVICE}" if re.search(DECIMAL_COMMA, given) else ""
         raise DataError(
             f"{place.table}, row {place.number(row)}, column {name!r}: {given!r} is not a weight; "
             f"a row weight must be a number, at least 0{hint}"

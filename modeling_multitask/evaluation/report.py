@@ -242,6 +242,7 @@ def _task_as_json(report: TaskReport) -> dict[str, Any]:
         "coverage": report.coverage,
         "main_figure": task.main_metric,
         "figures": figures.figures,
+        "verdict": None,
         **({} if report.judgement is None else report.judgement.as_json()),
         "classes": {label: vars(each) for label, each in figures.classes.items()},
         "confusion": _confusion_as_json(figures.confusion),

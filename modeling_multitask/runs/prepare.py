@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset, IterableDataset
 from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
@@ -87,6 +88,7 @@ def prepare(recipe: Recipe) -> Prepared:
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)
         dataset["train"] = with_labels(dataset["train"], tasks)
+    _check_any_row(recipe, dataset["train"])
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
@@ -95,6 +97,13 @@ def prepare(recipe: Recipe) -> Prepared:
         trainer = build_trainer(model, tokenizer, rows, arguments, create_card=create_card)
         _check_loading(trainer)
     return Prepared(trainer, tokenizer, rows, tasks, _set_epochs(trainer, tasks, recipe.training))
+
+
+def _check_any_row(recipe: Recipe, train: Dataset | IterableDataset) -> None:
+    """Raise a `RecipeError` if no row is left to train on. A stream is read up to its first row that is."""
+    if next(iter(train), None) is None:
+        problem = "no row has both a label and a weight above 0, so there is nothing to train on"
+        raise RecipeError(recipe.path, [f"data.train: {problem}; check `labels`, `missing` and `weight`"])
 
 
 def _set_epochs(trainer: MultiTaskTrainer, tasks: list[TaskConfig], given: dict[str, Any]) -> int | None:

@@ -27,7 +27,7 @@ from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
 from ..training.growing import inherited_condition, inherited_tasks
-from ..training.samplers import row_weights_of
+from ..training.soft_targets import row_weights_of
 from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)

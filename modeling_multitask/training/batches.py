@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
 
 from .arguments import MultiTaskTrainingArguments
-from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups, row_weights_of
+from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
+from .soft_targets import row_weights_of
 from .tokens import row_lengths
 
 

@@ -12,7 +12,7 @@ from datasets_builder.columns import distribution_column
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import plain_rows
 from ..words_multitask import nearest_hint
-from .samplers import row_weights_of
+from .soft_targets import row_weights_of
 
 BALANCED = "balanced"
 

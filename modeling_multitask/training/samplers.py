@@ -16,7 +16,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from datasets_builder.columns import SOURCE, WEIGHT
+from datasets_builder.columns import SOURCE
 
 from ..texts_multitask import plain_rows
 from .sampling import Sampling
@@ -74,13 +74,6 @@ def row_groups(rows: Dataset, sampling: Sampling) -> list[np.ndarray]:
     if not groups:
         raise ValueError(f"sampling.task: no training row has a label for {name!r}")
     return [np.flatnonzero(values < 0), *groups]
-
-
-def row_weights_of(rows: Dataset) -> np.ndarray:
-    """Return the weight of each row, (N,), 1 for a row without one."""
-    if WEIGHT not in rows.column_names:
-        return np.ones(len(rows))
-    return np.array([1.0 if weight is None else weight for weight in plain_rows(rows)[WEIGHT]])
 
 
 def quotas(parts: np.ndarray, draws: int) -> np.ndarray:

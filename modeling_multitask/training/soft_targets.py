@@ -1,6 +1,6 @@
-"""Soft labels and weights of rows, for a batch.
+"""Soft labels and weights of rows.
 
-Shapes: B rows, C labels of one task.
+Shapes: B rows of a batch, N rows of a table, C labels of one task.
 """
 
 import math
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from torch import Tensor
 
 from datasets_builder.columns import WEIGHT, distribution_column
@@ -16,7 +17,7 @@ from datasets_builder.columns import WEIGHT, distribution_column
 from ..errors import RowError
 from ..kinds_multitask import IGNORE_INDEX
 from ..tasks_multitask import TaskConfig
-from ..texts_multitask import is_null, plain_value
+from ..texts_multitask import is_null, plain_rows, plain_value
 from ..words_multitask import nearest_hint
 
 
@@ -59,6 +60,13 @@ def weights_of(rows: Sequence[Mapping[str, Any]], place: str = "rows") -> Tensor
     if not rows or WEIGHT not in rows[0]:
         return None
     return torch.tensor([_weight(row.get(WEIGHT), f"{place}[{i}]") for i, row in enumerate(rows)], dtype=torch.float32)
+
+
+def row_weights_of(rows: Dataset) -> np.ndarray:
+    """Return the weight of each row of a table, (N,), 1 for a row without one."""
+    if WEIGHT not in rows.column_names:
+        return np.ones(len(rows))
+    return np.array([1.0 if weight is None else weight for weight in plain_rows(rows)[WEIGHT]])
 
 
 def _numbers(given: Any, task: TaskConfig, place: str) -> list[float]:

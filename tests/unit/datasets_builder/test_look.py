@@ -53,6 +53,26 @@ def test_labelled_rows_are_counted_by_task_and_split(look: Look) -> None:
     ]
 
 
+def test_soft_labels_without_a_most_probable_one_count_as_labelled_and_are_named() -> None:
+    soft = [{"film": 0.5, "food": 0.5}, {"film": 0.75, "food": 0.25}, None]
+    rows = Dataset.from_dict({"text": ["a", "b", "c"], "topic": [None, 0, None], "topic_distribution": soft})
+
+    look = look_at({"train": rows}, [TOPIC])
+
+    assert look.tasks[0].labelled == {"train": 2}
+    assert look.tasks[0].ties == {"train": 1}
+    assert look.patterns == {("topic",): 2, (): 1}
+    assert look.together.tolist() == [[2]]
+    assert look.tasks[0].counts == {"train": {"film": 1, "food": 0}}
+    assert look_as_json(look)["tasks"]["topic"]["ties"] == {"train": 1}
+    assert "labelled in train 2 (67%)" in describe(look)
+    assert "soft labels without a most probable one (trained, but not evaluated): train 1" in describe(look)
+
+
+def test_without_soft_labels_nothing_is_said_of_them(look: Look) -> None:
+    assert "soft labels" not in describe(look)
+
+
 def test_rows_are_counted_by_label(look: Look) -> None:
     assert look.tasks[0].counts == {"train": {"film": 2, "food": 1}, "test": {"film": 1, "food": 0}}
 
@@ -181,6 +201,7 @@ def test_the_json_holds_what_was_counted(look: Look) -> None:
         "counts": {},
         "answers": {},
         "numbers": {"train": [1.5, 2.75, 4.0], "test": [4.0, 4.0, 4.0]},
+        "ties": {},
     }
     assert content["tasks"]["tags"]["counts"]["train"] == {"long": 2, "loud": 0}
     assert content["tasks"]["tags"]["answers"]["train"] == {

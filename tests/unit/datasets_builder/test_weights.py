@@ -104,6 +104,6 @@ def test_a_weight_has_the_decimal_mark_of_its_source(tmp_path: Path, labels: dic
 
 def test_a_weight_with_a_comma_names_the_word_to_add() -> None:
     with pytest.raises(
-        DataError, match=r"row 12, column 'w': '0,5' is not a weight; .* add `decimal: \",\"` to this source"
+        DataError, match=r"row 12, column 'w': '0,5' is not a weight; .* add `decimal: \",\"` to its source"
     ):
         weights("1", "0,5")

@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from transformers.utils import logging
 
-from datasets_builder import MultiTaskBuilder, Source
+from datasets_builder import DataError, MultiTaskBuilder, Source
+from modeling_multitask import MultiTaskModel
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.rules import rule_problems
+from modeling_multitask.runs import train
 from modeling_multitask.runs.prepare import build_arguments
 from modeling_multitask.runs.rows import with_labels
 
@@ -153,3 +156,58 @@ def test_streamed_rows_without_weight_are_skipped_and_those_with_a_tie_are_train
     builder = MultiTaskBuilder(tasks=[TOPIC], train=[source], streaming=True)
 
     assert [row["text"] for row in with_labels(builder.as_streaming_dataset("train"), builder.tasks)] == ["a", "c"]
+
+
+STARS = [
+    {"problem_type": "regression"},
+    {"problem_type": "ordinal_regression", "labels": ["a", "b", "c"]},
+    {"problem_type": "single_label_classification", "labels": ["a", "b"]},
+    {"problem_type": "multi_label_classification", "labels": ["a", "b"]},
+]
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path, backbone: Path) -> Any:
+    """Train two tasks on a stream that has no label of the second one."""
+
+    def run(stars: dict[str, Any], *, topics: list[str], **overrides: Any) -> Any:
+        (tmp_path / "validation.csv").write_text("text,topic,stars\n" + "a film,film,\na soup,food,\n" * 5)
+        (tmp_path / "train.csv").write_text(
+            "text,topic,stars\n" + "".join(f"the film {i},{topics[i % 2]},\n" for i in range(12))
+        )
+        words = {
+            "backbone": str(backbone),
+            "tasks": [TOPIC, {"name": "stars", **stars}],
+            "data": {
+                "train": str(tmp_path / "train.csv"),
+                "validation": str(tmp_path / "validation.csv"),
+                "streaming": True,
+            },
+            "training": {"max_steps": 2, "disable_tqdm": True, "per_device_train_batch_size": 4},
+            "output_dir": str(tmp_path / "out"),
+            "max_length": 16,
+            "probe": False,
+        }
+        return train(words, **overrides)
+
+    return run
+
+
+@pytest.mark.parametrize("stars", STARS, ids=lambda task: task["problem_type"])
+def test_a_task_without_any_label_in_the_stream_leaves_the_others_to_train(
+    unlabelled: Any, stars: dict[str, Any], tmp_path: Path
+) -> None:
+    found = unlabelled(stars, topics=["film", "food"]).results["validation"]
+
+    assert (found["topic"]["rows"], found["stars"]["rows"]) == (10, 0)
+    assert found["stars"]["verdict"]["outcome"] == "not evaluated"
+    assert all(np.isfinite(value) for value in (found["score"], found["topic"]["loss"]))
+    model = MultiTaskModel.from_pretrained(tmp_path / "out" / "model")
+    assert all(each.isfinite().all() for each in model.state_dict().values())
+    assert "0 of 10 rows have a label" in (tmp_path / "out" / "report" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_rows_without_any_label_of_any_task_are_an_error_before_training(unlabelled: Any, streaming: bool) -> None:
+    with pytest.raises((RecipeError, DataError), match="label"):
+        unlabelled(STARS[0], topics=["", ""], **{"data.streaming": streaming})
