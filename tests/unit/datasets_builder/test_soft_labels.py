@@ -1,5 +1,6 @@
 """Soft labels: their cells, their column next to the most probable label, and what merging and hiding do to them."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,32 @@ def test_hidden_labels_are_hidden_in_both_columns() -> None:
 
     assert sum(each is None for each in built["tone_distribution"]) == 2
     assert all(row["tone"] is None for row in built if row["tone_distribution"] is None)
+
+
+SHARES = [(0.9, 0.1), (0.2, 0.8), (0.6, 0.4), (0.5, 0.5)]  # low, high, low, a tie
+SPLIT = {"test": 0.25, "seed": 0}
+
+
+def test_a_split_is_stratified_by_the_most_probable_label_and_ties_are_missing_labels() -> None:
+    a, b = zip(*SHARES * 20, strict=True)
+
+    test = build(source(list(a), list(b)), split=SPLIT).as_dataset()["test"]
+
+    assert Counter(test["tone"][:]) == {0: 10, 1: 5, None: 5}
+    assert set(map(tuple, ((row["low"], row["high"]) for row in test["tone_distribution"]))) == set(SHARES)
+
+
+def test_soft_labels_are_split_as_their_most_probable_labels_are() -> None:
+    a, b = zip(*SHARES * 20, strict=True)
+    texts, words = [f"text {i}" for i in range(80)], ["low", "high", "low", ""] * 20
+    plain = MultiTaskBuilder(
+        tasks=[{**TONE, "labels": ["low", "high"]}], train=[{"text": texts, "tone": words}], split=SPLIT
+    )
+    plain.download_and_prepare()
+
+    soft = build(source(list(a), list(b)), split=SPLIT).as_dataset()
+
+    assert soft["test"]["text"][:] == plain.as_dataset()["test"]["text"][:]
 
 
 def test_a_tie_is_not_a_row_without_a_label() -> None:

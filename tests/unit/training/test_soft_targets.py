@@ -349,6 +349,20 @@ def test_weights_of_1_and_one_rater_train_to_the_same_bits(trained: Any, setting
 
 
 @pytest.mark.parametrize("settings_", SETTINGS[1:], ids=str)
+def test_weights_of_1_and_one_rater_train_to_the_same_bits_from_the_prefix_cache(
+    trained: Any, tmp_path: Path, settings_: dict[str, Any]
+) -> None:
+    cache = PrefixCaching(folder=str(tmp_path / "cache"))
+    tables = (rows_of(None), rows_of([1.0] * 16), rows_of(None, soft=True))
+
+    plain, weighted, soft = (trained(rows, **settings_, prefix_cache=cache) for rows in tables)
+
+    assert any((tmp_path / "cache").iterdir())
+    assert torch.equal(plain, weighted)
+    assert torch.equal(plain, soft)
+
+
+@pytest.mark.parametrize("settings_", SETTINGS[1:], ids=str)
 def test_the_prefix_cache_changes_nothing_for_weights_and_soft_labels(
     trained: Any, tmp_path: Path, settings_: dict[str, Any]
 ) -> None:
