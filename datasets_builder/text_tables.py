@@ -1,26 +1,31 @@
 """CSV and TSV files, and files of lines, checked while they are read.
 
-They are read with Python's own parser. The parsers of `datasets` fill short rows with missing labels, convert strings
-to dates, and give no line numbers. The same parser checks and reads, so both always agree.
+Python's own parser decides what a row is. The parsers of `datasets` fill short rows with missing labels, convert
+strings to dates, and give no line numbers. pyarrow's parser reads the content in which it cannot differ from Python's,
+see `csv_blocks`.
 """
 
 import codecs
 import csv
 import functools
 import io
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, Literal, TextIO
+from typing import IO, ClassVar, Literal, TextIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datasets_builder.cell_tables import CellTable, Row
 from datasets_builder.columns import TEXT
 from datasets_builder.compressed import opened
+from datasets_builder.csv_blocks import Block, IrregularError, regular_blocks
 from datasets_builder.encodings import WESTERN, first_undecodable, is_utf_8, way_out
 from datasets_builder.layout import delimiter_in_yaml
-from datasets_builder.tables import CHUNK_ROWS, FileTable
+from datasets_builder.tables import CHUNK_ROWS, FileTable, Lines
 from modeling_multitask.errors import DataError
 
 csv.field_size_limit(2**31 - 1)  # the largest limit that Windows allows; texts may be long
@@ -43,17 +48,22 @@ class TextTable(FileTable):
             return is_utf_8(self.path)
 
     @contextmanager
-    def _text(self, newline: str | None) -> Iterator[TextIO]:
-        """Open the file as text; `newline` as in `open`."""
+    def _bytes(self) -> Iterator[IO[bytes]]:
+        """Open the file as bytes, decompressed."""
         if self.encoding in WESTERN and self._is_utf_8:
             raise DataError(
                 f"{self.path}: `encoding` is {self.layout.encoding}, but the file seems to be UTF-8. "
                 "Remove `encoding` from this source"
             )
+        with self._readable(), opened(self.path) as file:
+            yield file
+
+    @contextmanager
+    def _text(self, newline: str | None) -> Iterator[TextIO]:
+        """Open the file as text; `newline` as in `open`."""
         try:
             with (
-                self._readable(),
-                opened(self.path) as file,
+                self._bytes() as file,
                 io.TextIOWrapper(file, encoding=self.encoding, newline=newline) as text,
             ):
                 yield text
@@ -99,6 +109,48 @@ class CsvTable(TextTable, CellTable):
                     f"{self.path}, line {line}: not CSV ({error}). If quotes are ordinary characters in this file, add "
                     "`quoting: none` to this source"
                 ) from None
+
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines]]:
+        read = 0
+        try:
+            for chunk, lines in self._regular_chunks(columns):
+                yield chunk, lines
+                read += len(chunk)
+        except (IrregularError, UnicodeError):
+            yield from self._chunks_of_rows(columns, itertools.islice(self._body(), read, None))
+
+    def _regular_chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        delimiter, quoted = self.delimiter, self._quoting == csv.QUOTE_MINIMAL
+        width, places = len(self.columns), [self.columns.index(name) for name in columns]
+        has_header = self.layout.header
+        with self._bytes() as file:
+            utf_8 = file if self.encoding == "utf-8-sig" else codecs.EncodedFile(file, "utf-8", self.encoding)
+            for each in regular_blocks(utf_8, delimiter, quoted=quoted, skip_rows=self.layout.skip_rows):
+                block = each.below_first() if has_header else each
+                has_header = has_header and not len(each)
+                cells = block.cells(width, places, delimiter, quoted=quoted)
+                chunk = cells.select([str(place) for place in places]).rename_columns(columns)
+                kept = self._rows_among(block, chunk)
+                chunk, lines = chunk.filter(pa.array(kept)), block.lines[kept]
+                if len(chunk):
+                    yield self._with_points(chunk, lines), lines
+
+    def _rows_among(self, block: Block, chunk: pa.Table) -> np.ndarray:
+        """Return the mask of the rows of a block, and check those that may be no rows, as Python's parser does."""
+        kept, columns = np.ones(len(block), bool), self.columns
+        for row in np.flatnonzero(_may_be_blank(chunk) | _may_be_header(chunk) | (block.heights > 1)).tolist():
+            written = list(io.StringIO(block.written(row), newline=""))
+            cells = next(csv.reader(written, delimiter=self.delimiter, strict=True, quoting=self._quoting))
+            kept[row] = self._is_row(Row(int(block.lines[row]), cells, written), columns, len(columns))
+        return kept
+
+    def _with_points(self, chunk: pa.Table, lines: np.ndarray) -> pa.Table:
+        for place, name in enumerate(chunk.column_names):
+            if self._has_decimal_commas(name):
+                cells = zip(chunk[name].to_pylist(), lines.tolist(), strict=True)
+                numbers = [self._with_point(cell, line, name) for cell, line in cells]
+                chunk = chunk.set_column(place, name, pa.array(numbers, pa.string()))
+        return chunk
 
     def _check_lines(self, row: Row) -> None:
         if self.layout.quoting is None and self._merges_rows(row):
@@ -204,6 +256,21 @@ def without_nul(lines: Iterable[str], path: Path, skipped: int = 0, written: lis
         if written is not None:
             written.append(line)
         yield line
+
+
+def _may_be_blank(chunk: pa.Table) -> np.ndarray:
+    """Return (rows,) whether all cells that are read are empty or white space."""
+    return _all(pc.or_(pc.equal(pc.binary_length(cells), 0), pc.utf8_is_space(cells)) for cells in chunk.columns)
+
+
+def _may_be_header(chunk: pa.Table) -> np.ndarray:
+    """Return (rows,) whether all cells that are read are the names of their columns."""
+    return _all(pc.equal(chunk[name], name) for name in chunk.column_names)
+
+
+def _all(masks: Iterable[pa.ChunkedArray]) -> np.ndarray:
+    mask: np.ndarray = functools.reduce(pc.and_, masks).to_numpy()
+    return mask
 
 
 def _why(error: UnicodeError) -> str:
