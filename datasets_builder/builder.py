@@ -190,7 +190,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
     def _encoded(self) -> dict[str, EncodedRows]:
         findings = Findings()
         read = {
-            name: read_rows(sources, self.tasks, self._texts / f"{name}.arrow", findings)
+            name: read_rows(name, sources, self.tasks, self._texts, findings)
             for name, sources in self._to_prepare().items()
         }
         findings.check()

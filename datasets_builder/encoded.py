@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from datasets.utils import tqdm
 
 from datasets_builder.agreement import agreement_notes
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
@@ -152,13 +153,16 @@ class ReadRows:
         return f"{origin.table}, row {number}: {text[:60]!r}"
 
 
-def read_rows(sources: list[OpenSource], tasks: list[TaskConfig], texts: Path, findings: Findings) -> ReadRows:
-    """Read all sources of a split.
+def read_rows(
+    split: str, sources: list[OpenSource], tasks: list[TaskConfig], folder: Path, findings: Findings
+) -> ReadRows:
+    """Read all sources of a split, with a progress bar if this takes longer than a second.
 
     Args:
+        split: The name of the split.
         sources: The sources in order.
         tasks: The tasks with their labels.
-        texts: The Arrow file to write the texts to.
+        folder: The folder to write the texts to.
         findings: Collects the wrong cells.
 
     Raises:
@@ -171,7 +175,12 @@ def read_rows(sources: list[OpenSource], tasks: list[TaskConfig], texts: Path, f
     origins: list[_Origin] = []
     dropped: Counter[str] = Counter()
     agreement: dict[str, np.ndarray] = {}
-    with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
+    texts = folder / f"{split}.arrow"
+    with (
+        pa.OSFile(str(texts), "wb") as file,
+        pa.ipc.new_file(file, _text_schema(names)) as writer,
+        tqdm(desc=f"Reading {split} rows", unit=" rows", delay=1) as bar,
+    ):
         for number, source in enumerate(sources):
             for chunk in encode_cells(source, tasks, findings):
                 writer.write_table(chunk.rows.select(names))
@@ -181,6 +190,7 @@ def read_rows(sources: list[OpenSource], tasks: list[TaskConfig], texts: Path, f
                 origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.lines, chunk.weights))
                 dropped += chunk.dropped
                 agreement |= {name: agreement.get(name, 0) + each for name, each in chunk.agreement.items()}
+                bar.update(len(chunk.rows))
     if not sum(map(len, digests)):
         raise DataError(f"{' and '.join(source.source.name for source in sources)}: no row has a text")
     return ReadRows(
