@@ -2,7 +2,7 @@
 
 import abc
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -63,14 +63,12 @@ class CellTable(FileTable):
             )
         return header.cells
 
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines]]:
-        yield from self._chunks_of_rows(columns, self._body())
-
-    def _chunks_of_rows(self, columns: list[str], rows: Iterable[Row]) -> Iterator[tuple[pa.Table, list[int]]]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         places = [self.columns.index(name) for name in columns]
         numbers = [i for i, name in enumerate(columns) if self._has_decimal_commas(name)]
-        cells, lines = [], []
-        for row in rows:
+        cells: list[list[str]] = []
+        lines: list[int] = []
+        for row in self._body():
             cells.append([row.cells[place] for place in places])
             for i in numbers:
                 cells[-1][i] = self._with_point(cells[-1][i], row.line, columns[i])

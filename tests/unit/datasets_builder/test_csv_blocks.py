@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datasets_builder import DataError, csv_blocks
-from datasets_builder.csv_blocks import IrregularError, regular_blocks
+from datasets_builder import DataError, byte_blocks
+from datasets_builder.byte_blocks import IrregularError
+from datasets_builder.csv_blocks import cells_of, csv_blocks
+from datasets_builder.csv_tables import CsvTable
 from datasets_builder.layout import Layout
-from datasets_builder.text_tables import CsvTable
 
 MARKS = ['"', '""', ",", ",,", ";", "\n", "\n\n", "\r\n", "\r", " ", "\u2028", "\x85", "\ufeff", "\0"]
 PIECES = [*MARKS, "a", "film", "é", "text,topic\n", '"x\n,y"', '"5"" pipe",film\n', "text,topic\r\n", "a,film\n"]
@@ -50,7 +51,7 @@ def read_by_python(table: CsvTable, columns: list[str], patch: pytest.MonkeyPatc
         raise IrregularError
 
     with patch.context() as context:
-        context.setattr("datasets_builder.text_tables.regular_blocks", irregular)
+        context.setattr("datasets_builder.csv_tables.csv_blocks", irregular)
         return rows_of(table, columns)
 
 
@@ -73,7 +74,7 @@ def test_any_content_is_read_as_by_pythons_parser(
 ) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes((start + "".join(pieces)).encode(layout.get("encoding", "utf-8")))
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block)
+    monkeypatch.setattr(byte_blocks, "BLOCK_BYTES", block)
     table = CsvTable(path, Layout(**layout))
     names = [name for name in columns if name in (layout.get("columns") or columns)] or ["text"]
 
@@ -90,11 +91,11 @@ def test_a_written_table_needs_no_python_parser(monkeypatch: pytest.MonkeyPatch,
     rows = [["a, b", "film"], ['5" pipe', "food"], ["two\nlines", ""], ["", ""], ['"', "é"]] * 20
     written = io.StringIO()
     csv.writer(written, quoting=quoting, lineterminator=line_end).writerows(rows)
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(byte_blocks, "BLOCK_BYTES", 64)
 
-    blocks = list(regular_blocks(io.BytesIO(written.getvalue().encode()), ",", quoted=True))
+    blocks = list(csv_blocks(io.BytesIO(written.getvalue().encode()), ",", quoted=True))
 
-    cells = pa.concat_tables([block.cells(2, [0, 1], ",", quoted=True) for block in blocks])
+    cells = pa.concat_tables([cells_of(block, 2, [0, 1], ",", quoted=True) for block in blocks])
     assert list(zip(*cells.to_pydict().values(), strict=True)) == [tuple(row) for row in rows]
     assert len(blocks) > 5
 
@@ -107,12 +108,12 @@ def test_a_block_that_begins_with_a_byte_order_mark_keeps_it(tmp_path: Path) -> 
 
 
 def test_a_quote_that_is_not_closed_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_blocks, "MOST_BYTES", 2**10)
+    monkeypatch.setattr(byte_blocks, "MOST_BYTES", 2**10)
     file = io.BytesIO(b'"a' + b",x\n" * 10**6)
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 2**8)
+    monkeypatch.setattr(byte_blocks, "BLOCK_BYTES", 2**8)
 
     with pytest.raises(IrregularError):
-        list(regular_blocks(file, ",", quoted=True))
+        list(csv_blocks(file, ",", quoted=True))
     assert file.tell() < 2**12
 
 
