@@ -34,19 +34,28 @@ class OtherTable:
 
     Args:
         join: The words of the join.
-        name: Its name in messages.
+        name: The name of the other table in messages.
         tables: The table, or those of a folder, which belong together.
-        requested: The columns that the source reads, from any table. They are read together.
         source: The source.
+        requested: The columns that the source reads, from any table. They are read together.
     """
 
-    def __init__(self, join: Join, name: str, tables: list[Table], requested: Sequence[str], source: Source) -> None:
-        self.join, self.name, self.tables = join, name, tables
-        self.requested = requested
-        self.source, self.weight = source.name, source.weight
+    def __init__(self, join: Join, name: str, tables: list[Table], source: Source, requested: Sequence[str]) -> None:
+        self.join, self.tables, self.source, self.requested = join, tables, source, requested
+        self.name = "the joined table" if name == source.name else name  # such as two sheets of a workbook
         self._rows: KeyedRows | None = None
         self._used = np.zeros(0, dtype=bool)  # (K,) whether a row of the source has this id
         self._counts: dict[str, tuple[int, int]] = {}  # by table of the source: its rows, and those without a match
+
+    @property
+    def key(self) -> list[str]:
+        """The columns of the id."""
+        return self.join.key
+
+    @property
+    def described_key(self) -> str:
+        """The columns of the id as text."""
+        return " and ".join(self.key)
 
     def rows(self, columns: Iterable[str]) -> KeyedRows:
         """Return the rows with at least these columns.
@@ -58,7 +67,7 @@ class OtherTable:
         wanted = dict.fromkeys([*there, *columns])
         if self._rows is None or len(wanted) > len(there):
             with naming_the_join():
-                self._rows = read_keyed_rows(self.tables, self.join.key, list(wanted))
+                self._rows = read_keyed_rows(self.tables, self.key, list(wanted))
             self._used = np.zeros(len(self._rows.counts), dtype=bool)
         return self._rows
 
@@ -66,7 +75,7 @@ class OtherTable:
         """Return (R,) the cells of a column that has been read, null for the place -1. Such a row has the weight 1."""
         column = self.rows([name]).cells[name]
         cells = column.take(pa.array(places, mask=places < 0))
-        if name != self.weight or not (is_text(column.type) or _is_number(column.type)):
+        if name != self.source.weight or not (is_text(column.type) or _is_number(column.type)):
             return cells
         return pc.if_else(pa.array(places < 0), pa.scalar(1).cast(column.type), cells)
 
@@ -79,11 +88,11 @@ class OtherTable:
         """Return a note on the rows of both sides without a partner, if all tables have been read to their end."""
         if self._rows is None or not self._counts:
             return []
-        source, name = short_names([self.source, self.name])
+        source, name = short_names([self.source.name, self.name])
         count, unmatched = np.sum(list(self._counts.values()), axis=0)
         unused = self._rows.rows - int(self._rows.counts[self._used].sum())
-        on = " and ".join(self.join.key)
-        parts = [f"{unmatched:,} of {count:,} rows have no row in {name} with the same {on}"] if unmatched else []
+        same = f"with the same {self.described_key}"
+        parts = [f"{unmatched:,} of {count:,} rows have no row in {name} {same}"] if unmatched else []
         parts += [f"{unused:,} of {self._rows.rows:,} rows of {name} are not used"] if unused else []
         return [f"{source}: {'; '.join(parts)}"] if parts else []
 
@@ -131,7 +140,7 @@ class JoinedTable(Table):
         keyed = self.other.rows(joined)
         every = []
         for rows in self.table.read_rows(self._own(columns)):
-            places = keyed.places(key_words(rows.chunk, self.other.join.key, self.name))
+            places = keyed.places(key_words(rows.chunk, self.other.key, self.name))
             every.append(places)
             cells = [self.other.cells(name, places) if name in joined else rows.chunk[name] for name in columns]
             yield rows._replace(chunk=pa.table(cells, names=columns)) if columns else rows
@@ -149,7 +158,7 @@ class JoinedTable(Table):
 
     def key_words(self) -> Iterator[pa.Array]:
         """Yield the ids of the rows of each chunk, null for an empty one."""
-        key = self.other.join.key
+        key = self.other.key
         return (key_words(rows.chunk, key, self.name) for rows in self.table.read_rows(key))
 
     def notes(self) -> list[str]:
@@ -165,7 +174,7 @@ class JoinedTable(Table):
 
     def _own(self, columns: list[str]) -> list[str]:
         own = [name for name in columns if not self._is_joined(name)]
-        return list(dict.fromkeys([*self.other.join.key, *own]))
+        return list(dict.fromkeys([*self.other.key, *own]))
 
     def _is_joined(self, name: str) -> bool:
         """Return whether a column is one of the other table. A column of exactly this name comes before a path.
@@ -173,7 +182,7 @@ class JoinedTable(Table):
         Raises:
             DataError: If both tables have the column.
         """
-        if name in self.other.join.key:
+        if name in self.other.key:
             return False
         own, other = _holds(self.table, name), _holds(self.other.tables[0], name)
         if own and own == other:
@@ -184,10 +193,10 @@ class JoinedTable(Table):
         return other > own
 
     def _check_key(self) -> None:
-        self.table.check_columns(self.other.join.key)
+        self.table.check_columns(self.other.key)
         with naming_the_join():
             for table in self.other.tables:
-                table.check_columns(self.other.join.key)
+                table.check_columns(self.other.key)
 
     def _columns(self) -> list[str]:
         return list(dict.fromkeys([*self.table.columns, *self.other.tables[0].columns]))
@@ -228,12 +237,12 @@ def check_matches(tables: Sequence[Table]) -> None:
     if not joined or any(table.has_match() for table in joined):
         return
     other = joined[0].other
-    on = " and ".join(other.join.key)
+    source, on = other.source.name, other.described_key
     words = (word for table in joined for keys in table.key_words() for word in pc.unique(keys.drop_null()).to_pylist())
     there = _listed(other.rows([]).index)
     raise DataError(
-        f"{other.source}: no row has a row in {other.name} with the same {on}. In {other.source}, {on} is "
-        f"{_listed(words)}. In {other.name}, it is {there}. `join.on` must name columns with the same ids"
+        f"{source}: no row has a row in {other.name} with the same {on}. In {source}, {on} is {_listed(words)}. In "
+        f"{other.name}, it is {there}. `join.on` must name columns with the same ids"
     )
 
 

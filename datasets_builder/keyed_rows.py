@@ -49,7 +49,7 @@ class _Given:
 
     Args:
         on: The columns of the key.
-        tables: The names of the tables.
+        tables: The tables.
         keys: (N,) the key of each row, null for an empty one.
         owners: (N,) the number of the table of each row.
         lines: (N,) the line of each row.
@@ -57,7 +57,7 @@ class _Given:
     """
 
     on: str
-    tables: list[str]
+    tables: Sequence[Table]
     keys: pa.Array
     owners: np.ndarray
     lines: np.ndarray
@@ -120,9 +120,8 @@ def _read(tables: Sequence[Table], on: list[str], columns: list[str]) -> _Given:
             lines.append(rows.lines)
             for name in columns:
                 cells[name].append(decoded(rows.chunk[name].combine_chunks()))
-    names = [table.name for table in tables]
-    whole = {name: _in_one(cells.pop(name), f"{' and '.join(names[:2])}, column {name!r}") for name in columns}
-    return _Given(" and ".join(on), names, _in_one(keys, ""), np.concatenate(owners), np.concatenate(lines), whole)
+    whole = {name: _in_one(cells.pop(name), f"{tables[0].name}, column {name!r}") for name in columns}
+    return _Given(" and ".join(on), tables, _in_one(keys, ""), np.concatenate(owners), np.concatenate(lines), whole)
 
 
 def _in_one(chunks: list[pa.Array], where: str) -> pa.Array:
@@ -166,11 +165,11 @@ def _check_same(given: _Given, rows: np.ndarray, firsts: np.ndarray) -> None:
     name = next(name for name, each in differing.items() if each[wrong[0]])
     values = [given.cells[name][each].as_py() for each in (first, row)]
     others = len(np.unique(firsts[wrong])) - 1
-    more = f" ({others} more have rows that differ)" if others else ""
+    more = f" (more such ids: {others})" if others else ""
     raise DataError(
         f"{_place(given, row)}: the row with {given.on} {given.keys[row].as_py()!r} differs from that in "
         f"{_place(given, first)}: column {name!r} is {values[1]!r} here, and {values[0]!r} there{more}. A joined table "
-        "has one row for each key; remove one of the rows"
+        "has one row for each id; remove one of the rows"
     )
 
 
@@ -189,4 +188,5 @@ def _comparable(cells: pa.Array) -> pa.Array:
 
 
 def _place(given: _Given, row: int) -> str:
-    return f"{given.tables[given.owners[row]]}, line {given.lines[row]}"
+    table = given.tables[given.owners[row]]
+    return f"{table.name}, {'row' if table.path is None else 'line'} {given.lines[row]}"

@@ -103,7 +103,7 @@ def open_tables(
     given = other_source(source.join)
     with naming_the_join():
         others = _open(given, streaming=False, numbers=numbers, keep_empty=False)
-    other = OtherTable(source.join, given.name, others, _requested(source), source)
+    other = OtherTable(source.join, given.name, others, source, _requested(source))
     return [JoinedTable(table, other) for table in tables]
 
 
