@@ -25,7 +25,11 @@ WORDS = [
         for cls in (Source, JoinedText, LabelColumn)
         for name in declared_words(cls)
     ),
-    *(pytest.param(Join, name, id=f"Join.{name}") for name in declared_words(Join) if name not in declared_words(Layout)),
+    *(
+        pytest.param(Join, name, id=f"Join.{name}")
+        for name in declared_words(Join)
+        if name not in declared_words(Layout)
+    ),
     *(pytest.param("task", name, id=f"task.{name}") for name in OF_TASKS),
     *(pytest.param(DataRecipe, name, id=f"data.{name}") for name in OF_DATA),
 ]
