@@ -140,7 +140,7 @@ class JoinedTable(Table):
         keyed = self.other.rows(joined)
         every = []
         for rows in self.table.read_rows(self._own(columns)):
-            places = keyed.places(key_words(rows.chunk, self.other.key, self.name))
+            places = keyed.index.places(key_words(rows.chunk, self.other.key, self.name))
             every.append(places)
             cells = [self.other.cells(name, places) if name in joined else rows.chunk[name] for name in columns]
             yield rows._replace(chunk=pa.table(cells, names=columns)) if columns else rows
@@ -154,7 +154,7 @@ class JoinedTable(Table):
         """
         self._check_key()
         keyed = self.other.rows(name for name in self.other.requested if self._is_joined(name))
-        return any((keyed.places(words) >= 0).any() for words in self.key_words())
+        return any((keyed.index.places(words) >= 0).any() for words in self.key_words())
 
     def key_words(self) -> Iterator[pa.Array]:
         """Yield the ids of the rows of each chunk, null for an empty one."""
@@ -239,7 +239,7 @@ def check_matches(tables: Sequence[Table]) -> None:
     other = joined[0].other
     source, on = other.source.name, other.described_key
     words = (word for table in joined for keys in table.key_words() for word in pc.unique(keys.drop_null()).to_pylist())
-    there = _listed(other.rows([]).index)
+    there = _listed(word.as_py() for word in other.rows([]).index.words)
     raise DataError(
         f"{source}: no row has a row in {other.name} with the same {on}. In {source}, {on} is {_listed(words)}. In "
         f"{other.name}, it is {there}. `join.on` must name columns with the same ids"

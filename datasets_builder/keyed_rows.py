@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.key_index import KeyIndex
 from datasets_builder.tables import Table
 from datasets_builder.word_arrays import as_text, as_words, compared_words, decoded, is_text
 from modeling_multitask.errors import DataError
@@ -22,25 +22,16 @@ class KeyedRows:
     """Some columns of a table in memory, with one row for each key.
 
     Args:
-        index: (K,) the keys, in the order of the table. Its hash table is built once: `index_in` of pyarrow would build
-            one for every chunk of rows that it looks up.
+        index: (K,) the keys, in the order of the table.
         cells: By column, (K,) the cells.
         counts: (K,) the number of rows of each key.
         rows: N, which includes the rows without a key.
     """
 
-    index: pd.Index
+    index: KeyIndex
     cells: dict[str, pa.Array]
     counts: np.ndarray
     rows: int
-
-    def places(self, keys: pa.Array) -> np.ndarray:
-        """Return (R,) the place of each key, -1 for a key without a row and for null.
-
-        Args:
-            keys: (R,) the keys.
-        """
-        return self.index.get_indexer(keys.to_numpy(zero_copy_only=False))
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ def read_keyed_rows(tables: Sequence[Table], on: list[str], columns: list[str]) 
     kept = with_key[firsts]
     whole = len(kept) == len(given.keys)
     cells = {name: column if whole else column.take(pa.array(kept)) for name, column in given.cells.items()}
-    return KeyedRows(pd.Index(codes.dictionary.to_numpy(zero_copy_only=False)), cells, counts, len(given.keys))
+    return KeyedRows(KeyIndex(codes.dictionary), cells, counts, len(given.keys))
 
 
 def key_words(chunk: pa.Table, on: list[str], table: str) -> pa.Array:
