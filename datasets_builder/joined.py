@@ -64,10 +64,10 @@ class OtherTable:
             DataError: If the table cannot be read, or rows with the same id differ in a column that is read.
         """
         there = {} if self._rows is None else self._rows.cells
-        wanted = dict.fromkeys([*there, *columns])
-        if self._rows is None or len(wanted) > len(there):
+        every = list(dict.fromkeys([*there, *columns]))
+        if self._rows is None or len(every) > len(there):
             with naming_the_join():
-                self._rows = read_keyed_rows(self.tables, self.key, list(wanted))
+                self._rows = read_keyed_rows(self.tables, self.key, every)
             self._used = np.zeros(len(self._rows.counts), dtype=bool)
         return self._rows
 

@@ -21,15 +21,15 @@ texts = st.text(alphabet="ab\0é", max_size=3)
 
 @pytest.mark.parametrize("hashes", HASHES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(words=st.lists(texts, unique=True), wanted=st.lists(texts | st.none()))
+@given(words=st.lists(texts, unique=True), asked=st.lists(texts | st.none()))
 def test_words_have_their_places_even_if_hashes_are_alike(
-    hashes: str, words: list[str], wanted: list[str | None], monkeypatch: pytest.MonkeyPatch
+    hashes: str, words: list[str], asked: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_index, "hashes_of", HASHES[hashes])
 
-    places = KeyIndex(pa.array(words, pa.string())).places(pa.array(wanted, pa.string()))
+    places = KeyIndex(pa.array(words, pa.string())).places(pa.array(asked, pa.string()))
 
-    assert places.tolist() == [words.index(word) if word in words else -1 for word in wanted]
+    assert places.tolist() == [words.index(word) if word in words else -1 for word in asked]
 
 
 def test_more_words_than_are_hashed_at_once_have_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
