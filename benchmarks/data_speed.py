@@ -178,7 +178,7 @@ def streamed(table: str, cache: str) -> dict[str, float]:
 def _import_libraries() -> None:
     import torch  # noqa: F401
 
-    import modeling_multitask.tasks_multitask  # noqa: F401
+    import modeling_multitask.kinds_multitask  # noqa: F401
 
 
 def _tasks() -> list[dict]:

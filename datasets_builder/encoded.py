@@ -90,7 +90,7 @@ class ReadRows:
     Args:
         texts: An Arrow file with their texts.
         labels: (N rows) their label columns.
-        digests: (N,) the digest of each row's text.
+        digests: (N, 2) the digest of each row's text.
         groups: (N,) each row's group, if requested.
         notes: Messages about the rows that were left out, and about raters.
         origins: The table of each chunk, and the places of its rows.
@@ -98,7 +98,7 @@ class ReadRows:
 
     texts: Path
     labels: pa.Table
-    digests: pa.ChunkedArray
+    digests: np.ndarray
     groups: np.ndarray | None
     notes: list[str]
     origins: list["_Origin"]
@@ -170,7 +170,7 @@ def read_rows(
     """
     names = text_columns(sources)
     labels: list[pa.Table] = []
-    digests: list[pa.Array] = []
+    digests: list[np.ndarray] = []
     groups: list[str] = []
     origins: list[_Origin] = []
     dropped: Counter[str] = Counter()
@@ -196,7 +196,7 @@ def read_rows(
     return ReadRows(
         texts,
         pa.concat_tables(labels),
-        pa.chunked_array(digests),
+        np.concatenate(digests),
         groups=np.array(groups) if groups else None,
         notes=[
             *(f"{count} {reason}" for reason, count in dropped.items()),

@@ -73,22 +73,25 @@ class _Column:
         return repr(self.labels[int(value)]) if self.labels else f"{value:g}"
 
 
-def text_digests(table: pa.Table) -> pa.FixedSizeBinaryArray:
-    """Return (N,) a digest of 16 bytes for each text or pair of texts."""
+def text_digests(table: pa.Table) -> np.ndarray:
+    """Return (N, 2) uint64, the digest of each text or pair of texts."""
     texts = table[TEXT].to_pylist()
     if TEXT_PAIR in table.column_names:
         texts = [f"{len(one)} {one}{other}" for one, other in zip(texts, table[TEXT_PAIR].to_pylist(), strict=True)]
-    return pa.array([blake2b(text.encode(), digest_size=16).digest() for text in texts], pa.binary(16))
+    digests = b"".join([blake2b(text.encode(), digest_size=16).digest() for text in texts])
+    return np.frombuffer(digests, np.uint64).reshape(-1, 2)
 
 
-def text_keys(digests: list[pa.ChunkedArray]) -> list[np.ndarray]:
-    """Return (N,) a number for each text of each split. Equal texts have the same number in every split.
+def text_keys(digests: list[np.ndarray]) -> list[np.ndarray]:
+    """Return (N,) a number for each text of each split, in the order of their first rows.
+
+    Equal texts have the same number in every split.
 
     Args:
-        digests: The digests of each split's N texts.
+        digests: (N, 2) the digests of each split's texts.
     """
-    encoded = pa.chunked_array([chunk for split in digests for chunk in split.chunks]).dictionary_encode()
-    keys = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks]).astype(np.int64)
+    first, second = (pd.factorize(half)[0] for half in np.concatenate(digests).T)
+    keys = pd.factorize(first * (second.max(initial=0) + 1) + second)[0]
     return np.split(keys, np.cumsum([len(split) for split in digests])[:-1])
 
 

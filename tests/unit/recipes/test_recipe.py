@@ -185,6 +185,12 @@ def test_words_for_labels_that_do_not_fit_together_are_a_problem(tmp_path: Path,
     assert found == [f"data.train[0].labels.topic.{problem}"]
 
 
+def test_a_joined_table_may_be_a_data_set_on_the_hub(tmp_path: Path) -> None:
+    (source,) = load(tmp_path, RECIPE, "data.train.join={path: owner/labels, on: id}").data.train
+
+    assert source.join == Join(path="owner/labels", on="id")
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
