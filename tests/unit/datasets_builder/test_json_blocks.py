@@ -124,7 +124,7 @@ def test_written_lines_need_no_python_parser(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("values", [["2024-01-01"] * 2, [9007199254740993, 0.5], [["2024-01-01"]], [{"b": 1}] * 2])
 def test_values_that_pyarrow_would_change_are_left_to_python(tmp_path: Path, values: list[Any]) -> None:
-    """PITFALLS P161: pyarrow reads dates in JSON, and rounds whole numbers beside fractions."""
+    """PITFALLS P161: pyarrow reads dates in JSON, and rounds whole numbers if there are fractions."""
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps({"text": value}) + "\n" for value in values), encoding="utf-8")
 
