@@ -50,9 +50,19 @@ class Table(abc.ABC):
     holds_objects: ClassVar[bool] = False
     emptiness: ClassVar[str] = "no rows"  # the message for a table that has columns but no rows
     look_hint: ClassVar[str] = ""  # the way to find out how the table is written
+    path: Path | None = None  # the file of its rows, if they are in one
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @property
+    def advice(self) -> str:
+        """A line to add to the errors in its cells. Empty if there is none."""
+        return ""
+
+    def notes(self) -> list[str]:
+        """Return messages about its rows, once they have been read to the end."""
+        return []
 
     @functools.cached_property
     def columns(self) -> list[str]:
@@ -149,6 +159,7 @@ class FileTable(Table):
         layout: How the table is written in it.
     """
 
+    path: Path
     look_hint = "; `multitask data FILE` guesses how a file is written, and prints a recipe for it"
 
     def __init__(self, path: Path, layout: Layout | None = None) -> None:

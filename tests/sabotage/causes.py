@@ -54,6 +54,8 @@ CELL_WORDS = "datasets_builder/cell_words.py"
 CELL_LISTS = "datasets_builder/cell_lists.py"
 LABEL_SETS = "datasets_builder/label_sets.py"
 DERIVED = "datasets_builder/derived.py"
+KEYED_ROWS = "datasets_builder/keyed_rows.py"
+JOINED = "datasets_builder/joined.py"
 PLACES = "datasets_builder/places.py"
 YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
@@ -1160,6 +1162,21 @@ CAUSES = [
         "P146 tabs of OpenDocument are left out",
         *(SHEETS, "if found := _LEFT_OUT.search(content)", "if found := None"),
         *("tests/unit/datasets_builder/test_sheet_tables.py", "that_the_reader_leaves_out"),
+    ),
+    Cause(
+        "P150 empty ids are one id",
+        *(KEYED_ROWS, "return words[0]", 'return pc.fill_null(words[0], "")'),
+        *("tests/unit/datasets_builder/test_keyed_rows.py", "matches_no_empty_id"),
+    ),
+    Cause(
+        "P151 of several rows with one id the first one is taken",
+        *(KEYED_ROWS, "if not len(wrong):", "if True:"),
+        *("tests/unit/datasets_builder/test_keyed_rows.py", "that_differ_are_an_error"),
+    ),
+    Cause(
+        "P152 a join without any match goes on",
+        *(JOINED, "if not joined or any(", "if True or any("),
+        *("tests/unit/datasets_builder/test_joined.py", "matches_no_row"),
     ),
     Cause(
         "P160 a byte order mark within a file is dropped",
