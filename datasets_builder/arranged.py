@@ -32,8 +32,8 @@ from datasets_builder.layout import TOOLS
 from datasets_builder.places import Place
 from datasets_builder.source import JoinedText, Source
 from datasets_builder.sources import OpenSource
-from datasets_builder.tables import FileTable, Rows, Table
-from datasets_builder.word_arrays import as_words
+from datasets_builder.tables import Rows, Table
+from datasets_builder.word_arrays import compared_words
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, ProblemType
 
@@ -53,6 +53,7 @@ class ArrangedTable(Table):
     def __init__(self, table: Table, derived: Mapping[str, Derived], where: Where, texts: list[str]) -> None:
         super().__init__(table.name)
         self.table = table
+        self.path = table.path
         self.derived = dict(derived)
         self.where = where
         self.texts = texts
@@ -60,6 +61,15 @@ class ArrangedTable(Table):
     def check_columns(self, required: Iterable[str]) -> None:
         """Raise a `DataError` that lists the columns, if one is missing that a required column is made of."""
         self.table.check_columns(self._stored(required))
+
+    @property
+    def advice(self) -> str:
+        """The line to add to the errors in the cells of the table."""
+        return self.table.advice
+
+    def notes(self) -> list[str]:
+        """Return the messages about the rows of the table."""
+        return self.table.notes()
 
     def class_names(self, column: str) -> list[str] | None:
         """Return the class names of a column of the table."""
@@ -103,9 +113,9 @@ class ArrangedTable(Table):
 
     def _digest(self) -> str:
         names = [
-            name_of(self.table, each.what)
+            name_of(self.table.path, each.what)
             for each in self.derived.values()
-            if isinstance(each, NameOfFile) and isinstance(self.table, FileTable)
+            if isinstance(each, NameOfFile) and self.table.path is not None
         ]
         how = repr((self.derived, dict(self.where), names))
         return hashlib.sha256(f"{self.table.digest()} {how}".encode()).hexdigest()
@@ -120,12 +130,7 @@ def where_words(chunk: pa.Table, name: str, table: str) -> pa.Array:
     Raises:
         DataError: If the column holds lists, objects, dates or the like.
     """
-    cells = chunk[name].combine_chunks()
-    try:
-        return pc.fill_null(as_words(cells, "", []), "")
-    except DataError:
-        what = f"holds {cells.type}, but `where` compares words"
-        raise DataError(f"{table}, column {name!r}: {what}") from None
+    return pc.fill_null(compared_words(chunk[name].combine_chunks(), f"{table}, column {name!r}", "where"), "")
 
 
 def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -> OpenSource:

@@ -18,6 +18,7 @@ from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, table_features
 from datasets_builder.findings import Findings
 from datasets_builder.holding_out import hold_out
+from datasets_builder.joined import check_matches
 from datasets_builder.label_names import named_task
 from datasets_builder.label_rows import (
     LabelRowsByTask,
@@ -27,6 +28,7 @@ from datasets_builder.label_rows import (
     unlabelled_note,
     without_labels,
 )
+from datasets_builder.merging import text_keys
 from datasets_builder.row_places import table_names
 from datasets_builder.settings import (
     SPLITS,
@@ -187,15 +189,15 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
                 yield (i, j), table
 
     def _encoded(self) -> dict[str, EncodedRows]:
-        known: dict[bytes, int] = {}
         findings = Findings()
         read = {
-            name: read_rows(sources, self.tasks, self._texts / f"{name}.arrow", known, findings)
+            name: read_rows(name, sources, self.tasks, self._texts, findings)
             for name, sources in self._to_prepare().items()
         }
         findings.check()
         rule, added = self.config.contradictions, self._added()
-        splits = {name: rows.merge(self.tasks, rule, **added) for name, rows in read.items()}
+        keys = text_keys([rows.digests for rows in read.values()])
+        splits = {name: read[name].merge(self.tasks, rule, own, **added) for name, own in zip(read, keys, strict=True)}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
             splits["train"].notes.extend(negative_notes(splits["train"].labels, self.tasks))
@@ -248,7 +250,7 @@ def fingerprint(sources: list[OpenSource], tables: list[str] | None = None) -> s
     digest = hashlib.sha256("\n".join(tables or []).encode())
     for source in sources:
         digest.update(repr(sorted(source.soft)).encode())
-        how = replace(source.source, path="", data=None, called=None)
+        how = replace(source.source, path="", data=None, called=None, join=None)  # whose words its table has
         digest.update(repr(how).encode())
         for table in source.tables:
             digest.update(table.digest().encode())
@@ -282,6 +284,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     streaming = bool(settings.get("streaming")) and split == "train"
     numbers = number_columns(source, settings["tasks"])
     tables = open_tables(source, streaming=streaming, numbers=numbers, keep_empty=False)
+    check_matches(tables)
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = arranged(source, tables, settings["tasks"])
     if streaming:

@@ -204,6 +204,8 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     schema = table_features(tasks, soft=opened.soft, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
+    if table.advice:
+        findings.advise(table.name, table.advice)
     for cells, numbers, lines in table.read_rows(source.read_columns):
         place = Place(table.name, findings, numbers)
         votes = {

@@ -4,7 +4,7 @@ import abc
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -21,6 +21,7 @@ from modeling_multitask.words_multitask import nearest_hint
 from .layout import Layout
 
 CHUNK_ROWS = 10_000
+Lines = Sequence[int] | np.ndarray  # of the rows of a chunk
 
 
 class Rows(NamedTuple):
@@ -49,9 +50,19 @@ class Table(abc.ABC):
     holds_objects: ClassVar[bool] = False
     emptiness: ClassVar[str] = "no rows"  # the message for a table that has columns but no rows
     look_hint: ClassVar[str] = ""  # the way to find out how the table is written
+    path: Path | None = None  # the file of its rows, if they are in one
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @property
+    def advice(self) -> str:
+        """A line to add to the errors in its cells. Empty if there is none."""
+        return ""
+
+    def notes(self) -> list[str]:
+        """Return messages about its rows, once they have been read to the end."""
+        return []
 
     @functools.cached_property
     def columns(self) -> list[str]:
@@ -78,7 +89,7 @@ class Table(abc.ABC):
     def _digest(self) -> str: ...
 
     @abc.abstractmethod
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         """Yield chunks with the lines of their rows, or `None` if the rows of the file have no lines."""
 
     def _features(self) -> Features | None:
@@ -148,6 +159,7 @@ class FileTable(Table):
         layout: How the table is written in it.
     """
 
+    path: Path
     look_hint = "; `multitask data FILE` guesses how a file is written, and prints a recipe for it"
 
     def __init__(self, path: Path, layout: Layout | None = None) -> None:

@@ -112,6 +112,8 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
     for each in sources:
         column = each.source.label_columns[task["name"]]
         for table in each.tables:
+            if table.advice:
+                findings.advise(table.name, table.advice)
             for chunk, numbers, _ in table.read_rows(column.names):
                 place = Place(table.name, findings, numbers)
                 for word in occurring_words(chunk, column, task["problem_type"], place):

@@ -229,8 +229,9 @@ def start_process(run: PlannedRun, threads: int) -> str | None:
 def data_digest(recipe: Recipe) -> str:
     """Return a hash of the recipe's local tables. Data sets on the Hub are identified by the recipe itself."""
     digest = hashlib.sha256()
-    for source in (*recipe.data.train, *recipe.data.validation, *recipe.data.test):
-        path = Path(source.path or "")
+    sources = (*recipe.data.train, *recipe.data.validation, *recipe.data.test)
+    paths = [source.path for source in sources] + [source.join.path for source in sources if source.join is not None]
+    for path in (Path(each or "") for each in paths):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 with file.open("rb") as content:

@@ -43,7 +43,9 @@ OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
 FRESH = "modeling_multitask/publishing/fresh_load.py"
-TEXT_TABLES = "datasets_builder/text_tables.py"
+CSV_TABLES = "datasets_builder/csv_tables.py"
+CSV_BLOCKS = "datasets_builder/csv_blocks.py"
+JSON_BLOCKS = "datasets_builder/json_blocks.py"
 CELL_TABLES = "datasets_builder/cell_tables.py"
 ARROW_TABLES = "datasets_builder/arrow_tables.py"
 SHEETS = "datasets_builder/sheet_tables.py"
@@ -52,6 +54,8 @@ CELL_WORDS = "datasets_builder/cell_words.py"
 CELL_LISTS = "datasets_builder/cell_lists.py"
 LABEL_SETS = "datasets_builder/label_sets.py"
 DERIVED = "datasets_builder/derived.py"
+KEYED_ROWS = "datasets_builder/keyed_rows.py"
+JOINED = "datasets_builder/joined.py"
 PLACES = "datasets_builder/places.py"
 YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
@@ -1101,7 +1105,7 @@ CAUSES = [
     ),
     Cause(
         "P133 a quote that merges rows is read as one cell",
-        *(TEXT_TABLES, "if self.layout.quoting is None and self._merges_rows(row):", "if False:"),
+        *(CSV_TABLES, "if self.layout.quoting is None and self._merges_rows(row):", "if False:"),
         *("tests/unit/datasets_builder/test_csv_layout.py", "merges_rows_is_refused"),
     ),
     Cause(
@@ -1158,5 +1162,30 @@ CAUSES = [
         "P146 tabs of OpenDocument are left out",
         *(SHEETS, "if found := _LEFT_OUT.search(content)", "if found := None"),
         *("tests/unit/datasets_builder/test_sheet_tables.py", "that_the_reader_leaves_out"),
+    ),
+    Cause(
+        "P150 empty ids are one id",
+        *(KEYED_ROWS, "return words[0]", 'return pc.fill_null(words[0], "")'),
+        *("tests/unit/datasets_builder/test_keyed_rows.py", "matches_no_empty_id"),
+    ),
+    Cause(
+        "P151 of several rows with one id the first one is taken",
+        *(KEYED_ROWS, "if not len(wrong):", "if True:"),
+        *("tests/unit/datasets_builder/test_keyed_rows.py", "that_differ_are_an_error"),
+    ),
+    Cause(
+        "P152 a join without any match goes on",
+        *(JOINED, "if not joined or any(", "if True or any("),
+        *("tests/unit/datasets_builder/test_joined.py", "matches_no_row"),
+    ),
+    Cause(
+        "P160 a byte order mark within a file is dropped",
+        *(CSV_BLOCKS, "if content[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK:", "if False:"),
+        *("tests/unit/datasets_builder/test_csv_blocks.py", "byte_order_mark_keeps_it"),
+    ),
+    Cause(
+        "P161 whole numbers of JSON lines are rounded",
+        *(JSON_BLOCKS, "pc.all(pc.less(pc.abs(column), _EXACT)).as_py() is not False", "True"),
+        *("tests/unit/datasets_builder/test_json_blocks.py", "left_to_python"),
     ),
 ]
