@@ -1179,6 +1179,15 @@ CAUSES = [
         *("tests/unit/datasets_builder/test_joined.py", "matches_no_row"),
     ),
     Cause(
+        "P157 labels are decoded for their texts' tokens",
+        *(
+            ROWS,
+            "texts = rows.select_columns([column for column in (TEXT, TEXT_PAIR) if column in rows.column_names])",
+            "texts = rows",
+        ),
+        *("tests/unit/runs/test_rows.py", "without_their_labels"),
+    ),
+    Cause(
         "P160 a byte order mark within a file is dropped",
         *(CSV_BLOCKS, "if content[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK:", "if False:"),
         *("tests/unit/datasets_builder/test_csv_blocks.py", "byte_order_mark_keeps_it"),

@@ -285,3 +285,23 @@ def test_batches_of_streamed_rows_do_not_have_their_place(recipe: Any) -> None:
 
     assert list(next(iter(trainer.train_dataset)))[:4] == ["text", "domain", "table", "line"]
     assert set(next(iter(trainer.get_train_dataloader()))) == BATCH
+
+
+def test_texts_are_tokenised_without_their_labels(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped: list[list[str]] = []
+    whole = Dataset.map
+
+    def noted(rows: Dataset, *args: Any, **words: Any) -> Dataset:
+        if words.get("desc") == "Tokenising":
+            mapped.append(rows.column_names)
+        return whole(rows, *args, **words)
+
+    monkeypatch.setattr(Dataset, "map", noted)
+
+    train = prepare(recipe()).rows["train"]
+
+    assert mapped == [["text"], ["text"]]  # PITFALLS P157
+    assert {"domain", "intent", "tags", "input_ids"} <= set(train.column_names)
+    assert "text" in train.column_names
