@@ -128,20 +128,20 @@ def test_many_rows_have_a_regression_only_if_it_is_wanted(
     assert ("linear_probe" in found["topic"]) == probed
 
 
-def test_a_task_with_many_labels_has_a_regression_only_if_it_is_wanted(
+def test_a_task_with_many_labels_has_a_regression_only_if_it_is_requested(
     words: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_LABELS", 2)
 
     found = train(words, output_dir="by_default").results["test"]
-    wanted = train(words, output_dir="wanted", baseline="linear_probe").results["test"]
+    requested = train(words, output_dir="requested", baseline="linear_probe").results["test"]
 
     note = "it is not compared with a linear probe, because it has 3 labels; `baseline: linear_probe` computes it"
-    assert [("linear_probe" in each["topic"], "linear_probe" in each["stars"]) for each in (found, wanted)] == [
+    assert [("linear_probe" in each["topic"], "linear_probe" in each["stars"]) for each in (found, requested)] == [
         (False, True),
         (True, True),
     ]
-    assert [note in each["topic"]["verdict"]["notes"] for each in (found, wanted)] == [True, False]
+    assert [note in each["topic"]["verdict"]["notes"] for each in (found, requested)] == [True, False]
     assert note not in found["stars"]["verdict"]["notes"]
 
 
