@@ -61,7 +61,8 @@ class TaskErrors:
 
     Args:
         task: The task.
-        worst: The rows with the largest losses, largest first. Some of their answers may be right.
+        worst: The errors on which the raters disagreed, the most disputed first, and then the rows with the largest
+            losses, largest first. Some of the answers to the latter may be right.
         confusions: The confusions, most frequent first. Empty for a regression.
         main_figure: The name of the figure of the slices.
         by_length: Slices by the number of tokens, shortest first.
@@ -92,7 +93,7 @@ def task_errors(
     Args:
         judged: The rows, with their labels and logits.
         task: One of the tasks of `judged`.
-        most: The maximum number of worst rows and of confusions.
+        most: The maximum number of confusions, of errors on which the raters disagreed, and of other worst rows.
         examples: The maximum number of texts for each confusion.
         seed: The seed of the resampling.
         resamples: The number of resamples for the interval of a slice.
