@@ -27,6 +27,7 @@ from datasets_builder.label_rows import (
     unlabelled_note,
     without_labels,
 )
+from datasets_builder.remote import checked_once
 from datasets_builder.row_places import table_names
 from datasets_builder.settings import (
     SPLITS,
@@ -87,7 +88,10 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             given = {name: [replace(each, missing_text=texts) for each in given[name]] for name in SPLITS}
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
-        self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
+        with checked_once():
+            self.sources = {
+                name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]
+            }
         self.soft = soft_tasks([each.source for split in self.sources.values() for each in split])
         self.sources = {name: [replace(each, soft=self.soft) for each in split] for name, split in self.sources.items()}
         opened = [each for split in self.sources.values() for each in split]

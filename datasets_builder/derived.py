@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.addresses import path_within
 from datasets_builder.formats import endings
 from datasets_builder.label_column import LabelColumn, NameOf
 from datasets_builder.label_sets import split_texts
+from datasets_builder.local_path import LocalCopy
 from datasets_builder.places import Place
 from datasets_builder.tables import FileTable, Table
 from datasets_builder.texts import table_texts
@@ -213,7 +215,7 @@ def lists_of(words: pa.Array, rows: np.ndarray, count: int) -> pa.ListArray:
 
 def name_of(table: FileTable, what: NameOf) -> str:
     """Return the name of a table's file without its endings, or of the folder that contains it."""
-    path = table.path.absolute()
+    path = path_within(table.path.address) if isinstance(table.path, LocalCopy) else table.path.absolute()
     if what == "folder_name":
         return path.parent.name
     ending, packed = endings(path)

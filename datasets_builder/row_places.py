@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, Value
 
+from datasets_builder.addresses import is_address
 from datasets_builder.columns import LINE, TABLE
 from datasets_builder.sources import OpenSource
 
@@ -74,4 +75,5 @@ def short_names(paths: list[str]) -> list[str]:
         counts = Counter(each[-length:] for each in parts)
         ends = {path: each[-length:] for path, each in zip(paths, parts, strict=True)}
         short = {path: PurePath(*end).as_posix() for path, end in ends.items() if counts[end] == 1} | short
-    return [short.get(path, path) for path in paths]
+    whole = {PurePath(path).as_posix(): path for path in paths if is_address(path)}  # `https:/` is not `https://`
+    return [whole.get(short.get(path, path), short.get(path, path)) for path in paths]

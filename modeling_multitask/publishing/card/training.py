@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from datasets_builder import Source
+from datasets_builder.addresses import shown_path
 from datasets_builder.source import is_on_hub
 
 from ...configuration_multitask import MultiTaskConfig
@@ -89,7 +90,7 @@ def _sources(recipe: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _source(path: str) -> Markup:
-    return link(path, "datasets/") if is_on_hub(Source(path)) else plain(file_name(path))
+    return link(path, "datasets/") if is_on_hub(Source(path)) else plain(file_name(shown_path(path)))
 
 
 def _count(rows: int | None) -> Markup:

@@ -1,0 +1,116 @@
+"""Servers that files are read from through fsspec: their file systems, a limit for their silence, and their errors."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Thread
+from typing import Any
+
+import fsspec
+from fsspec.callbacks import Callback
+from huggingface_hub import constants, is_offline_mode
+from huggingface_hub.utils import tqdm
+
+from modeling_multitask.errors import DataError
+from modeling_multitask.extras import import_extra
+from modeling_multitask.hub_access import hub_access
+
+from .addresses import WEB, path_within, protocol_of, shown_path
+from .formats import endings
+from .server_problems import UnreachableError, problem_of
+
+PATIENCE = 25.0  # seconds without a byte, after which a connection hangs
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "https": "aiohttp", "http": "aiohttp"}
+
+
+@contextmanager
+def reaching(address: str) -> Iterator[None]:
+    """Turn the errors of a file system into a `DataError` or, if no server answers, an `UnreachableError`."""
+    on_hub = protocol_of(address) == "hf"
+    if on_hub and is_offline():
+        raise UnreachableError("HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set")
+    asking: AbstractContextManager[str | None] = hub_access() if on_hub else nullcontext()
+    with asking as unreachable:
+        if unreachable:
+            raise UnreachableError(unreachable)
+        try:
+            yield
+        except (UnreachableError, DataError, ImportError):
+            raise
+        except Exception as error:  # of aiohttp, botocore, gcsfs or huggingface_hub
+            problem = problem_of(error)
+            if isinstance(problem, UnreachableError):
+                raise problem from None
+            raise DataError(f"{shown_path(address)}: {problem}") from None
+
+
+def is_offline() -> bool:
+    """Return whether the user does not allow to ask the Hub, and wants the files in the cache."""
+    given = os.environ.get("HF_DATASETS_OFFLINE", "").upper()
+    return bool(is_offline_mode()) or given in constants.ENV_VARS_TRUE_VALUES
+
+
+def file_system(address: str) -> Any:
+    """Return the file system of a protocol, without its memory of earlier answers.
+
+    Raises:
+        ImportError: If the package for the protocol is not installed.
+    """
+    protocol, options = protocol_of(address), dict[str, Any]()
+    package: Any = import_extra(_PACKAGES[protocol], "remote") if protocol in _PACKAGES else None
+    if protocol in WEB:
+        # Without `total`, aiohttp ends each download after 5 minutes. `trust_env` is for proxies and ~/.netrc.
+        limits = package.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)
+        # Some servers call a .csv.gz file encoded. It must stay compressed, as its ending says.
+        unpack = endings(path_within(address))[1] != ".gz"
+        client = {"trust_env": True, "timeout": limits, "auto_decompress": unpack}
+        options = {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
+    files = fsspec.filesystem(protocol, **options)
+    files.invalidate_cache()
+    return files
+
+
+class Progress(Callback):
+    """Shows on a bar how much has arrived, and remembers when."""
+
+    def __init__(self, bar: tqdm | None = None) -> None:
+        super().__init__()
+        self.bar = bar
+        self.last = time.monotonic()
+
+    def call(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Note that something arrived."""
+        self.last = time.monotonic()
+        if self.bar is not None:
+            self.bar.total = self.size
+            self.bar.update(self.value - self.bar.n)
+
+
+def asked(call: Callable[[], Any], progress: Progress | None = None) -> Any:
+    """Return what a call of a file system returns.
+
+    The call runs in a thread, because each file system has other time limits, and some have none.
+
+    Raises:
+        UnreachableError: If nothing arrives for `PATIENCE` seconds.
+    """
+    progress = progress or Progress()
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append((call(), None))
+        except Exception as error:  # each file system has its own
+            outcome.append((None, error))
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive() and (left := progress.last + PATIENCE - time.monotonic()) > 0:
+        thread.join(left)
+    if not outcome:
+        raise UnreachableError(f"the server sends nothing for {PATIENCE:g} s; check the address and the network")
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
