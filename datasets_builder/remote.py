@@ -23,7 +23,7 @@ from .addresses import WEB, check_address, path_within, protocol_of, shown_path
 from .formats import endings
 from .local_path import LocalCopy
 from .server_problems import UnreachableError
-from .servers import Progress, asked, file_system, is_offline, reaching
+from .servers import Progress, asked, is_offline, look_up, reaching
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,8 @@ def files_in(address: str) -> list[str] | None:
         return None
     try:
         with reaching(address):
-            files = file_system(address)
-            if asked(lambda: files.info(address))["type"] != "directory":
+            files, info = look_up(address)
+            if info["type"] != "directory":
                 return None
             found = asked(lambda: files.ls(address, detail=True))
     except UnreachableError as error:
@@ -104,8 +104,7 @@ def files_in(address: str) -> list[str] | None:
 
 def _present(address: str, folder: Path) -> LocalCopy:
     """Return the copy of the present version, from the cache or the server. The folder must be locked."""
-    files = file_system(address)
-    info = asked(lambda: files.info(address))
+    files, info = look_up(address)
     version = _version(info)
     name = "data" + "".join(endings(_plain_name(address)))
     if version is not None and (there := folder / _key(version) / name).is_file():

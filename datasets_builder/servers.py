@@ -51,24 +51,20 @@ def is_offline() -> bool:
     return bool(is_offline_mode()) or given in constants.ENV_VARS_TRUE_VALUES
 
 
-def file_system(address: str) -> Any:
-    """Return the file system of a protocol, without its memory of earlier answers.
+def look_up(address: str) -> tuple[Any, dict[str, Any]]:
+    """Return the file system of an address, and what it tells about the file or folder there.
 
     Raises:
+        UnreachableError: If the server sends nothing for `PATIENCE` seconds.
         ImportError: If the package for the protocol is not installed.
     """
-    protocol, options = protocol_of(address), dict[str, Any]()
-    package: Any = import_extra(_PACKAGES[protocol], "remote") if protocol in _PACKAGES else None
-    if protocol in WEB:
-        # Without `total`, aiohttp ends each download after 5 minutes. `trust_env` is for proxies and ~/.netrc.
-        limits = package.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)
-        # Some servers call a .csv.gz file encoded. It must stay compressed, as its ending says.
-        unpack = endings(path_within(address))[1] != ".gz"
-        client = {"trust_env": True, "timeout": limits, "auto_decompress": unpack}
-        options = {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
-    files = fsspec.filesystem(protocol, **options)
-    files.invalidate_cache()
-    return files
+
+    def details() -> tuple[Any, dict[str, Any]]:
+        files = _file_system(address)  # which may look for credentials on servers
+        return files, files.info(address)
+
+    found: tuple[Any, dict[str, Any]] = asked(details)
+    return found
 
 
 class Progress(Callback):
@@ -114,3 +110,19 @@ def asked(call: Callable[[], Any], progress: Progress | None = None) -> Any:
     if error is not None:
         raise error
     return result
+
+
+def _file_system(address: str) -> Any:
+    """Return the file system of a protocol, without its memory of earlier answers."""
+    protocol, options = protocol_of(address), dict[str, Any]()
+    package: Any = import_extra(_PACKAGES[protocol], "remote") if protocol in _PACKAGES else None
+    if protocol in WEB:
+        # Without `total`, aiohttp ends each download after 5 minutes. `trust_env` is for proxies and ~/.netrc.
+        limits = package.ClientTimeout(total=None, sock_connect=2 * PATIENCE, sock_read=2 * PATIENCE)  # after `asked`
+        # Some servers call a .csv.gz file encoded. It must stay compressed, as its ending says.
+        unpack = endings(path_within(address))[1] != ".gz"
+        client = {"trust_env": True, "timeout": limits, "auto_decompress": unpack}
+        options = {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
+    files = fsspec.filesystem(protocol, skip_instance_cache=True, **options)
+    files.invalidate_cache()  # which the instances for the Hub share
+    return files
