@@ -115,14 +115,21 @@ def asked(call: Callable[[], Any], progress: Progress | None = None) -> Any:
 def _file_system(address: str) -> Any:
     """Return the file system of a protocol, without its memory of earlier answers."""
     protocol, options = protocol_of(address), dict[str, Any]()
-    package: Any = import_extra(_PACKAGES[protocol], "remote") if protocol in _PACKAGES else None
+    if protocol in _PACKAGES:
+        import_extra(_PACKAGES[protocol], "remote")
     if protocol in WEB:
-        # Without `total`, aiohttp ends each download after 5 minutes. `trust_env` is for proxies and ~/.netrc.
-        limits = package.ClientTimeout(total=None, sock_connect=2 * PATIENCE, sock_read=2 * PATIENCE)  # after `asked`
-        # Some servers call a .csv.gz file encoded. It must stay compressed, as its ending says.
-        unpack = endings(path_within(address))[1] != ".gz"
-        client = {"trust_env": True, "timeout": limits, "auto_decompress": unpack}
-        options = {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
+        options = {"client_kwargs": client_settings(address), "headers": {"Accept-Encoding": "identity"}}
     files = fsspec.filesystem(protocol, skip_instance_cache=True, **options)
     files.invalidate_cache()  # which the instances for the Hub share
     return files
+
+
+def client_settings(address: str) -> dict[str, Any]:
+    """Return the settings of aiohttp for an address: for proxies and ~/.netrc, long downloads, and compressed files."""
+    from aiohttp import ClientTimeout  # noqa: PLC0415, only for the web
+
+    # Without `total`, it ends each download after 5 minutes. The other limits end a thread that `asked` has left.
+    limits = ClientTimeout(total=None, sock_connect=2 * PATIENCE, sock_read=2 * PATIENCE)
+    # Some servers call a .csv.gz file encoded. It must stay compressed, as its ending says.
+    unpack = endings(path_within(address))[1] != ".gz"
+    return {"trust_env": True, "timeout": limits, "auto_decompress": unpack}

@@ -1,6 +1,7 @@
 """A real HTTP server of files, with the behaviour of good servers and of bad ones."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ class FileServer:
         headers: The headers of each path.
         ways: What is wrong with a path: a status, `silent` (no answer), `stalls` or `ends` (in the middle of the body).
         requests: The method and path of each request, in order.
+        pause: Seconds after each 5 bytes of a body.
     """
 
     def __init__(self) -> None:
@@ -24,6 +26,7 @@ class FileServer:
         self.headers: dict[str, dict[str, str]] = {}
         self.ways: dict[str, int | str] = {}
         self.requests: list[tuple[str, str]] = []
+        self.pause = 0.0
         self.closing = threading.Event()
         outer = self
 
@@ -32,9 +35,9 @@ class FileServer:
                 with suppress(ConnectionError):
                     outer.answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_GET  # noqa: N815
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -63,8 +66,12 @@ class FileServer:
         request.end_headers()
         if request.command == "HEAD":
             return
-        request.wfile.write(content if isinstance(way, int) else content[: len(content) // 2])
-        request.wfile.flush()
+        sent = content if isinstance(way, int) else content[: len(content) // 2]
+        step = 5 if self.pause else len(sent) or 1
+        for begin in range(0, len(sent), step):
+            request.wfile.write(sent[begin : begin + step])
+            request.wfile.flush()
+            time.sleep(self.pause)
         if way == "stalls":
             self.closing.wait()
 
