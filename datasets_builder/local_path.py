@@ -7,6 +7,11 @@ from typing import Any, Self
 from .addresses import shown_path
 
 
+def as_given(path: Path) -> str:
+    """Return a path as the user gave it: the address, with its query, if it is a local copy."""
+    return path.address if isinstance(path, LocalCopy) else str(path)
+
+
 class LocalCopy(PosixPath):
     """The local copy of a file on a server. It is opened like any path; as text, in messages, it is its address.
 

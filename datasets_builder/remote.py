@@ -19,7 +19,7 @@ from huggingface_hub.utils import tqdm
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import check_writable
 
-from .addresses import WEB, check_address, path_within, protocol_of, shown_path
+from .addresses import WEB, check_address, is_address, path_within, protocol_of, shown_path
 from .formats import endings
 from .local_path import LocalCopy
 from .server_problems import UnreachableError
@@ -47,6 +47,11 @@ def checked_once() -> Iterator[None]:
         yield
     finally:
         _checked.reset(before)
+
+
+def path_to(given: str) -> Path:
+    """Return the path of a file, which is that of the local copy for an address. Raises the errors of `local_copy`."""
+    return local_copy(given) if is_address(given) else Path(given)
 
 
 def local_copy(address: str) -> LocalCopy:
@@ -105,6 +110,8 @@ def files_in(address: str) -> list[str] | None:
 def _present(address: str, folder: Path) -> LocalCopy:
     """Return the copy of the present version, from the cache or the server. The folder must be locked."""
     files, info = look_up(address)
+    if info["type"] == "directory":
+        raise DataError(f"{shown_path(address)}: is a folder, not a file")
     version = _version(info)
     name = "data" + "".join(endings(_plain_name(address)))
     if version is not None and (there := folder / _key(version) / name).is_file():

@@ -14,6 +14,9 @@ from typing import Any
 
 import torch
 
+from datasets_builder.addresses import is_address
+from datasets_builder.sources import open_tables
+
 from ..errors import RecipeError
 from ..files import write_json, write_text
 from ..recipes.comparison import changed_words
@@ -227,10 +230,12 @@ def start_process(run: PlannedRun, threads: int) -> str | None:
 
 
 def data_digest(recipe: Recipe) -> str:
-    """Return a hash of the recipe's local tables. Data sets on the Hub are identified by the recipe itself."""
+    """Return a hash of the recipe's tables in files. Data sets on the Hub are identified by the recipe itself."""
     digest = hashlib.sha256()
     for source in (*recipe.data.train, *recipe.data.validation, *recipe.data.test):
         path = Path(source.path or "")
+        remote = open_tables(source) if is_address(source.path or "") else []
+        digest.update("".join(table.digest() for table in remote).encode())
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 with file.open("rb") as content:
