@@ -1159,4 +1159,29 @@ CAUSES = [
         *(SHEETS, "if found := _LEFT_OUT.search(content)", "if found := None"),
         *("tests/unit/datasets_builder/test_sheet_tables.py", "that_the_reader_leaves_out"),
     ),
+    Cause(
+        "P153 each error of a web server is a missing file",
+        *("datasets_builder/server_problems.py", "isinstance(error, FileNotFoundError) and error.__cause__", "False"),
+        *("tests/unit/datasets_builder/test_remote.py", "names_the_address_and_the_problem"),
+    ),
+    Cause(
+        "P154 a download ends after five minutes",
+        *("datasets_builder/servers.py", "ClientTimeout(total=None, ", "ClientTimeout("),
+        *("tests/unit/datasets_builder/test_remote.py", "may_take_hours"),
+    ),
+    Cause(
+        "P155 a compressed file is unpacked on its way",
+        *("datasets_builder/servers.py", '"auto_decompress": unpack', '"auto_decompress": True'),
+        *("tests/unit/datasets_builder/test_remote.py", "stays_compressed"),
+    ),
+    Cause(
+        "P156 a file system remembers a file",
+        *("datasets_builder/servers.py", "skip_instance_cache=True, ", ""),
+        *("tests/unit/datasets_builder/test_remote.py", "remembers_nothing"),
+    ),
+    Cause(
+        "a download that ends early is kept",
+        *("datasets_builder/remote.py", "expected is not None and size != expected", "False"),
+        *("tests/unit/datasets_builder/test_remote.py", "shorter_than_announced"),
+    ),
 ]
