@@ -46,7 +46,7 @@ def shown_path(path: str) -> str:
     return f"{head}://{host.rpartition('@')[2]}{slash}{below}"
 
 
-def shown_text(text: str) -> str:
+def with_shown_paths(text: str) -> str:
     """Return a text in which every address is as in messages."""
     return _WITHIN.sub(lambda found: shown_path(found[0]), text)
 

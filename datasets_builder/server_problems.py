@@ -1,10 +1,10 @@
-"""What the error of a file system says about a file on a server, in words for the user."""
+"""The problem with a file on a server, in words for the user, from the error of a file system."""
 
 from http import HTTPStatus
 
 from modeling_multitask.wording import on_one_line
 
-from .addresses import FROM_ENVIRONMENT, shown_text
+from .addresses import FROM_ENVIRONMENT, with_shown_paths
 
 _MOST = 200  # characters of a library's message
 
@@ -50,4 +50,4 @@ def _text(error: BaseException, status: int | None) -> str:
     """Return an HTTP status, or the library's message without secrets."""
     if status is not None:
         return f"{status} {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else str(status)
-    return on_one_line(shown_text(str(error)), most=_MOST) or type(error).__name__
+    return on_one_line(with_shown_paths(str(error)), most=_MOST) or type(error).__name__

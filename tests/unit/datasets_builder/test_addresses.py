@@ -3,7 +3,7 @@
 import pytest
 
 from datasets_builder import DataError, Source
-from datasets_builder.addresses import check_address, is_address, path_within, shown_path, shown_text
+from datasets_builder.addresses import check_address, is_address, path_within, shown_path, with_shown_paths
 from datasets_builder.source import is_on_hub
 
 SECRET = "https://example.org/t.csv?X-Amz-Signature=abc"
@@ -31,7 +31,7 @@ def test_a_shown_address_has_no_user_no_query_and_no_fragment() -> None:
 def test_addresses_in_the_message_of_a_library_are_shown_in_the_same_way() -> None:
     given = "404, url='https://me:pw@h/t.csv?sig=x' or \"s3://k:s@b/t.csv\""
 
-    assert shown_text(given) == "404, url='https://h/t.csv' or \"s3://b/t.csv\""
+    assert with_shown_paths(given) == "404, url='https://h/t.csv' or \"s3://b/t.csv\""
 
 
 def test_only_the_path_of_a_web_address_is_decoded() -> None:
