@@ -128,8 +128,8 @@ def client_settings(address: str) -> dict[str, Any]:
     """Return the settings of aiohttp for an address: for proxies and ~/.netrc, long downloads, and compressed files."""
     from aiohttp import ClientTimeout  # noqa: PLC0415, only for the web
 
-    # Without `total`, it ends each download after 5 minutes. The other limits end a thread that `asked` has left.
-    limits = ClientTimeout(total=None, sock_connect=2 * PATIENCE, sock_read=2 * PATIENCE)
+    # By default, each request ends after 5 minutes. These limits end a thread that `asked` has left.
+    limits = ClientTimeout(sock_connect=2 * PATIENCE, sock_read=2 * PATIENCE)
     # Some servers call a .csv.gz file encoded. It must stay compressed, as its ending says.
     unpack = endings(path_within(address))[1] != ".gz"
     return {"trust_env": True, "timeout": limits, "auto_decompress": unpack}

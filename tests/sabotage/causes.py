@@ -1166,7 +1166,7 @@ CAUSES = [
     ),
     Cause(
         "P154 a download ends after five minutes",
-        *("datasets_builder/servers.py", "ClientTimeout(total=None, ", "ClientTimeout("),
+        *("datasets_builder/servers.py", '"timeout": limits, ', ""),
         *("tests/unit/datasets_builder/test_remote.py", "may_take_hours"),
     ),
     Cause(
