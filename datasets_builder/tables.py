@@ -4,7 +4,7 @@ import abc
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -21,6 +21,7 @@ from modeling_multitask.words_multitask import nearest_hint
 from .layout import Layout
 
 CHUNK_ROWS = 10_000
+Lines = Sequence[int] | np.ndarray  # of the rows of a chunk
 
 
 class Rows(NamedTuple):
@@ -78,7 +79,7 @@ class Table(abc.ABC):
     def _digest(self) -> str: ...
 
     @abc.abstractmethod
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         """Yield chunks with the lines of their rows, or `None` if the rows of the file have no lines."""
 
     def _features(self) -> Features | None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "push": "push a model to the Hub with its card, adapter and demo",
     "demo": "try a model in the browser",
     "export": "export a model to ONNX or OpenVINO",
+    "merge": "merge models with the same encoder into one",
     "similarity": "compare texts by the similarity of their embeddings",
     "recipes": "list the bundled recipes, or copy one",
     "schema": "print the JSON Schema of recipes, for editors",
