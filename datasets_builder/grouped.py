@@ -18,7 +18,6 @@ from datasets_builder.places import VoteRows
 from datasets_builder.tables import Rows, Table
 from datasets_builder.word_arrays import as_text, without_blanks, words_of_texts
 from modeling_multitask.errors import DataError
-from modeling_multitask.wording import on_one_line
 
 MOST_CHARACTERS = 60  # of a cell in a message
 
@@ -189,11 +188,12 @@ class Grouping:
         row = int(np.argmax(differ))
         first, several = int(own_first[row]), int(differ.sum()) - 1
         more = f" (and {several} more rows differ from the first row of their id)" if several else ""
+        given, other = _apart(cells.word(row), cells.word(first))
         raise DataError(
-            f"{rows.place(row)}, column {name!r}: {cells.shown(row)}, but {cells.shown(first)} in "
-            f"{rows.place(first, row)}, which has the same {self.by!r}, {rows.cells[self.by].shown(row)}{more}; the "
-            "rows of an id may only differ in their votes. Correct the cells, use different ids, or read also this "
-            "column as votes, if it has labels"
+            f"{rows.place(row)}, column {name!r}: {given}, but {other} in {rows.place(first, row)}, which has the same "
+            f"{self.by!r}, {rows.cells[self.by].word(row)[:MOST_CHARACTERS]!r}{more}; the rows of an id may only "
+            "differ in their votes. Correct the cells, use different ids, or read also this column as votes, if it has "
+            "labels"
         )
 
 
@@ -237,9 +237,8 @@ class _Cells:
     def words(self) -> pa.Array:
         return self.dictionary.take(pa.array(self.codes, mask=self.codes < 0)).cast(pa.string())
 
-    def shown(self, row: int) -> str:
-        code = self.codes[row]
-        return repr("" if code < 0 else on_one_line(self.dictionary[code].as_py(), MOST_CHARACTERS))
+    def word(self, row: int) -> str:
+        return "" if self.codes[row] < 0 else str(self.dictionary[self.codes[row]])
 
 
 @dataclass(frozen=True)
@@ -287,6 +286,15 @@ class _AllRows:
 
     def _table(self, row: int) -> str:
         return self.names[int(np.searchsorted(np.cumsum(self.counts), row, side="right"))]
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Return two words for a message: the parts of them around the first character that differs."""
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    begin = max(same - MOST_CHARACTERS // 3, 0)
+    end = begin + MOST_CHARACTERS
+    shown = [f"{'...' * (begin > 0)}{each[begin:end]!r}{'...' * (end < len(each))}" for each in (one, other)]
+    return shown[0], shown[1]
 
 
 def _as_codes(cells: pa.Array) -> pa.DictionaryArray:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from datasets_builder import LongVotes
 from datasets_builder.source import JoinedText, LabelColumn, Source
 from datasets_builder.tasks import TABLE_SETTINGS
 from modeling_multitask.recipes.recipe import DataRecipe
@@ -20,7 +21,7 @@ OF_TASKS = [name for name in TABLE_SETTINGS if name != "trained"]  # which is no
 WORDS = [
     *(
         pytest.param(cls, as_written(name), id=f"{cls.__name__}.{as_written(name)}")
-        for cls in (Source, JoinedText, LabelColumn)
+        for cls in (Source, JoinedText, LabelColumn, LongVotes)
         for name in declared_words(cls)
     ),
     *(pytest.param("task", name, id=f"task.{name}") for name in OF_TASKS),
@@ -34,7 +35,9 @@ def examples(*, running: bool) -> dict[Any, set[str]]:
     Args:
         running: Whether to take only whole recipes, which a command on the page reads.
     """
-    found: dict[Any, set[str]] = {each: set() for each in (Source, JoinedText, LabelColumn, DataRecipe, "task")}
+    found: dict[Any, set[str]] = {
+        each: set() for each in (Source, JoinedText, LabelColumn, LongVotes, DataRecipe, "task")
+    }
     for block in (block for page in PAGES for block in blocks_of(page) if block.language == "yaml"):
         if block.mark.startswith("file: ") or not running:
             note_words(YAML(typ="safe", pure=True).load(block.text), found)
@@ -53,7 +56,9 @@ def note_words(recipe: dict[str, Any], found: dict[Any, set[str]]) -> None:
             found[Source] |= words.keys()
             found[JoinedText] |= words["text"].keys() if isinstance(words.get("text"), dict) else set()
             for column in words.get("labels", {}).values():
-                found[LabelColumn] |= column.keys() if isinstance(column, dict) else set()
+                settings = column if isinstance(column, dict) else {}
+                found[LabelColumn] |= settings.keys()
+                found[LongVotes] |= settings["votes"].keys() if isinstance(settings.get("votes"), dict) else set()
 
 
 RUNNING, ALL = examples(running=True), examples(running=False)
