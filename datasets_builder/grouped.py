@@ -191,9 +191,9 @@ class Grouping:
         given, other = _apart(cells.word(row), cells.word(first))
         raise DataError(
             f"{rows.place(row)}, column {name!r}: {given}, but {other} in {rows.place(first, row)}, which has the same "
-            f"{self.by!r}, {rows.cells[self.by].word(row)[:MOST_CHARACTERS]!r}{more}; the rows of an id may only "
-            "differ in their votes. Correct the cells, use different ids, or read also this column as votes, if it has "
-            "labels"
+            f"id, {rows.cells[self.by].word(row)[:MOST_CHARACTERS]!r} in column {self.by!r}{more}. The rows of an id "
+            "may only differ in their votes: correct the cells, use different ids, or read the labels of this column "
+            "as votes, too"
         )
 
 
@@ -277,11 +277,11 @@ class _AllRows:
         words = lists_of(cells.words, group, count)
         return Votes(words, VoteRows(self.names, tables, np.concatenate(self.numbers)[rows]))
 
-    def place(self, row: int, beside: int | None = None) -> str:
+    def place(self, row: int, of_other: int | None = None) -> str:
         """Return the location of a row for messages, without the table if it is also that of another row."""
         number, line = (int(np.concatenate(each)[row]) for each in (self.numbers, self.lines))
         at = f"row {number}" if number == line else f"row {number} (line {line})"
-        table, other = (None if each is None else self._table(each) for each in (row, beside))
+        table, other = (None if each is None else self._table(each) for each in (row, of_other))
         return at if table == other else f"{table}, {at}"
 
     def _table(self, row: int) -> str:

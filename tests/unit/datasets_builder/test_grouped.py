@@ -115,7 +115,7 @@ def test_where_chooses_the_rows_before_they_are_grouped(tmp_path: Path) -> None:
     assert found == [{"text": "b", "toxic": "no"}, {"text": "a", "toxic": None}, {"text": "c", "toxic": None}]
 
 
-def test_several_tasks_may_have_votes_beside_tasks_with_labels() -> None:
+def test_several_tasks_may_have_votes_and_others_labels() -> None:
     data = TABLE | {
         "sure": ["no", "no", "no", "yes", "no", "yes"],
         "topic": ["x", "y", "x", "", "y", "x"],
@@ -309,9 +309,9 @@ def test_a_text_that_differs_within_an_id_is_an_error_with_both_rows(tmp_path: P
     message = refusal(LONG.replace("7,a,no", "\n7,A,no"), tmp_path)
 
     assert message == (
-        "t.csv, row 3 (line 5), column 'text': 'A', but 'a' in row 1 (line 2), which has the same 'id', '7'; the rows "
-        "of an id may only differ in their votes. Correct the cells, use different ids, or read also this column as "
-        "votes, if it has labels"
+        "t.csv, row 3 (line 5), column 'text': 'A', but 'a' in row 1 (line 2), which has the same id, '7' in column "
+        "'id'. The rows of an id may only differ in their votes: correct the cells, use different ids, or read the "
+        "labels of this column as votes, too"
     )
 
 
@@ -326,7 +326,7 @@ def test_long_texts_are_shown_where_they_differ(tmp_path: Path) -> None:
 def test_an_error_counts_the_rows_that_differ(tmp_path: Path) -> None:
     message = refusal(LONG.replace("7,a,no", "7,A,no").replace("8,b,yes", "8,B,yes"), tmp_path)
 
-    assert "which has the same 'id', '7' (and 1 more rows differ from the first row of their id)" in message
+    assert "'7' in column 'id' (and 1 more rows differ from the first row of their id). The rows" in message
 
 
 @pytest.mark.parametrize(
