@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from datasets_builder.annotated import AnsweredTask, rows_of_one, rows_with_votes
 from datasets_builder.compressed import format_ending
+from datasets_builder.csv_tables import CsvTable
 from datasets_builder.json_tables import JsonTable
 from datasets_builder.layout import Layout
 from datasets_builder.object_tables import JsonLinesTable, Objects, ObjectTable
-from datasets_builder.text_tables import CsvTable
 from modeling_multitask.errors import DataError
 
 

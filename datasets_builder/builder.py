@@ -28,6 +28,7 @@ from datasets_builder.label_rows import (
     unlabelled_note,
     without_labels,
 )
+from datasets_builder.merging import text_keys
 from datasets_builder.row_places import table_names
 from datasets_builder.settings import (
     SPLITS,
@@ -188,15 +189,15 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
                 yield (i, j), table
 
     def _encoded(self) -> dict[str, EncodedRows]:
-        known: dict[bytes, int] = {}
         findings = Findings()
         read = {
-            name: read_rows(sources, self.tasks, self._texts / f"{name}.arrow", known, findings)
+            name: read_rows(name, sources, self.tasks, self._texts, findings)
             for name, sources in self._to_prepare().items()
         }
         findings.check()
         rule, added = self.config.contradictions, self._added()
-        splits = {name: rows.merge(self.tasks, rule, **added) for name, rows in read.items()}
+        keys = text_keys([rows.digests for rows in read.values()])
+        splits = {name: read[name].merge(self.tasks, rule, own, **added) for name, own in zip(read, keys, strict=True)}
         if "train" in splits:
             self._check_labelled(splits["train"].labels)
             splits["train"].notes.extend(negative_notes(splits["train"].labels, self.tasks))

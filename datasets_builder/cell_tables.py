@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from datasets_builder.tables import CHUNK_ROWS, FileTable
+from datasets_builder.tables import CHUNK_ROWS, FileTable, Lines
 from modeling_multitask.errors import DataError
 
 
@@ -63,10 +63,11 @@ class CellTable(FileTable):
             )
         return header.cells
 
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int]]]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         places = [self.columns.index(name) for name in columns]
-        numbers = [i for i, name in enumerate(columns) if name in self.layout.numbers and self.layout.decimal == ","]
-        cells, lines = [], []
+        numbers = [i for i, name in enumerate(columns) if self._has_decimal_commas(name)]
+        cells: list[list[str]] = []
+        lines: list[int] = []
         for row in self._body():
             cells.append([row.cells[place] for place in places])
             for i in numbers:
@@ -86,16 +87,21 @@ class CellTable(FileTable):
             next(rows)
         columns = self.columns
         for row in rows:
-            cells = row.cells
-            if not "".join(cells).strip() and self._is_blank(row, width):
-                continue
-            if cells == columns and width > 1:
-                raise DataError(f"{self.path}, line {row.line}: the header is repeated; were files concatenated?")
-            if len(cells) != width:
-                raise DataError(f"{self.path}, line {row.line}: {self._width_problem(row, width)}")
-            if len(row.written) > 1:
-                self._check_lines(row)
-            yield row
+            if self._is_row(row, columns, width):
+                yield row
+
+    def _is_row(self, row: Row, columns: list[str], width: int) -> bool:
+        """Return whether a row is not blank, or raise a `DataError` if it cannot be a row of the table."""
+        cells = row.cells
+        if not "".join(cells).strip() and self._is_blank(row, width):
+            return False
+        if cells == columns and width > 1:
+            raise DataError(f"{self.path}, line {row.line}: the header is repeated; were files concatenated?")
+        if len(cells) != width:
+            raise DataError(f"{self.path}, line {row.line}: {self._width_problem(row, width)}")
+        if len(row.written) > 1:
+            self._check_lines(row)
+        return True
 
     def _is_blank(self, row: Row, width: int) -> bool:
         """Return whether a row of white space is none: it has not the cells of a row, is in a sheet, or is empty."""
@@ -109,6 +115,9 @@ class CellTable(FileTable):
         if len(row.written) < 2:
             return problem
         return f"{problem}; if quotes are ordinary characters, add `quoting: none` to this source"
+
+    def _has_decimal_commas(self, column: str) -> bool:
+        return self.layout.decimal == "," and column in self.layout.numbers
 
     def _with_point(self, cell: str, line: int, column: str) -> str:
         if "." in cell:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from datasets.utils import tqdm
 
 from datasets_builder.agreement import agreement_notes
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
-from datasets_builder.merging import merge_rows, text_keys
+from datasets_builder.merging import merge_rows, text_digests
 from datasets_builder.row_places import with_places
 from datasets_builder.soft_labels import with_most_probable
 from datasets_builder.sources import OpenSource
@@ -84,20 +85,29 @@ class EncodedRows:
 
 @dataclass(frozen=True)
 class ReadRows:
-    """All rows of a split's sources before merging.
+    """All rows of a split's sources that have a text, before merging.
 
     Args:
-        encoded: All rows that have a text.
+        texts: An Arrow file with their texts.
+        labels: (N rows) their label columns.
+        digests: (N, 2) the digest of each row's text.
+        groups: (N,) each row's group, if requested.
+        notes: Messages about the rows that were left out, and about raters.
         origins: The table of each chunk, and the places of its rows.
     """
 
-    encoded: EncodedRows
+    texts: Path
+    labels: pa.Table
+    digests: np.ndarray
+    groups: np.ndarray | None
+    notes: list[str]
     origins: list["_Origin"]
 
     def merge(
         self,
         tasks: list[TaskConfig],
         rule: Contradictions,
+        keys: np.ndarray,
         *,
         with_weight: bool = False,
         with_source: bool = False,
@@ -108,6 +118,7 @@ class ReadRows:
         Args:
             tasks: The tasks with their labels.
             rule: How to resolve labels that differ between sources.
+            keys: (N,) the number of each row's text, see `text_keys`.
             with_weight: Whether to add the weight of each row; of merged rows, that of the first one.
             with_source: Whether to add the number of each row's source.
             tables: The names of all tables, to add the place of each row; of merged rows, that of the first one.
@@ -115,7 +126,7 @@ class ReadRows:
         Raises:
             DataError: If labels differ and the rule is `error`.
         """
-        whole = self.encoded
+        whole = EncodedRows(self.texts, np.arange(len(keys)), self.labels, keys, self.groups, self.notes)
         sources = np.concatenate([np.full(len(each.numbers), each.source) for each in self.origins])
         names = {task.name: task.labels or [] for task in tasks}
         merged = merge_rows(whole.labels, names, whole.keys, sources, rule, self._describe)
@@ -137,20 +148,21 @@ class ReadRows:
         place = int(np.searchsorted(ends, row, side="right"))
         origin = self.origins[place]
         number = origin.numbers[row - ends[place] + len(origin.numbers)]
-        text = next(self.encoded.tables(np.array([row])))[TEXT][0].as_py()
+        with pa.memory_map(str(self.texts)) as file:
+            text = pa.ipc.open_file(file).read_all()[TEXT][row].as_py()
         return f"{origin.table}, row {number}: {text[:60]!r}"
 
 
 def read_rows(
-    sources: list[OpenSource], tasks: list[TaskConfig], texts: Path, known: dict[bytes, int], findings: Findings
+    split: str, sources: list[OpenSource], tasks: list[TaskConfig], folder: Path, findings: Findings
 ) -> ReadRows:
-    """Read all sources of a split.
+    """Read all sources of a split, with a progress bar if this takes longer than a second.
 
     Args:
+        split: The name of the split.
         sources: The sources in order.
         tasks: The tasks with their labels.
-        texts: The Arrow file to write the texts to.
-        known: The numbers of the texts so far. New texts are added to it.
+        folder: The folder to write the texts to.
         findings: Collects the wrong cells.
 
     Raises:
@@ -158,32 +170,37 @@ def read_rows(
     """
     names = text_columns(sources)
     labels: list[pa.Table] = []
-    keys: list[np.ndarray] = []
+    digests: list[np.ndarray] = []
     groups: list[str] = []
     origins: list[_Origin] = []
     dropped: Counter[str] = Counter()
     agreement: dict[str, np.ndarray] = {}
-    with pa.OSFile(str(texts), "wb") as file, pa.ipc.new_file(file, _text_schema(names)) as writer:
+    texts = folder / f"{split}.arrow"
+    with (
+        pa.OSFile(str(texts), "wb") as file,
+        pa.ipc.new_file(file, _text_schema(names)) as writer,
+        tqdm(desc=f"Reading {split} rows", unit=" rows", delay=1) as bar,
+    ):
         for number, source in enumerate(sources):
             for chunk in encode_cells(source, tasks, findings):
                 writer.write_table(chunk.rows.select(names))
                 labels.append(chunk.rows.drop_columns(names))
-                keys.append(text_keys(chunk.rows.select(names), known))
+                digests.append(text_digests(chunk.rows.select(names)))
                 groups += chunk.groups or []
                 origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.lines, chunk.weights))
                 dropped += chunk.dropped
                 agreement |= {name: agreement.get(name, 0) + each for name, each in chunk.agreement.items()}
-    if not sum(map(len, keys)):
+                bar.update(len(chunk.rows))
+    if not sum(map(len, digests)):
         raise DataError(f"{' and '.join(source.source.name for source in sources)}: no row has a text")
-    encoded = EncodedRows(
+    return ReadRows(
         texts,
-        rows=np.arange(sum(map(len, keys))),
-        labels=pa.concat_tables(labels),
-        keys=np.concatenate(keys),
+        pa.concat_tables(labels),
+        np.concatenate(digests),
         groups=np.array(groups) if groups else None,
         notes=[*(f"{count} {reason}" for reason, count in dropped.items()), *agreement_notes(agreement, tasks)],
+        origins=origins,
     )
-    return ReadRows(encoded, origins)
 
 
 def text_columns(sources: list[OpenSource]) -> list[str]:

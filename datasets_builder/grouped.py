@@ -6,17 +6,16 @@ Shapes: N rows of all tables, G groups.
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from datasets import Features
 
+from datasets_builder.all_rows import AllRows, read_all_rows
 from datasets_builder.derived import lists_of
 from datasets_builder.places import VoteRows
 from datasets_builder.tables import Rows, Table
-from datasets_builder.word_arrays import as_text, without_blanks, words_of_texts
 from modeling_multitask.errors import DataError
 
 MOST_CHARACTERS = 60  # of a cell in a message
@@ -141,7 +140,7 @@ class Grouping:
         Raises:
             DataError: If a row has no id, or rows of one group differ in another column.
         """
-        rows = self._read()
+        rows = read_all_rows(self.tables, list(dict.fromkeys([self.by, *self.voted, *self.others])))
         ids = rows.cells[self.by]
         self._check_ids(rows, ids.codes)
         first = np.sort(np.unique(ids.codes, return_index=True)[1])  # (G,) rows
@@ -156,32 +155,17 @@ class Grouping:
         return Groups(
             np.split(is_first, ends[:-1]),
             [0, *np.searchsorted(first, ends[:-1]).tolist()],
-            {name: rows.votes(name, group, len(first)) for name in self.voted},
+            {name: _votes(rows, name, group, len(first)) for name in self.voted},
         )
 
-    def _read(self) -> "_AllRows":
-        rows = _AllRows([table.name for table in self.tables])
-        columns = list(dict.fromkeys([self.by, *self.voted, *self.others]))
-        parts: dict[str, list[pa.DictionaryArray]] = {name: [] for name in columns}
-        for table in self.tables:
-            before = len(rows)
-            for read in table.read_rows(columns):
-                for name in columns:
-                    parts[name].append(_as_codes(read.chunk[name].combine_chunks()))
-                rows.numbers.append(read.numbers)
-                rows.lines.append(read.lines)
-            rows.counts.append(len(rows) - before)
-        rows.cells.update({name: _Cells.of(parts.pop(name)) for name in columns})
-        return rows
-
-    def _check_ids(self, rows: "_AllRows", codes: np.ndarray) -> None:
+    def _check_ids(self, rows: AllRows, codes: np.ndarray) -> None:
         if (codes < 0).any():
             raise DataError(
                 f"{rows.place(int(np.argmin(codes)))}, column {self.by!r}: is empty, but `votes` need the id of each "
                 "row; fill it in, or remove the row"
             )
 
-    def _check_equal(self, rows: "_AllRows", name: str, own_first: np.ndarray) -> None:
+    def _check_equal(self, rows: AllRows, name: str, own_first: np.ndarray) -> None:
         cells = rows.cells[name]
         if not (differ := cells.codes != cells.codes[own_first]).any():
             return
@@ -220,72 +204,21 @@ def check_not_grouped(tables: list[Table]) -> None:
             )
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """A column: (N,) the code of each cell, -1 for an empty one, and the word of each code."""
-
-    codes: np.ndarray
-    dictionary: pa.Array
-
-    @classmethod
-    def of(cls, parts: list[pa.DictionaryArray]) -> "_Cells":
-        chunks = pa.chunked_array(parts).unify_dictionaries().chunks
-        codes = np.concatenate([pc.fill_null(each.indices, -1).to_numpy() for each in chunks])
-        return cls(codes, chunks[0].dictionary)
-
-    @property
-    def words(self) -> pa.Array:
-        return self.dictionary.take(pa.array(self.codes, mask=self.codes < 0)).cast(pa.string())
-
-    def word(self, row: int) -> str:
-        return "" if self.codes[row] < 0 else str(self.dictionary[self.codes[row]])
-
-
-@dataclass(frozen=True)
-class _AllRows:
-    """The rows of all tables.
+def _votes(rows: AllRows, name: str, group: np.ndarray, count: int) -> Votes:
+    """Return the votes of G groups in a column.
 
     Args:
-        names: The names of the tables.
-        counts: The number of rows of each table.
-        numbers: The numbers of the rows of each chunk in their table.
-        lines: The lines of the rows of each chunk.
-        cells: The columns.
+        rows: N rows.
+        name: The column.
+        group: (N,) the group of each row.
+        count: G.
     """
-
-    names: list[str]
-    counts: list[int] = field(default_factory=list)
-    numbers: list[np.ndarray] = field(default_factory=list)
-    lines: list[np.ndarray] = field(default_factory=list)
-    cells: dict[str, _Cells] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return sum(map(len, self.numbers))
-
-    def votes(self, name: str, group: np.ndarray, count: int) -> Votes:
-        """Return the votes of G groups in a column.
-
-        Args:
-            name: The column.
-            group: (N,) the group of each row.
-            count: G.
-        """
-        cells = self.cells[name]
-        rows = np.flatnonzero(cells.codes >= 0)
-        rows = rows[np.argsort(group[rows], kind="stable")]
-        tables = np.repeat(np.arange(len(self.names)), self.counts)[rows]
-        words = lists_of(cells.words, group, count)
-        return Votes(words, VoteRows(self.names, tables, np.concatenate(self.numbers)[rows]))
-
-    def place(self, row: int, of_other: int | None = None) -> str:
-        """Return the location of a row for messages, without the table if it is also that of another row."""
-        number, line = (int(np.concatenate(each)[row]) for each in (self.numbers, self.lines))
-        at = f"row {number}" if number == line else f"row {number} (line {line})"
-        table, other = (None if each is None else self._table(each) for each in (row, of_other))
-        return at if table == other else f"{table}, {at}"
-
-    def _table(self, row: int) -> str:
-        return self.names[int(np.searchsorted(np.cumsum(self.counts), row, side="right"))]
+    there = np.flatnonzero(rows.cells[name].codes >= 0)
+    in_order = there[np.argsort(group[there], kind="stable")]
+    tables = np.repeat(np.arange(len(rows.names)), rows.counts)
+    numbers = np.concatenate(rows.numbers)
+    words = lists_of(rows.cells[name].words, group, count)
+    return Votes(words, VoteRows(rows.names, tables[in_order], numbers[in_order]))
 
 
 def _apart(one: str, other: str) -> tuple[str, str]:
@@ -295,12 +228,3 @@ def _apart(one: str, other: str) -> tuple[str, str]:
     end = begin + MOST_CHARACTERS
     shown = [f"{'...' * (begin > 0)}{each[begin:end]!r}{'...' * (end < len(each))}" for each in (one, other)]
     return shown[0], shown[1]
-
-
-def _as_codes(cells: pa.Array) -> pa.DictionaryArray:
-    """Return cells as words with a code for each. Lists, objects and dates are compared as Python writes them."""
-    try:
-        words = words_of_texts(without_blanks(as_text(cells, "")), [])
-    except DataError:
-        words = pa.array([None if each is None else repr(each) for each in cells.to_pylist()], pa.string())
-    return words.cast(pa.large_string()).dictionary_encode()

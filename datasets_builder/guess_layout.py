@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from datasets_builder.cell_tables import CellTable, Row
 from datasets_builder.compressed import format_ending, opened
+from datasets_builder.csv_tables import CsvTable, TsvTable
 from datasets_builder.encodings import SAMPLE, guessed_encoding
 from datasets_builder.guess_tools import exporting_tool
 from datasets_builder.layout import Layout
@@ -17,7 +18,6 @@ from datasets_builder.sheet_tables import SheetTable
 from datasets_builder.source import Source
 from datasets_builder.sources import FORMAT_OF_ENDING, OTHERS, PACKED, open_tables
 from datasets_builder.sqlite_tables import SqliteTable
-from datasets_builder.text_tables import CsvTable, TsvTable
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_file
 

@@ -5,10 +5,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from datasets_builder.csv_tables import CsvTable
 from datasets_builder.json_tables import JsonTable
 from datasets_builder.layout import Layout
 from datasets_builder.object_tables import JsonLinesTable
-from datasets_builder.text_tables import CsvTable
 
 _TABLES: dict[str, type[CsvTable | JsonLinesTable]] = {"csv": CsvTable, "jsonl": JsonLinesTable, "json": JsonTable}
 _ROWS = 20

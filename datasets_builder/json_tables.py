@@ -24,7 +24,7 @@ class JsonTable(JsonLinesTable):
         first = self._first_line()
         if first.startswith("["):
             yield from self._array()
-        elif _is_object(first) and not self._is_one_line():
+        elif self._is_lines(first):
             yield from super().objects()
         else:
             yield from self._document()
@@ -33,6 +33,12 @@ class JsonTable(JsonLinesTable):
         """Return the first name of a file that is one object, and `None` for any other file."""
         found = re.match(r'\s*\{\s*("(?:[^"\\]|\\.)*")', self._content())
         return str(json.loads(found[1])) if found else None
+
+    def _has_object_in_each_line(self) -> bool:
+        return super()._has_object_in_each_line() and self._is_lines(self._first_line())
+
+    def _is_lines(self, first: str) -> bool:
+        return _is_object(first) and not self._is_one_line()
 
     def _first_line(self) -> str:
         with self._text(newline="\n") as file:

@@ -73,18 +73,26 @@ class _Column:
         return repr(self.labels[int(value)]) if self.labels else f"{value:g}"
 
 
-def text_keys(table: pa.Table, known: dict[bytes, int]) -> np.ndarray:
-    """Return (N,) a number for each text or pair of texts. Equal texts get the same number.
-
-    Args:
-        table: The rows.
-        known: The numbers given so far, by digest of the text. New texts are added to it.
-    """
+def text_digests(table: pa.Table) -> np.ndarray:
+    """Return (N, 2) uint64, the digest of each text or pair of texts."""
     texts = table[TEXT].to_pylist()
     if TEXT_PAIR in table.column_names:
         texts = [f"{len(one)} {one}{other}" for one, other in zip(texts, table[TEXT_PAIR].to_pylist(), strict=True)]
-    digests = (blake2b(text.encode(), digest_size=16).digest() for text in texts)
-    return np.array([known.setdefault(digest, len(known)) for digest in digests], dtype=np.int64)
+    digests = b"".join([blake2b(text.encode(), digest_size=16).digest() for text in texts])
+    return np.frombuffer(digests, np.uint64).reshape(-1, 2)
+
+
+def text_keys(digests: list[np.ndarray]) -> list[np.ndarray]:
+    """Return (N,) a number for each text of each split, in the order of their first rows.
+
+    Equal texts have the same number in every split.
+
+    Args:
+        digests: (N, 2) the digests of each split's texts.
+    """
+    first, second = (pd.factorize(half)[0] for half in np.concatenate(digests).T)
+    keys = pd.factorize(first * (second.max(initial=0) + 1) + second)[0]
+    return np.split(keys, np.cumsum([len(split) for split in digests])[:-1])
 
 
 def merge_rows(
@@ -151,19 +159,20 @@ def merge_rows(
 def _shared(keys: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the masks (N,) of the rows whose text several sources have, and of the rows of their first source."""
     count = int(keys.max()) + 1 if len(keys) else 0
-    first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
-    np.minimum.at(first, keys, sources)
-    np.maximum.at(last, keys, sources)
+    first, last = np.empty(count, sources.dtype), np.empty(count, sources.dtype)
+    first[keys[::-1]] = sources[::-1]  # of several values for one place, the last one remains
+    last[keys] = sources
     shared = (first < last)[keys]
     return shared, ~shared | (sources == first[keys])
 
 
 def _repeats(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the masks (N,) of the rows whose text occurs several times, and of the first row of each text."""
-    _, first, places, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    keep = np.zeros(len(keys), bool)
-    keep[first] = True
-    return (counts > 1)[places], keep
+    counts = np.bincount(keys)
+    first = np.empty(len(counts), np.int64)
+    rows = np.arange(len(keys))
+    first[keys[::-1]] = rows[::-1]  # of several values for one place, the last one remains
+    return (counts > 1)[keys], first[keys] == rows
 
 
 def _most_frequent(values: pd.Series, keys: np.ndarray, which: pd.Index) -> pd.Series:
@@ -198,8 +207,8 @@ def _contradictory(problems: list[str], count: int) -> str:
 
 def _repeated(keys: np.ndarray, columns: list[np.ndarray]) -> tuple[int, int]:
     """Return how many rows repeat a text, and how many texts are repeated with different labels."""
-    unique, counts = np.unique(keys, return_counts=True)
-    repeated = np.isin(keys, unique[counts > 1])
+    counts = np.bincount(keys)
+    repeated = (counts > 1)[keys]
     if not repeated.any():
         return 0, 0
     count = int(repeated.sum() - (counts > 1).sum())

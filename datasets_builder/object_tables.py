@@ -3,14 +3,17 @@
 import abc
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 
+from datasets_builder.byte_blocks import IrregularError
 from datasets_builder.chunks import UNFIT, first_unfit
+from datasets_builder.json_blocks import kinds_of, objects_in_blocks, plain_columns
 from datasets_builder.nested import value_at
-from datasets_builder.tables import CHUNK_ROWS, FileTable
-from datasets_builder.text_tables import TextTable, without_nul
+from datasets_builder.tables import CHUNK_ROWS, FileTable, Lines
+from datasets_builder.text_tables import BlockTable, without_nul
 from modeling_multitask.errors import DataError
 
 _KINDS = {str: "a text", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
@@ -45,7 +48,7 @@ class ObjectTable(FileTable):
             raise DataError(f"{self.path}: no rows")
         return list(names)
 
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int]]]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         kinds: dict[str, tuple[int, type]] = {}
         rows: list[list[Any]] = []
         lines: list[int] = []
@@ -95,8 +98,38 @@ class ObjectTable(FileTable):
         return pa.table(arrays, names=columns)
 
 
-class JsonLinesTable(TextTable, ObjectTable):
+class JsonLinesTable(BlockTable, ObjectTable):
     """A file with one JSON object in each line, or one list of the values of `columns`."""
+
+    def _columns(self) -> list[str]:
+        try:
+            with self._utf_8() as file:
+                names = [name for objects, _ in self._in_blocks(file) for name in objects.column_names]
+        except (IrregularError, UnicodeError):
+            names = []
+        return list(dict.fromkeys(names)) or super()._columns()
+
+    def _regular_chunks(self, columns: list[str], file: IO[bytes]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        if not set(columns) <= set(self.columns):
+            raise IrregularError  # paths into objects
+        kinds: dict[str, list[str]] = {}
+        for objects, lines in self._in_blocks(file):
+            chunk = plain_columns(objects, columns)
+            for name in columns:
+                own = kinds_of(chunk[name])
+                before = kinds.setdefault(name, own)
+                if any(one != other for one, other in zip(own, before, strict=False)):
+                    raise IrregularError
+                kinds[name] = max(own, before, key=len)
+            yield chunk, lines
+
+    def _in_blocks(self, file: IO[bytes]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        if not self._has_object_in_each_line():
+            raise IrregularError
+        return objects_in_blocks(file)
+
+    def _has_object_in_each_line(self) -> bool:
+        return self.layout.columns is None  # which names the values of rows that are lists
 
     def objects(self) -> Objects:
         """Yield the object of each line that is not blank."""

@@ -22,6 +22,7 @@ from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import UNFIT, first_unfit, fit
 from datasets_builder.columns import TEXT
 from datasets_builder.compressed import format_ending
+from datasets_builder.csv_tables import CsvTable, TsvTable
 from datasets_builder.formats import COMPRESSED, LINES, endings
 from datasets_builder.json_tables import JsonTable
 from datasets_builder.label_column import ANNOTATORS
@@ -30,7 +31,7 @@ from datasets_builder.object_tables import JsonLinesTable
 from datasets_builder.sheet_tables import SheetTable
 from datasets_builder.sqlite_tables import SqliteTable
 from datasets_builder.tables import FileTable, Table
-from datasets_builder.text_tables import CsvTable, LinesTable, TsvTable
+from datasets_builder.text_tables import LinesTable
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_file, is_folder, is_there
 from modeling_multitask.hub_access import hub_access

@@ -4,7 +4,7 @@ import abc
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from modeling_multitask.words_multitask import nearest_hint
 from .layout import Layout
 
 CHUNK_ROWS = 10_000
+Lines = Sequence[int] | np.ndarray  # of the rows of a chunk
 
 
 class Rows(NamedTuple):
@@ -82,7 +83,7 @@ class Table(abc.ABC):
     def _digest(self) -> str: ...
 
     @abc.abstractmethod
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         """Yield chunks with the lines of their rows, or `None` if the rows of the file have no lines."""
 
     def _features(self) -> Features | None:

@@ -1,31 +1,26 @@
-"""CSV and TSV files, and files of lines, checked while they are read.
+"""Tables in text files: the bytes and the encoding, and files of lines."""
 
-They are read with Python's own parser. The parsers of `datasets` fill short rows with missing labels, convert strings
-to dates, and give no line numbers. The same parser checks and reads, so both always agree.
-"""
-
+import abc
 import codecs
-import csv
 import functools
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, Literal, TextIO
+from typing import IO, TextIO
 
+import numpy as np
 import pyarrow as pa
 
-from datasets_builder.cell_tables import CellTable, Row
+from datasets_builder.byte_blocks import IrregularError
 from datasets_builder.columns import TEXT
 from datasets_builder.compressed import opened
 from datasets_builder.encodings import WESTERN, first_undecodable, is_utf_8, way_out
 from datasets_builder.layout import delimiter_in_yaml
-from datasets_builder.tables import CHUNK_ROWS, FileTable
+from datasets_builder.tables import CHUNK_ROWS, FileTable, Lines
 from modeling_multitask.errors import DataError
 
-csv.field_size_limit(2**31 - 1)  # the largest limit that Windows allows; texts may be long
-
-_MARKS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+MARKS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 
 
 class TextTable(FileTable):
@@ -43,17 +38,22 @@ class TextTable(FileTable):
             return is_utf_8(self.path)
 
     @contextmanager
-    def _text(self, newline: str | None) -> Iterator[TextIO]:
-        """Open the file as text; `newline` as in `open`."""
+    def _bytes(self) -> Iterator[IO[bytes]]:
+        """Open the file as bytes, decompressed."""
         if self.encoding in WESTERN and self._is_utf_8:
             raise DataError(
                 f"{self.path}: `encoding` is {self.layout.encoding}, but the file seems to be UTF-8. "
                 "Remove `encoding` from this source"
             )
+        with self._readable(), opened(self.path) as file:
+            yield file
+
+    @contextmanager
+    def _text(self, newline: str | None) -> Iterator[TextIO]:
+        """Open the file as text; `newline` as in `open`."""
         try:
             with (
-                self._readable(),
-                opened(self.path) as file,
+                self._bytes() as file,
                 io.TextIOWrapper(file, encoding=self.encoding, newline=newline) as text,
             ):
                 yield text
@@ -65,91 +65,34 @@ class TextTable(FileTable):
             ) from None
 
 
-class CsvTable(TextTable, CellTable):
-    """A CSV file. Every cell is a string. An empty cell is the empty string."""
+class BlockTable(TextTable):
+    """A table in a text file, whose regular content is read in blocks by a faster parser than Python's.
 
-    separator: ClassVar[str] = ","
+    The class after it in the order of bases reads the content from the first irregular block on.
+    """
 
-    @property
-    def delimiter(self) -> str:
-        """The character between the cells."""
-        given = self.layout.delimiter
-        return "\t" if given == "tab" else given or self.separator
+    @abc.abstractmethod
+    def _regular_chunks(self, columns: list[str], file: IO[bytes]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Yield chunks as `_chunks` does from a file in UTF-8, until an `IrregularError` is raised."""
 
-    @property
-    def _quoting(self) -> Literal[0, 3]:
-        return csv.QUOTE_NONE if self.layout.quoting == "none" else csv.QUOTE_MINIMAL
+    @contextmanager
+    def _utf_8(self) -> Iterator[IO[bytes]]:
+        with self._bytes() as file:
+            recoded = file if self.encoding == "utf-8-sig" else codecs.EncodedFile(file, "utf-8", self.encoding)
+            yield recoded
 
-    def _rows(self) -> Iterator[Row]:
-        with self._text(newline="") as file:
-            skipped = self.layout.skip_rows
-            for _ in range(skipped):
-                file.readline()
-            written: list[str] = []
-            lines = without_nul(file, self.path, skipped, written)
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=self._quoting)
-            line = skipped + 1  # the first line of a row, because an unclosed quote may include the lines below it
-            try:
-                for cells in reader:
-                    yield Row(line, cells, written)
-                    line = skipped + reader.line_num + 1
-                    written.clear()  # the next row has the same list, because a copy of each takes time
-            except csv.Error as error:
-                raise DataError(
-                    f"{self.path}, line {line}: not CSV ({error}). If quotes are ordinary characters in this file, add "
-                    "`quoting: none` to this source"
-                ) from None
-
-    def _check_lines(self, row: Row) -> None:
-        if self.layout.quoting is None and self._merges_rows(row):
-            raise DataError(
-                f"{self.path}, line {row.line}: a quoted cell contains line breaks and the separator, so that "
-                f"{len(row.written)} lines, which look like rows, are one row. Add `quoting: none` to this source if "
-                "quotes are ordinary characters, or `quoting: minimal` if it is one row"
-            )
-
-    def _merges_rows(self, row: Row) -> bool:
-        """Return whether each line of a row would be a complete row if quotes were ordinary characters.
-
-        A quote at the beginning of one text and a quote at the end of another one form such a cell. In a text, a comma
-        or semicolon is followed by white space, so a line with such a cell is part of a text.
-        """
-        lines = [line.rstrip("\r\n").split(self.delimiter) for line in row.written]
-        if len(lines) < 2 or any(len(cells) != len(row.cells) for cells in lines) or len(row.cells) == 1:
-            return False
-        return self.delimiter == "\t" or all(cell and not cell[0].isspace() for cells in lines for cell in cells[1:])
-
-    def _separator_hint(self, missing: str) -> str:
-        first = next(self._rows(), None) if self.layout.header else None
-        if first is None:
-            return ""
-        for mark in _MARKS:
-            if mark == self.delimiter or mark not in first.written[0]:
-                continue
-            names = [cell.strip('"') for cell in first.written[0].rstrip("\r\n").split(mark)]
-            if missing in names or len(self.columns) == 1:
-                return self._other_delimiter("they seem", mark)
-        return ""
-
-    def _width_problem(self, row: Row, width: int) -> str:
-        if not self.layout.header and row.line == self.layout.skip_rows + 1 and len(row.cells) == 1:
-            for mark in (mark for mark in _MARKS if mark != self.delimiter):
-                if len(next(csv.reader(row.written, delimiter=mark))) == width:
-                    return f"one cell, but `columns` has {width}{self._other_delimiter('the cells seem', mark)}"
-        return super()._width_problem(row, width)
-
-    def _other_delimiter(self, seem: str, mark: str) -> str:
-        now = _MARKS.get(self.delimiter, repr(self.delimiter))
-        return (
-            f"; {seem} to be separated by {_MARKS[mark]}, but must be separated by {now}. "
-            f"Add {delimiter_in_yaml(mark)} to this source"
-        )
-
-
-class TsvTable(CsvTable):
-    """A TSV file, which is a CSV file with tabs between the cells."""
-
-    separator = "\t"
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
+        read = 0
+        try:
+            with self._utf_8() as file:
+                for chunk, lines in self._regular_chunks(columns, file):
+                    yield chunk, lines
+                    read += len(chunk)
+        except (IrregularError, UnicodeError):
+            for chunk, of_chunk in super()._chunks(columns):  # type: ignore[safe-super]
+                if len(chunk) > read:
+                    yield chunk[read:], of_chunk and of_chunk[read:]
+                read = max(0, read - len(chunk))
 
 
 class LinesTable(TextTable):
@@ -161,11 +104,9 @@ class LinesTable(TextTable):
     def _separator_hint(self, missing: str) -> str:
         with self._text(newline=None) as file:
             first = next((line.strip() for line in file if line.strip()), "")
-        for mark, name in _MARKS.items():
+        for mark, name in MARKS.items():
             if mark in first and missing in first.split(mark):
-                words = (
-                    "`format: csv`" if mark == CsvTable.separator else f"`format: csv` and {delimiter_in_yaml(mark)}"
-                )
+                words = "`format: csv`" if mark == "," else f"`format: csv` and {delimiter_in_yaml(mark)}"
                 return f"; its lines seem to have cells that are separated by {name}. Add {words} to this source"
         return ""
 

@@ -43,7 +43,9 @@ OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
 FRESH = "modeling_multitask/publishing/fresh_load.py"
-TEXT_TABLES = "datasets_builder/text_tables.py"
+CSV_TABLES = "datasets_builder/csv_tables.py"
+CSV_BLOCKS = "datasets_builder/csv_blocks.py"
+JSON_BLOCKS = "datasets_builder/json_blocks.py"
 CELL_TABLES = "datasets_builder/cell_tables.py"
 ARROW_TABLES = "datasets_builder/arrow_tables.py"
 SHEETS = "datasets_builder/sheet_tables.py"
@@ -1103,7 +1105,7 @@ CAUSES = [
     ),
     Cause(
         "P133 a quote that merges rows is read as one cell",
-        *(TEXT_TABLES, "if self.layout.quoting is None and self._merges_rows(row):", "if False:"),
+        *(CSV_TABLES, "if self.layout.quoting is None and self._merges_rows(row):", "if False:"),
         *("tests/unit/datasets_builder/test_csv_layout.py", "merges_rows_is_refused"),
     ),
     Cause(
@@ -1170,5 +1172,15 @@ CAUSES = [
         "P148 an error names the row that a group becomes",
         *(PLACES, "if (votes := self.votes.get(column)) is None:", "if (votes := None) is None:"),
         *("tests/unit/datasets_builder/test_grouped.py", "named_with_its_own"),
+    ),
+    Cause(
+        "P160 a byte order mark within a file is dropped",
+        *(CSV_BLOCKS, "if content[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK:", "if False:"),
+        *("tests/unit/datasets_builder/test_csv_blocks.py", "byte_order_mark_keeps_it"),
+    ),
+    Cause(
+        "P161 whole numbers of JSON lines are rounded",
+        *(JSON_BLOCKS, "pc.all(pc.less(pc.abs(column), _EXACT)).as_py() is not False", "True"),
+        *("tests/unit/datasets_builder/test_json_blocks.py", "left_to_python"),
     ),
 ]

@@ -373,6 +373,22 @@ def test_lists_of_labels_are_equal_within_an_id(one: dict[str, Any], other: list
         rows(TOXIC, {**TAGS, "labels": ["p", "q"]}, data=data, labels={"toxic": VOTES, **one})
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [([1, 1], [1.0, 1.0]), ({"p": 1, "q": 1}, {"p": 1.0, "q": 1.0}), (["p", "q"], ["p", "q"])],
+    ids=["lists", "objects", "names"],
+)
+def test_lists_of_two_files_are_equal_if_their_numbers_are(one: Any, other: Any, tmp_path: Path) -> None:
+    for name, cell in (("a", one), ("b", other)):
+        frame = pd.DataFrame({"id": [1], "text": ["a"], "label": ["yes"], "tags": [cell]})
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    tasks = [{**TOXIC, "labels": ["no", "yes"]}, {**TAGS, "labels": ["p", "q"]}]
+
+    (found,) = rows(*tasks, data=None, path=str(tmp_path), labels={"toxic": VOTES, "tags": "tags"})
+
+    assert found["tags"] == {"p": 1, "q": 1}
+
+
 def test_rows_that_differ_may_be_in_two_files(tmp_path: Path) -> None:
     table("id,text,label\n1,a,yes\n", tmp_path / "ann.csv")
     table("id,text,label\n1,b,yes\n", tmp_path / "bob.csv")

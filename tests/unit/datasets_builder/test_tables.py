@@ -12,10 +12,10 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from datasets_builder import DataError
 from datasets_builder.arrow_tables import ArrowTable, LoadedTable, ParquetTable
 from datasets_builder.chunks import first_unfit
+from datasets_builder.csv_tables import CsvTable, TsvTable
 from datasets_builder.object_tables import JsonLinesTable
 from datasets_builder.sources import TABLES
 from datasets_builder.tables import Table
-from datasets_builder.text_tables import CsvTable, TsvTable
 
 ROWS = {"text": ['a, "b"\nc', "größe", ""], "topic": ["film", "NA", "food"]}
 
@@ -80,10 +80,17 @@ def test_chunks_are_of_10000_rows_at_most(tmp_path: Path, kind: type[Table]) -> 
     assert [len(chunk) for chunk in kind(tmp_path / "t").read(["text"])] == [10_000, 10_000, 5_000]
 
 
-@pytest.mark.parametrize(("name", "row"), [("t.csv", "a\n"), ("t.jsonl", '{"text": "a"}\n')])
-def test_texts_are_read_in_chunks_too(tmp_path: Path, name: str, row: str) -> None:
-    header = "text\n" if name == "t.csv" else ""
-    table = TABLES[Path(name).suffix](write(tmp_path, header + row * 20_001, name))
+@pytest.mark.parametrize(
+    ("name", "header", "row"), [("t.csv", "text\n", f"{'a' * 99}\n"), ("t.jsonl", "", f'{{"text": "{"a" * 87}"}}\n')]
+)
+def test_chunks_of_text_have_about_a_mebibyte(tmp_path: Path, name: str, header: str, row: str) -> None:
+    table = TABLES[Path(name).suffix](write(tmp_path, header + row * 25_000, name))
+
+    assert [len(chunk) for chunk in table.read(["text"])] == [10_485, 10_486, 4_029]
+
+
+def test_json_lines_with_lists_are_read_in_chunks_too(tmp_path: Path) -> None:
+    table = TABLES[".jsonl"](write(tmp_path, '{"text": ["a"]}\n' * 20_001, "t.jsonl"))
 
     assert [len(chunk) for chunk in table.read(["text"])] == [10_000, 10_000, 1]
 
