@@ -74,6 +74,11 @@ class ProblemType:
         """Whether the answer is a number. Such a task has no labels."""
         return self.answer == "number"
 
+    @property
+    def labels_can_change(self) -> bool:
+        """Whether a trained head can get other labels: it has weights for each label, and labels have no order."""
+        return not (self.is_number or self.ordered or self.most_labels)
+
 
 # The problem type of one label among any number of labels without an order.
 UNORDERED: ProblemTypeName = "single_label_classification"

@@ -168,7 +168,7 @@ class Recipe:
     start_from: str | None = word(
         None,
         description="A trained model, instead of `backbone`. New tasks are added to the model. Tasks that the recipe "
-        "does not list are dropped.",
+        "does not list are dropped. A task may list other labels: labels that it was trained with keep their weights.",
         example="runs/reviews/model",
     )
     rename_labels: dict[str, str] = word(

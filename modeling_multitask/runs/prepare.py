@@ -205,7 +205,14 @@ def build_model(
     set_seed(recipe.seed)
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
-            model = grow(trained, tasks, head=recipe.head, max_length=recipe.max_length, long_texts=recipe.long_texts)
+            model = grow(
+                trained,
+                tasks,
+                rename_labels=recipe.rename_labels,
+                head=recipe.head,
+                max_length=recipe.max_length,
+                long_texts=recipe.long_texts,
+            )
     else:
         with as_recipe_error(recipe, "backbone"):
             model = _from_backbone(recipe, tasks)

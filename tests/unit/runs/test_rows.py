@@ -150,7 +150,7 @@ def test_what_train_refuses_data_refuses_in_the_same_words(
         (["start_from=trained", "rename_labels={pins: x}"], "rename_labels: no kept task has the label 'pins'"),
         (
             ["start_from=trained", f"tasks=[{KEPT}, {NEW}]", NEW_ONLY, "tasks.0.labels=[a, b]"],
-            "start_from: task 'topic': its labels are ['a', 'b'], but it was trained with",
+            "start_from: task 'topic': its labels are ['a', 'b'], but it was trained with",  # none of them
         ),
         (
             ["start_from=trained", f"tasks=[{KEPT}, {NEW}]", NEW_ONLY, "tasks.0.class_weights=balanced"],

@@ -84,9 +84,10 @@ def test_new_tasks_have_the_trained_models_head_unless_one_is_given(trained: Mul
 
 
 def test_a_kept_task_may_have_other_labels_losses_and_weights(trained: MultiTaskModel) -> None:
-    renamed = {**TOPIC, "labels": ["cinema", "dinner", "call"], "class_weights": [1.0, 2.0, 3.0], "weight": 0.5}
+    labels = ["cinema", "dinner", "call"]
+    renamed = {**TOPIC, "labels": labels, "class_weights": [1.0, 2.0, 3.0], "weight": 0.5}
 
-    task = grow(trained, [renamed]).config.tasks[0]
+    task = grow(trained, [renamed], rename_labels=dict(zip(TOPIC["labels"], labels, strict=True))).config.tasks[0]
 
     assert (task.labels, task.class_weights, task.weight) == (["cinema", "dinner", "call"], [1.0, 2.0, 3.0], 0.5)
 
@@ -127,12 +128,12 @@ def test_the_head_a_task_was_trained_with_may_be_said_again(trained: MultiTaskMo
     ("task", "message"),
     [
         (
-            {**TOPIC, "labels": ["film", "food"]},
-            r"'topic': it is single_label_classification with 2 labels, but was trained as .* with 3; give the new",
+            {**TOPIC, "labels": ["cat", "dog"]},
+            r"'topic': its labels are \['cat', 'dog'\], but .* with \['film', .*\], and none of them is the",
         ),
         (
             {**TOPIC, "problem_type": "ordinal_regression"},
-            "'topic': it is ordinal_regression with 3 labels, but was trained as single_label_classification with 3",
+            "'topic': it is ordinal_regression, but was trained as single_label_classification; give the new task an",
         ),
         (
             {**TOPIC, "head": {"hidden_sizes": [5]}},
@@ -181,14 +182,56 @@ def test_a_label_that_no_kept_task_has_cannot_be_renamed(label: str) -> None:
         inherited_tasks([BARE], tasks, {label: "x"})
 
 
-def test_other_labels_than_the_trained_ones_are_refused() -> None:
-    tasks = [{**TOPIC, "labels": ["food", "film", "phone"]}]
-    message = (
-        r"'topic': its labels are \['food', .*, but it was trained with \['film', .*; leave them out, or rename them"
-    )
+@pytest.mark.parametrize("kind", ["ordinal_regression", "binary_classification"])
+def test_labels_with_an_order_and_of_a_binary_task_cannot_be_changed(kind: str) -> None:
+    task = {**LIKED, "problem_type": kind}
+    message = rf"'liked': its labels are \['no', 'maybe'\], but .* with \['no', 'yes'\]; those of {kind} cannot be"
 
     with pytest.raises(ValueError, match=message):
-        inherited_tasks(tasks, [TaskConfig(**TOPIC)], {})
+        inherited_tasks([{**task, "labels": ["no", "maybe"]}], [TaskConfig(**task)], {})
+
+
+@pytest.mark.parametrize("kind", ["single_label_classification", "multi_label_classification"])
+def test_labels_are_added_dropped_and_moved_with_their_weights(kind: str) -> None:
+    task = {**TOPIC, "problem_type": kind}
+    trained = MultiTaskModel(
+        MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=[task], head={"hidden_sizes": [8]})
+    ).eval()
+    for parameter in trained.parameters():
+        nn.init.normal_(parameter, std=0.1)
+
+    grown = grow(trained, [{**task, "labels": ["call", "book", "film"]}], rename_labels={"phone": "call"})
+
+    before, after = logits_of(trained)["topic"], logits_of(grown)["topic"]
+    assert torch.equal(after[:, [0, 2]], before[:, [2, 0]])
+    assert not any(torch.equal(after[:, 1], before[:, i]) for i in range(3))
+
+
+def test_a_new_label_has_the_first_weights_of_a_new_head(trained: MultiTaskModel) -> None:
+    longer = {**TOPIC, "labels": [*TOPIC["labels"], "book"]}
+    torch.manual_seed(0)
+    first = grow(trained, [longer])
+    torch.manual_seed(1)
+    second = grow(trained, [longer])
+
+    one, other = (each.heads.topic[-1].weight for each in (first, second))
+    assert torch.equal(one[:3], other[:3])
+    assert not torch.equal(one[3], other[3])
+
+
+def test_calibration_is_dropped_if_labels_change_and_kept_otherwise(
+    trained: MultiTaskModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained.config.tasks[0].temperature = 2.0
+    trained.config.tasks[0].abstain_below = 0.7
+
+    same = grow(trained, [TOPIC]).config.tasks[0]
+    changed = grow(trained, [{**TOPIC, "labels": ["food", "film", "book"]}]).config.tasks[0]
+
+    assert (same.temperature, same.abstain_below) == (2.0, 0.7)
+    assert (changed.temperature, changed.abstain_below) == (1.0, None)
+    said = "task 'topic': new labels: 'book'; dropped labels: 'phone'; its calibration is dropped"
+    assert said in caplog.messages
 
 
 def test_labels_are_not_inherited_by_a_task_of_another_type() -> None:
