@@ -39,7 +39,7 @@ def rows_of(table: CsvTable, columns: list[str]) -> Read:
     """Return the rows with their lines, and the message of the error that ends them."""
     rows: list[tuple[Any, ...]] = []
     try:
-        for chunk, _, lines in table.read_rows(columns):
+        for chunk, _, lines, _ in table.read_rows(columns):
             rows += zip(*chunk.to_pydict().values(), lines.tolist(), strict=True)
     except DataError as error:
         return rows, str(error)
@@ -134,7 +134,7 @@ def test_a_million_rows_are_those_of_pythons_csv_module(tmp_path: Path) -> None:
         next(reader)
         line = reader.line_num + 1
         count = 0
-        for chunk, _, lines in table.read_rows(["text", "topic"]):
+        for chunk, _, lines, _ in table.read_rows(["text", "topic"]):
             for *cells, own in zip(*chunk.to_pydict().values(), lines.tolist(), strict=True):
                 assert (next(reader), line) == (cells, own)
                 line = reader.line_num + 1
