@@ -17,6 +17,7 @@ from datasets_builder.arranged import arranged
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, table_features
 from datasets_builder.findings import Findings
+from datasets_builder.grouped import check_not_grouped
 from datasets_builder.holding_out import hold_out
 from datasets_builder.joined import check_matches
 from datasets_builder.label_names import named_task
@@ -288,6 +289,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = arranged(source, tables, settings["tasks"])
     if streaming:
+        check_not_grouped(opened.tables)
         _check_labels_given(opened, settings["tasks"])
     return opened
 

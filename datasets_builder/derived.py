@@ -172,6 +172,23 @@ class VotesOfAnnotators(Derived):
 
 
 @dataclass(frozen=True)
+class VoteOfRow(Derived):
+    """The words of a column with one vote in each row, null for a missing one."""
+
+    column: str
+    label: LabelColumn
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the column of the votes."""
+        return [self.column]
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words."""
+        words = as_words(chunk[self.column].combine_chunks(), place.where(self.column), [])
+        return _votes(words, self.label)
+
+
+@dataclass(frozen=True)
 class Constant(Derived):
     """The same label in all rows, or a list of it for a multi-label task."""
 

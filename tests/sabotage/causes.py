@@ -56,6 +56,7 @@ LABEL_SETS = "datasets_builder/label_sets.py"
 DERIVED = "datasets_builder/derived.py"
 KEYED_ROWS = "datasets_builder/keyed_rows.py"
 JOINED = "datasets_builder/joined.py"
+GROUPED = "datasets_builder/grouped.py"
 PLACES = "datasets_builder/places.py"
 YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
@@ -66,6 +67,7 @@ ROWS = "modeling_multitask/runs/rows.py"
 CALIBRATION = "modeling_multitask/evaluation/calibration.py"
 
 
+COMPARED = "(cells.codes != cells.codes[own_first]) & (cells.codes >= 0) & (cells.codes[own_first] >= 0)"
 SKIPPING = 'return pc.binary_join_element_wise(*parts, self.separator, null_handling="skip")'
 
 
@@ -296,7 +298,11 @@ CAUSES = [
     ),
     Cause(
         "P27 the old heads are initialised again",
-        *(GROWING, ".load_state_dict(getattr(trained.heads, task.name).state_dict())", ""),
+        *(
+            GROWING,
+            "_weights(getattr(trained.heads, task.name), old[task.name].labels, head_of_task, task.labels)",
+            "head_of_task.state_dict()",
+        ),
         *("tests/unit/training/test_growing.py", "have_the_trained_weights"),
     ),
     Cause(
@@ -1162,6 +1168,16 @@ CAUSES = [
         "P146 tabs of OpenDocument are left out",
         *(SHEETS, "if found := _LEFT_OUT.search(content)", "if found := None"),
         *("tests/unit/datasets_builder/test_sheet_tables.py", "that_the_reader_leaves_out"),
+    ),
+    Cause(
+        "P147 a gap is equal to every word",
+        *(GROUPED, "cells.codes != cells.codes[own_first]", COMPARED),
+        *("tests/unit/datasets_builder/test_grouped.py", "other_labels_are_equal"),
+    ),
+    Cause(
+        "P148 an error names the row that a group becomes",
+        *(PLACES, "if (votes := self.votes.get(column)) is None:", "if (votes := None) is None:"),
+        *("tests/unit/datasets_builder/test_grouped.py", "named_with_its_own"),
     ),
     Cause(
         "P150 empty ids are one id",
