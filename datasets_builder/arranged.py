@@ -22,18 +22,21 @@ from datasets_builder.derived import (
     Level,
     NameOfFile,
     TextOfColumns,
+    VoteOfRow,
     VotesOfAnnotators,
     VotesOfColumns,
     name_of,
 )
 from datasets_builder.findings import MAX_SHOWN, Findings
+from datasets_builder.grouped import grouped
 from datasets_builder.label_column import ANNOTATORS, Cell, LabelColumn
 from datasets_builder.layout import TOOLS
+from datasets_builder.long_votes import LongVotes
 from datasets_builder.places import Place
 from datasets_builder.source import JoinedText, Source
 from datasets_builder.sources import OpenSource
-from datasets_builder.tables import FileTable, Rows, Table
-from datasets_builder.word_arrays import as_words
+from datasets_builder.tables import Rows, Table
+from datasets_builder.word_arrays import compared_words
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, ProblemType
 
@@ -53,6 +56,7 @@ class ArrangedTable(Table):
     def __init__(self, table: Table, derived: Mapping[str, Derived], where: Where, texts: list[str]) -> None:
         super().__init__(table.name)
         self.table = table
+        self.path = table.path
         self.derived = dict(derived)
         self.where = where
         self.texts = texts
@@ -60,6 +64,15 @@ class ArrangedTable(Table):
     def check_columns(self, required: Iterable[str]) -> None:
         """Raise a `DataError` that lists the columns, if one is missing that a required column is made of."""
         self.table.check_columns(self._stored(required))
+
+    @property
+    def advice(self) -> str:
+        """The line to add to the errors in the cells of the table."""
+        return self.table.advice
+
+    def notes(self) -> list[str]:
+        """Return the messages about the rows of the table."""
+        return self.table.notes()
 
     def class_names(self, column: str) -> list[str] | None:
         """Return the class names of a column of the table."""
@@ -103,9 +116,9 @@ class ArrangedTable(Table):
 
     def _digest(self) -> str:
         names = [
-            name_of(self.table, each.what)
+            name_of(self.table.path, each.what)
             for each in self.derived.values()
-            if isinstance(each, NameOfFile) and isinstance(self.table, FileTable)
+            if isinstance(each, NameOfFile) and self.table.path is not None
         ]
         how = repr((self.derived, dict(self.where), names))
         return hashlib.sha256(f"{self.table.digest()} {how}".encode()).hexdigest()
@@ -120,12 +133,7 @@ def where_words(chunk: pa.Table, name: str, table: str) -> pa.Array:
     Raises:
         DataError: If the column holds lists, objects, dates or the like.
     """
-    cells = chunk[name].combine_chunks()
-    try:
-        return pc.fill_null(as_words(cells, "", []), "")
-    except DataError:
-        what = f"holds {cells.type}, but `where` compares words"
-        raise DataError(f"{table}, column {name!r}: {what}") from None
+    return pc.fill_null(compared_words(chunk[name].combine_chunks(), f"{table}, column {name!r}", "where"), "")
 
 
 def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -> OpenSource:
@@ -156,11 +164,34 @@ def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -
         made_text = TextOfColumns(tuple(text.columns), text.separator, missing)
         resolved = replace(resolved, text=_added(text.name, made_text, derived, plain))
     where = {name: _words(given) for name, given in (source.where or {}).items()}
-    if derived or where:
-        made_tables = [ArrangedTable(table, derived, where, resolved.texts) for table in tables]
-        _check_where(source, where, made_tables)
+    if not derived and not where:
+        return OpenSource(resolved, tables)
+    by = _id_column(source)
+    made_tables = [ArrangedTable(table, derived, where, resolved.texts) for table in tables]
+    _check_where(source, where, made_tables)
+    if by is None:
         return OpenSource(resolved, list(made_tables))
-    return OpenSource(resolved, tables)
+    voted = [name for name, made in derived.items() if isinstance(made, VoteOfRow)]
+    others = [name for name in resolved.read_columns if name not in voted]
+    return OpenSource(resolved, list(grouped(list(made_tables), by, voted, others)))
+
+
+def _id_column(source: Source) -> str | None:
+    """Return the column of the id of a long table, or `None` if the source is none.
+
+    Raises:
+        DataError: If two tasks have votes by different columns.
+    """
+    columns = source.label_columns.items()
+    by = {task: column.votes.by for task, column in columns if isinstance(column.votes, LongVotes)}
+    tasks = list({column: task for task, column in reversed(by.items())}.values())
+    if len(tasks) > 1:
+        one, other = tasks[-1], tasks[-2]
+        raise DataError(
+            f"{source.name}: the votes of task {one!r} are by {by[one]!r}, and those of task {other!r} by "
+            f"{by[other]!r}; the rows of a source are grouped once, so both must name the same column"
+        )
+    return next(iter(by.values()), None)
 
 
 def _problem(task: str, column: LabelColumn, several: bool | None) -> str | None:
@@ -197,6 +228,8 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
         return column.join.join(column.names), made
     if column.votes == ANNOTATORS:
         return f"{column.names[0]}, votes", VotesOfAnnotators(column.names[0], column)
+    if isinstance(column.votes, LongVotes):
+        return f"{column.votes.column}, votes by {column.votes.by}", VoteOfRow(column.votes.column, column)
     if column.votes is not None:
         return ", ".join(column.votes), VotesOfColumns(tuple(column.votes), column)
     if column.level is not None:

@@ -17,7 +17,9 @@ from datasets_builder.arranged import arranged
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, table_features
 from datasets_builder.findings import Findings
+from datasets_builder.grouped import check_not_grouped
 from datasets_builder.holding_out import hold_out
+from datasets_builder.joined import check_matches
 from datasets_builder.label_names import named_task
 from datasets_builder.label_rows import (
     LabelRowsByTask,
@@ -253,7 +255,7 @@ def fingerprint(sources: list[OpenSource], tables: list[str] | None = None) -> s
     digest = hashlib.sha256("\n".join(tables or []).encode())
     for source in sources:
         digest.update(repr(sorted(source.soft)).encode())
-        how = replace(source.source, path="", data=None, called=None)
+        how = replace(source.source, path="", data=None, called=None, join=None)  # whose words its table has
         digest.update(repr(how).encode())
         for table in source.tables:
             digest.update(table.digest().encode())
@@ -287,9 +289,11 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     streaming = bool(settings.get("streaming")) and split == "train"
     numbers = number_columns(source, settings["tasks"])
     tables = open_tables(source, streaming=streaming, numbers=numbers, keep_empty=False)
+    check_matches(tables)
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = arranged(source, tables, settings["tasks"])
     if streaming:
+        check_not_grouped(opened.tables)
         _check_labels_given(opened, settings["tasks"])
     return opened
 

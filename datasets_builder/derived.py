@@ -3,6 +3,7 @@
 import abc
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from datasets_builder.label_column import LabelColumn, NameOf
 from datasets_builder.label_sets import split_texts
 from datasets_builder.local_path import LocalCopy
 from datasets_builder.places import Place
-from datasets_builder.tables import FileTable, Table
+from datasets_builder.tables import Table
 from datasets_builder.texts import table_texts
 from datasets_builder.word_arrays import as_text, as_words, without_aliases, without_blanks, without_words
 from modeling_multitask.errors import DataError
@@ -173,6 +174,23 @@ class VotesOfAnnotators(Derived):
 
 
 @dataclass(frozen=True)
+class VoteOfRow(Derived):
+    """The words of a column with one vote in each row, null for a missing one."""
+
+    column: str
+    label: LabelColumn
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the column of the votes."""
+        return [self.column]
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words."""
+        words = as_words(chunk[self.column].combine_chunks(), place.where(self.column), [])
+        return _votes(words, self.label)
+
+
+@dataclass(frozen=True)
 class Constant(Derived):
     """The same label in all rows, or a list of it for a multi-label task."""
 
@@ -194,9 +212,9 @@ class NameOfFile(Derived):
 
     def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:
         """Return the labels."""
-        if not isinstance(table, FileTable):
+        if table.path is None:
             raise DataError(f"{table.name}: `from: {self.what}` is only for files; use `constant`")
-        return Constant(name_of(table, self.what), self.listed).cells(chunk, table, place)
+        return Constant(name_of(table.path, self.what), self.listed).cells(chunk, table, place)
 
 
 def lists_of(words: pa.Array, rows: np.ndarray, count: int) -> pa.ListArray:
@@ -213,9 +231,9 @@ def lists_of(words: pa.Array, rows: np.ndarray, count: int) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), in_order)
 
 
-def name_of(table: FileTable, what: NameOf) -> str:
-    """Return the name of a table's file without its endings, or of the folder that contains it."""
-    path = path_within(table.path.address) if isinstance(table.path, LocalCopy) else table.path.absolute()
+def name_of(file: Path, what: NameOf) -> str:
+    """Return the name of a file without its endings, or of the folder that contains it."""
+    path = path_within(file.address) if isinstance(file, LocalCopy) else file.absolute()
     if what == "folder_name":
         return path.parent.name
     ending, packed = endings(path)

@@ -198,7 +198,11 @@ def read_rows(
         pa.concat_tables(labels),
         np.concatenate(digests),
         groups=np.array(groups) if groups else None,
-        notes=[*(f"{count} {reason}" for reason, count in dropped.items()), *agreement_notes(agreement, tasks)],
+        notes=[
+            *(f"{count} {reason}" for reason, count in dropped.items()),
+            *dict.fromkeys(note for source in sources for table in source.tables for note in table.notes()),
+            *agreement_notes(agreement, tasks),
+        ],
         origins=origins,
     )
 

@@ -204,8 +204,10 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     schema = table_features(tasks, soft=opened.soft, with_pair=len(source.texts) == 2).arrow_schema
     columns = source.label_columns
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
-    for cells, numbers, lines in table.read_rows(source.read_columns):
-        place = Place(table.name, findings, numbers)
+    if table.advice:
+        findings.advise(table.name, table.advice)
+    for cells, numbers, lines, rows_of_votes in table.read_rows(source.read_columns):
+        place = Place(table.name, findings, numbers, rows_of_votes)
         votes = {
             task.name: read_votes(cells, columns[task.name], task, place)
             for task in tasks

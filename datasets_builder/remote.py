@@ -19,7 +19,7 @@ from huggingface_hub.utils import tqdm
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import check_writable
 
-from .addresses import WEB, check_address, is_address, path_within, protocol_of, shown_path
+from .addresses import WEB, check_address, file_in, is_address, path_within, protocol_of, shown_path
 from .formats import endings
 from .local_path import LocalCopy
 from .server_problems import UnreachableError
@@ -52,6 +52,12 @@ def checked_once() -> Iterator[None]:
 def path_to(given: str) -> Path:
     """Return the path of a file, which is that of the local copy for an address. Raises the errors of `local_copy`."""
     return local_copy(given) if is_address(given) else Path(given)
+
+
+def paths_to(given: str) -> list[Path]:
+    """Return a local path, or those of the copies of all files at an address. Raises the errors of `local_copy`."""
+    names = files_in(given) if is_address(given) else None
+    return [path_to(given)] if names is None else [local_copy(file_in(given, name)) for name in names]
 
 
 def local_copy(address: str) -> LocalCopy:

@@ -3,17 +3,15 @@
 Shapes: N rows.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, Value
 
-from datasets_builder.addresses import is_address
 from datasets_builder.columns import LINE, TABLE
+from datasets_builder.short_names import short_names
 from datasets_builder.sources import OpenSource
 
 
@@ -61,19 +59,3 @@ def row_places(rows: Dataset) -> list[RowPlace]:
         return []
     names = short_names(tables.names)
     return [RowPlace(names[table], line) for table, line in zip(rows[TABLE], rows[LINE], strict=True)]
-
-
-def short_names(paths: list[str]) -> list[str]:
-    """Return the last parts of each path, as few as no other path ends in, so that folders of a machine stay unknown.
-
-    Args:
-        paths: Different paths, or other names of tables.
-    """
-    parts = [PurePath(path).parts for path in paths]
-    short: dict[str, str] = {}
-    for length in range(1, max(map(len, parts), default=0) + 1):
-        counts = Counter(each[-length:] for each in parts)
-        ends = {path: each[-length:] for path, each in zip(paths, parts, strict=True)}
-        short = {path: PurePath(*end).as_posix() for path, end in ends.items() if counts[end] == 1} | short
-    whole = {PurePath(path).as_posix(): path for path in paths if is_address(path)}  # `https:/` is not `https://`
-    return [whole.get(short.get(path, path), short.get(path, path)) for path in paths]

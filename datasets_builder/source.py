@@ -18,6 +18,7 @@ from modeling_multitask.words_multitask import declared_words, from_words, word,
 from .addresses import PROTOCOLS, check_address, is_address, shown_path
 from .cell_words import cell_word
 from .formats import COMPRESSED, LINES, READABLE, names_table
+from .join import Join
 from .label_column import Cell, LabelColumn, alias_words
 from .layout import Decimal, Format, Layout, Quoting
 
@@ -74,6 +75,7 @@ class Source:
         missing_text: Texts that mark a missing text. Their rows are left out, as those with an empty text.
         weight: The column of the weight of each row, a number from 0.
         where: The rows to read: for each column the word, or the words, that its cell must be.
+        join: Another table, whose columns each row gets from the row with the same id. All other words may name them.
 
     Raises:
         ValueError: If both or neither of `path` and `data` are given, an address has an unknown protocol or contains
@@ -136,6 +138,12 @@ class Source:
         "must match all columns.",
         example={"lang": "en", "part": ["train", "dev"]},
     )
+    join: Join | None = word(
+        None,
+        description="Another table with one row for each id. Each row gets the columns of the row with its id, or "
+        "empty cells. All other words of the source may name these columns.",
+        example={"path": "labels.csv", "on": "id"},
+    )
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -148,6 +156,8 @@ class Source:
             check_address(self.path)
         if isinstance(self.text, Mapping):
             object.__setattr__(self, "text", from_words(JoinedText, self.text, "source.text."))
+        if self.join is not None:
+            object.__setattr__(self, "join", from_words(Join, self.join, "source.join."))
         if len(self.texts) not in (1, 2):
             raise ValueError(f"source.text is {self.texts}; it must be one column, or two columns for pairs of texts")
         _ = self.layout  # which checks its words

@@ -24,6 +24,7 @@ from datasets_builder.columns import TEXT
 from datasets_builder.compressed import format_ending
 from datasets_builder.csv_tables import CsvTable, TsvTable
 from datasets_builder.formats import COMPRESSED, LINES, endings
+from datasets_builder.joined import JoinedTable, OtherTable, naming_the_join, other_source
 from datasets_builder.json_tables import JsonTable
 from datasets_builder.label_column import ANNOTATORS
 from datasets_builder.layout import Layout, foreign_word
@@ -91,7 +92,7 @@ class OpenSource:
 def open_tables(
     source: Source, *, streaming: bool = False, numbers: Sequence[str] = (), keep_empty: bool = True
 ) -> list[Table]:
-    """Return the source's tables in order, without reading their rows.
+    """Return the source's tables in order, without reading their rows. With a join they have the columns of both.
 
     Args:
         source: The source.
@@ -104,6 +105,18 @@ def open_tables(
             not belong to its format.
         ImportError: If the package for the protocol of an address is not installed.
     """
+    tables = _open(source, streaming=streaming, numbers=numbers, keep_empty=keep_empty)
+    if source.join is None:
+        return tables
+    given = other_source(source.join)
+    with naming_the_join():
+        others = _open(given, streaming=False, numbers=numbers, keep_empty=False)
+    other = OtherTable(source.join, given.name, others, source, _requested(source))
+    return [JoinedTable(table, other) for table in tables]
+
+
+def _open(source: Source, *, streaming: bool, numbers: Sequence[str], keep_empty: bool) -> list[Table]:
+    """Return the source's tables without those of a join."""
     if (source.path is None or is_on_hub(source)) and (given := [*source.layout.given, *_format(source)]):
         raise DataError(f"{source.name}: {given[0]} is only for files; remove it")
     if source.path is None:
@@ -115,8 +128,9 @@ def open_tables(
     given = [name for name in ("config", "split", "revision") if getattr(source, name) is not None]
     if given:
         raise DataError(f"{source.name}: {given[0]} is only for data sets on the Hub; remove it")
-    requested = tuple(dict.fromkeys([*source.read_columns, *(source.where or {})]))
     voted = tuple(column.names[0] for column in source.label_columns.values() if column.votes == ANNOTATORS)
+    # Of a join it is not known yet which columns are in this table; that of the id is.
+    requested = _requested(source) if source.join is None or voted else tuple(source.join.key)
     read = {"requested": requested, "numbers": tuple(numbers), "voted": voted, "keep_empty": keep_empty}
     layout = replace(source.layout, **read)  # type: ignore[arg-type]
     if is_address(source.path):
@@ -142,6 +156,10 @@ def _remote_tables(address: str, layout: Layout) -> list[Table]:
     files = _table_files(map(PurePosixPath, names), layout)
     copies = [local_copy(file_in(address, each.name)) for each in files]
     return _folder(LocalCopy.of(address, Path(address)), layout, copies)
+
+
+def _requested(source: Source) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*source.read_columns, *(source.where or {})]))
 
 
 def _format(source: Source) -> list[str]:

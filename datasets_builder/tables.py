@@ -4,9 +4,10 @@ import abc
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from datasets import ClassLabel, Features, LargeList, List
 
 from datasets_builder.chunks import with_names
 from datasets_builder.nested import feature_at, root_of
+from datasets_builder.places import VoteRows
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -31,11 +33,13 @@ class Rows(NamedTuple):
         chunk: The cells.
         numbers: (rows,) int64, the number of each row in the table, counted from 1.
         lines: (rows,) int64, the line of each row in the file, counted from 1.
+        votes: By column, the rows of the votes in its lists, if these were rows of their own.
     """
 
     chunk: pa.Table
     numbers: np.ndarray
     lines: np.ndarray
+    votes: Mapping[str, VoteRows] = MappingProxyType({})
 
 
 class Table(abc.ABC):
@@ -50,9 +54,19 @@ class Table(abc.ABC):
     holds_objects: ClassVar[bool] = False
     emptiness: ClassVar[str] = "no rows"  # the message for a table that has columns but no rows
     look_hint: ClassVar[str] = ""  # the way to find out how the table is written
+    path: Path | None = None  # the file of its rows, if they are in one
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @property
+    def advice(self) -> str:
+        """A line to add to the errors in its cells. Empty if there is none."""
+        return ""
+
+    def notes(self) -> list[str]:
+        """Return messages about its rows, once they have been read to the end."""
+        return []
 
     @functools.cached_property
     def columns(self) -> list[str]:
@@ -149,6 +163,7 @@ class FileTable(Table):
         layout: How the table is written in it.
     """
 
+    path: Path
     look_hint = "; `multitask data FILE` guesses how a file is written, and prints a recipe for it"
 
     def __init__(self, path: Path, layout: Layout | None = None) -> None:

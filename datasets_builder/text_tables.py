@@ -86,8 +86,10 @@ class BlockTable(TextTable):
         try:
             with self._utf_8() as file:
                 for chunk, lines in self._regular_chunks(columns, file):
-                    yield chunk, lines
-                    read += len(chunk)
+                    # In parts of equal size, because processes share the work by chunks.
+                    for rows in np.array_split(np.arange(len(chunk)), -(-len(chunk) // CHUNK_ROWS)):
+                        yield chunk.slice(rows[0], len(rows)), lines[rows]
+                        read += len(rows)
         except (IrregularError, UnicodeError):
             for chunk, of_chunk in super()._chunks(columns):  # type: ignore[safe-super]
                 if len(chunk) > read:

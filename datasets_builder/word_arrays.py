@@ -26,6 +26,18 @@ def as_words(cells: pa.Array, where: str, labels: Sequence[str]) -> pa.Array:
     return words_of_texts(without_blanks(as_text(cells, where)), labels)
 
 
+def compared_words(cells: pa.Array, where: str, word: str) -> pa.Array:
+    """Return the words of a column that a word of the recipe compares, null for an empty cell.
+
+    Raises:
+        DataError: If the column holds lists, objects, dates or the like.
+    """
+    try:
+        return as_words(cells, where, [])
+    except DataError:
+        raise DataError(f"{where}: holds {cells.type}, but `{word}` compares words") from None
+
+
 def without_blanks(texts: pa.Array) -> pa.Array:
     """Return the texts with null in place of those that are empty or only white space."""
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), pa.scalar(None, pa.string()), texts)

@@ -22,6 +22,7 @@ from datasets_builder import DataError
 from datasets_builder.tables import Table
 
 from ..files import parts_of, whole_file, whole_folder, write_json
+from ..version import __version__
 from .answering import answers_of
 from .graphs import GraphEncoder
 from .tables import add_answers, check_holds_text, texts_or_none, write_tables
@@ -172,7 +173,8 @@ def _unified(schemas: list[pa.Schema]) -> pa.Schema:
 def _job(encoder: TextEncoder | GraphEncoder, given: Input, prefix: str) -> dict[str, Any]:
     """Return everything that the shards depend on."""
     tables = hashlib.sha256("".join(table.digest() for table in given.tables).encode()).hexdigest()
-    return {"model": encoder.digest(), "tables": tables, "texts": list(given.texts), "prefix": prefix}
+    words = {"model": encoder.digest(), "tables": tables, "texts": list(given.texts), "prefix": prefix}
+    return words | {"version": __version__}  # another version may cut a table into other chunks
 
 
 def _begin(parts: Path, job: dict[str, Any], process: Process) -> set[Path]:

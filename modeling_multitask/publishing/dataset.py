@@ -12,6 +12,8 @@ from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 
 from datasets_builder.builder import MultiTaskBuilder
 from datasets_builder.columns import LINE, SOURCE, TABLE, distribution_column
+from datasets_builder.join import Join
+from datasets_builder.long_votes import LongVotes
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
 from datasets_builder.source import JoinedText, LabelColumn, Source
@@ -177,7 +179,7 @@ def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
         '"""Rebuild this data set. The paths of its sources are relative to the current folder.\n\n'
         f"pip install modeling-multitask\npython {SCRIPT}\n"
         '"""\n\n'
-        "from datasets_builder import LabelColumn, MultiTaskBuilder, Source  # noqa: F401\n\n"
+        "from datasets_builder import Join, LabelColumn, MultiTaskBuilder, Source  # noqa: F401\n\n"
         f"builder = MultiTaskBuilder(\n{arguments})\n"
         "builder.download_and_prepare()\n"
         "print(builder.as_dataset())\n"
@@ -186,7 +188,7 @@ def render_script(builder: MultiTaskBuilder, folder: Path) -> str:
 
 def _python(value: Any, folder: Path) -> str:
     """Return the value as Python source, without empty and default values."""
-    if isinstance(value, Source | LabelColumn):
+    if isinstance(value, Source | LabelColumn | Join):
         given = {each.name: getattr(value, each.name) for each in fields(value)}
         defaults = {
             each.name: each.default if each.default_factory is MISSING else each.default_factory()
@@ -198,7 +200,7 @@ def _python(value: Any, folder: Path) -> str:
             given["data"] = ...  # a table in memory, to be filled in by the user of the script
         words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each != defaults[name])
         return f"{type(value).__name__}({words})"
-    if isinstance(value, JoinedText):
+    if isinstance(value, JoinedText | LongVotes):
         value = asdict(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_python(v, folder)}" for k, v in value.items() if v is not None) + "}"

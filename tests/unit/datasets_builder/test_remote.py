@@ -19,7 +19,7 @@ from huggingface_hub import constants
 from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source, remote, servers
 from datasets_builder.local_path import LocalCopy
 from datasets_builder.remote import checked_once, files_in, local_copy
-from datasets_builder.row_places import short_names
+from datasets_builder.short_names import short_names
 from datasets_builder.sources import open_tables
 from tests.conftest import ROOT
 from tests.file_server import FileServer, file_server

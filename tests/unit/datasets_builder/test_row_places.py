@@ -11,7 +11,8 @@ import pytest
 from datasets import Dataset
 
 from datasets_builder import DataError, JoinedText, MultiTaskBuilder, Source
-from datasets_builder.row_places import RowPlace, row_places, short_names
+from datasets_builder.row_places import RowPlace, row_places
+from datasets_builder.short_names import short_names
 from tests.workbooks import write_workbook
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}

@@ -83,14 +83,14 @@ def test_chunks_are_of_10000_rows_at_most(tmp_path: Path, kind: type[Table]) -> 
 @pytest.mark.parametrize(
     ("name", "header", "row"), [("t.csv", "text\n", f"{'a' * 99}\n"), ("t.jsonl", "", f'{{"text": "{"a" * 87}"}}\n')]
 )
-def test_chunks_of_text_have_about_a_mebibyte(tmp_path: Path, name: str, header: str, row: str) -> None:
+def test_chunks_of_text_have_10000_rows_at_most(tmp_path: Path, name: str, header: str, row: str) -> None:
     table = TABLES[Path(name).suffix](write(tmp_path, header + row * 25_000, name))
 
-    assert [len(chunk) for chunk in table.read(["text"])] == [10_485, 10_486, 4_029]
+    assert [len(chunk) for chunk in table.read(["text"])] == [5_243, 5_242, 5_243, 5_243, 4_029]
 
 
-def test_json_lines_with_lists_are_read_in_chunks_too(tmp_path: Path) -> None:
-    table = TABLES[".jsonl"](write(tmp_path, '{"text": ["a"]}\n' * 20_001, "t.jsonl"))
+def test_json_lines_that_python_parses_are_read_in_chunks_too(tmp_path: Path) -> None:
+    table = TABLES[".jsonl"](write(tmp_path, '{"text": "2024-01-01"}\n' * 20_001, "t.jsonl"))
 
     assert [len(chunk) for chunk in table.read(["text"])] == [10_000, 10_000, 1]
 

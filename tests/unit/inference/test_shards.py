@@ -24,6 +24,7 @@ ROWS, IN_SHARD = 23, 5
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets_builder.byte_blocks.BLOCK_BYTES", 100)  # about five rows
     for module in ("text_tables", "arrow_tables"):
         monkeypatch.setattr(f"datasets_builder.{module}.CHUNK_ROWS", IN_SHARD)
 

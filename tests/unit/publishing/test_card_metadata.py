@@ -102,6 +102,17 @@ def test_else_it_is_those_of_the_recipe_that_are_on_the_hub() -> None:
     assert card["model-index"][0]["results"][0]["dataset"]["type"] == "org/more_reviews"
 
 
+def test_a_data_set_that_is_joined_is_named_too() -> None:
+    join = {"path": "org/labels", "on": "id"}
+    train = [{"path": "reviews.csv", "join": join}, {"path": "b.csv", "join": None}]
+    recipe = {**RECIPE, "data": {**RECIPE["data"], "train": train}}
+
+    card = a_card(evidence=an_evidence(recipe=recipe), links=Links())
+
+    assert metadata(card)["datasets"] == ["org/labels"]
+    assert "reviews.csv, joined with [org/labels](https://huggingface.co/datasets/org/labels)" in card
+
+
 @pytest.mark.parametrize(
     ("word", "given", "base"),
     [

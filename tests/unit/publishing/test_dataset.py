@@ -13,7 +13,7 @@ from datasets import DatasetDict, load_dataset
 from huggingface_hub import DatasetCard, HfApi
 from markdown_it import MarkdownIt
 
-from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
+from datasets_builder import DataError, Join, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.look import look_at
 from modeling_multitask.hub.card_settings import CardSettings
 from modeling_multitask.hub.upload import Target
@@ -280,6 +280,19 @@ def test_the_script_says_only_what_the_rows_depend_on(sources: Path) -> None:
     assert "streaming" not in script
 
 
+def test_the_script_groups_a_long_table_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"id": [1, 2, 1, 1], "text": ["a", "b", "a", "a"], "label": ["film", "food", "film", "food"]}
+    source = Source(data=data, labels={"topic": LabelColumn(votes={"column": "label", "by": "id"})})
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[source])
+    builder.download_and_prepare()
+    (tmp_path / "build.py").write_text(render_script(builder, Path.cwd()))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "another")
+
+    rebuilt = runpy.run_path(str(tmp_path / "build.py"))["builder"].as_dataset()
+
+    assert rows_of(rebuilt) == rows_of(builder.as_dataset())
+
+
 @pytest.mark.parametrize("with_recipe", [True, False])
 def test_no_file_says_where_the_sources_are_on_this_machine(
     tmp_path: Path, sources: Path, with_recipe: bool, monkeypatch: pytest.MonkeyPatch
@@ -398,11 +411,31 @@ def test_a_repository_named_like_its_script_is_refused() -> None:
         Source("a.csv", header=False, columns=["text", "a", "b"], where={"a": [1, "x"]}),
         Source("a.csv", labels={"topic": LabelColumn(columns=["a", "b"], join=""), "tags": LabelColumn(constant=0)}),
         Source("a.csv", labels={"topic": LabelColumn(from_="file_name"), "tags": LabelColumn(columns={"a": "b"})}),
+        Source("a.csv", join=Join(path="b.csv", on=["id", "lang"], delimiter=";")),
+        Source("a.csv", join=Join(data={"id": ["1"], "topic": ["film"]}, on="id")),
     ],
-    ids=["joined", "where", "join", "from"],
+    ids=["joined", "where", "join", "from", "tables", "table_in_memory"],
 )
 def test_the_script_repeats_the_words_of_a_source(source: Source, tmp_path: Path) -> None:
-    assert eval(_python(source, tmp_path), {"Source": Source, "LabelColumn": LabelColumn}) == source
+    assert eval(_python(source, tmp_path), {"Source": Source, "LabelColumn": LabelColumn, "Join": Join}) == source
+
+
+def test_the_joined_table_is_in_no_folder_of_this_machine_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("a.csv", "id,text\n1,a\n2,b\n3,c\n"), ("b.csv", "id,topic\n1,film\n2,food\n4,food\n")):
+        (tmp_path / name).write_text(content)
+    join = Join(path=str(tmp_path / "b.csv"), on="id")
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=Source(str(tmp_path / "a.csv"), join=join))
+    builder.download_and_prepare()
+
+    folder = write(tmp_path / "repo", builder)
+
+    content = b"".join(each.read_bytes() for each in folder.rglob("*") if each.is_file())
+    assert str(tmp_path).encode() not in content
+    assert b"join=Join(path='b.csv', on='id')" in content
+    assert b"a.csv: 1 of 3 rows have no row in b.csv with the same id; 1 of 3 rows of b.csv are not used" in content
 
 
 def test_soft_labels_are_pushed_and_the_script_builds_them_again(tmp_path: Path) -> None:

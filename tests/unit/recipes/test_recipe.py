@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets_builder.join import Join
 from datasets_builder.source import JoinedText, LabelColumn
 from modeling_multitask import TaskConfig
 from modeling_multitask.errors import RecipeError
@@ -156,6 +157,7 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
         "data.train.text={columns: [title, body], separator: ' '}",
         "data.train.where={lang: en, part: [1, 007]}",
         "data.train.labels.topic={from: file_name}",
+        "data.train.join={path: ids/labels.csv, on: id, delimiter: ;}",
     ]
 
     recipe = load(tmp_path, RECIPE, *words)
@@ -164,6 +166,7 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
     assert source.text == JoinedText(["title", "body"], " ")
     assert source.where == {"lang": "en", "part": [1, "007"]}
     assert source.labels == {"topic": LabelColumn(from_="file_name")}
+    assert source.join == Join(path=str(tmp_path / "ids" / "labels.csv"), on="id", delimiter=";")
     assert recorded_words(recipe_words(recipe)) == recipe_words(recipe)
 
 
@@ -174,12 +177,40 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
         ("{column: a, constant: b}", "constant cannot be combined with column; leave one out"),
         ("{column: a, level: 0}", "level: is 0; it must be at least 1"),
         ("{from: path}", "from: is 'path'; it must be one of file_name, folder_name"),
+        ("{votes: {column: label}}", "votes.by: is missing"),
+        ("{votes: {column: label, on: id, by: id}}", "votes.on: no such word; words here: column, by"),
+        ("{votes: {column: a, by: a}}", "votes.by is 'a', the column of the votes; name the column of the id"),
+        ("{votes: {column: a, by: 1}}", "votes.by: is 1; it must be text; write '1', in quotes"),
     ],
 )
 def test_words_for_labels_that_do_not_fit_together_are_a_problem(tmp_path: Path, words: str, problem: str) -> None:
     found = problems(tmp_path, RECIPE, f"data.train.labels.topic={words}")
 
     assert found == [f"data.train[0].labels.topic.{problem}"]
+
+
+def test_a_joined_table_may_be_a_data_set_on_the_hub(tmp_path: Path) -> None:
+    (source,) = load(tmp_path, RECIPE, "data.train.join={path: owner/labels, on: id}").data.train
+
+    assert source.join == Join(path="owner/labels", on="id")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("{path: labels.csv}", "join.on: is missing"),
+        ("{on: id}", "join.path: is missing"),
+        ("{path: labels.csv, on: 1}", "join.on: is 1; it must be text or a list"),
+        ("{path: labels.csv, on: []}", "join.on is []; it must be a column that both tables have, or a list of such"),
+        ("{path: labels.csv, on: id, delimeter: ;}", "join.delimeter: no such word; did you mean 'delimiter'?"),
+        ("{path: labels.csv, on: id, skip_rows: -1}", "join.skip_rows: is -1; it must be at least 0"),
+        ("labels.csv", "join: is 'labels.csv'; it must be a table of words"),
+    ],
+)
+def test_words_of_a_join_that_are_wrong_are_a_problem(tmp_path: Path, words: str, problem: str) -> None:
+    (found,) = problems(tmp_path, RECIPE, f"data.train.join={words}")
+
+    assert found.startswith(f"data.train[0].{problem}")
 
 
 def test_the_names_of_labels_are_read_relative_to_the_recipe(tmp_path: Path) -> None:

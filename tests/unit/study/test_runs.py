@@ -339,6 +339,16 @@ def test_a_folder_of_tables_is_known_by_their_content(recipe: Path) -> None:
     assert data_digest(loaded) != before
 
 
+def test_a_joined_table_is_known_by_its_content(recipe: Path) -> None:
+    (recipe.parent / "labels.csv").write_text("id,topic\n1,film\n")
+    loaded = load_recipe(recipe, ["data.train={path: tickets.csv, join: {path: labels.csv, on: id}}"])
+    before = data_digest(loaded)
+
+    (recipe.parent / "labels.csv").write_text("id,topic\n1,food\n")
+
+    assert data_digest(loaded) != before
+
+
 def test_a_study_is_written_as_json_csv_words_and_a_picture(planned: PlannedStudy, tmp_path: Path) -> None:
     begin_study(planned)
     study = carry_out(planned, jobs=1, say=lambda _: None, start=FakeStart())
