@@ -50,13 +50,18 @@ def krippendorff_alpha(pairs: np.ndarray, *, ordered: bool = False) -> float | N
 
 
 def agreement_notes(pairs: Mapping[str, np.ndarray], tasks: list[TaskConfig]) -> list[str]:
-    """Return a note on the agreement of the raters of each task that has several."""
+    """Return a note on the agreement of the raters of each task that has several.
+
+    If no row has several votes, the note says so: in a long table, a wrong id is a likely reason.
+    """
     notes = []
     for task in tasks:
         if task.name not in pairs:
             continue
         alpha = krippendorff_alpha(pairs[task.name], ordered=task.kind.ordered)
         votes = round(pairs[task.name].sum())
+        if votes == 0:
+            notes.append(f"task {task.name!r}: no row has several votes")
         if alpha is not None:
             notes.append(f"task {task.name!r}: {AGREEMENT} of the raters is {alpha:.2f} ({votes} votes)")
     return notes

@@ -22,13 +22,16 @@ from datasets_builder.derived import (
     Level,
     NameOfFile,
     TextOfColumns,
+    VoteOfRow,
     VotesOfAnnotators,
     VotesOfColumns,
     name_of,
 )
 from datasets_builder.findings import MAX_SHOWN, Findings
+from datasets_builder.grouped import grouped
 from datasets_builder.label_column import ANNOTATORS, Cell, LabelColumn
 from datasets_builder.layout import TOOLS
+from datasets_builder.long_votes import LongVotes
 from datasets_builder.places import Place
 from datasets_builder.source import JoinedText, Source
 from datasets_builder.sources import OpenSource
@@ -161,11 +164,34 @@ def arranged(source: Source, tables: list[Table], tasks: list[dict[str, Any]]) -
         made_text = TextOfColumns(tuple(text.columns), text.separator, missing)
         resolved = replace(resolved, text=_added(text.name, made_text, derived, plain))
     where = {name: _words(given) for name, given in (source.where or {}).items()}
-    if derived or where:
-        made_tables = [ArrangedTable(table, derived, where, resolved.texts) for table in tables]
-        _check_where(source, where, made_tables)
+    if not derived and not where:
+        return OpenSource(resolved, tables)
+    by = _id_column(source)
+    made_tables = [ArrangedTable(table, derived, where, resolved.texts) for table in tables]
+    _check_where(source, where, made_tables)
+    if by is None:
         return OpenSource(resolved, list(made_tables))
-    return OpenSource(resolved, tables)
+    voted = [name for name, made in derived.items() if isinstance(made, VoteOfRow)]
+    others = [name for name in resolved.read_columns if name not in voted]
+    return OpenSource(resolved, list(grouped(list(made_tables), by, voted, others)))
+
+
+def _id_column(source: Source) -> str | None:
+    """Return the column of the id of a long table, or `None` if the source is none.
+
+    Raises:
+        DataError: If two tasks have votes by different columns.
+    """
+    columns = source.label_columns.items()
+    by = {task: column.votes.by for task, column in columns if isinstance(column.votes, LongVotes)}
+    tasks = list({column: task for task, column in reversed(by.items())}.values())
+    if len(tasks) > 1:
+        one, other = tasks[-1], tasks[-2]
+        raise DataError(
+            f"{source.name}: the votes of task {one!r} are by {by[one]!r}, and those of task {other!r} by "
+            f"{by[other]!r}; the rows of a source are grouped once, so both must name the same column"
+        )
+    return next(iter(by.values()), None)
 
 
 def _problem(task: str, column: LabelColumn, several: bool | None) -> str | None:
@@ -202,6 +228,8 @@ def _made(column: LabelColumn, *, listed: bool) -> tuple[str, Derived] | None:
         return column.join.join(column.names), made
     if column.votes == ANNOTATORS:
         return f"{column.names[0]}, votes", VotesOfAnnotators(column.names[0], column)
+    if isinstance(column.votes, LongVotes):
+        return f"{column.votes.column}, votes by {column.votes.by}", VoteOfRow(column.votes.column, column)
     if column.votes is not None:
         return ", ".join(column.votes), VotesOfColumns(tuple(column.votes), column)
     if column.level is not None:

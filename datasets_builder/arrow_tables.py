@@ -1,6 +1,7 @@
 """Arrow tables: Parquet and Arrow files, and `datasets` objects."""
 
 import abc
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,7 +89,7 @@ class ArrowTable(SchemaTable):
     @contextmanager
     def _opened(self) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
         try:
-            with self._readable(), pa.memory_map(str(self.path)) as memory:
+            with self._readable(), pa.memory_map(os.fspath(self.path)) as memory:
                 if memory.read(len(_ARROW_FILE)) == _ARROW_FILE:
                     file = pa.ipc.open_file(memory)
                     yield file.schema, (file.get_batch(i) for i in range(file.num_record_batches))

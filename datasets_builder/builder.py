@@ -17,6 +17,7 @@ from datasets_builder.arranged import arranged
 from datasets_builder.encoded import EncodedRows, read_rows, text_columns
 from datasets_builder.features import check_columns_of, check_labels_of, table_features
 from datasets_builder.findings import Findings
+from datasets_builder.grouped import check_not_grouped
 from datasets_builder.holding_out import hold_out
 from datasets_builder.joined import check_matches
 from datasets_builder.label_names import named_task
@@ -29,6 +30,7 @@ from datasets_builder.label_rows import (
     without_labels,
 )
 from datasets_builder.merging import text_keys
+from datasets_builder.remote import checked_once
 from datasets_builder.row_places import table_names
 from datasets_builder.settings import (
     SPLITS,
@@ -89,7 +91,10 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
             given = {name: [replace(each, missing_text=texts) for each in given[name]] for name in SPLITS}
         if group := split.get("group"):
             given["train"] = [replace(source, group=group) for source in given["train"]]
-        self.sources = {name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]}
+        with checked_once():
+            self.sources = {
+                name: [_opened(each, name, kwargs) for each in given[name]] for name in SPLITS if given[name]
+            }
         self.soft = soft_tasks([each.source for split in self.sources.values() for each in split])
         self.sources = {name: [replace(each, soft=self.soft) for each in split] for name, split in self.sources.items()}
         opened = [each for split in self.sources.values() for each in split]
@@ -288,6 +293,7 @@ def _opened(source: Source, split: str, settings: dict[str, Any]) -> OpenSource:
     source = source.with_labels_of(settings["tasks"], tables[0].columns if source.labels is None else [])
     opened = arranged(source, tables, settings["tasks"])
     if streaming:
+        check_not_grouped(opened.tables)
         _check_labels_given(opened, settings["tasks"])
     return opened
 

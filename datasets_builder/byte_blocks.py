@@ -23,7 +23,7 @@ class IrregularError(Exception):
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """Some rows of a file, without blank lines.
 
     Args:
@@ -49,13 +49,13 @@ class Block:
         """Return a row as it is written, with its line break."""
         return self.content[self.starts[row] : self.ends[row] + 1].decode()
 
-    def below_first(self) -> "Block":
+    def below_first(self) -> "RowBlock":
         """Return the rows below the first one."""
         starts, ends, lines, heights = (each[1:] for each in (self.starts, self.ends, self.lines, self.heights))
-        return Block(self.content, starts, ends, lines, heights, self.height)
+        return RowBlock(self.content, starts, ends, lines, heights, self.height)
 
 
-def block_of(content: bytes, breaks: np.ndarray, last: np.ndarray, line: int) -> Block:
+def block_of(content: bytes, breaks: np.ndarray, last: np.ndarray, line: int) -> RowBlock:
     """Return the rows of some content, without blank lines.
 
     Args:
@@ -65,17 +65,17 @@ def block_of(content: bytes, breaks: np.ndarray, last: np.ndarray, line: int) ->
         line: The line at which the content begins, counted from 1.
     """
     if not len(last):
-        return Block()
+        return RowBlock()
     ends = breaks[last]
     starts, first = np.append(0, ends[:-1] + 1), np.append(0, last[:-1] + 1)
     array = np.frombuffer(content, np.uint8)
     size = ends - starts
     rows = (size > 1) | ((size == 1) & (array[starts] != RETURN))
     content = content[: ends[-1] + 1]
-    return Block(content, starts[rows], ends[rows], line + first[rows], (last - first + 1)[rows], int(last[-1]) + 1)
+    return RowBlock(content, starts[rows], ends[rows], line + first[rows], (last - first + 1)[rows], int(last[-1]) + 1)
 
 
-def read_blocks(file: IO[bytes], rows_of: Callable[[bytes, int], Block], skip_rows: int = 0) -> Iterator[Block]:
+def read_blocks(file: IO[bytes], rows_of: Callable[[bytes, int], RowBlock], skip_rows: int = 0) -> Iterator[RowBlock]:
     """Yield the blocks of a file.
 
     Args:

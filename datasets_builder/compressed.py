@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def _is_by_the_way(name: str) -> bool:
 
 @contextmanager
 def _zst(path: Path) -> Iterator[IO[bytes]]:
-    with pa.OSFile(str(path)) as packed, pa.CompressedInputStream(packed, "zstd") as file:
+    with pa.OSFile(os.fspath(path)) as packed, pa.CompressedInputStream(packed, "zstd") as file:
         yield file
 
 

@@ -19,14 +19,14 @@ from datasets_builder.byte_blocks import (
     NEWLINE,
     QUOTE,
     RETURN,
-    Block,
     IrregularError,
+    RowBlock,
     block_of,
     read_blocks,
 )
 
 
-def csv_blocks(file: IO[bytes], delimiter: str, *, quoted: bool, skip_rows: int = 0) -> Iterator[Block]:
+def csv_blocks(file: IO[bytes], delimiter: str, *, quoted: bool, skip_rows: int = 0) -> Iterator[RowBlock]:
     """Yield the blocks of a CSV file.
 
     Args:
@@ -44,7 +44,7 @@ def csv_blocks(file: IO[bytes], delimiter: str, *, quoted: bool, skip_rows: int 
     yield from read_blocks(file, functools.partial(_rows, delimiter=delimiter, quoted=quoted), skip_rows)
 
 
-def cells_of(block: Block, width: int, places: Sequence[int], delimiter: str, *, quoted: bool) -> pa.Table:
+def block_cells(block: RowBlock, width: int, places: Sequence[int], delimiter: str, *, quoted: bool) -> pa.Table:
     """Return the R rows of a block as strings, in columns that are named by their places.
 
     Args:
@@ -77,7 +77,7 @@ def cells_of(block: Block, width: int, places: Sequence[int], delimiter: str, *,
     return table
 
 
-def _rows(content: bytes, line: int, *, delimiter: str, quoted: bool) -> Block:
+def _rows(content: bytes, line: int, *, delimiter: str, quoted: bool) -> RowBlock:
     """Return the rows that are complete in some lines."""
     array = np.frombuffer(content, np.uint8)
     breaks = np.flatnonzero(array == NEWLINE)

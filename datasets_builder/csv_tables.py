@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets_builder.byte_blocks import Block
+from datasets_builder.byte_blocks import RowBlock
 from datasets_builder.cell_tables import CellTable, Row
-from datasets_builder.csv_blocks import cells_of, csv_blocks
+from datasets_builder.csv_blocks import block_cells, csv_blocks
 from datasets_builder.layout import delimiter_in_yaml
 from datasets_builder.text_tables import MARKS, BlockTable, without_nul
 from modeling_multitask.errors import DataError
@@ -67,14 +67,14 @@ class CsvTable(BlockTable, CellTable):
         for each in csv_blocks(file, delimiter, quoted=quoted, skip_rows=self.layout.skip_rows):
             block = each.below_first() if has_header else each
             has_header = has_header and not len(each)
-            cells = cells_of(block, width, places, delimiter, quoted=quoted)
+            cells = block_cells(block, width, places, delimiter, quoted=quoted)
             chunk = cells.select([str(place) for place in places]).rename_columns(columns)
             kept = self._rows_among(block, chunk)
             chunk, lines = chunk.filter(pa.array(kept)), block.lines[kept]
             if len(chunk):
                 yield self._with_points(chunk, lines), lines
 
-    def _rows_among(self, block: Block, chunk: pa.Table) -> np.ndarray:
+    def _rows_among(self, block: RowBlock, chunk: pa.Table) -> np.ndarray:
         """Return the mask of the rows of a block, and check those that may be no rows, as Python's parser does."""
         kept, columns = np.ones(len(block), bool), self.columns
         for row in np.flatnonzero(_may_be_blank(chunk) | _may_be_header(chunk) | (block.heights > 1)).tolist():

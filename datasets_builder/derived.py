@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets_builder.addresses import path_within
 from datasets_builder.formats import endings
 from datasets_builder.label_column import LabelColumn, NameOf
 from datasets_builder.label_sets import split_texts
+from datasets_builder.local_path import LocalCopy
 from datasets_builder.places import Place
 from datasets_builder.tables import Table
 from datasets_builder.texts import table_texts
@@ -172,6 +174,23 @@ class VotesOfAnnotators(Derived):
 
 
 @dataclass(frozen=True)
+class VoteOfRow(Derived):
+    """The words of a column with one vote in each row, null for a missing one."""
+
+    column: str
+    label: LabelColumn
+
+    def sources(self, table: Table) -> list[str]:  # noqa: ARG002
+        """Return the column of the votes."""
+        return [self.column]
+
+    def cells(self, chunk: pa.Table, table: Table, place: Place) -> pa.Array:  # noqa: ARG002
+        """Return the words."""
+        words = as_words(chunk[self.column].combine_chunks(), place.where(self.column), [])
+        return _votes(words, self.label)
+
+
+@dataclass(frozen=True)
 class Constant(Derived):
     """The same label in all rows, or a list of it for a multi-label task."""
 
@@ -214,7 +233,7 @@ def lists_of(words: pa.Array, rows: np.ndarray, count: int) -> pa.ListArray:
 
 def name_of(file: Path, what: NameOf) -> str:
     """Return the name of a file without its endings, or of the folder that contains it."""
-    path = file.absolute()
+    path = path_within(file.address) if isinstance(file, LocalCopy) else file.absolute()
     if what == "folder_name":
         return path.parent.name
     ending, packed = endings(path)

@@ -206,8 +206,8 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
     forms = {task.name: _list_form(table, columns[task.name], task) for task in tasks if task.name in columns}
     if table.advice:
         findings.advise(table.name, table.advice)
-    for cells, numbers, lines in table.read_rows(source.read_columns):
-        place = Place(table.name, findings, numbers)
+    for cells, numbers, lines, rows_of_votes in table.read_rows(source.read_columns):
+        place = Place(table.name, findings, numbers, rows_of_votes)
         votes = {
             task.name: read_votes(cells, columns[task.name], task, place)
             for task in tasks

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import ascii_lowercase
 from typing import Any
 
+from datasets_builder.addresses import is_address
 from datasets_builder.columns import TEXT
 from datasets_builder.formats import endings
 from datasets_builder.guess_cells import Cells, is_blank
@@ -16,6 +17,7 @@ from datasets_builder.guess_labels import LabelGuess, labels_in_cells, type_of_c
 from datasets_builder.guess_layout import LayoutGuess, guess_layouts
 from datasets_builder.guess_sample import Sample, read_sample
 from datasets_builder.json_tables import JsonTable
+from datasets_builder.remote import checked_once, files_in, local_copy
 from datasets_builder.source import Source
 from datasets_builder.sources import open_tables
 from datasets_builder.tables import FileTable, Table
@@ -99,12 +101,17 @@ def guess_table(path: str) -> TableGuess:
     Raises:
         DataError: If the path does not exist, or the table cannot be read.
     """
-    there = Path(home_replaced(path))
-    files = [table.path for table in _file_tables(open_tables(Source(path)))] if is_folder(there) else []
+    with checked_once():
+        return _guess_table(path)
+
+
+def _guess_table(path: str) -> TableGuess:
+    files = [table.path for table in _file_tables(open_tables(Source(path)))] if _is_folder(path) else []
+    there = local_copy(path) if is_address(path) and not files else Path(home_replaced(path))
     guesses, errors = [], []
     for layout in guess_layouts(files[0] if files else there):
         try:
-            guesses.append(_guess(path, layout, [file.name for file in files]))
+            guesses.append(_guess(path, layout, [PurePath(str(file)).name for file in files]))
         except DataError as error:  # of an empty sheet, for example
             errors.append(error)
     if not guesses:
@@ -135,6 +142,10 @@ def _guess(path: str, layout: LayoutGuess, files: list[str]) -> TableGuess:
     for table in tables[1:]:
         table.check_columns([*columns.texts, *(name for each in columns.labels for name in each.columns)])
     return guess
+
+
+def _is_folder(path: str) -> bool:
+    return files_in(path) is not None if is_address(path) else is_folder(home_replaced(path))
 
 
 def _first_key(table: Table) -> str:

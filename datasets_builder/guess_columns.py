@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datasets_builder.guess_cells import Cells
 from datasets_builder.guess_labels import LabelGuess, guess_label, guess_numbered, guess_positions
 from datasets_builder.guess_sample import Sample
+from datasets_builder.guess_votes import with_votes
 
 NAMES_OF_TEXTS = (
     "text", "sentence", "content", "body", "message", "review", "comment", "tweet", "post", "utterance", "query",
@@ -58,7 +59,8 @@ def guess_columns(sample: Sample, *, decimal_commas: bool = False) -> ColumnsGue
         of_tokens = [cells.name for cells in others if _have_same_lengths(cells, columns[texts[0]])]
         guesses |= dict.fromkeys(of_tokens, "a label for each token")
     labels = [*groups, *(each for each in guesses.values() if isinstance(each, LabelGuess))]
-    left_out = {name: each for name, each in guesses.items() if isinstance(each, str)}
+    labels, of_long_table = with_votes(columns, texts, labels)
+    left_out = {name: each for name, each in guesses.items() if isinstance(each, str)} | of_long_table
     left_out |= dict.fromkeys(sample.unnamed, "no name, or a name that occurs twice")
     order = list(columns)
     return ColumnsGuess(texts, sorted(labels, key=lambda each: order.index(each.columns[0])), split, splits, left_out)

@@ -29,7 +29,7 @@ SEPARATORS = (";", "|", ",")  # of several labels in a cell
 _NAMES_OF_IDS = re.compile(
     r"(.*[_\W])?(id|ids|idx|index|uuid|guid|hash|key|nr|no|row|user|author|annotator|worker|timestamp|lead_time)", re.I
 )
-_NAMES_OF_RATERS = frozenset({"rater", "annotator", "vote", "voter", "judge", "coder", "worker"})
+NAMES_OF_RATERS = frozenset({"rater", "annotator", "vote", "voter", "judge", "coder", "worker"})
 _MISSING = frozenset({"n/a", "na", "nan", "null", "#n/a", "<na>"})  # words for a missing label
 _NONE = frozenset({"none", "n/a"})  # words for the empty set
 _FEW_ROWS = 10  # in which labels may all be different
@@ -76,7 +76,7 @@ def guess_label(cells: Cells) -> LabelGuess | str:
 
 def guess_positions(columns: Sequence[Cells]) -> list[LabelGuess]:
     """Return a multi-label task of the columns that hold only zeros and ones, if there are several."""
-    plain = [cells for cells in columns if cells.form in ("numbers", "texts") and not _is_named_id(cells)]
+    plain = [cells for cells in columns if cells.form in ("numbers", "texts") and not is_named_id(cells)]
     group = [cells for cells in plain if {"-1"} < {"-1", *cells.counts} <= {"-1", *POSITIONS}]
     words: Counter[str] = sum((cells.counts for cells in group), Counter())
     if len(group) < 2 or not words.keys() & {"1", "true"}:
@@ -113,7 +113,7 @@ def guess_numbered(columns: Sequence[Cells]) -> list[LabelGuess]:
             or any(has_edges(word) or len(word) > _LONGEST for word in words)
         ):
             continue
-        if last in _NAMES_OF_RATERS and len(labels := _majorities(group, more)) > 1:
+        if last in NAMES_OF_RATERS and len(labels := _majorities(group, more)) > 1:
             why = f"the votes of {len(group)} raters"
             guesses.append(LabelGuess(names, type_of_classes(len(labels)), why, {"votes": names}, more))
         elif last in NAMES_OF_LABELS:
@@ -185,7 +185,7 @@ def _of_numbers(cells: Cells) -> LabelGuess | str:
         f"numbers from {min(numbers):g} to {max(numbers):g}",
         cells.name,
     )
-    if _is_named_id(cells):
+    if is_named_id(cells):
         return "ids, by its name"
     if len(counts) == 2 and are_few(2, len(numbers)) and not _have_fractions(counts):
         return _classes(cells)
@@ -206,7 +206,7 @@ def _of_texts(cells: Cells) -> LabelGuess | str:
         return "a different value in each row" if cells.are_codes else "texts"
     if max(map(len, cells.counts)) > _LONGEST:
         return "texts, some of which occur several times"
-    return "ids, by its name" if _is_named_id(cells) else _classes(cells)
+    return "ids, by its name" if is_named_id(cells) else _classes(cells)
 
 
 def _separated(cells: Cells) -> LabelGuess | None:
@@ -270,7 +270,7 @@ def _is_named_label(cells: Cells) -> bool:
     return _last_word(cells.name) in NAMES_OF_LABELS or _last_word(cells.name.rsplit("_", 1)[-1]) in NAMES_OF_LABELS
 
 
-def _is_named_id(cells: Cells) -> bool:
+def is_named_id(cells: Cells) -> bool:
     """Return whether the name of a column is one of ids, or of people. A `topic_id` with few values is a label."""
     if _NAMES_OF_IDS.fullmatch(cells.name) is None:
         return False

@@ -15,8 +15,7 @@ from datasets_builder.encodings import SAMPLE, guessed_encoding
 from datasets_builder.guess_tools import exporting_tool
 from datasets_builder.layout import Layout
 from datasets_builder.sheet_tables import SheetTable
-from datasets_builder.source import Source
-from datasets_builder.sources import FORMAT_OF_ENDING, OTHERS, PACKED, open_tables
+from datasets_builder.sources import FORMAT_OF_ENDING, OTHERS, PACKED, tables_at
 from datasets_builder.sqlite_tables import SqliteTable
 from modeling_multitask.errors import DataError
 from modeling_multitask.files import is_file
@@ -96,7 +95,7 @@ def _format(path: Path) -> tuple[str, LayoutGuess]:
     ending = format_ending(path) if is_file(path) else path.suffix
     known = FORMAT_OF_ENDING.get(ending)
     if known is not None or ending in OTHERS or not is_file(path):
-        open_tables(Source(str(path)))  # which raises what is wrong with the path
+        tables_at(path, Layout())  # which raises what is wrong with the path
     if known in PACKED:
         return known, LayoutGuess(found={"format": known})
     begin = _beginning(path)

@@ -9,6 +9,7 @@ from typing import Any
 
 from modeling_multitask.words_multitask import declared_words, word, word_of
 
+from .addresses import check_address, is_address
 from .layout import Decimal, Format, Layout, Quoting
 
 
@@ -24,8 +25,8 @@ class Join:
             `decimal`, `skip_rows`, `sheet`, `table` and `query`.
 
     Raises:
-        ValueError: If both or neither of `path` and `data` are given, `on` names no column, or a word of the layout is
-            invalid.
+        ValueError: If both or neither of `path` and `data` are given, an address has an unknown protocol or contains
+            credentials, `on` names no column, or a word of the layout is invalid.
 
     Example:
         >>> from datasets_builder import Join, Source
@@ -66,6 +67,8 @@ class Join:
             if not isinstance(self.path, str | os.PathLike):
                 raise ValueError(f"path is a {type(self.path).__name__}; give a table in memory as `data`")
             object.__setattr__(self, "path", os.fspath(self.path))
+            if is_address(self.path):
+                check_address(self.path)
         if not self.key or not all(isinstance(name, str) and name for name in self.key):
             raise ValueError(f"on is {self.on!r}; it must be a column that both tables have, or a list of such columns")
         if len(set(self.key)) < len(self.key):

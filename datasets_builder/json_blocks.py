@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json
 
-from datasets_builder.byte_blocks import NEWLINE, RETURN, Block, IrregularError, block_of, read_blocks
+from datasets_builder.byte_blocks import NEWLINE, RETURN, IrregularError, RowBlock, block_of, read_blocks
 
 _OPEN, _CLOSE = b"{}"
 _EXACT = 2.0**53  # floats from here on may be rounded integers
@@ -60,12 +60,12 @@ def kinds_of(column: pa.ChunkedArray) -> list[str]:
     raise IrregularError
 
 
-def _rows(content: bytes, line: int) -> Block:
+def _rows(content: bytes, line: int) -> RowBlock:
     breaks = np.flatnonzero(np.frombuffer(content, np.uint8) == NEWLINE)
     return block_of(content, breaks, np.arange(len(breaks)), line)
 
 
-def _objects(block: Block) -> pa.Table:
+def _objects(block: RowBlock) -> pa.Table:
     """Return the object of each line. Within one object, no } at the end of a line is followed by a { in the next."""
     array = np.frombuffer(block.content, np.uint8)
     ends = block.ends - (array[block.ends - 1] == RETURN)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from modeling_multitask.errors import DataError
-from modeling_multitask.words_multitask import word
+from modeling_multitask.words_multitask import from_words, word
 
 from .cell_words import cell_word
+from .long_votes import LongVotes
 from .words import Blank
 
 Cell = str | int | float | bool  # the values that a cell of a table may hold
@@ -40,8 +41,9 @@ class LabelColumn:
             In a recipe and in a dict it is called `from`.
         soft: Instead of `column`, the column of the probability, or of the count, of each label of the task. For a task
             with one label they are divided by their sum.
-        votes: Instead of `column`, the columns of several raters, for a task with one label for each row. In an export
-            of an annotation tool `annotators`, with a `column`, whose answers of all annotators are the votes.
+        votes: Instead of `column`, the columns of several raters, for a task with one label for each row. In a table
+            with one row for each annotation, [`LongVotes`]. In an export of an annotation tool `annotators`, with a
+            `column`, whose answers of all annotators are the votes.
         as_: How votes become a label: the `majority`, which is the default, or the `distribution`, the share of each
             label. A tie has no majority, so it is a missing label. In a recipe and in a dict it is called `as`.
         counted: How the lists of votes in the cells of the column become a label. Recipes lack this word.
@@ -123,11 +125,11 @@ class LabelColumn:
         "For a task with one label they are divided by their sum. A row with only empty cells has no label.",
         example={"negative": "p_neg", "positive": "p_pos"},
     )
-    votes: list[str] | Annotators | None = word(
+    votes: list[str] | LongVotes | Annotators | None = word(
         None,
         description="Instead of `column`, the columns of several raters, for a task with one label for each row. Empty "
-        "cells are not counted. In an export of an annotation tool `annotators`, with a `column`: the answers of all "
-        "annotators of a row.",
+        "cells are not counted. In a table with one row for each annotation, the `column` of the votes `by` id. In an "
+        "export of an annotation tool `annotators`, with a `column`: the answers of all annotators of a row.",
         example=["rater_1", "rater_2", "rater_3"],
     )
     as_: VotesAs | None = word(
@@ -139,6 +141,8 @@ class LabelColumn:
     counted: VotesAs | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.votes, Mapping):
+            object.__setattr__(self, "votes", from_words(LongVotes, self.votes, "votes.", DataError))
         for problem in filter(None, (self._votes_problem(), self._place_problem(), self._combination_problem())):
             raise DataError(problem)
         if self.separator == "":
@@ -187,6 +191,8 @@ class LabelColumn:
         """The names of the columns, always as a list. A pattern, a constant and the name of a file have none."""
         if self.column is not None:
             return [self.column] if isinstance(self.column, str) else list(self.column)
+        if isinstance(self.votes, LongVotes):
+            return [self.votes.column, self.votes.by]
         if self.votes is not None:
             return list(self.votes)
         for by_label in (self.columns, self.soft):
@@ -197,6 +203,8 @@ class LabelColumn:
     @property
     def described(self) -> str:
         """The place of the labels in messages, such as `column 'topic'`."""
+        if isinstance(self.votes, LongVotes):
+            return f"votes of column {self.votes.column!r}"
         for name in PLACES:
             if (given := getattr(self, name)) is not None:
                 return f"{name.rstrip('_')} {given!r}"
@@ -231,11 +239,16 @@ class LabelColumn:
             return f"as is {self.as_!r}; it must be one of {', '.join(get_args(VotesAs))}"
         if self.votes is None:
             return None if self.as_ is None else "as needs `votes`, the columns of the raters"
+        if isinstance(self.votes, LongVotes):
+            return None
         if self.votes == ANNOTATORS:
             alone = isinstance(self.column, str) and self.separator is None
             return None if alone else "votes: annotators needs one `column`, a tag or question, without a separator"
         if isinstance(self.votes, str) or len(self.votes) < 2:
-            return f"votes is {self.votes!r}; it must be a list of at least two columns, or annotators"
+            return (
+                f"votes is {self.votes!r}; it must be a list of at least two columns, or {{column: label, by: id}} for "
+                "a table with one annotation in each row, or annotators"
+            )
         return None
 
     def _combination_problem(self) -> str | None:

@@ -6,6 +6,9 @@ from typing import Any
 from modeling_multitask.errors import DataError
 from modeling_multitask.paths_multitask import home_replaced
 
+from .addresses import is_address
+from .remote import local_copy
+
 
 def named_task(task: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
     """Return a task with the labels of its file `names`, and with the ids as their aliases.
@@ -15,16 +18,26 @@ def named_task(task: dict[str, Any], folder: Path | None = None) -> dict[str, An
         folder: The folder that the path is relative to, by default the current one.
 
     Raises:
-        DataError: If the task has `labels` too, or the file cannot be read or has an empty or a repeated line.
+        DataError: If the task has `labels` too, or the file cannot be downloaded or read, or has an empty or a repeated
+            line.
     """
     settings = {name: value for name, value in task.items() if name != "names"}
     if (given := task.get("names")) is None:
         return settings
     if task.get("labels") is not None or task.get("num_labels") is not None:
         raise DataError("names cannot be combined with labels; leave one out")
-    labels = read_names((folder or Path()) / home_replaced(given))
+    labels = read_names(_file_of_names(given, folder or Path()))
     ids = {str(number): label for number, label in enumerate(labels)}
     return settings | {"labels": labels, "aliases": ids | (task.get("aliases") or {})}
+
+
+def _file_of_names(given: str, folder: Path) -> Path:
+    if not is_address(given):
+        return folder / home_replaced(given)
+    try:
+        return local_copy(given)
+    except DataError as error:
+        raise DataError(f"names: {error}") from None
 
 
 def read_names(path: Path) -> list[str]:

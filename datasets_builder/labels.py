@@ -76,7 +76,7 @@ def occurring_words(chunk: pa.Table, column: LabelColumn, problem_type: str, pla
     words = [word for word in pc.unique(cells).drop_null().to_pylist() if word not in marks]
     broken = [word for word in words if has_edges(word) and word not in words_in_recipe(column, [])]
     for i in pc.indices_nonzero(pc.is_in(cells, pa.array(broken, pa.string()))).to_pylist():
-        place.note_cell(column.names[0], rows[i].as_py(), cells[i].as_py(), BROKEN)
+        place.note_element(column.names[0], rows[i].as_py(), i, cells[i].as_py(), BROKEN)
     return [word for word in words if word not in broken]
 
 

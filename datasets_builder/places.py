@@ -1,6 +1,8 @@
 """The location of a chunk of rows, for messages about its cells."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,20 @@ from datasets_builder.findings import MAX_SHOWN, Findings
 from modeling_multitask.words_multitask import nearest_hint
 
 
+class VoteRows(NamedTuple):
+    """The rows of V votes, which may be in several tables.
+
+    Args:
+        names: The names of the tables.
+        tables: (V,) the place of each vote's table among the names.
+        numbers: (V,) the number of each vote's row in its table, counted from 1.
+    """
+
+    names: list[str]
+    tables: np.ndarray
+    numbers: np.ndarray
+
+
 @dataclass(frozen=True)
 class Place:
     """The location of a chunk, for messages.
@@ -19,11 +35,13 @@ class Place:
         table: The name of the table in messages.
         findings: Collects the wrong cells.
         numbers: (rows,) the number of each row in the table, counted from 1, if it is not that in the chunk.
+        votes: By column, the rows of the votes in its lists, if they are not the rows of the chunk.
     """
 
     table: str
     findings: Findings
     numbers: np.ndarray | None = None
+    votes: Mapping[str, VoteRows] = field(default_factory=dict)
 
     def number(self, row: int) -> int:
         """Return the number in the table, counted from 1, of a row of the chunk, counted from 0."""
@@ -40,12 +58,31 @@ class Place:
 
     def note_cell(self, column: str, row: int, given: object, why: str, labels: list[str] | None = None) -> None:
         """Add the cell of one row of the chunk, counted from 0, to the findings."""
+        self._add(self.table, self.number(row), column, given, why, labels)
 
+    def note_element(
+        self, column: str, row: int, element: int, given: object, why: str, labels: list[str] | None = None
+    ) -> None:
+        """Add an element of the lists of a column to the findings.
+
+        Args:
+            column: The column.
+            row: The row of the chunk, counted from 0.
+            element: The place of the element among those of all lists.
+            given: The element.
+            why: Why it is wrong.
+            labels: The labels, one of which may be similar.
+        """
+        if (votes := self.votes.get(column)) is None:
+            return self.note_cell(column, row, given, why, labels)
+        return self._add(votes.names[votes.tables[element]], int(votes.numbers[element]), column, given, why, labels)
+
+    def _add(self, table: str, number: int, column: str, given: object, why: str, labels: list[str] | None) -> None:
         def problem() -> str:
             hint = form_hint(str(given), labels or []) or nearest_hint(str(given), labels or [])
             return f"column {column!r}: {given!r} is {why}{hint}"
 
-        self.findings.add(self.table, self.number(row), (column, repr(given), why), problem)
+        self.findings.add(table, number, (column, repr(given), why), problem)
 
 
 def not_among(labels: list[str]) -> str:

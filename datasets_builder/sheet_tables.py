@@ -5,6 +5,7 @@ openpyxl reads only .xlsx: 50,000 rows of two cells took 4.6 s, against 0.3 s.
 """
 
 import datetime
+import os
 import re
 import zipfile
 import zlib
@@ -45,7 +46,7 @@ class SheetTable(CellTable):
     def _workbook(self) -> Iterator[Any]:
         calamine = import_extra("python_calamine", "tables")
         try:
-            with self._readable(), calamine.CalamineWorkbook.from_path(str(self.path)) as workbook:
+            with self._readable(), calamine.CalamineWorkbook.from_path(os.fspath(self.path)) as workbook:
                 yield workbook
         except calamine.CalamineError as error:
             raise DataError(f"{self.path}: not a complete workbook ({error})") from None

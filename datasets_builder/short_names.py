@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import PurePath
 
+from datasets_builder.addresses import is_address
+
 
 def short_names(paths: list[str]) -> list[str]:
     """Return the last parts of each path, as few as no other path ends in, so that folders of a machine stay unknown.
@@ -16,4 +18,5 @@ def short_names(paths: list[str]) -> list[str]:
         counts = Counter(each[-length:] for each in parts)
         ends = {path: each[-length:] for path, each in zip(paths, parts, strict=True)}
         short = {path: PurePath(*end).as_posix() for path, end in ends.items() if counts[end] == 1} | short
-    return [short.get(path, path) for path in paths]
+    whole = {PurePath(path).as_posix(): path for path in paths if is_address(path)}  # `https:/` is not `https://`
+    return [whole.get(short.get(path, path), short.get(path, path)) for path in paths]

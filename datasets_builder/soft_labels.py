@@ -64,7 +64,7 @@ def read_votes(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Pl
     words, rows = lists.flatten(), pc.list_parent_indices(lists)
     found = places_of(words, labels)
     for i in pc.indices_nonzero(pc.is_null(found)).to_pylist():
-        place.note_cell(column.names[0], rows[i].as_py(), words[i].as_py(), not_among(labels), labels)
+        place.note_element(column.names[0], rows[i].as_py(), i, words[i].as_py(), not_among(labels), labels)
     cells = rows.to_numpy() * len(labels) + pc.fill_null(found, 0).to_numpy()
     return np.bincount(cells, minlength=len(lists) * len(labels)).reshape(len(lists), -1).astype(np.float64)
 

@@ -15,6 +15,7 @@ from modeling_multitask.paths_multitask import why_local
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES
 from modeling_multitask.words_multitask import declared_words, from_words, word, word_of
 
+from .addresses import PROTOCOLS, check_address, is_address, shown_path
 from .cell_words import cell_word
 from .formats import COMPRESSED, LINES, READABLE, names_table
 from .join import Join
@@ -57,7 +58,8 @@ class Source:
     """A table, a folder of tables in one format, or a data set on the Hub, with the meaning of its columns.
 
     Args:
-        path: A file, a folder of files, or the id of a data set on the Hub; or the rows themselves, as for `data`.
+        path: A file, a folder of files, or the id of a data set on the Hub; or the rows themselves, as for `data`. A
+            file or folder on a server has an address, such as `s3://bucket/tickets.csv`.
         text: The column of the text, a path into a column of objects, two columns for pairs of texts, or a
             [`JoinedText`].
         labels: For each task its column or a [`LabelColumn`]. By default each task uses the column of its name.
@@ -76,8 +78,8 @@ class Source:
         join: Another table, whose columns each row gets from the row with the same id. All other words may name them.
 
     Raises:
-        ValueError: If both or neither of `path` and `data` are given, there are more than two text columns, or a word
-            of the layout is invalid.
+        ValueError: If both or neither of `path` and `data` are given, an address has an unknown protocol or contains
+            credentials, there are more than two text columns, or a word of the layout is invalid.
 
     Example:
         >>> from datasets_builder import Source
@@ -90,7 +92,8 @@ class Source:
         None,
         required=True,
         description=f"A file ({', '.join((*READABLE, LINES))}), a folder of files in one format, or the id of a data "
-        f"set on the Hub. Text files may be compressed ({', '.join(COMPRESSED)}). Relative to the recipe.",
+        f"set on the Hub. Text files may be compressed ({', '.join(COMPRESSED)}). Relative to the recipe. For files on "
+        f"a server, an address with one of {', '.join(f'{each}://' for each in PROTOCOLS)}.",
         example="reviews.csv",
     )
     text: str | list[str] | JoinedText = word(
@@ -149,6 +152,8 @@ class Source:
             is_path = isinstance(self.path, str | os.PathLike)
             object.__setattr__(self, "data", None if is_path else self.path)
             object.__setattr__(self, "path", os.fspath(self.path) if is_path else None)
+        if self.path is not None and is_address(self.path):
+            check_address(self.path)
         if isinstance(self.text, Mapping):
             object.__setattr__(self, "text", from_words(JoinedText, self.text, "source.text."))
         if self.join is not None:
@@ -169,7 +174,7 @@ class Source:
     @property
     def name(self) -> str:
         """Its name in messages."""
-        return self.path or self.called or f"the given {type(self.data).__name__}"
+        return shown_path(self.path or "") or self.called or f"the given {type(self.data).__name__}"
 
     @property
     def texts(self) -> list[str]:

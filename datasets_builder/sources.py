@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, TypeVar
 
 import pandas as pd
 from datasets import Dataset, IterableDataset, load_dataset
@@ -39,7 +39,12 @@ from modeling_multitask.hub_access import hub_access
 from modeling_multitask.paths_multitask import home_replaced
 from modeling_multitask.words_multitask import nearest_hint
 
+from .addresses import file_in, is_address
+from .local_path import LocalCopy
+from .remote import files_in, local_copy
 from .source import Source, is_on_hub
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 FORMATS: dict[str, type[FileTable]] = {
     "csv": CsvTable,
@@ -96,7 +101,9 @@ def open_tables(
         keep_empty: Whether a row of a CSV file whose cells are all empty is a row.
 
     Raises:
-        DataError: If the file, folder or data set is not found, or a word of the layout does not belong to its format.
+        DataError: If the file, folder or data set is not found or cannot be downloaded, or a word of the layout does
+            not belong to its format.
+        ImportError: If the package for the protocol of an address is not installed.
     """
     tables = _open(source, streaming=streaming, numbers=numbers, keep_empty=keep_empty)
     if source.join is None:
@@ -120,14 +127,35 @@ def _open(source: Source, *, streaming: bool, numbers: Sequence[str], keep_empty
         raise DataError("a source's path is empty; give a file, a folder, or the id of a data set on the Hub")
     given = [name for name in ("config", "split", "revision") if getattr(source, name) is not None]
     if given:
-        raise DataError(f"{source.path}: {given[0]} is only for data sets on the Hub; remove it")
-    path = Path(home_replaced(source.path))
+        raise DataError(f"{source.name}: {given[0]} is only for data sets on the Hub; remove it")
     voted = tuple(column.names[0] for column in source.label_columns.values() if column.votes == ANNOTATORS)
     # Of a join it is not known yet which columns are in this table; that of the id is.
     requested = _requested(source) if source.join is None or voted else tuple(source.join.key)
     read = {"requested": requested, "numbers": tuple(numbers), "voted": voted, "keep_empty": keep_empty}
     layout = replace(source.layout, **read)  # type: ignore[arg-type]
-    return _folder(path, layout) if is_folder(path) else [_file(path, layout)]
+    if is_address(source.path):
+        return _remote_tables(source.path, layout)
+    return tables_at(Path(home_replaced(source.path)), layout)
+
+
+def tables_at(path: Path, layout: Layout) -> list[Table]:
+    """Return the table of a file, or the tables of a folder.
+
+    Raises:
+        DataError: If there is no such file or folder, or a word of the layout does not belong to its format.
+    """
+    if not is_folder(path):
+        return [_file(path, layout)]
+    return _folder(path, layout, _table_files(sorted(path.iterdir()), layout))
+
+
+def _remote_tables(address: str, layout: Layout) -> list[Table]:
+    names = files_in(address)
+    if names is None:
+        return [_file(local_copy(address), layout)]
+    files = _table_files(map(PurePosixPath, names), layout)
+    copies = [local_copy(file_in(address, each.name)) for each in files]
+    return _folder(LocalCopy.of(address, Path(address)), layout, copies)
 
 
 def _requested(source: Source) -> tuple[str, ...]:
@@ -157,8 +185,7 @@ def _file(path: Path, layout: Layout) -> Table:
     return FORMATS[kind](path, layout)
 
 
-def _folder(path: Path, layout: Layout) -> list[Table]:
-    tables = _table_files(path, layout)
+def _folder(path: Path, layout: Layout, tables: Sequence[Path]) -> list[Table]:
     formats = sorted({format_ending(each) for each in tables})
     if not tables:
         there = ", ".join((*TABLES, *COMPRESSED))
@@ -168,8 +195,9 @@ def _folder(path: Path, layout: Layout) -> list[Table]:
             f"{path}: the folder contains tables in several formats ({', '.join(formats)}); "
             "give each file as a source of its own"
         )
-    unpacked = [each.with_suffix("") if endings(each)[1] else each for each in tables]
-    if twice := [each for each in tables if unpacked.count(each) > 1]:
+    names = [PurePath(str(each)) for each in tables]
+    unpacked = [each.with_suffix("") if endings(each)[1] else each for each in names]
+    if twice := [each for each in names if unpacked.count(each) > 1]:
         raise DataError(f"{path}: contains {twice[0].name} and the same file compressed; remove one of them")
     return _with_annotators(path, layout, [_file(each, layout) for each in tables])
 
@@ -182,17 +210,17 @@ def _with_annotators(path: Path, layout: Layout, tables: list[Table]) -> list[Ta
     return [type(own[0])(path, layout, [each.path for each in own])] if own and layout.voted else tables
 
 
-def _table_files(path: Path, layout: Layout) -> list[Path]:
+def _table_files(files: Iterable[AnyPath], layout: Layout) -> list[AnyPath]:
     """Return the tables of a folder. Archives and .txt files, such as notes, count only if there is nothing else."""
-    files = [each for each in sorted(path.iterdir()) if not _is_by_the_way(each)]
-    tables = [each for each in files if endings(each)[0] in TABLES or endings(each)[1]]
+    tables = [each for each in files if not _is_by_the_way(each)]
+    tables = [each for each in tables if endings(each)[0] in TABLES or endings(each)[1]]
     chosen = [each for each in tables if endings(each)[0] in TABLES and endings(each)[0] != LINES]
     if layout.format in NAMES:
         chosen = [each for each in tables if FORMAT_OF_ENDING.get(endings(each)[0]) == layout.format] or chosen
     return chosen or tables
 
 
-def _is_by_the_way(path: Path) -> bool:
+def _is_by_the_way(path: PurePath) -> bool:
     """Return whether a file is hidden, a metadata file that `save_to_disk` writes, or a cache of `datasets`."""
     return path.name in ("dataset_info.json", "state.json") or path.name.startswith(("cache-", "."))
 

@@ -4,9 +4,10 @@ import abc
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from datasets import ClassLabel, Features, LargeList, List
 
 from datasets_builder.chunks import with_names
 from datasets_builder.nested import feature_at, root_of
+from datasets_builder.places import VoteRows
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import nearest_hint
 
@@ -31,11 +33,13 @@ class Rows(NamedTuple):
         chunk: The cells.
         numbers: (rows,) int64, the number of each row in the table, counted from 1.
         lines: (rows,) int64, the line of each row in the file, counted from 1.
+        votes: By column, the rows of the votes in its lists, if these were rows of their own.
     """
 
     chunk: pa.Table
     numbers: np.ndarray
     lines: np.ndarray
+    votes: Mapping[str, VoteRows] = MappingProxyType({})
 
 
 class Table(abc.ABC):

@@ -114,9 +114,9 @@ def _occurring_labels(task: dict[str, Any], sources: list[OpenSource]) -> list[s
         for table in each.tables:
             if table.advice:
                 findings.advise(table.name, table.advice)
-            for chunk, numbers, _ in table.read_rows(column.names):
-                place = Place(table.name, findings, numbers)
-                for word in occurring_words(chunk, column, task["problem_type"], place):
+            for rows in table.read_rows(column.names):
+                place = Place(table.name, findings, rows.numbers, rows.votes)
+                for word in occurring_words(rows.chunk, column, task["problem_type"], place):
                     where.setdefault(word, table.name)
     findings.check()
     _check_spellings(task["name"], where)

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 OURS = "modeling-multitask"
-EXTRAS = ("balancing", "balancing-gpl", "demo", "errors", "onnx", "openvino", "plots", "tables")
+EXTRAS = ("balancing", "balancing-gpl", "demo", "errors", "onnx", "openvino", "plots", "remote", "tables")
 HEAD = """# Licences
 
 This package is under the Apache License 2.0. The table lists every package that `pip` installs with it, and the licence

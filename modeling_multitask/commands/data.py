@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datasets_builder.addresses import is_address
 from datasets_builder.formats import names_table
 
 from ..files import holds_any, is_there, whole_files, write_json, write_text
@@ -41,8 +42,8 @@ def build_parser() -> Parser:
     )
     parser.add_positional(
         "recipe",
-        help="a YAML file, or the name of a bundled recipe, such as quickstart; or a table without a recipe (a file or "
-        "a folder), for which a recipe is printed",
+        help="a YAML file, or the name of a bundled recipe, such as quickstart; or a table without a recipe (a file, "
+        "a folder, or an address such as https://...), for which a recipe is printed",
     )
     parser.add_overrides(help="override a setting of the recipe, such as seed=1 or data.leaks=remove")
     parser.add_argument(
@@ -97,7 +98,7 @@ def is_table(given: str) -> bool:
     """Return whether a word names a table and not a recipe: a file or folder, or a path that ends like a table."""
     if given in bundled_recipes() or given.lower().endswith(RECIPE_ENDINGS):
         return False
-    return names_table(given) or is_there(home_replaced(given))
+    return names_table(given) or is_address(given) or is_there(home_replaced(given))
 
 
 def print_guess(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from datasets_builder.addresses import is_address, shown_path
+
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..task_problems_multitask import new_task_name_problem, task_list_problem
 from ..wording import on_one_line
@@ -39,7 +41,7 @@ def findings_as_text(guess: TableGuess) -> str:
     """Return the findings, as comments: how the table is written, and the use and examples of each column."""
     rows = f"{guess.sample.rows:,} rows" if guess.sample.is_whole else f"the first {guess.sample.rows:,} rows were read"
     files = f"{len(guess.files)} files; in {guess.files[0]}, " if guess.files else ""
-    lines = [f"{guess.path}: {files}{rows}"]
+    lines = [f"{shown_path(guess.path)}: {files}{rows}"]
     lines += [f"{subject}: {found}" for subject, found in guess.layout.found.items()]
     if not guess.columns.splits and not guess.files_of_splits:
         few = f"none, because there are fewer than {FEWEST_TO_SPLIT} rows"
@@ -60,7 +62,8 @@ def guess_as_recipe(guess: TableGuess) -> str:
     """
     columns = {"texts": guess.columns.texts, "labels": guess.columns.labels}
     if (missing := next((what for what, found in columns.items() if not found), None)) is not None:
-        raise ValueError(f"{guess.path}: no column looks like {missing}, so no recipe is printed. {_BY_HAND[missing]}")
+        what = f"no column looks like {missing}, so no recipe is printed. {_BY_HAND[missing]}"
+        raise ValueError(f"{shown_path(guess.path)}: {what}")
     tasks = _tasks(guess)
     sources = _sources(guess, {name: each.given for name, each in tasks.items()})
     lines = [BACKBONE, "tasks:", *(f"  - {in_yaml(_task(guess, name, each))}" for name, each in tasks.items()), "data:"]
@@ -123,7 +126,7 @@ def _sources(guess: TableGuess, labels: dict[str, Any]) -> dict[str, Any]:
     """Return the source of each split, or a list of several."""
     texts = guess.columns.texts
     rest = {**guess.layout.words, "text": texts[0] if len(texts) == 1 else texts, "labels": labels}
-    path = PurePath(guess.path).as_posix()
+    path = guess.path if is_address(guess.path) else PurePath(guess.path).as_posix()
     if files := guess.files_of_splits:
         sources = {split: [{"path": f"{path}/{name}", **rest} for name in files[split]] for split in files}
         return {split: each[0] if len(each) == 1 else each for split, each in sources.items()}

@@ -33,7 +33,9 @@ def build_parser() -> Parser:
         "Predict all tasks for each row of a table. The answers to a row without a text are empty.",
     )
     parser.add_positional("model", help="the model: a folder, a Hub id, or package:NAME/FOLDER")
-    parser.add_positional("input", help=f"a file ({', '.join(READABLE)}), a folder of these, or a data set on the Hub")
+    parser.add_positional(
+        "input", help=f"a file ({', '.join(READABLE)}), a folder of these, an address, or a data set on the Hub"
+    )
     parser.add_positional("output", help=f"the file to write ({', '.join(WRITABLE)})")
     parser.add_argument("--text", metavar="COLUMN", default="text", help="the text column (default: %(default)s)")
     parser.add_argument(

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datasets_builder.addresses import is_address
+
 from ..files import holds_any
 from ..locks import locked
 from ..recipes.bundled import recipe_path
@@ -75,7 +77,9 @@ def build_parser() -> Parser:
 
 def run(arguments: argparse.Namespace) -> None:
     """Check the arguments, evaluate the model, and write the report."""
-    data = recipe_path(arguments.data)
+    from datasets_builder.remote import path_to
+
+    data = path_to(arguments.data) if is_address(arguments.data) else recipe_path(arguments.data)
     if data.suffix.lower() in RECIPE_ENDINGS:
         load_recipe(data, arguments.overrides)  # before the imports that take seconds
 

@@ -131,6 +131,8 @@ def given_texts(arguments: argparse.Namespace, views: list[str]) -> Texts:
     """Return the texts of the file or the command line, checked for the requested comparison."""
     import pyarrow as pa
 
+    from datasets_builder.remote import path_to
+
     from ..inference.similarity_tables import check_pair_columns
     from ..inference.texts import TEXT, TEXT_PAIR, Texts, read_texts
 
@@ -141,7 +143,7 @@ def given_texts(arguments: argparse.Namespace, views: list[str]) -> Texts:
         given = Texts(pa.Table.from_pylist(rows), (TEXT, TEXT_PAIR))
     else:
         pairs = views == ["pairs"]
-        given = read_texts(Path(arguments.file), text=arguments.text, text_pair=arguments.text_pair, pairs=pairs)
+        given = read_texts(path_to(arguments.file), text=arguments.text, text_pair=arguments.text_pair, pairs=pairs)
     if "matrix" in views:
         check_matrix(len(given.sentences), arguments.output)
     if "pairs" in views:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from datasets_builder import DataError, Source
 from datasets_builder.formats import WRITABLE
 from datasets_builder.labels import is_text
+from datasets_builder.local_path import as_given
 from datasets_builder.sources import open_tables
 
 from ..files import strict_json, whole_file, without_formula
@@ -26,7 +27,7 @@ def read_table(path: Path, *texts: str) -> pa.Table:
     Raises:
         DataError: If the file cannot be read or lacks a text column.
     """
-    [given] = open_tables(Source(str(path)))
+    [given] = open_tables(Source(as_given(path)))
     try:
         table = pa.concat_tables(given.read(given.columns), promote_options="permissive")
     except pa.ArrowException as error:

@@ -13,6 +13,7 @@ from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 from datasets_builder.builder import MultiTaskBuilder
 from datasets_builder.columns import LINE, SOURCE, TABLE, distribution_column
 from datasets_builder.join import Join
+from datasets_builder.long_votes import LongVotes
 from datasets_builder.look import Look, describe
 from datasets_builder.settings import MultiTaskBuilderConfig
 from datasets_builder.source import JoinedText, LabelColumn, Source
@@ -199,7 +200,7 @@ def _python(value: Any, folder: Path) -> str:
             given["data"] = ...  # a table in memory, to be filled in by the user of the script
         words = ", ".join(f"{name}={_python(each, folder)}" for name, each in given.items() if each != defaults[name])
         return f"{type(value).__name__}({words})"
-    if isinstance(value, JoinedText):
+    if isinstance(value, JoinedText | LongVotes):
         value = asdict(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_python(v, folder)}" for k, v in value.items() if v is not None) + "}"

@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from pydantic import ValidationError
 
+from datasets_builder.addresses import credential_problem, is_address
 from datasets_builder.cell_words import cell_word
 from datasets_builder.join import Join
 from datasets_builder.label_names import named_task
@@ -147,6 +148,8 @@ def _secrets(content: Any, place: str = "") -> Iterator[str]:
     elif isinstance(content, list):
         for i, each in enumerate(content):
             yield from _secrets(each, f"{place}[{i}]")
+    elif isinstance(content, str) and is_address(content) and (problem := credential_problem(content)):
+        yield f"{place}: {problem}"
     elif isinstance(content, str) and (place.rsplit(".", maxsplit=1)[-1] in _SECRET_WORDS or find_secret(content)):
         yield (
             f"{place}: must not contain a token or password, because recipes are saved and pushed; log in with "
@@ -194,7 +197,9 @@ def _absolute_join(join: Join | None, folder: Path) -> Join | None:
 
 
 def _data_path(path: str, folder: Path) -> str:
-    """Return a path relative to the recipe's folder, unless it can only be a data set on the Hub."""
+    """Return a path relative to the recipe's folder, unless it is an address or can only be a data set on the Hub."""
+    if is_address(path):
+        return path
     there = str(folder / home_replaced(path))
     on_hub = not is_there(there) and why_local(path, folder) is None and is_on_hub(Source(path))
     return path if on_hub else there

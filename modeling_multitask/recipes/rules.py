@@ -6,6 +6,7 @@ together. Every value has the type of its word. Any word may be missing.
 
 from typing import Any
 
+from datasets_builder.addresses import is_address
 from datasets_builder.formats import names_table
 
 from ..problem_types_multitask import PROBLEM_TYPES, ProblemType
@@ -51,7 +52,7 @@ def may_validate(data: Content) -> bool:
     train = data.get("train")
     source = train[0] if isinstance(train, list) and len(train) == 1 else train
     path = source.get("path") if isinstance(source, dict) else source
-    return isinstance(path, str) and not names_table(path)
+    return isinstance(path, str) and not (names_table(path) or is_address(path))
 
 
 def _model_problems(content: Content) -> list[str]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from datasets import Dataset
@@ -12,6 +12,7 @@ from datasets_builder import DataError, LabelColumn, MultiTaskBuilder, Source
 from datasets_builder.agreement import AGREEMENT
 from datasets_builder.columns import LINE, SOURCE, TABLE
 from datasets_builder.formats import READABLE
+from datasets_builder.local_path import as_given
 from datasets_builder.row_places import row_places
 from datasets_builder.short_names import short_names
 from datasets_builder.sources import open_tables
@@ -200,7 +201,7 @@ def _split_words(recipe: dict[str, Any]) -> dict[str, Any]:
 def _of_table(
     tasks: list[TaskConfig], path: Path, texts: tuple[str, ...], separator: str, known: dict[str, dict[str, Any]]
 ) -> JudgedRows:
-    tables = open_tables(Source(str(path)))
+    tables = open_tables(Source(as_given(path)))
     columns = [name for table in tables for name in table.columns]
     there = [task for task in tasks if task.name in columns]
     # A task whose column is empty is not evaluated, as one without a column.
@@ -211,13 +212,17 @@ def _of_table(
             f"tasks of the model: {_listed([task.name for task in tasks])}"
         )
     source = Source(
-        str(path), list(texts) if len(texts) > 1 else texts[0], {each.name: _column(each, separator) for each in there}
+        as_given(path),
+        list(texts) if len(texts) > 1 else texts[0],
+        {each.name: _column(each, separator) for each in there},
     )
     with_place = not {TABLE, LINE} & {each.name for each in there}  # old models may have tasks of these names
     builder = MultiTaskBuilder(tasks=[known[each.name] for each in there], train=[source], with_place=with_place)
     builder.download_and_prepare()
     return JudgedRows(
-        builder.as_dataset()["train"], path.name, notes=[note.removeprefix("train: ") for note in builder.notes]
+        builder.as_dataset()["train"],
+        PurePath(str(path)).name,
+        notes=[note.removeprefix("train: ") for note in builder.notes],
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from datasets_builder.remote import paths_to
+
 from ..errors import RecipeError
 from ..files import write_json, write_text
 from ..recipes.comparison import changed_words
@@ -227,11 +229,11 @@ def start_process(run: PlannedRun, threads: int) -> str | None:
 
 
 def data_digest(recipe: Recipe) -> str:
-    """Return a hash of the recipe's local tables. Data sets on the Hub are identified by the recipe itself."""
+    """Return a hash of the recipe's tables in files. Data sets on the Hub are identified by the recipe itself."""
     digest = hashlib.sha256()
     sources = (*recipe.data.train, *recipe.data.validation, *recipe.data.test)
     paths = [source.path for source in sources] + [source.join.path for source in sources if source.join is not None]
-    for path in (Path(each or "") for each in paths):
+    for path in (there for each in paths for there in paths_to(each or "")):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 with file.open("rb") as content:

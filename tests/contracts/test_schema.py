@@ -52,6 +52,7 @@ def recipe(task: dict[str, Any] | None = None, source: Any = None, **data: Any) 
         recipe(source={"constant": False}),
         recipe(source={"column": "topic", "aliases": {1: 0}, "missing": [-1], "none": []}),
         recipe(source={"votes": ["a", "b"], "as": "majority"}),
+        recipe(source={"votes": {"column": "a", "by": "b"}, "as": "distribution"}),
         recipe(source="rows.csv", missing_text=-1),
         recipe(missing_text=[-1, "none"], validation=["a.csv", {"path": "b.csv"}]),
         recipe() | {"data": {"train": {"path": "rows.csv", "where": {"part": 1, "lang": ["en", 2, True]}}}},

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from datasets_builder import LongVotes
 from datasets_builder.join import Join
 from datasets_builder.layout import Layout
 from datasets_builder.source import JoinedText, LabelColumn, Source
@@ -22,7 +23,7 @@ OF_TASKS = [name for name in TABLE_SETTINGS if name != "trained"]  # which is no
 WORDS = [
     *(
         pytest.param(cls, as_written(name), id=f"{cls.__name__}.{as_written(name)}")
-        for cls in (Source, JoinedText, LabelColumn)
+        for cls in (Source, JoinedText, LabelColumn, LongVotes)
         for name in declared_words(cls)
     ),
     *(
@@ -41,7 +42,9 @@ def examples(*, running: bool) -> dict[Any, set[str]]:
     Args:
         running: Whether to take only whole recipes, which a command on the page reads.
     """
-    found: dict[Any, set[str]] = {each: set() for each in (Source, Join, JoinedText, LabelColumn, DataRecipe, "task")}
+    found: dict[Any, set[str]] = {
+        each: set() for each in (Source, Join, JoinedText, LabelColumn, LongVotes, DataRecipe, "task")
+    }
     for block in (block for page in PAGES for block in blocks_of(page) if block.language == "yaml"):
         if block.mark.startswith("file: ") or not running:
             note_words(YAML(typ="safe", pure=True).load(block.text), found)
@@ -61,7 +64,9 @@ def note_words(recipe: dict[str, Any], found: dict[Any, set[str]]) -> None:
             found[Join] |= words.get("join", {}).keys()
             found[JoinedText] |= words["text"].keys() if isinstance(words.get("text"), dict) else set()
             for column in words.get("labels", {}).values():
-                found[LabelColumn] |= column.keys() if isinstance(column, dict) else set()
+                settings = column if isinstance(column, dict) else {}
+                found[LabelColumn] |= settings.keys()
+                found[LongVotes] |= settings["votes"].keys() if isinstance(settings.get("votes"), dict) else set()
 
 
 RUNNING, ALL = examples(running=True), examples(running=False)

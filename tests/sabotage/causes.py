@@ -56,6 +56,7 @@ LABEL_SETS = "datasets_builder/label_sets.py"
 DERIVED = "datasets_builder/derived.py"
 KEYED_ROWS = "datasets_builder/keyed_rows.py"
 JOINED = "datasets_builder/joined.py"
+GROUPED = "datasets_builder/grouped.py"
 PLACES = "datasets_builder/places.py"
 YAML_FILE = "modeling_multitask/recipes/yaml_file.py"
 PUBLISH = "modeling_multitask/publishing/dataset.py"
@@ -66,6 +67,7 @@ ROWS = "modeling_multitask/runs/rows.py"
 CALIBRATION = "modeling_multitask/evaluation/calibration.py"
 
 
+COMPARED = "(cells.codes != cells.codes[own_first]) & (cells.codes >= 0) & (cells.codes[own_first] >= 0)"
 SKIPPING = 'return pc.binary_join_element_wise(*parts, self.separator, null_handling="skip")'
 
 
@@ -296,7 +298,11 @@ CAUSES = [
     ),
     Cause(
         "P27 the old heads are initialised again",
-        *(GROWING, ".load_state_dict(getattr(trained.heads, task.name).state_dict())", ""),
+        *(
+            GROWING,
+            "_weights(getattr(trained.heads, task.name), old[task.name].labels, head_of_task, task.labels)",
+            "head_of_task.state_dict()",
+        ),
         *("tests/unit/training/test_growing.py", "have_the_trained_weights"),
     ),
     Cause(
@@ -1162,6 +1168,41 @@ CAUSES = [
         "P146 tabs of OpenDocument are left out",
         *(SHEETS, "if found := _LEFT_OUT.search(content)", "if found := None"),
         *("tests/unit/datasets_builder/test_sheet_tables.py", "that_the_reader_leaves_out"),
+    ),
+    Cause(
+        "P153 each error of a web server is a missing file",
+        *("datasets_builder/server_problems.py", "isinstance(error, FileNotFoundError) and error.__cause__", "False"),
+        *("tests/unit/datasets_builder/test_remote.py", "names_the_address_and_the_problem"),
+    ),
+    Cause(
+        "P154 a download ends after five minutes",
+        *("datasets_builder/servers.py", '"timeout": limits, ', ""),
+        *("tests/unit/datasets_builder/test_remote.py", "may_take_hours"),
+    ),
+    Cause(
+        "P155 a compressed file is unpacked on its way",
+        *("datasets_builder/servers.py", '"auto_decompress": unpack', '"auto_decompress": True'),
+        *("tests/unit/datasets_builder/test_remote.py", "stays_compressed"),
+    ),
+    Cause(
+        "P156 a file system remembers a file",
+        *("datasets_builder/servers.py", "skip_instance_cache=True, ", ""),
+        *("tests/unit/datasets_builder/test_remote.py", "remembers_nothing"),
+    ),
+    Cause(
+        "a download that ends early is kept",
+        *("datasets_builder/remote.py", "expected is not None and size != expected", "False"),
+        *("tests/unit/datasets_builder/test_remote.py", "shorter_than_announced"),
+    ),
+    Cause(
+        "P147 a gap is equal to every word",
+        *(GROUPED, "cells.codes != cells.codes[own_first]", COMPARED),
+        *("tests/unit/datasets_builder/test_grouped.py", "other_labels_are_equal"),
+    ),
+    Cause(
+        "P148 an error names the row that a group becomes",
+        *(PLACES, "if (votes := self.votes.get(column)) is None:", "if (votes := None) is None:"),
+        *("tests/unit/datasets_builder/test_grouped.py", "named_with_its_own"),
     ),
     Cause(
         "P150 empty ids are one id",

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from datasets_builder import Source
+from datasets_builder.addresses import shown_path
 from datasets_builder.source import is_on_hub
 
 from ...configuration_multitask import MultiTaskConfig
@@ -94,8 +95,11 @@ def _paths(source: dict[str, Any]) -> list[str]:
 
 
 def _source(source: dict[str, Any]) -> Markup:
-    names = [link(path, "datasets/") if is_on_hub(Source(path)) else plain(file_name(path)) for path in _paths(source)]
-    return Markup(", joined with ").join(names)
+    return Markup(", joined with ").join(map(_path, _paths(source)))
+
+
+def _path(path: str) -> Markup:
+    return link(path, "datasets/") if is_on_hub(Source(path)) else plain(file_name(shown_path(path)))
 
 
 def _count(rows: int | None) -> Markup:

@@ -36,6 +36,16 @@ def test_raters_who_always_agree_have_an_alpha_of_1_and_one_label_alone_has_none
     assert krippendorff_alpha(coincidences(np.array([[1.0, 0.0], [0.0, 1.0]]))) is None
 
 
+def test_a_note_says_that_no_row_has_several_votes() -> None:
+    data = {"text": ["a", "b", "c"], "one": ["x", "", "x"], "other": ["", "y", ""], "id": [1, 2, 3]}
+    tasks = [{"name": name, "problem_type": "single_label_classification"} for name in ("wide", "long")]
+    labels = {"wide": LabelColumn(votes=["one", "other"]), "long": LabelColumn(votes={"column": "text", "by": "id"})}
+    builder = MultiTaskBuilder(tasks=tasks, train=[Source(data=data, labels=labels)])
+    builder.download_and_prepare()
+
+    assert builder.notes == [f"train: task '{name}': no row has several votes" for name in ("wide", "long")]
+
+
 @pytest.mark.parametrize("how", ["majority", "distribution"])
 def test_a_note_has_the_agreement_over_all_rows_with_a_text(how: str) -> None:
     raters = [f"r{i}" for i in range(len(RATERS))]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from datasets_builder import DataError, byte_blocks
 from datasets_builder.byte_blocks import IrregularError
-from datasets_builder.csv_blocks import cells_of, csv_blocks
+from datasets_builder.csv_blocks import block_cells, csv_blocks
 from datasets_builder.csv_tables import CsvTable
 from datasets_builder.layout import Layout
 
@@ -39,7 +39,7 @@ def rows_of(table: CsvTable, columns: list[str]) -> Read:
     """Return the rows with their lines, and the message of the error that ends them."""
     rows: list[tuple[Any, ...]] = []
     try:
-        for chunk, _, lines in table.read_rows(columns):
+        for chunk, _, lines, _ in table.read_rows(columns):
             rows += zip(*chunk.to_pydict().values(), lines.tolist(), strict=True)
     except DataError as error:
         return rows, str(error)
@@ -95,7 +95,7 @@ def test_a_written_table_needs_no_python_parser(monkeypatch: pytest.MonkeyPatch,
 
     blocks = list(csv_blocks(io.BytesIO(written.getvalue().encode()), ",", quoted=True))
 
-    cells = pa.concat_tables([cells_of(block, 2, [0, 1], ",", quoted=True) for block in blocks])
+    cells = pa.concat_tables([block_cells(block, 2, [0, 1], ",", quoted=True) for block in blocks])
     assert list(zip(*cells.to_pydict().values(), strict=True)) == [tuple(row) for row in rows]
     assert len(blocks) > 5
 
@@ -134,7 +134,7 @@ def test_a_million_rows_are_those_of_pythons_csv_module(tmp_path: Path) -> None:
         next(reader)
         line = reader.line_num + 1
         count = 0
-        for chunk, _, lines in table.read_rows(["text", "topic"]):
+        for chunk, _, lines, _ in table.read_rows(["text", "topic"]):
             for *cells, own in zip(*chunk.to_pydict().values(), lines.tolist(), strict=True):
                 assert (next(reader), line) == (cells, own)
                 line = reader.line_num + 1

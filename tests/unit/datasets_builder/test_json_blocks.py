@@ -64,7 +64,7 @@ def rows_of(path: Path) -> Read:
     try:
         names = [name for name in ("text", "n", "meta.b") if name in table.columns or name == "meta.b"]
         names = names if "meta" in table.columns else [name for name in names if name != "meta.b"] or ["text"]
-        for chunk, _, lines in table.read_rows(names):
+        for chunk, _, lines, _ in table.read_rows(names):
             rows += zip(*chunk.to_pydict().values(), lines.tolist(), strict=True)
     except DataError as error:
         return rows, str(error)

@@ -280,6 +280,19 @@ def test_the_script_says_only_what_the_rows_depend_on(sources: Path) -> None:
     assert "streaming" not in script
 
 
+def test_the_script_groups_a_long_table_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"id": [1, 2, 1, 1], "text": ["a", "b", "a", "a"], "label": ["film", "food", "film", "food"]}
+    source = Source(data=data, labels={"topic": LabelColumn(votes={"column": "label", "by": "id"})})
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[source])
+    builder.download_and_prepare()
+    (tmp_path / "build.py").write_text(render_script(builder, Path.cwd()))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "another")
+
+    rebuilt = runpy.run_path(str(tmp_path / "build.py"))["builder"].as_dataset()
+
+    assert rows_of(rebuilt) == rows_of(builder.as_dataset())
+
+
 @pytest.mark.parametrize("with_recipe", [True, False])
 def test_no_file_says_where_the_sources_are_on_this_machine(
     tmp_path: Path, sources: Path, with_recipe: bool, monkeypatch: pytest.MonkeyPatch

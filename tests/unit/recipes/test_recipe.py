@@ -177,6 +177,10 @@ def test_a_recipe_has_all_words_for_the_places_of_values_and_its_record_too(tmp_
         ("{column: a, constant: b}", "constant cannot be combined with column; leave one out"),
         ("{column: a, level: 0}", "level: is 0; it must be at least 1"),
         ("{from: path}", "from: is 'path'; it must be one of file_name, folder_name"),
+        ("{votes: {column: label}}", "votes.by: is missing"),
+        ("{votes: {column: label, on: id, by: id}}", "votes.on: no such word; words here: column, by"),
+        ("{votes: {column: a, by: a}}", "votes.by is 'a', the column of the votes; name the column of the id"),
+        ("{votes: {column: a, by: 1}}", "votes.by: is 1; it must be text; write '1', in quotes"),
     ],
 )
 def test_words_for_labels_that_do_not_fit_together_are_a_problem(tmp_path: Path, words: str, problem: str) -> None:
