@@ -30,6 +30,7 @@ from .rules import rule_problems
 from .validation import build, model_of
 from .yaml_file import read_yaml, set_value
 
+_WITH_ADDRESSES = ("data.", "tasks[")  # places of words that may be addresses of files on servers
 _SECRET_WORDS = ("api_key", "hub_token", "password", "secret", "token")
 
 
@@ -148,7 +149,7 @@ def _secrets(content: Any, place: str = "") -> Iterator[str]:
     elif isinstance(content, list):
         for i, each in enumerate(content):
             yield from _secrets(each, f"{place}[{i}]")
-    elif isinstance(content, str) and is_address(content) and (problem := credential_problem(content)):
+    elif place.startswith(_WITH_ADDRESSES) and is_address(str(content)) and (problem := credential_problem(content)):
         yield f"{place}: {problem}"
     elif isinstance(content, str) and (place.rsplit(".", maxsplit=1)[-1] in _SECRET_WORDS or find_secret(content)):
         yield (
