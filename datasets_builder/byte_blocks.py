@@ -117,7 +117,7 @@ def _below_line(content: bytes, file: IO[bytes]) -> bytes:
 
 def _checked(content: bytes) -> bytes:
     """Return the content, or raise an `IrregularError` if it is not UTF-8 text or has a carriage return in a line."""
-    if b"\0" in content or content.count(b"\r") != content.count(b"\r\n"):
+    if b"\0" in content or (b"\r" in content and content.count(b"\r") != content.count(b"\r\n")):
         raise IrregularError
     try:
         content.decode()

@@ -69,8 +69,9 @@ class CsvTable(BlockTable, CellTable):
             has_header = has_header and not len(each)
             cells = block_cells(block, width, places, delimiter, quoted=quoted)
             chunk = cells.select([str(place) for place in places]).rename_columns(columns)
-            kept = self._rows_among(block, chunk)
-            chunk, lines = chunk.filter(pa.array(kept)), block.lines[kept]
+            kept, lines = self._rows_among(block, chunk), block.lines
+            if not kept.all():
+                chunk, lines = chunk.filter(pa.array(kept)), lines[kept]
             if len(chunk):
                 yield self._with_points(chunk, lines), lines
 

@@ -5,18 +5,20 @@ Shapes: N rows, G different texts.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.util import hash_array
 
 from datasets_builder.columns import TEXT, TEXT_PAIR, task_of
 from datasets_builder.findings import MAX_SHOWN
 from modeling_multitask.errors import DataError
 
 from .words import Contradictions
+
+_HASH_KEYS = ("first hash, 16 B", "other hash, 16 B")
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ class _Column:
 
 
 def text_digests(table: pa.Table) -> np.ndarray:
-    """Return (N, 2) uint64, the digest of each text or pair of texts."""
-    texts = table[TEXT].to_pylist()
+    """Return (N, 2) uint64, two independent hashes of each text or pair of texts (SipHash)."""
+    texts = table[TEXT].to_numpy()
     if TEXT_PAIR in table.column_names:
-        texts = [f"{len(one)} {one}{other}" for one, other in zip(texts, table[TEXT_PAIR].to_pylist(), strict=True)]
-    digests = b"".join([blake2b(text.encode(), digest_size=16).digest() for text in texts])
-    return np.frombuffer(digests, np.uint64).reshape(-1, 2)
+        pairs = zip(texts, table[TEXT_PAIR].to_numpy(), strict=True)
+        texts = np.array([f"{len(one)} {one}{other}" for one, other in pairs], object)
+    return np.stack([hash_array(texts, hash_key=key, categorize=False) for key in _HASH_KEYS], axis=1)
 
 
 def text_keys(digests: list[np.ndarray]) -> list[np.ndarray]:
@@ -90,8 +92,13 @@ def text_keys(digests: list[np.ndarray]) -> list[np.ndarray]:
     Args:
         digests: (N, 2) the digests of each split's texts.
     """
-    first, second = (pd.factorize(half)[0] for half in np.concatenate(digests).T)
-    keys = pd.factorize(first * (second.max(initial=0) + 1) + second)[0]
+    first, second = np.concatenate(digests).T
+    keys, found = pd.factorize(first)
+    expected = np.empty(len(found), second.dtype)
+    expected[keys] = second
+    if (expected[keys] != second).any():  # different texts with the same first hash
+        others = pd.factorize(second)[0]
+        keys = pd.factorize(keys * (others.max() + 1) + others)[0]
     return np.split(keys, np.cumsum([len(split) for split in digests])[:-1])
 
 

@@ -243,3 +243,19 @@ def test_contradictions_beyond_the_first_10000_rows_are_found() -> None:
         DataError, match=r"train\[0\]\), row 10001: 't10000'\), 'food' \(.*train\[1\]\), row 10: 't10000'"
     ):
         merged(one, two, tasks=[TOPIC])
+
+
+def test_texts_that_share_one_of_two_hashes_have_different_numbers() -> None:
+    train, test = np.array([[1, 2], [1, 3], [1, 2]], np.uint64), np.array([[4, 2], [1, 3]], np.uint64)
+
+    keys = text_keys([train, test])
+
+    assert [each.tolist() for each in keys] == [[0, 1, 0], [2, 1]]
+
+
+def test_pairs_are_equal_only_if_both_texts_are() -> None:
+    pairs = pa.table({"text": ["ab", "a", "ab", "2 a"], "text_pair": ["c", "bc", "c", "bc"]})
+
+    (keys,) = text_keys([text_digests(pairs)])
+
+    assert keys.tolist() == [0, 1, 0, 2]
