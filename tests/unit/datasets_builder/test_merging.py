@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from datasets import Dataset
 
 from datasets_builder import DataError, MultiTaskBuilder, Source
+from datasets_builder.merging import text_digests, text_keys
 
 TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food"]}
 TAGS = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["long", "loud"]}
