@@ -14,6 +14,40 @@ _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.B
 _MARKS |= {codecs.BOM_UTF16_BE: "utf-16"}  # after UTF-32, whose mark begins with that of UTF-16
 
 
+class Recoded(io.RawIOBase):
+    """A file as UTF-8, to be read in parts. Unlike `codecs.EncodedFile` it refuses a file that ends within a character.
+
+    Args:
+        file: The file.
+        encoding: Its encoding, by its name in Python.
+    """
+
+    def __init__(self, file: IO[bytes], encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next characters, of about this number of bytes; nothing at the end of the file.
+
+        Raises:
+            UnicodeError: If the bytes are not in the encoding, also if the file ends within a character.
+        """
+        while content := self._file.read(size):
+            if text := self._decoder.decode(content):
+                return text.encode()
+        return self._decoder.decode(b"", final=True).encode()
+
+
+def without_order(path: Path, encoding: str) -> str:
+    """Return UTF-16 for UTF-16-LE and so on if a file has a byte order mark, so that its first text does not have it."""
+    family = encoding.removesuffix("-le").removesuffix("-be")
+    if family not in _MARKS.values() or family == encoding:
+        return encoding
+    with opened(path) as file:
+        beginning = file.read(4)
+    return family if guessed_encoding(beginning) == family else encoding
+
+
 def first_undecodable(path: Path, encoding: str) -> str:
     """Return `, line 3, byte 12` for the first byte that is not in the encoding, or an empty string if not known."""
     try:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TextIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow as pa
 from datasets_builder.byte_blocks import IrregularError
 from datasets_builder.columns import TEXT
 from datasets_builder.compressed import opened
-from datasets_builder.encodings import WESTERN, first_undecodable, is_utf_8, way_out
+from datasets_builder.encodings import WESTERN, Recoded, first_undecodable, is_utf_8, way_out, without_order
 from datasets_builder.layout import delimiter_in_yaml
 from datasets_builder.tables import CHUNK_ROWS, FileTable, Lines
 from modeling_multitask.errors import DataError
@@ -26,11 +26,12 @@ MARKS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 class TextTable(FileTable):
     """A table in a text file, in UTF-8 or the encoding of the layout."""
 
-    @property
+    @functools.cached_property
     def encoding(self) -> str:
         """The encoding, by its name in Python. That of UTF-8 allows a byte order mark."""
         name = codecs.lookup(self.layout.encoding or "utf-8").name
-        return "utf-8-sig" if name == "utf-8" else name
+        with self._readable():
+            return "utf-8-sig" if name == "utf-8" else without_order(self.path, name)
 
     @functools.cached_property
     def _is_utf_8(self) -> bool:
@@ -78,8 +79,7 @@ class BlockTable(TextTable):
     @contextmanager
     def _utf_8(self) -> Iterator[IO[bytes]]:
         with self._bytes() as file:
-            recoded = file if self.encoding == "utf-8-sig" else codecs.EncodedFile(file, "utf-8", self.encoding)
-            yield recoded
+            yield file if self.encoding == "utf-8-sig" else cast("IO[bytes]", Recoded(file, self.encoding))
 
     def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
         read = 0

@@ -44,6 +44,7 @@ CHUNKS = "datasets_builder/chunks.py"
 LABELS = "datasets_builder/labels.py"
 FRESH = "modeling_multitask/publishing/fresh_load.py"
 CSV_TABLES = "datasets_builder/csv_tables.py"
+ENCODINGS = "datasets_builder/encodings.py"
 CSV_BLOCKS = "datasets_builder/csv_blocks.py"
 JSON_BLOCKS = "datasets_builder/json_blocks.py"
 CELL_TABLES = "datasets_builder/cell_tables.py"
@@ -1237,5 +1238,10 @@ CAUSES = [
         "P161 whole numbers of JSON lines are rounded",
         *(JSON_BLOCKS, "pc.all(pc.less(pc.abs(column), _EXACT)).as_py() is not False", "True"),
         *("tests/unit/datasets_builder/test_json_blocks.py", "left_to_python"),
+    ),
+    Cause(
+        "P162 a file that ends within a character is read as a whole one",
+        *(ENCODINGS, 'return self._decoder.decode(b"", final=True).encode()', 'return b""'),
+        *("tests/unit/datasets_builder/test_csv_blocks.py", "ends_within_a_character"),
     ),
 ]

@@ -107,6 +107,26 @@ def test_a_block_that_begins_with_a_byte_order_mark_keeps_it(tmp_path: Path) -> 
     assert rows_of(CsvTable(tmp_path / "t.csv"), ["text"]) == ([("\ufeffa", 2)], None)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_file_that_ends_within_a_character_is_damaged(tmp_path: Path, encoding: str, cut: int) -> None:
+    """PITFALLS P162: `codecs.EncodedFile` drops the bytes of a character that is not complete."""
+    (tmp_path / "t.csv").write_bytes("text,topic\na,film\n".encode(encoding)[:-cut])
+
+    rows, error = rows_of(CsvTable(tmp_path / "t.csv", Layout(encoding=encoding)), ["text"])
+
+    assert not rows
+    assert "truncated data" in str(error)
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_a_mark_at_the_beginning_is_no_part_of_a_name(tmp_path: Path, order: str) -> None:
+    encoding = f"utf-16-{order}"
+    (tmp_path / "t.csv").write_bytes("\ufefftext,topic\na,film\n".encode(encoding))
+
+    assert rows_of(CsvTable(tmp_path / "t.csv", Layout(encoding=encoding)), ["text"]) == ([("a", 2)], None)
+
+
 def test_a_quote_that_is_not_closed_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(byte_blocks, "MOST_BYTES", 2**10)
     file = io.BytesIO(b'"a' + b",x\n" * 10**6)
