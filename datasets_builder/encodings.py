@@ -39,7 +39,7 @@ class Recoded(io.RawIOBase):
 
 
 def without_order(path: Path, encoding: str) -> str:
-    """Return UTF-16 for UTF-16-LE and so on if a file has a byte order mark, so that its first text does not have it."""
+    """Return UTF-16 for UTF-16-LE and so on if a file has a byte order mark, which is no part of its first cell."""
     family = encoding.removesuffix("-le").removesuffix("-be")
     if family not in _MARKS.values() or family == encoding:
         return encoding
