@@ -16,13 +16,14 @@ from datasets_builder.agreement import agreement_notes
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
 from datasets_builder.features import encode_cells
 from datasets_builder.findings import Findings
+from datasets_builder.label_rows import without_labels
 from datasets_builder.merging import merge_rows, text_digests
 from datasets_builder.row_places import with_places
 from datasets_builder.soft_labels import with_most_probable
 from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
-from datasets_builder.weights import weight_column
+from datasets_builder.weights import weight_column, weights_of_merged
 from modeling_multitask.errors import DataError
 from modeling_multitask.tasks_multitask import TaskConfig
 
@@ -119,7 +120,7 @@ class ReadRows:
             tasks: The tasks with their labels.
             rule: How to resolve labels that differ between sources.
             keys: (N,) the number of each row's text, see `text_keys`.
-            with_weight: Whether to add the weight of each row; of merged rows, that of the first one.
+            with_weight: Whether to add the weight of each row; of merged rows, that of the first one with a label.
             with_source: Whether to add the number of each row's source.
             tables: The names of all tables, to add the place of each row; of merged rows, that of the first one.
 
@@ -133,7 +134,9 @@ class ReadRows:
         labels = with_most_probable(merged.labels, tasks)
         rows = replace(whole.select(merged.rows), labels=labels, notes=[*whole.notes, *merged.notes()])
         if with_weight:
-            weights = np.concatenate([each.weights for each in self.origins])[merged.rows]
+            weights = np.concatenate([each.weights for each in self.origins])
+            before, after = (without_labels(each, list(names)) for each in (whole.labels, labels))
+            weights = weights_of_merged(weights, merged.rows, keys, before, after)
             rows = replace(rows, labels=rows.labels.append_column(WEIGHT, weight_column(weights)))
         if with_source:
             rows = replace(rows, labels=rows.labels.append_column(SOURCE, pa.array(sources[merged.rows], pa.int32())))

@@ -40,3 +40,21 @@ def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
 def weight_column(weights: np.ndarray) -> pa.Array:
     """Return weights as a column, with null for NaN."""
     return pa.array(weights, pa.float64(), from_pandas=True)
+
+
+def weights_of_merged(
+    weights: np.ndarray, rows: np.ndarray, keys: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Return (M,) the weights of the kept rows. A row that was without a label has that of the first one with a label.
+
+    Args:
+        weights: (N,) the weights of all rows.
+        rows: (M,) the numbers of the kept rows.
+        keys: (N,) the number of each row's text.
+        before: (N,) whether a row was without any label before it was merged with others.
+        after: (M,) whether a kept row is without any label.
+    """
+    labelled = np.flatnonzero(~before)[::-1]
+    first = np.zeros(int(keys.max(initial=-1)) + 1, np.int64)
+    first[keys[labelled]] = labelled  # of several values for one place, the last one remains
+    return weights[np.where(before[rows] & ~after, first[keys[rows]], rows)]

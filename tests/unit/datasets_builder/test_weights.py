@@ -49,6 +49,19 @@ def test_a_merged_row_has_the_weight_of_its_first_row_and_other_sources_have_non
     assert [(row["text"], row["weight"]) for row in rows] == [("a", 0.0), ("b", 2.5), ("c", None)]
 
 
+@pytest.mark.parametrize("rule", ["error", "first", "majority"])
+def test_a_row_without_a_label_gives_no_weight_to_the_labels_of_other_sources(rule: Any) -> None:
+    pool = Source(data={"text": ["a", "b", "c", "d"], "topic": [None, "x", None, None], "w": [0, 0, 0, 7]}, weight="w")
+    other = Source(data={"text": ["c", "a", "b"], "topic": ["y", "x", "x"], "w": [3, 2, 5]}, weight="w")
+    first = Source(data={"text": list("klmnopq"), "topic": ["x"] * 7})  # whose texts have the first numbers
+    builder = MultiTaskBuilder(tasks=[TOPIC], train=[pool, other], validation=[first], contradictions=rule)
+    builder.download_and_prepare()
+
+    rows = [(row["text"], row["topic"], row["weight"]) for row in builder.as_dataset()["train"]]
+
+    assert rows == [("a", 0, 2), ("b", 0, 0), ("c", 1, 3), ("d", None, 7)]
+
+
 def test_without_row_weights_there_is_no_such_column() -> None:
     builder = MultiTaskBuilder(tasks=[TOPIC], train=[OTHER])
     builder.download_and_prepare()
