@@ -49,6 +49,23 @@ def label_rows(column: pa.Array | pa.ChunkedArray, task: TaskConfig) -> dict[str
     }
 
 
+def with_shares(counts: dict[str, LabelRows], shares: pa.ChunkedArray) -> dict[str, LabelRows]:
+    """Return the numbers of rows of each label, with a yes and a no of a label that is only a share of soft labels.
+
+    Args:
+        counts: The rows by label, in which soft labels count for their most probable label.
+        shares: The soft labels.
+    """
+    kinds = [pc.min_max(part) for part in shares.combine_chunks().flatten()]
+    return {
+        label: count._replace(
+            yes=max(count.yes, int((kind["max"].as_py() or 0) > 0)),
+            no=max(count.no, int(kind["min"].is_valid and kind["min"].as_py() < 1)),
+        )
+        for (label, count), kind in zip(counts.items(), kinds, strict=True)
+    }
+
+
 def never_seen(counts: dict[str, LabelRows], task: TaskConfig) -> str | None:
     """Return a warning about labels that training cannot learn from these rows, or `None` without such labels.
 

@@ -15,7 +15,7 @@ from transformers.utils import logging
 from datasets_builder import DataError, MultiTaskBuilder
 from datasets_builder.builder import with_splits_on_hub
 from datasets_builder.columns import TEXT, TEXT_PAIR, WEIGHT, distribution_column
-from datasets_builder.label_rows import label_rows, never_seen, without_labels
+from datasets_builder.label_rows import label_rows, never_seen, with_shares, without_labels
 from datasets_builder.settings import SPLITS, held_out_splits
 
 from .. import MultiTaskConfig, MultiTaskModel, TaskConfig
@@ -192,12 +192,13 @@ def label_warnings(rows: Dataset, tasks: list[TaskConfig]) -> list[str]:
         tasks: All tasks, in order.
     """
     counted = counted_rows(rows, tasks)
-    table = rows.select_columns([task.name for task in tasks]).with_format("arrow")[:]
-    warnings = [
-        never_seen(label_rows(table[task.name].filter(pa.array(counted[task.name])), task), task)
-        for task in tasks
-        if counted[task.name].any() and not task.kind.is_number
-    ]
+    warnings = []
+    for task in (each for each in tasks if counted[each.name].any() and not each.kind.is_number):
+        names = [name for name in (task.name, distribution_column(task.name)) if name in rows.column_names]
+        table = rows.select_columns(names).with_format("arrow")[:].filter(pa.array(counted[task.name]))
+        labels, *shares = table.columns
+        seen = label_rows(labels, task)
+        warnings.append(never_seen(with_shares(seen, shares[0]) if shares else seen, task))
     return [warning for warning in warnings if warning is not None]
 
 

@@ -214,6 +214,16 @@ def test_a_label_whose_rows_do_not_count_has_no_training_row(recipe: Any, warned
     assert warned[0] == "task 'intent': 1 of 2 labels are never seen in training ('visa')"
 
 
+def test_a_label_that_is_only_a_share_of_soft_labels_is_seen(recipe: Any, tmp_path: Path, warned: list[str]) -> None:
+    (tmp_path / "soft.csv").write_text("text,bank,travel,garden\na,2,1,0\nb,3,0,0\n")
+    labels = "{domain: {soft: {bank: bank, travel: travel, garden: garden}}}"
+    task = "{name: domain, problem_type: single_label_classification, labels: [bank, travel, garden]}"
+
+    prepare(recipe(f"tasks=[{task}]", "data.split={}", f"data.train={{path: soft.csv, labels: {labels}}}"))
+
+    assert "task 'domain': 1 of 3 labels are never seen in training ('garden')" in warned
+
+
 def test_a_task_that_only_keeps_its_head_has_no_warning(
     recipe: Any, tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase, warned: list[str]
 ) -> None:
