@@ -15,7 +15,8 @@ from datasets import Features
 
 from datasets_builder.join import Join
 from datasets_builder.keyed_rows import KeyedRows, key_words, read_keyed_rows
-from datasets_builder.nested import root_of
+from datasets_builder.nested import root_of, value_at
+from datasets_builder.object_tables import ObjectTable
 from datasets_builder.short_names import short_names
 from datasets_builder.source import JoinedText, Source
 from datasets_builder.tables import Rows, Table
@@ -115,6 +116,7 @@ class JoinedTable(Table):
         self.table = table
         self.other = other
         self.path = table.path
+        self._paths: dict[str, tuple[bool, bool]] = {}
 
     def check_columns(self, required: Iterable[str]) -> None:
         """Raise a `DataError` if neither table has a required column, or both have it."""
@@ -185,12 +187,20 @@ class JoinedTable(Table):
         if name in self.other.key:
             return False
         own, other = _holds(self.table, name), _holds(self.other.tables[0], name)
+        if own == other == 1:  # objects of the same name in both tables, such as those with the id
+            own, other = self._has_path(name)
         if own and own == other:
             raise DataError(
                 f"{self.name} and {self.other.name} both have the column {name!r}, and the recipe reads it; rename it, "
                 "or remove it, in one of them"
             )
         return other > own
+
+    def _has_path(self, path: str) -> tuple[bool, bool]:
+        """Return whether a row of the table has a path, and whether one of the other table has it."""
+        if path not in self._paths:
+            self._paths[path] = has_path(self.table, path), any(has_path(each, path) for each in self.other.tables)
+        return self._paths[path]
 
     def _check_key(self) -> None:
         self.table.check_columns(self.other.key)
@@ -248,6 +258,25 @@ def check_matches(tables: Sequence[Table]) -> None:
 
 def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def has_path(table: Table, path: str) -> bool:
+    """Return whether a row of a table has a path into objects. Rows are read until one has it.
+
+    Args:
+        table: A table of objects.
+        path: The path, such as `meta.team.name`.
+
+    Raises:
+        DataError: If a row that is read is damaged.
+    """
+    if isinstance(table, ObjectTable):
+        return any(value_at(row, path)[0] for _, row in table.objects())
+    try:
+        next(table.read([path]), None)
+    except DataError:  # no struct has it
+        return False
+    return True
 
 
 def _holds(table: Table, name: str) -> int:

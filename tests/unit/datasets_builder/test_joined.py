@@ -1,9 +1,11 @@
 """Sources whose rows get the columns of another table, by an id."""
 
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from datasets_builder import DataError, Join, LabelColumn, MultiTaskBuilder, Source
@@ -247,3 +249,27 @@ def test_the_place_of_the_other_table_does_not_change_the_cache(tmp_path: Path) 
         hashes.add(MultiTaskBuilder(tasks=[TEAM], train=[given]).hash)
 
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_objects_of_both_tables_may_have_the_same_name(tmp_path: Path, ending: str) -> None:
+    texts, labels = tmp_path / f"texts.{ending}", tmp_path / f"labels.{ending}"
+    save = (
+        pd.DataFrame.to_parquet if ending == "parquet" else partial(pd.DataFrame.to_json, orient="records", lines=True)
+    )
+    save(pd.DataFrame({"data": [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]}), texts)
+    save(pd.DataFrame({"data": [{"id": 2, "team": "billing"}, {"id": 1, "team": "mobile"}]}), labels)
+    join = Join(path=str(labels), on="data.id")
+
+    given = Source(str(texts), "data.text", join=join, labels={"team": "data.team"})
+
+    assert rows_of(build(given)) == [("a", "mobile"), ("b", "billing")]
+
+
+def test_a_path_that_both_tables_have_is_an_error(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text('{"data": {"id": 1, "text": "x", "team": "mobile"}}\n')
+    join = Join(path=str(tmp_path / "b.jsonl"), on="data.id")
+
+    with pytest.raises(DataError, match=r"both have the column 'data\.text'"):
+        build(Source(str(tmp_path / "a.jsonl"), "data.text", join=join, labels={"team": "data.team"}))
