@@ -11,6 +11,8 @@ from datasets_builder.places import Place
 from datasets_builder.word_arrays import as_words
 from modeling_multitask.errors import DataError
 
+MOST = 1e15  # a sum of larger ones may be infinite in training, whose numbers have 32 bits
+
 
 def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
     """Return (rows,) the weights of a chunk's rows, float64.
@@ -21,18 +23,18 @@ def row_weights(chunk: pa.Table, name: str, place: Place) -> np.ndarray:
         place: The location of the chunk.
 
     Raises:
-        DataError: If a cell is no finite number, or is below 0. An empty cell is no number.
+        DataError: If a cell is no number, below 0 or above 1e15. An empty cell is no number.
     """
     words = as_words(chunk[name].combine_chunks(), place.where(name), [])
     weights: np.ndarray = numbers_of_words(words).to_numpy(zero_copy_only=False)  # NaN for null
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    wrong = ~((weights >= 0) & (weights <= MOST))
     if wrong.any():
         row = int(np.argmax(wrong))
         given = words[row].as_py() or ""
         hint = f"; {DECIMAL_ADVICE}" if re.search(DECIMAL_COMMA, given) else ""
         raise DataError(
             f"{place.table}, row {place.number(row)}, column {name!r}: {given!r} is not a weight; "
-            f"a row weight must be a number, at least 0{hint}"
+            f"a row weight must be a number, at least 0 and at most {MOST:g}{hint}"
         )
     return weights
 
