@@ -13,6 +13,7 @@ from datasets import Dataset
 from torch import Tensor
 
 from datasets_builder.columns import WEIGHT, distribution_column
+from datasets_builder.weights import MOST
 
 from ..errors import RowError
 from ..kinds_multitask import IGNORE_INDEX
@@ -95,6 +96,8 @@ def _most_probable(shares: np.ndarray, task: TaskConfig) -> np.ndarray:
 def _weight(given: Any, place: str) -> float:
     if is_null(given):
         return 1.0
-    if isinstance(given, str) or not 0 <= float(given) < math.inf:
-        raise RowError(f"column {WEIGHT!r}: {given!r} is not a weight; it must be a number, at least 0", place)
+    if isinstance(given, str) or not 0 <= float(given) <= MOST:
+        raise RowError(
+            f"column {WEIGHT!r}: {given!r} is not a weight; it must be a number, at least 0 and at most {MOST:g}", place
+        )
     return float(given)

@@ -234,6 +234,7 @@ def test_a_batch_without_such_columns_has_neither(tokenizer: PreTrainedTokenizer
     ("column", "cell", "problem"),
     [
         ("weight", -1.0, r"rows\[0\]: column 'weight': -1.0 is not a weight; it must be a number, at least 0"),
+        ("weight", 1e39, r"rows\[0\]: column 'weight': 1e\+39 is not a weight; .* at least 0 and at most 1e\+15"),
         ("weight", math.inf, "inf is not a weight"),
         ("weight", "heavy", "'heavy' is not a weight"),
         ("toxic_distribution", [0.5, 0.5], "is not a dict of the probability of each label"),
