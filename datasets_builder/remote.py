@@ -131,6 +131,8 @@ def _present(address: str, folder: Path) -> LocalCopy:
     with tempfile.TemporaryDirectory(dir=folder, suffix=_PARTIAL) as scratch:
         partial = Path(scratch) / name
         _download(files, address, partial, info)
+        if version is not None and version != _version(look_up(address)[1]):  # it was replaced in the meantime
+            version = None
         with partial.open("rb") as content:
             there = folder / _key(version or hashlib.file_digest(content, "sha256").hexdigest()) / name
         there.parent.mkdir(exist_ok=True)
