@@ -1205,6 +1205,11 @@ CAUSES = [
         *("tests/unit/training/test_growing.py", "cannot_get_the_same_name"),
     ),
     Cause(
+        "a merged model replaces the folder of its parts",
+        *("modeling_multitask/commands/merge.py", "Path(model).resolve().is_relative_to(whole)", "False"),
+        *("tests/unit/commands/test_merge.py", "refused_before"),
+    ),
+    Cause(
         "an output on a server is a local folder",
         *("modeling_multitask/locks.py", "    check_local(output)\n", ""),
         *("tests/unit/test_locks.py", "cannot_be_an_address"),
