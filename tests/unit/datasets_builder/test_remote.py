@@ -317,6 +317,28 @@ def test_the_last_copy_is_used_only_offline(
     assert "its copy of 20" in caplog.messages[-1]
 
 
+def test_a_copy_in_a_read_only_cache_is_used(
+    file_server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = file_server.serve("/t.csv", TABLE, ETag='"1"')
+    texts(address)
+    before = sorted(cache.rglob("*"))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may write anywhere
+
+    assert texts(address) == ["first", "second"]
+    assert file_server.count("GET") == 1
+
+    file_server.serve("/t.csv", OTHER, ETag='"2"')
+    with pytest.raises(
+        DataError, match=r"/t\.csv: its present version cannot be saved, because .* is not writable; set"
+    ):
+        texts(address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    file_server.ways["/t.csv"] = "silent"
+    assert texts(address) == ["first", "second"]
+    assert sorted(cache.rglob("*")) == before
+
+
 def test_offline_the_newest_copy_is_used(file_server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, content in enumerate([TABLE, OTHER, TABLE]):  # the last one is found in the cache
         texts(file_server.serve("/t.csv", content, ETag=f'"{number % 2}"'))
