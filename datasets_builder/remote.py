@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -77,10 +77,11 @@ def local_copy(address: str) -> LocalCopy:
         return known[address]
     check_address(address)
     folder = _folder_of(address)
-    check_writable(folder, "downloaded files", "set HF_HOME to another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    if not (read_only := _is_read_only(folder)):
+        check_writable(folder, "downloaded files", "set HF_HOME to another folder")
+        folder.mkdir(parents=True, exist_ok=True)
     try:
-        with reaching(address), FileLock(folder / ".lock"):
+        with reaching(address), nullcontext() if read_only else FileLock(folder / ".lock"):
             copy = _present(address, folder)
     except UnreachableError as error:
         copy = _kept(address, error)
@@ -121,8 +122,14 @@ def _present(address: str, folder: Path) -> LocalCopy:
     version = _version(info)
     name = "data" + "".join(endings(_plain_name(address)))
     if version is not None and (there := folder / _key(version) / name).is_file():
-        os.utime(there)  # the time at which it was last known to be the present version
+        with suppress(OSError):  # the folder is read-only
+            os.utime(there)  # the time at which it was last known to be the present version
         return LocalCopy.of(address, there)
+    if _is_read_only(folder):
+        raise DataError(
+            f"{shown_path(address)}: its present version cannot be saved, because {folder} is not writable; "
+            "set HF_HOME to another folder"
+        )
     if version is None and address not in _without_version:
         _without_version.add(address)
         logger.warning(f"{shown_path(address)}: the server names no version of the file; it is downloaded each time")
@@ -131,6 +138,8 @@ def _present(address: str, folder: Path) -> LocalCopy:
     with tempfile.TemporaryDirectory(dir=folder, suffix=_PARTIAL) as scratch:
         partial = Path(scratch) / name
         _download(files, address, partial, info)
+        if version is not None and version != _version(look_up(address)[1]):  # it was replaced in the meantime
+            version = None
         with partial.open("rb") as content:
             there = folder / _key(version or hashlib.file_digest(content, "sha256").hexdigest()) / name
         there.parent.mkdir(exist_ok=True)
@@ -169,6 +178,11 @@ def _kept(address: str, error: UnreachableError) -> LocalCopy:
 
 def _folder_of(address: str) -> Path:
     return Path(constants.HF_HOME) / "multitask_files" / _key(address)
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Return whether the folder exists, and cannot be written, as in a cache that is shared for reading."""
+    return folder.is_dir() and not os.access(folder, os.W_OK)
 
 
 def _date(path: Path) -> str:

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = ".incomplete"  # a file in a temporary folder of this package
+_PROTOCOL = re.compile(r"(s3|gs|hf|https?|file):", re.IGNORECASE)
 _HERE = -100  # AT_FDCWD: relative paths begin at the working folder
 _SWAP = 2  # RENAME_EXCHANGE of Linux and RENAME_SWAP of macOS
 
@@ -186,6 +188,17 @@ def check_writable(folder: Path, what: str, advice: str) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK):
         reason = "is not writable" if there.is_dir() else "is a file"
         raise OSError(f"{what} cannot be written to {folder}, because {there} {reason}; {advice}")
+
+
+def check_local(output: Path) -> None:
+    """Raise a `ValueError` if an output is an address such as s3://bucket/answers.csv, and not a local path.
+
+    As a path it is a relative one that begins with a folder `s3:`.
+    """
+    if (first := output.parts[:1]) and _PROTOCOL.fullmatch(first[0]):
+        raise ValueError(
+            f"{first[0]}//...: an output cannot be an address; write to a local path, and upload it afterwards"
+        )
 
 
 def is_there(path: str | Path) -> bool:

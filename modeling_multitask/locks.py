@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .files import write_json
+from .files import check_local, write_json
 
 _PATIENCE = 0.2  # seconds; a lock that is being released is not a lock that is held
 
@@ -28,6 +28,7 @@ def locked(output: Path, *, inside: bool = False) -> Iterator[None]:
             next to the output.
 
     Raises:
+        ValueError: If the output is an address.
         NotADirectoryError: If a folder is required, and the output is a file.
         BlockingIOError: If another process holds the lock. The message names the process, its host and its age.
 
@@ -35,6 +36,7 @@ def locked(output: Path, *, inside: bool = False) -> Iterator[None]:
         >>> with locked(Path("answers.csv")):
         ...     ...  # write answers.csv
     """
+    check_local(output)
     output = output.absolute()
     if inside and output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file; choose a folder for the output")

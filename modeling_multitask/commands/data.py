@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from datasets_builder.addresses import is_address
 from datasets_builder.formats import names_table
 
-from ..files import holds_any, is_there, whole_files, write_json, write_text
+from ..files import check_local, holds_any, is_there, whole_files, write_json, write_text
 from ..locks import locked
 from ..paths_multitask import home_replaced
 from ..recipes.bundled import bundled_recipes
@@ -122,6 +122,7 @@ def save_rows(recipe: Recipe, arguments: argparse.Namespace) -> None:
     """Write the rows as one JSON object in each line."""
     if arguments.push or arguments.output:
         raise ValueError("--rows cannot be combined with --push or --output; leave one out")
+    check_local(arguments.rows)
     if arguments.rows.exists() and not arguments.force:
         raise FileExistsError(f"{arguments.rows} already exists; add --force to overwrite it")
 

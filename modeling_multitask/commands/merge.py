@@ -47,8 +47,13 @@ _EXAMPLE = "`multitask merge runs/topic/model runs/mood/model runs/merged`"
 
 
 def _check_output(output: Path, models: list[str], *, force: bool) -> None:
-    if output.resolve() in (Path(model).resolve() for model in models):
-        raise ValueError(f"{output} is one of the models; give another folder to write")
+    whole = output.resolve()  # the folder that is replaced
+    for model in models:
+        if Path(model).resolve().is_relative_to(whole):
+            what = "is one of the models" if Path(model).resolve() == whole else f"contains the model {model}"
+            raise ValueError(f"{output} {what}; give another folder to write")
+    if Path.cwd().is_relative_to(whole):
+        raise ValueError(f"{output} is or contains the current folder; give another folder to write")
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     if not (output / "config.json").is_file():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from datasets_builder.formats import READABLE, WRITABLE
 
 from ..extras import import_extra
+from ..files import check_local
 from .arguments import Parser, positive
 from .command import command
 
@@ -118,6 +119,7 @@ def check_view_output(output: Path | None, views: list[str], *, force: bool) -> 
 
     if output is None:
         return
+    check_local(output)
     if len(views) > 1:
         raise ValueError(f"--output writes one table; use only one of {' and '.join(f'--{view}' for view in views)}")
     check_ending(output, (*WRITABLE, *(PICTURES if views == ["matrix"] else ())))

@@ -44,10 +44,12 @@ def grow(
         long_texts: The handling of longer texts. By default, that of the trained model.
 
     Raises:
-        ValueError: If a task was trained with another problem type or head, or its labels cannot be changed.
+        ValueError: If a task was trained with another problem type or head, its labels cannot be changed, or two of its
+            labels get the same name.
     """
-    old = {task.name: _renamed(task, rename_labels or {}) for task in trained.config.tasks}
     new_tasks = [parse_task(task) for task in tasks]
+    names = {task.name for task in new_tasks}
+    old = {task.name: _renamed(task, rename_labels or {}) for task in trained.config.tasks if task.name in names}
     for i, task in enumerate(new_tasks):
         if task.name in old:
             kept = old[task.name].head or trained.config.head  # whatever the new default
@@ -154,6 +156,12 @@ def _inherited(task: Mapping[str, Any], known: TaskConfig, rename_labels: Mappin
 def _renamed(task: TaskConfig, rename_labels: Mapping[str, str]) -> TaskConfig:
     """Return a task with its labels under their new names. Only these are changed."""
     labels = None if task.labels is None else [rename_labels.get(label, label) for label in task.labels]
+    if twice := [label for label in labels or () if labels and labels.count(label) > 1]:
+        old = [label for label in task.labels or () if rename_labels.get(label, label) == twice[0]]
+        raise ValueError(
+            f"rename_labels: task {task.name!r} would have two labels {twice[0]!r}, which were trained as "
+            f"{old[0]!r} and {old[1]!r}; labels cannot be merged, so choose another new name"
+        )
     renamed = copy.copy(task)
     renamed.labels = labels
     return renamed

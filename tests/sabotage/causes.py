@@ -1191,6 +1191,31 @@ CAUSES = [
         *("tests/unit/datasets_builder/test_remote.py", "remembers_nothing"),
     ),
     Cause(
+        "P165 an answer that cannot be read is an error of the server",
+        *("datasets_builder/server_problems.py", "problem := _broken_answer(cause) or", "problem :="),
+        *("tests/unit/datasets_builder/test_remote.py", "cannot_be_read"),
+    ),
+    Cause(
+        "a file that is replaced during its download is kept as the earlier version",
+        *("datasets_builder/remote.py", "version != _version(look_up(address)[1])", "False"),
+        *("tests/unit/datasets_builder/test_remote.py", "replaced_during_its_download"),
+    ),
+    Cause(
+        "two trained labels get one name",
+        *("modeling_multitask/training/growing.py", "labels.count(label) > 1", "False"),
+        *("tests/unit/training/test_growing.py", "cannot_get_the_same_name"),
+    ),
+    Cause(
+        "a merged model replaces the folder of its parts",
+        *("modeling_multitask/commands/merge.py", "Path(model).resolve().is_relative_to(whole)", "False"),
+        *("tests/unit/commands/test_merge.py", "refused_before"),
+    ),
+    Cause(
+        "an output on a server is a local folder",
+        *("modeling_multitask/locks.py", "    check_local(output)\n", ""),
+        *("tests/unit/test_locks.py", "cannot_be_an_address"),
+    ),
+    Cause(
         "a download that ends early is kept",
         *("datasets_builder/remote.py", "expected is not None and size != expected", "False"),
         *("tests/unit/datasets_builder/test_remote.py", "shorter_than_announced"),

@@ -32,6 +32,15 @@ def hold(output: Path, *, inside: bool = False) -> Iterator[int]:
         process.kill()
 
 
+@pytest.mark.parametrize("given", ["s3://bucket/out", "GS://bucket/out", "https://host/out.csv", "file:///tmp/out"])
+def test_an_output_cannot_be_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    # It would be written to a local folder whose name is the protocol.
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="an output cannot be an address; write to a local path"), locked(Path(given)):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_second_process_is_refused_and_told_who_holds_the_lock(tmp_path: Path, inside: bool) -> None:
     with (

@@ -268,6 +268,11 @@ def test_the_rows_are_written_as_they_are_read(
     assert not (tmp_path / "out").exists()
 
 
+def test_rows_are_not_written_to_an_address(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("--rows", "s3://bucket/rows.jsonl") == 1
+    assert "s3://...: an output cannot be an address; write to a local path" in capsys.readouterr().err
+
+
 def test_a_file_of_rows_is_overwritten_only_if_forced(
     tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

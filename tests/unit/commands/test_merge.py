@@ -134,6 +134,8 @@ def test_a_task_of_two_models_is_refused(save: Save, capsys: pytest.CaptureFixtu
         (["a", "merged"], "give at least two models"),
         (["a", "a", "merged"], "a is given twice"),
         (["a", "b", "./a"], "a is one of the models; give another folder to write"),
+        (["c/inner", "b", "c", "--force"], "c contains the model c/inner; give another folder to write"),
+        (["a", "b", ".", "--force"], "contains the model a; give another folder to write"),
         (["a", "b", "full"], "full exists already, and is not a model"),
         (["a", "b", "c"], "c exists already; add --force to overwrite it"),
     ],
@@ -143,6 +145,7 @@ def test_wrong_arguments_are_refused_before_a_model_is_loaded(
 ) -> None:
     for place, name in enumerate(("a", "b", "c")):
         save(name, [names()[place]])
+    Path("c/inner").mkdir()
     Path("full").mkdir()
     Path("full/notes.txt").write_text("kept")
 
@@ -150,3 +153,17 @@ def test_wrong_arguments_are_refused_before_a_model_is_loaded(
 
     assert message in capsys.readouterr().err
     assert Path("full/notes.txt").read_text() == "kept"
+
+
+def test_the_current_folder_is_not_replaced(
+    save: Save, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A shell would stay in the old folder, which is removed.
+    for place, name in enumerate(("a", "b")):
+        save(name, [names()[place]])
+    Path("empty").mkdir()
+    monkeypatch.chdir("empty")
+
+    assert main(["../a", "../b", "."]) == 1
+
+    assert "is or contains the current folder; give another folder to write" in capsys.readouterr().err

@@ -272,6 +272,11 @@ def test_a_long_table_that_is_written_is_only_counted(
     assert capsys.readouterr().out == f"Wrote 1,300 rows to {output.as_posix()}\n"
 
 
+def test_an_output_on_a_server_is_refused(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no-model", str(sentences), "--output", "s3://bucket/found.csv"]) == 1
+    assert capsys.readouterr().err.startswith("error: s3://...: an output cannot be an address; write to a local path")
+
+
 @pytest.mark.parametrize("name", ["found.csv", "found.png"])
 def test_an_output_that_is_there_is_not_overwritten(
     tmp_path: Path, sentences: Path, name: str, capsys: pytest.CaptureFixture[str]

@@ -4,11 +4,13 @@ import gzip
 import hashlib
 import os
 import pickle
+import resource
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import aiohttp
@@ -69,6 +71,24 @@ def test_another_etag_is_another_file_although_its_size_is_the_same(file_server:
     texts(file_server.serve("/t.csv", TABLE, ETag='"1"'))
 
     assert texts(file_server.serve("/t.csv", TABLE.replace(b"first", b"fifth"), ETag='"2"')) == ["fifth", "second"]
+
+
+def test_a_file_that_is_replaced_during_its_download_is_not_kept_as_the_earlier_version(
+    file_server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = file_server.serve("/t.csv", TABLE, ETag='"1"')
+    answer = file_server.answer
+
+    def replaced(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "GET" and file_server.count("GET") == 0:
+            file_server.serve("/t.csv", OTHER, ETag='"2"')
+        answer(request)
+
+    monkeypatch.setattr(file_server, "answer", replaced)
+    assert texts(address) == ["third"]
+
+    file_server.serve("/t.csv", TABLE, ETag='"1"')  # it is restored
+    assert texts(address) == ["first", "second"]
 
 
 def test_without_an_etag_the_time_of_the_last_change_tells_the_version(file_server: FileServer) -> None:
@@ -201,6 +221,50 @@ def test_an_error_names_the_address_and_the_problem_and_nothing_is_cached(
     assert copies(cache) == []
 
 
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        # P165: aiohttp reports an answer that it cannot read as the status 400 of the server.
+        (
+            {"Content_Encoding": "zstd"},
+            r"the content cannot be decoded \(.*zstd.*\); the server must send",
+        ),
+        ({"Content_Encoding": "gzip"}, r"the content cannot be decoded \(gzip\); the server must send"),
+        ({"Cookie": "secret" * 2000}, "the server's answer is not valid HTTP; check the address"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_not_an_error_of_the_server(
+    file_server: FileServer, cache: Path, headers: dict[str, str], message: str
+) -> None:
+    address = file_server.serve("/t.csv", TABLE, ETag='"1"', **headers)
+
+    with pytest.raises(DataError, match=rf"^{file_server.url}/t\.csv: {message}") as caught:
+        texts(address)
+
+    assert "secret" not in str(caught.value)
+    assert copies(cache) == []
+
+
+def test_an_endless_redirect_is_named(file_server: FileServer) -> None:
+    address = file_server.serve("/t.csv", b"", Location="/t.csv")
+    file_server.ways["/t.csv"] = 302
+
+    with pytest.raises(DataError, match=r"/t\.csv: the server redirects again and again; check the address"):
+        texts(address)
+
+
+def test_a_full_disk_is_not_a_problem_of_the_network(file_server: FileServer, cache: Path) -> None:
+    address = file_server.serve("/t.csv", TABLE * 1000, ETag='"1"')
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"/t\.csv: the copy cannot be saved, because the disk is full; free"):
+            texts(address)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert copies(cache) == []
+
+
 def test_a_silent_server_is_reported_within_30_seconds() -> None:
     source = (ROOT / "datasets_builder" / "servers.py").read_text()
 
@@ -251,6 +315,28 @@ def test_the_last_copy_is_used_only_offline(
 
     assert texts(address) == ["first", "second"]
     assert "its copy of 20" in caplog.messages[-1]
+
+
+def test_a_copy_in_a_read_only_cache_is_used(
+    file_server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = file_server.serve("/t.csv", TABLE, ETag='"1"')
+    texts(address)
+    before = sorted(cache.rglob("*"))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may write anywhere
+
+    assert texts(address) == ["first", "second"]
+    assert file_server.count("GET") == 1
+
+    file_server.serve("/t.csv", OTHER, ETag='"2"')
+    with pytest.raises(
+        DataError, match=r"/t\.csv: its present version cannot be saved, because .* is not writable; set"
+    ):
+        texts(address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    file_server.ways["/t.csv"] = "silent"
+    assert texts(address) == ["first", "second"]
+    assert sorted(cache.rglob("*")) == before
 
 
 def test_offline_the_newest_copy_is_used(file_server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,25 @@ def test_a_label_that_no_kept_task_has_cannot_be_renamed(label: str) -> None:
         inherited_tasks([BARE], tasks, {label: "x"})
 
 
+def test_two_labels_cannot_get_the_same_name() -> None:
+    # Only one of them would keep its weights.
+    trained = MultiTaskModel(MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=[TOPIC, LIKED]))
+    message = "rename_labels: task 'topic' would have two labels 'film', which were trained as 'film' and 'food'"
+
+    for labels in (["film", "phone"], ["film", "food", "phone"]):
+        with pytest.raises(ValueError, match=message):
+            inherited_tasks([{**TOPIC, "labels": labels}], [TaskConfig(**TOPIC)], {"food": "film"})
+        with pytest.raises(ValueError, match=message):
+            grow(trained, [{**TOPIC, "labels": labels}], rename_labels={"food": "film"})
+    grow(trained, [LIKED], rename_labels={"food": "film"})  # topic is dropped
+
+
+def test_two_labels_may_exchange_their_names() -> None:
+    tasks = inherited_tasks([BARE], [TaskConfig(**TOPIC)], {"food": "film", "film": "food"})
+
+    assert tasks[0]["labels"] == ["food", "film", "phone"]
+
+
 @pytest.mark.parametrize("kind", ["ordinal_regression", "binary_classification"])
 def test_labels_with_an_order_and_of_a_binary_task_cannot_be_changed(kind: str) -> None:
     task = {**LIKED, "problem_type": kind}
