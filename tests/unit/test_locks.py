@@ -26,10 +26,12 @@ def hold(output: Path, *, inside: bool = False) -> Iterator[int]:
     """Yield the id of a process that holds the lock of an output, and kill it."""
     words = [sys.executable, "-c", HOLD, str(output), "inside" if inside else "next"]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process.pid
-        process.kill()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process.pid
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("given", ["s3://bucket/out", "GS://bucket/out", "https://host/out.csv", "file:///tmp/out"])
