@@ -40,7 +40,7 @@ from datasets_builder.settings import (
     held_out_shares,
     held_out_splits,
 )
-from datasets_builder.source import Source, is_on_hub, number_columns, soft_tasks
+from datasets_builder.source import Source, is_on_hub, number_columns, soft_tasks, voted_tasks
 from datasets_builder.sources import OpenSource, open_tables, reading_from_hub
 from datasets_builder.streamed import StreamedRows
 from datasets_builder.tasks import resolve_tasks, tells_its_labels
@@ -75,7 +75,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         ['text', 'sentiment']
     """
 
-    VERSION = datasets.Version("2.3.0")
+    VERSION = datasets.Version("2.4.0")
     BUILDER_CONFIG_CLASS = MultiTaskBuilderConfig
 
     def __init__(self, **kwargs: Any) -> None:
@@ -111,6 +111,7 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
         check_aliases([task for task in kwargs["tasks"] if task not in inferred], [] if streaming else opened)
         prepared = [each for name in self.sources for each in self.sources[name] if not (streaming and name == "train")]
         self._tables = table_names(opened) if kwargs.get("with_place") else None
+        self.voted = voted_tasks([each.source for each in opened]) if kwargs.get("with_place") else []
         super().__init__(hash=fingerprint(prepared, self._tables), dataset_name="multi_task", **kwargs | given)
 
     @property
@@ -167,7 +168,8 @@ class MultiTaskBuilder(datasets.ArrowBasedBuilder):
 
     def _added(self) -> dict[str, Any]:
         """Return the arguments for the columns that hold neither texts nor labels."""
-        return {"with_weight": self.with_weight, "with_source": self.config.with_source, "tables": self._tables}
+        added = {"with_weight": self.with_weight, "with_source": self.config.with_source}
+        return added | {"tables": self._tables, "voted": self.voted}
 
     def _to_prepare(self) -> dict[str, list[OpenSource]]:
         return {name: each for name, each in self.sources.items() if not (self.config.streaming and name == "train")}

@@ -16,6 +16,11 @@ def distribution_column(task: str) -> str:
     return task + _DISTRIBUTION
 
 
+def votes_column(task: str) -> str:
+    """Return the column of the shares of a task's raters, whose majority is the label of the row."""
+    return f"{task}_votes"
+
+
 def task_of(distribution: str) -> str:
     """Return the task of a column of soft labels."""
     return distribution.removesuffix(_DISTRIBUTION)

@@ -4,7 +4,7 @@ Shapes: N rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from datasets_builder.findings import Findings
 from datasets_builder.label_rows import without_labels
 from datasets_builder.merging import merge_rows, text_digests
 from datasets_builder.row_places import with_places
-from datasets_builder.soft_labels import with_most_probable
+from datasets_builder.soft_labels import with_most_probable, with_votes
 from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
@@ -113,6 +113,7 @@ class ReadRows:
         with_weight: bool = False,
         with_source: bool = False,
         tables: list[str] | None = None,
+        voted: Sequence[str] = (),
     ) -> EncodedRows:
         """Return the rows, with rows of the same text in several sources merged into one.
 
@@ -123,6 +124,7 @@ class ReadRows:
             with_weight: Whether to add the weight of each row; of merged rows, that of the first one with a label.
             with_source: Whether to add the number of each row's source.
             tables: The names of all tables, to add the place of each row; of merged rows, that of the first one.
+            voted: The tasks to add the votes of; of merged rows, those of the first one.
 
         Raises:
             DataError: If labels differ and the rule is `error`.
@@ -144,6 +146,10 @@ class ReadRows:
             numbers = np.concatenate([np.full(len(each.lines), tables.index(each.table)) for each in self.origins])
             lines = np.concatenate([each.lines for each in self.origins])
             rows = replace(rows, labels=with_places(rows.labels, numbers[merged.rows], lines[merged.rows]))
+        votes = {name: [each.votes.get(name, len(each.lines)) for each in self.origins] for name in voted}
+        kept = with_votes(pa.table({"row": np.arange(len(keys))}), votes, tasks).take(merged.rows)
+        for name in kept.column_names[1:]:
+            rows = replace(rows, labels=rows.labels.append_column(name, kept[name]))
         return rows
 
     def _describe(self, row: int) -> str:
@@ -190,7 +196,7 @@ def read_rows(
                 labels.append(chunk.rows.drop_columns(names))
                 digests.append(text_digests(chunk.rows.select(names)))
                 groups += chunk.groups or []
-                origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.lines, chunk.weights))
+                origins.append(_Origin(number, chunk.table, chunk.numbers, chunk.lines, chunk.weights, chunk.votes))
                 dropped += chunk.dropped
                 agreement |= {name: agreement.get(name, 0) + each for name, each in chunk.agreement.items()}
                 bar.update(len(chunk.rows))
@@ -225,13 +231,14 @@ def text_columns(sources: list[OpenSource]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Origin:
-    """The source and table of one chunk, and the numbers, lines and weights of its rows."""
+    """The source and table of one chunk, and the numbers, lines, weights and votes of its rows."""
 
     source: int
     table: str
     numbers: np.ndarray
     lines: np.ndarray
     weights: np.ndarray
+    votes: dict[str, pa.Array]
 
 
 def _text_schema(names: list[str]) -> pa.Schema:

@@ -16,7 +16,7 @@ from datasets import ClassLabel, Features, Value
 
 from datasets_builder.agreement import coincidences
 from datasets_builder.cell_words import cell_word
-from datasets_builder.columns import LINE, SOURCE, TABLE, TEXT, TEXT_PAIR, WEIGHT, distribution_column
+from datasets_builder.columns import LINE, SOURCE, TABLE, TEXT, TEXT_PAIR, WEIGHT, distribution_column, votes_column
 from datasets_builder.findings import Findings
 from datasets_builder.label_lists import ListForm, form_of_column
 from datasets_builder.labels import read_labels
@@ -61,6 +61,7 @@ class Chunk:
         dropped: Number of rows that are left out, by reason.
         weights: (rows,) each row's weight, NaN if the source has none.
         agreement: The coincidences of the votes of each task that has several raters.
+        votes: By task, the shares of the raters for each label, (rows,) structs, if their majority is the label.
     """
 
     rows: pa.Table
@@ -71,6 +72,7 @@ class Chunk:
     dropped: Counter[str]
     weights: np.ndarray
     agreement: dict[str, np.ndarray]
+    votes: dict[str, pa.Array]
 
 
 def table_features(
@@ -81,6 +83,7 @@ def table_features(
     with_weight: bool = False,
     with_source: bool = False,
     tables: list[str] | None = None,
+    voted: Collection[str] = (),
 ) -> Features:
     """Return the features: the text or texts, a column for each task in order, and the other columns.
 
@@ -91,23 +94,23 @@ def table_features(
         with_weight: Whether there is a column for the weight of each row.
         with_source: Whether there is a column for the number of each row's source.
         tables: The names of all tables, if there are columns for the place of each row.
+        voted: The names of the tasks with columns for the votes of each row.
 
     Raises:
         DataError: If a task has the name of another column.
     """
     texts = {TEXT: Value("string")} | ({TEXT_PAIR: Value("string")} if with_pair else {})
     labels = {task.name: _label_feature(task) for task in tasks}
-    labels |= {
-        distribution_column(task.name): {label: Value("float64") for label in task.labels or ()}
-        for task in tasks
-        if task.name in soft
-    }
+    labels |= {distribution_column(task.name): _shares_feature(task) for task in tasks if task.name in soft}
     others = {WEIGHT: Value("float64")} if with_weight else {}
     others |= {SOURCE: Value("int32")} if with_source else {}
     others |= {} if tables is None else place_features(tables)
+    votes = {votes_column(task.name): _shares_feature(task) for task in tasks if task.name in voted}
+    if taken := [task.name for task in tasks if task.name in votes]:
+        raise DataError(f"a task is called {taken[0]!r}, which is the column of the votes of another task; rename it")
     if taken := [task.name for task in tasks if task.name in texts | others]:
         raise DataError(f"a task is called {taken[0]!r}, which is the column of {_MEANINGS[taken[0]]}; rename it")
-    return Features(texts | labels | others)
+    return Features(texts | labels | others | votes)
 
 
 def check_columns_of(source: OpenSource, names: list[str]) -> None:
@@ -228,6 +231,11 @@ def encode_table(table: Table, opened: OpenSource, tasks: list[TaskConfig], find
             dropped,
             weights[places],
             {name: coincidences(each[places]) for name, each in votes.items()},
+            {
+                task.name: shares_of_votes(votes[task.name][places], task)
+                for task in tasks
+                if task.name in votes and not columns[task.name].is_soft
+            },
         )
 
 
@@ -270,6 +278,10 @@ def _list_form(table: Table, column: LabelColumn, task: TaskConfig) -> ListForm 
 
 def _words_of(cells: pa.ChunkedArray, kept: pa.Array) -> list[str]:
     return [str(cell) for cell in cells.filter(kept).to_pylist()]
+
+
+def _shares_feature(task: TaskConfig) -> dict[str, Value]:
+    return {label: Value("float64") for label in task.labels or ()}
 
 
 def _label_feature(task: TaskConfig) -> Any:

@@ -38,7 +38,8 @@ class MultiTaskBuilderConfig(datasets.BuilderConfig):
             memory. The labels must then be given, and nothing is merged, split or hidden.
         with_source: Whether to add the column `source`, the number of the source of each row, counted from 0.
         with_place: Whether to add the columns `table`, the name of the table of each row, and `line`, its line there,
-            counted from 1. Merged rows have the place of the first one.
+            counted from 1. A task whose labels are the majority of votes also has the column `<task>_votes`, the share
+            of the raters for each label. Merged rows have the place and the votes of the first one.
 
     Example:
         >>> from datasets_builder import MultiTaskBuilder, Source

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets_builder.columns import distribution_column
+from datasets_builder.columns import distribution_column, votes_column
 from datasets_builder.id_advice import advise_decimal
 from datasets_builder.label_column import LabelColumn
 from datasets_builder.labels import numbers_of_words
@@ -72,6 +72,22 @@ def read_votes(chunk: pa.Table, column: LabelColumn, task: TaskConfig, place: Pl
 def shares_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:
     """Return (N,) structs of float64 by label from the votes (N, C), null where there are none."""
     return _structs(_shares(votes), task.labels or [])
+
+
+def with_votes(rows: pa.Table, votes: dict[str, list[pa.Array | int]], tasks: list[TaskConfig]) -> pa.Table:
+    """Return N rows with a column of the shares of the raters for each voted task.
+
+    Args:
+        rows: N rows.
+        votes: By task, the shares in each part of the rows, or the number of rows of a part without votes.
+        tasks: The tasks.
+    """
+    for task in tasks:
+        if task.name in votes:
+            kind = pa.struct([(label, pa.float64()) for label in task.labels or ()])
+            parts = [pa.nulls(each, kind) if isinstance(each, int) else each for each in votes[task.name]]
+            rows = rows.append_column(votes_column(task.name), pa.chunked_array(parts, kind).combine_chunks())
+    return rows
 
 
 def majority_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:

@@ -248,6 +248,12 @@ def soft_tasks(sources: list[Source]) -> frozenset[str]:
     return frozenset(task for task, column in columns if column.is_soft)
 
 
+def voted_tasks(sources: list[Source]) -> list[str]:
+    """Return the tasks whose labels are the majority of votes in any source, in their order."""
+    columns = [item for source in sources for item in source.label_columns.items()]
+    return list(dict.fromkeys(task for task, column in columns if column.counted == "majority"))
+
+
 def _as_label_column(given: Any) -> LabelColumn:
     if isinstance(given, LabelColumn):
         return given

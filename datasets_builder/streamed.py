@@ -9,6 +9,7 @@ from datasets_builder.columns import SOURCE, WEIGHT
 from datasets_builder.features import encode_table
 from datasets_builder.findings import Findings
 from datasets_builder.row_places import with_places
+from datasets_builder.soft_labels import with_votes
 from datasets_builder.sources import OpenSource
 from datasets_builder.weights import weight_column
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -24,6 +25,7 @@ class StreamedRows:
         with_weight: Whether the rows have their weight.
         with_source: Whether the rows have the number of the source.
         tables: The names of all tables, if the rows have their place.
+        voted: The tasks whose rows have the votes of their raters.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class StreamedRows:
         with_weight: bool,
         with_source: bool,
         tables: list[str] | None,
+        voted: list[str],
     ) -> None:
         self.source, self.tasks, self.number = source, tasks, number
-        self.with_weight, self.with_source, self.tables = with_weight, with_source, tables
+        self.with_weight, self.with_source, self.tables, self.voted = with_weight, with_source, tables, voted
 
     def __call__(self, part: int) -> Iterator[pa.Table]:
         """Yield the rows of the table of this number in chunks.
@@ -55,4 +58,4 @@ class StreamedRows:
                 rows = rows.append_column(SOURCE, pa.array(np.full(len(rows), self.number), pa.int32()))
             if self.tables is not None:
                 rows = with_places(rows, np.full(len(rows), self.tables.index(chunk.table)), chunk.lines)
-            yield rows
+            yield with_votes(rows, {name: [chunk.votes.get(name, len(rows))] for name in self.voted}, self.tasks)

@@ -106,7 +106,7 @@ def task_errors(
     labels, decision = judged.labels[task.name][index], part_of(judged.decisions[task.name], index)
     present = labelled_entries(labels, task.kind)
     losses = entry_losses(task, judged.logits[task.name][index], labels)
-    texts, soft = [shown_text(judged.texts[row]) for row in rows], judged.soft.get(task.name)
+    texts, soft = [shown_text(judged.texts[row]) for row in rows], judged.raters.get(task.name)
     own = LabelledRows(task, rows, texts, labels, present, decision, losses, None if soft is None else soft[index])
 
     def measured(parts: dict[str, np.ndarray]) -> list[Slice]:

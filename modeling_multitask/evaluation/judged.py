@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from datasets_builder.columns import TEXT, TEXT_PAIR
+from datasets_builder.columns import TEXT, TEXT_PAIR, votes_column
 from datasets_builder.row_places import RowPlace, row_places
 
 from ..answers_multitask import Decision
@@ -37,6 +37,7 @@ class Judged:
         sources: N names of source tables. Empty if they are unknown.
         soft: The soft labels of tasks that have them, (N, C) by task name. Their `labels` are the most probable ones.
         places: The N places that the rows come from. Empty if they are unknown.
+        raters: The shares of the raters for each label, (N, C) by task name, NaN where they are unknown.
     """
 
     tasks: list[TaskConfig]
@@ -47,6 +48,7 @@ class Judged:
     sources: list[str] = field(default_factory=list)
     soft: dict[str, np.ndarray] = field(default_factory=dict)
     places: list[RowPlace] = field(default_factory=list)
+    raters: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def targets(self) -> dict[str, np.ndarray]:
@@ -92,6 +94,7 @@ def judge(
     encoder = TextEncoder(model, tokenizer, dtype=model.dtype)
     embeddings, lengths = encoder.encode(texts, show_progress=show_progress)
     targets = {name: each.numpy() for name, each in targets_of_table(rows, tasks)["labels"].items()}
+    soft = soft_among(targets, tasks)
     return Judged(
         tasks=tasks,
         texts=texts,
@@ -99,9 +102,27 @@ def judge(
         labels=most_probable(targets, tasks),
         lengths=lengths,
         sources=sources or [],
-        soft=soft_among(targets, tasks),
+        soft=soft,
         places=row_places(rows),
+        raters=shares_of_raters(rows, soft, tasks),
     )
+
+
+def shares_of_raters(rows: Dataset, soft: dict[str, np.ndarray], tasks: list[TaskConfig]) -> dict[str, np.ndarray]:
+    """Return the shares of the raters for each label, (N, C) by task name, NaN where they are unknown.
+
+    Args:
+        rows: N rows, as `MultiTaskBuilder` returns them, whose votes may be known.
+        soft: The soft labels of tasks that have them, (N, C) by task name.
+        tasks: The tasks.
+    """
+    shares = dict(soft)
+    for task in tasks:
+        if (name := votes_column(task.name)) in rows.column_names:
+            votes = rows.select_columns([name]).with_format("arrow")[:][name].combine_chunks()
+            given = np.stack([each.to_numpy(zero_copy_only=False) for each in votes.flatten()], axis=1)
+            shares[task.name] = np.where(np.isnan(given), soft.get(task.name, np.nan), given)
+    return shares
 
 
 def row_texts(rows: Dataset) -> list[Text]:

@@ -48,6 +48,7 @@ def join_folds(folds: list[Judged], tasks: list[TaskConfig]) -> JudgedFolds:
         lengths=np.concatenate([fold.lengths for fold in folds]),
         sources=[source for fold in folds for source in fold.sources],
         soft={name: np.concatenate([fold.soft[name] for fold in folds]) for name in folds[0].soft},
+        raters={name: np.concatenate([fold.raters[name] for fold in folds]) for name in folds[0].raters},
         places=[place for fold in folds for place in fold.places],
         decided={
             name: Decision(*map(np.concatenate, zip(*(fold.decisions[name] for fold in folds), strict=True)))

@@ -11,7 +11,7 @@ from datasets import Dataset
 from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi
 
 from datasets_builder.builder import MultiTaskBuilder
-from datasets_builder.columns import LINE, SOURCE, TABLE, distribution_column
+from datasets_builder.columns import LINE, SOURCE, TABLE, distribution_column, votes_column
 from datasets_builder.join import Join
 from datasets_builder.long_votes import LongVotes
 from datasets_builder.look import Look, describe
@@ -56,7 +56,7 @@ def write_repository(
         overrides: Overrides of the recipe as `key=value`. They are noted at the top of the copied recipe.
     """
     for name, rows in builder.as_dataset().items():
-        _write_shards(_public(rows), folder / "data", name)
+        _write_shards(_public(rows, builder), folder / "data", name)
     files = {"README.md": render_card(repo_id, builder, look, card, with_recipe=recipe is not None)}
     files[SCRIPT] = render_script(builder, Path.cwd() if recipe is None else recipe.parent.resolve())
     if recipe is not None:
@@ -209,9 +209,10 @@ def _python(value: Any, folder: Path) -> str:
     return "..." if value is ... else repr(value)
 
 
-def _public(rows: Dataset) -> Dataset:
-    """Return rows without the columns on the files that they come from."""
-    return rows.remove_columns([name for name in (SOURCE, TABLE, LINE) if name in rows.column_names])
+def _public(rows: Dataset, builder: MultiTaskBuilder) -> Dataset:
+    """Return rows without the columns for reports: the files that they come from, and the votes for a majority."""
+    hidden = (SOURCE, TABLE, LINE, *map(votes_column, builder.voted))
+    return rows.remove_columns([name for name in hidden if name in rows.column_names])
 
 
 def _write_shards(rows: Dataset, folder: Path, split: str) -> None:

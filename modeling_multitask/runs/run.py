@@ -18,7 +18,7 @@ from datasets_builder.agreement import notes_on_agreement
 from datasets_builder.row_places import row_places
 
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
-from ..evaluation.judged import Judged, row_texts
+from ..evaluation.judged import Judged, row_texts, shares_of_raters
 from ..evaluation.report import CHOSEN_BY
 from ..locks import locked
 from ..recipes.loading import load_recipe
@@ -219,14 +219,16 @@ def write_reports(
         return
     logits, targets = outputs[split]
     held_out = rows[split]
+    soft = soft_among(targets, tasks)
     judged = Judged(
         tasks,
         row_texts(held_out),
         logits,
         most_probable(targets, tasks),
         row_lengths(held_out),
-        soft=soft_among(targets, tasks),
+        soft=soft,
         places=row_places(held_out),
+        raters=shares_of_raters(held_out, soft, tasks),
     )
     agreement = notes_on_agreement(rows[split])
     notes = [*([CHOSEN_BY] if split == "validation" else []), *agreement, *notes]

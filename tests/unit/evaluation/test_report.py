@@ -392,7 +392,7 @@ def evil_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     judged = judged_rows([topic, LIKED, tags], texts=EVIL)
     places = [RowPlace(EVIL[i % 3], i) for i in range(ROWS)]
     raters = {"topic": np.tile(np.float32([0.5, 0.3, 0.2]), (ROWS, 1))}
-    judged = replace(judged, sources=[EVIL[i % 3] for i in range(ROWS)], places=places, soft=raters)
+    judged = replace(judged, sources=[EVIL[i % 3] for i in range(ROWS)], places=places, soft=raters, raters=raters)
     folder = tmp_path_factory.mktemp("evil")
     report = make_report(judged, name=EVIL[0], split=EVIL[2], resamples=2, notes=EVIL)
     write_report(report, folder)

@@ -26,9 +26,8 @@ def rated(task: TaskConfig, logits: Any, shares: Any) -> Judged:
     soft = np.array(shares, dtype=np.float32)
     labels = most_probable({task.name: soft}, [task])
     texts = [f"text {row}" for row in range(len(soft))]
-    return Judged(
-        [task], texts, {task.name: np.array(logits, float)}, labels, np.full(len(soft), 4), soft={task.name: soft}
-    )
+    logits, shares = {task.name: np.array(logits, float)}, {task.name: soft}
+    return Judged([task], texts, logits, labels, np.full(len(soft), 4), soft=shares, raters=shares)
 
 
 def worst(judged: Judged, **words: Any) -> list[WorstRow]:
@@ -97,7 +96,7 @@ def test_among_more_than_two_labels_all_but_the_most_probable_one_contradict_it(
 
 
 def test_rows_without_soft_labels_are_listed_by_their_loss_alone() -> None:
-    plain = worst(replace(RATED, soft={}))
+    plain = worst(replace(RATED, soft={}, raters={}))
 
     assert [each.row for each in plain] == [1, 4, 2, 0, 3]
     assert {(each.raters, each.disputed) for each in plain} == {(None, 0.0)}
@@ -121,7 +120,7 @@ def test_the_report_marks_each_row_with_what_its_raters_said(folder: Path) -> No
 
 
 def test_a_report_without_disputed_errors_has_the_rows_with_the_largest_loss(tmp_path: Path) -> None:
-    report = make_report(replace(RATED, soft={}), name="model", split="test", resamples=3)
+    report = make_report(replace(RATED, soft={}, raters={}), name="model", split="test", resamples=3)
     write_report(report, tmp_path)
 
     for name in ("report.html", "report.md"):

@@ -15,9 +15,9 @@ ROWS = 24
 VOTES = ["yes,yes,no", "no,no,yes", "yes,yes,yes", "no,no,", "yes,no,"]  # the last one is a tie
 
 
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Write a recipe of rows with up to three raters."""
+@pytest.fixture(scope="module", params=["majority", "distribution"])
+def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a recipe of rows with up to three raters, whose votes become one label or a distribution."""
     folder = tmp_path_factory.mktemp("raters")
     (folder / "backbone").mkdir()
     save_backbone(folder / "backbone")
@@ -26,7 +26,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     (folder / "rows.csv").write_text("\n".join(lines) + "\n")
 
     def write(**split: Any) -> Path:
-        votes = {"votes": ["one", "two", "three"], "as": "distribution"}
+        votes = {"votes": ["one", "two", "three"], "as": request.param}
         words = {
             "backbone": str(folder / "backbone"),
             "tasks": [{"name": "toxic", "problem_type": "binary_classification"}],
