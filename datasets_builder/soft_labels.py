@@ -74,7 +74,7 @@ def shares_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:
     return _structs(_shares(votes), task.labels or [])
 
 
-def with_votes(rows: pa.Table, votes: dict[str, list[pa.Array | int]], tasks: list[TaskConfig]) -> pa.Table:
+def with_shares_of_votes(rows: pa.Table, votes: dict[str, list[pa.Array | int]], tasks: list[TaskConfig]) -> pa.Table:
     """Return N rows with a column of the shares of the raters for each voted task.
 
     Args:
