@@ -19,7 +19,7 @@ from datasets_builder.findings import Findings
 from datasets_builder.label_rows import without_labels
 from datasets_builder.merging import merge_rows, text_digests
 from datasets_builder.row_places import with_places
-from datasets_builder.soft_labels import with_most_probable, with_shares_of_votes
+from datasets_builder.soft_labels import votes_columns, with_most_probable
 from datasets_builder.sources import OpenSource
 from datasets_builder.splits import hide_labels
 from datasets_builder.tables import CHUNK_ROWS
@@ -147,9 +147,8 @@ class ReadRows:
             lines = np.concatenate([each.lines for each in self.origins])
             rows = replace(rows, labels=with_places(rows.labels, numbers[merged.rows], lines[merged.rows]))
         votes = {name: [each.votes.get(name, len(each.lines)) for each in self.origins] for name in voted}
-        kept = with_shares_of_votes(pa.table({"row": np.arange(len(keys))}), votes, tasks).take(merged.rows)
-        for name in kept.column_names[1:]:
-            rows = replace(rows, labels=rows.labels.append_column(name, kept[name]))
+        for name, column in votes_columns(votes, tasks).items():
+            rows = replace(rows, labels=rows.labels.append_column(name, column.take(pa.array(merged.rows))))
         return rows
 
     def _describe(self, row: int) -> str:

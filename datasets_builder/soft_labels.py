@@ -74,20 +74,20 @@ def shares_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:
     return _structs(_shares(votes), task.labels or [])
 
 
-def with_shares_of_votes(rows: pa.Table, votes: dict[str, list[pa.Array | int]], tasks: list[TaskConfig]) -> pa.Table:
-    """Return N rows with a column of the shares of the raters for each voted task.
+def votes_columns(votes: dict[str, list[pa.Array | int]], tasks: list[TaskConfig]) -> dict[str, pa.Array]:
+    """Return (N,) the column of the shares of the raters for each voted task, by the name of the column.
 
     Args:
-        rows: N rows.
         votes: By task, the shares in each part of the rows, or the number of rows of a part without votes.
         tasks: The tasks.
     """
+    columns = {}
     for task in tasks:
         if task.name in votes:
             kind = pa.struct([(label, pa.float64()) for label in task.labels or ()])
             parts = [pa.nulls(each, kind) if isinstance(each, int) else each for each in votes[task.name]]
-            rows = rows.append_column(votes_column(task.name), pa.chunked_array(parts, kind).combine_chunks())
-    return rows
+            columns[votes_column(task.name)] = pa.chunked_array(parts, kind).combine_chunks()
+    return columns
 
 
 def majority_of_votes(votes: np.ndarray, task: TaskConfig) -> pa.Array:

@@ -9,7 +9,7 @@ from datasets_builder.columns import SOURCE, WEIGHT
 from datasets_builder.features import encode_table
 from datasets_builder.findings import Findings
 from datasets_builder.row_places import with_places
-from datasets_builder.soft_labels import with_shares_of_votes
+from datasets_builder.soft_labels import votes_columns
 from datasets_builder.sources import OpenSource
 from datasets_builder.weights import weight_column
 from modeling_multitask.tasks_multitask import TaskConfig
@@ -58,6 +58,7 @@ class StreamedRows:
                 rows = rows.append_column(SOURCE, pa.array(np.full(len(rows), self.number), pa.int32()))
             if self.tables is not None:
                 rows = with_places(rows, np.full(len(rows), self.tables.index(chunk.table)), chunk.lines)
-            yield with_shares_of_votes(
-                rows, {name: [chunk.votes.get(name, len(rows))] for name in self.voted}, self.tasks
-            )
+            votes = {name: [chunk.votes.get(name, len(rows))] for name in self.voted}
+            for name, column in votes_columns(votes, self.tasks).items():
+                rows = rows.append_column(name, column)
+            yield rows
