@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Features
 
 from datasets_builder.cell_words import cell_word
 from datasets_builder.derived import (
@@ -35,7 +34,7 @@ from datasets_builder.long_votes import LongVotes
 from datasets_builder.places import Place
 from datasets_builder.source import JoinedText, Source
 from datasets_builder.sources import OpenSource
-from datasets_builder.tables import Rows, Table
+from datasets_builder.tables import MadeTable, Rows, Table
 from datasets_builder.word_arrays import compared_words
 from modeling_multitask.errors import DataError
 from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, ProblemType
@@ -43,7 +42,7 @@ from modeling_multitask.problem_types_multitask import PROBLEM_TYPES, ProblemTyp
 Where = Mapping[str, tuple[str, ...]]  # the words that the cells of a column may be
 
 
-class ArrangedTable(Table):
+class ArrangedTable(MadeTable):
     """A table with some rows of another table, and with columns that are made of its columns.
 
     Args:
@@ -54,9 +53,7 @@ class ArrangedTable(Table):
     """
 
     def __init__(self, table: Table, derived: Mapping[str, Derived], where: Where, texts: list[str]) -> None:
-        super().__init__(table.name)
-        self.table = table
-        self.path = table.path
+        super().__init__(table)
         self.derived = dict(derived)
         self.where = where
         self.texts = texts
@@ -64,15 +61,6 @@ class ArrangedTable(Table):
     def check_columns(self, required: Iterable[str]) -> None:
         """Raise a `DataError` that lists the columns, if one is missing that a required column is made of."""
         self.table.check_columns(self._stored(required))
-
-    @property
-    def advice(self) -> str:
-        """The line to add to the errors in the cells of the table."""
-        return self.table.advice
-
-    def notes(self) -> list[str]:
-        """Return the messages about the rows of the table."""
-        return self.table.notes()
 
     def class_names(self, column: str) -> list[str] | None:
         """Return the class names of a column of the table."""
@@ -108,12 +96,6 @@ class ArrangedTable(Table):
         places = kept.to_numpy(zero_copy_only=False)
         return Rows(rows.chunk.filter(kept), rows.numbers[places], rows.lines[places])
 
-    def _columns(self) -> list[str]:
-        return self.table.columns
-
-    def _features(self) -> Features | None:
-        return self.table.features
-
     def _digest(self) -> str:
         names = [
             name_of(self.table.path, each.what)
@@ -122,9 +104,6 @@ class ArrangedTable(Table):
         ]
         how = repr((self.derived, dict(self.where), names))
         return hashlib.sha256(f"{self.table.digest()} {how}".encode()).hexdigest()
-
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
-        yield from ((rows.chunk, rows.lines.tolist()) for rows in self.read_rows(columns))
 
 
 def where_words(chunk: pa.Table, name: str, table: str) -> pa.Array:

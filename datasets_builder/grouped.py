@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from datasets import Features
 
 from datasets_builder.all_rows import AllRows, read_all_rows
 from datasets_builder.derived import lists_of
 from datasets_builder.places import VoteRows
-from datasets_builder.tables import Rows, Table
+from datasets_builder.tables import MadeTable, Rows, Table
 from modeling_multitask.errors import DataError
 
 MOST_CHARACTERS = 60  # of a cell in a message
 
 
-class GroupedTable(Table):
+class GroupedTable(MadeTable):
     """The first row of each id in a table, with the lists of the votes in all rows of that id.
 
     Args:
@@ -31,20 +30,9 @@ class GroupedTable(Table):
     """
 
     def __init__(self, table: Table, number: int, grouping: "Grouping") -> None:
-        super().__init__(table.name)
-        self.path = table.path
-        self.table = table
+        super().__init__(table)
         self.number = number
         self.grouping = grouping
-
-    @property
-    def advice(self) -> str:
-        """The advice of the table."""
-        return self.table.advice
-
-    def notes(self) -> list[str]:
-        """Return the notes of the table."""
-        return self.table.notes()
 
     def check_columns(self, required: Iterable[str]) -> None:
         """Raise a `DataError` that lists the columns, if a required one or that of the id is missing."""
@@ -80,17 +68,8 @@ class GroupedTable(Table):
             )
             group += count
 
-    def _columns(self) -> list[str]:
-        return self.table.columns
-
-    def _features(self) -> Features | None:
-        return self.table.features
-
     def _digest(self) -> str:
         return hashlib.sha256(f"{self.table.digest()} {self.grouping.by!r} {self.grouping.voted}".encode()).hexdigest()
-
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
-        yield from ((rows.chunk, rows.lines.tolist()) for rows in self.read_rows(columns))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Features
 
 from datasets_builder.join import Join
 from datasets_builder.keyed_rows import KeyedRows, key_words, read_keyed_rows
@@ -19,7 +18,7 @@ from datasets_builder.nested import root_of, value_at
 from datasets_builder.object_tables import ObjectTable
 from datasets_builder.short_names import short_names
 from datasets_builder.source import JoinedText, Source
-from datasets_builder.tables import Rows, Table
+from datasets_builder.tables import MadeTable, Rows, Table
 from datasets_builder.word_arrays import is_text
 from modeling_multitask.errors import DataError
 from modeling_multitask.words_multitask import declared_words, nearest_hint
@@ -103,7 +102,7 @@ class OtherTable:
         return hashlib.sha256(repr((how, [table.digest() for table in self.tables])).encode()).hexdigest()
 
 
-class JoinedTable(Table):
+class JoinedTable(MadeTable):
     """A table with the columns of another table.
 
     Args:
@@ -112,10 +111,8 @@ class JoinedTable(Table):
     """
 
     def __init__(self, table: Table, other: OtherTable) -> None:
-        super().__init__(table.name)
-        self.table = table
+        super().__init__(table)
         self.other = other
-        self.path = table.path
         self._paths: dict[str, tuple[bool, bool]] = {}
 
     def check_columns(self, required: Iterable[str]) -> None:
@@ -211,14 +208,8 @@ class JoinedTable(Table):
     def _columns(self) -> list[str]:
         return list(dict.fromkeys([*self.table.columns, *self.other.tables[0].columns]))
 
-    def _features(self) -> Features | None:
-        return self.table.features
-
     def _digest(self) -> str:
         return hashlib.sha256(f"{self.table.digest()} {self.other.digest()}".encode()).hexdigest()
-
-    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, list[int] | None]]:
-        yield from ((rows.chunk, rows.lines.tolist()) for rows in self.read_rows(columns))
 
 
 def other_source(join: Join) -> Source:

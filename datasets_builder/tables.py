@@ -155,6 +155,43 @@ class Table(abc.ABC):
         return ""
 
 
+class MadeTable(Table):
+    """A table that is made of another one. It has the columns, notes and advice of the other one by default.
+
+    A subclass reads its rows in `read_rows`.
+
+    Args:
+        table: The other table.
+    """
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table.name)
+        self.table = table
+        self.path = table.path
+
+    @property
+    def advice(self) -> str:
+        """The line to add to the errors in the cells of the other table."""
+        return self.table.advice
+
+    def notes(self) -> list[str]:
+        """Return the messages about the rows of the other table."""
+        return self.table.notes()
+
+    @abc.abstractmethod
+    def read_rows(self, columns: list[str]) -> Iterator[Rows]:
+        """Yield chunks with these columns."""
+
+    def _columns(self) -> list[str]:
+        return self.table.columns
+
+    def _features(self) -> Features | None:
+        return self.table.features
+
+    def _chunks(self, columns: list[str]) -> Iterator[tuple[pa.Table, Lines | None]]:
+        yield from ((rows.chunk, rows.lines) for rows in self.read_rows(columns))
+
+
 class FileTable(Table):
     """A table in a file.
 
