@@ -21,7 +21,7 @@ from ..texts_multitask import Text, plain_rows
 from ..training.conditions import unasked_arrays
 from ..training.label_columns import targets_of_table
 from ..training.metrics import decide_arrays
-from ..training.soft_targets import most_probable, soft_among
+from ..training.soft_targets import most_probable, numbers_by_label, soft_among
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,7 @@ def shares_of_raters(rows: Dataset, soft: dict[str, np.ndarray], tasks: list[Tas
     shares = dict(soft)
     for task in tasks:
         if (name := votes_column(task.name)) in rows.column_names:
-            votes = rows.select_columns([name]).with_format("arrow")[:][name].combine_chunks()
-            given = np.stack([each.to_numpy(zero_copy_only=False) for each in votes.flatten()], axis=1)
+            given = numbers_by_label(rows, name, task.labels or [])
             shares[task.name] = np.where(np.isnan(given), soft.get(task.name, np.nan), given)
     return shares
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from datasets import Dataset
 
 from datasets_builder.columns import distribution_column
@@ -12,7 +11,7 @@ from datasets_builder.columns import distribution_column
 from ..tasks_multitask import TaskConfig
 from ..texts_multitask import plain_rows
 from ..words_multitask import nearest_hint
-from .soft_targets import row_weights_of
+from .soft_targets import numbers_by_label, row_weights_of
 
 BALANCED = "balanced"
 
@@ -63,7 +62,7 @@ def weighted_counts(rows: Dataset, task: TaskConfig) -> tuple[np.ndarray, np.nda
         known = ids >= 0
         yes = np.bincount(ids[known], weights=weights[known], minlength=len(task.labels or ()))
         return yes, yes.sum() - yes
-    shares = _shares(rows, soft if soft in rows.column_names else task.name, task.labels or [])
+    shares = numbers_by_label(rows, soft if soft in rows.column_names else task.name, task.labels or [])
     there = ~np.isnan(shares)
     return weights @ np.where(there, shares, 0), weights @ np.where(there, 1 - shares, 0)
 
@@ -77,15 +76,3 @@ def _by_label(weights: dict[str, float], task: TaskConfig) -> list[float]:
                 f"{nearest_hint(name, labels)}"
             )
     return [weights.get(label, 1.0) for label in labels]
-
-
-def _shares(rows: Dataset, column: str, labels: list[str]) -> np.ndarray:
-    """Return the number of each label in each row of a column of structs, (N, C), NaN where it is missing."""
-    cells = rows.select_columns([column]).with_format("arrow")[:][column].combine_chunks()
-    shares = np.full((len(rows), len(labels)), np.nan)
-    if pa.types.is_null(cells.type):
-        return shares
-    parts = dict(zip([each.name for each in cells.type], cells.flatten(), strict=True))
-    for place, label in enumerate(labels):
-        shares[:, place] = parts[label].cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return shares

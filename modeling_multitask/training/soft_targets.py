@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -61,6 +62,18 @@ def weights_of(rows: Sequence[Mapping[str, Any]], place: str = "rows") -> Tensor
     if not rows or WEIGHT not in rows[0]:
         return None
     return torch.tensor([_weight(row.get(WEIGHT), f"{place}[{i}]") for i, row in enumerate(rows)], dtype=torch.float32)
+
+
+def numbers_by_label(rows: Dataset, column: str, labels: list[str]) -> np.ndarray:
+    """Return the number of each label in each row of a column of structs, (N, C), NaN where it is missing."""
+    cells = rows.select_columns([column]).with_format("arrow")[:][column].combine_chunks()
+    numbers = np.full((len(rows), len(labels)), np.nan)
+    if pa.types.is_null(cells.type):
+        return numbers
+    parts = dict(zip([each.name for each in cells.type], cells.flatten(), strict=True))
+    for place, label in enumerate(labels):
+        numbers[:, place] = parts[label].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def row_weights_of(rows: Dataset) -> np.ndarray:
