@@ -9,6 +9,7 @@ from datasets_builder.words import Blank, Contradictions, HideLabels, Leaks, Spl
 
 from ..hub.card_settings import CardSettings
 from ..tasks_multitask import HeadConfig, TaskWords
+from ..training.averaging import Averaging
 from ..training.balancing_methods import Balancing
 from ..training.choices import TrainingChoices
 from ..training.defaults import DEFAULTS_IN_WORDS
@@ -265,6 +266,7 @@ class Recipe:
         "saved in addition to the merged model.",
         example={"r": 8, "lora_alpha": 16},
     )
+    average: Averaging | None = word_of(TrainingChoices, "average")
     tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
     prefix_cache: bool | PrefixCaching = word_of(TrainingChoices, "prefix_cache")
     training: TrainingWords = word(

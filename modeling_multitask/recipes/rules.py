@@ -188,6 +188,8 @@ def _training_problems(tasks: list[Content], content: Content) -> list[str]:
         problems.append(f"sampling.task: no such task{nearest_hint(sampling['task'], names)}")
     if content.get("phases") and content.get("freeze") not in (None, "none"):
         problems.append("freeze: cannot be combined with phases; use the freeze of each phase")
+    if content.get("average") and content.get("freeze") in ("everything", ["everything"]):
+        problems.append("average: nothing trains with freeze 'everything'; leave one of them out")
     return problems
 
 

@@ -68,7 +68,9 @@ def check_space(recipe: Recipe, trainer: MultiTaskTrainer) -> None:
     model = sum(each.nbytes for each in parameters)
     trained = sum(each.nbytes for each in parameters if each.requires_grad)
     checkpoint = trained if isinstance(trainer.model, PeftModel) else model
-    checkpoint += 0 if arguments.save_only_model else ADAM_STATES * trained
+    averaged = arguments.averaging()
+    copies = ADAM_STATES + (1 + averaged.copies if averaged else 0)  # also the weights of the step
+    checkpoint += 0 if arguments.save_only_model else copies * trained
     # A new checkpoint is written before the oldest one is deleted.
     kept = 0 if arguments.save_strategy == "no" else (arguments.save_total_limit or 1) + 1
     needed, free = model + kept * checkpoint, shutil.disk_usage(there).free

@@ -132,7 +132,7 @@ def warn_of_memory(trainer: MultiTaskTrainer, needed: dict[str, int]) -> None:
     """Warn if training will probably need more memory than is free, and suggest a smaller batch."""
     arguments, device = trainer.args, trainer.model.device
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    fixed, activations = needed["gradients"] + needed["optimizer"], needed["activations"]
+    fixed, activations = needed["gradients"] + needed["optimizer"] + needed.get("average", 0), needed["activations"]
     if fixed + activations <= free:
         return
     size = arguments.per_device_train_batch_size
@@ -168,10 +168,14 @@ def _group(group: dict, trained: list[set[str]]) -> Group:
 def _memory(trainer: MultiTaskTrainer, groups: list[Group], trained: list[set[str]]) -> dict[str, int]:
     """Return the bytes at the peak of the phase with the most trained parameters."""
     most = max(sum(group.trained[i] for group in groups) for i in range(len(trained)))
+    averaging = trainer.args.averaging()
+    # An evaluation keeps a copy of the weights of the step. The window of `last` is in main memory.
+    kept = averaging.copies if averaging and trainer.model.device.type == "cpu" else 1
     return {
         "weights": FLOAT * sum(group.parameters for group in groups),
         "gradients": FLOAT * most,
         "optimizer": FLOAT * ADAM_STATES * most,
+        **({"average": FLOAT * (kept + 1) * most} if averaging else {}),
         "activations": _activations(trainer, trained),
     }
 

@@ -87,7 +87,7 @@ def training_record(
         Seconds, steps, rows, hardware, versions, and an estimate of the energy with its assumptions. Counts of streamed
         rows are null. The record does not contain the name or any folder of the machine.
     """
-    hardware = hardware_of(trainer.args)
+    hardware, averaging = hardware_of(trainer.args), trainer.args.averaging()
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "seconds": round(clock.seconds, 1),
@@ -95,6 +95,7 @@ def training_record(
         "resumed": clock.resumed,
         "steps": trainer.state.global_step,
         "epochs": round(trainer.state.epoch or 0.0, 3),
+        "average": averaging and averaging.given,
         "rows": {name: len(each) if isinstance(each, Dataset) else None for name, each in rows.items()},
         "labelled_rows": labelled,
         "hardware": hardware,

@@ -74,7 +74,7 @@ def strategies(metrics: dict[str, str], layers: int, rates: StudyRates, steps: i
 
     lora = {"lora": {"r": 8, "lora_alpha": 16}, "learning_rates": {**one_rate, "backbone": rates.backbone * LORA_RATE}}
     whole = [
-        strategy("everything_frozen", "everything frozen", {"freeze": "everything"}),
+        strategy("everything_frozen", "everything frozen", {"freeze": "everything", "average": None}),
         strategy("backbone_frozen", "backbone frozen", {"freeze": "backbone"}),
         *(
             strategy(f"last_{k}_layers", f"last {k} of {layers} layers", {"phases": [{"train": _top(k, layers)}]})

@@ -7,6 +7,7 @@ from typing import Any, Self
 from transformers import TrainingArguments
 
 from ..words_multitask import check_bounds, from_words, nearest_hint, word_of
+from .averaging import Averaging
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
 from .choices import TrainingChoices
 from .defaults import RATES
@@ -36,6 +37,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         conflict: `log` records the cosine between the gradients of the tasks on the encoder.
         conflict_steps: Optimizer steps between two of these records. By default, a fiftieth of the run.
         sampling: A [`Sampling`] or a dict of its fields: how often the rows of each source are drawn.
+        average: An [`Averaging`] or a dict of its fields: the average of weights that is evaluated and saved.
         tokens_per_batch: The maximum number of tokens of a batch, with padding. Batches then have rows of similar
             length, and `per_device_train_batch_size` is not used.
         early_stopping_patience: Training stops after this number of evaluations without a better
@@ -69,6 +71,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     conflict: str | None = word_of(TrainingChoices, "conflict")
     conflict_steps: int | None = word_of(TrainingChoices, "conflict_steps")
     sampling: Any = word_of(TrainingChoices, "sampling", default=None)
+    average: Any = word_of(TrainingChoices, "average")
     tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
     early_stopping_patience: int | None = word_of(TrainingChoices, "early_stopping_patience")
     prefix_cache: Any = word_of(TrainingChoices, "prefix_cache")
@@ -107,6 +110,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         _ = self.schedule  # raises now if it is wrong
         self.rates()
         self.prefix_caching()
+        self._check_average()
 
     def set_training(self, learning_rate: float | None = None, *args: Any, **kwargs: Any) -> Self:
         """Set the arguments of training as in transformers. Without a `learning_rate`, the rates are kept."""
@@ -176,6 +180,14 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         return from_words(Sampling, self.sampling or {}, "sampling.")
 
+    def averaging(self) -> Averaging | None:
+        """Return `average`, checked; `None` if the weights are not averaged.
+
+        Raises:
+            ValueError: If a field is unknown or not allowed.
+        """
+        return None if self.average is None else from_words(Averaging, self.average, "average.")
+
     def prefix_caching(self) -> PrefixCaching | None:
         """Return `prefix_cache`, checked; `None` if nothing is cached.
 
@@ -206,12 +218,28 @@ class MultiTaskTrainingArguments(TrainingArguments):
         if self.phases and self.freeze != "none":
             raise ValueError("freeze and phases are both given; use the freeze of each phase instead")
 
+    def _check_average(self) -> None:
+        averaging = self.averaging()
+        if averaging is None:
+            return
+        if self.freeze in ("everything", ["everything"]):
+            raise ValueError("average is set, but nothing trains with freeze 'everything'; leave one of them out")
+        if str(self.optim).startswith("schedule_free"):
+            raise ValueError(f"average is set, but optim {self.optim!r} averages the weights itself; leave one out")
+        if averaging.last is not None and self.eval_strategy == "no" and self.save_strategy == "no":
+            raise ValueError(
+                f"average.last is {averaging.last}, but there are no evaluations and checkpoints to average; set "
+                "eval_strategy or save_strategy, or use average.ema"
+            )
+
     def _make_plain(self) -> None:
         """Turn objects into plain JSON, which experiment trackers need."""
         if isinstance(self.learning_rates, LearningRates):
             self.learning_rates = asdict(self.learning_rates)
         if isinstance(self.sampling, Sampling):
             self.sampling = asdict(self.sampling)
+        if isinstance(self.average, Averaging):
+            self.average = asdict(self.average)
         if isinstance(self.prefix_cache, PrefixCaching):
             self.prefix_cache = asdict(self.prefix_cache)
         if self.phases:

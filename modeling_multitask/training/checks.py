@@ -99,6 +99,8 @@ def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | Pe
             "balancing: uncertainty does not work with FSDP or DeepSpeed, because it has parameters outside the model; "
             "use sum or dwa"
         )
+    if sharded and args.average is not None:
+        raise ValueError("average does not work with FSDP or DeepSpeed, which shard the weights; leave average out")
     if sharded and isinstance(model, PeftModel):
         raise ValueError("lora does not work with FSDP or DeepSpeed; leave lora out, or run without FSDP and DeepSpeed")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..words_multitask import word
+from .averaging import Averaging
 from .balancing_methods import Balancing
 from .defaults import RATES_IN_WORDS
 from .phases import Phase
@@ -45,6 +46,11 @@ class TrainingChoices:
         description="Consecutive phases of training, each with its own trained parts and learning rates. They replace "
         "`freeze`.",
         example=[{"train": "heads", "until": "epoch 1"}, {"train": "everything"}],
+    )
+    average: Averaging | None = word(
+        None,
+        description="The average of weights that is evaluated and saved, instead of the weights of a single step.",
+        example={"last": 5},
     )
     tokens_per_batch: int | None = word(
         None,

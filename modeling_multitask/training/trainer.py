@@ -16,6 +16,7 @@ from datasets_builder.columns import SOURCE, WEIGHT, distribution_column
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import TEXT, TEXT_PAIR, plain_rows
 from .arguments import MultiTaskTrainingArguments
+from .averaging_mixin import AveragingMixin
 from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
@@ -42,7 +43,7 @@ from .tokens import align_tokens
 
 
 class MultiTaskTrainer(
-    DivergenceMixin, PrefixCacheMixin, EvaluationMixin, SamplingMixin, CardMixin, SavingMixin, Trainer
+    DivergenceMixin, AveragingMixin, PrefixCacheMixin, EvaluationMixin, SamplingMixin, CardMixin, SavingMixin, Trainer
 ):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
