@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from transformers import TrainingArguments
+from transformers.training_args import OptimizerNames
 
 from ..words_multitask import check_bounds, from_words, nearest_hint, word_of
 from .averaging import Averaging
@@ -224,8 +225,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
             return
         if self.freeze in ("everything", ["everything"]):
             raise ValueError("average is set, but nothing trains with freeze 'everything'; leave one of them out")
-        if str(self.optim).startswith("schedule_free"):
-            raise ValueError(f"average is set, but optim {self.optim!r} averages the weights itself; leave one out")
+        if (optim := OptimizerNames(self.optim).value).startswith("schedule_free"):
+            raise ValueError(f"average is set, but optim {optim!r} averages the weights itself; leave one of them out")
         if averaging.last is not None and self.eval_strategy == "no" and self.save_strategy == "no":
             raise ValueError(
                 f"average.last is {averaging.last}, but there are no evaluations and checkpoints to average; set "

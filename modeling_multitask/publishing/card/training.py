@@ -193,10 +193,20 @@ def _took(training: dict[str, Any]) -> list[str]:
         f"Time: {duration(training['seconds'])} for {training['steps']:,} steps, {training['epochs']:g} epochs{again}. "
         f"Processor time: {duration(training['cpu_seconds'])}.",
         f"Parameters: {training['parameters']:,}, of which {training['trained_parameters']:,} were trained.",
+        *_average(training.get("average") or {}),
         f"Hardware: {_hardware(hardware)}.",
         f"Energy: about {_energy(energy['kilowatt_hours'])}. This is an estimate, not a measurement: "
         f"{energy['assumption']}. The emissions are unknown, because they depend on the source of the electricity.",
     ]
+
+
+def _average(average: dict[str, Any]) -> list[str]:
+    """Return what the weights are the average of, if they are one."""
+    lines = {
+        "last": "Weights: the mean of the weights at the last {} evaluations or checkpoints.",
+        "ema": "Weights: an exponential moving average ({:g}) over the training steps.",
+    }
+    return [lines[name].format(value) for name, value in average.items()]
 
 
 def _hardware(hardware: dict[str, Any]) -> str:

@@ -321,6 +321,19 @@ def test_what_training_took_is_said() -> None:
     assert "- Software: python 3.13.1, torch 2.13.0." in text
 
 
+@pytest.mark.parametrize(
+    ("average", "line"),
+    [
+        ({"last": 5}, "- Weights: the mean of the weights at the last 5 evaluations or checkpoints."),
+        ({"ema": 0.999}, "- Weights: an exponential moving average (0.999) over the training steps."),
+    ],
+)
+def test_weights_that_are_an_average_are_said_to_be_one(average: dict[str, float], line: str) -> None:
+    evidence = an_evidence(training={**TRAINING, "average": average})
+
+    assert line in section(a_card(evidence=evidence), "training")
+
+
 def test_a_run_on_a_processor_alone_is_said_to_be_one() -> None:
     hardware = {**TRAINING["hardware"], "accelerators": [], "memory": None}
     training = {**TRAINING, "hardware": hardware, "energy": {"kilowatt_hours": 2.345, "assumption": "it"}}

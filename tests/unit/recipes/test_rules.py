@@ -248,6 +248,10 @@ def test_a_task_without_a_name_is_not_called_none() -> None:
             {"freeze": ["backbone"], "phases": [{"train": ["heads"]}]},
             "freeze: cannot be combined with phases; use the freeze of each",
         ),
+        (
+            {"freeze": "everything", "average": {"last": 5}},
+            "average: nothing trains with freeze 'everything'; leave one of them out",
+        ),
         ({"phases": []}, "phases: must be a list with at least one phase"),
         ({"phases": [{"train": ["heads.topics"]}]}, "phases[0].train: 'heads.topics': no such task; did you mean"),
         (

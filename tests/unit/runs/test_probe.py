@@ -267,3 +267,24 @@ def test_the_space_for_checkpoints_is_checked(make: Make, monkeypatch: pytest.Mo
         check_space(make(), trainer)  # the model, and two checkpoints with the two means of AdamW
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=7 * size))
     check_space(make(), trainer)
+
+
+@pytest.mark.parametrize(("average", "copies"), [("{last: 3}", 4), ("{ema: 0.9}", 2)])
+def test_the_space_for_an_average_is_checked(
+    make: Make, monkeypatch: pytest.MonkeyPatch, average: str, copies: int
+) -> None:
+    trainer = prepare(make("training.save_strategy=epoch", f"average={average}")).trainer
+    size = sum(each.nbytes for each in trainer.model.parameters())
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=(6 + 2 * copies) * size))
+
+    with pytest.raises(OSError, match="the model and its checkpoints need"):
+        check_space(make(), trainer)  # each of two checkpoints has the average and the weights of its step
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=(7 + 2 * copies) * size))
+    check_space(make(), trainer)
+
+
+@pytest.mark.parametrize(("average", "copies"), [("{last: 3}", 4), ("{ema: 0.9}", 2)])
+def test_the_memory_of_an_average_is_estimated(make: Make, average: str, copies: int) -> None:
+    needed = plan(make("probe=false", f"average={average}")).memory
+
+    assert needed["average"] == copies * needed["gradients"]  # also the weights of the step, during an evaluation

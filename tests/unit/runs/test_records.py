@@ -108,6 +108,12 @@ def test_only_heads_train_where_the_encoder_is_frozen(run: Any) -> None:
     assert record["trained_parameters"] == 32 * 2 + 2
 
 
+def test_weights_that_are_an_average_are_said_to_be_one(run: Any, record: dict[str, Any]) -> None:
+    again = run("average.last=2", "training.max_steps=2", output="average")
+
+    assert (record["average"], again["average"]) == (None, {"last": 2})
+
+
 def test_where_nothing_trains_it_takes_no_time(run: Any) -> None:
     record = run("freeze=everything", output="nothing")
 
