@@ -49,7 +49,8 @@ class TrainingChoices:
     )
     average: Averaging | None = word(
         None,
-        description="The average of weights that is evaluated and saved, instead of the weights of a single step.",
+        description="The average of weights that is evaluated and saved instead of the weights of one step: "
+        "`{last: 5}` or `{ema: 0.999}`.",
         example={"last": 5},
     )
     tokens_per_batch: int | None = word(

@@ -34,8 +34,10 @@ lora: {r: 2, target_modules: '.*layer\\.1\\..*(query|value)'}
 KINDS = {
     "plain": "learning_rates: {heads: 1e-3, backbone: 1e-4}\nsampling: {strategy: balanced, task: topic}\n",
     "phases": PHASES,
+    "averages in phases": f"{PHASES}average: {{last: 3}}\n",
     "adapters": f"learning_rates: {{heads: 1e-3, backbone: 1e-3}}\n{ADAPTERS}",
     "adapters in phases": PHASES + ADAPTERS,
+    "averaged adapters": f"{PHASES}{ADAPTERS}average: {{ema: 0.99}}\n",
     "adapters behind frozen layers": BEHIND_FROZEN,
 }
 RECIPE = """
@@ -136,7 +138,7 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["adapters in phases"])
+@pytest.mark.parametrize("kind", ["adapters in phases", "averaged adapters"])
 def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path, backbone: Path, kind: str) -> None:
     # P19
     finish(write(tmp_path / "whole", backbone, kind))

@@ -27,6 +27,8 @@ STATISTICS = "modeling_multitask/training/label_statistics.py"
 GROUPS = "modeling_multitask/training/parameter_groups.py"
 ARGUMENTS = "modeling_multitask/training/arguments.py"
 BALANCING = "modeling_multitask/training/balancing.py"
+AVERAGES = "modeling_multitask/training/averages.py"
+AVERAGING = "modeling_multitask/training/averaging_mixin.py"
 RESUMING = "modeling_multitask/training/resuming.py"
 DIVERGENCE = "modeling_multitask/training/divergence.py"
 SAVING = "modeling_multitask/training/saving_mixin.py"
@@ -1268,5 +1270,34 @@ CAUSES = [
         "P162 a file that ends within a character is read as a whole one",
         *(ENCODINGS, 'return self._decoder.decode(b"", final=True).encode()', 'return b""'),
         *("tests/unit/datasets_builder/test_csv_blocks.py", "ends_within_a_character"),
+    ),
+    Cause(
+        "P170 an average in half precision does not move",
+        *(AVERAGES, "torch.promote_types(weight.dtype, torch.float32)", "weight.dtype"),
+        *("tests/unit/training/test_averages.py", "half_precision_moves"),
+    ),
+    Cause(
+        "P171 a metric is measured with other weights than those that are saved",
+        *(
+            AVERAGING,
+            "with self._averaged():\n            return",
+            "with with_weights(self.model, {}):\n            return",
+        ),
+        *("tests/unit/training/test_averaging.py", "a_metric_is_that_of_the_weights"),
+    ),
+    Cause(
+        "P171 a resumed run trains on with the average",
+        *(AVERAGING, "copy_weights(self.model, weights)", "pass"),
+        *("tests/unit/training/test_resume.py", "uninterrupted_one and middle and ema"),
+    ),
+    Cause(
+        "P172 a moving average still has its start",
+        *(AVERAGES, "return min(decay, (1 + count) / (10 + count))", "return decay"),
+        *("tests/unit/training/test_averages.py", "soon_forgets_its_start"),
+    ),
+    Cause(
+        "P173 a part that is frozen differs from its average",
+        *(AVERAGING, "self.finish(model, step)", "pass"),
+        *("tests/unit/training/test_averaging.py", "begins_with_the_average"),
     ),
 ]
