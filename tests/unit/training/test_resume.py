@@ -61,6 +61,10 @@ STATES = [
     pytest.param({"early_stopping_patience": 2, "eval_strategy": "epoch", "eval_on_start": True}, id="patience"),
     pytest.param({"average": {"ema": 0.9}, "phases": THREE_PHASES, "eval_strategy": "epoch"}, id="ema"),
     pytest.param({"average": {"last": 2}, "phases": THREE_PHASES, "eval_strategy": "epoch"}, id="last"),
+    pytest.param(
+        {"average": {"last": 2}, "phases": [{"train": ["heads"], "until": "step 8"}, {}], "eval_strategy": "epoch"},
+        id="last-step",
+    ),
     pytest.param({"average": {"last": 3}, "gradient_accumulation_steps": 2}, id="last-accumulation"),
     pytest.param({"balancing": "uncertainty"}, id="uncertainty"),
     pytest.param({"balancing": "dwa"}, id="dwa"),
