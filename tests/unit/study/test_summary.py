@@ -374,6 +374,14 @@ def test_all_ways_of_training_are_there() -> None:
     ]
 
 
+def test_where_nothing_trains_nothing_is_averaged() -> None:
+    # The recipe of a study may have an average, which `freeze: everything` does not allow.
+    found = {each.name: each.overrides for each in strategies(METRICS, layers=6, rates=StudyRates(), steps=80)}
+
+    assert [name for name, words in found.items() if "average" in words] == ["everything_frozen"]
+    assert found["everything_frozen"]["average"] is None
+
+
 def test_one_task_has_neither_others_to_ignore_nor_a_company_to_leave() -> None:
     found = strategies({"topic": "macro_f1"}, layers=6, rates=StudyRates(), steps=80)
 
