@@ -12,6 +12,7 @@ from ..tasks_multitask import HeadConfig, TaskWords
 from ..training.balancing_methods import Balancing
 from ..training.choices import TrainingChoices
 from ..training.defaults import DEFAULTS_IN_WORDS
+from ..training.keep_embedding import KeepEmbedding
 from ..training.phases import Phase
 from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
@@ -265,6 +266,7 @@ class Recipe:
         "saved in addition to the merged model.",
         example={"r": 8, "lora_alpha": 16},
     )
+    keep_embedding: KeepEmbedding | None = word_of(TrainingChoices, "keep_embedding")
     tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
     prefix_cache: bool | PrefixCaching = word_of(TrainingChoices, "prefix_cache")
     training: TrainingWords = word(

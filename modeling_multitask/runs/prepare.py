@@ -291,6 +291,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
             sampling=recipe.sampling,
             balancing=recipe.balancing,
             conflict=recipe.conflict,
+            keep_embedding=recipe.keep_embedding,
             tokens_per_batch=recipe.tokens_per_batch,
             prefix_cache=recipe.prefix_cache,
             **settings,

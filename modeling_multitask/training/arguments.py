@@ -10,6 +10,7 @@ from ..words_multitask import check_bounds, from_words, nearest_hint, word_of
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
 from .choices import TrainingChoices
 from .defaults import RATES
+from .keep_embedding import KeepEmbedding
 from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix.caching import PrefixCaching
@@ -36,6 +37,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
         conflict: `log` records the cosine between the gradients of the tasks on the encoder.
         conflict_steps: Optimizer steps between two of these records. By default, a fiftieth of the run.
         sampling: A [`Sampling`] or a dict of its fields: how often the rows of each source are drawn.
+        keep_embedding: A [`KeepEmbedding`] or a dict of its fields: a term of the loss that keeps the embedding near
+            that of the model before training.
         tokens_per_batch: The maximum number of tokens of a batch, with padding. Batches then have rows of similar
             length, and `per_device_train_batch_size` is not used.
         early_stopping_patience: Training stops after this number of evaluations without a better
@@ -69,6 +72,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     conflict: str | None = word_of(TrainingChoices, "conflict")
     conflict_steps: int | None = word_of(TrainingChoices, "conflict_steps")
     sampling: Any = word_of(TrainingChoices, "sampling", default=None)
+    keep_embedding: Any = word_of(TrainingChoices, "keep_embedding")
     tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
     early_stopping_patience: int | None = word_of(TrainingChoices, "early_stopping_patience")
     prefix_cache: Any = word_of(TrainingChoices, "prefix_cache")
@@ -107,6 +111,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         _ = self.schedule  # raises now if it is wrong
         self.rates()
         self.prefix_caching()
+        self.keeping()
 
     def set_training(self, learning_rate: float | None = None, *args: Any, **kwargs: Any) -> Self:
         """Set the arguments of training as in transformers. Without a `learning_rate`, the rates are kept."""
@@ -176,6 +181,15 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         return from_words(Sampling, self.sampling or {}, "sampling.")
 
+    def keeping(self) -> KeepEmbedding | None:
+        """Return `keep_embedding`, checked; `None` if the embedding may change freely.
+
+        Raises:
+            ValueError: If a field is unknown or not allowed.
+        """
+        given = self.keep_embedding
+        return None if given is None else from_words(KeepEmbedding, given, "keep_embedding.")
+
     def prefix_caching(self) -> PrefixCaching | None:
         """Return `prefix_cache`, checked; `None` if nothing is cached.
 
@@ -214,5 +228,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
             self.sampling = asdict(self.sampling)
         if isinstance(self.prefix_cache, PrefixCaching):
             self.prefix_cache = asdict(self.prefix_cache)
+        if isinstance(self.keep_embedding, KeepEmbedding):
+            self.keep_embedding = asdict(self.keep_embedding)
         if self.phases:
             self.phases = [asdict(phase) if isinstance(phase, Phase) else phase for phase in self.phases]

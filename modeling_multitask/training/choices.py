@@ -6,6 +6,7 @@ from typing import Literal
 from ..words_multitask import word
 from .balancing_methods import Balancing
 from .defaults import RATES_IN_WORDS
+from .keep_embedding import KeepEmbedding
 from .phases import Phase
 from .prefix.caching import PrefixCaching
 from .rates import LearningRates
@@ -45,6 +46,12 @@ class TrainingChoices:
         description="Consecutive phases of training, each with its own trained parts and learning rates. They replace "
         "`freeze`.",
         example=[{"train": "heads", "until": "epoch 1"}, {"train": "everything"}],
+    )
+    keep_embedding: KeepEmbedding | None = word(
+        None,
+        description="Keep the sentence embedding near that of the encoder before training, so that it stays good for "
+        "search and similarity. The mean of 1 - cosine over the rows of a step is added to the loss.",
+        example={"weight": 0.1},
     )
     tokens_per_batch: int | None = word(
         None,
