@@ -251,6 +251,12 @@ class Recipe:
         example="constant",
     )
     report: bool = word(True, description="Whether to write a report next to the model.")
+    similarity: str | None = word(
+        None,
+        description="A table of pairs of texts (`text`, `text_pair`, and maybe `score`, their similarity) on which the "
+        "effect of training on the embedding is measured. By default, it is measured on up to 1,000 training texts.",
+        example="pairs.csv",
+    )
     probe: bool = word(
         True,
         description="Whether one small training step, saving, and loading in another process are tried before "

@@ -60,6 +60,12 @@ def _probed(recipe: Recipe, train: Dataset, trainer: MultiTaskTrainer) -> tuple[
     return [task for task in tasks if task not in many], many
 
 
+def has_linear_probe(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> bool:
+    """Return whether a task has a linear probe, for which all training rows are embedded."""
+    train, evaluated = rows["train"], any(len(each) for name, each in rows.items() if name != "train")
+    return evaluated and isinstance(train, Dataset) and bool(_probed(recipe, train, trainer)[0])
+
+
 def changes_encoder(trainer: MultiTaskTrainer) -> bool:
     """Return whether a phase of the run trains a parameter of the encoder or an adapter in it."""
     return trains_encoder(trainer.model, trainer.args.schedule, trainer.phases.trainable)

@@ -28,9 +28,7 @@ def check_keeping(
     if args.keeping() is None:
         return
     if taken := sorted({KEPT, START} & {task.name for task in model.config.tasks}):
-        raise ValueError(
-            f"keep_embedding: the name of the task {taken[0]!r} is needed for its figures; rename the task"
-        )
+        raise ValueError(f"keep_embedding: a task cannot be called {taken[0]!r} with this word; rename the task")
     if not trains_encoder(model, args.schedule, trainable):
         raise ValueError(
             "keep_embedding: no phase trains the encoder, so the embedding does not change; leave keep_embedding out, "

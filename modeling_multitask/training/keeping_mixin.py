@@ -15,7 +15,8 @@ from transformers.trainer_utils import TrainOutput
 from .arguments import MultiTaskTrainingArguments
 from .gradients import TaskGradients
 from .loss_log import TaskLossLog
-from .start_embeddings import with_start_embeddings
+from .start_callback import StartCallback
+from .start_embeddings import START, with_start_embeddings
 
 KEPT = "keep_embedding"  # the name of the term among the losses
 
@@ -39,9 +40,12 @@ class KeepEmbeddingMixin(Trainer):
 
         A checkpoint to resume is loaded later. The rows keep their embeddings for the next training.
         """
+        self.pop_callback(StartCallback)
         if self.args.keeping() is not None:
             with self.args.main_process_first(desc="embed the training rows"):
-                self.train_dataset = with_start_embeddings(self.train_dataset, self.model, self.data_collator.tokenizer)
+                rows = with_start_embeddings(self.train_dataset, self.model, self.data_collator.tokenizer)
+            self.train_dataset = rows
+            self.add_callback(StartCallback(rows[0][START]))
         return super().train(*args, **kwargs)
 
     def get_batch_samples(

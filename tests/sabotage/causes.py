@@ -922,7 +922,7 @@ CAUSES = [
     ),
     Cause(
         "P103 a baseline has the pooling of the recipe instead of the encoder's own",
-        *("modeling_multitask/runs/baselines.py", "replace(recipe, pooling=None,", "replace(recipe,"),
+        *("modeling_multitask/runs/start_encoder.py", "replace(recipe, pooling=None,", "replace(recipe,"),
         *("tests/unit/runs/test_judgements.py", "constant_and_a_regression"),
     ),
     Cause(
