@@ -83,11 +83,9 @@ def _recipes(recipe: Recipe) -> list[tuple[Recipe, bool]]:
     # The first process tells the others, because they may see its files later.
     states = [((each / "results.json").is_file(), (each / "recipe.json").is_file()) for each in folders]
     broadcast_object_list(states)
+    plain = replace(recipe, report=False, similarity=None)
     return [
-        (
-            fold_recipe(recipe, number, output_dir=folder.as_posix(), report=False, similarity=None, resume=started),
-            complete,
-        )
+        (fold_recipe(plain, number, output_dir=folder.as_posix(), resume=started), complete)
         for number, (folder, (complete, started)) in enumerate(zip(folders, states, strict=True), start=1)
     ]
 

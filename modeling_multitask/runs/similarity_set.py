@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datasets_builder import DataError
 from datasets_builder.columns import TEXT, TEXT_PAIR
@@ -58,6 +59,8 @@ def read_similarity_set(path: Path) -> SimilaritySet:
 
 def _scores(path: Path, column: pa.ChunkedArray) -> np.ndarray:
     """Return the scores, (P,), NaN where one is missing."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = pc.if_else(pc.equal(pc.utf8_trim_whitespace(column), ""), None, column)
     try:
         return column.cast(pa.float64()).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
