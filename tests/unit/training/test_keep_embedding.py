@@ -157,6 +157,21 @@ def test_a_phase_with_a_frozen_encoder_has_no_term(build: Any, tmp_path: Path, c
     assert 0 < second < 1
 
 
+def test_a_batch_that_was_prefetched_before_its_phase_has_the_mean_of_its_rows(build: Any, tmp_path: Path) -> None:
+    # P176: the phase ends within an epoch of two steps.
+    phases = [{"train": "heads", "until": "step 5"}, {"train": "everything"}]
+    settings = {"keep_embedding": {"weight": 1}, "phases": phases, "num_train_epochs": 4, "learning_rate": 1e-3}
+    cached, whole = (
+        build(elsewhere(), prefix_cache=each, **settings) for each in ({"folder": str(tmp_path / "cache")}, False)
+    )
+
+    for trainer in (cached, whole):
+        trainer.train()
+
+    assert kept_losses(cached)[5] == pytest.approx(kept_losses(whole)[5], abs=1e-4)
+    assert 0.5 < kept_losses(cached)[5] < 1.5
+
+
 def test_the_cache_of_frozen_layers_changes_nothing(build: Any, tmp_path: Path) -> None:
     settings = {"keep_embedding": {"weight": 1}, "freeze": ["embeddings", "layers.0"], "num_train_epochs": 3}
     cached, whole = (build(prefix_cache=each, **settings) for each in ({"folder": str(tmp_path / "cache")}, False))
@@ -214,6 +229,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(build: Any,
 
 
 def test_a_run_is_not_resumed_with_the_embeddings_of_its_checkpoint(build: Any, tmp_path: Path) -> None:
+    # P175
     settings = {"keep_embedding": {"weight": 2}, "save_strategy": "steps", "save_steps": 1}
     build(**settings).train()
     resumed = build(**settings)
