@@ -39,13 +39,23 @@ def check_keeping(
             f"keep_embedding: data_collator is a {type(collator).__name__}, which does not put the embeddings of the "
             "rows into the batches; use a MultiTaskCollator, or leave keep_embedding out"
         )
-    if rows is not None and not isinstance(rows, Dataset):
+    if rows is not None:
+        _check_rows(rows)
+
+
+def _check_rows(rows: Any) -> None:
+    if not isinstance(rows, Dataset):
         raise ValueError(
             f"keep_embedding: needs the training rows as a datasets.Dataset, but they are a {type(rows).__name__}, and "
             "the embedding of every row is computed before training; use Dataset.from_list or Dataset.from_generator, "
             "or leave keep_embedding out"
         )
-    if rows is not None and not {TEXT, START} & set(rows.column_names):
+    if rows.format["type"] == "custom":
+        raise ValueError(
+            "keep_embedding: with_transform makes the training rows during training, and the embedding of every row is "
+            "computed before it; use map instead, or leave keep_embedding out"
+        )
+    if not {TEXT, START} & set(rows.column_names):
         raise ValueError(
             f"keep_embedding: the training data set has no column {TEXT!r}, and the embedding of each text is computed "
             "before training; keep the texts next to input_ids, or leave keep_embedding out"

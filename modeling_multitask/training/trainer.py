@@ -59,7 +59,8 @@ class MultiTaskTrainer(
     A row has `text` or `input_ids`, and a column for any of the tasks. The format of `with_format` does not matter. A
     missing label adds nothing to any loss. The loss of a task is the mean over the labelled entries of the whole
     optimizer step. The gradients therefore do not depend on the number of micro-batches or processes. The log has
-    `loss` and `<task>_loss`. An evaluation adds `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
+    `loss` and `<task>_loss`, and with `keep_embedding` the distance to the embedding before training as
+    `keep_embedding_loss`. An evaluation adds `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
 
     Args:
         model: The model, with or without the adapters of `add_lora`.
@@ -268,7 +269,7 @@ class MultiTaskTrainer(
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         tasks = [task.name for task in self.model.config.tasks]
         labels = [*tasks, *map(distribution_column, tasks), WEIGHT]
-        self._signature_columns = [*(self._signature_columns or ()), TEXT, TEXT_PAIR, SOURCE, START, *labels]
+        self._signature_columns = [*(self._signature_columns or ()), TEXT, START, TEXT_PAIR, SOURCE, *labels]
 
 
 def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

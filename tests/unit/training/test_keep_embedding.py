@@ -276,6 +276,13 @@ def test_streamed_rows_are_refused(build: Any) -> None:
         build(rows_with_gaps().to_iterable_dataset(), keep_embedding={"weight": 1}, max_steps=1)
 
 
+def test_rows_that_are_made_during_training_are_refused(build: Any) -> None:
+    rows = rows_with_gaps().with_transform(lambda batch: batch)
+
+    with pytest.raises(ValueError, match=r"keep_embedding: with_transform makes the training rows .* use map instead"):
+        build(rows, keep_embedding={"weight": 1})
+
+
 def test_rows_without_their_texts_are_refused(build: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     rows = rows_with_gaps()
     rows = rows.add_column("input_ids", tokenizer(rows["text"][:])["input_ids"]).remove_columns("text")
