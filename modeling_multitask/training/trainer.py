@@ -269,7 +269,7 @@ class MultiTaskTrainer(
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         tasks = [task.name for task in self.model.config.tasks]
         labels = [*tasks, *map(distribution_column, tasks), WEIGHT]
-        self._signature_columns = [*(self._signature_columns or ()), TEXT, START, TEXT_PAIR, SOURCE, *labels]
+        self._signature_columns = [*(self._signature_columns or ()), START, TEXT, TEXT_PAIR, SOURCE, *labels]
 
 
 def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
