@@ -199,7 +199,7 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
         if change is not None:
             record["embedding"] = change.as_json()
             save_record(recipe, record)
-        notes = [*embedding_notes(recipe, prepared.rows, change), *calibration_notes(calibration)]
+        notes = [*calibration_notes(calibration), *embedding_notes(recipe, prepared.rows, change)]
         write_reports(recipe, prepared.rows, outputs, model.config.tasks, judgements, notes=notes)
     return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
 
@@ -221,7 +221,7 @@ def write_reports(
         outputs: The logits, and the labels with the soft ones, by split.
         tasks: The model's tasks.
         judgements: The judgement on each task and split.
-        notes: Notes on the embedding and on the calibration.
+        notes: Notes on the calibration and on the embedding.
     """
     split = next((name for name in ("test", "validation") if name in outputs), None)
     if split is None or not recipe.report:

@@ -25,7 +25,8 @@ class KeepEmbeddingMixin(Trainer):
     """The part of a `MultiTaskTrainer` that keeps the embedding near that of the start encoder.
 
     Each training row has the embedding of its text before training. The distance is 1 - cosine. Like a task loss, the
-    term is the mean over all rows of the optimizer step, so it does not depend on micro-batches and processes.
+    term is the mean over all rows of the optimizer step, so it does not depend on micro-batches and processes. The
+    distance between the cosines of every two rows would. In the quickstart it kept as much and cost more accuracy.
     """
 
     args: MultiTaskTrainingArguments
