@@ -12,7 +12,7 @@ from ..inference.similarity import cosine_matrix, cosines
 from ..training.metrics import spearman
 
 # A lower rank correlation is pointed out. In the quickstart, a text keeps 68 % of its ten nearest neighbours at 0.84,
-# and 35 % to 42 % of them at 0.46 to 0.52.
+# and 35 % to 49 % of them at 0.46 to 0.52.
 LOW = 0.7
 MOST_LOST = 0.02  # a larger fall of the rank correlation with given scores is pointed out
 FEWEST = 3  # texts, or pairs: fewer have no order to compare

@@ -51,7 +51,7 @@ class TrainingChoices:
         None,
         description="Keep the sentence embedding near that of the encoder before training, so that it stays good for "
         "search and similarity. The mean of 1 - cosine over the rows of a step is added to the loss.",
-        example={"weight": 0.1},
+        example={"weight": 1.0},
     )
     tokens_per_batch: int | None = word(
         None,

@@ -16,7 +16,7 @@ class KeepEmbedding:
     weight: float = word(
         description="The factor of the distance in the loss. A higher weight keeps the embedding nearer to that of the "
         "encoder before training.",
-        example=0.1,
+        example=1.0,
         gt=0,
     )
 
