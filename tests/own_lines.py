@@ -3,7 +3,8 @@
 import re
 
 _NAMES = (
-    r"Probe|Tokenising|Generating \w+ split|Baseline: embedding the \w+ rows|(?:Caching|Reading) the output of [^:\n]*"
+    r"Probe|Tokenising|Generating \w+ split|(?:Baseline|Similarity|keep_embedding): embedding the \w+ rows|"
+    r"(?:Caching|Reading) the output of [^:\n]*"
 )
 # A bar without a name is one of the Trainer, or of an evaluation. "Generating" and "Tokenising" are drawn by datasets.
 _BARS = re.compile(
@@ -20,7 +21,7 @@ _LINES = (
     r"from transformers import pipeline|classify = pipeline\(.*|print\(classify\(.*",
     r"\w+: \d+ rows (repeat a text|have a text that is also in) .*",
     r"task '\w+': the temperature stays 1: .*",
-    r"Baseline: [\d,]+ texts were embedded in \d+ s\.",
+    r"(?:Baseline|Similarity|keep_embedding): [\d,]+ texts were embedded in \d+ s\.",
     r"only \d+ validation rows have a label, .*",
     r"Wrote predictions for \d+ rows to .*",
 )

@@ -189,6 +189,7 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
 
     splits: dict[str, Any] = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
     models: dict[str, Any] = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
+    models["similarity"] = recipe.similarity and str(folder / home_replaced(recipe.similarity))
     output_dir = home_replaced(recipe.output_dir)
     return replace(recipe, data=replace(recipe.data, **splits), output_dir=output_dir, **models)
 

@@ -13,6 +13,7 @@ from ..training.averaging import Averaging
 from ..training.balancing_methods import Balancing
 from ..training.choices import TrainingChoices
 from ..training.defaults import DEFAULTS_IN_WORDS
+from ..training.keep_embedding import KeepEmbedding
 from ..training.phases import Phase
 from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
@@ -251,6 +252,12 @@ class Recipe:
         example="constant",
     )
     report: bool = word(True, description="Whether to write a report next to the model.")
+    similarity: str | None = word(
+        None,
+        description="A table of pairs of texts (`text`, `text_pair`, and maybe `score`, their similarity) on which the "
+        "effect of training on the embedding is measured. By default, it is measured on up to 1,000 training texts.",
+        example="pairs.csv",
+    )
     probe: bool = word(
         True,
         description="Whether one small training step, saving, and loading in another process are tried before "
@@ -267,6 +274,7 @@ class Recipe:
         example={"r": 8, "lora_alpha": 16},
     )
     average: Averaging | None = word_of(TrainingChoices, "average")
+    keep_embedding: KeepEmbedding | None = word_of(TrainingChoices, "keep_embedding")
     tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
     prefix_cache: bool | PrefixCaching = word_of(TrainingChoices, "prefix_cache")
     training: TrainingWords = word(

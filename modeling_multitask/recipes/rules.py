@@ -144,8 +144,11 @@ def _streaming_problems(tasks: list[Content], content: Content) -> list[str]:
         given = {word for word, value in _table(data.get(name)).items() if value is not None} - {"seed"}
         if given:
             problems.append(f"data.{name}: streamed rows cannot be split, nor their labels hidden; use separate files")
-    if content.get("tokens_per_batch") is not None:
-        problems.append("tokens_per_batch: needs the length of every row before training, and rows are streamed")
+    problems += [
+        f"{name}: needs the {what} of every row before training, and rows are streamed"
+        for name, what in (("tokens_per_batch", "length"), ("keep_embedding", "embedding"))
+        if content.get(name) is not None
+    ]
     if _table(content.get("sampling")).get("strategy", "concatenated") != "concatenated":
         problems.append("sampling.strategy: streamed rows are read in their own order; leave sampling.strategy out")
     for i, task in enumerate(tasks):

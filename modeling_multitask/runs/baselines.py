@@ -3,30 +3,18 @@
 Shapes: N rows of a split, D width of the encoder.
 """
 
-import hashlib
-import time
-from dataclasses import replace
-
 import numpy as np
 import torch
-from datasets import Dataset, Features, List, Value
-from transformers.utils import logging
+from datasets import Dataset
 
-from datasets_builder.columns import TEXT, TEXT_PAIR
-
-from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
+from .. import MultiTaskTrainer, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
-from ..inference import encode
 from ..recipes.recipe import MOST_LABELS, MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
-from ..training.freezing import trained_parameters
+from ..training.freezing import trains_encoder
 from ..training.label_columns import labels_of_table
-from ..training.parameter_groups import plain_name
-from .prepare import build_model, load_start
+from ..training.start_embeddings import embedded_rows, embeddings_of
 from .rows import RowsBySplit
-
-logger = logging.get_logger(__name__)
-
-EMBEDDING = "embedding"
+from .start_encoder import start_encoder
 
 
 def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[Baseline]]:
@@ -66,17 +54,21 @@ def _probed(recipe: Recipe, train: Dataset, trainer: MultiTaskTrainer) -> tuple[
     tasks = trainer.model.config.tasks
     if recipe.baseline is not None:
         return (tasks, []) if recipe.baseline == "linear_probe" else ([], [])
-    if len(train) > (MOST_ROWS if trains_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER):
+    if len(train) > (MOST_ROWS if changes_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER):
         return [], []
     many = [task for task in tasks if len(task.labels or ()) > MOST_LABELS]
     return [task for task in tasks if task not in many], many
 
 
-def trains_encoder(trainer: MultiTaskTrainer) -> bool:
+def has_linear_probe(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> bool:
+    """Return whether a task has a linear probe, for which all training rows are embedded."""
+    train, evaluated = rows["train"], any(len(each) for name, each in rows.items() if name != "train")
+    return evaluated and isinstance(train, Dataset) and bool(_probed(recipe, train, trainer)[0])
+
+
+def changes_encoder(trainer: MultiTaskTrainer) -> bool:
     """Return whether a phase of the run trains a parameter of the encoder or an adapter in it."""
-    phases = trainer.args.schedule
-    trained = set().union(*(trained_parameters(trainer.model, each.train, each.freeze) for each in phases))
-    return any(not plain_name(name).startswith("heads.") for name in trained & trainer.phases.trainable)
+    return trains_encoder(trainer.model, trainer.args.schedule, trainer.phases.trainable)
 
 
 def embeddings(
@@ -92,40 +84,7 @@ def embeddings(
         tasks: The tasks of the model.
         device: Where the encoder runs.
     """
-    own = replace(recipe, pooling=None, normalize=None, prompt_name=None, prompt=None, lora=None)
-    trained, tokenizer = load_start(own)
-    model = build_model(own, tasks, tokenizer, trained).to(device)
-    key, began, computed = _digest(model), time.perf_counter(), 0
-
-    def embed(*texts: list[str]) -> dict[str, np.ndarray]:
-        nonlocal computed
-        computed += len(texts[0])
-        rows = texts[0] if len(texts) == 1 else list(zip(*texts, strict=True))
-        return {EMBEDDING: encode(model, rows, tokenizer=tokenizer)}
-
-    found = {}
-    for name, each in rows.items():
-        mapped = each.map(
-            embed,
-            batched=True,
-            input_columns=[column for column in (TEXT, TEXT_PAIR) if column in each.column_names],
-            remove_columns=each.column_names,
-            features=Features({EMBEDDING: List(Value("float32"))}),
-            new_fingerprint=hashlib.blake2b(f"{key} {each._fingerprint}".encode(), digest_size=8).hexdigest(),
-            desc=f"Baseline: embedding the {name} rows",
-        )
-        found[name] = mapped.with_format("numpy")[:][EMBEDDING]
-    if computed:
-        logger.warning(f"Baseline: {computed:,} texts were embedded in {time.perf_counter() - began:.0f} s.")
-    return found
-
-
-def _digest(model: MultiTaskModel) -> str:
-    """Return a hash of the encoder and of what makes embeddings from its states."""
-    config = model.config
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr([config.embedding_words, config.prompt, config.max_length, config.long_texts]).encode())
-    digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
-    for parameter in (*model.backbone.state_dict().values(), *model.dense.state_dict().values()):
-        digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    model, tokenizer = start_encoder(recipe, tasks, device)
+    return {
+        name: embeddings_of(each) for name, each in embedded_rows(rows, model, tokenizer, purpose="Baseline").items()
+    }

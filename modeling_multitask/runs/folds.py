@@ -5,7 +5,8 @@ Shapes: N rows of all folds.
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ CORRELATIONS = ("spearman", "r2")
 Results = dict[str, Any]  # the metrics of each task and the score, on the rows of one split
 
 
-def cross_validate(recipe: Recipe, results: dict[str, Results], train: Callable[[Recipe], Any]) -> Results:
+def cross_validate(
+    recipe: Recipe, results: dict[str, Results], train: Callable[[Recipe], Any], *, notes: Sequence[str] = ()
+) -> Results:
     """Train a model for each fold, and judge its fold with it. Write the results on all rows, and the report.
 
     Complete folds of a run that is resumed are not trained again.
@@ -48,6 +51,7 @@ def cross_validate(recipe: Recipe, results: dict[str, Results], train: Callable[
         recipe: The recipe with `data.split.folds`. Its final model is in `output_dir`.
         results: The results of the final model by split.
         train: Trains the model of a recipe and returns its `Run`.
+        notes: Notes on the final model, for the report.
 
     Returns:
         The results on all rows, each judged by the model of its fold.
@@ -62,7 +66,7 @@ def cross_validate(recipe: Recipe, results: dict[str, Results], train: Callable[
         say(f"fold {number} of {count}: {describe_results(train(each).results['test'])}")
         if main:
             shutil.rmtree(Path(each.output_dir) / "checkpoints", ignore_errors=True)
-    found = [_judge_all(recipe, results) if main else None]
+    found = [_judge_all(recipe, results, notes) if main else None]
     broadcast_object_list(found)
     return dict(found[0] or {})
 
@@ -79,8 +83,9 @@ def _recipes(recipe: Recipe) -> list[tuple[Recipe, bool]]:
     # The first process tells the others, because they may see its files later.
     states = [((each / "results.json").is_file(), (each / "recipe.json").is_file()) for each in folders]
     broadcast_object_list(states)
+    plain = replace(recipe, report=False, similarity=None)
     return [
-        (fold_recipe(recipe, number, output_dir=folder.as_posix(), report=False, resume=started), complete)
+        (fold_recipe(plain, number, output_dir=folder.as_posix(), resume=started), complete)
         for number, (folder, (complete, started)) in enumerate(zip(folders, states, strict=True), start=1)
     ]
 
@@ -89,7 +94,7 @@ def _folders(recipe: Recipe) -> list[Path]:
     return [Path(recipe.output_dir) / "folds" / str(i + 1) for i in range(recipe.data.split.folds or 0)]
 
 
-def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
+def _judge_all(recipe: Recipe, results: dict[str, Results], notes: Sequence[str]) -> Results:
     """Judge each fold with its model, write the results, and return those on all rows."""
     output, folders = Path(recipe.output_dir), _folders(recipe)
     rows, folds = zip(*map(_judged, folders), strict=True)
@@ -105,7 +110,7 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
             "with the temperature and thresholds of that model. The final model was trained on all rows"
         )
         agreement = notes_on_agreement(rows[0])
-        save_report(recipe, judged, split="test", notes=[note, *agreement], judgements=judgements)
+        save_report(recipe, judged, split="test", notes=[note, *agreement, *notes], judgements=judgements)
     return found
 
 

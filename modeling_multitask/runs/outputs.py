@@ -30,7 +30,8 @@ logger = logging.get_logger(__name__)
 _FOLDERS = ("checkpoints", "model", "adapter", "report", "folds")
 _FILES = ("results.json", "calibration.json", "training.json", "folds.json", "conflict.png")
 # Words that may change when a run is resumed.
-_FREE_TO_CHANGE = {"resume", "output_dir", "examples", "report", "probe", "baseline", "card", "prefix_cache"}
+_OF_REPORTS = {"examples", "report", "similarity", "baseline", "card"}
+_FREE_TO_CHANGE = {"resume", "output_dir", "probe", "prefix_cache"} | _OF_REPORTS
 
 
 def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:

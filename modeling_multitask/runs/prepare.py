@@ -34,6 +34,7 @@ from ..training.progress import EpochsLine, show_one_line_per_evaluation
 from ..wording import first_line
 from ..words_multitask import nearest_hint
 from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
+from .similarity_set import read_similarity_set
 
 logger = logging.get_logger(__name__)
 
@@ -84,6 +85,8 @@ def prepare(recipe: Recipe) -> Prepared:
     arguments = build_arguments(recipe, validated=validated)  # first, to report their errors before the rows are built
     if (caching := arguments.prefix_caching()) is not None:
         check_writable(caching.root, "the cache of frozen layers", "set HF_HOME or prefix_cache.folder to another one")
+    if recipe.similarity is not None:
+        read_similarity_set(Path(recipe.similarity))  # raises now if it is wrong
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)
@@ -292,6 +295,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
             balancing=recipe.balancing,
             conflict=recipe.conflict,
             average=recipe.average,
+            keep_embedding=recipe.keep_embedding,
             tokens_per_batch=recipe.tokens_per_batch,
             prefix_cache=recipe.prefix_cache,
             **settings,

@@ -18,6 +18,7 @@ from datasets_builder.agreement import notes_on_agreement
 from datasets_builder.row_places import row_places
 
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
+from ..evaluation.embedding_change import describe_change
 from ..evaluation.judged import Judged, row_texts, shares_of_raters
 from ..evaluation.report import CHOSEN_BY
 from ..locks import locked
@@ -27,6 +28,7 @@ from ..training.metrics import multi_task_metrics
 from ..training.soft_targets import most_probable, soft_among
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate, calibration_notes
+from .embedding_change import embedding_change, embedding_notes
 from .folds import cross_validate
 from .judgements import Judgements, judge_tasks, with_judgements
 from .outputs import (
@@ -56,7 +58,8 @@ class Run:
         folder: The folder of the trained model, for `from_pretrained`.
         results: The metrics of each task and the `score`, by split; the content of `results.json`.
         labelled_rows: The number of training rows with a label, by task. `None` if rows were streamed.
-        record: Time, hardware and energy of the training; the content of `training.json`.
+        record: Time, hardware and energy of the training, and its effect on the embedding; the content of
+            `training.json`.
         model: The trained model.
         tokenizer: Its tokenizer.
         answers: The logits and the labels of the evaluated rows, by split.
@@ -147,7 +150,9 @@ def run_recipe(recipe: Recipe, *, force: bool = False) -> Run:
         if not recipe.data.split.in_turn:
             return run
         probed = partial(_run_once, probed=True)
-        return replace(run, results={**run.results, "test": cross_validate(recipe, run.results, probed)})
+        notes = [describe_change(run.record["embedding"], advice=True)] if "embedding" in run.record else []
+        results = cross_validate(recipe, run.results, probed, notes=notes)
+        return replace(run, results={**run.results, "test": results})
 
 
 def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> Run:
@@ -190,7 +195,11 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
         judgements = judge_tasks(recipe, prepared.rows, trainer, answers)
         results = with_judgements(results, judgements)
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
-        notes = calibration_notes(calibration)
+        change = embedding_change(recipe, prepared.rows, trainer, model, tokenizer)
+        if change is not None:
+            record["embedding"] = change.as_json()
+            save_record(recipe, record)
+        notes = [*calibration_notes(calibration), *embedding_notes(recipe, prepared.rows, change)]
         write_reports(recipe, prepared.rows, outputs, model.config.tasks, judgements, notes=notes)
     return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
 
@@ -212,7 +221,7 @@ def write_reports(
         outputs: The logits, and the labels with the soft ones, by split.
         tasks: The model's tasks.
         judgements: The judgement on each task and split.
-        notes: Notes on the calibration.
+        notes: Notes on the calibration and on the embedding.
     """
     split = next((name for name in ("test", "validation") if name in outputs), None)
     if split is None or not recipe.report:

@@ -27,7 +27,7 @@ from .answers import answers_by_split, read_answers, write_answers
 from .summary import Outcome
 
 RECORD = "run.json"
-FREE_TO_CHANGE = ("report", "probe")  # words that do not change the results of a run
+FREE_TO_CHANGE = ("report", "probe", "similarity")  # words that do not change the results of a run
 
 
 def main(argv: list[str] | None = None) -> None:

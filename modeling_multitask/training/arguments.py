@@ -12,6 +12,7 @@ from .averaging import Averaging
 from .balancing_methods import BALANCING, GRADIENT_BALANCING
 from .choices import TrainingChoices
 from .defaults import RATES
+from .keep_embedding import KeepEmbedding
 from .metric_names import LESS_IS_BETTER
 from .phases import Phase, parse_phase
 from .prefix.caching import PrefixCaching
@@ -39,6 +40,8 @@ class MultiTaskTrainingArguments(TrainingArguments):
         conflict_steps: Optimizer steps between two of these records. By default, a fiftieth of the run.
         sampling: A [`Sampling`] or a dict of its fields: how often the rows of each source are drawn.
         average: An [`Averaging`] or a dict of its fields: the average of weights that is evaluated and saved.
+        keep_embedding: A [`KeepEmbedding`] or a dict of its fields: a term of the loss that keeps the embedding near
+            that of the model before training.
         tokens_per_batch: The maximum number of tokens of a batch, with padding. Batches then have rows of similar
             length, and `per_device_train_batch_size` is not used.
         early_stopping_patience: Training stops after this number of evaluations without a better
@@ -73,6 +76,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
     conflict_steps: int | None = word_of(TrainingChoices, "conflict_steps")
     sampling: Any = word_of(TrainingChoices, "sampling", default=None)
     average: Any = word_of(TrainingChoices, "average")
+    keep_embedding: Any = word_of(TrainingChoices, "keep_embedding")
     tokens_per_batch: int | None = word_of(TrainingChoices, "tokens_per_batch")
     early_stopping_patience: int | None = word_of(TrainingChoices, "early_stopping_patience")
     prefix_cache: Any = word_of(TrainingChoices, "prefix_cache")
@@ -112,6 +116,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
         self.rates()
         self.prefix_caching()
         self._check_average()
+        self.keeping()
 
     def set_training(self, learning_rate: float | None = None, *args: Any, **kwargs: Any) -> Self:
         """Set the arguments of training as in transformers. Without a `learning_rate`, the rates are kept."""
@@ -189,6 +194,15 @@ class MultiTaskTrainingArguments(TrainingArguments):
         """
         return None if self.average is None else from_words(Averaging, self.average, "average.")
 
+    def keeping(self) -> KeepEmbedding | None:
+        """Return `keep_embedding`, checked; `None` if the embedding may change freely.
+
+        Raises:
+            ValueError: If a field is unknown or not allowed.
+        """
+        given = self.keep_embedding
+        return None if given is None else from_words(KeepEmbedding, given, "keep_embedding.")
+
     def prefix_caching(self) -> PrefixCaching | None:
         """Return `prefix_cache`, checked; `None` if nothing is cached.
 
@@ -243,5 +257,7 @@ class MultiTaskTrainingArguments(TrainingArguments):
             self.average = asdict(self.average)
         if isinstance(self.prefix_cache, PrefixCaching):
             self.prefix_cache = asdict(self.prefix_cache)
+        if isinstance(self.keep_embedding, KeepEmbedding):
+            self.keep_embedding = asdict(self.keep_embedding)
         if self.phases:
             self.phases = [asdict(phase) if isinstance(phase, Phase) else phase for phase in self.phases]

@@ -7,6 +7,7 @@ from ..words_multitask import word
 from .averaging import Averaging
 from .balancing_methods import Balancing
 from .defaults import RATES_IN_WORDS
+from .keep_embedding import KeepEmbedding
 from .phases import Phase
 from .prefix.caching import PrefixCaching
 from .rates import LearningRates
@@ -52,6 +53,12 @@ class TrainingChoices:
         description="The average of weights that is evaluated and saved instead of the weights of one step: "
         "`{last: 5}` or `{ema: 0.999}`.",
         example={"last": 5},
+    )
+    keep_embedding: KeepEmbedding | None = word(
+        None,
+        description="Keep the sentence embedding near that of the encoder before training, so that it stays good for "
+        "search and similarity. The mean of 1 - cosine over the rows of a step is added to the loss.",
+        example={"weight": 1.0},
     )
     tokens_per_batch: int | None = word(
         None,

@@ -27,6 +27,7 @@ from .checks import check_training_columns
 from .conditions import unasked_rows
 from .multi_labels import forms_of, forms_of_columns, label_entries, shortened
 from .soft_targets import soft_labels_of, weights_of
+from .start_embeddings import start_embeddings_of
 from .tokens import checked_texts, padded_rows
 
 
@@ -76,11 +77,13 @@ class MultiTaskCollator:
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the batch: the tensors of the tokenizer, (B, T), `labels` by task name, and weights if there are any.
 
+        Rows of a training with `keep_embedding` also have their `start_embedding`, (B, D).
+
         Raises:
             RowError: If a text is not a string, or a label is not valid for its task. The message has the number of the
                 row in the batch, the column, the value and the text.
         """
-        return {**self._tokens(rows), **self.targets_of(rows)}
+        return {**self._tokens(rows), **self.targets_of(rows), **start_embeddings_of(rows)}
 
     def targets_of(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the `labels` of the rows by task name, (B,) or (B, C), and the `sample_weight`, (B,), if there is one.

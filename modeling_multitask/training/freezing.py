@@ -1,10 +1,13 @@
 """Parts of a model by name: which of them train, and which are frozen and run without dropout."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from ..modeling_multitask import MultiTaskModel
 from .parameter_groups import parameter_depths, plain_name
 from .parts import layer_span, part_problem
+from .phases import Phase
 
 
 def parameters_of(model: MultiTaskModel, part: str) -> set[str]:
@@ -33,6 +36,18 @@ def trained_parameters(model: MultiTaskModel, train: tuple[str, ...], freeze: tu
     """
     chosen = set().union(*(parameters_of(model, part) for part in train))
     return chosen.difference(*(parameters_of(model, part) for part in freeze))
+
+
+def trains_encoder(model: MultiTaskModel, phases: Sequence[Phase], trainable: set[str]) -> bool:
+    """Return whether a phase trains a parameter of the encoder or an adapter in it.
+
+    Args:
+        model: The model, with or without adapters of peft.
+        phases: The phases of the run.
+        trainable: The names of the parameters that may train.
+    """
+    trained = set().union(*(trained_parameters(model, each.train, each.freeze) for each in phases))
+    return any(not plain_name(name).startswith("heads.") for name in trained & trainable)
 
 
 def train_only(model: MultiTaskModel, names: set[str]) -> None:

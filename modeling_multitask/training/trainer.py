@@ -29,6 +29,8 @@ from .evaluation_checks import check_evaluation, check_scheduler, choose_default
 from .evaluation_mixin import EvaluationMixin
 from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
+from .keeping_checks import check_keeping
+from .keeping_mixin import KEPT, KeepEmbeddingMixin
 from .label_counts import count_labels, label_parts
 from .label_statistics import start_heads
 from .loss_log import TaskLossLog
@@ -39,18 +41,28 @@ from .phase_callback import EpochEndCallback, PhaseCallback
 from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 from .saving_mixin import SavingMixin
+from .start_embeddings import START
 from .tokens import align_tokens
 
 
 class MultiTaskTrainer(
-    DivergenceMixin, AveragingMixin, PrefixCacheMixin, EvaluationMixin, SamplingMixin, CardMixin, SavingMixin, Trainer
+    DivergenceMixin,
+    AveragingMixin,
+    KeepEmbeddingMixin,
+    PrefixCacheMixin,
+    EvaluationMixin,
+    SamplingMixin,
+    CardMixin,
+    SavingMixin,
+    Trainer,
 ):
     """A `Trainer` for a [`MultiTaskModel`] and partially labelled rows.
 
     A row has `text` or `input_ids`, and a column for any of the tasks. The format of `with_format` does not matter. A
     missing label adds nothing to any loss. The loss of a task is the mean over the labelled entries of the whole
     optimizer step. The gradients therefore do not depend on the number of micro-batches or processes. The log has
-    `loss` and `<task>_loss`. An evaluation adds `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
+    `loss` and `<task>_loss`, and with `keep_embedding` the distance to the embedding before training as
+    `keep_embedding_loss`. An evaluation adds `eval_<task>_accuracy`, `eval_<task>_macro_f1`, ... and `eval_score`.
 
     Args:
         model: The model, with or without the adapters of `add_lora`.
@@ -107,6 +119,7 @@ class MultiTaskTrainer(
         check_phases(args, model, trainable)
         check_scheduler(args, highest_rate(parameter_groups(model, args.phase_rates(), 0.0)))
         data_collator = make_collator(data_collator, model, kwargs)
+        check_keeping(args, model, trainable, collator=data_collator, rows=kwargs.get("train_dataset"))
         align_tokens(model.config, kwargs.get("processing_class"))
         start_heads(model, kwargs.get("train_dataset"), known_list_forms(data_collator))
         super().__init__(
@@ -121,6 +134,7 @@ class MultiTaskTrainer(
         self.phases = PhaseCallback(args.schedule, trainable)
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
         self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
+        self.kept_gradients = TaskGradients([KEPT], self.accelerator)
         self.divergence = Divergence([task.name for task in tasks], self.accelerator)
         self.gradient_balancing: GradientBalancing | None = None
         check_processes(args, model, sharded=self.is_fsdp_enabled or self.is_deepspeed_enabled)
@@ -201,7 +215,7 @@ class MultiTaskTrainer(
             if self.gradient_balancing is not None:
                 self.divergence.add_gradient(matrix, self.state.global_step + 1)
                 self.check_divergence()  # before the solvers, which fail on NaN, on the first process only
-                set_gradient(self._shared(), self.gradient_balancing.combine(matrix))
+                set_gradient(self._shared(), self.gradient_balancing.combine(matrix) + self.take_kept_gradient())
         return loss
 
     def compute_loss(
@@ -218,6 +232,7 @@ class MultiTaskTrainer(
         encoder = () if "embeddings" in inputs else self.phases.frozen_encoder
         for module in (*encoder, *self.phases.frozen_heads):
             module.training = False
+        start = inputs.pop(START, None)
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
         losses = {name: loss.mean() for name, loss in outputs["task_losses"].items()}
         self.task_losses.add(losses)
@@ -225,8 +240,10 @@ class MultiTaskTrainer(
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
         parts = label_parts(inputs, num_items_in_batch, tasks) if self.balancing.needs_parts else {}
         loss = self.balancing.combine(losses, weights, parts)
-        if (self.gradient_balancing or self._records_conflict()) and (shared := self._shared()):
+        shared = self._shared() if self.gradient_balancing or self._records_conflict() else []
+        if shared:
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)
+        loss = loss + self.kept_loss(outputs["embeddings"], start, shared if self.gradient_balancing else None)
         self.divergence.add_losses(losses, loss, self.state.global_step + 1)
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # DDP takes the mean over processes
@@ -254,7 +271,7 @@ class MultiTaskTrainer(
         # `remove_unused_columns` would drop the labels otherwise: they are not arguments of `forward`.
         tasks = [task.name for task in self.model.config.tasks]
         labels = [*tasks, *map(distribution_column, tasks), WEIGHT]
-        self._signature_columns = [*(self._signature_columns or ()), TEXT, TEXT_PAIR, SOURCE, *labels]
+        self._signature_columns = [*(self._signature_columns or ()), START, TEXT, TEXT_PAIR, SOURCE, *labels]
 
 
 def _check_groups(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

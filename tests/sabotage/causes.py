@@ -18,6 +18,7 @@ WEIGHTS = "modeling_multitask/weights_multitask.py"
 COLLATOR = "modeling_multitask/training/collator.py"
 EVALUATION = "modeling_multitask/training/evaluation_mixin.py"
 TRAINER = "modeling_multitask/training/trainer.py"
+KEEPING = "modeling_multitask/training/keeping_mixin.py"
 CHECKS = "modeling_multitask/training/checks.py"
 CONDITIONS = "modeling_multitask/training/conditions.py"
 METRICS = "modeling_multitask/training/metrics.py"
@@ -924,7 +925,7 @@ CAUSES = [
     ),
     Cause(
         "P103 a baseline has the pooling of the recipe instead of the encoder's own",
-        *("modeling_multitask/runs/baselines.py", "replace(recipe, pooling=None,", "replace(recipe,"),
+        *("modeling_multitask/runs/start_encoder.py", "replace(recipe, pooling=None,", "replace(recipe,"),
         *("tests/unit/runs/test_judgements.py", "constant_and_a_regression"),
     ),
     Cause(
@@ -1299,5 +1300,25 @@ CAUSES = [
         "P173 a part that is frozen differs from its average",
         *(AVERAGING, "self.finish(model, step)", "pass"),
         *("tests/unit/training/test_averaging.py", "begins_with_the_average"),
+    ),
+    Cause(
+        "P175 a resumed run keeps the embedding of its checkpoint",
+        *("modeling_multitask/training/start_callback.py", "not _are_same(self.first, there)", "False"),
+        *("tests/unit/training/test_keep_embedding.py", "embeddings_of_its_checkpoint"),
+    ),
+    Cause(
+        "P176 the rows of a prefetched batch are not counted",
+        *(KEEPING, 'len(next(iter(batch["labels"].values())))', "len(batch.get(START, ()))"),
+        *("tests/unit/training/test_keep_embedding.py", "prefetched"),
+    ),
+    Cause(
+        "P5 the term of keep_embedding is a mean of means",
+        *(KEEPING, "distances.sum() / self._step_rows", "distances.mean()"),
+        *("tests/unit/training/test_keep_embedding.py", "accumulated_batches"),
+    ),
+    Cause(
+        "balanced gradients leave out the term of keep_embedding",
+        *(TRAINER, " + self.take_kept_gradient()", ""),
+        *("tests/unit/training/test_keep_embedding.py", "added_to_the_balanced"),
     ),
 ]

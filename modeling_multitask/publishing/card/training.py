@@ -14,6 +14,7 @@ from datasets_builder.addresses import shown_path
 from datasets_builder.source import is_on_hub
 
 from ...configuration_multitask import MultiTaskConfig
+from ...evaluation.embedding_change import describe_change
 from ...evaluation.report_page import count
 from ...tasks_multitask import TaskConfig
 from ..evidence import Evidence
@@ -27,6 +28,7 @@ WORDS: dict[str, Any] = {
     "tokens_per_batch": None,
     "sampling": {"strategy": "concatenated", "temperature": 2.0, "task": None},
     "balancing": "sum",
+    "keep_embedding": None,
     "calibrate": [],
     "seed": None,
 }
@@ -194,6 +196,7 @@ def _took(training: dict[str, Any]) -> list[str]:
         f"Processor time: {duration(training['cpu_seconds'])}.",
         f"Parameters: {training['parameters']:,}, of which {training['trained_parameters']:,} were trained.",
         *_average(training.get("average") or {}),
+        *([f"{describe_change(change)}."] if (change := training.get("embedding")) else []),
         f"Hardware: {_hardware(hardware)}.",
         f"Energy: about {_energy(energy['kilowatt_hours'])}. This is an estimate, not a measurement: "
         f"{energy['assumption']}. The emissions are unknown, because they depend on the source of the electricity.",

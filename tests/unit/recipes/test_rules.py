@@ -125,6 +125,14 @@ def test_a_task_may_have_its_labels_in_one_of_several_sources() -> None:
     assert rule_problems(recipe) == []
 
 
+def test_the_embeddings_of_streamed_rows_are_not_kept() -> None:
+    recipe = content(DOMAIN, streaming=True) | {"training": {"max_steps": 2}, "keep_embedding": {"weight": 0.1}}
+
+    assert rule_problems(recipe) == [
+        "keep_embedding: needs the embedding of every row before training, and rows are streamed"
+    ]
+
+
 def test_test_rows_beside_folds_are_a_problem() -> None:
     test = {"path": "test.csv", "labels": {"topic": "column"}}
 

@@ -45,8 +45,8 @@ def words(tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> di
 def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The warnings about baselines."""
     said: list[str] = []
-    for name in ("baselines", "judgements"):
-        monkeypatch.setattr(logging.get_logger(f"modeling_multitask.runs.{name}"), "warning", said.append)
+    for name in ("training.start_embeddings", "runs.judgements"):
+        monkeypatch.setattr(logging.get_logger(f"modeling_multitask.{name}"), "warning", said.append)
     return said
 
 
@@ -161,7 +161,7 @@ def test_a_failing_baseline_costs_no_trained_model(
 
     monkeypatch.setattr(module, "embeddings", fail)
 
-    found = train(words, output_dir="here")
+    found = train(words, output_dir="here", report=False)
 
     assert (found.folder / "model.safetensors").is_file()
     assert "verdict" not in found.results["test"]["topic"]

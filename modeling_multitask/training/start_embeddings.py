@@ -1,0 +1,116 @@
+"""The embeddings of a table's texts before training. They are computed once and cached with the rows.
+
+Shapes: N rows of a table, B rows of a batch, D width of the encoder.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, Features, List, Value, concatenate_datasets
+from peft import PeftModel
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from ..inference import encode
+from ..modeling_multitask import MultiTaskModel
+from ..texts_multitask import TEXT, TEXT_PAIR
+from .tokens import checked_texts
+
+logger = logging.get_logger(__name__)
+
+EMBEDDING = "embedding"  # the column in the cache of `datasets`
+START = "start_embedding"  # the column of training rows, and the key of a batch
+
+
+def embedded_rows(
+    rows: Mapping[str, Dataset],
+    model: MultiTaskModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    purpose: str,
+) -> dict[str, Dataset]:
+    """Return a table with the column `embedding`, (N, D), for each table: the embeddings of its texts, in eval mode.
+
+    `Dataset.map` caches them with the rows, for other runs on the same rows that start from the same weights.
+
+    Args:
+        rows: Tables with `text`, and maybe `text_pair`, by name.
+        model: The model, with or without adapters of peft. It is not changed.
+        tokenizer: The tokenizer of the model.
+        purpose: The first word of the progress bar, such as `Baseline`.
+
+    Raises:
+        RowError: If a text is not a string.
+    """
+    model = model.get_base_model() if isinstance(model, PeftModel) else model
+    key, began, computed = _digest(model), time.perf_counter(), 0
+
+    def embed(*columns: list[str]) -> dict[str, np.ndarray]:
+        nonlocal computed
+        computed += len(columns[0])
+        texts = [checked_texts(column, name) for column, name in zip(columns, (TEXT, TEXT_PAIR), strict=False)]
+        given = texts[0] if len(texts) == 1 else list(zip(*texts, strict=True))
+        return {EMBEDDING: encode(model, given, tokenizer=tokenizer)}
+
+    found = {
+        name: each.map(
+            embed,
+            batched=True,
+            input_columns=[column for column in (TEXT, TEXT_PAIR) if column in each.column_names],
+            remove_columns=each.column_names,
+            features=Features({EMBEDDING: List(Value("float32"))}),
+            new_fingerprint=hashlib.blake2b(f"{key} {each._fingerprint}".encode(), digest_size=8).hexdigest(),
+            desc=f"{purpose}: embedding the {name} rows",
+        )
+        for name, each in rows.items()
+    }
+    if computed:
+        logger.warning(f"{purpose}: {computed:,} texts were embedded in {time.perf_counter() - began:.0f} s.")
+    return found
+
+
+def embeddings_of(embedded: Dataset) -> np.ndarray:
+    """Return the embeddings of a table of `embedded_rows`, (N, D)."""
+    return embedded.with_format("numpy")[:][EMBEDDING]
+
+
+def with_start_embeddings(
+    rows: Dataset, model: MultiTaskModel | PeftModel, tokenizer: PreTrainedTokenizerBase
+) -> Dataset:
+    """Return the training rows with the column `start_embedding`, (N, D). Rows that have it are returned unchanged.
+
+    Args:
+        rows: The training rows, with `text`.
+        model: The model before training.
+        tokenizer: The tokenizer of the model.
+
+    Raises:
+        RowError: If a text is not a string.
+    """
+    if START in rows.column_names:
+        return rows
+    found = embedded_rows({"train": rows}, model, tokenizer, purpose="keep_embedding")["train"]
+    return concatenate_datasets([rows, found.rename_column(EMBEDDING, START)], axis=1)
+
+
+def start_embeddings_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    """Return the start embeddings of the rows of a batch, (B, D), under their key; nothing if the rows have none."""
+    if not rows or START not in rows[0]:
+        return {}
+    return {START: torch.tensor(np.array([row[START] for row in rows], dtype=np.float32))}
+
+
+def _digest(model: MultiTaskModel) -> str:
+    """Return a hash of the encoder and of what makes embeddings from its states."""
+    config = model.config
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr([config.embedding_words, config.prompt, config.max_length, config.long_texts]).encode())
+    digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
+    for parameter in (*model.backbone.state_dict().values(), *model.dense.state_dict().values()):
+        digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
