@@ -16,6 +16,7 @@ from datasets import Dataset
 from tqdm import tqdm
 
 from datasets_builder.agreement import notes_on_agreement
+from datasets_builder.columns import TEXT_PAIR
 
 from .. import MultiTaskConfig, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
@@ -34,6 +35,7 @@ from .fold_sizes import fold_recipe
 from .judgements import with_judgements
 from .outputs import save_report
 from .recorded import recorded_rows
+from .taught import Split, judge_teachers, teachers_to_judge
 
 CORRELATIONS = ("spearman", "r2")
 Results = dict[str, Any]  # the metrics of each task and the score, on the rows of one split
@@ -94,7 +96,11 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
     output, folders = Path(recipe.output_dir), _folders(recipe)
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
-    judgements = _judgements(recipe, judged, list(folds), list(rows))
+    teachers = teachers_to_judge(recipe, judged.tasks, pairs=TEXT_PAIR in rows[0].column_names)
+    split = Split("test", judged.texts, judged.decisions, judged.labels)
+    judgements = judge_teachers(teachers, {"test": _judgements(recipe, judged, list(folds), list(rows))}, [split])[
+        "test"
+    ]
     found = multi_task_metrics(judged.logits, judged.targets, judged.tasks, decisions=judged.decisions)
     found = with_judgements({"test": found}, {"test": judgements})["test"]
     write_json(output / "folds.json", _summary(judged, list(folds), found))

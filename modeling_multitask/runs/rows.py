@@ -23,6 +23,7 @@ from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
 from ..recipes.record import plain_words
+from ..recipes.teacher_rules import learns_without_labels
 from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
@@ -68,6 +69,8 @@ def open_sources(recipe: Recipe, trained: MultiTaskModel | None = None) -> Multi
         DataError: If a table is invalid.
     """
     settings = [without_what_waits(task) for task in recipe.tasks]
+    taught = {task.name for task in recipe.tasks if learns_without_labels(plain_words(task))}
+    settings = [{**task, "trained": True} if task["name"] in taught else task for task in settings]
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
@@ -205,7 +208,7 @@ def label_warnings(rows: Dataset, tasks: list[TaskConfig]) -> list[str]:
 def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
     """Return the settings of a task, without those that need the labels, the rows or the trained model."""
     given = {name: getattr(task, name) for name in ("class_weights", "pos_weight")}
-    settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given")}
+    settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given", "teacher")}
     return settings | {
         name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
     }
