@@ -36,7 +36,7 @@ def teacher_figures(
         "name": TEACHER,
         "model": name,
         "agreement": _agreement(task, answers[there], decision.chosen[there]),
-        **task_metrics(task, answers[there], labels[there]),
+        **(task_metrics(task, answers[there], labels[there]) if there.any() else {"rows": 0}),
     }
 
 

@@ -76,6 +76,8 @@ def teach(recipe: Recipe, rows: Dataset | IterableDataset, tasks: list[TaskConfi
     numbered = _with_columns(rows, columns | {_NUMBER: pa.array(np.arange(len(rows)))})
     kept = np.array(with_labels(numbered, tasks)[_NUMBER], dtype=np.int64)
     counts = {name: int((~np.isnan(each[kept])).any(axis=1).sum()) for name, each in answers.items()}
+    if more := len(kept) - len(with_labels(rows, tasks)):
+        logger.warning(f"train: {more:,} rows without any label are trained on, because a teacher answers them")
     _note(teachers, counts, len(kept))
     return Taught(rows.select(kept), {name: each.take(pa.array(kept)) for name, each in columns.items()}, counts)
 
