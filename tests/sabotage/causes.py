@@ -38,6 +38,8 @@ GROWING = "modeling_multitask/training/growing.py"
 PREFIX = "modeling_multitask/training/prefix/frozen.py"
 PREFIX_CACHE = "modeling_multitask/training/prefix/cache.py"
 SHARDS = "modeling_multitask/inference/shards.py"
+CLASSIFIERS = "modeling_multitask/inference/classifiers.py"
+TEACHING = "modeling_multitask/runs/teaching.py"
 ADAPTER = "modeling_multitask/training/adapter.py"
 OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
@@ -1268,5 +1270,15 @@ CAUSES = [
         "P162 a file that ends within a character is read as a whole one",
         *(ENCODINGS, 'return self._decoder.decode(b"", final=True).encode()', 'return b""'),
         *("tests/unit/datasets_builder/test_csv_blocks.py", "ends_within_a_character"),
+    ),
+    Cause(
+        "P180 an encoder without a classifier gets a random one",
+        *(CLASSIFIERS, 'if missing := sorted(loaded["missing_keys"]):', "if missing := []:"),
+        *("tests/unit/inference/test_classifiers.py", "an_encoder_without_a_classifier"),
+    ),
+    Cause(
+        "P181 another teacher has the answers of the one before",
+        *(TEACHING, 'f"{source.digest()} {rows._fingerprint}"', 'f"{rows._fingerprint}"'),
+        *("tests/unit/runs/test_teaching.py", "another_teacher"),
     ),
 ]

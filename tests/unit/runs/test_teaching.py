@@ -1,6 +1,7 @@
 """Training targets from teachers: the mix with the labels, the rows that are trained on, and the cache of answers."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def test_rows_without_any_label_are_trained_on_if_a_teacher_answers_them(
         tmp_path, rows, with_teacher(MOOD, tmp_path), TOPIC, answers="text,sad,glad\nb,0.2,0.8\na,0,1\n"
     )
 
+    assert "task 'mood': 1 of 2 labels are never seen" not in caplog.text  # the teacher knows both
     assert found.rows["text"] == targets["text"] == ["a", "b", "d"]
     assert "train: 1 rows without any label are trained on, because a teacher answers them" in caplog.text
     assert targets["mood_distribution"][1:] == [{"sad": 0.2, "glad": 0.8}, None]
@@ -204,6 +206,23 @@ def test_the_answers_of_a_model_are_kept_for_the_next_run(
     assert read == [1, 2, 1]  # one text shows the width of the answers
     assert before["topic_distribution"] == after["topic_distribution"]
     assert sum(after["topic_distribution"][1].values()) == pytest.approx(1, abs=1e-12)
+
+
+def test_another_teacher_in_the_same_folder_is_asked_again(
+    tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    # P181
+    task, rows = {**TOPIC, "teacher": str(tmp_path / "model")}, "text,topic\na film,\ngood soup,\nbad,film\n"
+    save_folder(model, tokenizer, tmp_path / "model")
+    _, before = taught(tmp_path, rows, task)
+    [bias] = [each for name, each in model.named_parameters() if "heads.topic" in name and each.shape == (3,)]
+    bias.data[2] += 5
+    shutil.rmtree(tmp_path / "model")
+    save_folder(model, tokenizer, tmp_path / "model")
+
+    _, after = taught(tmp_path, rows, task)
+
+    assert after["topic_distribution"][0]["phone"] > before["topic_distribution"][0]["phone"] + 0.1
 
 
 def test_answers_to_no_text_are_an_error_of_the_recipe(tmp_path: Path) -> None:
