@@ -5,7 +5,7 @@ Shapes: N texts, C labels.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,18 +15,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from ..backbone_multitask import most_tokens
 from ..hub_access import hub_access
 from ..paths_multitask import resolve_model_path
+from ..problem_types_multitask import PROBLEM_TYPES, AnswerForm
 from ..texts_multitask import Text
 from ..wording import first_few, first_line
 from .batches import batches_of
 from .loading import fast_dtype, to_accelerator
 from .text_encoder import tokens_per_pass
-
-Form = Literal["label", "labels", "number"]  # as the answer of a problem type
-_TYPES: dict[str, Form] = {
-    "single_label_classification": "label",
-    "multi_label_classification": "labels",
-    "regression": "number",
-}
 
 
 class Classifier:
@@ -53,9 +47,10 @@ class Classifier:
         return [str(names[i]) for i in range(self.model.config.num_labels)]
 
     @property
-    def form(self) -> Form | None:
+    def form(self) -> AnswerForm | None:
         """The form of its answer: one label, any number of labels, a number, or `None` if its files do not tell."""
-        return _TYPES.get(str(self.model.config.problem_type))
+        facts = PROBLEM_TYPES.get(str(self.model.config.problem_type))
+        return None if facts is None else facts.answer
 
     def digest(self) -> str:
         """Return a hash of everything that the answers depend on."""

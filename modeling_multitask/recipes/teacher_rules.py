@@ -8,10 +8,8 @@ from datasets_builder.formats import names_table
 from ..problem_types_multitask import PROBLEM_TYPES
 from ..words_multitask import nearest_hint
 
-Content = dict[str, Any]
 
-
-def teacher_problems(tasks: list[Content], *, streamed: bool) -> list[str]:
+def teacher_problems(tasks: list[dict[str, Any]], *, streamed: bool) -> list[str]:
     """Return the contradictions between teachers and other words, each with its location.
 
     Args:
@@ -27,13 +25,13 @@ def teacher_problems(tasks: list[Content], *, streamed: bool) -> list[str]:
     return problems
 
 
-def learns_without_labels(task: Content) -> bool:
+def learns_without_labels(task: dict[str, Any]) -> bool:
     """Return whether a task needs no label in any table: a teacher answers, and the labels are known."""
     facts = PROBLEM_TYPES.get(str(task.get("problem_type")))
     return bool(task.get("teacher")) and (bool(task.get("labels")) or (facts is not None and facts.is_number))
 
 
-def _problems(task: Content, names: list[Any], *, streamed: bool) -> list[str]:
+def _problems(task: dict[str, Any], names: list[Any], *, streamed: bool) -> list[str]:
     given = task["teacher"]
     words = {"model": given} if isinstance(given, str) else given if isinstance(given, dict) else {}
     facts, labels = PROBLEM_TYPES.get(str(task.get("problem_type"))), task.get("labels")

@@ -35,7 +35,7 @@ from .fold_sizes import fold_recipe
 from .judgements import with_judgements
 from .outputs import save_report
 from .recorded import recorded_rows
-from .taught import Split, judge_teachers, teachers_to_judge
+from .taught import JudgedSplit, judge_teachers, teachers_to_judge
 
 CORRELATIONS = ("spearman", "r2")
 Results = dict[str, Any]  # the metrics of each task and the score, on the rows of one split
@@ -97,7 +97,7 @@ def _judge_all(recipe: Recipe, results: dict[str, Results]) -> Results:
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
     teachers = teachers_to_judge(recipe, judged.tasks, pairs=TEXT_PAIR in rows[0].column_names)
-    split = Split("test", judged.texts, judged.decisions, judged.labels)
+    split = JudgedSplit("test", judged.texts, judged.decisions, judged.labels)
     judgements = judge_teachers(teachers, {"test": _judgements(recipe, judged, list(folds), list(rows))}, [split])[
         "test"
     ]

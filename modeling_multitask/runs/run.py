@@ -46,7 +46,7 @@ from .prepare import prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
 from .rows import RowsBySplit, labelled_rows
-from .taught import Split, judge_teachers, teachers_to_judge, time_in_words, time_teachers
+from .taught import JudgedSplit, judge_teachers, teachers_to_judge, time_in_words, time_teachers
 
 logger = logging.get_logger(__name__)
 
@@ -208,9 +208,9 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
     return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
 
 
-def _splits(rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> Iterator[Split]:
+def _splits(rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> Iterator[JudgedSplit]:
     for name, (logits, labels) in answers.items():
-        yield Split(name, row_texts(rows[name]), decide_arrays(logits, tasks), labels)
+        yield JudgedSplit(name, row_texts(rows[name]), decide_arrays(logits, tasks), labels)
 
 
 def _timed_texts(rows: RowsBySplit) -> list[Text]:

@@ -24,7 +24,7 @@ from .teachers import TaskTeacher, ask, open_teachers, sources_of
 logger = logging.get_logger(__name__)
 
 
-class Split(NamedTuple):
+class JudgedSplit(NamedTuple):
     """The rows of a split, and the answers of the model.
 
     Args:
@@ -55,7 +55,7 @@ def teachers_to_judge(recipe: Recipe, tasks: list[TaskConfig], *, pairs: bool) -
         return []
 
 
-def judge_teachers(teachers: list[TaskTeacher], judgements: Judgements, splits: Iterable[Split]) -> Judgements:
+def judge_teachers(teachers: list[TaskTeacher], judgements: Judgements, splits: Iterable[JudgedSplit]) -> Judgements:
     """Return the judgements with the figures of the teachers.
 
     Args:
@@ -112,7 +112,7 @@ def time_in_words(found: dict[str, Any]) -> str:
     )
 
 
-def _judged(teachers: list[TaskTeacher], split: Split, judgements: dict[str, Judgement]) -> dict[str, Judgement]:
+def _judged(teachers: list[TaskTeacher], split: JudgedSplit, judgements: dict[str, Judgement]) -> dict[str, Judgement]:
     targets = ask(teachers, split.texts)
     found = dict(judgements)
     for each in teachers:

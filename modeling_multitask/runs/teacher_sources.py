@@ -24,7 +24,7 @@ from ..wording import first_few
 from ..words_multitask import nearest_hint
 
 
-class Source(Protocol):
+class TeacherSource(Protocol):
     """A model or a table that may teach several tasks."""
 
     is_model: bool

@@ -20,7 +20,7 @@ from ..recipes.recipe import Recipe
 from ..recipes.teacher import Teacher
 from ..texts_multitask import Text
 from ..wording import first_few
-from .teacher_sources import ClassifierSource, Source, TableSource, load_source
+from .teacher_sources import ClassifierSource, TableSource, TeacherSource, load_source
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class TaskTeacher:
     task: TaskConfig
     name: str
     weight: float
-    source: Source
+    source: TeacherSource
     key: str
     places: np.ndarray | None
     deciding: TaskConfig
@@ -82,7 +82,7 @@ def ask(teachers: list[TaskTeacher], texts: Sequence[Text]) -> dict[str, np.ndar
     return {each.task.name: each.targets(found[id(each.source)]) for each in teachers}
 
 
-def sources_of(teachers: list[TaskTeacher]) -> list[Source]:
+def sources_of(teachers: list[TaskTeacher]) -> list[TeacherSource]:
     """Return the different sources of the teachers."""
     return list({id(each.source): each.source for each in teachers}.values())
 

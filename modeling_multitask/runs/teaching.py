@@ -22,7 +22,7 @@ from ..recipes.recipe import Recipe
 from ..training.conditions import label_ids, unasked_rows
 from ..training.soft_targets import numbers_by_label
 from .rows import with_labels
-from .teacher_sources import Source
+from .teacher_sources import TeacherSource
 from .teachers import TaskTeacher, open_teachers, sources_of
 
 logger = logging.get_logger(__name__)
@@ -120,11 +120,11 @@ def _answers(teachers: list[TaskTeacher], rows: Dataset) -> dict[str, np.ndarray
     return {each.task.name: each.targets(found[id(each.source)]) for each in teachers}
 
 
-def _named(teachers: list[TaskTeacher], source: Source) -> str:
+def _named(teachers: list[TaskTeacher], source: TeacherSource) -> str:
     return next(each.name for each in teachers if each.source is source)
 
 
-def _of_source(source: Source, rows: Dataset, name: str) -> dict[str, np.ndarray]:
+def _of_source(source: TeacherSource, rows: Dataset, name: str) -> dict[str, np.ndarray]:
     """Return the answers of a source to all rows. `Dataset.map` caches those of a model for other runs."""
     if not source.is_model:
         return source.answers(row_texts(rows))
