@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ..evaluation.judgement import BASELINES
+from ..evaluation.taught import TEACHER, agreement_in_words
 from ..inference import predict
 from ..problem_types_multitask import SECOND_NAMES
 from ..runs.plan import Plan
 from ..runs.run import Run
+from ..runs.taught import time_in_words
 from ..training.metric_names import IN_WORDS
 from ..training.progress import describe_epochs
 from ..wording import shown_number
@@ -27,7 +29,8 @@ def show_run(run: Run, examples: list[str]) -> None:
     for line in fold_lines(run.folder.parent / "folds.json"):
         print(line)
     for judged in [name for name in ("test", "validation") if name in run.results][:1]:
-        print("\n".join(verdict_lines(judged, run.results[judged])))
+        lines = verdict_lines(judged, run.results[judged]) + teacher_lines(judged, run.results[judged], run.record)
+        print("\n".join(lines))
     if not run.results:
         print("Nothing was evaluated: there are neither validation nor test rows. To hold some out, add data.split.")
     for text, answers in zip(examples, predict(run.model, examples, tokenizer=run.tokenizer), strict=True):
@@ -142,3 +145,25 @@ def verdict_lines(split: str, results: dict[str, Any]) -> list[str]:
     for name, found in verdicts.items():
         lines += [f"    {name}: {found['sentence']}", *(f"        {note}" for note in found["notes"])]
     return lines
+
+
+def teacher_lines(split: str, results: dict[str, Any], record: dict[str, Any]) -> list[str]:
+    """Return the agreement with the teacher of each task and the time of all as lines of text; none without teachers.
+
+    Args:
+        split: The split.
+        results: Its results.
+        record: The content of `training.json`.
+    """
+    lines = []
+    for name, task in results.items():
+        if name == "score" or TEACHER not in task:
+            continue
+        figures, metric = task[TEACHER], task["verdict"]["metric"] if "verdict" in task else ""
+        lines.append(f"    {name}: {agreement_in_words(figures)}")
+        if metric in figures and metric in task:
+            both = f"{_number(task[metric])}, the teacher {_number(figures[metric])}"
+            lines.append(f"        {IN_WORDS[metric]}: this model {both}")
+    if "teachers" in record:
+        lines.append(f"    {time_in_words(record['teachers'])}")
+    return [f"Teachers on the {split} rows:", *lines] if lines else []

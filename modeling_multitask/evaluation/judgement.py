@@ -13,6 +13,7 @@ from ..tasks_multitask import TaskConfig
 from ..training.metrics import labelled_rows_of
 from .baseline import Baseline, constant
 from .intervals import RESAMPLES
+from .taught import TEACHER
 from .verdict import Verdict, verdict
 
 # The names of the baselines in `results.json`, by their heading. The constant is always the first.
@@ -25,14 +26,18 @@ class Judgement(NamedTuple):
     Args:
         baselines: The name and the metrics of each baseline, the constant first.
         verdict: The verdict. `None` if there are no baselines.
+        teacher: The figures of the task's teacher, if it has one.
     """
 
     baselines: list[dict[str, Any]]
     verdict: Verdict | None
+    teacher: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it in JSON types, with the keys `baseline`, `linear_probe` and `verdict` if they exist."""
+        """Return it in JSON types, with the keys `baseline`, `linear_probe`, `teacher` and `verdict` if they exist."""
         found: dict[str, Any] = dict(zip(BASELINES.values(), self.baselines, strict=False))
+        if self.teacher is not None:
+            found[TEACHER] = self.teacher
         if self.verdict is not None:
             improvement = self.verdict.improvement
             found["verdict"] = {

@@ -17,6 +17,7 @@ from ..training.metric_names import LESS_IS_BETTER
 from ..wording import first_few, on_one_line, shown_number, shown_numbers
 from .judgement import BASELINES
 from .label_table import MOST_ON_A_PAGE, label_tables
+from .taught import TEACHER, agreement_in_words
 
 FILES = ("report.html", "report.md", "report.json")
 IN_WORDS = METRICS_IN_WORDS | {name: facts.in_words for name, facts in PROBLEM_TYPES.items()}
@@ -105,8 +106,8 @@ def centred_bars(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def reported_baselines(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the baselines of a task that the report has: a constant, and a linear probe."""
-    return [task[kind] for kind in BASELINES.values() if kind in task]
+    """Return the baselines of a task that the report has: a constant, a linear probe, and the task's teacher."""
+    return [task[kind] for kind in (*BASELINES.values(), TEACHER) if kind in task]
 
 
 def as_sentence(text: str) -> str:
@@ -285,6 +286,7 @@ def _environment(**settings: Any) -> Environment:
         "row_counts": row_counts,
         "baselines": reported_baselines,
         "sentence": as_sentence,
+        "agreement": agreement_in_words,
         "data_uri": _data_uri,
         "file": Markup,  # the file name of a picture is safe: task names have only letters, digits and _
         "thresholds": _thresholds,

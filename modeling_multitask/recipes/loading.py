@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from datasets_builder.addresses import credential_problem, is_address
 from datasets_builder.cell_words import cell_word
+from datasets_builder.formats import names_table
 from datasets_builder.join import Join
 from datasets_builder.label_names import named_task
 from datasets_builder.source import Source, is_on_hub
@@ -25,7 +26,7 @@ from ..secret import find_secret
 from ..words_multitask import declared_words
 from .bundled import recipe_path
 from .problems import describe_all, plain_location
-from .recipe import Recipe
+from .recipe import Recipe, TaskRecipe
 from .rules import rule_problems
 from .validation import build, model_of
 from .yaml_file import read_yaml, set_value
@@ -190,8 +191,17 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     splits: dict[str, Any] = {name: absolute(getattr(recipe.data, name)) for name in ("train", "validation", "test")}
     models: dict[str, Any] = {name: _model_path(getattr(recipe, name), folder) for name in ("backbone", "start_from")}
     models["similarity"] = recipe.similarity and str(folder / home_replaced(recipe.similarity))
+    tasks = [_with_absolute_teacher(task, folder) for task in recipe.tasks]
     output_dir = home_replaced(recipe.output_dir)
-    return replace(recipe, data=replace(recipe.data, **splits), output_dir=output_dir, **models)
+    return replace(recipe, data=replace(recipe.data, **splits), tasks=tasks, output_dir=output_dir, **models)
+
+
+def _with_absolute_teacher(task: TaskRecipe, folder: Path) -> TaskRecipe:
+    if task.teacher is None:
+        return task
+    given = task.teacher.model
+    path = _data_path(given, folder) if names_table(given) else _model_path(given, folder)
+    return replace(task, teacher=replace(task.teacher, model=str(path)))
 
 
 def _absolute_join(join: Join | None, folder: Path) -> Join | None:

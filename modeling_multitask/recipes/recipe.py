@@ -19,6 +19,7 @@ from ..training.prefix.caching import PrefixCaching
 from ..training.rates import LearningRates
 from ..training.sampling import Sampling
 from ..words_multitask import LARGEST_SEED, LongTexts, Pooling, Refusal, check_bounds, word, word_of
+from .teacher import Teacher
 from .training_words import TrainingWords
 
 # The most training rows that have the baseline of a linear probe by default.
@@ -95,6 +96,12 @@ class TaskRecipe(TaskWords):
         None,
         description="The condition for giving no answer. By default the task always answers.",
         example={"precision": 0.95},
+    )
+    teacher: Teacher | None = word(
+        None,
+        description="A model whose answers the task learns on all training rows, also on those without a label.",
+        example="runs/old/model",
+        shorthand="model",
     )
     written: frozenset[str] = frozenset()
 

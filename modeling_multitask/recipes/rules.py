@@ -21,6 +21,7 @@ from ..training.metric_names import evaluated_metrics
 from ..training.parts import part_problem
 from ..training.phases import parse_phase, phase_problems
 from ..words_multitask import nearest_hint
+from .teacher_rules import learns_without_labels, teacher_problems
 
 Content = dict[str, Any]
 
@@ -36,6 +37,7 @@ def rule_problems(content: Content) -> list[str]:
         *_source_problems(tasks, data, afresh=not content.get("start_from")),
         *_split_problems(data),
         *_streaming_problems(tasks, content),
+        *teacher_problems(tasks, streamed=data.get("streaming") is True),
         *_training_problems(tasks, content),
         *_phase_problems(tasks, content),
         *_calibration_problems(tasks, content),
@@ -129,6 +131,7 @@ def _source_problems(tasks: list[Content], data: Content, *, afresh: bool) -> li
     train = _tables(data.get("train"))
     if afresh and train and all(isinstance(source.get("labels"), dict) for source in train):
         trained = {name for source in train for name in source["labels"]}
+        trained |= {task["name"] for task in tasks if "name" in task and learns_without_labels(task)}
         problems += [f"data.train: no source has labels for the task {name!r}" for name in kinds if name not in trained]
     return problems
 

@@ -26,7 +26,7 @@ from ..tasks_multitask import TaskConfig
 from ..training.samplers import row_groups
 from .fold_sizes import Fold, fold_sizes
 from .prepare import load_start, load_tokenizer
-from .rows import build_rows, label_warnings, open_sources
+from .rows import build_rows, label_warnings, open_sources, taught_tasks
 
 logger = logging.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def build_data(recipe: Recipe) -> Data:
     dataset, tasks = build_rows(recipe, builder, trained)
     with as_recipe_error(recipe, "sampling"):
         row_groups(dataset["train"], recipe.sampling)
-    notes = [*builder.notes, *label_warnings(dataset["train"], tasks)]
+    notes = [*builder.notes, *label_warnings(dataset["train"], tasks, taught_tasks(recipe))]
     lengths, max_length = {}, recipe.max_length
     try:
         tokenizer, max_length, prompt = _tokenizer(recipe)

@@ -17,6 +17,7 @@ from datasets import Dataset
 from tqdm import tqdm
 
 from datasets_builder.agreement import notes_on_agreement
+from datasets_builder.columns import TEXT_PAIR
 
 from .. import MultiTaskConfig, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
@@ -35,6 +36,7 @@ from .fold_sizes import fold_recipe
 from .judgements import with_judgements
 from .outputs import save_report
 from .recorded import recorded_rows
+from .taught import JudgedSplit, judge_teachers, teachers_to_judge
 
 CORRELATIONS = ("spearman", "r2")
 Results = dict[str, Any]  # the metrics of each task and the score, on the rows of one split
@@ -99,7 +101,11 @@ def _judge_all(recipe: Recipe, results: dict[str, Results], notes: Sequence[str]
     output, folders = Path(recipe.output_dir), _folders(recipe)
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
-    judgements = _judgements(recipe, judged, list(folds), list(rows))
+    teachers = teachers_to_judge(recipe, judged.tasks, pairs=TEXT_PAIR in rows[0].column_names)
+    split = JudgedSplit("test", judged.texts, judged.decisions, judged.labels)
+    judgements = judge_teachers(teachers, {"test": _judgements(recipe, judged, list(folds), list(rows))}, [split])[
+        "test"
+    ]
     found = multi_task_metrics(judged.logits, judged.targets, judged.tasks, decisions=judged.decisions)
     found = with_judgements({"test": found}, {"test": judgements})["test"]
     write_json(output / "folds.json", _summary(judged, list(folds), found))

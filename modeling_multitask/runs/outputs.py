@@ -54,11 +54,14 @@ def check_output(folder: Path, *, force: bool, resume: bool = False) -> None:
 
 
 def check_start(recipe: Recipe) -> None:
-    """Raise a `RecipeError` if the run would overwrite the model in `start_from`."""
-    start, output = Path(recipe.start_from or ""), Path(recipe.output_dir).resolve()
-    if recipe.start_from is not None and start.resolve().is_relative_to(output):
-        what = f"{recipe.output_dir} contains the model of start_from; choose another output_dir"
-        raise RecipeError(recipe.path, [f"output_dir: {what}"])
+    """Raise a `RecipeError` if the run would overwrite the model in `start_from`, or a teacher."""
+    read = {"start_from": recipe.start_from}
+    read |= {f"tasks[{i}].teacher": task.teacher.model for i, task in enumerate(recipe.tasks) if task.teacher}
+    output = Path(recipe.output_dir).resolve()
+    for place, model in read.items():
+        if model is not None and Path(model).resolve().is_relative_to(output):
+            what = f"{recipe.output_dir} contains the model of {place}; choose another output_dir"
+            raise RecipeError(recipe.path, [f"output_dir: {what}"])
 
 
 def check_space(recipe: Recipe, trainer: MultiTaskTrainer) -> None:

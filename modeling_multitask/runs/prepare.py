@@ -1,7 +1,7 @@
 """Preparation of a run: the model, the rows, the training arguments and the trainer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,9 @@ from ..training.lora import add_lora
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
 from ..wording import first_line
 from ..words_multitask import nearest_hint
-from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
+from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
 from .similarity_set import read_similarity_set
+from .teaching import teach
 
 logger = logging.get_logger(__name__)
 
@@ -58,9 +59,11 @@ class Prepared:
     Args:
         trainer: The trainer with its model, which has adapters if the recipe has `lora`.
         tokenizer: The tokenizer of the model.
-        rows: The rows of each split, with token ids.
+        rows: The rows of each split with their own labels, and with token ids. The rows of the trainer have the targets
+            of tasks with a teacher instead.
         tasks: The tasks with their labels.
         labelled: The number of training rows with a label, if it has determined the number of epochs.
+        taught: The number of training rows with an answer of a teacher, by task that has one.
     """
 
     trainer: MultiTaskTrainer
@@ -68,6 +71,7 @@ class Prepared:
     rows: RowsBySplit
     tasks: list[TaskConfig]
     labelled: int | None = None
+    taught: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -90,16 +94,19 @@ def prepare(recipe: Recipe) -> Prepared:
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)
-        dataset["train"] = with_labels(dataset["train"], tasks)
+        taught = teach(recipe, dataset["train"], tasks)
+        dataset["train"] = taught.rows
     _check_any_row(recipe, dataset["train"])
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
         create_card = partial(trainer_card, run=Path(recipe.output_dir), settings=recipe.card)
-        trainer = build_trainer(model, tokenizer, rows, arguments, create_card=create_card)
+        trained_on = {**rows, "train": taught.targets(rows["train"])}
+        trainer = build_trainer(model, tokenizer, trained_on, arguments, create_card=create_card)
         _check_loading(trainer)
-    return Prepared(trainer, tokenizer, rows, tasks, _set_epochs(trainer, tasks, recipe.training))
+    epochs = _set_epochs(trainer, tasks, recipe.training)
+    return Prepared(trainer, tokenizer, rows, tasks, epochs, taught.counts)
 
 
 def _check_any_row(recipe: Recipe, train: Dataset | IterableDataset) -> None:

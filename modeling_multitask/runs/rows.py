@@ -1,5 +1,6 @@
 """The rows of a recipe: one data set from its tables, the tasks with their labels and weights, and token ids."""
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..files import check_writable
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe, TaskRecipe
 from ..recipes.record import plain_words
+from ..recipes.teacher_rules import learns_without_labels
 from ..tasks_multitask import GivenConfig
 from ..training.class_weights import BALANCED, with_resolved_weights
 from ..training.conditions import counted_rows, with_condition
@@ -68,6 +70,8 @@ def open_sources(recipe: Recipe, trained: MultiTaskModel | None = None) -> Multi
         DataError: If a table is invalid.
     """
     settings = [without_what_waits(task) for task in recipe.tasks]
+    taught = {task.name for task in recipe.tasks if learns_without_labels(plain_words(task))}
+    settings = [{**task, "trained": True} if task["name"] in taught else task for task in settings]
     if trained is not None:
         with as_recipe_error(recipe, "start_from"):
             settings = inherited_tasks(settings, trained.config.tasks, recipe.rename_labels)
@@ -92,7 +96,7 @@ def build_rows(
     with as_recipe_error(recipe, "tasks"):
         tasks = _with_what_waited(builder, recipe, dataset, _conditions(recipe, trained))
     if isinstance(train := dataset["train"], Dataset):
-        for warning in label_warnings(train, tasks):
+        for warning in label_warnings(train, tasks, taught_tasks(recipe)):
             logger.warning(warning)
     if "validation" in dataset and not any(labelled_rows(dataset["validation"], tasks).values()):
         logger.warning("validation: no row has a label; the last weights are kept, and nothing is calibrated")
@@ -184,16 +188,23 @@ def labelled_rows(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> d
     return {name: int(counted.sum()) for name, counted in counted_rows(rows, tasks).items()}
 
 
-def label_warnings(rows: Dataset, tasks: list[TaskConfig]) -> list[str]:
+def taught_tasks(recipe: Recipe) -> set[str]:
+    """Return the names of the tasks that have a teacher."""
+    return {task.name for task in recipe.tasks if task.teacher}
+
+
+def label_warnings(rows: Dataset, tasks: list[TaskConfig], taught: Collection[str] = ()) -> list[str]:
     """Return a warning for each task with labels that these training rows do not teach. Tasks without rows have none.
 
     Args:
         rows: The training rows from the dataset builder.
         tasks: All tasks, in order.
+        taught: The names of tasks with a teacher, which may teach all labels. They have no warning.
     """
     counted = counted_rows(rows, tasks)
     warnings = []
-    for task in (each for each in tasks if counted[each.name].any() and not each.kind.is_number):
+    warned = [task for task in tasks if not task.kind.is_number and task.name not in taught]
+    for task in (each for each in warned if counted[each.name].any()):
         names = [name for name in (task.name, distribution_column(task.name)) if name in rows.column_names]
         table = rows.select_columns(names).with_format("arrow")[:].filter(pa.array(counted[task.name]))
         labels, *shares = table.columns
@@ -205,7 +216,7 @@ def label_warnings(rows: Dataset, tasks: list[TaskConfig]) -> list[str]:
 def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
     """Return the settings of a task, without those that need the labels, the rows or the trained model."""
     given = {name: getattr(task, name) for name in ("class_weights", "pos_weight")}
-    settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given")}
+    settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given", "teacher")}
     return settings | {
         name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
     }

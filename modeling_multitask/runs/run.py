@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from datasets_builder.agreement import notes_on_agreement
+from datasets_builder.columns import TEXT_PAIR
 from datasets_builder.row_places import row_places
 
 from .. import MultiTaskModel, MultiTaskTrainer, TaskConfig
@@ -24,7 +25,8 @@ from ..evaluation.report import CHOSEN_BY
 from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
-from ..training.metrics import multi_task_metrics
+from ..texts_multitask import Text
+from ..training.metrics import decide_arrays, multi_task_metrics
 from ..training.soft_targets import most_probable, soft_among
 from ..training.tokens import row_lengths
 from .calibration import Answers, calibrate, calibration_notes
@@ -46,8 +48,11 @@ from .prepare import prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
 from .rows import RowsBySplit, labelled_rows
+from .taught import JudgedSplit, judge_teachers, teachers_to_judge, time_in_words, time_teachers
 
 logger = logging.get_logger(__name__)
+
+MOST_TIMED = 2_000  # texts that the teachers and the model answer to compare their time
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,8 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     clock.stop()
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
-    record = training_record(trainer, clock, prepared.rows, counts) | parameters
+    taught = {"taught_rows": prepared.taught} if prepared.taught else {}
+    record = training_record(trainer, clock, prepared.rows, counts) | parameters | taught
     if trainer.is_world_process_zero():
         save_record(recipe, record)
     outputs = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
@@ -193,15 +199,34 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
     model = whole_model(trainer)
     if trainer.is_world_process_zero():
         judgements = judge_tasks(recipe, prepared.rows, trainer, answers)
+        tasks = trainer.model.config.tasks  # calibrated
+        teachers = teachers_to_judge(recipe, tasks, pairs=TEXT_PAIR in (prepared.rows["train"].column_names or ()))
+        judgements = judge_teachers(teachers, judgements, _splits(prepared.rows, answers, tasks))
         results = with_judgements(results, judgements)
         model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
         change = embedding_change(recipe, prepared.rows, trainer, model, tokenizer)
+        timed = time_teachers(teachers, model, tokenizer, _timed_texts(prepared.rows))
+        notes = [*calibration_notes(calibration), *embedding_notes(recipe, prepared.rows, change)]
         if change is not None:
             record["embedding"] = change.as_json()
+        if timed:
+            record["teachers"] = timed
+            notes.append(time_in_words(timed))
+        if change is not None or timed:
             save_record(recipe, record)
-        notes = [*calibration_notes(calibration), *embedding_notes(recipe, prepared.rows, change)]
         write_reports(recipe, prepared.rows, outputs, model.config.tasks, judgements, notes=notes)
     return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
+
+
+def _splits(rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> Iterator[JudgedSplit]:
+    for name, (logits, labels) in answers.items():
+        yield JudgedSplit(name, row_texts(rows[name]), decide_arrays(logits, tasks), labels)
+
+
+def _timed_texts(rows: RowsBySplit) -> list[Text]:
+    """Return the texts of the report, or else some training texts."""
+    split = next((name for name in ("test", "validation") if name in rows), "train")
+    return row_texts(rows[split])[:MOST_TIMED] if isinstance(rows[split], Dataset) else []
 
 
 def write_reports(

@@ -65,7 +65,7 @@ def counted_rows(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, np.ndarray
         rows: Rows from the dataset builder.
         tasks: All tasks, in order.
     """
-    labels = {task.name: torch.from_numpy(_ids(rows, task)) for task in tasks}
+    labels = {task.name: torch.from_numpy(label_ids(rows, task)) for task in tasks}
     unasked = unasked_rows(labels, tasks)
     return {name: (((each >= 0) | _has_soft(rows, name)) & ~unasked[name]).numpy() for name, each in labels.items()}
 
@@ -100,9 +100,16 @@ def unasked_arrays(labels: dict[str, np.ndarray], tasks: list[TaskConfig]) -> di
     return {name: each.numpy() for name, each in unasked.items()}
 
 
+def label_ids(rows: Dataset, task: TaskConfig) -> np.ndarray:
+    """Return the id of each row's label, (N,): 0 for several labels or a number, -1 if missing."""
+    labels = rows.select_columns([task.name]).with_format("arrow")[:][task.name]
+    ids = labels.cast(pa.int64()) if task.kind.one_label else pc.if_else(labels.is_valid(), 0, None)
+    return pc.fill_null(ids, -1).to_numpy().copy()  # writable, as torch requires
+
+
 def _pairs(rows: Dataset, task: TaskConfig, parent: TaskConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return the ids of both tasks in the rows that have a label for both."""
-    labels, above = _ids(rows, task), _ids(rows, parent)
+    labels, above = label_ids(rows, task), label_ids(rows, parent)
     both = (labels >= 0) & (above >= 0)
     return labels[both], above[both]
 
@@ -134,10 +141,3 @@ def _has_soft(rows: Dataset, task: str) -> Tensor:
         return torch.zeros(len(rows), dtype=torch.bool)
     column = rows.select_columns([name]).with_format("arrow")[:][name]
     return torch.from_numpy(column.is_valid().to_numpy().copy())
-
-
-def _ids(rows: Dataset, task: TaskConfig) -> np.ndarray:
-    """Return the id of each row's label, (N,): 0 for several labels or a number, -1 if missing."""
-    labels = rows.select_columns([task.name]).with_format("arrow")[:][task.name]
-    ids = labels.cast(pa.int64()) if task.kind.one_label else pc.if_else(labels.is_valid(), 0, None)
-    return pc.fill_null(ids, -1).to_numpy().copy()  # writable, as torch requires

@@ -41,6 +41,8 @@ GROWING = "modeling_multitask/training/growing.py"
 PREFIX = "modeling_multitask/training/prefix/frozen.py"
 PREFIX_CACHE = "modeling_multitask/training/prefix/cache.py"
 SHARDS = "modeling_multitask/inference/shards.py"
+CLASSIFIERS = "modeling_multitask/inference/classifiers.py"
+TEACHING = "modeling_multitask/runs/teaching.py"
 ADAPTER = "modeling_multitask/training/adapter.py"
 OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
@@ -1320,5 +1322,15 @@ CAUSES = [
         "balanced gradients leave out the term of keep_embedding",
         *(TRAINER, " + self.take_kept_gradient()", ""),
         *("tests/unit/training/test_keep_embedding.py", "added_to_the_balanced"),
+    ),
+    Cause(
+        "P180 an encoder without a classifier gets a random one",
+        *(CLASSIFIERS, 'if missing := sorted(loaded["missing_keys"]):', "if missing := []:"),
+        *("tests/unit/inference/test_classifiers.py", "an_encoder_without_a_classifier"),
+    ),
+    Cause(
+        "P181 another teacher has the answers of the one before",
+        *(TEACHING, 'f"{source.digest()} {rows._fingerprint}"', 'f"{rows._fingerprint}"'),
+        *("tests/unit/runs/test_teaching.py", "another_teacher"),
     ),
 ]

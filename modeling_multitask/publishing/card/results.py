@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ...evaluation.judgement import BASELINES
 from ...evaluation.label_table import weakest_first
 from ...evaluation.report_page import IN_WORDS, as_sentence, count, interval, number
+from ...evaluation.taught import TEACHER
 from ...problem_types_multitask import SECOND_NAMES
 from ...tasks_multitask import TaskConfig
 from ...training.metric_names import LESS_IS_BETTER
@@ -23,7 +24,7 @@ _KINDS = {
     "reliability": "reliability diagram",
 }
 # Entries of results.json that are not further metrics.
-_COMPARED = (*BASELINES.values(), "verdict")
+_COMPARED = (*BASELINES.values(), TEACHER, "verdict")
 _NO_FIGURES = ("rows", "loss", *_COMPARED, *SECOND_NAMES)
 
 

@@ -71,7 +71,7 @@ def data_facts(evidence: Evidence) -> dict[str, Any]:
         "sources": [{"split": split, "name": _source(source)} for split, source in _sources(evidence.recipe)],
         "rows": [{"split": split, "rows": _count(each)} for split, each in rows.items()],
         "labelled": [{"task": name, "rows": _count(each)} for name, each in labelled.items()],
-        "notes": _data_notes(data),
+        "notes": [*_data_notes(data), *_teachers(evidence.recipe)],
     }
 
 
@@ -128,6 +128,17 @@ def _data_notes(data: dict[str, Any]) -> list[str]:
     if data.get("leaks") == "remove":
         notes.append("Training rows whose text also occurs in another split were removed.")
     return notes
+
+
+def _teachers(recipe: dict[str, Any]) -> list[Markup]:
+    """Return a line with the teacher of each task, if there are any. A local one is named without its folders."""
+    taught = {task["name"]: task["teacher"]["model"] for task in recipe.get("tasks", ()) if task.get("teacher")}
+    named = [f"{plain(name)} from {_model(model)}" for name, model in taught.items()]
+    return [Markup(f"Learned from the answers of teachers on all training rows: {', '.join(named)}.")] if named else []
+
+
+def _model(name: str) -> Markup:
+    return link(name) if hub_model(name) is not None else plain(file_name(name.removesuffix("/model")))
 
 
 def _architecture(config: MultiTaskConfig, recipe: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -1,0 +1,163 @@
+"""The sources of a teacher's answers: a model of this package, a classifier of transformers, or a table.
+
+Shapes: N texts, L labels of the teacher.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from .. import MultiTaskConfig, TaskConfig
+from ..hub_access import hub_access
+from ..inference.classifiers import Classifier, load_classifier
+from ..inference.loading import load, read_config
+from ..inference.recorded_answers import RecordedAnswers
+from ..inference.text_encoder import TextEncoder
+from ..paths_multitask import resolve_model_path
+from ..recipes.teacher import Teacher
+from ..texts_multitask import TEXT, TEXT_PAIR, Text
+from ..training.metrics import decide_arrays
+from ..wording import first_few
+from ..words_multitask import nearest_hint
+
+
+class TeacherSource(Protocol):
+    """A model or a table that may teach several tasks."""
+
+    is_model: bool
+
+    def digest(self) -> str:
+        """Return a hash of everything that the answers depend on."""
+
+    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
+        """Return the probabilities of the labels, (N, L), or the numbers, (N, 1), by key; NaN without an answer."""
+
+
+def load_source(name: str) -> Any:
+    """Return the source that a model is. No code of its folder is run.
+
+    Args:
+        name: A Hub id, a folder, or `package:NAME/FOLDER`.
+
+    Raises:
+        OSError: If the model is not found, or its files are damaged.
+        ValueError: If it is neither a model of this package nor a sequence classifier.
+    """
+    path = resolve_model_path(name)
+    with hub_access(path):
+        try:
+            kind = MultiTaskConfig.get_config_dict(path)[0].get("model_type")
+        except (OSError, ValueError):
+            kind = None
+    if kind in (None, MultiTaskConfig.model_type):
+        read_config(name)  # its errors name the model in the folder of a run
+        return ModelSource(*load(name))
+    return ClassifierSource(load_classifier(name))
+
+
+class ModelSource:
+    """A model of this package."""
+
+    is_model = True
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self._encoder = TextEncoder(model, tokenizer)
+
+    def task(self, name: str, student: TaskConfig) -> TaskConfig:
+        """Return the task of this name.
+
+        Raises:
+            ValueError: If there is none, or it has another form of answer than that of the student.
+        """
+        tasks = {task.name: task for task in self._encoder.tasks}
+        if name not in tasks:
+            raise ValueError(
+                f"the teacher has no task {name!r}; its tasks are {first_few(map(repr, tasks))}"
+                f"{nearest_hint(name, list(tasks))}; name one: teacher: {{model: ..., task: ...}}"
+            )
+        _check_form(tasks[name].kind.answer, student)
+        return tasks[name]
+
+    def digest(self) -> str:
+        """Return a hash of everything that the answers depend on."""
+        return self._encoder.digest()
+
+    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
+        """Return the probabilities by task name, NaN where a task is not asked."""
+        logits, tasks = self._encoder.run(texts).logits, self._encoder.tasks
+        decisions = decide_arrays(logits, tasks) if any(task.given for task in tasks) else {}
+        found = {}
+        for task in tasks:
+            own = task.kind.probabilities(torch.from_numpy(logits[task.name]), task).numpy()
+            found[task.name] = own if task.given is None else np.where(decisions[task.name].asked[:, None], own, np.nan)
+        return found
+
+
+class ClassifierSource:
+    """A sequence classifier of transformers. Its keys are the forms of its answers."""
+
+    is_model = True
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+
+    def key_for(self, task: TaskConfig) -> str:
+        """Return the form of the answers to a task.
+
+        Raises:
+            ValueError: If the classifier has another form.
+        """
+        own = self.classifier.form or ("number" if len(self.classifier.labels) == 1 else task.kind.answer)
+        _check_form(own, task)
+        return str(own)
+
+    def digest(self) -> str:
+        """Return a hash of everything that the answers depend on."""
+        return self.classifier.digest()
+
+    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
+        """Return the probabilities for one label and for several labels, and the number of the first output."""
+        logits = torch.from_numpy(self.classifier.logits(texts))
+        forms = {"label": logits.softmax(dim=-1), "labels": logits.sigmoid(), "number": logits[:, :1]}
+        return {form: each.numpy() for form, each in forms.items()}
+
+
+class TableSource:
+    """A table of recorded answers to one task."""
+
+    is_model = False
+
+    def __init__(self, words: Teacher, task: TaskConfig, *, pairs: bool) -> None:
+        own = [label for label in task.labels or () if label not in words.labels.values()]
+        self.labels = [*words.labels, *own]
+        texts = tuple(words.text or ((TEXT, TEXT_PAIR) if pairs else (TEXT,)))
+        self._recorded = RecordedAnswers(Path(words.model), texts, words.task or task.name, self.labels, task)
+        self._name = words.model
+
+    def digest(self) -> str:
+        """Return a hash of everything that the answers depend on."""
+        return self._name
+
+    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
+        """Return the recorded answers.
+
+        Raises:
+            ValueError: If no text is in the table.
+        """
+        found = self._recorded.answers(texts)
+        if len(found) and np.isnan(found).all():
+            raise ValueError(
+                f"{self._name} has an answer to none of {len(texts):,} texts; is its text column another one?"
+            )
+        return {"": found}
+
+
+def _check_form(own: str, task: TaskConfig) -> None:
+    words = {"label": "one label for each text", "labels": "any number of labels", "number": "a number"}
+    if own != task.kind.answer:
+        raise ValueError(
+            f"the teacher answers with {words[own]}, and {task.problem_type} needs {words[task.kind.answer]}"
+        )
