@@ -34,9 +34,9 @@ from modeling_multitask.inference import encode
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.recipes.yaml_file import read_yaml
-from modeling_multitask.runs.prepare import build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.runs.start import build_model, load_tokenizer
 from modeling_multitask.training.collator import MultiTaskCollator
 
 ROOT = Path(__file__).parents[1]

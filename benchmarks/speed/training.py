@@ -19,9 +19,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from benchmarks.speed.measuring import ROOT, SPEED_UP, Row, compared, has_bf16, quiet, rated
 from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainingArguments
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.prepare import build_model, build_trainer, load_start
+from modeling_multitask.runs.prepare import build_trainer
 from modeling_multitask.runs.rows import build_dataset, tokenize_rows
 from modeling_multitask.runs.run import evaluate
+from modeling_multitask.runs.start import build_model, load_start
 from modeling_multitask.training.freezing import train_only, trained_parameters
 
 RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"

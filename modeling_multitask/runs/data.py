@@ -25,8 +25,8 @@ from ..sentence_transformers_multitask import read_embedding_settings
 from ..tasks_multitask import TaskConfig
 from ..training.samplers import row_groups
 from .fold_sizes import Fold, fold_sizes
-from .prepare import load_start, load_tokenizer
 from .rows import build_rows, label_warnings, open_sources, taught_tasks
+from .start import load_start, load_tokenizer
 
 logger = logging.get_logger(__name__)
 

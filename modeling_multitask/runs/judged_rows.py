@@ -34,8 +34,8 @@ from ..recipes.record import recipe_words, recorded_words
 from ..recipes.yaml_file import RECIPE_ENDINGS
 from ..training.label_columns import labels_of_table
 from ..training.sampling import Sampling
-from .prepare import build_model, load_start
 from .rows import build_builder, build_dataset, without_what_waits
+from .start import build_model, load_start
 from .unknown_labels import Unknown, unknown_notes, without_unknown
 
 

@@ -19,9 +19,10 @@ from ..training.parameter_groups import parameter_depths, parameter_groups
 from ..training.phases import Phase
 from ..training.tokens import row_lengths
 from .fold_sizes import Fold, fold_sizes
-from .prepare import Prepared, load_start, prepare
+from .prepare import Prepared, prepare
 from .probe import probe
 from .rows import labelled_rows
+from .start import load_start
 
 logger = logging.get_logger(__name__)
 

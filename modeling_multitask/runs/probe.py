@@ -28,7 +28,8 @@ from ..publishing.fresh_load import fresh_load_problem
 from ..recipes.recipe import Recipe
 from ..training.tokens import has_windows, row_lengths, row_tokens
 from ..wording import first_line
-from .prepare import Prepared, with_adapters
+from .prepare import Prepared
+from .start import with_adapters
 
 logger = logging.get_logger(__name__)
 

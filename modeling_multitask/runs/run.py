@@ -44,7 +44,7 @@ from .outputs import (
     start_output,
 )
 from .plan import estimated_memory, warn_of_memory
-from .prepare import prepare
+from .prepare import Prepared, prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
 from .rows import RowsBySplit, labelled_rows
@@ -196,26 +196,30 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
     answers = {name: (logits, most_probable(labels, tasks)) for name, (logits, labels) in outputs.items()}
     calibration = calibrate(recipe, trainer.model.config, answers)
     results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in outputs.items()}
-    model = whole_model(trainer)
-    if trainer.is_world_process_zero():
-        judgements = judge_tasks(recipe, prepared.rows, trainer, answers)
-        tasks = trainer.model.config.tasks  # calibrated
-        teachers = teachers_to_judge(recipe, tasks, pairs=TEXT_PAIR in (prepared.rows["train"].column_names or ()))
-        judgements = judge_teachers(teachers, judgements, _splits(prepared.rows, answers, tasks))
-        results = with_judgements(results, judgements)
-        model = save_output(recipe, model, tokenizer, results, calibration, trainer.state.log_history)
-        change = embedding_change(recipe, prepared.rows, trainer, model, tokenizer)
-        timed = time_teachers(teachers, model, tokenizer, _timed_texts(prepared.rows))
-        notes = [*calibration_notes(calibration), *embedding_notes(recipe, prepared.rows, change)]
-        if change is not None:
-            record["embedding"] = change.as_json()
-        if timed:
-            record["teachers"] = timed
-            notes.append(time_in_words(timed))
-        if change is not None or timed:
-            save_record(recipe, record)
-        write_reports(recipe, prepared.rows, outputs, model.config.tasks, judgements, notes=notes)
-    return Run(output_dir / "model", results, counts, record, model, tokenizer, answers)
+    run = Run(output_dir / "model", results, counts, record, whole_model(trainer), tokenizer, answers)
+    return _written(recipe, prepared, run, outputs, calibration) if trainer.is_world_process_zero() else run
+
+
+def _written(
+    recipe: Recipe, prepared: Prepared, run: Run, outputs: dict[str, Answers], calibration: dict[str, Any]
+) -> Run:
+    """Write the model, its results and the report, and return the run with them."""
+    trainer, rows = prepared.trainer, prepared.rows
+    tasks = trainer.model.config.tasks  # calibrated
+    judgements = judge_tasks(recipe, rows, trainer, run.answers)
+    teachers = teachers_to_judge(recipe, tasks, pairs=TEXT_PAIR in (rows["train"].column_names or ()))
+    judgements = judge_teachers(teachers, judgements, _splits(rows, run.answers, tasks))
+    results = with_judgements(run.results, judgements)
+    model = save_output(recipe, run.model, run.tokenizer, results, calibration, trainer.state.log_history)
+    change = embedding_change(recipe, rows, trainer, model, run.tokenizer)
+    timed = time_teachers(teachers, model, run.tokenizer, _timed_texts(rows))
+    found = {"embedding": change and change.as_json(), "teachers": timed}
+    record = run.record | {name: each for name, each in found.items() if each}
+    save_record(recipe, record)
+    notes = [*calibration_notes(calibration), *embedding_notes(recipe, rows, change)]
+    notes += [time_in_words(timed)] if timed else []
+    write_reports(recipe, rows, outputs, model.config.tasks, judgements, notes=notes)
+    return replace(run, results=results, record=record, model=model)
 
 
 def _splits(rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> Iterator[JudgedSplit]:

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerBase
 
 from .. import MultiTaskModel, TaskConfig
 from ..recipes.recipe import Recipe
-from .prepare import build_model, load_start
+from .start import build_model, load_start
 
 
 def start_encoder(

@@ -26,7 +26,7 @@ class KeepEmbeddingMixin(Trainer):
 
     Each training row has the embedding of its text before training. The distance is 1 - cosine. Like a task loss, the
     term is the mean over all rows of the optimizer step, so it does not depend on micro-batches and processes. The
-    distance between the cosines of every two rows would. In the quickstart it kept as much and cost more accuracy.
+    distance between the cosines of every two rows would.
     """
 
     args: MultiTaskTrainingArguments

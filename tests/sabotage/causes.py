@@ -922,7 +922,7 @@ CAUSES = [
     ),
     Cause(
         "P103 nothing says that a constant is as good",
-        *("modeling_multitask/runs/run.py", "results = with_judgements(results, judgements)", "pass"),
+        *("modeling_multitask/runs/run.py", "with_judgements(run.results, judgements)", "run.results"),
         *("tests/unit/runs/test_judgements.py", "constant_and_a_regression"),
     ),
     Cause(

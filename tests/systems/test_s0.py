@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from modeling_multitask.recipes.recipe import Recipe
-from modeling_multitask.runs.prepare import build_model, load_tokenizer, prepare
+from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.runs.start import build_model, load_tokenizer
 from modeling_multitask.training.freezing import trained_parameters
 from modeling_multitask.training.progress import describe_evaluation
 from tests.conftest import needs_minilm

@@ -21,8 +21,8 @@ from modeling_multitask.inference.graphs import _find
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.paths_multitask import resolve_model_path, why_local
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.prepare import load_tokenizer
 from modeling_multitask.runs.recorded import recorded_rows
+from modeling_multitask.runs.start import load_tokenizer
 
 
 @pytest.fixture(autouse=True)

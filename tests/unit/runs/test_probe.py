@@ -21,9 +21,10 @@ from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.outputs import check_space
 from modeling_multitask.runs.plan import plan
-from modeling_multitask.runs.prepare import load_tokenizer, prepare
+from modeling_multitask.runs.prepare import prepare
 from modeling_multitask.runs.probe import _check_words, _shallow, probe
 from modeling_multitask.runs.run import run_recipe
+from modeling_multitask.runs.start import load_tokenizer
 from tests.conftest import tasks_of_each_type
 
 ROWS = [

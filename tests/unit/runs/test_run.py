@@ -12,8 +12,9 @@ from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.recipes.record import plain_words
 from modeling_multitask.recipes.rules import may_validate
 from modeling_multitask.runs.outputs import check_output
-from modeling_multitask.runs.prepare import TRAINING_DEFAULTS, build_arguments, build_model, load_tokenizer
+from modeling_multitask.runs.prepare import TRAINING_DEFAULTS, build_arguments
 from modeling_multitask.runs.rows import build_dataset, labelled_rows
+from modeling_multitask.runs.start import build_model, load_tokenizer
 
 RECIPE = """
 backbone: some/encoder
