@@ -34,7 +34,7 @@ from modeling_multitask.recipes.yaml_file import read_yaml
 from modeling_multitask.runs.prepare import build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
-from modeling_multitask.training.collator import MultiTaskCollator
+from modeling_multitask.training.label_columns import labels_of_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = {
@@ -130,11 +130,7 @@ def _baseline(recipe: Recipe, split: str, method: str) -> dict[str, dict[str, An
     rows, tasks = build_dataset(recipe)
     tokenizer = load_tokenizer(recipe)
     model = build_model(recipe, tasks, tokenizer)
-    collate = MultiTaskCollator(tokenizer, model.config)
-    train, held_out = (
-        collate.labels_of([{task.name: row[task.name] for task in tasks} for row in rows[name]])
-        for name in ("train", split)
-    )
+    train, held_out = (labels_of_table(rows[name], model.config.tasks) for name in ("train", split))
     embeddings: list[np.ndarray] = []
     if method == "regression":
         embeddings = [encode(model, rows[name]["text"], tokenizer=tokenizer) for name in ("train", split)]

