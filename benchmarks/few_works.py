@@ -88,5 +88,5 @@ def _found(name: str, folders: list[Path]) -> Path:
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    given = ", ".join(map(str, folders)) or "no folder"
-    raise FileNotFoundError(f"{name} is not in {given}; name the folder of HWU64 with --data FOLDER")
+    searched = ", ".join(map(str, folders)) or "no folder was given"
+    raise FileNotFoundError(f"HWU64 needs {name}. Searched: {searched}. Name its folder with --data FOLDER.")
