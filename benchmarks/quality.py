@@ -25,7 +25,7 @@ from modeling_multitask.recipes.recipe import Recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
 from modeling_multitask.runs.start import build_model, load_tokenizer
-from modeling_multitask.training.collator import MultiTaskCollator
+from modeling_multitask.training.label_columns import labels_of_table
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "configuration" / "recipes" / "quickstart.yaml"
@@ -80,7 +80,7 @@ def _logistic_regression(recipe: Recipe) -> dict[str, float]:
     model = build_model(recipe, tasks, tokenizer)
     train, test = (dataset[split] for split in ("train", "test"))
     embeddings, rows = (encode(model, each["text"], tokenizer=tokenizer) for each in (train, test))
-    labels, truth = (MultiTaskCollator(tokenizer, model.config).labels_of(each.to_list()) for each in (train, test))
+    labels, truth = (labels_of_table(each, model.config.tasks) for each in (train, test))
     accuracy = {}
     for task in model.config.tasks:
         probe = linear_probe(task, labels[task.name].numpy(), embeddings, {"test": rows})

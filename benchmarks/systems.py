@@ -30,7 +30,7 @@ from modeling_multitask.evaluation.judged import judge
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.rows import build_dataset
 from modeling_multitask.runs.run import run_recipe
-from modeling_multitask.training.collator import MultiTaskCollator
+from modeling_multitask.training.label_columns import labels_of_table
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "configuration" / "recipes"
@@ -79,7 +79,7 @@ def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
         found[called] = {
             task.name: {
                 "recipe": _figures(judged.labels[task.name], judged.decisions[task.name].chosen),
-                **_baselines(task, dataset["train"], rows, MultiTaskCollator(run.tokenizer, run.model.config)),
+                **_baselines(task, dataset["train"], rows),
             }
             for task in run.model.config.tasks
             if (judged.labels[task.name] >= 0).any()
@@ -87,9 +87,9 @@ def measured(name: str, overrides: list[str]) -> dict[str, dict[str, Figures]]:
     return found
 
 
-def _baselines(task: TaskConfig, train_rows: Dataset, rows: Dataset, collate: MultiTaskCollator) -> Figures:
+def _baselines(task: TaskConfig, train_rows: Dataset, rows: Dataset) -> Figures:
     def labelled(given: Dataset) -> tuple[list[str], np.ndarray]:
-        labels = collate.labels_of([{task.name: value} for value in given[task.name]])[task.name].numpy()
+        labels = labels_of_table(given.select_columns([task.name]), [task])[task.name].numpy()
         return [given["text"][i] for i in np.flatnonzero(labels >= 0)], labels[labels >= 0]
 
     (texts, labels), (test_texts, truth) = labelled(train_rows), labelled(rows)
