@@ -4,11 +4,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
 
 from .arguments import MultiTaskTrainingArguments
+from .label_similarity import label_classes
+from .phase_callback import PhaseCallback
 from .samplers import EpochCallback, EpochSampler, TokenBatchSampler, load_token_batches, row_groups
 from .soft_targets import row_weights_of
 from .tokens import row_lengths
@@ -19,6 +22,7 @@ class SamplingMixin(Trainer):
 
     args: MultiTaskTrainingArguments
     data_collator: Any
+    phases: PhaseCallback
 
     def get_train_dataloader(self) -> DataLoader:
         """Return the training batches: by number of rows, or by token budget."""
@@ -48,8 +52,17 @@ class SamplingMixin(Trainer):
             batch_size=self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps,
             weights=row_weights_of(rows) if isinstance(rows, Dataset) else None,
         )
+        sampler.paired = self._pairing(rows)
         self._follow_epochs(sampler)
         return sampler
+
+    def _pairing(self, rows: Any) -> Callable[[], np.ndarray | None]:
+        """Return a function that returns the classes of the rows in an epoch that begins in a contrastive phase."""
+        schedule = self.args.schedule
+        if not isinstance(rows, Dataset) or not any(phase.is_contrastive for phase in schedule):
+            return lambda: None
+        classes = label_classes(rows, self.model.config.tasks)  # (N, K)
+        return lambda: classes if self.phases.of_epoch.is_contrastive else None
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:
         # With "group_by_length", transformers would also shuffle these rows. The order of the predictions would then be

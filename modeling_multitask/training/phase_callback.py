@@ -38,6 +38,7 @@ class PhaseCallback(ResumingCallback):
         self.waited = 0
         self.frozen_encoder: list[nn.Module] = []  # the modules that run in eval mode
         self.frozen_heads: list[nn.Module] = []
+        self.at_epoch_begin = 0
         self._training = False
 
     @property
@@ -45,14 +46,26 @@ class PhaseCallback(ResumingCallback):
         """The current phase."""
         return self.phases[min(self.index, len(self.phases) - 1)]
 
+    @property
+    def of_epoch(self) -> Phase:
+        """The phase in which the order of the rows of this epoch was drawn."""
+        return self.phases[min(self.at_epoch_begin, len(self.phases) - 1)]
+
     def attributes(self) -> dict[str, Any]:
-        return {"index": self.index, "metrics": self.metrics, "best": self.best, "waited": self.waited}
+        return {
+            "index": self.index,
+            "metrics": self.metrics,
+            "best": self.best,
+            "waited": self.waited,
+            "at_epoch_begin": self.at_epoch_begin,
+        }
 
     def restore(self, attributes: dict[str, Any]) -> None:
         self.index = attributes.get("index", 0)
         self.metrics = attributes.get("metrics", {})
         self.best = attributes.get("best")
         self.waited = attributes.get("waited", 0)
+        self.at_epoch_begin = attributes.get("at_epoch_begin", 0)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -65,6 +78,8 @@ class PhaseCallback(ResumingCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        if float(state.epoch or 0).is_integer():  # a resumed run may begin in the middle of an epoch
+            self.at_epoch_begin = self.index
         self._training = True  # not earlier: `eval_on_start` evaluates again when a run is resumed
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

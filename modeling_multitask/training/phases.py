@@ -4,11 +4,13 @@ import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from ..words_multitask import check_bounds, from_words, nearest_hint, word
 from .parts import part_problem
 from .rates import LearningRates
+
+Objective = Literal["labels", "contrastive"]
 
 _REACHED = re.compile(r"(epoch|step) ([1-9]\d*)")
 _STALLED = re.compile(r"no improvement of (\w+) for ([1-9]\d*) evaluations?")
@@ -64,6 +66,12 @@ class Phase:
         example="heads.topic",
         one_or_list=True,
     )
+    objective: Objective = word(
+        "labels",
+        description="`labels` trains the losses of the tasks. `contrastive` trains only the encoder: it makes the "
+        "embeddings of texts with the same label similar, and those of texts with different labels dissimilar.",
+        example="contrastive",
+    )
     until: str | None = word(
         None,
         description="The end of the phase: `epoch 2`, `step 500` or `no improvement of METRIC for 2 evaluations`. "
@@ -94,7 +102,15 @@ class Phase:
             )
         if self.only_if is not None and self.condition is None:
             raise ValueError(f"only_if is {self.only_if!r}; write 'METRIC < 0.9', or with >, <=, >=")
+        if self.objective not in get_args(Objective):
+            hint = nearest_hint(self.objective, get_args(Objective))
+            raise ValueError(f"objective is {self.objective!r}; it must be labels or contrastive{hint}")
         check_bounds(self)
+
+    @property
+    def is_contrastive(self) -> bool:
+        """Whether the phase compares the embeddings of pairs of rows instead of training the heads."""
+        return self.objective == "contrastive"
 
     @property
     def end(self) -> Reached | Stalled | None:
@@ -119,7 +135,8 @@ class Phase:
 
     def describe(self) -> str:
         """Return `heads, layers.4-5 without heads.topic`: the trained parts without the frozen ones."""
-        return ", ".join(self.train) + (f" without {', '.join(self.freeze)}" if self.freeze else "")
+        parts = ", ".join(self.train) + (f" without {', '.join(self.freeze)}" if self.freeze else "")
+        return f"{parts} (contrastive)" if self.is_contrastive else parts
 
 
 def parse_phase(given: Phase | dict[str, Any], place: str = "") -> Phase:
@@ -161,11 +178,23 @@ def phase_problems(
         unknown = [name for name in phase.weights if name not in tasks]
         problems += [f"phases[{i}].weights.{name}: no such task{nearest_hint(name, tasks)}" for name in unknown]
         problems += [f"phases[{i}]: {problem}" for problem in _metric_problems(phase, metrics)]
+        problems += [f"phases[{i}].train: {problem}" for problem in _contrastive_problems(phase)]
         if i == 0 and phase.only_if is not None:
             problems.append("phases[0].only_if: the first phase has no evaluation before it; leave it out")
         if i < len(phases) - 1 and phase.until is None:
             problems.append(f"phases[{i}].until: is missing; only the last phase may leave it out")
+    if phases and all(phase.is_contrastive for phase in phases):
+        problems.append("phases: all are contrastive, so no head is trained; add one such as {train: [heads]}")
     return problems + _order_problems(phases)
+
+
+def _contrastive_problems(phase: Phase) -> list[str]:
+    """Return why a contrastive phase trains heads, which take no part in it."""
+    if not phase.is_contrastive or "heads" in phase.freeze:
+        return []
+    heads = [part for part in phase.train if part == "everything" or part.startswith("heads")]
+    advice = "a contrastive phase trains the encoder only; write backbone or some of its layers"
+    return [f"{heads[0]!r} has heads, but {advice}"] if heads else []
 
 
 def _metric_problems(phase: Phase, metrics: list[str]) -> list[str]:

@@ -137,6 +137,26 @@ def token_batches(lengths: np.ndarray, budget: int, rng: np.random.Generator) ->
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
+def pair_by_label(order: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the rows in random order, but in pairs with the same label, so that each batch has similar pairs; (N,).
+
+    Args:
+        order: The rows of an epoch in random order, (N,).
+        classes: The number of the label of each row for each task, (rows, K), negative where it is missing. A row with
+            labels of several tasks is paired by a random one of them.
+        rng: The random number generator.
+    """
+    labels = classes[order]  # (N, K)
+    task = np.where(labels >= 0, rng.random(labels.shape), -1).argmax(axis=1)
+    label = labels[np.arange(len(order)), task]
+    alone = -1 - np.arange(len(order))  # a row without any label is in no pair
+    keys = np.where(label >= 0, label * labels.shape[1] + task, alone)
+    grouped = np.argsort(keys, kind="stable")
+    place_in_group = np.arange(len(order)) - np.searchsorted(keys[grouped], keys[grouped])
+    pair = np.cumsum(place_in_group % 2 == 0) - 1
+    return order[grouped][np.argsort(rng.permutation(pair.max() + 1)[pair], kind="stable")]
+
+
 class EpochSampler(Sampler[int]):
     """The row numbers of one epoch.
 
@@ -148,7 +168,13 @@ class EpochSampler(Sampler[int]):
         lengths: The number of tokens of each row, (N,), to group rows of similar length.
         batch_size: The number of rows of a batch over all processes, also for grouping by length.
         weights: The weight of each row, (N,). The size of a group is the sum of its weights. By default they are 1.
+
+    Attributes:
+        paired: Returns the classes of the rows, as for `pair_by_label`, in an epoch whose rows are paired by label
+            instead of grouped by length. In other epochs it returns `None`.
     """
+
+    paired: Callable[[], np.ndarray | None] = staticmethod(lambda: None)
 
     def __init__(
         self,
@@ -179,7 +205,9 @@ class EpochSampler(Sampler[int]):
             order = rng.permutation(np.concatenate(self.groups))
         else:
             order = draw(self.groups, quotas(self._shares(), len(self)), rng)
-        if self.lengths is not None:
+        if (classes := self.paired()) is not None:
+            order = pair_by_label(order, classes, rng)
+        elif self.lengths is not None:
             order = group_by_length(order, self.lengths, self.batch_size, rng)
         return iter(order.tolist())
 

@@ -23,6 +23,7 @@ from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
 from .checks import check_arguments, check_kind, check_model, check_phases, check_processes, check_rows
 from .collator import known_list_forms, make_collator, plain_tables
+from .contrastive import ContrastiveMixin
 from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
 from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
@@ -49,6 +50,7 @@ class MultiTaskTrainer(
     DivergenceMixin,
     AveragingMixin,
     KeepEmbeddingMixin,
+    ContrastiveMixin,
     PrefixCacheMixin,
     EvaluationMixin,
     SamplingMixin,
@@ -234,9 +236,9 @@ class MultiTaskTrainer(
             module.training = False
         start = inputs.pop(START, None)
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
-        losses = {name: loss.mean() for name, loss in outputs["task_losses"].items()}
-        self.task_losses.add(losses)
         tasks = self.model.config.tasks
+        losses = self.losses_of(outputs, inputs, tasks, whole_step=num_items_in_batch is not None)
+        self.task_losses.add(losses)
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
         parts = label_parts(inputs, num_items_in_batch, tasks) if self.balancing.needs_parts else {}
         loss = self.balancing.combine(losses, weights, parts)

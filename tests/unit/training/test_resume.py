@@ -30,6 +30,11 @@ THREE_PHASES = [
     {"train": ["heads", "layers.1"], "until": "epoch 3", "learning_rates": {"heads": 1e-3, "backbone": 5e-3}},
     {"train": ["everything"], "weights": {"topic": 0.5}},
 ]
+PAIRS_THEN_LABELS = [
+    {"objective": "contrastive", "train": ["backbone"], "until": "step 11"},
+    {"train": ["heads"], "until": "epoch 3"},
+    {"train": ["everything"]},
+]
 needs_torchjd = pytest.mark.skipif(importlib.util.find_spec("torchjd") is None, reason="needs torchjd[full]")
 
 ORDERS = [
@@ -59,6 +64,7 @@ STATES = [
         id="plateau",
     ),
     pytest.param({"early_stopping_patience": 2, "eval_strategy": "epoch", "eval_on_start": True}, id="patience"),
+    pytest.param({"phases": PAIRS_THEN_LABELS, "eval_strategy": "epoch"}, id="contrastive"),
     pytest.param({"average": {"ema": 0.9}, "phases": THREE_PHASES, "eval_strategy": "epoch"}, id="ema"),
     pytest.param({"average": {"last": 2}, "phases": THREE_PHASES, "eval_strategy": "epoch"}, id="last"),
     pytest.param(

@@ -1,0 +1,231 @@
+"""Contrastive phases: the similarity of labels, the loss of pairs, the batches, and what such a phase trains."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedTokenizerBase
+
+from modeling_multitask import (
+    MultiTaskCollator,
+    MultiTaskConfig,
+    MultiTaskModel,
+    MultiTaskTrainer,
+    MultiTaskTrainingArguments,
+    TaskConfig,
+)
+from modeling_multitask.tasks_multitask import TargetStatistics
+from modeling_multitask.training.contrastive import contrastive_losses, pair_loss
+from modeling_multitask.training.label_similarity import label_classes, label_similarity
+from modeling_multitask.training.phases import Phase, phase_problems
+from modeling_multitask.training.samplers import pair_by_label
+from tests.conftest import tasks_of_each_type, tiny_bert_config
+
+NAN = float("nan")
+CONTRASTIVE = {"objective": "contrastive", "train": ["backbone"], "until": "epoch 2"}
+HEADS = {"train": ["heads"], "learning_rates": {"heads": 1e-2}}
+
+
+def task(problem_type: str, **words: Any) -> TaskConfig:
+    return TaskConfig(name="mood", problem_type=problem_type, **words)
+
+
+def equal(found: Tensor, expected: list[list[float]]) -> bool:
+    return torch.allclose(found, torch.tensor(expected), atol=1e-6, equal_nan=True)
+
+
+def test_equal_labels_are_similar_and_missing_labels_are_unknown() -> None:
+    three = task("single_label_classification", labels=["a", "b", "c"])
+    found = label_similarity(torch.tensor([0, 0, 2, -100]), three)
+    assert equal(found, [[1, 1, 0, NAN], [1, 1, 0, NAN], [0, 0, 1, NAN], [NAN] * 4])
+
+
+def test_soft_labels_are_as_similar_as_their_common_share() -> None:
+    binary = task("binary_classification", labels=["no", "yes"])
+    found = label_similarity(torch.tensor([[0.7, 0.3], [0.2, 0.8], [NAN, NAN]]), binary)
+    assert equal(found, [[1, 0.5, NAN], [0.5, 1, NAN], [NAN] * 3])
+
+
+def test_ordinal_labels_lose_similarity_with_each_step() -> None:
+    stars = task("ordinal_regression", labels=["1", "2", "3"])
+    assert equal(label_similarity(torch.tensor([0, 1, 2]), stars), [[1, 0.5, 0], [0.5, 1, 0.5], [0, 0.5, 1]])
+
+
+def test_sets_are_as_similar_as_their_jaccard_index() -> None:
+    tags = task("multi_label_classification", labels=["a", "b", "c"])
+    sets = torch.tensor([[1, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0]])
+    assert equal(label_similarity(sets, tags), [[1, 0.5, 0, 0], [0.5, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]])
+
+
+def test_sets_are_compared_by_the_labels_that_are_known_for_both() -> None:
+    tags = task("multi_label_classification", labels=["a", "b"])
+    found = label_similarity(torch.tensor([[1, 1], [1, -100], [-100, -100]]), tags)
+    assert equal(found, [[1, 1, NAN], [1, 1, NAN], [NAN] * 3])
+
+
+def test_numbers_are_compared_in_standard_deviations_of_the_targets() -> None:
+    price = task("regression", targets=TargetStatistics(mean=10.0, std=2.0))
+    expected = float(np.exp(-1.5))
+    assert equal(
+        label_similarity(torch.tensor([4.0, 7.0, NAN]), price), [[1, expected, NAN], [expected, 1, NAN], [NAN] * 3]
+    )
+
+
+def test_the_loss_is_the_mean_over_similar_and_dissimilar_pairs() -> None:
+    embeddings = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
+    similar = torch.tensor([[1.0, 1.0, 0.0, NAN], [1.0, 1.0, 0.0, NAN], [0.0, 0.0, 1.0, NAN], [NAN] * 4])
+    assert pair_loss(embeddings, similar) == 0
+    # Row 2 now counts as similar to rows 0 and 1, whose cosines with it are 0, so two of three pairs have the error 1.
+    assert pair_loss(embeddings[:3], torch.ones(3, 3)).item() == pytest.approx(2 / 3)
+
+
+def test_a_rare_similar_pair_counts_as_much_as_all_dissimilar_ones() -> None:
+    embeddings = F.one_hot(torch.arange(10)).float()  # every cosine is 0
+    similar = torch.eye(10)
+    similar[0, 1] = similar[1, 0] = 1
+    assert pair_loss(embeddings, similar).item() == pytest.approx(0.5)
+
+
+def test_a_pair_counts_by_the_weights_of_its_rows() -> None:
+    embeddings = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    weights = torch.tensor([1.0, 0.5, 2.0])  # the pairs weigh 0.5, 1 and 2, and the first two have the error 1
+    assert pair_loss(embeddings, torch.ones(3, 3), weights).item() == pytest.approx(1.5 / 3.5)
+
+
+def test_without_pairs_the_loss_is_zero_and_differentiable() -> None:
+    embeddings = torch.randn(2, 4, requires_grad=True)
+    tasks = [TaskConfig(**each) for each in tasks_of_each_type()[:2]]
+    losses = contrastive_losses(embeddings, {"topic": torch.tensor([0, -100])}, tasks)
+    sum(losses.values()).backward()
+    assert [loss.item() for loss in losses.values()] == [0, 0]
+    assert not embeddings.grad.any()
+
+
+def test_unlabelled_rows_change_neither_value_nor_gradient() -> None:
+    topic = TaskConfig(**tasks_of_each_type()[0])
+    labelled = torch.randn(3, 4, requires_grad=True)
+    more = torch.cat([labelled.detach(), torch.randn(2, 4)]).requires_grad_()
+    losses = [
+        pair_loss(each, label_similarity(torch.tensor(ids), topic))
+        for each, ids in ((labelled, [0, 0, 1]), (more, [0, 0, 1, -100, -1]))
+    ]
+    gradients = [torch.autograd.grad(loss, each)[0] for loss, each in zip(losses, (labelled, more), strict=True)]
+    assert torch.allclose(*losses)
+    assert torch.allclose(gradients[0], gradients[1][:3])
+    assert not gradients[1][3:].any()
+
+
+def test_rows_are_paired_by_label() -> None:
+    classes = np.array([[i % 4, -1] for i in range(16)])
+    order = pair_by_label(np.random.default_rng(0).permutation(16), classes, np.random.default_rng(1))
+    assert sorted(order) == list(range(16))
+    assert [a % 4 for a in order[::2]] == [b % 4 for b in order[1::2]]
+
+
+def test_rows_without_labels_are_in_no_pair_and_every_row_is_drawn() -> None:
+    classes = np.array([[0, -1], [-1, -1], [0, 2], [-1, 2], [1, -1]])
+    orders = [pair_by_label(np.arange(5), classes, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
+    assert len({tuple(order) for order in orders}) > 5
+
+
+def test_classes_are_the_labels_and_equal_sets() -> None:
+    topic, tags, price = (
+        TaskConfig(name="topic", problem_type="single_label_classification", labels=["a", "b"]),
+        TaskConfig(name="tags", problem_type="multi_label_classification", labels=["x", "y"]),
+        TaskConfig(name="price", problem_type="regression"),
+    )
+    rows = Dataset.from_dict({"topic": [1, None, 0], "tags": [[1, 0], [1, 0], [0, 0]], "price": [1.0, 2.0, None]})
+    found = label_classes(rows, [topic, tags, price])
+    assert found[:, 0].tolist() == [1, -100, 0]
+    assert found[0, 1] == found[1, 1] != found[2, 1]
+    assert found[:, 2].tolist() == [-1] * 3
+
+
+def rows() -> Dataset:
+    words = [("film", "bad", 0, 0), ("food", "good", 1, 1), ("phone", "bad", 2, 0), ("film", "good", 0, 1)]
+    given = [{"text": f"the {a} was {b}", "topic": topic, "sentiment": tone} for a, b, topic, tone in words]
+    given += [{"text": "the service was bad", "topic": None, "sentiment": None}]
+    return Dataset.from_list(given * 4)
+
+
+def trainer(folder: Path, tokenizer: PreTrainedTokenizerBase, **arguments: Any) -> MultiTaskTrainer:
+    torch.manual_seed(0)
+    config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type()[:2])
+    model = MultiTaskModel(config)
+    settings = {"phases": [CONTRASTIVE, HEADS], "num_train_epochs": 3, "per_device_train_batch_size": 4}
+    settings |= {"learning_rates": {"heads": 1e-3, "backbone": 1e-3}, "report_to": "none", "disable_tqdm": True}
+    settings |= {"use_cpu": True, "logging_steps": 1, "save_strategy": "no"}
+    return MultiTaskTrainer(
+        model=model,
+        args=MultiTaskTrainingArguments(str(folder), **{**settings, **arguments}),
+        train_dataset=rows(),
+        processing_class=tokenizer,
+    )
+
+
+def test_a_contrastive_phase_trains_the_encoder_and_no_head(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    run = trainer(tmp_path, tokenizer, phases=[{**CONTRASTIVE, "until": "epoch 1"}, HEADS], num_train_epochs=1)
+    before = {name: each.clone() for name, each in run.model.named_parameters()}
+    run.train()
+    moved = {
+        name.partition(".")[0] for name, each in run.model.named_parameters() if not torch.equal(each, before[name])
+    }
+    assert moved == {"backbone"}
+
+
+def test_texts_of_one_topic_become_similar_and_others_dissimilar(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    run = trainer(tmp_path, tokenizer, phases=[{**CONTRASTIVE, "until": "epoch 20"}, HEADS], num_train_epochs=20)
+    topic = run.model.config.tasks[0]
+    batch = MultiTaskCollator(tokenizer, run.model.config)(rows().select(range(4)).to_list())
+    similar = label_similarity(batch["labels"]["topic"], topic)
+
+    def loss() -> float:
+        with torch.no_grad():
+            return pair_loss(run.model.eval()(**batch).embeddings, similar).item()
+
+    before = loss()
+    run.train()
+    assert loss() < before / 2
+
+
+def test_the_loss_of_a_step_is_the_mean_of_its_micro_batches(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    run = trainer(tmp_path, tokenizer, gradient_accumulation_steps=5, num_train_epochs=1)
+    run.train()
+    logged = next(entry for entry in run.state.log_history if "topic_loss" in entry)
+    assert logged["loss"] == pytest.approx(logged["topic_loss"] + logged["sentiment_loss"], rel=1e-4)
+    assert 0 < logged["topic_loss"] < 1  # each is a mean of squared differences of cosines
+
+
+def test_a_phase_of_pairs_has_weights_of_tasks(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    phases = [{**CONTRASTIVE, "weights": {"sentiment": 0}}, HEADS]
+    run = trainer(tmp_path, tokenizer, phases=phases, num_train_epochs=1)
+    run.train()
+    logged = next(entry for entry in run.state.log_history if "topic_loss" in entry)
+    assert logged["loss"] == pytest.approx(logged["topic_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("phase", "problem"),
+    [
+        (Phase(objective="contrastive"), "phases[0].train: 'everything' has heads, but a contrastive phase trains the"),
+        (Phase(objective="contrastive", train=("layers.1", "heads.topic")), "phases[0].train: 'heads.topic' has heads"),
+        (Phase(objective="contrastive", train=("backbone",)), "phases: all are contrastive, so no head is trained"),
+    ],
+)
+def test_problems_of_a_contrastive_phase(phase: Phase, problem: str) -> None:
+    assert any(each.startswith(problem) for each in phase_problems([phase], ["topic"], []))
+
+
+def test_an_unknown_objective_is_refused() -> None:
+    with pytest.raises(ValueError, match="objective is 'contrast'; it must be labels or contrastive; did you mean"):
+        Phase(objective="contrast")  # type: ignore[arg-type]
