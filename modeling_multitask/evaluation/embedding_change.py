@@ -46,7 +46,7 @@ class EmbeddingChange:
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that are set, for `training.json`."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, False)}
+        return {name: value for name, value in asdict(self).items() if value is not None and value is not False}
 
 
 UNCHANGED = EmbeddingChange(1.0, unchanged=True)

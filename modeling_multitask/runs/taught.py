@@ -59,11 +59,15 @@ def judge_teachers(teachers: list[TaskTeacher], judgements: Judgements, splits: 
     """Return the judgements with the figures of the teachers.
 
     Args:
-        teachers: The teachers. Without any, the splits are not read.
+        teachers: The teachers. Without any, the splits are not read. If one of them fails, the log says why.
         judgements: The judgement on each split and task.
         splits: The splits.
     """
-    return judgements | {each.name: _judged(teachers, each, judgements[each.name]) for each in splits if teachers}
+    try:
+        return judgements | {each.name: _judged(teachers, each, judgements[each.name]) for each in splits if teachers}
+    except Exception as error:  # the model is trained and not saved yet
+        logger.warning(f"The model is not compared with its teachers: {error}")
+        return judgements
 
 
 def time_teachers(

@@ -110,8 +110,11 @@ class ClassifierSource:
         Raises:
             ValueError: If the classifier has another form.
         """
-        own = self.classifier.form or ("number" if len(self.classifier.labels) == 1 else task.kind.answer)
+        outputs = len(self.classifier.labels)
+        own = self.classifier.form or ("number" if outputs == 1 else task.kind.answer)
         _check_form(own, task)
+        if own == "number" and outputs > 1:
+            raise ValueError(f"the teacher has {outputs} outputs, and {task.problem_type} needs exactly one")
         return str(own)
 
     def digest(self) -> str:

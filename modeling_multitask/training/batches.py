@@ -1,13 +1,15 @@
 """The batches of training, and the order of rows in evaluation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import Trainer
+
+from datasets_builder.label_lists import ListForm
 
 from .arguments import MultiTaskTrainingArguments
 from .label_similarity import label_classes
@@ -23,6 +25,7 @@ class SamplingMixin(Trainer):
     args: MultiTaskTrainingArguments
     data_collator: Any
     phases: PhaseCallback
+    list_forms: Mapping[str, ListForm]
 
     def get_train_dataloader(self) -> DataLoader:
         """Return the training batches: by number of rows, or by token budget."""
@@ -61,7 +64,7 @@ class SamplingMixin(Trainer):
         schedule = self.args.schedule
         if not isinstance(rows, Dataset) or not any(phase.is_contrastive for phase in schedule):
             return lambda: None
-        classes = label_classes(rows, self.model.config.tasks)  # (N, K)
+        classes = label_classes(rows, self.model.config.tasks, self.list_forms)  # (N, K)
         return lambda: classes if self.phases.of_epoch.is_contrastive else None
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler | None:

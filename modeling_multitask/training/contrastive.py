@@ -1,7 +1,7 @@
 """The contrastive objective: the cosine of two embeddings should be the similarity of their labels.
 
-SetFit trains its encoder with this loss (Tunstall et al. 2022), on sampled pairs of one task. Here it is the loss of all
-pairs of a batch, for every task.
+SetFit trains its encoder with this loss (Tunstall et al. 2022), on sampled pairs of one task. Here it is the loss of
+all pairs of a batch, for every task.
 
 Shapes: B rows, D width of the embedding.
 """

@@ -3,11 +3,15 @@
 Shapes: B rows of a batch, N rows of a table, K tasks, C labels of one task.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.nn import functional as F
+
+from datasets_builder.label_lists import ListForm
 
 from ..tasks_multitask import TaskConfig
 from .label_columns import labels_of_table
@@ -40,12 +44,19 @@ def label_similarity(labels: Tensor, task: TaskConfig) -> Tensor:
     return similar.where(known[:, None] & known[None], torch.nan)
 
 
-def label_classes(rows: Dataset, tasks: list[TaskConfig]) -> np.ndarray:
+def label_classes(
+    rows: Dataset, tasks: list[TaskConfig], list_forms: Mapping[str, ListForm] | None = None
+) -> np.ndarray:
     """Return the number of the label of each row for each task, (N, K); -1 where it is missing, and for numbers.
 
     Rows with the same set of labels of a multi-label task have the same number.
+
+    Args:
+        rows: The training rows.
+        tasks: All tasks.
+        list_forms: How lists of numbers are written, by task name. By default the rows decide.
     """
-    labels = labels_of_table(rows, tasks)
+    labels = labels_of_table(rows, tasks, list_forms)
     return np.stack([_classes(labels[task.name].numpy(), task) for task in tasks], axis=1)
 
 
@@ -55,7 +66,7 @@ def _classes(labels: np.ndarray, task: TaskConfig) -> np.ndarray:
     if not task.kind.several_labels:
         return labels
     known = (labels >= 0).all(axis=1)
-    return np.where(known, np.unique(labels, axis=0, return_inverse=True)[1], -1)
+    return np.where(known, np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1), -1)
 
 
 def _distances(numbers: Tensor) -> Tensor:

@@ -183,8 +183,11 @@ def phase_problems(
             problems.append("phases[0].only_if: the first phase has no evaluation before it; leave it out")
         if i < len(phases) - 1 and phase.until is None:
             problems.append(f"phases[{i}].until: is missing; only the last phase may leave it out")
-    if phases and all(phase.is_contrastive for phase in phases):
-        problems.append("phases: all are contrastive, so no head is trained; add one such as {train: [heads]}")
+    if phases and phases[-1].is_contrastive:
+        problems.append(
+            f"phases[{len(phases) - 1}]: is contrastive, so its encoder no longer fits the heads; add a last phase "
+            "such as {train: [heads]}"
+        )
     return problems + _order_problems(phases)
 
 

@@ -17,7 +17,7 @@ from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import TEXT, TEXT_PAIR, plain_rows
 from .arguments import MultiTaskTrainingArguments
 from .averaging_mixin import AveragingMixin
-from .balancing import make_balancing
+from .balancing import make_balancing, plain_sum
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
@@ -123,7 +123,8 @@ class MultiTaskTrainer(
         data_collator = make_collator(data_collator, model, kwargs)
         check_keeping(args, model, trainable, collator=data_collator, rows=kwargs.get("train_dataset"))
         align_tokens(model.config, kwargs.get("processing_class"))
-        start_heads(model, kwargs.get("train_dataset"), known_list_forms(data_collator))
+        self.list_forms = known_list_forms(data_collator)
+        start_heads(model, kwargs.get("train_dataset"), self.list_forms)
         super().__init__(
             model=model,
             args=args,
@@ -151,7 +152,7 @@ class MultiTaskTrainer(
     def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
         """Return the model of a trial of a hyperparameter search, whose new heads start from the training labels."""
         model = super().call_model_init(*args, **kwargs)
-        start_heads(model, self.train_dataset, known_list_forms(self.data_collator))
+        start_heads(model, self.train_dataset, self.list_forms)
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -241,7 +242,9 @@ class MultiTaskTrainer(
         self.task_losses.add(losses)
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
         parts = label_parts(inputs, num_items_in_batch, tasks) if self.balancing.needs_parts else {}
-        loss = self.balancing.combine(losses, weights, parts)
+        # A balancing learns from the losses of labels, which have another size than those of pairs.
+        combine = plain_sum if self.phases.current.is_contrastive else self.balancing.combine
+        loss = combine(losses, weights, parts)
         shared = self._shared() if self.gradient_balancing or self._records_conflict() else []
         if shared:
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)

@@ -219,11 +219,38 @@ def test_a_phase_of_pairs_has_weights_of_tasks(tmp_path: Path, tokenizer: PreTra
     [
         (Phase(objective="contrastive"), "phases[0].train: 'everything' has heads, but a contrastive phase trains the"),
         (Phase(objective="contrastive", train=("layers.1", "heads.topic")), "phases[0].train: 'heads.topic' has heads"),
-        (Phase(objective="contrastive", train=("backbone",)), "phases: all are contrastive, so no head is trained"),
+        (
+            Phase(objective="contrastive", train=("backbone",)),
+            "phases[0]: is contrastive, so its encoder no longer fits",
+        ),
     ],
 )
 def test_problems_of_a_contrastive_phase(phase: Phase, problem: str) -> None:
     assert any(each.startswith(problem) for each in phase_problems([phase], ["topic"], []))
+
+
+@pytest.mark.parametrize("balancing", ["dwa", "uncertainty"])
+def test_a_balancing_learns_nothing_from_pairs(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, balancing: str
+) -> None:
+    run = trainer(tmp_path, tokenizer, balancing=balancing, phases=[CONTRASTIVE, HEADS], num_train_epochs=2)
+    before = run.balancing.attributes()
+    run.train()
+    assert run.balancing.attributes() == before
+
+
+def test_lists_of_numbers_are_read_as_in_the_batches(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    tags = {"name": "tags", "problem_type": "multi_label_classification", "labels": ["x", "y"]}
+    model = MultiTaskModel(MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=[tags]))
+    settings = {"phases": [CONTRASTIVE, HEADS], "report_to": "none", "use_cpu": True, "disable_tqdm": True}
+    run = MultiTaskTrainer(
+        model=model,
+        args=MultiTaskTrainingArguments(str(tmp_path), max_steps=1, save_strategy="no", **settings),
+        train_dataset=Dataset.from_dict({"text": ["the film", "the food"], "tags": [[0, 1], [1, 0]]}),
+        data_collator=MultiTaskCollator(tokenizer, model.config, list_forms={"tags": "multi_hot"}),
+    )
+    run.train()
+    assert run.state.global_step == 1
 
 
 def test_an_unknown_objective_is_refused() -> None:
