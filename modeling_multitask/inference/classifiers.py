@@ -20,6 +20,7 @@ from ..texts_multitask import Text
 from ..wording import first_few, first_line
 from .batches import batches_of
 from .loading import fast_dtype, to_accelerator
+from .tensor_digest import add_tensors
 from .text_encoder import tokens_per_pass
 
 
@@ -58,8 +59,7 @@ class Classifier:
         digest.update(
             repr([str(self.model.dtype), self.max_length, sorted(self.tokenizer.get_vocab().items())]).encode()
         )
-        for parameter in self.model.state_dict().values():
-            digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        add_tensors(digest, self.model.state_dict().values())
         return digest.hexdigest()
 
     def logits(self, texts: Sequence[Text]) -> np.ndarray:

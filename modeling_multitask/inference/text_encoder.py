@@ -25,6 +25,7 @@ from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
 from .batches import Block, batches_of, padded, tokenized_blocks
 from .loading import fast_dtype
+from .tensor_digest import add_tensors
 
 # Tokens of one forward pass. The activations of a layer must fit into a CPU's cache, or fill a GPU.
 TOKENS_ON_CPU, TOKENS_ON_ACCELERATOR = 512, 32_768
@@ -104,8 +105,7 @@ class TextEncoder:
         """Return a hash of everything that the answers depend on."""
         digest = hashlib.blake2b(self.model.config.to_json_string(use_diff=False).encode(), digest_size=16)
         digest.update(str(self._encoder.dtype).encode())
-        for parameter in self.model.state_dict().values():
-            digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        add_tensors(digest, self.model.state_dict().values())
         return digest.hexdigest()
 
     def run(self, texts: Sequence[Text], *, show_progress: bool = False) -> Outputs:

@@ -11,8 +11,6 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from datasets_builder.columns import TEXT, TEXT_PAIR
-
 from .. import MultiTaskModel, MultiTaskTrainer
 from ..evaluation.embedding_change import (
     UNCHANGED,
@@ -21,6 +19,7 @@ from ..evaluation.embedding_change import (
     change_of_texts,
     describe_change,
 )
+from ..evaluation.judged import row_texts
 from ..inference import encode
 from ..recipes.recipe import Recipe
 from ..training.start_embeddings import embedded_rows, embeddings_of
@@ -99,16 +98,13 @@ def _of_texts(
     # A linear probe has embedded all training rows, and they are in the cache.
     table, places = (train, chosen) if has_linear_probe(recipe, rows, trainer) else (train.select(chosen), slice(None))
     embedded = embedded_rows({"train": table}, start, own, purpose="Similarity")["train"]
-    columns = [train[name][chosen] for name in (TEXT, TEXT_PAIR) if name in train.column_names]
-    texts = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-    return change_of_texts(embeddings_of(embedded)[places], encode(model, texts, tokenizer=tokenizer))
+    after = encode(model, row_texts(train.select(chosen)), tokenizer=tokenizer)
+    return change_of_texts(embeddings_of(embedded)[places], after)
 
 
 def _chosen(train: Dataset, seed: int) -> np.ndarray:
     """Return the numbers of up to `MOST_TEXTS` rows, drawn with the seed, each with another text."""
-    names = [name for name in (TEXT, TEXT_PAIR) if name in train.column_names]
-    texts = list(zip(*(train[name] for name in names), strict=True))
-    first = {text: i for i, text in reversed(list(enumerate(texts)))}
+    first = {text: i for i, text in reversed(list(enumerate(row_texts(train))))}
     distinct = np.sort(np.fromiter(first.values(), dtype=np.int64))
     if len(distinct) <= MOST_TEXTS:
         return distinct

@@ -3,7 +3,7 @@
 Shapes: N texts, C labels of a task, L labels of its teacher.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,14 @@ def open_teachers(recipe: Recipe, tasks: list[TaskConfig], *, pairs: bool = Fals
 
 def ask(teachers: list[TaskTeacher], texts: Sequence[Text]) -> dict[str, np.ndarray]:
     """Return the result of `TaskTeacher.targets` by task name. Each source reads the texts once."""
-    found = {id(each): each.answers(texts) for each in sources_of(teachers)}
+    return targets_of(teachers, lambda source: source.answers(texts))
+
+
+def targets_of(
+    teachers: list[TaskTeacher], answers: Callable[[TeacherSource], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Return the result of `TaskTeacher.targets` by task name, from a function that returns the answers of a source."""
+    found = {id(each): answers(each) for each in sources_of(teachers)}
     return {each.task.name: each.targets(found[id(each.source)]) for each in teachers}
 
 
@@ -104,11 +111,10 @@ def _opened(words: Teacher, task: TaskConfig, sources: dict[str, Any], *, pairs:
         sources[words.model] = load_source(words.model)
     found = sources[words.model]
     if isinstance(found, ClassifierSource):
-        key = found.key_for(task)
-        places = None if task.kind.is_number else _places(found.classifier.labels, words, task)
+        key, places = found.key_for(task), _places(found.classifier.labels, words, task)
         return TaskTeacher(task, name, words.weight, found, key, places, _deciding(task))
     other = found.task(words.task or task.name, task)
-    places = None if task.kind.is_number else _places(other.labels or [], words, task)
+    places = _places(other.labels or [], words, task)
     return TaskTeacher(task, name, words.weight, found, other.name, places, _deciding(task, other, places))
 
 

@@ -3,31 +3,29 @@
 Shapes: N rows, C labels of a task, or one number.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from datasets import Dataset, Features, IterableDataset, List, Value, concatenate_datasets
+from datasets import Dataset, IterableDataset, concatenate_datasets
 from transformers.utils import logging
 
-from datasets_builder.columns import TEXT, TEXT_PAIR, distribution_column
+from datasets_builder.columns import TEXT_PAIR, distribution_column
 
 from .. import TaskConfig
 from ..evaluation.judged import row_texts
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..training.conditions import label_ids, unasked_rows
+from ..training.mapped_texts import map_texts
 from ..training.soft_targets import numbers_by_label
 from .rows import with_labels
 from .teacher_sources import TeacherSource
-from .teachers import TaskTeacher, open_teachers, sources_of
+from .teachers import TaskTeacher, open_teachers, targets_of
 
 logger = logging.get_logger(__name__)
-
-_ROWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def teach(recipe: Recipe, rows: Dataset | IterableDataset, tasks: list[TaskConfi
         return Taught(with_labels(rows, tasks))
     teachers = open_teachers(recipe, tasks, pairs=TEXT_PAIR in rows.column_names)
     with as_recipe_error(recipe, "tasks"):
-        answers = _answers(teachers, rows)
+        answers = targets_of(teachers, lambda source: _of_source(source, rows, _named(teachers, source)))
     answers = _where_asked(rows, tasks, answers)
     columns: dict[str, pa.Array] = {}
     for each in teachers:
@@ -115,37 +113,18 @@ def mixed_targets(own: np.ndarray, taught: np.ndarray, weight: float, task: Task
 _NUMBER = "number of the row"
 
 
-def _answers(teachers: list[TaskTeacher], rows: Dataset) -> dict[str, np.ndarray]:
-    found = {id(each): _of_source(each, rows, _named(teachers, each)) for each in sources_of(teachers)}
-    return {each.task.name: each.targets(found[id(each.source)]) for each in teachers}
-
-
 def _named(teachers: list[TaskTeacher], source: TeacherSource) -> str:
     return next(each.name for each in teachers if each.source is source)
 
 
 def _of_source(source: TeacherSource, rows: Dataset, name: str) -> dict[str, np.ndarray]:
-    """Return the answers of a source to all rows. `Dataset.map` caches those of a model for other runs."""
+    """Return the answers of a source to all rows. Those of a model are cached for other runs."""
     if not source.is_model:
         return source.answers(row_texts(rows))
-    names = [column for column in (TEXT, TEXT_PAIR) if column in rows.column_names]
-    texts = rows.select_columns(names)
-    first = source.answers(row_texts(texts.select(range(min(1, len(texts))))))  # the keys and widths
-
-    def answer(*columns: list[str]) -> dict[str, np.ndarray]:
-        return source.answers(columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)))
-
-    mapped = texts.map(
-        answer,
-        batched=True,
-        batch_size=_ROWS_AT_ONCE,
-        input_columns=names,
-        remove_columns=names,
-        features=Features({key: List(Value("float32")) for key in first}),
-        new_fingerprint=hashlib.blake2b(f"{source.digest()} {rows._fingerprint}".encode(), digest_size=8).hexdigest(),
-        desc=f"Teacher {name}",
-    )
-    return {key: np.array(mapped.with_format("numpy")[:][key], dtype=np.float64) for key in first}
+    keys = list(source.answers(row_texts(rows.select(range(min(1, len(rows)))))))
+    mapped = map_texts(rows, source.answers, keys=keys, digest=source.digest(), desc=f"Teacher {name}")
+    columns = mapped.with_format("numpy")[:]
+    return {key: np.array(columns[key], dtype=np.float64) for key in keys}
 
 
 def _where_asked(rows: Dataset, tasks: list[TaskConfig], answers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

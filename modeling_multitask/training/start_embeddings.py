@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, Features, List, Value, concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from ..inference import encode
+from ..inference.tensor_digest import add_tensors
 from ..modeling_multitask import MultiTaskModel
-from ..texts_multitask import TEXT, TEXT_PAIR
-from .tokens import checked_texts
+from ..texts_multitask import Text
+from .mapped_texts import map_texts
 
 logger = logging.get_logger(__name__)
 
@@ -36,7 +37,7 @@ def embedded_rows(
 ) -> dict[str, Dataset]:
     """Return a table with the column `embedding`, (N, D), for each table: the embeddings of its texts, in eval mode.
 
-    `Dataset.map` caches them with the rows, for other runs on the same rows that start from the same weights.
+    They are cached with the rows, for other runs on the same rows that start from the same weights.
 
     Args:
         rows: Tables with `text`, and maybe `text_pair`, by name.
@@ -50,23 +51,13 @@ def embedded_rows(
     model = model.get_base_model() if isinstance(model, PeftModel) else model
     key, began, computed = _digest(model), time.perf_counter(), 0
 
-    def embed(*columns: list[str]) -> dict[str, np.ndarray]:
+    def embed(texts: Sequence[Text]) -> dict[str, np.ndarray]:
         nonlocal computed
-        computed += len(columns[0])
-        texts = [checked_texts(column, name) for column, name in zip(columns, (TEXT, TEXT_PAIR), strict=False)]
-        given = texts[0] if len(texts) == 1 else list(zip(*texts, strict=True))
-        return {EMBEDDING: encode(model, given, tokenizer=tokenizer)}
+        computed += len(texts)
+        return {EMBEDDING: encode(model, texts, tokenizer=tokenizer)}
 
     found = {
-        name: each.map(
-            embed,
-            batched=True,
-            input_columns=[column for column in (TEXT, TEXT_PAIR) if column in each.column_names],
-            remove_columns=each.column_names,
-            features=Features({EMBEDDING: List(Value("float32"))}),
-            new_fingerprint=hashlib.blake2b(f"{key} {each._fingerprint}".encode(), digest_size=8).hexdigest(),
-            desc=f"{purpose}: embedding the {name} rows",
-        )
+        name: map_texts(each, embed, keys=[EMBEDDING], digest=key, desc=f"{purpose}: embedding the {name} rows")
         for name, each in rows.items()
     }
     if computed:
@@ -111,6 +102,5 @@ def _digest(model: MultiTaskModel) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr([config.embedding_words, config.prompt, config.max_length, config.long_texts]).encode())
     digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
-    for parameter in (*model.backbone.state_dict().values(), *model.dense.state_dict().values()):
-        digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    add_tensors(digest, (*model.backbone.state_dict().values(), *model.dense.state_dict().values()))
     return digest.hexdigest()

@@ -42,7 +42,6 @@ PREFIX = "modeling_multitask/training/prefix/frozen.py"
 PREFIX_CACHE = "modeling_multitask/training/prefix/cache.py"
 SHARDS = "modeling_multitask/inference/shards.py"
 CLASSIFIERS = "modeling_multitask/inference/classifiers.py"
-TEACHING = "modeling_multitask/runs/teaching.py"
 ADAPTER = "modeling_multitask/training/adapter.py"
 OUTPUT = "modeling_multitask/runs/outputs.py"
 CHUNKS = "datasets_builder/chunks.py"
@@ -1330,7 +1329,7 @@ CAUSES = [
     ),
     Cause(
         "P181 another teacher has the answers of the one before",
-        *(TEACHING, 'f"{source.digest()} {rows._fingerprint}"', 'f"{rows._fingerprint}"'),
+        *("modeling_multitask/training/mapped_texts.py", 'f"{digest} {rows._fingerprint}"', 'f"{rows._fingerprint}"'),
         *("tests/unit/runs/test_teaching.py", "another_teacher"),
     ),
 ]

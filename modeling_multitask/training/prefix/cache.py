@@ -18,6 +18,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from ...inference.tensor_digest import add_tensors
 from ...modeling_multitask import MultiTaskModel
 from ..parameter_groups import parameter_depths
 from .caching import PrefixCaching
@@ -113,10 +114,7 @@ class PrefixCache:
         words = config.embedding_words if prefix is None else None
         digest.update(repr((_FORMAT, layers, precision, words)).encode())
         digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
-        for name, parameter in self.model.named_parameters():
-            if depths[name] <= layers:
-                numbers = parameter.detach().cpu().contiguous().flatten()
-                digest.update(numbers.view(torch.uint8).numpy().data)
+        add_tensors(digest, (each for name, each in self.model.named_parameters() if depths[name] <= layers))
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
         dtype = torch.float32 if prefix is None else half
         width = config.embedding_size if prefix is None else config.hidden_size
