@@ -43,7 +43,7 @@ class LossBalancing(ResumingCallback):
             parts: The share of this micro-batch in the labels of the optimizer step, by task, (). The shares sum to 1
                 over micro-batches and processes, or are 0 if the step has no label. Empty if not needed.
         """
-        return plain_sum(losses, weights)
+        return sum((weights[task.name] * losses[task.name] for task in self.tasks), start=torch.tensor(0.0))
 
 
 class UncertaintyWeighting(LossBalancing):
@@ -148,11 +148,6 @@ class DynamicWeightAverage(LossBalancing):
 
     def restore(self, attributes: dict[str, Any]) -> None:
         self.means, self.sums = attributes.get("means", []), attributes.get("sums", {})
-
-
-def plain_sum(losses: dict[str, Tensor], weights: dict[str, float], *_: Any) -> Tensor:
-    """Return the weighted sum of the losses; (). Further arguments of `combine` are not used."""
-    return sum((weights[name] * loss for name, loss in losses.items()), start=torch.tensor(0.0))
 
 
 def make_balancing(name: str, tasks: Sequence[TaskConfig], accelerator: Accelerator) -> LossBalancing:

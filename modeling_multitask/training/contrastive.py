@@ -55,12 +55,11 @@ def contrastive_losses(
         tasks: All tasks, in order.
         sample_weight: (B,), the weight of each row.
     """
-    nothing = embeddings.float().sum() * 0
-    similar = {task.name: label_similarity(labels[task.name], task) for task in tasks if task.name in labels}
-    return {
-        task.name: pair_loss(embeddings.float(), similar[task.name], sample_weight) if task.name in similar else nothing
-        for task in tasks
-    }
+    embeddings = embeddings.float()
+    losses = {task.name: embeddings.sum() * 0 for task in tasks}
+    for task in (each for each in tasks if each.name in labels):
+        losses[task.name] = pair_loss(embeddings, label_similarity(labels[task.name], task), sample_weight)
+    return losses
 
 
 def pair_loss(embeddings: Tensor, similar: Tensor, sample_weight: Tensor | None = None) -> Tensor:

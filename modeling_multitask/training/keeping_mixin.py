@@ -42,7 +42,7 @@ class KeepEmbeddingMixin(Trainer):
         A checkpoint to resume is loaded later. The rows keep their embeddings for the next training.
         """
         self.pop_callback(StartCallback)
-        if self.args.keeping() is not None:
+        if self.args.keep_embedding is not None:
             with self.args.main_process_first(desc="embed the training rows"):
                 rows = with_start_embeddings(self.train_dataset, self.model, self.data_collator.tokenizer)
             self.train_dataset = rows
@@ -55,7 +55,7 @@ class KeepEmbeddingMixin(Trainer):
         """Return the micro-batches of one optimizer step, and count their rows over all processes."""
         batches, count = super().get_batch_samples(epoch_iterator, num_batches, device)
         self._step_rows = None
-        if batches and self.args.keeping() is not None and self.args.n_gpu <= 1:
+        if batches and self.args.keep_embedding is not None and self.args.n_gpu <= 1:
             # By the labels: a batch of a frozen encoder, which is rebuilt if a phase has begun, has no embeddings.
             rows = sum(len(next(iter(batch["labels"].values()))) for batch in batches)
             self._step_rows = self.accelerator.reduce(torch.tensor(rows, device=device), reduction="sum")
@@ -70,8 +70,7 @@ class KeepEmbeddingMixin(Trainer):
             shared: The trainable parameters of the encoder, if gradients are balanced. The gradient of the term is then
                 added to the balanced one, so that the weight has the same effect as without balancing.
         """
-        keeping = self.args.keeping()
-        if keeping is None or start is None or not embeddings.requires_grad:
+        if start is None or not embeddings.requires_grad or (keeping := self.args.keeping()) is None:
             return 0.0
         distances = 1 - F.cosine_similarity(embeddings.float(), start.float(), dim=-1)  # (B,)
         loss = distances.mean() if self._step_rows is None else distances.sum() / self._step_rows

@@ -83,7 +83,8 @@ def _shares(labels: Tensor, task: TaskConfig) -> Tensor:
 def _jaccard(labels: Tensor) -> Tensor:
     """Return the Jaccard index of each pair of sets, over the labels that are known for both; NaN if there are none."""
     known, sets = (labels >= 0).float(), labels.float().nan_to_num(0).clamp(min=0)
-    both = torch.minimum(sets[:, None] * known[None], sets[None] * known[:, None]).sum(dim=-1)
-    either = torch.maximum(sets[:, None] * known[None], sets[None] * known[:, None]).sum(dim=-1)
+    own = sets[:, None] * known[None]  # (B, B, C), the labels of a row that are known for the other
+    others = own.transpose(0, 1)
+    both, either = torch.minimum(own, others).sum(dim=-1), torch.maximum(own, others).sum(dim=-1)
     similar = torch.where(either > 0, both / either.where(either > 0, 1), 1)  # two empty sets are equal
     return similar.where(known @ known.T > 0, torch.nan)

@@ -17,7 +17,7 @@ from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import TEXT, TEXT_PAIR, plain_rows
 from .arguments import MultiTaskTrainingArguments
 from .averaging_mixin import AveragingMixin
-from .balancing import make_balancing, plain_sum
+from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
@@ -136,6 +136,8 @@ class MultiTaskTrainer(
         self.task_losses = TaskLossLog()
         self.phases = PhaseCallback(args.schedule, trainable)
         self.balancing = make_balancing(args.balancing, tasks, self.accelerator)
+        # A balancing learns from the losses of labels, which have another size than those of pairs.
+        self.pair_balancing = make_balancing("sum", tasks, self.accelerator)
         self.task_gradients = TaskGradients([task.name for task in tasks], self.accelerator)
         self.kept_gradients = TaskGradients([KEPT], self.accelerator)
         self.divergence = Divergence([task.name for task in tasks], self.accelerator)
@@ -241,10 +243,9 @@ class MultiTaskTrainer(
         losses = self.losses_of(outputs, inputs, tasks, whole_step=num_items_in_batch is not None)
         self.task_losses.add(losses)
         weights = {task.name: self.phases.current.weights.get(task.name, task.weight) for task in tasks}
-        parts = label_parts(inputs, num_items_in_batch, tasks) if self.balancing.needs_parts else {}
-        # A balancing learns from the losses of labels, which have another size than those of pairs.
-        combine = plain_sum if self.phases.current.is_contrastive else self.balancing.combine
-        loss = combine(losses, weights, parts)
+        balancing = self.pair_balancing if self.phases.current.is_contrastive else self.balancing
+        parts = label_parts(inputs, num_items_in_batch, tasks) if balancing.needs_parts else {}
+        loss = balancing.combine(losses, weights, parts)
         shared = self._shared() if self.gradient_balancing or self._records_conflict() else []
         if shared:
             self.task_gradients.add({name: weights[name] * each for name, each in losses.items()}, shared)
