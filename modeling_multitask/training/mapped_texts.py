@@ -1,4 +1,4 @@
-"""What a model computes for each text of a table, cached with the rows by `datasets`.
+"""Results of a model for each text of a table, cached with the rows by `datasets`.
 
 Shapes: N rows of a table, D width of a result.
 """
