@@ -83,6 +83,12 @@ class Phase:
         description="A condition on the last evaluation. If it is not met, the phase is skipped.",
         example="sentiment_accuracy < 0.9",
     )
+    fit_heads: bool = word(
+        False,
+        description="Whether the heads that train are first fitted to the embeddings of all training rows, until they "
+        "no longer improve: a linear head is then a logistic regression, or a ridge regression for a number.",
+        example=True,
+    )
     learning_rates: LearningRates | None = word(
         None, description="The learning rates of the phase; by default those of the recipe.", example={"heads": 1e-3}
     )

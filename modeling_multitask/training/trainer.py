@@ -28,6 +28,8 @@ from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
 from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
 from .evaluation_mixin import EvaluationMixin
+from .fitting_checks import check_fitting, wants_fitting
+from .fitting_mixin import HeadFittingCallback, HeadFittingMixin
 from .freezing import train_only
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .keeping_checks import check_keeping
@@ -50,6 +52,7 @@ class MultiTaskTrainer(
     DivergenceMixin,
     AveragingMixin,
     KeepEmbeddingMixin,
+    HeadFittingMixin,
     ContrastiveMixin,
     PrefixCacheMixin,
     EvaluationMixin,
@@ -122,6 +125,7 @@ class MultiTaskTrainer(
         check_scheduler(args, highest_rate(parameter_groups(model, args.phase_rates(), 0.0)))
         data_collator = make_collator(data_collator, model, kwargs)
         check_keeping(args, model, trainable, collator=data_collator, rows=kwargs.get("train_dataset"))
+        check_fitting(args, model, trainable, collator=data_collator, rows=kwargs.get("train_dataset"))
         align_tokens(model.config, kwargs.get("processing_class"))
         self.list_forms = known_list_forms(data_collator)
         start_heads(model, kwargs.get("train_dataset"), self.list_forms)
@@ -148,7 +152,9 @@ class MultiTaskTrainer(
             row_groups(self.train_dataset, args.sampler())  # raises now if the rows do not fit the sampling
         if args.balancing in GRADIENT_BALANCING:
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
-        for callback in filter(None, (EpochEndCallback(), self.phases, self.balancing, self.gradient_balancing)):
+        fitting = HeadFittingCallback(self.phases, self.fit_heads) if wants_fitting(args) else None
+        own = (EpochEndCallback(), self.phases, fitting, self.balancing, self.gradient_balancing)
+        for callback in filter(None, own):
             self.add_callback(callback)
 
     def call_model_init(self, *args: Any, **kwargs: Any) -> MultiTaskModel:
