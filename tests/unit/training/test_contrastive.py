@@ -1,5 +1,6 @@
 """Contrastive phases: the similarity of labels, the loss of pairs, the batches, and what such a phase trains."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,19 +215,41 @@ def test_a_phase_of_pairs_has_weights_of_tasks(tmp_path: Path, tokenizer: PreTra
     assert logged["loss"] == pytest.approx(logged["topic_loss"], rel=1e-4)
 
 
+PAIRS = Phase(objective="contrastive", train=("backbone",), until="epoch 1")
+ONLY_HEADS = Phase(train=("heads",))
+IF_BAD = "topic_accuracy < 0.9"
+
+
 @pytest.mark.parametrize(
-    ("phase", "problem"),
+    ("phases", "problems"),
     [
-        (Phase(objective="contrastive"), "phases[0].train: 'everything' has heads, but a contrastive phase trains the"),
-        (Phase(objective="contrastive", train=("layers.1", "heads.topic")), "phases[0].train: 'heads.topic' has heads"),
+        ([replace(PAIRS, train=("embeddings", "layers.0", "last_layers.1")), ONLY_HEADS], []),
         (
-            Phase(objective="contrastive", train=("backbone",)),
-            "phases[0]: is contrastive, so its encoder no longer fits",
+            [replace(PAIRS, train=("layers.1", "heads.topic")), ONLY_HEADS],
+            [
+                "phases[0].train: 'heads.topic' has heads, but a contrastive phase trains only the encoder; write "
+                "backbone, embeddings, layers.K, layers.A-B, last_layers.N"
+            ],
+        ),
+        ([replace(PAIRS, train=("everything",), freeze=("heads",)), ONLY_HEADS], ["'everything' has heads, but"]),
+        ([PAIRS], ["phases[0]: is contrastive, so its encoder no longer fits the heads; add a later phase without"]),
+        ([PAIRS, Phase(train=("everything",), freeze=("heads",))], ["phases[0]: is contrastive, so its encoder"]),
+        ([PAIRS, replace(ONLY_HEADS, only_if=IF_BAD)], ["phases[0]: is contrastive, so its encoder no longer fits"]),
+        (
+            [PAIRS, replace(ONLY_HEADS, only_if=IF_BAD, until="epoch 2"), ONLY_HEADS],
+            ["phases[1].only_if: is 'topic_accuracy < 0.9', but the heads do not fit the encoder after a contrastive"],
+        ),
+        ([PAIRS, replace(ONLY_HEADS, until="epoch 2"), Phase(only_if=IF_BAD)], []),
+        (
+            [replace(PAIRS, until="no improvement of topic_accuracy for 2 evaluations"), ONLY_HEADS],
+            ["phases[0].until: is 'no improvement of topic_accuracy for 2 evaluations', but every metric is one of"],
         ),
     ],
 )
-def test_problems_of_a_contrastive_phase(phase: Phase, problem: str) -> None:
-    assert any(each.startswith(problem) for each in phase_problems([phase], ["topic"], []))
+def test_problems_of_a_contrastive_phase(phases: list[Phase], problems: list[str]) -> None:
+    found = phase_problems(phases, ["topic"], ["topic_accuracy"])
+    assert len(found) == len(problems)
+    assert all(problem in each for problem, each in zip(problems, found, strict=True))
 
 
 @pytest.mark.parametrize("balancing", ["dwa", "uncertainty"])
