@@ -10,6 +10,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import (
@@ -67,6 +68,23 @@ def test_sets_are_compared_by_the_labels_that_are_known_for_both() -> None:
     tags = task("multi_label_classification", labels=["a", "b"])
     found = label_similarity(torch.tensor([[1, 1], [1, -100], [-100, -100]]), tags)
     assert equal(found, [[1, 1, NAN], [1, 1, NAN], [NAN] * 3])
+
+
+@pytest.mark.parametrize("problem_type", ["single_label_classification", "multi_label_classification"])
+def test_memory_does_not_grow_with_the_labels_of_all_pairs(problem_type: str) -> None:
+    labels = [f"l{i}" for i in range(1000)]
+    ids = torch.arange(64) % 8
+    given = ids if problem_type.startswith("single") else F.one_hot(ids, len(labels))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        label_similarity(given, task(problem_type, labels=labels))
+    most = max(each.cpu_memory_usage for each in profiled.events())
+    assert most < 64 * 64 * len(labels)  # a number of each label of each pair would need four times as many bytes
+
+
+def test_soft_sets_are_as_similar_as_the_common_share_of_their_union() -> None:
+    tags = task("multi_label_classification", labels=["a", "b"])
+    found = label_similarity(torch.tensor([[0.5, 1.0], [1.0, 0.5], [0.5, NAN]]), tags)
+    assert equal(found, [[1, 0.5, 1], [0.5, 1, 0.5], [1, 0.5, 1]])
 
 
 def test_numbers_are_compared_in_standard_deviations_of_the_targets() -> None:
@@ -133,6 +151,38 @@ def test_rows_without_labels_are_in_no_pair_and_every_row_is_drawn() -> None:
     orders = [pair_by_label(np.arange(5), classes, np.random.default_rng(seed)) for seed in range(20)]
     assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
     assert len({tuple(order) for order in orders}) > 5
+
+
+def test_a_label_with_an_odd_number_of_rows_splits_no_pair() -> None:
+    labels = [0] * 3 + [1] * 5 + [2] * 4 + [3]
+    orders = [pair_by_label(np.arange(13), np.array(labels)[:, None], np.random.default_rng(seed)) for seed in range(9)]
+    for order in orders:
+        assert sorted(order) == list(range(13))
+        assert sum(labels[a] == labels[b] for a, b in zip(order[::2], order[1::2], strict=False)) == 1 + 2 + 2
+
+
+def test_a_row_that_is_drawn_several_times_is_not_paired_with_itself() -> None:
+    drawn = np.array([0, 1, 1, 1, 2, 0, 3, 3, 3, 3])  # row 3 alone has its label
+    classes = np.array([[0], [0], [0], [1]])
+    for seed in range(20):
+        order = pair_by_label(np.random.default_rng(seed).permutation(drawn), classes, np.random.default_rng(seed))
+        pairs = list(zip(order[::2], order[1::2], strict=True))
+        assert sorted(order) == sorted(drawn)
+        assert sum(classes[a, 0] == classes[b, 0] == 0 and a != b for a, b in pairs) == 3
+
+
+def test_a_soft_label_counts_as_its_most_probable_label() -> None:
+    three = TaskConfig(name="topic", problem_type="single_label_classification", labels=["a", "b"])
+    tags = TaskConfig(name="tags", problem_type="multi_label_classification", labels=["x", "y"])
+    rows = Dataset.from_list(
+        [
+            {"topic_distribution": {"a": a, "b": 1 - a}, "tags_distribution": {"x": x, "y": 0.9}}
+            for a, x in ((0.7, 0.1), (0.9, 0.2), (0.2, 0.8), (0.5, 0.6))
+        ]
+    )
+    found = label_classes(rows, [three, tags])
+    assert found[:, 0].tolist() == [0, 0, 1, -100]
+    assert found[0, 1] == found[1, 1] != found[2, 1] == found[3, 1]
 
 
 def test_classes_are_the_labels_and_equal_sets() -> None:
