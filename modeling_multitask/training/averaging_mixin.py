@@ -92,14 +92,17 @@ class AveragingMixin(Trainer):
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
         """Train, and end with the average. After an error, the model has the weights of the last step."""
-        self.pop_callback(AveragingCallback)
-        if (averaging := self.args.averaging()) is not None:
-            self._averaging = AveragingCallback(make_average(averaging), self.phases)
-            self.add_callback(self._averaging)
         try:
             return super().train(*args, **kwargs)
         finally:
             self._averaging = None
+
+    def set_average(self) -> None:
+        """Set the average of this run, after its arguments are set."""
+        self.pop_callback(AveragingCallback)
+        if (averaging := self.args.averaging()) is not None:
+            self._averaging = AveragingCallback(make_average(averaging), self.phases)
+            self.add_callback(self._averaging)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluate the average."""

@@ -125,6 +125,7 @@ class MultiTaskTrainer(
         align_tokens(model.config, kwargs.get("processing_class"))
         self.list_forms = known_list_forms(data_collator)
         start_heads(model, kwargs.get("train_dataset"), self.list_forms)
+        model_init = kwargs.pop("model_init", None)  # transformers refuses it together with a model
         super().__init__(
             model=model,
             args=args,
@@ -132,6 +133,7 @@ class MultiTaskTrainer(
             compute_metrics=compute_metrics or partial(flat_metrics, tasks=model.config.tasks),
             **kwargs,
         )
+        self.model_init = model_init
         tasks = model.config.tasks
         self.task_losses = TaskLossLog()
         self.phases = PhaseCallback(args.schedule, trainable)
@@ -170,6 +172,13 @@ class MultiTaskTrainer(
                 return super().train(*args, **kwargs)
         finally:
             train_only(self.model, self.phases.trainable)
+
+    def _hp_search_setup(self, trial: Any) -> None:
+        # `train` always calls this method. From here on, the arguments and the model are those of the run or trial.
+        super()._hp_search_setup(trial)
+        self.set_average()
+        self.embed_rows()
+        self.set_cache()
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
         """Create an optimizer for the groups of `parameter_groups` and the parameters of the balancing."""
