@@ -14,7 +14,7 @@ from ..training.freezing import trains_encoder
 from ..training.label_columns import labels_of_table
 from ..training.start_embeddings import embedded_rows, embeddings_of
 from .rows import RowsBySplit
-from .start_encoder import start_encoder
+from .start_encoder import start_encoder, with_own_words
 
 
 def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[Baseline]]:
@@ -84,7 +84,7 @@ def embeddings(
         tasks: The tasks of the model.
         device: Where the encoder runs.
     """
-    model, tokenizer = start_encoder(recipe, tasks, device)
+    model, tokenizer = start_encoder(with_own_words(recipe), tasks, device)
     return {
         name: embeddings_of(each) for name, each in embedded_rows(rows, model, tokenizer, purpose="Baseline").items()
     }

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Trainer
@@ -50,10 +52,17 @@ class KeepEmbeddingMixin(Trainer):
             self.train_dataset = given
         if START not in self.train_dataset.column_names:
             given = self.train_dataset
-            with self.args.main_process_first(desc="embed the training rows"):
-                self.train_dataset = with_start_embeddings(given, self.model, self.data_collator.tokenizer)
+            self.train_dataset = self._with_start_embeddings(given)
             self._embedded = given, self.train_dataset
         self.add_callback(StartCallback(self.train_dataset[0][START]))
+
+    def _with_start_embeddings(self, rows: Dataset) -> Dataset:
+        """Return the rows with their start embeddings, which one process computes."""
+        found = None
+        with self.args.main_process_first(desc="embed the training rows"):
+            if rows.cache_files or self.args.process_index == 0:  # other processes read the cache
+                found = with_start_embeddings(rows, self.model, self.data_collator.tokenizer)
+        return found if rows.cache_files else broadcast_object_list([found])[0]
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device

@@ -58,7 +58,8 @@ PartialState().destroy_process_group()
 def launch(folder: Path, backbone: Path, *, processes: int) -> Path:
     """The folder with the weights and the logged terms after four steps over 16 rows."""
     (folder / "train.py").write_text(TRAIN)
-    finish("train.py", backbone, folder, 16 // processes, folder=folder, processes=processes)
+    said = finish("train.py", backbone, folder, 16 // processes, folder=folder, processes=processes)
+    (folder / "said.txt").write_text(said)
     return folder
 
 
@@ -82,6 +83,12 @@ def test_two_processes_log_the_term_of_one(folders: list[Path], balancing: str) 
     assert len(one) == 4
     assert one[-1] > 1e-4
     assert two == pytest.approx(one, rel=1e-3, abs=1e-6)
+
+
+def test_one_of_two_processes_embeds_the_rows_in_memory(folders: list[Path]) -> None:
+    said = [(folder / "said.txt").read_text() for folder in folders]
+
+    assert [each.count("keep_embedding: 16 texts were embedded") for each in said] == [2, 2]  # once per training
 
 
 def test_a_recipe_of_two_processes_ends_with_the_effect_on_the_embedding(tmp_path: Path, backbone: Path) -> None:
