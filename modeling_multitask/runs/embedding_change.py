@@ -23,7 +23,7 @@ from ..evaluation.judged import row_texts
 from ..inference import encode
 from ..recipes.recipe import Recipe
 from ..training.start_embeddings import embedded_rows, embeddings_of
-from .baselines import changes_encoder, has_linear_probe
+from .baselines import has_linear_probe
 from .rows import RowsBySplit
 from .similarity_set import read_similarity_set
 from .start_encoder import start_encoder, with_own_words
@@ -58,7 +58,7 @@ def embedding_change(
     """
     if not recipe.report and recipe.similarity is None:
         return None
-    if not changes_encoder(trainer):
+    if not trainer.trains_encoder:
         return UNCHANGED
     try:
         if recipe.similarity is not None:

@@ -28,7 +28,7 @@ from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
 from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
 from .evaluation_mixin import EvaluationMixin
-from .freezing import train_only
+from .freezing import train_only, trains_encoder
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .keeping_checks import check_keeping
 from .keeping_mixin import KEPT, KeepEmbeddingMixin
@@ -134,6 +134,7 @@ class MultiTaskTrainer(
             **kwargs,
         )
         self.model_init = model_init
+        self.trains_encoder = trains_encoder(model, args.schedule, trainable)  # merged adapters lose their names
         tasks = model.config.tasks
         self.task_losses = TaskLossLog()
         self.phases = PhaseCallback(args.schedule, trainable)

@@ -77,17 +77,27 @@ def test_one_of_two_processes_embeds_the_rows_in_memory(folders: list[Path]) -> 
     assert [each.count("keep_embedding: 16 texts were embedded") for each in said] == [2, 2]  # once per training
 
 
-def test_a_recipe_of_two_processes_ends_with_the_effect_on_the_embedding(tmp_path: Path, backbone: Path) -> None:
+PAIRS = {"objective": "contrastive", "train": ["backbone"], "until": "step 1", "learning_rates": {"backbone": 1e-2}}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"keep_embedding": {"weight": 0.1}}, {"phases": [PAIRS, {"train": ["heads"]}], "lora": {"r": 2}}],
+    ids=["keep_embedding", "pairs"],
+)
+def test_a_recipe_of_two_processes_ends_with_the_effect_on_the_embedding(
+    tmp_path: Path, backbone: Path, settings: dict[str, Any]
+) -> None:
     rows = [f"the {'film' if i % 2 else 'food'} was {i},{i % 2}" for i in range(48)]
     (tmp_path / "rows.csv").write_text("\n".join(["text,topic", *rows]) + "\n")
     recipe: dict[str, Any] = {
         "backbone": str(backbone),
         "tasks": [{"name": "topic", "problem_type": "single_label_classification"}],
         "data": {"train": "rows.csv", "split": {"validation": 0.2, "test": 0.2}},
-        "keep_embedding": {"weight": 0.1},
         "probe": False,
         "training": {"max_steps": 2, "use_cpu": True},
         "output_dir": str(tmp_path / "run"),
+        **settings,
     }
     (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
 

@@ -121,6 +121,13 @@ def test_a_frozen_encoder_is_unchanged(words: dict[str, Any], monkeypatch: pytes
     assert "Embedding: unchanged, because the encoder was not trained" in notes()
 
 
+def test_adapters_change_the_embedding(words: dict[str, Any]) -> None:
+    # They are merged before the effect is measured.
+    train(words, output_dir="here", lora={"r": 2})
+
+    assert record()["embedding"]["texts"] > 3
+
+
 def test_a_set_of_pairs_with_scores_is_used_instead(words: dict[str, Any], tmp_path: Path) -> None:
     pairs = [f"the {WORDS[i]},a {WORDS[i + 3]},{i % 5}" for i in range(12)]
     (tmp_path / "pairs.csv").write_text("\n".join(["text,text_pair,score", *pairs]) + "\n")

@@ -11,7 +11,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from modeling_multitask import (
     MultiTaskCollator,
@@ -24,6 +24,7 @@ from modeling_multitask import (
 from modeling_multitask.tasks_multitask import TargetStatistics
 from modeling_multitask.training.contrastive import contrastive_losses, pair_loss
 from modeling_multitask.training.label_similarity import label_classes, label_similarity
+from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.phases import Phase, phase_problems
 from modeling_multitask.training.samplers import pair_by_label
 from tests.conftest import tasks_of_each_type, tiny_bert_config
@@ -205,7 +206,9 @@ def rows() -> Dataset:
     return Dataset.from_list(given * 4)
 
 
-def trainer(folder: Path, tokenizer: PreTrainedTokenizerBase, **arguments: Any) -> MultiTaskTrainer:
+def trainer(
+    folder: Path, tokenizer: PreTrainedTokenizerBase, *, lora: dict[str, Any] | None = None, **arguments: Any
+) -> MultiTaskTrainer:
     torch.manual_seed(0)
     config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type()[:2])
     model = MultiTaskModel(config)
@@ -213,7 +216,7 @@ def trainer(folder: Path, tokenizer: PreTrainedTokenizerBase, **arguments: Any) 
     settings |= {"learning_rates": {"heads": 1e-3, "backbone": 1e-3}, "report_to": "none", "disable_tqdm": True}
     settings |= {"use_cpu": True, "logging_steps": 1, "save_strategy": "no"}
     return MultiTaskTrainer(
-        model=model,
+        model=model if lora is None else add_lora(model, lora),
         args=MultiTaskTrainingArguments(str(folder), **{**settings, **arguments}),
         train_dataset=rows(),
         processing_class=tokenizer,
@@ -228,6 +231,26 @@ def test_a_contrastive_phase_trains_the_encoder_and_no_head(tmp_path: Path, toke
         name.partition(".")[0] for name, each in run.model.named_parameters() if not torch.equal(each, before[name])
     }
     assert moved == {"backbone"}
+
+
+def test_adapters_train_on_pairs_and_the_heads_after_them(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    run = trainer(tmp_path, tokenizer, lora={"r": 2}, phases=[{**CONTRASTIVE, "until": "epoch 1"}, HEADS])
+    seen: list[dict[str, Tensor]] = []
+
+    class Keep(TrainerCallback):
+        def on_epoch_end(self, *args: Any, model: Any, **kwargs: Any) -> None:
+            seen.append({name: each.detach().clone() for name, each in model.named_parameters()})
+
+    run.add_callback(Keep())
+    before = {name: each.clone() for name, each in run.model.named_parameters()}
+    run.train()
+
+    moved = [
+        {name for name in one if not torch.equal(one[name], other[name])}
+        for one, other in ((before, seen[0]), (seen[0], seen[-1]))
+    ]
+    assert {"lora_B" in name or "lora_A" in name for name in moved[0]} == {True}
+    assert {"heads." in name for name in moved[1]} == {True}
 
 
 def test_texts_of_one_topic_become_similar_and_others_dissimilar(
