@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
+import torch
 
 from tests.conftest import ROOT
 from tests.forks import run_forked
@@ -42,6 +44,20 @@ def finish(*words: object, folder: Path, processes: int = 1, **environment: str)
     )
     assert set(finished.exit_codes) == {0}, f"{finished.exit_codes}: {finished.stderr[-4000:]}"
     return finished.stdout + finished.stderr
+
+
+def results_of(script: str, *words: object, folder: Path, processes: int) -> list[Any]:
+    """Run a script that ends with `process_training.end`, and return the results of each process.
+
+    Args:
+        script: The Python code.
+        words: Its arguments, without the folder of its results, which comes last.
+        folder: The folder of the script and its results.
+        processes: The number of processes.
+    """
+    (folder / "train.py").write_text(script)
+    (folder / "said.txt").write_text(finish("train.py", *words, folder, folder=folder, processes=processes))
+    return [torch.load(folder / f"{rank}.pt") for rank in range(processes)]
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:

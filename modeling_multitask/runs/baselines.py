@@ -10,11 +10,10 @@ from datasets import Dataset
 from .. import MultiTaskTrainer, TaskConfig
 from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..recipes.recipe import MOST_LABELS, MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
-from ..training.freezing import trains_encoder
 from ..training.label_columns import labels_of_table
 from ..training.start_embeddings import embedded_rows, embeddings_of
 from .rows import RowsBySplit
-from .start_encoder import start_encoder
+from .start_encoder import start_encoder, with_own_words
 
 
 def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, list[Baseline]]:
@@ -54,7 +53,7 @@ def _probed(recipe: Recipe, train: Dataset, trainer: MultiTaskTrainer) -> tuple[
     tasks = trainer.model.config.tasks
     if recipe.baseline is not None:
         return (tasks, []) if recipe.baseline == "linear_probe" else ([], [])
-    if len(train) > (MOST_ROWS if changes_encoder(trainer) else MOST_ROWS_OF_A_FROZEN_ENCODER):
+    if len(train) > (MOST_ROWS if trainer.trains_encoder else MOST_ROWS_OF_A_FROZEN_ENCODER):
         return [], []
     many = [task for task in tasks if len(task.labels or ()) > MOST_LABELS]
     return [task for task in tasks if task not in many], many
@@ -64,11 +63,6 @@ def has_linear_probe(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTraine
     """Return whether a task has a linear probe, for which all training rows are embedded."""
     train, evaluated = rows["train"], any(len(each) for name, each in rows.items() if name != "train")
     return evaluated and isinstance(train, Dataset) and bool(_probed(recipe, train, trainer)[0])
-
-
-def changes_encoder(trainer: MultiTaskTrainer) -> bool:
-    """Return whether a phase of the run trains a parameter of the encoder or an adapter in it."""
-    return trains_encoder(trainer.model, trainer.args.schedule, trainer.phases.trainable)
 
 
 def embeddings(
@@ -84,7 +78,7 @@ def embeddings(
         tasks: The tasks of the model.
         device: Where the encoder runs.
     """
-    model, tokenizer = start_encoder(recipe, tasks, device)
+    model, tokenizer = start_encoder(with_own_words(recipe), tasks, device)
     return {
         name: embeddings_of(each) for name, each in embedded_rows(rows, model, tokenizer, purpose="Baseline").items()
     }

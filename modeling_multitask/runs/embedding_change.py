@@ -23,10 +23,10 @@ from ..evaluation.judged import row_texts
 from ..inference import encode
 from ..recipes.recipe import Recipe
 from ..training.start_embeddings import embedded_rows, embeddings_of
-from .baselines import changes_encoder, has_linear_probe
+from .baselines import has_linear_probe
 from .rows import RowsBySplit
 from .similarity_set import read_similarity_set
-from .start_encoder import start_encoder
+from .start_encoder import start_encoder, with_own_words
 
 logger = logging.get_logger(__name__)
 
@@ -46,7 +46,8 @@ def embedding_change(
 ) -> EmbeddingChange | None:
     """Return the effect of training on the embedding, on the recipe's `similarity` or else on training texts.
 
-    It is `None` without a report and without `similarity`, for streamed rows, and if it cannot be computed.
+    Both embeddings have the pooling and the prompt of the trained model, also if those of the backbone are others. It
+    is `None` without a report and without `similarity`, for streamed rows, and if it cannot be computed.
 
     Args:
         recipe: The recipe.
@@ -57,7 +58,7 @@ def embedding_change(
     """
     if not recipe.report and recipe.similarity is None:
         return None
-    if not changes_encoder(trainer):
+    if not trainer.trains_encoder:
         return UNCHANGED
     try:
         if recipe.similarity is not None:
@@ -95,8 +96,9 @@ def _of_texts(
     train: Any = rows["train"]
     chosen = _chosen(train, recipe.seed)
     start, own = start_encoder(recipe, trainer.model.config.tasks, trainer.args.device)
-    # A linear probe has embedded all training rows, and they are in the cache.
-    table, places = (train, chosen) if has_linear_probe(recipe, rows, trainer) else (train.select(chosen), slice(None))
+    # A linear probe has embedded all training rows, and they are in the cache if its encoder is this one.
+    probed = recipe == with_own_words(recipe) and has_linear_probe(recipe, rows, trainer)
+    table, places = (train, chosen) if probed else (train.select(chosen), slice(None))
     embedded = embedded_rows({"train": table}, start, own, purpose="Similarity")["train"]
     after = encode(model, row_texts(train.select(chosen)), tokenizer=tokenizer)
     return change_of_texts(embeddings_of(embedded)[places], after)

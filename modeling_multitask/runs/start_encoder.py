@@ -1,4 +1,4 @@
-"""The encoder of a recipe before training, with its own pooling, prompt and normalisation."""
+"""The encoder of a recipe before training."""
 
 from dataclasses import replace
 
@@ -10,16 +10,21 @@ from ..recipes.recipe import Recipe
 from .start import build_model, load_start
 
 
+def with_own_words(recipe: Recipe) -> Recipe:
+    """Return the recipe with the encoder's own pooling, prompt and normalisation."""
+    return replace(recipe, pooling=None, normalize=None, prompt_name=None, prompt=None)
+
+
 def start_encoder(
     recipe: Recipe, tasks: list[TaskConfig], device: torch.device
 ) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
-    """Return the untrained model of a recipe, without the recipe's pooling, prompt, normalisation and adapters.
+    """Return the untrained model of a recipe, without adapters, and its tokenizer.
 
     Args:
         recipe: The recipe, with the encoder.
         tasks: The tasks of the model.
         device: Where the encoder runs.
     """
-    own = replace(recipe, pooling=None, normalize=None, prompt_name=None, prompt=None, lora=None)
-    trained, tokenizer = load_start(own)
-    return build_model(own, tasks, tokenizer, trained).to(device), tokenizer
+    plain = replace(recipe, lora=None)
+    trained, tokenizer = load_start(plain)
+    return build_model(plain, tasks, tokenizer, trained).to(device), tokenizer

@@ -1,6 +1,7 @@
 """The part of the Trainer that evaluates and saves an average of the weights, and trains on with the weights."""
 
 import json
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
+from transformers.utils import logging
 
 from .arguments import MultiTaskTrainingArguments
-from .averages import WeightAverage, copy_weights, make_average, with_weights
+from .averages import WeightAverage, WindowAverage, copy_weights, make_average, with_weights
 from .averaging import Averaging
 from .phase_callback import PhaseCallback
+
+logger = logging.get_logger(__name__)
 
 FILE = "average.safetensors"  # in a checkpoint: the average's state, and the weights of the step
 
@@ -43,6 +48,11 @@ class AveragingCallback(TrainerCallback):
         if not state.global_step:  # also if `auto_find_batch_size` starts again
             self.average.begin({})
         self._phase = None
+        if isinstance(self.average, WindowAverage) and window_steps(args, state) < 2:
+            logger.warning(
+                f"average.last is {self.average.last}, but this run has only one evaluation or checkpoint, so nothing "
+                "is averaged; evaluate or save more often, or use average.ema"
+            )
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -92,14 +102,17 @@ class AveragingMixin(Trainer):
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
         """Train, and end with the average. After an error, the model has the weights of the last step."""
-        self.pop_callback(AveragingCallback)
-        if (averaging := self.args.averaging()) is not None:
-            self._averaging = AveragingCallback(make_average(averaging), self.phases)
-            self.add_callback(self._averaging)
         try:
             return super().train(*args, **kwargs)
         finally:
             self._averaging = None
+
+    def set_average(self) -> None:
+        """Set the average of this run, after its arguments are set."""
+        self.pop_callback(AveragingCallback)
+        if (averaging := self.args.averaging()) is not None:
+            self._averaging = AveragingCallback(make_average(averaging), self.phases)
+            self.add_callback(self._averaging)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Evaluate the average."""
@@ -146,6 +159,21 @@ class AveragingMixin(Trainer):
             self._averaging.average.restore(state, self.args.device)
 
 
+def window_steps(args: TrainingArguments, state: TrainerState) -> int:
+    """Return the number of steps of a whole run whose weights `last` can average, without early stopping.
+
+    The weights of the last step count, also if they are not evaluated.
+
+    Args:
+        args: The arguments of the run.
+        state: The state at the beginning of training.
+    """
+    return max(
+        {"epoch": state.num_train_epochs, "steps": math.ceil(state.max_steps / (every or state.max_steps))}.get(each, 0)
+        for each, every in ((args.eval_strategy, state.eval_steps), (args.save_strategy, state.save_steps))
+    )
+
+
 def check_average(checkpoint: Path, averaging: Averaging | None) -> None:
     """Raise a `ValueError` if a checkpoint was written with another average than that of the run.
 
@@ -154,6 +182,11 @@ def check_average(checkpoint: Path, averaging: Averaging | None) -> None:
         averaging: The average of the run.
     """
     there = None
+    if averaging is not None and not any((checkpoint / name).exists() for name in (FILE, OPTIMIZER_NAME)):
+        raise ValueError(
+            f"{checkpoint} cannot be resumed with average {averaging.given}: it has only the model, without the "
+            "weights of the step and the state of the average (was save_only_model set?); start the run again"
+        )
     if (checkpoint / FILE).exists():
         with safe_open(checkpoint / FILE, framework="pt") as file:
             there = Averaging(**json.loads(file.metadata()[_KIND]))

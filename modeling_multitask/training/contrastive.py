@@ -77,7 +77,7 @@ def pair_loss(embeddings: Tensor, similar: Tensor, sample_weight: Tensor | None 
     pairs = known.float()
     if sample_weight is not None:
         pairs = pairs * sample_weight[:, None] * sample_weight
-    targets = similar.where(known, 0)
+    targets = similar.where(known, 0).clamp(0, 1)  # rounding would make a weight negative
     errors = (directions @ directions.T - targets).square()
     weights = torch.stack([pairs * targets, pairs * (1 - targets)])  # (2, B, B)
     totals = weights.sum(dim=(1, 2))  # (2,)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Trainer
-from transformers.trainer_utils import TrainOutput
 
 from .arguments import MultiTaskTrainingArguments
 from .gradients import TaskGradients
@@ -34,20 +35,34 @@ class KeepEmbeddingMixin(Trainer):
     train_dataset: Any
     task_losses: TaskLossLog
     kept_gradients: TaskGradients
+    _embedded: tuple[Any, Any] = (None, None)  # the training rows without and with embeddings of this trainer
     _step_rows: Tensor | None = None  # (), of the optimizer step
 
-    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """Train, after the embeddings of the training rows were computed with the model as it is now.
+    def embed_rows(self) -> None:
+        """Compute the embeddings of the training rows with the model as it is now, if they are kept.
 
-        A checkpoint to resume is loaded later. The rows keep their embeddings for the next training.
+        A checkpoint to resume is loaded later. The rows keep their embeddings for the next training, unless
+        `model_init` then returns another model.
         """
         self.pop_callback(StartCallback)
-        if self.args.keep_embedding is not None:
-            with self.args.main_process_first(desc="embed the training rows"):
-                rows = with_start_embeddings(self.train_dataset, self.model, self.data_collator.tokenizer)
-            self.train_dataset = rows
-            self.add_callback(StartCallback(rows[0][START]))
-        return super().train(*args, **kwargs)
+        if self.args.keep_embedding is None:
+            return
+        given, embedded = self._embedded
+        if self.model_init is not None and self.train_dataset is embedded:
+            self.train_dataset = given
+        if START not in self.train_dataset.column_names:
+            given = self.train_dataset
+            self.train_dataset = self._with_start_embeddings(given)
+            self._embedded = given, self.train_dataset
+        self.add_callback(StartCallback(self.train_dataset[0][START]))
+
+    def _with_start_embeddings(self, rows: Dataset) -> Dataset:
+        """Return the rows with their start embeddings, which one process computes."""
+        found = None
+        with self.args.main_process_first(desc="embed the training rows"):
+            if rows.cache_files or self.args.process_index == 0:  # other processes read the cache
+                found = with_start_embeddings(rows, self.model, self.data_collator.tokenizer)
+        return found if rows.cache_files else broadcast_object_list([found])[0]
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from datasets_builder.label_lists import ListForm
 
 from ..tasks_multitask import TaskConfig
-from .label_columns import labels_of_table
+from .label_columns import targets_of_table
+from .soft_targets import most_probable
 
 
 def label_similarity(labels: Tensor, task: TaskConfig) -> Tensor:
@@ -30,7 +31,7 @@ def label_similarity(labels: Tensor, task: TaskConfig) -> Tensor:
         task: The task.
     """
     if task.kind.several_labels:
-        return _jaccard(labels)
+        return _jaccard(labels, soft=task.kind.is_soft(labels))
     if task.kind.is_number:
         numbers = labels.log1p() if task.transform == "log1p" else labels
         similar = (-_distances(numbers) / task.unit).exp()
@@ -38,8 +39,7 @@ def label_similarity(labels: Tensor, task: TaskConfig) -> Tensor:
         places = _shares(labels, task) @ torch.linspace(0, 1, len(task.labels or ()), device=labels.device)
         similar = 1 - _distances(places)
     else:
-        shares = _shares(labels, task)
-        similar = torch.minimum(shares[:, None], shares[None]).sum(dim=-1)
+        similar = _common(_shares(labels, task), soft=task.kind.is_soft(labels))
     known = task.kind.labelled_entries(labels)
     return similar.where(known[:, None] & known[None], torch.nan)
 
@@ -49,15 +49,17 @@ def label_classes(
 ) -> np.ndarray:
     """Return the number of the label of each row for each task, (N, K); -1 where it is missing, and for numbers.
 
-    Rows with the same set of labels of a multi-label task have the same number.
+    Rows with the same set of labels of a multi-label task have the same number. A soft label counts as its most
+    probable label.
 
     Args:
         rows: The training rows.
         tasks: All tasks.
         list_forms: How lists of numbers are written, by task name. By default the rows decide.
     """
-    labels = labels_of_table(rows, tasks, list_forms)
-    return np.stack([_classes(labels[task.name].numpy(), task) for task in tasks], axis=1)
+    targets = {name: each.numpy() for name, each in targets_of_table(rows, tasks, list_forms)["labels"].items()}
+    labels = most_probable(targets, tasks)
+    return np.stack([_classes(labels[task.name], task) for task in tasks], axis=1)
 
 
 def _classes(labels: np.ndarray, task: TaskConfig) -> np.ndarray:
@@ -80,11 +82,24 @@ def _shares(labels: Tensor, task: TaskConfig) -> Tensor:
     return F.one_hot(labels.clamp(min=0), len(task.labels or ())).float()
 
 
-def _jaccard(labels: Tensor) -> Tensor:
+def _common(shares: Tensor, *, soft: bool) -> Tensor:
+    """Return the sum of the smaller share of each label, for each pair of rows, (B, B).
+
+    The shares of all labels of all pairs, (B, B, C), do not fit into memory: they have 0.8 GB for 256 rows and 3,000
+    labels.
+
+    Args:
+        shares: (B, C).
+        soft: Whether there are shares other than 0 and 1.
+    """
+    return torch.stack([torch.minimum(row, shares).sum(dim=-1) for row in shares]) if soft else shares @ shares.T
+
+
+def _jaccard(labels: Tensor, *, soft: bool) -> Tensor:
     """Return the Jaccard index of each pair of sets, over the labels that are known for both; NaN if there are none."""
     known, sets = (labels >= 0).float(), labels.float().nan_to_num(0).clamp(min=0)
-    own = sets[:, None] * known[None]  # (B, B, C), the labels of a row that are known for the other
-    others = own.transpose(0, 1)
-    both, either = torch.minimum(own, others).sum(dim=-1), torch.maximum(own, others).sum(dim=-1)
+    own = sets @ known.T  # (B, B), the size of a set without the labels that are unknown for the other
+    both = _common(sets, soft=soft)
+    either = own + own.T - both
     similar = torch.where(either > 0, both / either.where(either > 0, 1), 1)  # two empty sets are equal
     return similar.where(known @ known.T > 0, torch.nan)

@@ -5,7 +5,8 @@ import sys
 
 from ..words_multitask import nearest_hint
 
-PARTS = ("everything", "backbone", "embeddings", "layers.K", "layers.A-B", "last_layers.N", "heads", "heads.TASK")
+PARTS_OF_ENCODER = ("backbone", "embeddings", "layers.K", "layers.A-B", "last_layers.N")
+PARTS = ("everything", *PARTS_OF_ENCODER, "heads", "heads.TASK")
 _LAYERS = re.compile(r"layers\.(\d+)(?:-(\d+))?")
 _LAST_LAYERS = re.compile(r"last_layers\.([1-9]\d*)")
 
@@ -30,6 +31,11 @@ def part_problem(part: str, tasks: list[str], layers: int | None = None) -> str 
         there = "" if layers is None else f"; this encoder has the layers 0 to {layers - 1}"
         return f"{part!r}: there are no such layers{there}"
     return None
+
+
+def has_heads(part: str) -> bool:
+    """Return whether a part contains a head."""
+    return part == "everything" or part.startswith("heads")
 
 
 def layer_span(part: str, layers: int) -> tuple[int, int] | None:

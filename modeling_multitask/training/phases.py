@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from ..words_multitask import check_bounds, from_words, nearest_hint, word
-from .parts import part_problem
+from .parts import PARTS_OF_ENCODER, has_heads, part_problem
 from .rates import LearningRates
 
 Objective = Literal["labels", "contrastive"]
@@ -134,6 +134,11 @@ class Phase:
         return Condition(found[1], found[2], float(found[3])) if found else None
 
     @property
+    def trains_heads(self) -> bool:
+        """Whether the phase trains a head."""
+        return any(map(has_heads, self.train)) and "heads" not in self.freeze
+
+    @property
     def metrics(self) -> list[str]:
         """The metrics that `until` and `only_if` use."""
         ends = [self.end.metric] if isinstance(self.end, Stalled) else []
@@ -184,26 +189,39 @@ def phase_problems(
         unknown = [name for name in phase.weights if name not in tasks]
         problems += [f"phases[{i}].weights.{name}: no such task{nearest_hint(name, tasks)}" for name in unknown]
         problems += [f"phases[{i}]: {problem}" for problem in _metric_problems(phase, metrics)]
-        problems += [f"phases[{i}].train: {problem}" for problem in _contrastive_problems(phase)]
         if i == 0 and phase.only_if is not None:
             problems.append("phases[0].only_if: the first phase has no evaluation before it; leave it out")
         if i < len(phases) - 1 and phase.until is None:
             problems.append(f"phases[{i}].until: is missing; only the last phase may leave it out")
-    if phases and phases[-1].is_contrastive:
+    contrastive = [i for i, phase in enumerate(phases) if phase.is_contrastive]
+    return problems + [each for i in contrastive for each in _contrastive_problems(phases, i)] + _order_problems(phases)
+
+
+def _contrastive_problems(phases: Sequence[Phase], i: int) -> list[str]:
+    """Return where a contrastive phase needs heads: they do not train in it, and then no longer fit the encoder."""
+    phase, following = phases[i], phases[i + 1 :]
+    problems = [
+        f"phases[{i}].train: {part!r} has heads, but a contrastive phase trains only the encoder; write "
+        f"{', '.join(PARTS_OF_ENCODER)}"
+        for part in phase.train
+        if has_heads(part)
+    ]
+    if isinstance(phase.end, Stalled):
         problems.append(
-            f"phases[{len(phases) - 1}]: is contrastive, so its encoder no longer fits the heads; add a last phase "
-            "such as {train: [heads]}"
+            f"phases[{i}].until: is {phase.until!r}, but every metric is one of the heads, which do not train in a "
+            "contrastive phase; write 'epoch 2' or 'step 500'"
         )
-    return problems + _order_problems(phases)
-
-
-def _contrastive_problems(phase: Phase) -> list[str]:
-    """Return why a contrastive phase trains heads, which take no part in it."""
-    if not phase.is_contrastive or "heads" in phase.freeze:
-        return []
-    heads = [part for part in phase.train if part == "everything" or part.startswith("heads")]
-    advice = "a contrastive phase trains the encoder only; write backbone or some of its layers"
-    return [f"{heads[0]!r} has heads, but {advice}"] if heads else []
+    if not any(each.only_if is None and each.trains_heads for each in following):
+        problems.append(
+            f"phases[{i}]: is contrastive, so its encoder no longer fits the heads; add a later phase without only_if "
+            "that trains them, such as {train: [heads]}"
+        )
+    elif following[0].only_if is not None:
+        problems.append(
+            f"phases[{i + 1}].only_if: is {following[0].only_if!r}, but the heads do not fit the encoder after a "
+            "contrastive phase; leave it out, or put a phase before it that trains the heads"
+        )
+    return problems
 
 
 def _metric_problems(phase: Phase, metrics: list[str]) -> list[str]:

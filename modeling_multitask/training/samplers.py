@@ -140,6 +140,9 @@ def token_batches(lengths: np.ndarray, budget: int, rng: np.random.Generator) ->
 def pair_by_label(order: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the rows in random order, but in pairs with the same label, so that each batch has similar pairs; (N,).
 
+    A pair is at an even place and the next one, so that a batch with an even number of rows splits no pair. A row that
+    is drawn several times is not paired with itself.
+
     Args:
         order: The rows of an epoch in random order, (N,).
         classes: The number of the label of each row for each task, (rows, K), negative where it is missing. A row with
@@ -149,12 +152,21 @@ def pair_by_label(order: np.ndarray, classes: np.ndarray, rng: np.random.Generat
     labels = classes[order]  # (N, K)
     task = np.where(labels >= 0, rng.random(labels.shape), -1).argmax(axis=1)
     label = labels[np.arange(len(order)), task]
-    alone = -1 - np.arange(len(order))  # a row without any label is in no pair
-    keys = np.where(label >= 0, label * labels.shape[1] + task, alone)
-    grouped = np.argsort(keys, kind="stable")
-    place_in_group = np.arange(len(order)) - np.searchsorted(keys[grouped], keys[grouped])
-    pair = np.cumsum(place_in_group % 2 == 0) - 1
-    return order[grouped][np.argsort(rng.permutation(pair.max() + 1)[pair], kind="stable")]
+    groups = np.where(label >= 0, label * labels.shape[1] + task, -1)
+    numbers = rng.permutation(len(classes))[order]  # the same for each copy of a row
+    by_group = np.lexsort((numbers, groups))
+    order, groups, numbers = order[by_group], groups[by_group], numbers[by_group]
+    begin, end = np.searchsorted(groups, groups), np.searchsorted(groups, groups, side="right")
+    # The copies of a row are next to each other, so the rows that are half a group apart differ.
+    half = (end - begin) // 2
+    first = np.flatnonzero((np.arange(len(order)) < begin + half) & (groups >= 0))
+    pairs = np.stack([first, first + half[first]], axis=1)  # (P, 2), places in `order`
+    pairs = pairs[order[pairs[:, 0]] != order[pairs[:, 1]]]
+    alone = np.setdiff1d(np.arange(len(order)), pairs)
+    alone = alone[np.argsort(numbers[alone], kind="stable")]
+    rest = len(alone) // 2
+    pairs = rng.permutation(np.concatenate([pairs, np.stack([alone[:rest], alone[rest : 2 * rest]], axis=1)]))
+    return order[np.concatenate([pairs.reshape(-1), alone[2 * rest :]])]
 
 
 class EpochSampler(Sampler[int]):

@@ -73,7 +73,7 @@ def embeddings_of(embedded: Dataset) -> np.ndarray:
 def with_start_embeddings(
     rows: Dataset, model: MultiTaskModel | PeftModel, tokenizer: PreTrainedTokenizerBase
 ) -> Dataset:
-    """Return the training rows with the column `start_embedding`, (N, D). Rows that have it are returned unchanged.
+    """Return the training rows with the column `start_embedding`, (N, D).
 
     Args:
         rows: The training rows, with `text`.
@@ -83,8 +83,6 @@ def with_start_embeddings(
     Raises:
         RowError: If a text is not a string.
     """
-    if START in rows.column_names:
-        return rows
     found = embedded_rows({"train": rows}, model, tokenizer, purpose="keep_embedding")["train"]
     return concatenate_datasets([rows, found.rename_column(EMBEDDING, START)], axis=1)
 

@@ -30,7 +30,7 @@ from .evaluation_checks import check_evaluation, check_scheduler, choose_default
 from .evaluation_mixin import EvaluationMixin
 from .fitting_checks import check_fitting, wants_fitting
 from .fitting_mixin import HeadFittingCallback, HeadFittingMixin
-from .freezing import train_only
+from .freezing import train_only, trains_encoder
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .keeping_checks import check_keeping
 from .keeping_mixin import KEPT, KeepEmbeddingMixin
@@ -129,6 +129,7 @@ class MultiTaskTrainer(
         align_tokens(model.config, kwargs.get("processing_class"))
         self.list_forms = known_list_forms(data_collator)
         start_heads(model, kwargs.get("train_dataset"), self.list_forms)
+        model_init = kwargs.pop("model_init", None)  # transformers refuses it together with a model
         super().__init__(
             model=model,
             args=args,
@@ -136,6 +137,8 @@ class MultiTaskTrainer(
             compute_metrics=compute_metrics or partial(flat_metrics, tasks=model.config.tasks),
             **kwargs,
         )
+        self.model_init = model_init
+        self.trains_encoder = trains_encoder(model, args.schedule, trainable)  # merged adapters lose their names
         tasks = model.config.tasks
         self.task_losses = TaskLossLog()
         self.phases = PhaseCallback(args.schedule, trainable)
@@ -176,6 +179,13 @@ class MultiTaskTrainer(
                 return super().train(*args, **kwargs)
         finally:
             train_only(self.model, self.phases.trainable)
+
+    def _hp_search_setup(self, trial: Any) -> None:
+        # `train` always calls this method. From here on, the arguments and the model are those of the run or trial.
+        super()._hp_search_setup(trial)
+        self.set_average()
+        self.embed_rows()
+        self.set_cache()
 
     def create_optimizer(self, model: MultiTaskModel | None = None) -> torch.optim.Optimizer:
         """Create an optimizer for the groups of `parameter_groups` and the parameters of the balancing."""

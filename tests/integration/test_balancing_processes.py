@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.launched import finish
+from tests.launched import results_of
 
 pytestmark = pytest.mark.slow
 
@@ -15,24 +15,18 @@ pytestmark = pytest.mark.slow
 TRAIN = """
 import sys
 import torch
-from accelerate import PartialState
 from datasets import Dataset
-from transformers import AutoTokenizer, TrainerCallback
-from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+from transformers import TrainerCallback
+from tests.process_training import NO_DROPOUT, SENTIMENT, build_model, build_trainer, end, texts_of_three_words
 
-backbone, output, batch_size = sys.argv[1], sys.argv[2], int(sys.argv[3])
-words = "the a good bad film phone food was is very not plot screen soup".split()
+backbone, batch_size, output = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 rows = Dataset.from_dict({
-    "text": [" ".join(words[(i * k) % len(words)] for k in (1, 3, 5)) for i in range(16)],
+    "text": texts_of_three_words(16),
     "sentiment": [None if i % 3 == 1 else i % 2 for i in range(16)],
     "contrary": [None if i % 5 == 2 else 1 - i % 2 for i in range(16)],
     "rating": [i / 8 if i in (0, 1, 3, 6) else None for i in range(16)],  # the second process has none
 })
-tasks = [
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["no", "yes"]},
-    {"name": "contrary", "problem_type": "binary_classification", "labels": ["no", "yes"], "weight": 0.5},
-    {"name": "rating", "problem_type": "regression"},
-]
+tasks = [SENTIMENT, {**SENTIMENT, "name": "contrary", "weight": 0.5}, {"name": "rating", "problem_type": "regression"}]
 
 class Keep(TrainerCallback):
     def __init__(self, trainer):
@@ -43,19 +37,11 @@ class Keep(TrainerCallback):
         self.learned.append([p.grad.clone() for p in self.trainer.balancing.parameters()])
 
 def train(number, **settings):
-    torch.manual_seed(0)
-    model = MultiTaskModel.from_backbone(backbone, tasks[:number], head={"hidden_sizes": [16], "dropout": 0.0},
-                                         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model = build_model(backbone, tasks[:number], **NO_DROPOUT)
     model.heads.contrary.load_state_dict(model.heads.sentiment.state_dict())  # so that the two are in conflict
-    trainer = MultiTaskTrainer(
-        model=model,
-        args=MultiTaskTrainingArguments(
-            output, max_steps=3, per_device_train_batch_size=batch_size, train_sampling_strategy="sequential",
-            learning_rate=1e-2, report_to="none", use_cpu=True, disable_tqdm=True, max_grad_norm=0.0,
-            save_strategy="no", dataloader_pin_memory=False, **settings,
-        ),
-        train_dataset=rows,
-        processing_class=AutoTokenizer.from_pretrained(backbone),
+    trainer = build_trainer(
+        model, backbone, output, rows, max_steps=3, per_device_train_batch_size=batch_size,
+        train_sampling_strategy="sequential", learning_rate=1e-2, max_grad_norm=0.0, save_strategy="no", **settings,
     )
     keep = Keep(trainer)
     trainer.add_callback(keep)  # after the balancing's own
@@ -78,17 +64,13 @@ runs = {
     "upgrad": train(3, balancing="upgrad"),
     "nash_mtl": train(3, balancing="nash_mtl"),
 }
-torch.save(runs, f"{output}/{PartialState().process_index}.pt")
-PartialState().wait_for_everyone()
-PartialState().destroy_process_group()
+end(runs, output)
 """
 
 
 def launch(folder: Path, backbone: Path, *, processes: int) -> list[dict[str, Any]]:
     """By process, what every balancing made of 16 rows in each of three steps."""
-    (folder / "train.py").write_text(TRAIN)
-    finish("train.py", backbone, folder, 16 // processes, folder=folder, processes=processes)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(processes)]
+    return results_of(TRAIN, backbone, 16 // processes, folder=folder, processes=processes)
 
 
 @pytest.fixture(scope="module")

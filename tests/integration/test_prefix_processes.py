@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from modeling_multitask.training.prefix.store import PrefixStore
-from tests.launched import finish, said_by, start
+from tests.launched import results_of, said_by, start
+from tests.process_training import apart
 
 pytestmark = pytest.mark.slow
 
@@ -15,47 +16,32 @@ SETUP = """
 import errno, os, sys, time
 from pathlib import Path
 import torch
-from accelerate import PartialState
 from datasets import Dataset
-from transformers import AutoTokenizer
-from modeling_multitask import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+from accelerate import PartialState
 from modeling_multitask.training.prefix import store as prefix_store
 from modeling_multitask.training.lora import add_lora
+from tests.process_training import SENTIMENT, TOPIC, WORDS, build_model, build_trainer, end, weights_of
 
 backbone, output = sys.argv[1:]
-words = "the a good bad film phone food was is very not plot screen soup".split()
-tasks = [
-    {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y", "z"]},
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["no", "yes"]},
-]
 
 def rows(count):
     return Dataset.from_dict({
-        "text": [" ".join(words[(i * k + k) % len(words)] for k in range(1, 3 + i % 8)) for i in range(count)],
+        "text": [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 8)) for i in range(count)],
         "topic": [None if i % 3 == 1 else i % 3 for i in range(count)],
         "sentiment": [i % 2 if i % 4 < 2 else None for i in range(count)],
     })
 
 def train(cache, count=26, lora=None, **settings):
-    torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
-    model = MultiTaskModel.from_backbone(backbone, tasks, head={"hidden_sizes": [16]}, max_length=16)
-    trainer = MultiTaskTrainer(
-        model=model if lora is None else add_lora(model, lora),
-        args=MultiTaskTrainingArguments(
-            output, learning_rate=5e-3, num_train_epochs=3, per_device_train_batch_size=4, eval_strategy="epoch",
-            save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True, dataloader_pin_memory=False,
-            prefix_cache=cache and {"folder": f"{output}/{cache}"}, **settings,
-            ddp_timeout=60,  # a process that waits for one that does not come ends soon (P80)
-        ),
-        train_dataset=rows(count),
-        eval_dataset=rows(7),
-        processing_class=tokenizer,
+    model = build_model(backbone, [TOPIC, SENTIMENT], head={"hidden_sizes": [16]}, max_length=16)
+    trainer = build_trainer(
+        model if lora is None else add_lora(model, lora), backbone, output, rows(count),
+        trainer={"eval_dataset": rows(7)}, learning_rate=5e-3, num_train_epochs=3, per_device_train_batch_size=4,
+        eval_strategy="epoch", save_strategy="no", prefix_cache=cache and {"folder": f"{output}/{cache}"}, **settings,
     )
     trainer.train()
     history = trainer.state.log_history
     return {
-        "weights": {name: each.detach().clone() for name, each in trainer.model.state_dict().items()},
+        "weights": weights_of(trainer.model),
         "metrics": [line[name] for line in history for name in line if name.endswith(("_loss", "_score", "_accuracy"))],
     }
 
@@ -81,9 +67,7 @@ if PartialState().process_index == 1:
     prefix_store.os.fsync = full
 runs["one full disk"] = train("full", **LOWEST)
 runs["one full disk without"] = runs["lowest without"]
-torch.save(runs, f"{{output}}/{{PartialState().process_index}}.pt")
-PartialState().wait_for_everyone()
-PartialState().destroy_process_group()
+end(runs, output)
 """
 # A run of its own, which begins when the other one does.
 AT_ONCE = f"""{SETUP}
@@ -99,26 +83,15 @@ CASES = ["lowest", "all", "adapters", "one text more", "one full disk"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
-    """With the caches, and by process what became of every case."""
-    folder = tmp_path_factory.mktemp("two")
-    (folder / "train.py").write_text(TRAIN)
-    (folder / "said.txt").write_text(finish("train.py", backbone, folder, folder=folder, processes=2))
-    return folder
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the caches."""
+    return tmp_path_factory.mktemp("two")
 
 
 @pytest.fixture(scope="module")
-def two(folder: Path) -> list[dict[str, Any]]:
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
-
-
-def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
-    """How far two weights are apart at most.
-
-    The gradient of a key's bias is 0 but for rounding, since softmax takes no notice of it; Adam makes steps of that.
-    """
-    assert one.keys() == other.keys()
-    return max((one[name] - other[name]).abs().max().item() for name in one if "key.bias" not in name)
+def two(folder: Path, backbone: Path) -> list[dict[str, Any]]:
+    """By process, what became of every case."""
+    return results_of(TRAIN, backbone, folder=folder, processes=2)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -147,6 +120,7 @@ def test_each_process_writes_its_share_and_both_are_whole(
     assert {path.name for path in kept.iterdir()} == before
 
 
+@pytest.mark.usefixtures("two")
 def test_where_one_process_cannot_write_neither_has_a_cache(folder: Path) -> None:
     # P80: else one goes on to train while the other waits for it.
     said = (folder / "said.txt").read_text()

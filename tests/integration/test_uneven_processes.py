@@ -6,29 +6,24 @@ from typing import Any
 import pytest
 import torch
 
-from tests.launched import finish
+from tests.launched import results_of
 
 pytestmark = pytest.mark.slow
 
 # Every case in one launch: a process takes longer to start than to train.
 TRAIN = """
 import sys
-import torch
-from accelerate import PartialState
 from datasets import Dataset
 from transformers import AutoTokenizer, TrainerCallback
-from modeling_multitask import MultiTaskCollator, MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments
+from modeling_multitask import MultiTaskCollator
+from modeling_multitask.training.lora import add_lora
+from tests.process_training import SENTIMENT, TOPIC, WORDS, build_model, build_trainer, end, weights_of
 
 backbone, output = sys.argv[1:]
-words = "the a good bad film phone food was is very not plot screen soup".split()
-tasks = [
-    {"name": "topic", "problem_type": "single_label_classification", "labels": ["x", "y", "z"]},
-    {"name": "sentiment", "problem_type": "binary_classification", "labels": ["no", "yes"]},
-]
 
 def rows(count, sentiment):
     return Dataset.from_dict({
-        "text": [" ".join([str(i)] + [words[(i * k) % len(words)] for k in range(i % 6)]) for i in range(count)],
+        "text": [" ".join([str(i)] + [WORDS[(i * k) % len(WORDS)] for k in range(i % 6)]) for i in range(count)],
         "topic": [None if i % 3 == 1 else i % 3 for i in range(count)],
         "sentiment": [i % 2 if sentiment(i) else None for i in range(count)],
         "source": [0 if i < count - 6 else 1 if i < count - 2 else 2 for i in range(count)],
@@ -43,32 +38,27 @@ class Keep(TrainerCallback):
     def __init__(self):
         self.weights = []
 
-    def on_epoch_end(self, args, state, control, model=None, **kwargs):
-        self.weights.append({name: p.detach().clone() for name, p in model.named_parameters()})
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        self.start = weights_of(model)
 
-def train(train_rows, resume=None, folder=output, **settings):
+    def on_epoch_end(self, args, state, control, model=None, **kwargs):
+        self.weights.append(weights_of(model))
+
+def train(train_rows, resume=None, folder=output, lora=None, **settings):
     defaults = {} if "tokens_per_batch" in settings else {"per_device_train_batch_size": 4}
     defaults |= {"num_train_epochs": 2, "save_strategy": "no", "eval_strategy": "no", "per_device_eval_batch_size": 2}
-    torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
-    model = MultiTaskModel.from_backbone(backbone, tasks, head={"hidden_sizes": [16]}, max_length=16)
-    keep, collator = Keep(), Remembering(tokenizer, model.config)
-    trainer = MultiTaskTrainer(
-        model=model,
-        args=MultiTaskTrainingArguments(
-            folder, learning_rate=1e-2, report_to="none", use_cpu=True, disable_tqdm=True,
-            dataloader_pin_memory=False, **{**defaults, **settings},
-        ),
-        data_collator=collator,
-        train_dataset=train_rows,
-        eval_dataset=rows(7, lambda i: i % 2),
-        processing_class=tokenizer,
-        callbacks=[keep],
+    model = build_model(backbone, [TOPIC, SENTIMENT], head={"hidden_sizes": [16]}, max_length=16)
+    keep, collator = Keep(), Remembering(AutoTokenizer.from_pretrained(backbone), model.config)
+    given = {"data_collator": collator, "eval_dataset": rows(7, lambda i: i % 2), "callbacks": [keep]}
+    model = model if lora is None else add_lora(model, lora)
+    trainer = build_trainer(
+        model, backbone, folder, train_rows, trainer=given, learning_rate=1e-2, **{**defaults, **settings}
     )
     trainer.train(resume_from_checkpoint=resume)
     seen = list(collator.seen)
     return {
         "seen": seen,
+        "start": keep.start,
         "weights": keep.weights,
         "steps": trainer.state.global_step,
         "losses": [line["loss"] for line in trainer.state.log_history if "loss" in line],
@@ -82,6 +72,7 @@ phases = [
     {"train": ["heads", "layers.1"], "until": "epoch 2"},
     {"train": ["everything"], "until": "no improvement of topic_loss for 9 evaluations"},
 ]
+pairs = [{"objective": "contrastive", "train": ["backbone"], "until": "epoch 1"}, {"train": ["heads"]}]
 saved = {"phases": phases, "num_train_epochs": 4, "eval_strategy": "epoch", "save_strategy": "steps", "save_steps": 4}
 runs = {
     "sources": train(uneven, sampling={"strategy": "round_robin"}),
@@ -89,6 +80,8 @@ runs = {
     "tokens": train(uneven, tokens_per_batch=24),
     "phases": train(uneven, folder=f"{output}/phases", **saved),
     "resumed": train(uneven, folder=f"{output}/resumed", resume=f"{output}/phases/checkpoint-4", **saved),
+    "pairs": train(uneven, phases=pairs),
+    "pairs adapters": train(uneven, phases=pairs, lora={"r": 2}),
     "scarce": train(scarce, train_sampling_strategy="sequential", logging_steps=1),
     "scarce accumulated": train(
         scarce, train_sampling_strategy="sequential", gradient_accumulation_steps=2, logging_steps=1
@@ -100,19 +93,14 @@ runs = {
     "checkpointing frozen": train(uneven, gradient_checkpointing=True, phases=phases, num_train_epochs=3,
                                   eval_strategy="epoch"),
 }
-torch.save(runs, f"{output}/{PartialState().process_index}.pt")
-PartialState().wait_for_everyone()
-PartialState().destroy_process_group()
+end(runs, output)
 """
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> list[dict[str, Any]]:
     """By process, what became of every case; a process that waits for the other is given up after ten minutes."""
-    folder = tmp_path_factory.mktemp("two")
-    (folder / "train.py").write_text(TRAIN)
-    finish("train.py", backbone, folder, folder=folder, processes=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+    return results_of(TRAIN, backbone, folder=tmp_path_factory.mktemp("two"), processes=2)
 
 
 def unlike(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -121,6 +109,7 @@ def unlike(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 
 CASES = ["sources", "concatenated", "tokens", "phases", "resumed", "scarce", "scarce accumulated", "checkpointing"]
+PAIRS = ["pairs", "pairs adapters"]
 
 
 @pytest.mark.parametrize("case", ["sources", "concatenated", "tokens"])
@@ -167,7 +156,7 @@ def test_both_processes_see_the_same_metrics(two: list[dict[str, Any]]) -> None:
     assert one == other
 
 
-@pytest.mark.parametrize("case", [*CASES, "checkpointing frozen"])
+@pytest.mark.parametrize("case", [*CASES, *PAIRS, "checkpointing frozen"])
 def test_replicas_are_the_same_at_the_end_of_every_epoch(two: list[dict[str, Any]], case: str) -> None:
     # P29, P31: also where parts are unfrozen, and where a process has no label of a task in some step.
     pairs = zip(two[0][case]["weights"], two[1][case]["weights"], strict=True)
@@ -181,6 +170,14 @@ def test_what_is_unfrozen_later_trains_in_two_processes(two: list[dict[str, Any]
     _, second, third, *_ = two[0][case]["weights"]
 
     assert any(name.startswith("backbone.embeddings") for name in unlike(second, third))
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_a_contrastive_phase_trains_the_encoder_and_then_the_heads_train(two: list[dict[str, Any]], case: str) -> None:
+    start, (first, last) = two[0][case]["start"], two[0][case]["weights"]
+
+    assert {"heads." in name for name in unlike(start, first)} == {False}
+    assert {"heads." in name for name in unlike(first, last)} == {True}
 
 
 @pytest.mark.parametrize("case", ["scarce", "scarce accumulated", "checkpointing"])

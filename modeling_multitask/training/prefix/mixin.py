@@ -33,15 +33,18 @@ class PrefixCacheMixin(SamplingMixin):
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
         """Train with the cache. Afterwards, also after an error, every pass runs the whole encoder."""
-        self.prefix_cache = self._make_cache()
-        self.pop_callback(PrefixCallback)
-        if self.prefix_cache is not None:  # after the callback of the phases, which freezes
-            self.add_callback(PrefixCallback(self.prefix_cache, self.phases, self._tables()))
         try:
             return super().train(*args, **kwargs)
         finally:
             if self.prefix_cache is not None:
                 self.prefix_cache.forget()
+
+    def set_cache(self) -> None:
+        """Set the cache of this run, after its arguments, model and rows are set."""
+        self.prefix_cache = self._make_cache()
+        self.pop_callback(PrefixCallback)
+        if self.prefix_cache is not None:  # after the callback of the phases, which freezes
+            self.add_callback(PrefixCallback(self.prefix_cache, self.phases, self._tables()))
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """Run one micro-batch. The Trainer gets only the heads if the encoder is skipped."""

@@ -48,13 +48,14 @@ def notes() -> list[str]:
     return json.loads(Path("here/report/report.json").read_text())["notes"]
 
 
+@pytest.mark.parametrize("settings", [{}, {"pooling": "cls", "prompt": "the good "}])
 def test_the_effect_is_that_on_the_similarities_of_the_distinct_training_texts(
-    words: dict[str, Any], backbone: Path
+    words: dict[str, Any], backbone: Path, settings: dict[str, str]
 ) -> None:
-    train(words, output_dir="here")
+    train(words, output_dir="here", **settings)
 
     texts = list(dict.fromkeys(line.split(",")[0] for line in Path("train.csv").read_text().splitlines()[1:]))
-    start = MultiTaskModel.from_backbone(str(backbone), [{"name": "none", "problem_type": "regression"}])
+    start = MultiTaskModel.from_backbone(str(backbone), [{"name": "none", "problem_type": "regression"}], **settings)
     tokenizer = AutoTokenizer.from_pretrained(backbone)
     expected = change_of_texts(encode(start, texts, tokenizer=tokenizer), encode("here/model", texts))
     assert expected is not None
@@ -118,6 +119,13 @@ def test_a_frozen_encoder_is_unchanged(words: dict[str, Any], monkeypatch: pytes
 
     assert record()["embedding"] == {"similarity_rank_correlation": 1.0, "unchanged": True}
     assert "Embedding: unchanged, because the encoder was not trained" in notes()
+
+
+def test_adapters_change_the_embedding(words: dict[str, Any]) -> None:
+    # They are merged before the effect is measured.
+    train(words, output_dir="here", lora={"r": 2})
+
+    assert record()["embedding"]["texts"] > 3
 
 
 def test_a_set_of_pairs_with_scores_is_used_instead(words: dict[str, Any], tmp_path: Path) -> None:

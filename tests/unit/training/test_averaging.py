@@ -362,6 +362,36 @@ def test_a_checkpoint_with_another_average_is_refused(build: Callable, before: A
         trainer.train(resume_from_checkpoint=f"{Path(trainer.args.output_dir).parent}/run/checkpoint-2")
 
 
+def test_a_checkpoint_with_only_the_model_is_refused(build: Callable) -> None:
+    build(average=EMA, max_steps=2, save_strategy="steps", save_steps=2, save_only_model=True).train()
+    trainer = build(average=EMA)
+
+    with pytest.raises(ValueError, match=r"it has only the model, .* \(was save_only_model set\?\); start the run"):
+        trainer.train(resume_from_checkpoint=f"{trainer.args.output_dir}/checkpoint-2")
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({"num_train_epochs": 1, **EACH_EPOCH}, True),
+        ({"num_train_epochs": 2, "eval_strategy": "epoch"}, False),
+        ({"max_steps": 4, "eval_strategy": "steps", "eval_steps": 4}, True),
+        ({"max_steps": 5, "eval_strategy": "steps", "eval_steps": 4}, False),
+        ({"num_train_epochs": 1, "eval_strategy": "epoch", "save_strategy": "steps", "save_steps": 2}, False),
+        ({"num_train_epochs": 1, "eval_strategy": "epoch", "save_strategy": "best"}, True),
+    ],
+)
+def test_a_run_with_one_evaluation_says_that_nothing_is_averaged(
+    build: Callable, settings: dict[str, Any], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = build(average={"last": 5}, **settings)
+
+    trainer.train()
+
+    assert ("average.last is 5, but this run has only one evaluation or checkpoint" in caplog.text) == warned
+    assert (distance(weights_of(trainer.model), trainer.weights.steps[-1]) == 0) == warned
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -1,5 +1,6 @@
 """Contrastive phases: the similarity of labels, the loss of pairs, the batches, and what such a phase trains."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import PreTrainedTokenizerBase
+from torch.profiler import ProfilerActivity, profile
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from modeling_multitask import (
     MultiTaskCollator,
@@ -22,6 +24,7 @@ from modeling_multitask import (
 from modeling_multitask.tasks_multitask import TargetStatistics
 from modeling_multitask.training.contrastive import contrastive_losses, pair_loss
 from modeling_multitask.training.label_similarity import label_classes, label_similarity
+from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.phases import Phase, phase_problems
 from modeling_multitask.training.samplers import pair_by_label
 from tests.conftest import tasks_of_each_type, tiny_bert_config
@@ -66,6 +69,23 @@ def test_sets_are_compared_by_the_labels_that_are_known_for_both() -> None:
     tags = task("multi_label_classification", labels=["a", "b"])
     found = label_similarity(torch.tensor([[1, 1], [1, -100], [-100, -100]]), tags)
     assert equal(found, [[1, 1, NAN], [1, 1, NAN], [NAN] * 3])
+
+
+@pytest.mark.parametrize("problem_type", ["single_label_classification", "multi_label_classification"])
+def test_memory_does_not_grow_with_the_labels_of_all_pairs(problem_type: str) -> None:
+    labels = [f"l{i}" for i in range(1000)]
+    ids = torch.arange(64) % 8
+    given = ids if problem_type.startswith("single") else F.one_hot(ids, len(labels))
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        label_similarity(given, task(problem_type, labels=labels))
+    most = max(each.cpu_memory_usage for each in profiled.events())
+    assert most < 64 * 64 * len(labels)  # a number of each label of each pair would need four times as many bytes
+
+
+def test_soft_sets_are_as_similar_as_the_common_share_of_their_union() -> None:
+    tags = task("multi_label_classification", labels=["a", "b"])
+    found = label_similarity(torch.tensor([[0.5, 1.0], [1.0, 0.5], [0.5, NAN]]), tags)
+    assert equal(found, [[1, 0.5, 1], [0.5, 1, 0.5], [1, 0.5, 1]])
 
 
 def test_numbers_are_compared_in_standard_deviations_of_the_targets() -> None:
@@ -134,6 +154,38 @@ def test_rows_without_labels_are_in_no_pair_and_every_row_is_drawn() -> None:
     assert len({tuple(order) for order in orders}) > 5
 
 
+def test_a_label_with_an_odd_number_of_rows_splits_no_pair() -> None:
+    labels = [0] * 3 + [1] * 5 + [2] * 4 + [3]
+    orders = [pair_by_label(np.arange(13), np.array(labels)[:, None], np.random.default_rng(seed)) for seed in range(9)]
+    for order in orders:
+        assert sorted(order) == list(range(13))
+        assert sum(labels[a] == labels[b] for a, b in zip(order[::2], order[1::2], strict=False)) == 1 + 2 + 2
+
+
+def test_a_row_that_is_drawn_several_times_is_not_paired_with_itself() -> None:
+    drawn = np.array([0, 1, 1, 1, 2, 0, 3, 3, 3, 3])  # row 3 alone has its label
+    classes = np.array([[0], [0], [0], [1]])
+    for seed in range(20):
+        order = pair_by_label(np.random.default_rng(seed).permutation(drawn), classes, np.random.default_rng(seed))
+        pairs = list(zip(order[::2], order[1::2], strict=True))
+        assert sorted(order) == sorted(drawn)
+        assert sum(classes[a, 0] == classes[b, 0] == 0 and a != b for a, b in pairs) == 3
+
+
+def test_a_soft_label_counts_as_its_most_probable_label() -> None:
+    three = TaskConfig(name="topic", problem_type="single_label_classification", labels=["a", "b"])
+    tags = TaskConfig(name="tags", problem_type="multi_label_classification", labels=["x", "y"])
+    rows = Dataset.from_list(
+        [
+            {"topic_distribution": {"a": a, "b": 1 - a}, "tags_distribution": {"x": x, "y": 0.9}}
+            for a, x in ((0.7, 0.1), (0.9, 0.2), (0.2, 0.8), (0.5, 0.6))
+        ]
+    )
+    found = label_classes(rows, [three, tags])
+    assert found[:, 0].tolist() == [0, 0, 1, -100]
+    assert found[0, 1] == found[1, 1] != found[2, 1] == found[3, 1]
+
+
 def test_classes_are_the_labels_and_equal_sets() -> None:
     topic, tags, price = (
         TaskConfig(name="topic", problem_type="single_label_classification", labels=["a", "b"]),
@@ -154,7 +206,9 @@ def rows() -> Dataset:
     return Dataset.from_list(given * 4)
 
 
-def trainer(folder: Path, tokenizer: PreTrainedTokenizerBase, **arguments: Any) -> MultiTaskTrainer:
+def trainer(
+    folder: Path, tokenizer: PreTrainedTokenizerBase, *, lora: dict[str, Any] | None = None, **arguments: Any
+) -> MultiTaskTrainer:
     torch.manual_seed(0)
     config = MultiTaskConfig(backbone_config=tiny_bert_config(), tasks=tasks_of_each_type()[:2])
     model = MultiTaskModel(config)
@@ -162,7 +216,7 @@ def trainer(folder: Path, tokenizer: PreTrainedTokenizerBase, **arguments: Any) 
     settings |= {"learning_rates": {"heads": 1e-3, "backbone": 1e-3}, "report_to": "none", "disable_tqdm": True}
     settings |= {"use_cpu": True, "logging_steps": 1, "save_strategy": "no"}
     return MultiTaskTrainer(
-        model=model,
+        model=model if lora is None else add_lora(model, lora),
         args=MultiTaskTrainingArguments(str(folder), **{**settings, **arguments}),
         train_dataset=rows(),
         processing_class=tokenizer,
@@ -177,6 +231,26 @@ def test_a_contrastive_phase_trains_the_encoder_and_no_head(tmp_path: Path, toke
         name.partition(".")[0] for name, each in run.model.named_parameters() if not torch.equal(each, before[name])
     }
     assert moved == {"backbone"}
+
+
+def test_adapters_train_on_pairs_and_the_heads_after_them(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    run = trainer(tmp_path, tokenizer, lora={"r": 2}, phases=[{**CONTRASTIVE, "until": "epoch 1"}, HEADS])
+    seen: list[dict[str, Tensor]] = []
+
+    class Keep(TrainerCallback):
+        def on_epoch_end(self, *args: Any, model: Any, **kwargs: Any) -> None:
+            seen.append({name: each.detach().clone() for name, each in model.named_parameters()})
+
+    run.add_callback(Keep())
+    before = {name: each.clone() for name, each in run.model.named_parameters()}
+    run.train()
+
+    moved = [
+        {name for name in one if not torch.equal(one[name], other[name])}
+        for one, other in ((before, seen[0]), (seen[0], seen[-1]))
+    ]
+    assert {"lora_B" in name or "lora_A" in name for name in moved[0]} == {True}
+    assert {"heads." in name for name in moved[1]} == {True}
 
 
 def test_texts_of_one_topic_become_similar_and_others_dissimilar(
@@ -214,19 +288,41 @@ def test_a_phase_of_pairs_has_weights_of_tasks(tmp_path: Path, tokenizer: PreTra
     assert logged["loss"] == pytest.approx(logged["topic_loss"], rel=1e-4)
 
 
+PAIRS = Phase(objective="contrastive", train=("backbone",), until="epoch 1")
+ONLY_HEADS = Phase(train=("heads",))
+IF_BAD = "topic_accuracy < 0.9"
+
+
 @pytest.mark.parametrize(
-    ("phase", "problem"),
+    ("phases", "problems"),
     [
-        (Phase(objective="contrastive"), "phases[0].train: 'everything' has heads, but a contrastive phase trains the"),
-        (Phase(objective="contrastive", train=("layers.1", "heads.topic")), "phases[0].train: 'heads.topic' has heads"),
+        ([replace(PAIRS, train=("embeddings", "layers.0", "last_layers.1")), ONLY_HEADS], []),
         (
-            Phase(objective="contrastive", train=("backbone",)),
-            "phases[0]: is contrastive, so its encoder no longer fits",
+            [replace(PAIRS, train=("layers.1", "heads.topic")), ONLY_HEADS],
+            [
+                "phases[0].train: 'heads.topic' has heads, but a contrastive phase trains only the encoder; write "
+                "backbone, embeddings, layers.K, layers.A-B, last_layers.N"
+            ],
+        ),
+        ([replace(PAIRS, train=("everything",), freeze=("heads",)), ONLY_HEADS], ["'everything' has heads, but"]),
+        ([PAIRS], ["phases[0]: is contrastive, so its encoder no longer fits the heads; add a later phase without"]),
+        ([PAIRS, Phase(train=("everything",), freeze=("heads",))], ["phases[0]: is contrastive, so its encoder"]),
+        ([PAIRS, replace(ONLY_HEADS, only_if=IF_BAD)], ["phases[0]: is contrastive, so its encoder no longer fits"]),
+        (
+            [PAIRS, replace(ONLY_HEADS, only_if=IF_BAD, until="epoch 2"), ONLY_HEADS],
+            ["phases[1].only_if: is 'topic_accuracy < 0.9', but the heads do not fit the encoder after a contrastive"],
+        ),
+        ([PAIRS, replace(ONLY_HEADS, until="epoch 2"), Phase(only_if=IF_BAD)], []),
+        (
+            [replace(PAIRS, until="no improvement of topic_accuracy for 2 evaluations"), ONLY_HEADS],
+            ["phases[0].until: is 'no improvement of topic_accuracy for 2 evaluations', but every metric is one of"],
         ),
     ],
 )
-def test_problems_of_a_contrastive_phase(phase: Phase, problem: str) -> None:
-    assert any(each.startswith(problem) for each in phase_problems([phase], ["topic"], []))
+def test_problems_of_a_contrastive_phase(phases: list[Phase], problems: list[str]) -> None:
+    found = phase_problems(phases, ["topic"], ["topic_accuracy"])
+    assert len(found) == len(problems)
+    assert all(problem in each for problem, each in zip(problems, found, strict=True))
 
 
 @pytest.mark.parametrize("balancing", ["dwa", "uncertainty"])

@@ -19,6 +19,7 @@ from modeling_multitask import (
     MultiTaskTrainingArguments,
 )
 from modeling_multitask.inference import encode
+from modeling_multitask.training import keeping_mixin
 from modeling_multitask.training.keep_embedding import KeepEmbedding
 from modeling_multitask.training.lora import add_lora
 from tests.conftest import rows_with_gaps, tasks_of_each_type, tiny_bert_config
@@ -312,3 +313,20 @@ def test_a_weight_that_is_not_above_0_is_refused(weight: float) -> None:
 def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"keep_embedding\.wight: no such word; did you mean 'weight'\?"):
         MultiTaskTrainingArguments(str(tmp_path), keep_embedding={"wight": 1})
+
+
+def test_texts_are_embedded_after_the_model_is_on_its_device(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With bf16_full_eval, transformers moves the model only when training begins.
+    trainer = build(keep_embedding={"weight": 1}, bf16_full_eval=True, use_cpu=True)
+    calls: list[str] = []
+
+    def remember(owner: Any, name: str) -> None:
+        method = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args: [calls.append(name), method(*args)][1])
+
+    remember(trainer, "_move_model_to_device")
+    remember(keeping_mixin, "with_start_embeddings")
+
+    trainer.train()
+
+    assert calls == ["_move_model_to_device", "with_start_embeddings"]
