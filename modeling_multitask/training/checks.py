@@ -99,6 +99,8 @@ def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | Pe
             "balancing: uncertainty does not work with FSDP or DeepSpeed, because it has parameters outside the model; "
             "use sum or dwa"
         )
+    if sharded and any(phase.fit_heads for phase in args.schedule):
+        raise ValueError("fit_heads does not work with FSDP or DeepSpeed, which shard the weights; leave fit_heads out")
     if sharded and args.average is not None:
         raise ValueError("average does not work with FSDP or DeepSpeed, which shard the weights; leave average out")
     if sharded and isinstance(model, PeftModel):

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import broadcast
+from datasets import Dataset
 from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
 
 from .arguments import MultiTaskTrainingArguments
@@ -13,6 +14,7 @@ from .label_columns import targets_of_table
 from .phase_callback import PhaseCallback
 from .resuming import ResumingCallback
 from .start_embeddings import embedded_rows, embeddings_of
+from .text_rows import made_by_one
 
 
 class HeadFittingCallback(ResumingCallback):
@@ -59,9 +61,13 @@ class HeadFittingMixin(Trainer):
 
     def fit_heads(self) -> None:
         """Fit the heads that train to the embeddings of all training rows, as `head_fitting.fit_heads` does."""
-        tables = {"train": self.train_dataset}
-        with self.args.main_process_first(desc="embed the training rows"):
-            embedded = embedded_rows(tables, self.model, self.data_collator.tokenizer, purpose="fit_heads")["train"]
+
+        def embed(rows: Dataset) -> Dataset:
+            return embedded_rows({"train": rows}, self.model, self.data_collator.tokenizer, purpose="fit_heads")[
+                "train"
+            ]
+
+        embedded = made_by_one(self.args, self.train_dataset, embed)
         targets = targets_of_table(self.train_dataset, self.model.config.tasks, self.list_forms)
         device = self.args.device
         weight = targets.get("sample_weight")

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from datasets import Dataset
-
 from ..modeling_multitask import MultiTaskModel
-from ..texts_multitask import TEXT
 from .arguments import MultiTaskTrainingArguments
 from .collator import MultiTaskCollator
 from .freezing import trains_encoder
 from .keeping_mixin import KEPT
 from .start_embeddings import START
+from .text_rows import check_text_rows
 
 
 def check_keeping(
@@ -40,23 +38,4 @@ def check_keeping(
             "rows into the batches; use a MultiTaskCollator, or leave keep_embedding out"
         )
     if rows is not None:
-        _check_rows(rows)
-
-
-def _check_rows(rows: Any) -> None:
-    if not isinstance(rows, Dataset):
-        raise ValueError(
-            f"keep_embedding: needs the training rows as a datasets.Dataset, but they are a {type(rows).__name__}, and "
-            "the embedding of every row is computed before training; use Dataset.from_list or Dataset.from_generator, "
-            "or leave keep_embedding out"
-        )
-    if rows.format["type"] == "custom":
-        raise ValueError(
-            "keep_embedding: with_transform makes the training rows during training, and the embedding of every row is "
-            "computed before it; use map instead, or leave keep_embedding out"
-        )
-    if not {TEXT, START} & set(rows.column_names):
-        raise ValueError(
-            f"keep_embedding: the training data set has no column {TEXT!r}, and the embedding of each text is computed "
-            "before training; keep the texts next to input_ids, or leave keep_embedding out"
-        )
+        check_text_rows(rows, "keep_embedding", column=START)

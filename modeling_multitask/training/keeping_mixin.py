@@ -4,11 +4,10 @@ Shapes: B rows of a micro-batch, D width of the encoder, P shared trainable para
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
-from accelerate.utils import broadcast_object_list
-from datasets import Dataset
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Trainer
@@ -18,6 +17,7 @@ from .gradients import TaskGradients
 from .loss_log import TaskLossLog
 from .start_callback import StartCallback
 from .start_embeddings import START, with_start_embeddings
+from .text_rows import made_by_one
 
 KEPT = "keep_embedding"  # the name of the term among the losses
 
@@ -52,17 +52,10 @@ class KeepEmbeddingMixin(Trainer):
             self.train_dataset = given
         if START not in self.train_dataset.column_names:
             given = self.train_dataset
-            self.train_dataset = self._with_start_embeddings(given)
+            embed = partial(with_start_embeddings, model=self.model, tokenizer=self.data_collator.tokenizer)
+            self.train_dataset = made_by_one(self.args, given, embed)
             self._embedded = given, self.train_dataset
         self.add_callback(StartCallback(self.train_dataset[0][START]))
-
-    def _with_start_embeddings(self, rows: Dataset) -> Dataset:
-        """Return the rows with their start embeddings, which one process computes."""
-        found = None
-        with self.args.main_process_first(desc="embed the training rows"):
-            if rows.cache_files or self.args.process_index == 0:  # other processes read the cache
-                found = with_start_embeddings(rows, self.model, self.data_collator.tokenizer)
-        return found if rows.cache_files else broadcast_object_list([found])[0]
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
