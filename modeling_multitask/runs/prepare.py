@@ -18,6 +18,7 @@ from datasets_builder.columns import TEXT_PAIR
 
 from .. import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from ..errors import RecipeError
+from ..evaluation.judged import row_texts
 from ..files import check_writable
 from ..inference.shards import Process
 from ..publishing import trainer_card
@@ -130,6 +131,7 @@ def ask_teachers(recipe: Recipe, prepared: Prepared) -> Prepared:
         prepared.tasks,
         prepared.teachers,
         process=process,
+        held_out=[text for name, rows in prepared.rows.items() if name != "train" for text in row_texts(rows)],
         show_progress=before.is_world_process_zero() and not arguments.disable_tqdm,
     )
     _check_any_row(recipe, taught.rows)

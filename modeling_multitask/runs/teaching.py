@@ -4,6 +4,7 @@ Shapes: N rows, C labels of a task, or one number.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..evaluation.judged import row_texts
 from ..inference.shards import Process
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
+from ..texts_multitask import Text
 from ..training.conditions import label_ids, unasked_rows
 from ..training.soft_targets import numbers_by_label, row_weights_of
 from .cached_source import ask_together
@@ -54,6 +56,7 @@ def teach(
     teachers: list[TaskTeacher],
     *,
     process: Process,
+    held_out: Sequence[Text] = (),
     show_progress: bool = False,
 ) -> Taught:
     """Ask the teachers about all training rows, and return the rows that are then trained on.
@@ -67,6 +70,7 @@ def teach(
         tasks: All tasks, in order.
         teachers: The teachers, opened with these tasks.
         process: This process.
+        held_out: Texts of other splits. Models answer them as well, because the report needs these answers.
         show_progress: Whether to show a progress bar.
 
     Raises:
@@ -78,7 +82,8 @@ def teach(
             if isinstance(source, TableSource):
                 source.check(texts)
             else:
-                ask_together(source, keys, texts, name=name, process=process, show_progress=show_progress)
+                every = [*texts, *held_out]
+                ask_together(source, keys, every, name=name, process=process, show_progress=show_progress)
     columns, answered = _targets(rows, tasks, teachers)
     unlabelled = unlabelled_rows(rows, tasks)
     kept = np.flatnonzero((~unlabelled | np.any(list(answered.values()), axis=0)) & (row_weights_of(rows) > 0))

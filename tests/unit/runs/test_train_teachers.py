@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from modeling_multitask import MultiTaskModel, TaskConfig
+from modeling_multitask import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from modeling_multitask.commands.train_output import teacher_lines
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.publishing.card.training import data_facts
@@ -269,6 +269,25 @@ def test_errors_are_reported_before_a_teacher_is_asked(
 
 def never_asked(*_: Any, **__: Any) -> None:
     raise AssertionError("the teacher was asked")
+
+
+def test_a_teacher_is_not_asked_after_training(
+    run: Callable[..., Run], teachers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = MultiTaskTrainer.train
+
+    def then_nothing(self: MultiTaskTrainer, **words: Any) -> Any:
+        monkeypatch.setattr(PrefixStore, "add", never_asked)
+        return train(self, **words)
+
+    monkeypatch.setattr(MultiTaskTrainer, "train", then_nothing)
+    (Path(teachers["mood"]).parent / "copy").mkdir()
+    teacher = shutil.copytree(teachers["mood"], Path(teachers["mood"]).parent / "copy" / "model")
+    MultiTaskModel.from_pretrained(teacher).half().save_pretrained(teacher)  # another one, which nobody has asked
+
+    found = run("asked_before", {**MOOD, "teacher": str(teacher)}, training={"max_steps": 1})
+
+    assert found.results["test"]["mood"]["teacher"]["agreement"]["rows"] == 48
 
 
 def test_the_linear_probe_learns_from_labels_only(
