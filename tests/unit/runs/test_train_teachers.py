@@ -283,7 +283,7 @@ def test_a_teacher_is_not_asked_after_training(
     monkeypatch.setattr(MultiTaskTrainer, "train", then_nothing)
     (Path(teachers["mood"]).parent / "copy").mkdir()
     teacher = shutil.copytree(teachers["mood"], Path(teachers["mood"]).parent / "copy" / "model")
-    MultiTaskModel.from_pretrained(teacher).half().save_pretrained(teacher)  # another one, which nobody has asked
+    MultiTaskModel.from_pretrained(teacher).half().save_pretrained(teacher)  # another teacher, without answers on disk
 
     found = run("asked_before", {**MOOD, "teacher": str(teacher)}, training={"max_steps": 1})
 
