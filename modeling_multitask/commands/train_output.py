@@ -78,7 +78,7 @@ def show_plan(plan: Plan) -> None:
         share = f"{plan.trained[number - 1]:,} of {plan.parameters:,} parameters"
         print(f"phase {number}: trains {phase.describe()} {ends}{condition}{weights}: {share}")
     if plan.epochs and plan.labelled_rows is not None:
-        print(describe_epochs(plan.epochs, plan.steps, plan.labelled_rows))
+        print(describe_epochs(plan.epochs, plan.steps, plan.labelled_rows, plan.only_taught))
     in_epoch = f"{plan.steps_per_epoch:,} per epoch" if plan.steps_per_epoch else "training rows are streamed"
     print(f"steps: {plan.steps:,}, {in_epoch}")
     print("rows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))

@@ -29,13 +29,15 @@ def teacher_figures(
 
     Returns:
         `model`, the name of the teacher, its `agreement` with the model, and its metrics on the labelled rows that it
-        has answered. The agreement has `rows` and `same_answer`, the share of rows with equal answers: with several
-        labels, all of them must be equal. For a number it has `rows`, `spearman` and `mae`.
+        has answered. The agreement is on the rows that it has answered and where the model is asked. It has `rows` and
+        `same_answer`, the share of rows with equal answers: with several labels, all of them must be equal. For a
+        number it has `rows`, `spearman` and `mae`.
     """
+    both = there & decision.asked
     return {
         "name": TEACHER,
         "model": name,
-        "agreement": _agreement(task, answers[there], decision.chosen[there]),
+        "agreement": _agreement(task, answers[both], decision.chosen[both]),
         **(task_metrics(task, answers[there], labels[there]) if there.any() else {"rows": 0}),
     }
 

@@ -19,8 +19,8 @@ from ..problem_types_multitask import PROBLEM_TYPES, AnswerForm
 from ..texts_multitask import Text
 from ..wording import first_few, first_line
 from .batches import batches_of
-from .loading import fast_dtype, to_accelerator
-from .tensor_digest import add_tensors
+from .loading import fast_dtype, to_device
+from .tensor_digest import add_tensors, add_tokenizer
 from .text_encoder import tokens_per_pass
 
 
@@ -36,6 +36,7 @@ class Classifier:
         self.tokenizer = tokenizer
         self.model = model.to(fast_dtype(model.device)).eval()
         self.max_length = int(min(tokenizer.model_max_length, most_tokens(model)))
+        self.cut = 0  # texts truncated so far
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         if model.config.pad_token_id is None:
@@ -56,16 +57,15 @@ class Classifier:
     def digest(self) -> str:
         """Return a hash of everything that the answers depend on."""
         digest = hashlib.blake2b(self.model.config.to_json_string(use_diff=False).encode(), digest_size=16)
-        digest.update(
-            repr([str(self.model.dtype), self.max_length, sorted(self.tokenizer.get_vocab().items())]).encode()
-        )
+        digest.update(f"{self.model.dtype} {self.max_length}".encode())
+        add_tokenizer(digest, self.tokenizer)
         add_tensors(digest, self.model.state_dict().values())
         return digest.hexdigest()
 
     def logits(self, texts: Sequence[Text]) -> np.ndarray:
         """Return the logits, (N, C) float32. Each distinct text is computed once."""
         unique = list(dict.fromkeys(texts))
-        rows = [self._tokens(text) for text in unique]
+        rows = self._tokens(unique) if unique else []
         lengths = np.array([len(row["input_ids"]) for row in rows])
         every = np.empty((len(unique), self.model.config.num_labels), np.float32)
         with torch.inference_mode():
@@ -74,9 +74,12 @@ class Classifier:
         places = {text: i for i, text in enumerate(unique)}
         return np.asarray(every[[places[text] for text in texts]])
 
-    def _tokens(self, text: Text) -> dict[str, Any]:
-        texts = (text,) if isinstance(text, str) else text
-        return dict(self.tokenizer(*texts, truncation=True, max_length=self.max_length))
+    def _tokens(self, texts: Sequence[Text]) -> list[dict[str, Any]]:
+        """Return the tokens of each of several texts, or pairs of texts, without padding."""
+        columns = [texts] if isinstance(texts[0], str) else zip(*texts, strict=True)
+        encoded = self.tokenizer(*map(list, columns), truncation=True, max_length=self.max_length)
+        self.cut += sum(bool(each.overflowing) for each in encoded.encodings or ())  # a slow tokenizer does not tell
+        return [dict(zip(encoded, each, strict=True)) for each in zip(*encoded.values(), strict=True)]
 
     def _batch(self, rows: list[dict[str, Any]]) -> np.ndarray:
         padded = self.tokenizer.pad(rows, return_tensors="pt")
@@ -84,11 +87,12 @@ class Classifier:
         return logits.float().cpu().numpy()
 
 
-def load_classifier(name: str) -> Classifier:
-    """Return a sequence classifier, on the accelerator if there is one. No code of its folder is run.
+def load_classifier(name: str, device: torch.device | None = None) -> Classifier:
+    """Return a sequence classifier. No code of its folder is run.
 
     Args:
         name: A Hub id, a folder, or `package:NAME/FOLDER`.
+        device: The device of the model. By default the accelerator, if there is one.
 
     Raises:
         OSError: If the model is not found, or its weights are not safetensors.
@@ -110,4 +114,4 @@ def load_classifier(name: str) -> Classifier:
                 "give a model that was trained for the task"
             )
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    return Classifier(to_accelerator(model), tokenizer)
+    return Classifier(to_device(model, device), tokenizer)

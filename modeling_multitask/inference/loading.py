@@ -20,11 +20,12 @@ from ..weights_multitask import WeightsError
 from ..wording import first_line
 
 
-def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
-    """Return a trained model, on the accelerator if there is one, and its tokenizer.
+def load(model: str, device: torch.device | None = None) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
+    """Return a trained model and its tokenizer.
 
     Args:
         model: A Hub id, a folder, or `package:NAME/FOLDER`.
+        device: The device of the model. By default the accelerator, if there is one.
 
     Raises:
         ModelFolderError: If a file is damaged, or the files do not fit together.
@@ -32,7 +33,8 @@ def load(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
     """
     path = resolve_model_path(model)
     with hub_access(path):
-        return _load_as_it_is(model, path)
+        loaded, tokenizer = _load_as_it_is(model, path)
+    return to_device(loaded, device), tokenizer
 
 
 def _load_as_it_is(model: str, path: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
@@ -66,7 +68,7 @@ def _load(model: str, path: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBas
         check_tokenizer(tokenizer, loaded)
     with _reading(model, "config.json"):
         _check_answer(loaded, tokenizer)
-    return to_accelerator(loaded), tokenizer
+    return loaded, tokenizer
 
 
 def _check_answer(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -122,9 +124,11 @@ def model_hint(model: str, path: str | Path) -> str:
     return f"; its model is {model.rstrip('/')}/model" if (Path(path) / "model" / "config.json").is_file() else ""
 
 
-def to_accelerator(model: Any) -> MultiTaskModel:
-    """Return the model on the accelerator, or on the CPU if there is none."""
-    return model.to(torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu")
+def to_device(model: Any, device: torch.device | None = None) -> Any:
+    """Return the model on a device: by default on the accelerator, or on the CPU if there is none."""
+    if device is None and torch.accelerator.is_available():
+        device = torch.accelerator.current_accelerator()
+    return model.to(device or "cpu")
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

@@ -13,7 +13,7 @@ from ..hub_access import hub_access
 from ..modeling_multitask import MultiTaskModel
 from ..paths_multitask import resolve_model_path
 from ..sentence_transformers_multitask import read_embedding_settings
-from .loading import load, to_accelerator
+from .loading import load, to_device
 
 # A model needs a task, but only the embeddings of a plain encoder are used.
 _NO_TASK = {"name": "none", "problem_type": "regression", "head": {"hidden_sizes": []}}
@@ -126,7 +126,7 @@ def load_encoder(model: str) -> tuple[MultiTaskModel, PreTrainedTokenizerBase]:
         # As in `load`, a model from an unknown author must not run code.
         encoder = MultiTaskModel.from_backbone(path, [_NO_TASK], normalize=False, use_safetensors=True)
         tokenizer = AutoTokenizer.from_pretrained(path, subfolder=subfolder, trust_remote_code=False)
-    return to_accelerator(encoder), tokenizer
+    return to_device(encoder), tokenizer
 
 
 def _directions(embeddings: np.ndarray) -> np.ndarray:

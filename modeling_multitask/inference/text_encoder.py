@@ -25,7 +25,7 @@ from ..tasks_multitask import TaskConfig
 from ..texts_multitask import Text
 from .batches import Block, batches_of, padded, tokenized_blocks
 from .loading import fast_dtype
-from .tensor_digest import add_tensors
+from .tensor_digest import add_tensors, add_tokenizer
 
 # Tokens of one forward pass. The activations of a layer must fit into a CPU's cache, or fill a GPU.
 TOKENS_ON_CPU, TOKENS_ON_ACCELERATOR = 512, 32_768
@@ -105,6 +105,7 @@ class TextEncoder:
         """Return a hash of everything that the answers depend on."""
         digest = hashlib.blake2b(self.model.config.to_json_string(use_diff=False).encode(), digest_size=16)
         digest.update(str(self._encoder.dtype).encode())
+        add_tokenizer(digest, self.tokenizer)
         add_tensors(digest, self.model.state_dict().values())
         return digest.hexdigest()
 

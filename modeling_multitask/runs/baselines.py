@@ -12,7 +12,7 @@ from ..evaluation.baseline import Baseline, constant, linear_probe
 from ..recipes.recipe import MOST_LABELS, MOST_ROWS, MOST_ROWS_OF_A_FROZEN_ENCODER, Recipe
 from ..training.label_columns import labels_of_table
 from ..training.start_embeddings import embedded_rows, embeddings_of
-from .rows import RowsBySplit
+from .rows import RowsBySplit, with_labels
 from .start_encoder import start_encoder, with_own_words
 
 
@@ -24,9 +24,9 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
         rows: The rows by split.
         trainer: The trainer, with the tasks of the model.
     """
-    train, tasks = rows["train"], trainer.model.config.tasks
+    train, tasks = labelled_train(rows, trainer), trainer.model.config.tasks
     held_out = {name: each for name, each in rows.items() if name != "train" and len(each)}
-    if not isinstance(train, Dataset) or not held_out:
+    if train is None or not held_out:
         return {}
     labels = {name: each.numpy() for name, each in labels_of_table(train, tasks).items()}
     counts = {name: len(each) for name, each in held_out.items()}
@@ -42,15 +42,15 @@ def baselines(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> d
 
 def probe_notes(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> dict[str, str]:
     """Return a note on each task that has no linear probe because of its many labels, by task name."""
-    train = rows["train"]
-    _, left_out = _probed(recipe, train, trainer) if isinstance(train, Dataset) else ([], [])
+    train = labelled_train(rows, trainer)
+    _, left_out = ([], []) if train is None else _probed(recipe, train, trainer)
     what = "it is not compared with a linear probe, because it has {:,} labels; `baseline: linear_probe` computes it"
     return {task.name: what.format(len(task.labels or ())) for task in left_out}
 
 
 def _probed(recipe: Recipe, train: Dataset, trainer: MultiTaskTrainer) -> tuple[list[TaskConfig], list[TaskConfig]]:
     """Return the tasks that get a linear probe, and those that by default have too many labels for it."""
-    tasks = trainer.model.config.tasks
+    tasks = trainer.model.config.tasks if len(train) else []
     if recipe.baseline is not None:
         return (tasks, []) if recipe.baseline == "linear_probe" else ([], [])
     if len(train) > (MOST_ROWS if trainer.trains_encoder else MOST_ROWS_OF_A_FROZEN_ENCODER):
@@ -59,10 +59,16 @@ def _probed(recipe: Recipe, train: Dataset, trainer: MultiTaskTrainer) -> tuple[
     return [task for task in tasks if task not in many], many
 
 
+def labelled_train(rows: RowsBySplit, trainer: MultiTaskTrainer) -> Dataset | None:
+    """Return the training rows with a label, without those that only a teacher has answered; `None` for a stream."""
+    train = rows["train"]
+    return with_labels(train, trainer.model.config.tasks) if isinstance(train, Dataset) else None
+
+
 def has_linear_probe(recipe: Recipe, rows: RowsBySplit, trainer: MultiTaskTrainer) -> bool:
-    """Return whether a task has a linear probe, for which all training rows are embedded."""
-    train, evaluated = rows["train"], any(len(each) for name, each in rows.items() if name != "train")
-    return evaluated and isinstance(train, Dataset) and bool(_probed(recipe, train, trainer)[0])
+    """Return whether a task has a linear probe, for which all labelled training rows are embedded."""
+    train, evaluated = labelled_train(rows, trainer), any(len(each) for name, each in rows.items() if name != "train")
+    return evaluated and train is not None and bool(_probed(recipe, train, trainer)[0])
 
 
 def embeddings(

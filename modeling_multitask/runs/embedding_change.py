@@ -23,7 +23,7 @@ from ..evaluation.judged import row_texts
 from ..inference import encode
 from ..recipes.recipe import Recipe
 from ..training.start_embeddings import embedded_rows, embeddings_of
-from .baselines import has_linear_probe
+from .baselines import has_linear_probe, labelled_train
 from .rows import RowsBySplit
 from .similarity_set import read_similarity_set
 from .start_encoder import start_encoder, with_own_words
@@ -93,11 +93,11 @@ def _of_texts(
     model: MultiTaskModel,
     tokenizer: PreTrainedTokenizerBase,
 ) -> EmbeddingChange | None:
-    train: Any = rows["train"]
+    # A linear probe has embedded all labelled training rows, and they are in the cache if its encoder is this one.
+    probed = recipe == with_own_words(recipe) and has_linear_probe(recipe, rows, trainer)
+    train: Any = labelled_train(rows, trainer) if probed else rows["train"]
     chosen = _chosen(train, recipe.seed)
     start, own = start_encoder(recipe, trainer.model.config.tasks, trainer.args.device)
-    # A linear probe has embedded all training rows, and they are in the cache if its encoder is this one.
-    probed = recipe == with_own_words(recipe) and has_linear_probe(recipe, rows, trainer)
     table, places = (train, chosen) if probed else (train.select(chosen), slice(None))
     embedded = embedded_rows({"train": table}, start, own, purpose="Similarity")["train"]
     after = encode(model, row_texts(train.select(chosen)), tokenizer=tokenizer)

@@ -101,7 +101,8 @@ def _judge_all(recipe: Recipe, results: dict[str, Results], notes: Sequence[str]
     output, folders = Path(recipe.output_dir), _folders(recipe)
     rows, folds = zip(*map(_judged, folders), strict=True)
     judged = join_folds(list(folds), MultiTaskConfig.from_pretrained(output / "model").tasks)
-    teachers = teachers_to_judge(recipe, judged.tasks, pairs=TEXT_PAIR in rows[0].column_names)
+    device, pairs = PartialState().device, TEXT_PAIR in rows[0].column_names
+    teachers = teachers_to_judge(recipe, judged.tasks, device=device, pairs=pairs)
     split = JudgedSplit("test", judged.texts, judged.decisions, judged.labels)
     judgements = judge_teachers(teachers, {"test": _judgements(recipe, judged, list(folds), list(rows))}, [split])[
         "test"

@@ -19,7 +19,7 @@ from ..training.parameter_groups import parameter_depths, parameter_groups
 from ..training.phases import Phase
 from ..training.tokens import row_lengths
 from .fold_sizes import Fold, fold_sizes
-from .prepare import Prepared, prepare
+from .prepare import Prepared, ask_teachers, prepare
 from .probe import probe
 from .rows import labelled_rows
 from .start import load_start
@@ -64,6 +64,7 @@ class Plan:
         epochs: The number of epochs; `None` if `max_steps` is set.
         labelled: The number of training rows with a label, by task. `None` if rows are streamed.
         labelled_rows: The number of training rows with a label, if it has determined the number of epochs.
+        only_taught: The number of training rows with an answer of a teacher and no label, in the same case.
         memory: The estimated bytes of weights, gradients, optimizer and activations.
         folds: The folds of a cross-validation. The other fields are those of the final model.
     """
@@ -78,6 +79,7 @@ class Plan:
     rows: dict[str, int]
     labelled: dict[str, int | None]
     labelled_rows: int | None
+    only_taught: int
     memory: dict[str, int]
     folds: list[Fold] = field(default_factory=list)
 
@@ -93,6 +95,7 @@ def plan(recipe: Recipe) -> Plan:
         prepared = prepare(replace(recipe, output_dir=folder))
         if recipe.probe and prepared.trainer.is_world_process_zero():
             probe(recipe, prepared)
+        prepared = ask_teachers(recipe, prepared)
         made = make_plan(prepared)
         warn_of_memory(prepared.trainer, made.memory)
     if not recipe.data.split.in_turn:
@@ -120,6 +123,7 @@ def make_plan(prepared: Prepared) -> Plan:
         rows={name: len(rows) for name, rows in prepared.rows.items() if isinstance(rows, Dataset)},
         labelled=labelled_rows(prepared.rows["train"], prepared.tasks),
         labelled_rows=prepared.labelled,
+        only_taught=prepared.only_taught,
         memory=_memory(trainer, groups, trained),
     )
 

@@ -1,7 +1,7 @@
 """Preparation of a run: the model, the rows, the training arguments and the trainer."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,13 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from datasets_builder.columns import TEXT_PAIR
+
 from .. import MultiTaskModel, MultiTaskTrainer, MultiTaskTrainingArguments, TaskConfig
 from ..errors import RecipeError
+from ..evaluation.judged import row_texts
 from ..files import check_writable
+from ..inference.shards import Process
 from ..publishing import trainer_card
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
@@ -24,9 +28,10 @@ from ..recipes.rules import no_validation_problem
 from ..training.conditions import counted_rows
 from ..training.defaults import TRAINING, default_epochs
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
-from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits
+from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
 from .similarity_set import read_similarity_set
 from .start import build_model, load_start
+from .teachers import TaskTeacher, open_teachers
 from .teaching import teach
 
 logger = logging.get_logger(__name__)
@@ -56,6 +61,9 @@ class Prepared:
         tasks: The tasks with their labels.
         labelled: The number of training rows with a label, if it has determined the number of epochs.
         taught: The number of training rows with an answer of a teacher, by task that has one.
+        only_taught: The number of training rows with such an answer and no label, if they have determined the number of
+            epochs.
+        teachers: The teachers to ask. The trainer has no training rows before.
     """
 
     trainer: MultiTaskTrainer
@@ -64,10 +72,14 @@ class Prepared:
     tasks: list[TaskConfig]
     labelled: int | None = None
     taught: dict[str, int] = field(default_factory=dict)
+    only_taught: int = 0
+    teachers: list[TaskTeacher] = field(default_factory=list)
 
 
 def prepare(recipe: Recipe) -> Prepared:
     """Build the trainer of a run with its model and rows, without training.
+
+    Teachers are opened, but not asked. `ask_teachers` does this, which takes long, after all other checks.
 
     Raises:
         RecipeError: If a model or a training argument is invalid.
@@ -86,19 +98,49 @@ def prepare(recipe: Recipe) -> Prepared:
     trained, tokenizer = load_start(recipe)
     with arguments.main_process_first(desc="build the data set"):
         dataset, tasks = build_dataset(known, trained)
-        taught = teach(recipe, dataset["train"], tasks)
-        dataset["train"] = taught.rows
-    _check_any_row(recipe, dataset["train"])
+    pairs = TEXT_PAIR in (dataset["train"].column_names or ())
+    teachers = open_teachers(recipe, tasks, device=arguments.device, pairs=pairs)
+    if not teachers:
+        dataset["train"] = with_labels(dataset["train"], tasks)
+        _check_any_row(recipe, dataset["train"])
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
     with as_recipe_error(recipe, "training"):
         create_card = partial(trainer_card, run=Path(recipe.output_dir), settings=recipe.card)
-        trained_on = {**rows, "train": taught.targets(rows["train"])}
-        trainer = build_trainer(model, tokenizer, trained_on, arguments, create_card=create_card)
-        _check_loading(trainer)
-    epochs = _set_epochs(trainer, tasks, recipe.training)
-    return Prepared(trainer, tokenizer, rows, tasks, epochs, taught.counts)
+        given = {**rows, "train": None} if teachers else rows
+        trainer = build_trainer(model, tokenizer, given, arguments, create_card=create_card)
+        _check_loading(trainer, rows["train"])
+    prepared = Prepared(trainer, tokenizer, rows, tasks, teachers=teachers)
+    return prepared if teachers else _with_epochs(prepared, recipe.training)
+
+
+def ask_teachers(recipe: Recipe, prepared: Prepared) -> Prepared:
+    """Return a run that is ready to train on the answers of its teachers. Without teachers, it is ready already.
+
+    Raises:
+        RecipeError: If a teacher answers no text, or no row is left to train on.
+    """
+    if not prepared.teachers:
+        return prepared
+    before, arguments = prepared.trainer, prepared.trainer.args
+    process = Process(arguments.process_index, arguments.world_size, before.accelerator.wait_for_everyone)
+    taught = teach(
+        recipe,
+        prepared.rows["train"],
+        prepared.tasks,
+        prepared.teachers,
+        process=process,
+        held_out=[text for name, rows in prepared.rows.items() if name != "train" for text in row_texts(rows)],
+        show_progress=before.is_world_process_zero() and not arguments.disable_tqdm,
+    )
+    _check_any_row(recipe, taught.rows)
+    with as_recipe_error(recipe, "training"):
+        rows = {**prepared.rows, "train": taught.targets}
+        trainer = build_trainer(before.model, prepared.tokenizer, rows, arguments, create_card=before.create_card)
+    rows = {**prepared.rows, "train": taught.rows}
+    ready = replace(prepared, trainer=trainer, rows=rows, taught=taught.counts, teachers=[])
+    return _with_epochs(ready, recipe.training)
 
 
 def _check_any_row(recipe: Recipe, train: Dataset | IterableDataset) -> None:
@@ -108,22 +150,26 @@ def _check_any_row(recipe: Recipe, train: Dataset | IterableDataset) -> None:
         raise RecipeError(recipe.path, [f"data.train: {problem}; check `labels`, `missing` and `weight`"])
 
 
-def _set_epochs(trainer: MultiTaskTrainer, tasks: list[TaskConfig], given: dict[str, Any]) -> int | None:
-    """Set the number of epochs by the number of rows, and return this number. A number in the recipe wins."""
+def _with_epochs(prepared: Prepared, given: dict[str, Any]) -> Prepared:
+    """Set the number of epochs by the number of rows, and return the run with it. A number in the recipe wins."""
     if "num_train_epochs" in given or given.get("max_steps", -1) > 0:
-        return None
-    labelled = int(np.any(list(counted_rows(trainer.train_dataset, tasks).values()), axis=0).sum())
+        return prepared
+    trainer, tasks = prepared.trainer, prepared.tasks
+    counted, labelled = (
+        int(np.any(list(counted_rows(rows, tasks).values()), axis=0).sum())
+        for rows in (trainer.train_dataset, prepared.rows["train"])
+    )
     steps = trainer.steps_per_epoch(len(trainer.train_dataset))
-    trainer.args.num_train_epochs = default_epochs(trainer.args.schedule, labelled, steps)
-    trainer.add_callback(EpochsLine(labelled))
-    return labelled
+    trainer.args.num_train_epochs = default_epochs(trainer.args.schedule, counted, steps)
+    trainer.add_callback(EpochsLine(labelled, counted - labelled))
+    return replace(prepared, labelled=labelled, only_taught=counted - labelled)
 
 
-def _check_loading(trainer: MultiTaskTrainer) -> None:
+def _check_loading(trainer: MultiTaskTrainer, rows: Dataset | IterableDataset) -> None:
     """Raise now the errors that the settings of the data loaders would cause at the first step."""
     arguments = trainer.args
     DataLoader(
-        trainer.train_dataset,
+        rows,
         batch_size=arguments.per_device_train_batch_size,
         num_workers=arguments.dataloader_num_workers,
         persistent_workers=arguments.dataloader_persistent_workers,
@@ -183,7 +229,7 @@ def build_arguments(recipe: Recipe, *, validated: bool) -> MultiTaskTrainingArgu
 def build_trainer(
     model: MultiTaskModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: RowsBySplit,
+    rows: Mapping[str, Dataset | IterableDataset | None],
     arguments: MultiTaskTrainingArguments,
     create_card: Callable[..., str] | None = None,
 ) -> MultiTaskTrainer:

@@ -110,12 +110,21 @@ def with_labels(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Dat
         rows: The training rows from the dataset builder.
         tasks: All tasks.
     """
-    names = [task.name for task in tasks]
-    columns = [name for name in (*names, *map(distribution_column, names)) if name in (rows.column_names or names)]
     if not isinstance(rows, Dataset):
-        return rows.filter(partial(_is_trained, columns=columns))
-    skipped = without_labels(rows.select_columns(columns).with_format("arrow")[:], names) | (row_weights_of(rows) == 0)
+        return rows.filter(partial(_is_trained, columns=_label_columns(rows, tasks)))
+    skipped = unlabelled_rows(rows, tasks) | (row_weights_of(rows) == 0)
     return rows.select(np.flatnonzero(~skipped)) if skipped.any() else rows
+
+
+def unlabelled_rows(rows: Dataset, tasks: list[TaskConfig]) -> np.ndarray:
+    """Return the rows without a label of any task, (N,)."""
+    table = rows.select_columns(_label_columns(rows, tasks)).with_format("arrow")[:]
+    return without_labels(table, [task.name for task in tasks])
+
+
+def _label_columns(rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> list[str]:
+    names = [task.name for task in tasks]
+    return [name for name in (*names, *map(distribution_column, names)) if name in (rows.column_names or names)]
 
 
 def _is_trained(row: dict[str, Any], columns: list[str]) -> bool:

@@ -25,7 +25,6 @@ from ..evaluation.report import CHOSEN_BY
 from ..locks import locked
 from ..recipes.loading import load_recipe
 from ..recipes.recipe import Recipe
-from ..texts_multitask import Text
 from ..training.metrics import decide_arrays, multi_task_metrics
 from ..training.soft_targets import most_probable, soft_among
 from ..training.tokens import row_lengths
@@ -44,15 +43,13 @@ from .outputs import (
     start_output,
 )
 from .plan import estimated_memory, warn_of_memory
-from .prepare import Prepared, prepare
+from .prepare import Prepared, ask_teachers, prepare
 from .probe import probe
 from .records import TrainingClock, count_parameters, training_record
 from .rows import RowsBySplit, labelled_rows
-from .taught import JudgedSplit, judge_teachers, teachers_to_judge, time_in_words, time_teachers
+from .taught import JudgedSplit, judge_teachers, teachers_to_judge, time_in_words, time_teachers, timed_texts
 
 logger = logging.get_logger(__name__)
-
-MOST_TIMED = 2_000  # texts that the teachers and the model answer to compare their time
 
 
 @dataclass(frozen=True)
@@ -166,19 +163,15 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
     Args:
         recipe: The recipe of one model.
         force: Whether to overwrite a previous run in `output_dir`.
-        probed: Whether a model of this kind was probed already.
+        probed: Whether a model of this kind was probed and timed already.
     """
     output_dir = Path(recipe.output_dir)
     check_start(recipe)
     check_output(output_dir, force=force, resume=recipe.resume)
     checkpoint = find_checkpoint(recipe) if recipe.resume else None
-    prepared = prepare(recipe)
+    prepared = _checked(recipe, prepare(recipe), probed=probed or checkpoint is not None)
     trainer, tokenizer = prepared.trainer, prepared.tokenizer
     if trainer.is_world_process_zero():
-        check_space(recipe, trainer)
-        if recipe.probe and not probed and checkpoint is None:
-            probe(recipe, prepared)
-            warn_of_memory(trainer, estimated_memory(trainer))
         start_output(recipe)
     trainer.accelerator.wait_for_everyone()
     clock, parameters = TrainingClock(), count_parameters(trainer)
@@ -189,35 +182,55 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
     taught = {"taught_rows": prepared.taught} if prepared.taught else {}
     record = training_record(trainer, clock, prepared.rows, counts) | parameters | taught
-    if trainer.is_world_process_zero():
-        save_record(recipe, record)
     outputs = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
     tasks = trainer.model.config.tasks
     answers = {name: (logits, most_probable(labels, tasks)) for name, (logits, labels) in outputs.items()}
     calibration = calibrate(recipe, trainer.model.config, answers)
     results = {name: multi_task_metrics(*each, trainer.model.config.tasks) for name, each in outputs.items()}
     run = Run(output_dir / "model", results, counts, record, whole_model(trainer), tokenizer, answers)
-    return _written(recipe, prepared, run, outputs, calibration) if trainer.is_world_process_zero() else run
+    if not trainer.is_world_process_zero():
+        return run
+    return _written(recipe, prepared, run, outputs, calibration, timed=not probed)
+
+
+def _checked(recipe: Recipe, prepared: Prepared, *, probed: bool) -> Prepared:
+    """Check the space on the disk, and a small step unless it was probed. Only then, ask the teachers."""
+    first, probing = prepared.trainer.is_world_process_zero(), recipe.probe and not probed
+    if first:
+        check_space(recipe, prepared.trainer)
+        if probing:
+            probe(recipe, prepared)
+    ready = ask_teachers(recipe, prepared)
+    if first and probing:
+        warn_of_memory(ready.trainer, estimated_memory(ready.trainer))
+    return ready
 
 
 def _written(
-    recipe: Recipe, prepared: Prepared, run: Run, outputs: dict[str, Answers], calibration: dict[str, Any]
+    recipe: Recipe,
+    prepared: Prepared,
+    run: Run,
+    outputs: dict[str, Answers],
+    calibration: dict[str, Any],
+    *,
+    timed: bool,
 ) -> Run:
-    """Write the model, its results and the report, and return the run with them."""
+    """Write the model, its results, the time of its teachers if `timed`, and the report. Return the run with them."""
     trainer, rows = prepared.trainer, prepared.rows
     tasks = trainer.model.config.tasks  # calibrated
     judgements = judge_tasks(recipe, rows, trainer, run.answers)
-    teachers = teachers_to_judge(recipe, tasks, pairs=TEXT_PAIR in (rows["train"].column_names or ()))
+    pairs = TEXT_PAIR in (rows["train"].column_names or ())
+    teachers = teachers_to_judge(recipe, tasks, device=trainer.args.device, pairs=pairs)
     judgements = judge_teachers(teachers, judgements, _splits(rows, run.answers, tasks))
     results = with_judgements(run.results, judgements)
     model = save_output(recipe, run.model, run.tokenizer, results, calibration, trainer.state.log_history)
     change = embedding_change(recipe, rows, trainer, model, run.tokenizer)
-    timed = time_teachers(teachers, model, run.tokenizer, _timed_texts(rows))
-    found = {"embedding": change and change.as_json(), "teachers": timed}
+    times = time_teachers(teachers, model, run.tokenizer, timed_texts(rows)) if timed else {}
+    found = {"embedding": change and change.as_json(), "teachers": times}
     record = run.record | {name: each for name, each in found.items() if each}
     save_record(recipe, record)
     notes = [*calibration_notes(calibration), *embedding_notes(recipe, rows, change)]
-    notes += [time_in_words(timed)] if timed else []
+    notes += [time_in_words(times)] if times else []
     write_reports(recipe, rows, outputs, model.config.tasks, judgements, notes=notes)
     return replace(run, results=results, record=record, model=model)
 
@@ -225,12 +238,6 @@ def _written(
 def _splits(rows: RowsBySplit, answers: dict[str, Answers], tasks: list[TaskConfig]) -> Iterator[JudgedSplit]:
     for name, (logits, labels) in answers.items():
         yield JudgedSplit(name, row_texts(rows[name]), decide_arrays(logits, tasks), labels)
-
-
-def _timed_texts(rows: RowsBySplit) -> list[Text]:
-    """Return the texts of the report, or else some training texts."""
-    split = next((name for name in ("test", "validation") if name in rows), "train")
-    return row_texts(rows[split])[:MOST_TIMED] if isinstance(rows[split], Dataset) else []
 
 
 def write_reports(

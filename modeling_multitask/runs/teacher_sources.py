@@ -3,14 +3,16 @@
 Shapes: N texts, L labels of the teacher.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import MultiTaskConfig, TaskConfig
+from ..configuration_multitask import DEFAULT_MAX_LENGTH
 from ..hub_access import hub_access
 from ..inference.classifiers import Classifier, load_classifier
 from ..inference.loading import load, read_config
@@ -24,23 +26,12 @@ from ..wording import first_few
 from ..words_multitask import nearest_hint
 
 
-class TeacherSource(Protocol):
-    """A model or a table that may teach several tasks."""
-
-    is_model: bool
-
-    def digest(self) -> str:
-        """Return a hash of everything that the answers depend on."""
-
-    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
-        """Return the probabilities of the labels, (N, L), or the numbers, (N, 1), by key; NaN without an answer."""
-
-
-def load_source(name: str) -> Any:
+def load_source(name: str, device: torch.device) -> Any:
     """Return the source that a model is. No code of its folder is run.
 
     Args:
         name: A Hub id, a folder, or `package:NAME/FOLDER`.
+        device: The device of the model.
 
     Raises:
         OSError: If the model is not found, or its files are damaged.
@@ -54,17 +45,30 @@ def load_source(name: str) -> Any:
             kind = None
     if kind in (None, MultiTaskConfig.model_type):
         read_config(name)  # its errors name the model in the folder of a run
-        return ModelSource(*load(name))
-    return ClassifierSource(load_classifier(name))
+        return ModelSource(*load(name, device))
+    return ClassifierSource(load_classifier(name, device))
 
 
 class ModelSource:
     """A model of this package."""
 
-    is_model = True
-
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self._encoder = TextEncoder(model, tokenizer)
+        self._tasks = {task.name: task for task in self._encoder.tasks}
+
+    @property
+    def cut(self) -> int:
+        """The number of texts that were truncated so far."""
+        return self._encoder.cut
+
+    @property
+    def max_length(self) -> int:
+        """The number of tokens of the longest text that it reads."""
+        return int(self._encoder.model.config.max_length or DEFAULT_MAX_LENGTH)
+
+    def width(self, key: str) -> int:
+        """Return the number of labels of a task, or 1 for a number."""
+        return len(self._tasks[key].labels or [""])
 
     def task(self, name: str, student: TaskConfig) -> TaskConfig:
         """Return the task of this name.
@@ -72,23 +76,22 @@ class ModelSource:
         Raises:
             ValueError: If there is none, or it has another form of answer than that of the student.
         """
-        tasks = {task.name: task for task in self._encoder.tasks}
-        if name not in tasks:
+        if name not in self._tasks:
             raise ValueError(
-                f"the teacher has no task {name!r}; its tasks are {first_few(map(repr, tasks))}"
-                f"{nearest_hint(name, list(tasks))}; name one: teacher: {{model: ..., task: ...}}"
+                f"the teacher has no task {name!r}; its tasks are {first_few(map(repr, self._tasks))}"
+                f"{nearest_hint(name, list(self._tasks))}; name one: teacher: {{model: ..., task: ...}}"
             )
-        _check_form(tasks[name].kind.answer, student)
-        return tasks[name]
+        _check_form(self._tasks[name].kind.answer, student)
+        return self._tasks[name]
 
     def digest(self) -> str:
         """Return a hash of everything that the answers depend on."""
         return self._encoder.digest()
 
-    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
+    def answers(self, texts: Sequence[Text], keys: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the probabilities by task name, NaN where a task is not asked."""
-        logits, tasks = self._encoder.run(texts).logits, self._encoder.tasks
-        decisions = decide_arrays(logits, tasks) if any(task.given for task in tasks) else {}
+        logits, tasks = self._encoder.run(texts).logits, [self._tasks[key] for key in keys]
+        decisions = decide_arrays(logits, self._encoder.tasks) if any(task.given for task in tasks) else {}
         found = {}
         for task in tasks:
             own = task.kind.probabilities(torch.from_numpy(logits[task.name]), task).numpy()
@@ -99,10 +102,22 @@ class ModelSource:
 class ClassifierSource:
     """A sequence classifier of transformers. Its keys are the forms of its answers."""
 
-    is_model = True
-
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
+
+    @property
+    def cut(self) -> int:
+        """The number of texts that were truncated so far."""
+        return self.classifier.cut
+
+    @property
+    def max_length(self) -> int:
+        """The number of tokens of the longest text that it reads."""
+        return self.classifier.max_length
+
+    def width(self, key: str) -> int:
+        """Return the number of labels, or 1 for a number."""
+        return 1 if key == "number" else len(self.classifier.labels)
 
     def key_for(self, task: TaskConfig) -> str:
         """Return the form of the answers to a task.
@@ -121,17 +136,17 @@ class ClassifierSource:
         """Return a hash of everything that the answers depend on."""
         return self.classifier.digest()
 
-    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
-        """Return the probabilities for one label and for several labels, and the number of the first output."""
+    def answers(self, texts: Sequence[Text], keys: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the probabilities for one label or for several labels, or the number of the first output."""
         logits = torch.from_numpy(self.classifier.logits(texts))
-        forms = {"label": logits.softmax(dim=-1), "labels": logits.sigmoid(), "number": logits[:, :1]}
-        return {form: each.numpy() for form, each in forms.items()}
+        return {key: _FORMS[key](logits).numpy() for key in keys}
+
+
+ModelTeacher = ModelSource | ClassifierSource
 
 
 class TableSource:
     """A table of recorded answers to one task."""
-
-    is_model = False
 
     def __init__(self, words: Teacher, task: TaskConfig, *, pairs: bool) -> None:
         own = [label for label in task.labels or () if label not in words.labels.values()]
@@ -140,22 +155,24 @@ class TableSource:
         self._recorded = RecordedAnswers(Path(words.model), texts, words.task or task.name, self.labels, task)
         self._name = words.model
 
-    def digest(self) -> str:
-        """Return a hash of everything that the answers depend on."""
-        return self._name
+    def answers(self, texts: Sequence[Text], keys: Sequence[str] = ("",)) -> dict[str, np.ndarray]:
+        """Return the recorded answers."""
+        return dict.fromkeys(keys, self._recorded.answers(texts))
 
-    def answers(self, texts: Sequence[Text]) -> dict[str, np.ndarray]:
-        """Return the recorded answers.
-
-        Raises:
-            ValueError: If no text is in the table.
-        """
-        found = self._recorded.answers(texts)
-        if len(found) and np.isnan(found).all():
+    def check(self, texts: Sequence[Text]) -> None:
+        """Raise a `ValueError` if no text is in the table."""
+        if len(texts) and not self._recorded.knows_any(texts):
             raise ValueError(
                 f"{self._name} has an answer to none of {len(texts):,} texts; is its text column another one?"
             )
-        return {"": found}
+
+
+# From the logits of a classifier, (N, L), to its answers, by their form.
+_FORMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "label": lambda logits: logits.softmax(dim=-1),
+    "labels": torch.sigmoid,
+    "number": lambda logits: logits[:, :1],
+}
 
 
 def _check_form(own: str, task: TaskConfig) -> None:

@@ -3,10 +3,10 @@
 Shapes: N texts, C labels of a task, L labels of its teacher.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +19,11 @@ from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
 from ..recipes.teacher import Teacher
 from ..texts_multitask import Text
-from ..wording import first_few
-from .teacher_sources import ClassifierSource, TableSource, TeacherSource, load_source
+from ..wording import MOST_NAMED, first_few
+from .cached_source import CachedSource
+from .teacher_sources import ClassifierSource, TableSource, load_source
+
+TeacherSource = CachedSource | TableSource
 
 
 @dataclass(frozen=True)
@@ -55,43 +58,56 @@ class TaskTeacher:
         return self.deciding.kind.decide(torch.from_numpy(targets), self.deciding).numpy()
 
 
-def open_teachers(recipe: Recipe, tasks: list[TaskConfig], *, pairs: bool = False) -> list[TaskTeacher]:
+class Asked(NamedTuple):
+    """A source, its name, and the keys of the answers that are needed."""
+
+    source: TeacherSource
+    name: str
+    keys: list[str]
+
+
+def open_teachers(
+    recipe: Recipe, tasks: list[TaskConfig], *, device: torch.device, pairs: bool = False
+) -> list[TaskTeacher]:
     """Return the teachers of the tasks that have one. A model that teaches several tasks is loaded once.
 
     Args:
         recipe: The recipe.
         tasks: The tasks with their labels, in the recipe's order.
+        device: The device of teachers that are models.
         pairs: Whether the rows are pairs of texts.
 
     Raises:
         RecipeError: If a teacher cannot be loaded, or does not fit its task.
     """
-    sources: dict[str, Any] = {}
+    sources: dict[str, CachedSource] = {}
     teachers = []
     for i, (words, task) in enumerate(zip(recipe.tasks, tasks, strict=True)):
         if words.teacher is None:
             continue
         with as_recipe_error(recipe, f"tasks[{i}].teacher"):
-            teachers.append(_opened(words.teacher, task, sources, pairs=pairs))
+            if names_table(words.teacher.model) and not is_folder(words.teacher.model):
+                teachers.append(_opened_table(words.teacher, task, pairs=pairs))
+                continue
+            if words.teacher.model not in sources:
+                sources[words.teacher.model] = CachedSource(load_source(words.teacher.model, device))
+            teachers.append(_opened(words.teacher, task, sources[words.teacher.model]))
     return teachers
 
 
 def ask(teachers: list[TaskTeacher], texts: Sequence[Text]) -> dict[str, np.ndarray]:
     """Return the result of `TaskTeacher.targets` by task name. Each source reads the texts once."""
-    return targets_of(teachers, lambda source: source.answers(texts))
-
-
-def targets_of(
-    teachers: list[TaskTeacher], answers: Callable[[TeacherSource], dict[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """Return the result of `TaskTeacher.targets` by task name, from a function that returns the answers of a source."""
-    found = {id(each): answers(each) for each in sources_of(teachers)}
+    found = {id(source): source.answers(texts, keys) for source, _, keys in sources_of(teachers)}
     return {each.task.name: each.targets(found[id(each.source)]) for each in teachers}
 
 
-def sources_of(teachers: list[TaskTeacher]) -> list[TeacherSource]:
-    """Return the different sources of the teachers."""
-    return list({id(each.source): each.source for each in teachers}.values())
+def sources_of(teachers: list[TaskTeacher]) -> list[Asked]:
+    """Return the different sources of the teachers. Tables come first, because their errors need no time."""
+    found: dict[int, Asked] = {}
+    for each in teachers:
+        keys = found.setdefault(id(each.source), Asked(each.source, each.name, [])).keys
+        keys += [each.key] if each.key not in keys else []
+    return sorted(found.values(), key=lambda asked: isinstance(asked.source, CachedSource))
 
 
 def shown_name(model: str) -> str:
@@ -102,20 +118,21 @@ def shown_name(model: str) -> str:
     return "/".join(path.parts[-2:]) if path.name == "model" else path.name
 
 
-def _opened(words: Teacher, task: TaskConfig, sources: dict[str, Any], *, pairs: bool) -> TaskTeacher:
-    name = shown_name(words.model)
-    if names_table(words.model) and not is_folder(words.model):
-        source = TableSource(words, task, pairs=pairs)
-        return TaskTeacher(task, name, words.weight, source, "", _places(source.labels, words, task), _deciding(task))
-    if words.model not in sources:
-        sources[words.model] = load_source(words.model)
-    found = sources[words.model]
-    if isinstance(found, ClassifierSource):
-        key, places = found.key_for(task), _places(found.classifier.labels, words, task)
-        return TaskTeacher(task, name, words.weight, found, key, places, _deciding(task))
-    other = found.task(words.task or task.name, task)
+def _opened_table(words: Teacher, task: TaskConfig, *, pairs: bool) -> TaskTeacher:
+    source, name = TableSource(words, task, pairs=pairs), shown_name(words.model)
+    return TaskTeacher(task, name, words.weight, source, "", _places(source.labels, words, task), _deciding(task))
+
+
+def _opened(words: Teacher, task: TaskConfig, cached: CachedSource) -> TaskTeacher:
+    name, source = shown_name(words.model), cached.source
+    if isinstance(source, ClassifierSource):
+        if words.task is not None:
+            raise ValueError("task: a classifier of transformers has only one task, without a name; leave task out")
+        key, places = source.key_for(task), _places(source.classifier.labels, words, task)
+        return TaskTeacher(task, name, words.weight, cached, key, places, _deciding(task))
+    other = source.task(words.task or task.name, task)
     places = _places(other.labels or [], words, task)
-    return TaskTeacher(task, name, words.weight, found, other.name, places, _deciding(task, other, places))
+    return TaskTeacher(task, name, words.weight, cached, other.name, places, _deciding(task, other, places))
 
 
 def _places(labels: list[str], words: Teacher, task: TaskConfig) -> np.ndarray | None:
@@ -126,18 +143,35 @@ def _places(labels: list[str], words: Teacher, task: TaskConfig) -> np.ndarray |
     """
     if task.kind.is_number:
         return None
-    own, theirs = first_few(map(repr, task.labels or ())), first_few(map(repr, labels))
+    theirs = first_few(map(repr, labels))
     if strange := [label for label in words.labels if label not in labels]:
         raise ValueError(f"labels: the teacher has no label {strange[0]!r}; its labels are {theirs}")
     named = [words.labels.get(label, label) for label in labels]
-    if set(named) != set(task.labels or ()):
+    unknown = [label for label, each in zip(labels, named, strict=True) if each not in (task.labels or ())]
+    missing = [label for label in task.labels or () if label not in named]
+    if unknown or missing:
         raise ValueError(
-            f"the labels of the teacher are {theirs}, and those of the task {task.name!r} are {own}; name the task's "
-            "label for each of them: teacher: {model: ..., labels: {OLD: NEW}}"
+            f"the labels of the teacher are {theirs}, and those of the task {task.name!r} are "
+            f"{first_few(map(repr, task.labels or ()))}; {_advice(unknown, missing)}"
         )
     if task.kind.several_labels and len(set(named)) < len(named):
         raise ValueError("labels: several labels of the teacher become one, which needs a task with one label per row")
     return np.array([[float(each == label) for label in task.labels or ()] for each in named])
+
+
+def _advice(unknown: list[str], missing: list[str]) -> str:
+    """Return what to do about labels of a teacher that its task does not know, and labels that the teacher lacks."""
+    lacks = f"the teacher lacks {first_few(map(repr, missing))}"
+    if not unknown:
+        return (
+            f"{lacks}; if it has another name for it, write teacher: {{model: ..., labels: {{OLD: {missing[0]}}}}}, or "
+            "else leave the label out of the task, or choose a teacher that knows it"
+        )
+    words = ", ".join(f"{label}: ..." for label in unknown[:MOST_NAMED])
+    return (
+        f"{lacks + '; ' if missing else ''}name the task's label for {first_few(map(repr, unknown))}: "
+        f"teacher: {{model: ..., labels: {{{words}}}}}"
+    )
 
 
 def _deciding(task: TaskConfig, other: TaskConfig | None = None, places: np.ndarray | None = None) -> TaskConfig:

@@ -3,51 +3,62 @@
 Shapes: N rows, C labels of a task, or one number.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import torch
-from datasets import Dataset, IterableDataset, concatenate_datasets
+from datasets import Dataset, concatenate_datasets
 from transformers.utils import logging
 
-from datasets_builder.columns import TEXT_PAIR, distribution_column
+from datasets_builder.columns import TEXT, distribution_column
 
 from .. import TaskConfig
 from ..evaluation.judged import row_texts
+from ..inference.shards import Process
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
+from ..texts_multitask import Text
 from ..training.conditions import label_ids, unasked_rows
-from ..training.mapped_texts import map_texts
-from ..training.soft_targets import numbers_by_label
-from .rows import with_labels
-from .teacher_sources import TeacherSource
-from .teachers import TaskTeacher, open_teachers, targets_of
+from ..training.soft_targets import numbers_by_label, row_weights_of
+from .cached_source import ask_together
+from .rows import unlabelled_rows
+from .teacher_sources import TableSource
+from .teachers import TaskTeacher, ask, sources_of
 
 logger = logging.get_logger(__name__)
 
 
+BLOCK = 1_000  # rows whose targets are in memory together
+
+
 @dataclass(frozen=True)
 class Taught:
-    """The rows to train on, and the targets of tasks with a teacher.
+    """The rows to train on.
 
     Args:
         rows: The rows with their own labels.
-        columns: The columns of the targets by name, for the same rows.
+        targets: The same rows with the targets of tasks with a teacher instead of their own labels.
         counts: The number of rows that a teacher has answered, by task name.
     """
 
-    rows: Any
-    columns: dict[str, pa.Array] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def targets(self, rows: Any) -> Any:
-        """Return these rows, which may have further columns, with the targets instead of their own labels."""
-        return _with_columns(rows, self.columns) if self.columns else rows
+    rows: Dataset
+    targets: Dataset
+    counts: dict[str, int]
 
 
-def teach(recipe: Recipe, rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Taught:
+def teach(
+    recipe: Recipe,
+    rows: Dataset,
+    tasks: list[TaskConfig],
+    teachers: list[TaskTeacher],
+    *,
+    process: Process,
+    held_out: Sequence[Text] = (),
+    show_progress: bool = False,
+) -> Taught:
     """Ask the teachers about all training rows, and return the rows that are then trained on.
 
     A row without a label of a task learns the teacher's answer. In a row with a label, the target is a mix of both. A
@@ -55,29 +66,33 @@ def teach(recipe: Recipe, rows: Dataset | IterableDataset, tasks: list[TaskConfi
 
     Args:
         recipe: The recipe.
-        rows: The training rows from the dataset builder.
+        rows: The training rows from the dataset builder, maybe with further columns.
         tasks: All tasks, in order.
+        teachers: The teachers, opened with these tasks.
+        process: This process.
+        held_out: Texts of other splits. Models answer them as well, because the report needs these answers.
+        show_progress: Whether to show a progress bar.
 
     Raises:
-        RecipeError: If a teacher cannot be loaded, does not fit its task, or answers no text.
+        RecipeError: If a teacher answers no text.
     """
-    if not isinstance(rows, Dataset) or not any(task.teacher for task in recipe.tasks):
-        return Taught(with_labels(rows, tasks))
-    teachers = open_teachers(recipe, tasks, pairs=TEXT_PAIR in rows.column_names)
+    texts = row_texts(rows)
     with as_recipe_error(recipe, "tasks"):
-        answers = targets_of(teachers, lambda source: _of_source(source, rows, _named(teachers, source)))
-    answers = _where_asked(rows, tasks, answers)
-    columns: dict[str, pa.Array] = {}
-    for each in teachers:
-        mixed = mixed_targets(own_targets(rows, each.task), answers[each.task.name], each.weight, each.task)
-        columns |= _as_column(mixed, rows, each.task)
-    numbered = _with_columns(rows, columns | {_NUMBER: pa.array(np.arange(len(rows)))})
-    kept = np.array(with_labels(numbered, tasks)[_NUMBER], dtype=np.int64)
-    counts = {name: int((~np.isnan(each[kept])).any(axis=1).sum()) for name, each in answers.items()}
-    if more := len(kept) - len(with_labels(rows, tasks)):
+        for source, name, keys in sources_of(teachers):
+            if isinstance(source, TableSource):
+                source.check(texts)
+            else:
+                every = [*texts, *held_out]
+                ask_together(source, keys, every, name=name, process=process, show_progress=show_progress)
+    columns, answered = _targets(rows, tasks, teachers)
+    unlabelled = unlabelled_rows(rows, tasks)
+    kept = np.flatnonzero((~unlabelled | np.any(list(answered.values()), axis=0)) & (row_weights_of(rows) > 0))
+    if more := int(unlabelled[kept].sum()):
         logger.warning(f"train: {more:,} rows without any label are trained on, because a teacher answers them")
+    counts = {name: int(each[kept].sum()) for name, each in answered.items()}
     _note(teachers, counts, len(kept))
-    return Taught(rows.select(kept), {name: each.take(pa.array(kept)) for name, each in columns.items()}, counts)
+    others = rows.remove_columns([name for name in columns.column_names if name in rows.column_names])
+    return Taught(rows.select(kept), concatenate_datasets([others, columns], axis=1).select(kept), counts)
 
 
 def own_targets(rows: Dataset, task: TaskConfig) -> np.ndarray:
@@ -110,21 +125,40 @@ def mixed_targets(own: np.ndarray, taught: np.ndarray, weight: float, task: Task
     return np.expm1(mixed) if logs else mixed
 
 
-_NUMBER = "number of the row"
+def _targets(
+    rows: Dataset, tasks: list[TaskConfig], teachers: list[TaskTeacher]
+) -> tuple[Dataset, dict[str, np.ndarray]]:
+    """Return the columns of targets, on disk, and which rows a teacher has answered, (N,) by task name."""
+    answered = {each.task.name: np.zeros(len(rows), dtype=bool) for each in teachers}
 
+    def of_block(_: pa.Table, numbers: list[int]) -> pa.Table:
+        block = rows.select(range(numbers[0], numbers[-1] + 1))
+        answers = _where_asked(block, tasks, ask(teachers, row_texts(block)))
+        columns: dict[str, pa.Array] = {}
+        for each in teachers:
+            given = answers[each.task.name]
+            answered[each.task.name][numbers] = ~np.isnan(given).any(axis=1)
+            columns |= _as_column(
+                mixed_targets(own_targets(block, each.task), given, each.weight, each.task), block, each.task
+            )
+        return pa.table(columns)
 
-def _named(teachers: list[TaskTeacher], source: TeacherSource) -> str:
-    return next(each.name for each in teachers if each.source is source)
-
-
-def _of_source(source: TeacherSource, rows: Dataset, name: str) -> dict[str, np.ndarray]:
-    """Return the answers of a source to all rows. Those of a model are cached for other runs."""
-    if not source.is_model:
-        return source.answers(row_texts(rows))
-    keys = list(source.answers(row_texts(rows.select(range(min(1, len(rows)))))))
-    mapped = map_texts(rows, source.answers, keys=keys, digest=source.digest(), desc=f"Teacher {name}")
-    columns = mapped.with_format("numpy")[:]
-    return {key: np.array(columns[key], dtype=np.float64) for key in keys}
+    name = repr([rows._fingerprint, *((each.task.name, each.name, each.weight) for each in teachers)])
+    columns = (
+        rows.select_columns([TEXT])
+        .with_format("arrow")
+        .map(
+            of_block,
+            batched=True,
+            batch_size=BLOCK,
+            with_indices=True,
+            remove_columns=[TEXT],
+            load_from_cache_file=False,  # the answers are cached
+            new_fingerprint=hashlib.blake2b(name.encode(), digest_size=8).hexdigest(),  # only names the file
+            desc="Targets",
+        )
+    )
+    return columns.with_format(None), answered
 
 
 def _where_asked(rows: Dataset, tasks: list[TaskConfig], answers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -146,19 +180,13 @@ def _as_column(targets: np.ndarray, rows: Dataset, task: TaskConfig) -> dict[str
     missing = np.isnan(targets).all(axis=1)
     if task.kind.one_label:
         targets = targets / targets.sum(axis=1, keepdims=True)  # single precision of a model
-    parts = [pa.array(each, pa.float64(), from_pandas=True) for each in targets.T]
+    parts = [pa.array(each, pa.float32(), from_pandas=True) for each in targets.T]
     column = pa.StructArray.from_arrays(parts, names=task.labels, mask=pa.array(missing))
     return {distribution_column(task.name): column}
 
 
 def _column(rows: Dataset, name: str) -> pa.Array:
     return rows.select_columns([name]).with_format("arrow")[:][name].combine_chunks()
-
-
-def _with_columns(rows: Dataset, columns: dict[str, pa.Array]) -> Dataset:
-    """Return the rows with these columns, instead of their own ones of the same names."""
-    others = rows.remove_columns([name for name in columns if name in rows.column_names])
-    return concatenate_datasets([others, Dataset(pa.table(columns))], axis=1)
 
 
 def _note(teachers: list[TaskTeacher], counts: dict[str, int], rows: int) -> None:

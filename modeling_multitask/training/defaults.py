@@ -16,13 +16,13 @@ TRAINING: dict[str, Any] = {
     "lr_scheduler_type": "linear",
     "warmup_steps": 0.1,
 }
-# The default number of epochs is ROWS_READ divided by the number of labelled rows, within these limits.
+# The default number of epochs is ROWS_READ divided by the number of labelled or taught rows, within these limits.
 ROWS_READ = 9600
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 40
 DEFAULTS_IN_WORDS = (
     f"Defaults: {', '.join(f'`{name}: {value}`' for name, value in TRAINING.items())}, and for `num_train_epochs` "
-    f"{ROWS_READ:,} divided by the number of training rows with a label, rounded up, at least {FEWEST_EPOCHS} and at "
-    f"most {MOST_EPOCHS}."
+    f"{ROWS_READ:,} divided by the number of training rows with a label or the answer of a teacher, rounded up, at "
+    f"least {FEWEST_EPOCHS} and at most {MOST_EPOCHS}."
 )
 
 
@@ -34,7 +34,7 @@ def default_epochs(phases: Sequence[Phase], labelled: int, steps_per_epoch: int)
 
     Args:
         phases: The phases, in order.
-        labelled: The number of training rows with a label.
+        labelled: The number of training rows with a label or the answer of a teacher.
         steps_per_epoch: The optimizer steps per epoch.
     """
     of_phase = min(max(math.ceil(ROWS_READ / max(labelled, 1)), FEWEST_EPOCHS), MOST_EPOCHS)

@@ -28,21 +28,23 @@ class EpochsLine(TrainerCallback):
 
     Args:
         labelled: The number of training rows with a label.
+        only_taught: The number of other training rows, which a teacher has answered.
     """
 
-    def __init__(self, labelled: int) -> None:
-        self.labelled = labelled
+    def __init__(self, labelled: int, only_taught: int = 0) -> None:
+        self.labelled, self.only_taught = labelled, only_taught
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero and not args.disable_tqdm:
-            tqdm.write(describe_epochs(args.num_train_epochs, state.max_steps, self.labelled))
+            tqdm.write(describe_epochs(args.num_train_epochs, state.max_steps, self.labelled, self.only_taught))
 
 
-def describe_epochs(epochs: float, steps: int, labelled: int) -> str:
-    """Return `training for 23 epochs (345 steps): 240 rows have labels`."""
-    return f"training for {epochs:g} epochs ({steps:,} steps): {labelled:,} rows have labels"
+def describe_epochs(epochs: float, steps: int, labelled: int, only_taught: int = 0) -> str:
+    """Return `training for 23 epochs (345 steps): 240 rows have labels`, and how many others a teacher has answered."""
+    others = f", and {only_taught:,} others have the answer of a teacher" if only_taught else ""
+    return f"training for {epochs:g} epochs ({steps:,} steps): {labelled:,} rows have labels{others}"
 
 
 def describe_evaluation(logs: dict[str, Any], state: TrainerState) -> str | None:

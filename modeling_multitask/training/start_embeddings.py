@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from ..inference import encode
-from ..inference.tensor_digest import add_tensors
+from ..inference.tensor_digest import add_tensors, add_tokenizer
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import Text
 from .mapped_texts import map_texts
@@ -49,7 +49,7 @@ def embedded_rows(
         RowError: If a text is not a string.
     """
     model = model.get_base_model() if isinstance(model, PeftModel) else model
-    key, began, computed = _digest(model), time.perf_counter(), 0
+    key, began, computed = _digest(model, tokenizer), time.perf_counter(), 0
 
     def embed(texts: Sequence[Text]) -> dict[str, np.ndarray]:
         nonlocal computed
@@ -94,11 +94,12 @@ def start_embeddings_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     return {START: torch.tensor(np.array([row[START] for row in rows], dtype=np.float32))}
 
 
-def _digest(model: MultiTaskModel) -> str:
-    """Return a hash of the encoder and of what makes embeddings from its states."""
+def _digest(model: MultiTaskModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return a hash of the encoder, its tokenizer, and of what makes embeddings from its states."""
     config = model.config
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr([config.embedding_words, config.prompt, config.max_length, config.long_texts]).encode())
     digest.update(config.backbone_config.to_json_string(use_diff=False).encode())
+    add_tokenizer(digest, tokenizer)
     add_tensors(digest, (*model.backbone.state_dict().values(), *model.dense.state_dict().values()))
     return digest.hexdigest()

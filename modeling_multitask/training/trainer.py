@@ -29,7 +29,7 @@ from .divergence_mixin import DivergenceMixin
 from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
 from .evaluation_mixin import EvaluationMixin
 from .fitting_checks import check_fitting, wants_fitting
-from .fitting_mixin import HeadFittingCallback, HeadFittingMixin
+from .fitting_mixin import HeadFittingMixin
 from .freezing import train_only, trains_encoder
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
 from .keeping_checks import check_keeping
@@ -41,6 +41,7 @@ from .metrics import flat_metrics
 from .named_rows import naming_rows
 from .parameter_groups import highest_rate, parameter_groups
 from .phase_callback import EpochEndCallback, PhaseCallback
+from .phase_fitting import HeadFittingCallback
 from .prefix.mixin import PrefixCacheMixin
 from .samplers import row_groups
 from .saving_mixin import SavingMixin

@@ -1329,7 +1329,7 @@ CAUSES = [
     ),
     Cause(
         "P181 another teacher has the answers of the one before",
-        *("modeling_multitask/training/mapped_texts.py", 'f"{digest} {rows._fingerprint}"', 'f"{rows._fingerprint}"'),
+        *("modeling_multitask/runs/cached_source.py", "repr((_FORMAT, self._digest, key))", "repr((_FORMAT, key))"),
         *("tests/unit/runs/test_teaching.py", "another_teacher"),
     ),
 ]

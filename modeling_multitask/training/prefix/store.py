@@ -1,4 +1,4 @@
-"""The output of the frozen encoder part on disk, by the tokens of the text.
+"""The output of a model on disk, by text: that of the frozen encoder part, or the answers of a teacher.
 
 A store is a folder of segments. A segment is a flat file of numbers and an index of its texts. The index is written
 last, by a rename, so a segment is either complete or absent. Runs at the same time write different segments.

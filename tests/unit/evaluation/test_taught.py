@@ -14,9 +14,17 @@ TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud"])
 PRICE = TaskConfig("price", "regression")
 
 
-def figures(task: TaskConfig, answers: Any, chosen: Any, labels: Any, there: list[bool] | None = None) -> Any:
-    decision = Decision(None, np.array(chosen), np.ones(len(chosen), bool))
-    known = np.ones(len(chosen), bool) if there is None else np.array(there)
+def figures(
+    task: TaskConfig,
+    answers: Any,
+    chosen: Any,
+    labels: Any,
+    there: list[bool] | None = None,
+    asked: list[bool] | None = None,
+) -> Any:
+    every = np.ones(len(chosen), bool)
+    decision = Decision(None, np.array(chosen), every if asked is None else np.array(asked))
+    known = every if there is None else np.array(there)
     return teacher_figures(task, "old", np.array(answers), known, decision, np.array(labels))
 
 
@@ -42,6 +50,14 @@ def test_rows_without_an_answer_of_the_teacher_do_not_count() -> None:
     found = figures(TOPIC, [0, 1, 2], [0, 1, 1], [0, 0, 0], there=[True, True, False])
 
     assert (found["agreement"], found["rows"]) == ({"rows": 2, "same_answer": 1.0}, 2)
+
+
+def test_rows_where_the_model_is_not_asked_do_not_count() -> None:
+    label = figures(TOPIC, [0, 1, 2], [0, -1, -1], [0, 1, -100], asked=[True, False, False])
+    number = figures(PRICE, [1.0, 2.0, 4.0], [2.0, 9.0, 5.0], [1.0, 2.0, 4.0], asked=[True, False, True])
+
+    assert (label["agreement"], label["rows"]) == ({"rows": 1, "same_answer": 1.0}, 2)
+    assert (number["agreement"]["rows"], number["agreement"]["mae"]) == (2, 1.0)
 
 
 def test_a_teacher_without_answers_has_no_agreement() -> None:

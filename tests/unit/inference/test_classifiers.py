@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+)
 
 from modeling_multitask.inference.classifiers import load_classifier
 from tests.conftest import tiny_bert_config
@@ -71,6 +77,43 @@ def test_other_weights_have_another_digest(folder: Path) -> None:
     model.save_pretrained(folder)
 
     assert load_classifier(str(folder)).digest() != before
+
+
+def test_another_tokenizer_has_another_digest(folder: Path) -> None:
+    before = load_classifier(str(folder)).digest()
+    AutoTokenizer.from_pretrained(folder, do_lower_case=False).save_pretrained(folder)  # the same words
+
+    assert load_classifier(str(folder)).digest() != before
+
+
+def test_an_answer_does_not_change_the_digest(folder: Path) -> None:
+    classifier = load_classifier(str(folder))
+    before = classifier.digest()
+
+    classifier.logits(["film " * 100, "soup"])  # the tokenizer truncates and pads
+
+    assert classifier.digest() == before
+
+
+def test_truncated_texts_are_counted(folder: Path) -> None:
+    classifier = load_classifier(str(folder))
+
+    classifier.logits(["film " * 100, "soup", "film " * 100])
+
+    assert classifier.cut == 1
+
+
+def test_the_device_may_be_chosen(folder: Path) -> None:
+    assert load_classifier(str(folder), torch.device("meta")).model.device.type == "meta"
+
+
+def test_an_encoder_without_segments_reads_the_tokens_of_one_with_segments(folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    config = DistilBertConfig(vocab_size=len(tokenizer), dim=32, hidden_dim=32, n_layers=1, n_heads=2)
+    DistilBertForSequenceClassification(config).save_pretrained(folder)
+
+    assert "token_type_ids" in tokenizer("soup")
+    assert load_classifier(str(folder)).logits(TEXTS).shape == (4, 2)
 
 
 def test_an_encoder_without_a_classifier_is_refused(backbone: Path) -> None:

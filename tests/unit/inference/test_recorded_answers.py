@@ -1,6 +1,7 @@
 """Recorded answers: the forms of a table with probabilities, and cells that are none."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from modeling_multitask import TaskConfig
 from modeling_multitask.errors import DataError
 from modeling_multitask.inference.recorded_answers import RecordedAnswers
+from modeling_multitask.tasks_multitask import GivenConfig
 
 TOPIC = TaskConfig("topic", "single_label_classification", labels=["film", "food", "phone"])
+IF_GLAD = replace(TOPIC, given=GivenConfig("mood", labels=["glad"]))
 TAGS = TaskConfig("tags", "multi_label_classification", labels=["long", "loud"])
 PRICE = TaskConfig("price", "regression")
 
@@ -40,8 +43,24 @@ def test_counts_become_shares(tmp_path: Path) -> None:
     assert recorded(tmp_path, "text,film,food,phone\na,2,1,1\n").answers(["a"]).tolist() == [[0.5, 0.25, 0.25]]
 
 
-def test_the_first_of_several_rows_of_a_text_counts(tmp_path: Path) -> None:
-    assert recorded(tmp_path, "text,film,food,phone\na,1,0,0\na,0,1,0\n").answers(["a"]).tolist() == [[1, 0, 0]]
+def test_a_text_with_different_answers_is_refused_with_both_rows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"answers\.csv, rows 2 and 4: the same text has different answers; remove one"):
+        recorded(tmp_path, "text,film,food,phone\nb,1,0,0\na,1,0,0\nb,1,0,0\na,0,1,0\n")
+
+
+def test_a_text_may_occur_again_without_an_answer_or_with_a_rounded_one(tmp_path: Path) -> None:
+    found = recorded(tmp_path, "text,film,food,phone\na,,,\na,0.5,0.25,0.25\na,0.499,0.25,0.251\n").answers(["a"])
+
+    assert found.tolist() == [[0.5, 0.25, 0.25]]
+
+
+def test_the_score_of_a_task_that_is_not_always_asked_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the column 'topic_score' is refused, because the task 'topic' depends on"):
+        recorded(tmp_path, "text,topic,topic_score\na,food,0.4\n", IF_GLAD)
+
+
+def test_a_column_for_each_label_answers_a_task_that_is_not_always_asked(tmp_path: Path) -> None:
+    assert recorded(tmp_path, "text,film,food,phone\na,1,0,0\n", IF_GLAD).answers(["a"]).tolist() == [[1, 0, 0]]
 
 
 def test_pairs_are_found_by_both_texts(tmp_path: Path) -> None:
@@ -60,13 +79,13 @@ def test_the_rest_of_a_score_is_shared_among_the_other_labels(tmp_path: Path) ->
 def test_labels_that_an_answer_lacks_have_the_probability_0(tmp_path: Path) -> None:
     rows = [{"text": "a", "tags": ["loud"], "tags_score": [0.7]}, {"text": "b", "tags": [], "tags_score": []}]
 
-    assert recorded(tmp_path, rows, TAGS).answers(["a", "b"]).tolist() == [[0, 0.7], [0, 0]]
+    np.testing.assert_allclose(recorded(tmp_path, rows, TAGS).answers(["a", "b"]), [[0, 0.7], [0, 0]])
 
 
 def test_lists_in_a_csv_file_are_read(tmp_path: Path) -> None:
     content = 'text,tags,tags_score\na,"[""loud""]","[0.7]"\n'
 
-    assert recorded(tmp_path, content, TAGS).answers(["a"]).tolist() == [[0, 0.7]]
+    np.testing.assert_allclose(recorded(tmp_path, content, TAGS).answers(["a"]), [[0, 0.7]])
 
 
 @pytest.mark.parametrize(

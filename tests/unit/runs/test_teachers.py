@@ -14,7 +14,7 @@ from modeling_multitask.errors import RecipeError
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.teachers import TaskTeacher, ask, open_teachers, shown_name
+from modeling_multitask.runs.teachers import TaskTeacher, ask, open_teachers, shown_name, sources_of
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
 TEXTS = ["the film was good", "soup", "a very boring plot", "the phone is broken"]
@@ -52,7 +52,7 @@ def classifier(tmp_path: Path, backbone: Path) -> Any:
 def opened(*tasks: dict[str, Any], teacher: Any) -> list[TaskTeacher]:
     words = [{**task, "teacher": teacher} for task in tasks]
     recipe = load_recipe({"backbone": "some/encoder", "tasks": words, "data": {"train": "rows.csv"}})
-    return open_teachers(recipe, [TaskConfig(**task) for task in tasks])
+    return open_teachers(recipe, [TaskConfig(**task) for task in tasks], device=torch.device("cpu"))
 
 
 def problem(task: dict[str, Any], teacher: Any) -> str:
@@ -134,7 +134,7 @@ def test_the_answers_of_a_classifier_are_its_probabilities_by_name(classifier: A
 
     [teacher] = opened(TOPIC, teacher=path)
 
-    logits = torch.from_numpy(teacher.source.classifier.logits(TEXTS))  # type: ignore[attr-defined]
+    logits = torch.from_numpy(teacher.source.source.classifier.logits(TEXTS))  # type: ignore[attr-defined]
     np.testing.assert_allclose(ask([teacher], TEXTS)["topic"], logits.softmax(dim=-1)[:, [2, 0, 1]], atol=1e-6)
 
 
@@ -152,7 +152,7 @@ def test_a_classifier_of_several_labels_gives_a_probability_for_each(classifier:
 
     [teacher] = opened(TAGS, teacher=path)
 
-    logits = torch.from_numpy(teacher.source.classifier.logits(TEXTS))  # type: ignore[attr-defined]
+    logits = torch.from_numpy(teacher.source.source.classifier.logits(TEXTS))  # type: ignore[attr-defined]
     np.testing.assert_allclose(ask([teacher], TEXTS)["tags"], logits.sigmoid()[:, [1, 0]], atol=1e-6)
 
 
@@ -161,7 +161,7 @@ def test_a_classifier_with_one_output_gives_a_number(classifier: Any) -> None:
 
     np.testing.assert_allclose(
         ask([teacher], TEXTS)["rating"],
-        teacher.source.classifier.logits(TEXTS),  # type: ignore[attr-defined]
+        teacher.source.source.classifier.logits(TEXTS),  # type: ignore[attr-defined]
         atol=1e-6,
     )
 
@@ -173,11 +173,11 @@ def test_recorded_answers_are_matched_by_name(tmp_path: Path) -> None:
     assert ask(opened(SENTIMENT, teacher=words), ["soup"])["sentiment"].tolist() == [[0.75, 0.25]]
 
 
-def test_a_table_without_any_of_the_texts_is_refused(tmp_path: Path) -> None:
+def test_tables_are_read_before_models_are_asked(folder: str, tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("text,negative,positive\nsoup,0.25,0.75\n")
+    teachers = [*opened(TOPIC, teacher=folder), *opened(SENTIMENT, teacher=str(tmp_path / "old.csv"))]
 
-    with pytest.raises(ValueError, match=r"old\.csv has an answer to none of 4 texts; is its text column another one"):
-        ask(opened(SENTIMENT, teacher=str(tmp_path / "old.csv")), [f"{text}!" for text in TEXTS])
+    assert [each.name for each in sources_of(teachers)] == ["old.csv", shown_name(folder)]
 
 
 def test_a_teacher_without_the_task_is_refused(folder: str) -> None:
@@ -190,8 +190,33 @@ def test_a_teacher_without_the_task_is_refused(folder: str) -> None:
 def test_labels_that_do_not_match_are_listed(classifier: Any) -> None:
     assert problem(SENTIMENT, classifier(num_labels=2)) == (
         "tasks[0].teacher: the labels of the teacher are 'LABEL_0', 'LABEL_1', and those of the task 'sentiment' are "
-        "'positive', 'negative'; name the task's label for each of them: teacher: {model: ..., labels: {OLD: NEW}}"
+        "'positive', 'negative'; the teacher lacks 'positive', 'negative'; name the task's label for 'LABEL_0', "
+        "'LABEL_1': teacher: {model: ..., labels: {LABEL_0: ..., LABEL_1: ...}}"
     )
+
+
+def test_labels_that_the_teacher_lacks_are_named(classifier: Any) -> None:
+    path = classifier(id2label={0: "film", 1: "food"})
+
+    assert problem(TOPIC, path).endswith(
+        "; the teacher lacks 'phone'; if it has another name for it, write teacher: {model: ..., labels: {OLD: "
+        "phone}}, or else leave the label out of the task, or choose a teacher that knows it"
+    )
+
+
+def test_a_classifier_of_transformers_has_no_named_task(classifier: Any) -> None:
+    teacher = {"model": classifier(id2label={0: "film", 1: "food", 2: "phone"}), "task": "topic"}
+
+    assert problem(TOPIC, teacher) == (
+        "tasks[0].teacher: task: a classifier of transformers has only one task, without a name; leave task out"
+    )
+
+
+def test_only_the_answers_that_are_needed_are_computed(folder: str) -> None:
+    [teacher] = opened(TAGS, teacher=folder)
+
+    assert [keys for _, _, keys in sources_of([teacher])] == [["tags"]]
+    assert list(teacher.source.answers(TEXTS, ["tags"])) == ["tags"]
 
 
 def test_a_renamed_label_that_the_teacher_lacks_is_refused(folder: str) -> None:

@@ -12,18 +12,29 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from modeling_multitask import MultiTaskModel
+from modeling_multitask import MultiTaskModel, MultiTaskTrainer, TaskConfig
 from modeling_multitask.commands.train_output import teacher_lines
 from modeling_multitask.errors import RecipeError
 from modeling_multitask.publishing.card.training import data_facts
 from modeling_multitask.publishing.evidence import read_evidence
 from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.runs.cached_source import CachedSource
 from modeling_multitask.runs.plan import plan
 from modeling_multitask.runs.run import Run, run_recipe
+from modeling_multitask.runs.taught import time_teachers
+from modeling_multitask.runs.teacher_sources import ModelSource
+from modeling_multitask.runs.teachers import open_teachers
+from modeling_multitask.training.defaults import default_epochs
+from modeling_multitask.training.prefix.store import PrefixStore
+from modeling_multitask.training.progress import describe_epochs
 from tests.conftest import save_backbone, tiny_bert_config
 
-TOPIC = {"name": "topic", "problem_type": "single_label_classification", "labels": ["film", "food", "phone"]}
-MOOD = {"name": "mood", "problem_type": "binary_classification", "labels": ["sad", "glad"]}
+TOPIC: dict[str, Any] = {
+    "name": "topic",
+    "problem_type": "single_label_classification",
+    "labels": ["film", "food", "phone"],
+}
+MOOD: dict[str, Any] = {"name": "mood", "problem_type": "binary_classification", "labels": ["sad", "glad"]}
 WORDS = {"film": ["film", "plot"], "food": ["food", "soup"], "phone": ["phone", "screen"]}
 MOODS = {"sad": ["bad", "boring", "broken"], "glad": ["good", "great", "tasty"]}
 
@@ -229,13 +240,128 @@ def test_a_resumed_run_learns_the_same(run: Callable[..., Run], teachers: dict[s
     assert all(torch.equal(each, after[name]) for name, each in before.items())
 
 
+@pytest.mark.usefixtures("whole_probe")
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"freeze": ["layers.0-9"]}, "layers"),
+        ({"lora": {"target_modules": ["nowhere"]}}, "lora"),
+        ({"training": {"optim": "best"}}, "best is not a valid"),
+        ({"training": {"dataloader_prefetch_factor": 2}}, "prefetch_factor"),
+        ({"probe": True, "rows": "strange.csv"}, "does not know .*% of the tokens"),
+    ],
+    ids=["parts", "adapters", "argument", "loading", "probe"],
+)
+def test_errors_are_reported_before_a_teacher_is_asked(
+    words: dict[str, Any],
+    problem: str,
+    work: Path,
+    run: Callable[..., Run],
+    teachers: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CachedSource, "complete", never_asked)
+    (work / "strange.csv").write_text("text,mood\nкот кит,glad\nкит,sad\n")
+
+    with pytest.raises((RecipeError, ValueError), match=problem):
+        run("wrong", taught(MOOD, teachers), **words)
+
+
+def never_asked(*_: Any, **__: Any) -> None:
+    raise AssertionError("the teacher was asked")
+
+
+def test_a_teacher_is_not_asked_after_training(
+    run: Callable[..., Run], teachers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = MultiTaskTrainer.train
+
+    def then_nothing(self: MultiTaskTrainer, **words: Any) -> Any:
+        monkeypatch.setattr(PrefixStore, "add", never_asked)
+        return train(self, **words)
+
+    monkeypatch.setattr(MultiTaskTrainer, "train", then_nothing)
+    (Path(teachers["mood"]).parent / "copy").mkdir()
+    teacher = shutil.copytree(teachers["mood"], Path(teachers["mood"]).parent / "copy" / "model")
+    MultiTaskModel.from_pretrained(teacher).half().save_pretrained(teacher)  # another teacher, without answers on disk
+
+    found = run("asked_before", {**MOOD, "teacher": str(teacher)}, training={"max_steps": 1})
+
+    assert found.results["test"]["mood"]["teacher"]["agreement"]["rows"] == 48
+
+
+def test_the_linear_probe_learns_from_labels_only(
+    run: Callable[..., Run], teachers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+
+    run("probed", taught(MOOD, teachers), baseline="linear_probe", training={"max_steps": 1})
+
+    assert "Baseline: 54 texts were embedded" in caplog.text  # 6 labelled training rows, and 48 test rows
+
+
+def test_the_folds_ask_a_teacher_once_and_take_the_time_once(
+    run: Callable[..., Run], work: Path, teachers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line.replace("the ", "a ", 1) for line in (work / "train.csv").read_text().splitlines()]
+    (work / "new.csv").write_text("\n".join(lines) + "\n")  # no other test has asked about these texts
+    written: list[str] = []
+    add = PrefixStore.add
+    monkeypatch.setattr(PrefixStore, "add", lambda self, keys, states: (written.extend(keys), add(self, keys, states)))
+
+    found = run(
+        "asked_once",
+        taught(MOOD, teachers),
+        rows="new.csv",
+        data={"test": None, "split": {"folds": 2}},
+        training={"max_steps": 1},
+    )
+
+    assert len(written) == len(set(written)) == len({line.split(",")[0] for line in lines[1:]})
+    records = [found.folder.parent / place / "training.json" for place in (".", "folds/1", "folds/2")]
+    assert ["teachers" in json.loads(path.read_text()) for path in records] == [True, False, False]
+
+
+def test_the_time_of_the_teachers_and_of_the_model_is_for_the_same_work(
+    student: Run, teachers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpu, tasks = torch.device("cpu"), student.model.config.tasks
+    words = {"backbone": "a/b", "tasks": [taught(each, teachers) for each in (TOPIC, MOOD)], "data": {"train": "x.csv"}}
+    opened = open_teachers(load_recipe(words), tasks, device=cpu)
+    asked: list[tuple[int, list[str]]] = []
+    answers = ModelSource.answers
+
+    def noted(self: ModelSource, texts: list[str], keys: list[str]) -> Any:
+        asked.append((len(texts), keys))
+        return answers(self, texts, keys)
+
+    monkeypatch.setattr(ModelSource, "answers", noted)
+
+    time_teachers(opened, student.model, student.tokenizer, ["a film"] * 150)
+
+    own = [(100, ["topic", "mood"]), (150, ["topic", "mood"])]
+    assert asked == [(100, ["topic"]), (100, ["mood"]), (150, ["topic"]), (150, ["mood"]), *own]
+
+
+def test_a_teacher_answers_on_the_device_of_the_run(teachers: dict[str, str]) -> None:
+    words = {"backbone": "a/b", "tasks": [taught(MOOD, teachers)], "data": {"train": "x.csv"}}
+
+    [teacher] = open_teachers(load_recipe(words), [TaskConfig(**MOOD)], device=torch.device("meta"))
+
+    assert teacher.source.source._encoder.device.type == "meta"  # type: ignore[union-attr]
+
+
 def test_a_plan_counts_the_taught_rows_for_the_epochs(work: Path, teachers: dict[str, str]) -> None:
     words = {"backbone": str(work / "backbone"), "tasks": [taught(MOOD, teachers)], "probe": False, "max_length": 16}
     recipe = load_recipe({**words, "data": {"train": str(work / "few.csv")}, "output_dir": str(work / "planned")})
 
     found = plan(recipe)
 
-    assert (found.labelled, found.labelled_rows) == ({"mood": 6}, 96)
+    assert (found.labelled, found.labelled_rows, found.only_taught) == ({"mood": 6}, 6, 90)
+    assert found.epochs == default_epochs(found.phases, 96, found.steps_per_epoch)
+    assert describe_epochs(found.epochs, found.steps, 6, found.only_taught).endswith(
+        ": 6 rows have labels, and 90 others have the answer of a teacher"
+    )
 
 
 def test_a_run_does_not_overwrite_its_teacher(work: Path, teachers: dict[str, str]) -> None:
