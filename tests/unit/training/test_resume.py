@@ -32,7 +32,7 @@ THREE_PHASES = [
 ]
 PAIRS_THEN_LABELS = [
     {"objective": "contrastive", "train": ["backbone"], "until": "step 11"},
-    {"train": ["heads"], "until": "epoch 3"},
+    {"train": ["heads"], "fit_heads": True, "until": "epoch 3"},
     {"train": ["everything"]},
 ]
 needs_torchjd = pytest.mark.skipif(importlib.util.find_spec("torchjd") is None, reason="needs torchjd[full]")
