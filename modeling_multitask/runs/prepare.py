@@ -28,7 +28,6 @@ from ..recipes.rules import no_validation_problem
 from ..training.conditions import counted_rows
 from ..training.defaults import TRAINING, default_epochs
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
-from .few_rows import few_row_defaults
 from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
 from .similarity_set import read_similarity_set
 from .start import build_model, load_start
@@ -104,8 +103,6 @@ def prepare(recipe: Recipe) -> Prepared:
     if not teachers:
         dataset["train"] = with_labels(dataset["train"], tasks)
         _check_any_row(recipe, dataset["train"])
-    if (chosen := few_row_defaults(recipe, dataset["train"], tasks)) != recipe:
-        recipe, arguments = chosen, build_arguments(chosen, validated=validated)
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
