@@ -322,7 +322,7 @@ def test_texts_are_embedded_after_the_model_is_on_its_device(build: Any, monkeyp
 
     def remember(owner: Any, name: str) -> None:
         method = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda *args: [calls.append(name), method(*args)][1])
+        monkeypatch.setattr(owner, name, lambda *args, **words: [calls.append(name), method(*args, **words)][1])
 
     remember(trainer, "_move_model_to_device")
     remember(keeping_mixin, "with_start_embeddings")
