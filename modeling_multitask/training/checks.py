@@ -107,6 +107,26 @@ def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | Pe
         raise ValueError("lora does not work with FSDP or DeepSpeed; leave lora out, or run without FSDP and DeepSpeed")
 
 
+def check_trial(args: MultiTaskTrainingArguments, built_with: dict[str, Any]) -> None:
+    """Raise a `ValueError` if a trial of a hyperparameter search sets an argument that is read only at the start.
+
+    Args:
+        args: The arguments, which the trial has changed.
+        built_with: The `fixed_arguments` with which the trainer was built.
+    """
+    for name, value in fixed_arguments(args).items():
+        if value != built_with[name]:
+            raise ValueError(
+                f"{name}: a trial sets {value!r}, but the trainer was built with {built_with[name]!r}, and only reads "
+                "it then; leave it out of the search, and run one search for each value"
+            )
+
+
+def fixed_arguments(args: MultiTaskTrainingArguments) -> dict[str, Any]:
+    """Return the arguments that only the constructor of the trainer reads."""
+    return {name: getattr(args, name) for name in ("freeze", "phases", "early_stopping_patience", "balancing")}
+
+
 def check_model(model: Any) -> None:
     """Raise a `ValueError` if there is no model. transformers would call `model_init` only later."""
     if model is None:

@@ -21,7 +21,16 @@ from .balancing import make_balancing
 from .balancing_methods import GRADIENT_BALANCING
 from .batches import SamplingMixin
 from .card_mixin import CardMixin, check_pushed_card
-from .checks import check_arguments, check_kind, check_model, check_phases, check_processes, check_rows
+from .checks import (
+    check_arguments,
+    check_kind,
+    check_model,
+    check_phases,
+    check_processes,
+    check_rows,
+    check_trial,
+    fixed_arguments,
+)
 from .collator import known_list_forms, make_collator, plain_tables
 from .contrastive import ContrastiveMixin
 from .divergence import Divergence
@@ -139,6 +148,7 @@ class MultiTaskTrainer(
             **kwargs,
         )
         self.model_init = model_init
+        self.built_with = fixed_arguments(args)
         self.trains_encoder = trains_encoder(model, args.schedule, trainable)  # merged adapters lose their names
         tasks = model.config.tasks
         self.task_losses = TaskLossLog()
@@ -184,6 +194,7 @@ class MultiTaskTrainer(
     def _hp_search_setup(self, trial: Any) -> None:
         # `train` always calls this method. From here on, the arguments and the model are those of the run or trial.
         super()._hp_search_setup(trial)
+        check_trial(self.args, self.built_with)
         self.set_average()
         self.embed_rows()
         self.set_cache()

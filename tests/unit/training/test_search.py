@@ -90,3 +90,14 @@ def test_each_trial_caches_the_frozen_layers_of_its_own_model(search: Any) -> No
     found = search({"average": {"ema": 0.9}}, {"average": {"ema": 0.9}}, freeze="backbone")
 
     assert found.cached == [True, True]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"balancing": "dwa"}, {"freeze": "backbone"}, {"phases": [{"train": ["heads"]}]}, {"early_stopping_patience": 2}],
+    ids=str,
+)
+def test_a_trial_cannot_set_an_argument_that_is_read_only_at_the_start(search: Any, choice: dict[str, Any]) -> None:
+    (name,) = choice
+    with pytest.raises(ValueError, match=f"^{name}: a trial sets .* run one search for each value$"):
+        search({"learning_rate": 1e-3}, choice)
