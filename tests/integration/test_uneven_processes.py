@@ -72,7 +72,10 @@ phases = [
     {"train": ["heads", "layers.1"], "until": "epoch 2"},
     {"train": ["everything"], "until": "no improvement of topic_loss for 9 evaluations"},
 ]
-pairs = [{"objective": "contrastive", "train": ["backbone"], "until": "epoch 1"}, {"train": ["heads"], "fit_heads": True}]
+pairs = [
+    {"objective": "contrastive", "train": ["backbone"], "until": "epoch 1"},
+    {"train": ["heads"], "fit_heads": True},
+]
 saved = {"phases": phases, "num_train_epochs": 4, "eval_strategy": "epoch", "save_strategy": "steps", "save_steps": 4}
 runs = {
     "sources": train(uneven, sampling={"strategy": "round_robin"}),

@@ -100,4 +100,4 @@ def test_each_trial_caches_the_frozen_layers_of_its_own_model(search: Any) -> No
 def test_a_trial_cannot_set_an_argument_that_is_read_only_at_the_start(search: Any, choice: dict[str, Any]) -> None:
     (name,) = choice
     with pytest.raises(ValueError, match=f"^{name}: a trial sets .* run one search for each value$"):
-        search({"learning_rate": 1e-3}, choice)
+        search(choice)
