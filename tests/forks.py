@@ -30,7 +30,7 @@ def run_forked(
     folder: Path,
     paths: Sequence[str] = ("",),
     processes: int = 1,
-    seconds: float = 600,
+    seconds: float = 300,
     **environment: str,
 ) -> Finished:
     """Run code in one process, or in several that connect to each other as under torchrun.

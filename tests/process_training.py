@@ -45,7 +45,7 @@ def build_trainer(
         settings: The arguments of training.
     """
     given = {"report_to": "none", "use_cpu": True, "disable_tqdm": True, "dataloader_pin_memory": False}
-    given["ddp_timeout"] = 60  # a process that waits for one that does not come ends soon (P80)
+    given["ddp_timeout"] = 60  # a process that waits for one that has ended, ends soon
     return MultiTaskTrainer(
         model=model,
         args=MultiTaskTrainingArguments(output, **{**given, **settings}),
