@@ -184,6 +184,18 @@ def test_heads_are_fitted_after_the_contrastive_phase_and_only_once(
     assert steps == [6]  # three steps in each of two epochs
 
 
+@pytest.mark.parametrize("average", [{"ema": 0.9}, {"last": 2}])
+def test_an_average_begins_with_the_fitted_heads(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, average: dict[str, Any]
+) -> None:
+    weights = []
+    for name, settings in (("plain", {}), ("average", {"average": average, "save_strategy": "epoch"})):
+        run = trainer(tmp_path / name, tokenizer, num_train_epochs=2, **settings)
+        run.train()
+        weights.append({key: each.clone() for key, each in run.model.heads.named_parameters()})
+    assert all(torch.allclose(each, weights[1][key], atol=1e-6) for key, each in weights[0].items())
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
