@@ -155,14 +155,17 @@ def _with_epochs(prepared: Prepared, given: dict[str, Any]) -> Prepared:
     if "num_train_epochs" in given or given.get("max_steps", -1) > 0:
         return prepared
     trainer, tasks = prepared.trainer, prepared.tasks
-    counted, labelled = (
-        int(np.any(list(counted_rows(rows, tasks).values()), axis=0).sum())
-        for rows in (trainer.train_dataset, prepared.rows["train"])
-    )
+    counted = _count(trainer.train_dataset, tasks)
+    labelled = _count(prepared.rows["train"], tasks) if prepared.taught else counted
     steps = trainer.steps_per_epoch(len(trainer.train_dataset))
     trainer.args.num_train_epochs = default_epochs(trainer.args.schedule, counted, steps)
     trainer.add_callback(EpochsLine(labelled, counted - labelled))
     return replace(prepared, labelled=labelled, only_taught=counted - labelled)
+
+
+def _count(rows: Any, tasks: list[TaskConfig]) -> int:
+    """Return the number of rows with a label that counts."""
+    return int(np.any(list(counted_rows(rows, tasks).values()), axis=0).sum())
 
 
 def _check_loading(trainer: MultiTaskTrainer, rows: Dataset | IterableDataset) -> None:

@@ -174,6 +174,11 @@ class MultiTaskTrainingArguments(TrainingArguments):
             phases[-1] = replace(phases[-1], until=stalled)
         return phases
 
+    @property
+    def fits_heads(self) -> bool:
+        """Whether a phase begins by fitting the heads."""
+        return any(phase.fit_heads for phase in self.schedule)
+
     def phase_rates(self) -> list[LearningRates]:
         """Return the learning rates of each phase."""
         return [phase.learning_rates or self.rates() for phase in self.schedule]

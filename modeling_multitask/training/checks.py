@@ -99,7 +99,7 @@ def check_processes(args: MultiTaskTrainingArguments, model: MultiTaskModel | Pe
             "balancing: uncertainty does not work with FSDP or DeepSpeed, because it has parameters outside the model; "
             "use sum or dwa"
         )
-    if sharded and any(phase.fit_heads for phase in args.schedule):
+    if sharded and args.fits_heads:
         raise ValueError("fit_heads does not work with FSDP or DeepSpeed, which shard the weights; leave fit_heads out")
     if sharded and args.average is not None:
         raise ValueError("average does not work with FSDP or DeepSpeed, which shard the weights; leave average out")

@@ -10,11 +10,6 @@ from .parameter_groups import plain_name
 from .text_rows import check_text_rows
 
 
-def wants_fitting(args: MultiTaskTrainingArguments) -> bool:
-    """Return whether a phase fits the heads."""
-    return any(phase.fit_heads for phase in args.schedule)
-
-
 def check_fitting(
     args: MultiTaskTrainingArguments, model: MultiTaskModel, trainable: set[str], *, collator: Any, rows: Any
 ) -> None:
@@ -27,7 +22,7 @@ def check_fitting(
         collator: The data collator.
         rows: The training rows, or `None`.
     """
-    if not wants_fitting(args):
+    if not args.fits_heads:
         return
     for i, phase in enumerate(args.schedule):
         trained = trained_parameters(model, phase.train, phase.freeze) & trainable

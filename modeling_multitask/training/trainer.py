@@ -37,7 +37,7 @@ from .divergence import Divergence
 from .divergence_mixin import DivergenceMixin
 from .evaluation_checks import check_evaluation, check_scheduler, choose_default_metric
 from .evaluation_mixin import EvaluationMixin
-from .fitting_checks import check_fitting, wants_fitting
+from .fitting_checks import check_fitting
 from .fitting_mixin import HeadFittingMixin
 from .freezing import train_only, trains_encoder
 from .gradients import GradientBalancing, TaskGradients, gradient_cosines, set_gradient
@@ -166,7 +166,7 @@ class MultiTaskTrainer(
             row_groups(self.train_dataset, args.sampler())  # raises now if the rows do not fit the sampling
         if args.balancing in GRADIENT_BALANCING:
             self.gradient_balancing = GradientBalancing(args.balancing, self.accelerator)
-        fitting = HeadFittingCallback(self.phases, self.fit_heads) if wants_fitting(args) else None
+        fitting = HeadFittingCallback(self.phases, self.fit_heads) if args.fits_heads else None
         own = (EpochEndCallback(), self.phases, fitting, self.balancing, self.gradient_balancing)
         for callback in filter(None, own):
             self.add_callback(callback)
