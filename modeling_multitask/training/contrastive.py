@@ -1,7 +1,7 @@
-"""The contrastive objective: the cosine of two embeddings should be the similarity of their labels.
+"""The contrastive objective: texts with similar labels get similar embeddings.
 
-SetFit trains its encoder with this loss (Tunstall et al. 2022), on sampled pairs of one task. Here it is the loss of
-all pairs of a batch, for every task.
+It is the supervised contrastive loss (Khosla et al. 2020) of all pairs of a batch, for every task. Their labels are the
+same or not; here the similarity of two labels may also lie between 0 and 1.
 
 Shapes: B rows, D width of the embedding.
 """
@@ -16,6 +16,8 @@ from transformers import Trainer
 from ..tasks_multitask import TaskConfig
 from .label_similarity import label_similarity
 from .phase_callback import PhaseCallback
+
+TEMPERATURE = 0.1  # of the cosines, as in SupCon
 
 
 class ContrastiveMixin(Trainer):
@@ -58,28 +60,30 @@ def contrastive_losses(
     embeddings = embeddings.float()
     losses = {task.name: embeddings.sum() * 0 for task in tasks}
     for task in (each for each in tasks if each.name in labels):
-        losses[task.name] = pair_loss(embeddings, label_similarity(labels[task.name], task), sample_weight)
+        similar = label_similarity(labels[task.name], task)
+        losses[task.name] = supervised_contrastive_loss(embeddings, similar, sample_weight)
     return losses
 
 
-def pair_loss(embeddings: Tensor, similar: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-    """Return the mean squared difference between the cosines and the similarities of all pairs, (); 0 without pairs.
+def supervised_contrastive_loss(embeddings: Tensor, similar: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+    """Return the supervised contrastive loss (Khosla et al. 2020, equation 2), (); 0 without similar pairs.
 
-    It is the mean of two means, one over similar and one over dissimilar pairs, so that the rarer ones count as much.
+    For each row, it is the cross-entropy between the softmax of its cosines to the other rows and their similarities,
+    as shares of their sum. The loss is the mean over the rows that are similar to another one.
 
     Args:
         embeddings: (B, D).
         similar: (B, B), from 0 to 1, NaN where a label is missing.
-        sample_weight: (B,), the weight of each row. That of a pair is the product.
+        sample_weight: (B,), the weight of each row. A row with the weight 2 counts like two rows.
     """
-    directions = F.normalize(embeddings, dim=-1)
+    weights = torch.ones_like(embeddings[:, 0]) if sample_weight is None else sample_weight
     known = ~similar.isnan() & ~torch.eye(len(similar), dtype=torch.bool, device=similar.device)
-    pairs = known.float()
-    if sample_weight is not None:
-        pairs = pairs * sample_weight[:, None] * sample_weight
-    targets = similar.where(known, 0).clamp(0, 1)  # rounding would make a weight negative
-    errors = (directions @ directions.T - targets).square()
-    weights = torch.stack([pairs * targets, pairs * (1 - targets)])  # (2, B, B)
-    totals = weights.sum(dim=(1, 2))  # (2,)
-    means = (weights * errors).sum(dim=(1, 2)) / totals.where(totals > 0, 1)
-    return means.sum() / (totals > 0).sum().clamp(min=1)
+    targets = similar.where(known, 0).clamp(min=0) * weights  # rounding would make a similarity negative
+    totals = targets.sum(dim=-1)  # (B,)
+    directions = F.normalize(embeddings, dim=-1)
+    cosines = directions @ directions.T / TEMPERATURE
+    lowest = torch.finfo(cosines.dtype).min
+    normalisers = (cosines + weights.log()).masked_fill(~known, lowest).logsumexp(dim=-1)  # (B,)
+    losses = normalisers - (targets * cosines).sum(dim=-1) / totals.where(totals > 0, 1)
+    weights = weights * (totals > 0)
+    return (weights * losses).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)

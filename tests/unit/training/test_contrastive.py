@@ -22,7 +22,7 @@ from modeling_multitask import (
     TaskConfig,
 )
 from modeling_multitask.tasks_multitask import TargetStatistics
-from modeling_multitask.training.contrastive import contrastive_losses, pair_loss
+from modeling_multitask.training.contrastive import contrastive_losses, supervised_contrastive_loss
 from modeling_multitask.training.label_similarity import label_classes, label_similarity
 from modeling_multitask.training.lora import add_lora
 from modeling_multitask.training.phases import Phase, phase_problems
@@ -96,25 +96,54 @@ def test_numbers_are_compared_in_standard_deviations_of_the_targets() -> None:
     )
 
 
-def test_the_loss_is_the_mean_over_similar_and_dissimilar_pairs() -> None:
-    embeddings = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
-    similar = torch.tensor([[1.0, 1.0, 0.0, NAN], [1.0, 1.0, 0.0, NAN], [0.0, 0.0, 1.0, NAN], [NAN] * 4])
-    assert pair_loss(embeddings, similar) == 0
-    # Row 2 now counts as similar to rows 0 and 1, whose cosines with it are 0, so two of three pairs have the error 1.
-    assert pair_loss(embeddings[:3], torch.ones(3, 3)).item() == pytest.approx(2 / 3)
+EMBEDDINGS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 0.0]])  # divided by the temperature, the cosines are 0 or 10
 
 
-def test_a_rare_similar_pair_counts_as_much_as_all_dissimilar_ones() -> None:
-    embeddings = F.one_hot(torch.arange(10)).float()  # every cosine is 0
-    similar = torch.eye(10)
-    similar[0, 1] = similar[1, 0] = 1
-    assert pair_loss(embeddings, similar).item() == pytest.approx(0.5)
+def test_the_loss_is_the_cross_entropy_of_each_row_that_is_similar_to_another_one() -> None:
+    similar = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    loss = supervised_contrastive_loss(EMBEDDINGS, similar)  # row 1 is not counted
+    assert loss.item() == pytest.approx(np.log(1 + np.exp(-10)), rel=1e-2)
+    loss = supervised_contrastive_loss(EMBEDDINGS, torch.ones(3, 3))
+    assert loss.item() == pytest.approx((2 * (np.log(1 + np.exp(10)) - 10 / 2) + np.log(2)) / 3)
 
 
-def test_a_pair_counts_by_the_weights_of_its_rows() -> None:
-    embeddings = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    weights = torch.tensor([1.0, 0.5, 2.0])  # the pairs weigh 0.5, 1 and 2, and the first two have the error 1
-    assert pair_loss(embeddings, torch.ones(3, 3), weights).item() == pytest.approx(1.5 / 3.5)
+def test_a_similarity_between_zero_and_one_is_a_share_of_the_target() -> None:
+    similar = torch.tensor([[1.0, 0.25, 0.5], [NAN, NAN, NAN], [NAN, NAN, NAN]])
+    loss = supervised_contrastive_loss(EMBEDDINGS, similar)
+    assert loss.item() == pytest.approx(np.log(1 + np.exp(10)) - 10 * 0.5 / 0.75)
+
+
+def test_the_loss_is_that_of_khosla_et_al() -> None:
+    embeddings = F.normalize(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), dim=-1)
+    labels = torch.tensor([0, 1, 0, 2, 1, 1, 2, 0])
+    rows = []
+    for i in range(8):
+        others = [j for j in range(8) if j != i]
+        total = sum(torch.exp(embeddings[i] @ embeddings[j] / 0.1) for j in others)
+        positives = [j for j in others if labels[j] == labels[i]]
+        rows += [-sum(torch.log(torch.exp(embeddings[i] @ embeddings[j] / 0.1) / total) for j in positives)]
+        rows[-1] /= len(positives)
+    found = supervised_contrastive_loss(embeddings, (labels[:, None] == labels).float())
+    assert found.item() == pytest.approx(torch.stack(rows).mean().item(), rel=1e-5)
+
+
+def test_a_row_counts_by_its_weight() -> None:
+    loss = supervised_contrastive_loss(EMBEDDINGS, torch.ones(3, 3), torch.tensor([1.0, 0.5, 2.0]))
+    of_rows = [
+        np.log(0.5 + 2 * np.exp(10)) - 10 * 2 / 2.5,
+        np.log(1 + 2),
+        np.log(np.exp(10) + 0.5) - 10 * 1 / 1.5,
+    ]
+    assert loss.item() == pytest.approx((of_rows[0] + 0.5 * of_rows[1] + 2 * of_rows[2]) / 3.5)
+
+
+def test_a_row_with_the_weight_zero_changes_nothing() -> None:
+    embeddings = torch.randn(4, 3, requires_grad=True)
+    loss = supervised_contrastive_loss(embeddings, torch.ones(4, 4), torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    assert torch.allclose(loss, supervised_contrastive_loss(embeddings[:3], torch.ones(3, 3)))
+    gradient = torch.autograd.grad(loss, embeddings)[0]
+    assert gradient.isfinite().all()
+    assert not gradient[3].any()
 
 
 def test_without_pairs_the_loss_is_zero_and_differentiable() -> None:
@@ -131,7 +160,7 @@ def test_unlabelled_rows_change_neither_value_nor_gradient() -> None:
     labelled = torch.randn(3, 4, requires_grad=True)
     more = torch.cat([labelled.detach(), torch.randn(2, 4)]).requires_grad_()
     losses = [
-        pair_loss(each, label_similarity(torch.tensor(ids), topic))
+        supervised_contrastive_loss(each, label_similarity(torch.tensor(ids), topic))
         for each, ids in ((labelled, [0, 0, 1]), (more, [0, 0, 1, -100, -1]))
     ]
     gradients = [torch.autograd.grad(loss, each)[0] for loss, each in zip(losses, (labelled, more), strict=True)]
@@ -257,17 +286,18 @@ def test_texts_of_one_topic_become_similar_and_others_dissimilar(
     tmp_path: Path, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     run = trainer(tmp_path, tokenizer, phases=[{**CONTRASTIVE, "until": "epoch 20"}, HEADS], num_train_epochs=20)
-    topic = run.model.config.tasks[0]
     batch = MultiTaskCollator(tokenizer, run.model.config)(rows().select(range(4)).to_list())
-    similar = label_similarity(batch["labels"]["topic"], topic)
+    similar = label_similarity(batch["labels"]["topic"], run.model.config.tasks[0]) - torch.eye(4)  # 1 pair of 6
 
-    def loss() -> float:
+    def lead() -> float:
         with torch.no_grad():
-            return pair_loss(run.model.eval()(**batch).embeddings, similar).item()
+            directions = F.normalize(run.model.eval()(**batch).embeddings, dim=-1)
+        cosines = directions @ directions.T
+        return (cosines[similar == 1].mean() - cosines[similar == 0][1:].mean()).item()
 
-    before = loss()
+    before = lead()
     run.train()
-    assert loss() < before / 2
+    assert lead() > before + 0.1
 
 
 def test_the_loss_of_a_step_is_the_mean_of_its_micro_batches(
@@ -277,7 +307,7 @@ def test_the_loss_of_a_step_is_the_mean_of_its_micro_batches(
     run.train()
     logged = next(entry for entry in run.state.log_history if "topic_loss" in entry)
     assert logged["loss"] == pytest.approx(logged["topic_loss"] + logged["sentiment_loss"], rel=1e-4)
-    assert 0 < logged["topic_loss"] < 1  # each is a mean of squared differences of cosines
+    assert 0 < logged["topic_loss"] < np.log(3) + 20  # that of a row with three others is at most this
 
 
 def test_a_phase_of_pairs_has_weights_of_tasks(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
