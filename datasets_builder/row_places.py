@@ -58,4 +58,7 @@ def row_places(rows: Dataset) -> list[RowPlace]:
     if not isinstance(tables, ClassLabel) or LINE not in rows.features:
         return []
     names = short_names(tables.names)
-    return [RowPlace(names[table], line) for table, line in zip(rows[TABLE], rows[LINE], strict=True)]
+    return [
+        RowPlace() if table is None else RowPlace(names[table], line)
+        for table, line in zip(rows[TABLE], rows[LINE], strict=True)
+    ]

@@ -103,6 +103,13 @@ class TaskRecipe(TaskWords):
         example="runs/old/model",
         shorthand="model",
     )
+    label_texts: str | dict[str, str] | None = word(
+        None,
+        description="A text for each label, which is added to the training rows: a template in which `{label}` stands "
+        "for the label, or a text by label.",
+        example="This is a {label} review.",
+        labels=True,
+    )
     written: frozenset[str] = frozenset()
 
 

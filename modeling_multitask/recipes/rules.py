@@ -21,6 +21,7 @@ from ..training.metric_names import evaluated_metrics
 from ..training.parts import part_problem
 from ..training.phases import parse_phase, phase_problems
 from ..words_multitask import nearest_hint
+from .label_text_rules import label_text_problems
 from .teacher_rules import learns_without_labels, teacher_problems
 
 Content = dict[str, Any]
@@ -38,6 +39,7 @@ def rule_problems(content: Content) -> list[str]:
         *_split_problems(data),
         *_streaming_problems(tasks, content),
         *teacher_problems(tasks, streamed=data.get("streaming") is True),
+        *label_text_problems(tasks, streamed=data.get("streaming") is True),
         *_training_problems(tasks, content),
         *_phase_problems(tasks, content),
         *_calibration_problems(tasks, content),

@@ -34,6 +34,7 @@ from ..training.tokens import IS_LONG, row_tokens
 
 logger = logging.get_logger(__name__)
 
+WAITING = ("abstain", "given", "label_texts", "teacher")  # the words of a task that the builder does not need
 SHUFFLED_ROWS = 10_000  # the size of the shuffle buffer for streamed rows
 
 RowsBySplit = dict[str, Dataset | IterableDataset]  # only training rows may be streamed
@@ -225,7 +226,7 @@ def label_warnings(rows: Dataset, tasks: list[TaskConfig], taught: Collection[st
 def without_what_waits(task: TaskRecipe) -> dict[str, Any]:
     """Return the settings of a task, without those that need the labels, the rows or the trained model."""
     given = {name: getattr(task, name) for name in ("class_weights", "pos_weight")}
-    settings = {name: value for name, value in plain_words(task).items() if name not in ("abstain", "given", "teacher")}
+    settings = {name: value for name, value in plain_words(task).items() if name not in WAITING}
     return settings | {
         name: None if each == BALANCED or isinstance(each, dict) else each for name, each in given.items()
     }
