@@ -105,8 +105,8 @@ class TaskRecipe(TaskWords):
     )
     label_texts: str | dict[str, str] | None = word(
         None,
-        description="A text for each label, which is added to the training rows: a template in which `{label}` stands "
-        "for the label, or a text by label.",
+        description="A text for each label, which is added to the training rows: a template in which `{label}` is "
+        "the label, or a text by label. By default, tasks with few rows of each label have the template `{label}`.",
         example="This is a {label} review.",
         labels=True,
     )

@@ -28,6 +28,7 @@ from ..recipes.rules import no_validation_problem
 from ..training.conditions import counted_rows
 from ..training.defaults import TRAINING, default_epochs
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
+from .few_rows import few_row_defaults
 from .label_texts import with_label_texts
 from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
 from .similarity_set import read_similarity_set
@@ -101,6 +102,8 @@ def prepare(recipe: Recipe) -> Prepared:
         dataset, tasks = build_dataset(known, trained)
     pairs = TEXT_PAIR in (dataset["train"].column_names or ())
     teachers = open_teachers(recipe, tasks, device=arguments.device, pairs=pairs)
+    if (chosen := few_row_defaults(recipe, dataset["train"], tasks)) != recipe:
+        recipe, arguments = chosen, build_arguments(chosen, validated=validated)
     dataset["train"] = with_label_texts(recipe, dataset["train"], tasks)
     if not teachers:
         dataset["train"] = with_labels(dataset["train"], tasks)

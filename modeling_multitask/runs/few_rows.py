@@ -1,0 +1,82 @@
+"""The defaults for few rows of each label. `python -m benchmarks.few_rows` compares them with other methods."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+from datasets import Dataset, IterableDataset
+from transformers.utils import logging
+
+from datasets_builder.columns import SOURCE, TEXT_PAIR
+
+from ..recipes.label_text_rules import PLACEHOLDER
+from ..recipes.recipe import Recipe, TaskRecipe
+from ..tasks_multitask import HeadConfig, TaskConfig
+from ..training.conditions import counted_rows
+from ..training.label_columns import labels_of_table
+from ..training.phases import Phase
+
+logger = logging.get_logger(__name__)
+
+FEW = 32  # rows of each label, on average
+LINEAR = HeadConfig(hidden_sizes=[])
+# A recipe with any of these words chooses how to train.
+CHOICES = ("average", "conflict", "head", "keep_embedding", "learning_rates", "lora", "phases", "start_from")
+OF_TRAINING = ("deepspeed", "fsdp", "learning_rate", "max_steps", "num_train_epochs")
+_WORD = re.compile(r"[^\W\d_]{3}")
+
+
+def few_row_defaults(recipe: Recipe, rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Recipe:
+    """Return the recipe with the defaults for few rows, if it has few rows and does not choose how to train.
+
+    Args:
+        recipe: The recipe.
+        rows: The training rows.
+        tasks: The tasks with their labels.
+    """
+    if not isinstance(rows, Dataset) or _chooses(recipe):
+        return recipe
+    most = max(rows_per_label(rows, tasks).values())
+    if most >= FEW:
+        return recipe
+    chosen = recipe.tasks
+    if not {TEXT_PAIR, SOURCE} & set(rows.column_names):
+        chosen = [_with_label_texts(words, task) for words, task in zip(recipe.tasks, tasks, strict=True)]
+    named = [repr(words.name) for words, before in zip(chosen, recipe.tasks, strict=True) if words != before]
+    logger.warning(
+        f"There are at most {most:,.0f} training rows of each label, so the heads are linear, and training begins with "
+        "fitted heads"
+        + (f"; the names of the labels of {', '.join(named)} are training texts" if named else "")
+        + ". To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
+    )
+    return replace(recipe, tasks=chosen, head=LINEAR, phases=[Phase(fit_heads=True)])
+
+
+def rows_per_label(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, float]:
+    """Return by task the mean number of rows of a label. A number counts as two labels.
+
+    Args:
+        rows: The training rows.
+        tasks: The tasks with their labels.
+    """
+    counted, several = counted_rows(rows, tasks), [task for task in tasks if task.kind.several_labels]
+    given = {name: (each == 1).sum() for name, each in labels_of_table(rows, several).items()} if several else {}
+    return {
+        task.name: int(given.get(task.name, np.sum(counted[task.name]))) / max(len(task.labels or ()), 2)
+        for task in tasks
+    }
+
+
+def _with_label_texts(words: TaskRecipe, task: TaskConfig) -> TaskRecipe:
+    """Return the task with its labels as texts, if all of them have words and the recipe does not choose."""
+    named = task.kind.one_label and all(map(_WORD.search, task.labels or ()))
+    return replace(words, label_texts=PLACEHOLDER) if named and words.label_texts is None else words
+
+
+def _chooses(recipe: Recipe) -> bool:
+    """Return whether the recipe has a word about how to train, or a model or a teacher that was trained before."""
+    chosen = any(getattr(recipe, name) is not None for name in CHOICES) or any(
+        name in recipe.training for name in OF_TRAINING
+    )
+    of_tasks = any(task.head is not None or task.teacher is not None for task in recipe.tasks)
+    return chosen or of_tasks or recipe.freeze != ["none"] or recipe.balancing != "sum"
