@@ -9,7 +9,8 @@ Works: the reviews with 8 and 16 rows of each class and task (ten draws), and HW
 
 Methods: `regression` is a logistic regression for each task on the embeddings of the frozen encoder. `setfit` trains a
 model for each task with the defaults of SetFit, and with `num_iterations=20` for HWU64. `defaults` is one model for all
-tasks from a recipe without any word about training. All start with the same weights of MiniLM.
+tasks from a recipe without any word about training. The variants of `VARIANTS` set some words, to find the effect of
+each default. All start with the same weights of MiniLM.
 
 SetFit needs an environment of its own, whose Python is `--setfit`. It gets the tested versions of the other libraries:
 
@@ -30,17 +31,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.few_works import FEW_WORKS, MINILM, few_work, read_rows
+from benchmarks.few_works import FEW_WORKS, MINILM, VARIANTS, few_work, read_rows, with_variant
 from benchmarks.saved_runs import Run, SavedRuns
 from modeling_multitask.paths_multitask import resolve_model_path
 
 ROOT = Path(__file__).parents[1]
 COSTS = ("cpu_seconds", "wall_seconds")
 RESULTS = {
-    split: SavedRuns(ROOT / "benchmarks" / "results" / f"{name}.json", "setfit", ("regression", "defaults"), COSTS)
+    split: SavedRuns(
+        ROOT / "benchmarks" / "results" / f"{name}.json", "setfit", ("regression", "defaults", *VARIANTS), COSTS
+    )
     for split, name in {"test": "few_rows", "validation": "few_rows_validation"}.items()
 }
-METHODS = ("regression", "setfit", "defaults")
+METHODS = ("regression", "setfit", "defaults")  # and the variants
 DRAWS = {"reviews": 10, "hwu64": 3}
 SETFIT_SETTINGS: dict[str, dict[str, Any]] = {"reviews": {}, "hwu64": {"num_iterations": 20}}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -50,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     """Measure, print and write the accuracy of every task and the cost, and the paired differences from SetFit."""
     parser = argparse.ArgumentParser(prog="benchmarks.few_rows")
     parser.add_argument("--works", nargs="+", choices=FEW_WORKS, default=FEW_WORKS)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--methods", nargs="+", choices=[*METHODS, *VARIANTS], default=METHODS)
     parser.add_argument("--draws", type=int, nargs="+", help="by default 0 to 9 of the reviews, and 0 to 2 of HWU64")
     parser.add_argument("--split", choices=[*RESULTS], default="test")
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="the folder of HWU64")
@@ -70,7 +73,7 @@ def measured(run: Run, split: str, folders: list[Path], setfit: str | None) -> d
     source = run["work"].partition("_")[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = few_work(run["work"], run["seed"], split, folder, folders)
+        words = with_variant(few_work(run["work"], run["seed"], split, folder, folders), run["method"])
         given = {"folder": name, "train": f"{name}/train.csv", "held_out": f"{name}/{split}.csv", "draw": run["seed"]}
         given |= {"tasks": [task["name"] for task in words["tasks"]], "words": words}
         given |= {"method": run["method"], "overrides": run["overrides"]}

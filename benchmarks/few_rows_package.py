@@ -33,7 +33,7 @@ def main() -> None:
     words = given["words"] | {"data": {"train": given["train"]}}  # so that the cost is without an evaluation
     settings = [f"seed={given['draw']}", f"output_dir={folder}/run", "report=false", "training.disable_tqdm=true"]
     with chdir(folder):
-        answering = METHODS[given["method"]](load_recipe(words, [*settings, *given["overrides"]]))
+        answering = METHODS.get(given["method"], defaults)(load_recipe(words, [*settings, *given["overrides"]]))
     cost = training_cost(given["started"])
     texts = [row["text"] for row in read_rows(Path(given["held_out"]))]
     print(json.dumps(cost | {"answers": answering(texts)}))

@@ -19,6 +19,25 @@ REVIEWS: list[dict[str, Any]] = [
 INTENTS: list[dict[str, Any]] = [{"name": "intent", "problem_type": "single_label_classification"}]
 HELD_OUT = {"validation": "hwu64_val.jsonl", "test": "hwu64_test.jsonl"}
 VALIDATION = 600  # rows of the reviews
+TEMPLATE = "{label}"
+LINEAR = {"hidden_sizes": []}
+FITTED = {"fit_heads": True}
+CONTRASTIVE = {
+    "objective": "contrastive",
+    "train": ["backbone"],
+    "until": "epoch 10",
+    "learning_rates": {"backbone": 2e-5},
+}
+# Words of a recipe by variant, and whether the names of labels are training texts. `few` has the default words.
+VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
+    "general": ({"head": {"hidden_sizes": [256, 64]}}, False),  # the defaults for many rows
+    "frozen": ({"head": LINEAR, "phases": [FITTED | {"train": ["heads"], "until": "epoch 1"}]}, False),
+    "fitted": ({"head": LINEAR, "phases": [FITTED]}, False),
+    "few": ({"head": LINEAR, "phases": [FITTED]}, True),
+    "contrastive": ({"head": LINEAR, "phases": [CONTRASTIVE, FITTED]}, True),
+    "kept": ({"head": LINEAR, "phases": [FITTED], "keep_embedding": {"weight": 1}}, True),
+    "averaged": ({"head": LINEAR, "phases": [FITTED], "average": {"ema": 0.99}}, True),
+}
 
 Row = dict[str, str]
 
@@ -49,6 +68,18 @@ def few_work(name: str, draw: int, split: str, folder: Path, folders: list[Path]
             writer.writeheader()
             writer.writerows(tables[each])
     return {"backbone": MINILM, "tasks": tasks, "data": {"train": "train.csv", split: f"{split}.csv"}}
+
+
+def with_variant(words: dict[str, Any], variant: str) -> dict[str, Any]:
+    """Return the words of a recipe with those of a variant. Any other method has none.
+
+    Args:
+        words: The words of the recipe.
+        variant: One of `VARIANTS`, or another method.
+    """
+    more, named = VARIANTS.get(variant, ({}, False))
+    tasks = [task | {"label_texts": TEMPLATE} for task in words["tasks"]] if named else words["tasks"]
+    return words | more | {"tasks": tasks}
 
 
 def read_rows(path: Path) -> list[Row]:
