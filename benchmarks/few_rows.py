@@ -37,10 +37,9 @@ from modeling_multitask.paths_multitask import resolve_model_path
 
 ROOT = Path(__file__).parents[1]
 COSTS = ("cpu_seconds", "wall_seconds")
+COMPARED = ("regression", "defaults", *VARIANTS)
 RESULTS = {
-    split: SavedRuns(
-        ROOT / "benchmarks" / "results" / f"{name}.json", "setfit", ("regression", "defaults", *VARIANTS), COSTS
-    )
+    split: SavedRuns(ROOT / "benchmarks" / "results" / f"{name}.json", "setfit", COMPARED, COSTS)
     for split, name in {"test": "few_rows", "validation": "few_rows_validation"}.items()
 }
 METHODS = ("regression", "setfit", "defaults")  # and the variants

@@ -22,6 +22,7 @@ VALIDATION = 600  # rows of the reviews
 TEMPLATE = "{label}"
 LINEAR = {"hidden_sizes": []}
 FITTED = {"fit_heads": True}
+KEEP = {"weight": 4}
 CONTRASTIVE = {
     "objective": "contrastive",
     "train": ["backbone"],
@@ -34,8 +35,18 @@ VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
     "frozen": ({"head": LINEAR, "phases": [FITTED | {"train": ["heads"], "until": "epoch 1"}]}, False),
     "fitted": ({"head": LINEAR, "phases": [FITTED]}, False),
     "few": ({"head": LINEAR, "phases": [FITTED]}, True),
+    "kept": ({"head": LINEAR, "phases": [FITTED], "keep_embedding": KEEP}, True),
     "contrastive": ({"head": LINEAR, "phases": [CONTRASTIVE, FITTED]}, True),
-    "kept": ({"head": LINEAR, "phases": [FITTED], "keep_embedding": {"weight": 1}}, True),
+    "both": ({"head": LINEAR, "phases": [CONTRASTIVE, FITTED], "keep_embedding": KEEP}, True),
+    "both32": (
+        {
+            "head": LINEAR,
+            "phases": [CONTRASTIVE, FITTED],
+            "keep_embedding": KEEP,
+            "training": {"per_device_train_batch_size": 32},
+        },
+        True,
+    ),
     "averaged": ({"head": LINEAR, "phases": [FITTED], "average": {"ema": 0.99}}, True),
 }
 

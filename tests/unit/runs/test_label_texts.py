@@ -20,7 +20,7 @@ the film was good,films & TV,,1,
 
 
 def words(backbone: Path, folder: Path, topic: Any = None, **more: Any) -> dict[str, Any]:
-    """Return a recipe with two labelled topics, a mood and a price."""
+    """Return a recipe with two labelled topics, a mood and a price, without the defaults for few rows."""
     (folder / "rows.csv").write_text(TABLE)
     tasks = [
         {"name": "topic", "problem_type": "single_label_classification", "label_texts": topic},
@@ -28,7 +28,13 @@ def words(backbone: Path, folder: Path, topic: Any = None, **more: Any) -> dict[
         {"name": "price", "problem_type": "regression"},
     ]
     train = {"path": str(folder / "rows.csv"), "weight": "weight"}
-    return {"backbone": str(backbone), "tasks": tasks, "data": {"train": train}, "probe": False, **more}
+    return {
+        "backbone": str(backbone),
+        "tasks": tasks,
+        "data": {"train": train},
+        "probe": False,
+        "freeze": "backbone",
+    } | more
 
 
 def prepared(*given: Any, **more: Any) -> Dataset:
