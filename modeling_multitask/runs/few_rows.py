@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from datasets import Dataset, IterableDataset
@@ -13,13 +14,27 @@ from ..recipes.label_text_rules import PLACEHOLDER
 from ..recipes.recipe import Recipe, TaskRecipe
 from ..tasks_multitask import HeadConfig, TaskConfig
 from ..training.conditions import counted_rows
+from ..training.keep_embedding import KeepEmbedding
 from ..training.label_columns import labels_of_table
 from ..training.phases import Phase
+from ..training.rates import LearningRates
 
 logger = logging.get_logger(__name__)
 
 FEW = 32  # rows of each label, on average
-LINEAR = HeadConfig(hidden_sizes=[])
+DEFAULTS: dict[str, Any] = {
+    "head": HeadConfig(hidden_sizes=[]),
+    "phases": [
+        Phase(
+            objective="contrastive",
+            train=("backbone",),
+            until="epoch 10",
+            learning_rates=LearningRates(backbone=2e-5),
+        ),
+        Phase(fit_heads=True),
+    ],
+    "keep_embedding": KeepEmbedding(weight=4),
+}
 # A recipe with any of these words chooses how to train.
 CHOICES = ("average", "conflict", "head", "keep_embedding", "learning_rates", "lora", "phases", "start_from")
 OF_TRAINING = ("deepspeed", "fsdp", "learning_rate", "max_steps", "num_train_epochs")
@@ -44,12 +59,12 @@ def few_row_defaults(recipe: Recipe, rows: Dataset | IterableDataset, tasks: lis
         chosen = [_with_label_texts(words, task) for words, task in zip(recipe.tasks, tasks, strict=True)]
     named = [repr(words.name) for words, before in zip(chosen, recipe.tasks, strict=True) if words != before]
     logger.warning(
-        f"There are at most {most:,.0f} training rows of each label, so the heads are linear, and training begins with "
-        "fitted heads"
+        f"There are at most {most:,.0f} training rows of each label, so training begins with a contrastive phase, "
+        "keeps the embedding, and fits linear heads before everything trains"
         + (f"; the names of the labels of {', '.join(named)} are training texts" if named else "")
         + ". To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
     )
-    return replace(recipe, tasks=chosen, head=LINEAR, phases=[Phase(fit_heads=True)])
+    return replace(recipe, tasks=chosen, **DEFAULTS)
 
 
 def rows_per_label(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, float]:

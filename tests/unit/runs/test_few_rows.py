@@ -9,9 +9,8 @@ from datasets import Dataset
 
 from modeling_multitask import TaskConfig
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.few_rows import FEW, few_row_defaults, rows_per_label
+from modeling_multitask.runs.few_rows import DEFAULTS, FEW, few_row_defaults, rows_per_label
 from modeling_multitask.runs.prepare import prepare
-from modeling_multitask.training.phases import Phase
 
 TOPIC = TaskConfig(name="topic", problem_type="single_label_classification", labels=["film", "food"])
 TAGS = TaskConfig(name="tags", problem_type="multi_label_classification", labels=["a", "b"])
@@ -51,7 +50,7 @@ def test_rows_are_counted_for_each_label() -> None:
 def test_few_rows_change_the_defaults(backbone: Path, tmp_path: Path, count: int, few: bool) -> None:
     recipe = load_recipe(words(backbone, tmp_path))
     found = few_row_defaults(recipe, topics(count), [TOPIC])
-    assert (found.phases is not None and found.phases[0].fit_heads) is few
+    assert (found.phases == DEFAULTS["phases"]) is few
     assert (found == recipe) is not few
 
 
@@ -87,19 +86,21 @@ def test_a_recipe_with_few_rows_begins_with_fitted_linear_heads_and_says_so(
 ) -> None:
     prepared = prepare(load_recipe(words(backbone, tmp_path, output_dir=str(tmp_path / "run"))))
     assert (
-        "There are at most 10 training rows of each label, so the heads are linear, and training begins with fitted "
-        "heads; the names of the labels of 'topic' are training texts. To train in another way, set `phases`, `head`, "
-        "`learning_rates` or `label_texts`."
+        "There are at most 10 training rows of each label, so training begins with a contrastive phase, keeps the "
+        "embedding, and fits linear heads before everything trains; the names of the labels of 'topic' are training "
+        "texts. To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
     ) in caplog.text
     assert prepared.trainer.model.config.head.hidden_sizes == []
     assert prepared.rows["train"]["text"][20:] == ["film", "food"]
-    assert [phase.fit_heads for phase in prepared.trainer.args.schedule] == [True]
+    assert prepared.trainer.args.schedule == DEFAULTS["phases"]
+    assert prepared.trainer.args.keeping() == DEFAULTS["keep_embedding"]
+    assert prepared.trainer.args.num_train_epochs == 10 + 40
 
 
 def test_overrides_that_do_not_choose_how_to_train_are_kept(backbone: Path, tmp_path: Path) -> None:
     recipe = load_recipe(words(backbone, tmp_path, training={"per_device_train_batch_size": 4}))
     found = few_row_defaults(recipe, topics(5), [TOPIC])
-    assert found.phases == [Phase(fit_heads=True)]
+    assert found.phases == DEFAULTS["phases"]
     assert found.training == {"per_device_train_batch_size": 4}
 
 
@@ -131,5 +132,5 @@ def test_pairs_and_rows_that_are_drawn_by_source_get_no_texts(backbone: Path, tm
     recipe = load_recipe(words(backbone, tmp_path))
     rows = topics(5).add_column(column, ["a"] * 10)
     found = few_row_defaults(recipe, rows, [TOPIC])
-    assert found.phases == [Phase(fit_heads=True)]
+    assert found.phases == DEFAULTS["phases"]
     assert found.tasks == recipe.tasks
