@@ -70,13 +70,14 @@ print(answers)
 {servers}
 """
 _TEI_AND_VLLM = """\
-- [text-embeddings-inference](https://github.com/huggingface/text-embeddings-inference): send `"normalize": false` to
-  `/embed`. The route `/v1/embeddings` always normalises the vector and gives no logits. Add `--dtype float32`.
+- [text-embeddings-inference](https://github.com/huggingface/text-embeddings-inference): start it with
+  `--dtype float32`, and send `"normalize": false, "truncate": true` to `/embed`. The route `/v1/embeddings` always
+  normalises the vector and gives no logits.
 - [vLLM](https://github.com/vllm-project/vllm): start it with `--runner pooling --dtype float32`, and send
-  `"use_activation": false`."""
+  `"use_activation": false` (`"normalize": false` in early releases)."""
 _OTHER_POOLING = """\
-- text-embeddings-inference and vLLM do not have the pooling `{pooling}`. vLLM may use another pooling without a
-  message. Do not use them for this model."""
+- text-embeddings-inference and vLLM do not have the pooling `{pooling}`, and vLLM uses another one instead. Do not use
+  them for this model."""
 _INFINITY = "- [infinity](https://github.com/michaelfeil/infinity) always normalises the vector{effect}."
 _PROMPT = """\
 - These servers do not put the prompt of the model before a text. Do it yourself: {prompt}."""

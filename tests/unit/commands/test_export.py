@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, BertTokenizer, CanineTokenizer
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.commands.export import main
 from modeling_multitask.export.folder import write_export
+from modeling_multitask.export.sentence_transformers import write_twin
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
 from modeling_multitask.inference.saving import save_folder
@@ -176,6 +177,25 @@ def test_a_twin_is_written_with_the_place_of_each_task(
     printed = capsys.readouterr().out
     assert "A vector contains: embedding [0:32], topic [32:35], rating [35:36]\nEqual to PyTorch: " in printed
     assert printed.endswith(f"The export is in {tmp_path}/twin\n")
+
+
+def test_linear_needs_no_texts_if_all_heads_are_linear(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([folder, f"{tmp_path}/twin", *TWIN, "--linear"]) == 0
+
+    assert "Linear heads have learned" not in capsys.readouterr().out
+
+
+def test_a_twin_that_reads_texts_differently_is_an_error_and_leaves_nothing(
+    tmp_path: Path, backbone: Path, folder: str
+) -> None:
+    tokenizer = Shouting.from_pretrained(backbone)
+
+    with pytest.raises(ValueError, match=r"^SentenceTransformer gives other numbers than the model \(.* differs by"):
+        write_twin(MultiTaskModel.from_pretrained(folder), tokenizer, tmp_path / "twin")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_hidden_layers_need_linear_and_this_is_said_before_the_weights_are_read(

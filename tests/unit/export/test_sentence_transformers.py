@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_multitask import MultiTaskConfig, MultiTaskModel
 from modeling_multitask.export.linear import Affine, deep_tasks, linear_heads
 from modeling_multitask.export.sentence_transformers import Twin, check_twin, describe_twin, write_twin
+from modeling_multitask.inference import encode
 from modeling_multitask.inference.text_encoder import TextEncoder
 from modeling_multitask.sentence_transformers_multitask import POOLING_KEYS
 from modeling_multitask.tasks_multitask import TargetStatistics
@@ -65,6 +66,15 @@ def test_a_vector_is_the_embedding_and_all_logits(
 
     # 1e-5 in the unit of each task; numbers of 1,000 have 1e-5 of their own size.
     assert found == pytest.approx(expected_vectors(model, tokenizer), abs=1e-5, rel=1e-5)
+
+
+def test_the_first_numbers_are_the_embedding_alone(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    model = linear_model()
+    folder = written(tmp_path, model, tokenizer)
+
+    found = SentenceTransformer(str(folder), truncate_dim=32).encode(TEXTS)
+
+    assert found == pytest.approx(encode(model, TEXTS, tokenizer=tokenizer), abs=1e-5)
 
 
 def test_dense_layers_and_the_prompt_of_the_backbone_are_part_of_the_twin(
@@ -165,18 +175,20 @@ def test_text_embeddings_inference_reads_these_files(tmp_path: Path, tokenizer: 
 def test_vllm_reads_these_files(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     """The files meet the contract of vllm-project/vllm.
 
-    `vllm/transformers_utils/config.py`: `get_pooling_config` reads the pooling from the true values of the pooling's
-    configuration, early releases from the first one (`next(... if val is True)`), and `Normalize` in modules.json
-    normalises the result after the dense layers, unless a request says `use_activation: false`
-    (`vllm/model_executor/layers/pooler/seqwise/heads.py`, commit 055e47c2). `vllm/model_executor/models/adapters.py`
-    (00620f91): `_load_st_projector` finds `sentence_transformers.models.Dense` and loads `linear.weight` and
-    `linear.bias`; the lower-case name of the activation after `torch.nn.modules.` is `identity`.
+    `vllm/transformers_utils/config.py` (commit 0036026e): `get_pooling_config` reads the pooling from the true values
+    of its configuration, early releases from the first one (`next(... if val is True)`), and
+    `get_sentence_transformer_tokenizer_config` needs both `max_seq_length` and `do_lower_case`. `Normalize` in
+    modules.json normalises the result after the dense layers, unless a request says `use_activation: false`
+    (`vllm/model_executor/layers/pooler/seqwise/heads.py`, 055e47c2). `_load_st_projector` of
+    `vllm/model_executor/models/adapters.py` (00620f91) finds `sentence_transformers.models.Dense` and loads
+    `linear.weight` and `linear.bias`. Its `get_act_fn` knows the lower-case name `identity` after `torch.nn.modules.`.
     """
     folder = written(tmp_path, linear_model(), tokenizer)
 
     pooling = read(folder / "1_Pooling" / "config.json")
     activation = read(folder / "2_Dense" / "config.json")["activation_function"].lower()
     assert next(name for name, value in pooling.items() if value is True) == "pooling_mode_mean_tokens"
+    assert read(folder / "sentence_bert_config.json") == {"max_seq_length": 16, "do_lower_case": False}
     assert activation.startswith("torch.nn.modules.")
     assert activation.split(".")[-1] == "identity"
 

@@ -1,4 +1,4 @@
-"""The card of a code-free twin: its code runs as it stands, and gives the answers of the original model."""
+"""The card of a code-free twin: its code runs unchanged, and gives the answers of the original model."""
 
 import contextlib
 import io
@@ -129,7 +129,7 @@ def test_an_embedding_that_an_engine_has_not_normalised_is_decoded_as_if_it_had(
     assert_same_answers(decode(vector(pooled), settings), decode(vector(pooled / np.linalg.norm(pooled)), settings))
 
 
-def test_the_code_of_the_card_runs_as_it_stands_and_gives_the_answers_of_predict(
+def test_the_code_of_the_card_runs_unchanged_and_gives_the_answers_of_predict(
     tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = model_of([*changed_tasks(), *DEEP], normalize=True)
@@ -160,8 +160,8 @@ def test_the_card_says_what_the_vector_is_not_for_and_how_to_ask_servers() -> No
     card = twin_card(settings_of())
 
     assert "**The vector is not for cosine similarity**" in card
-    assert 'send `"normalize": false` to\n  `/embed`' in card
-    assert "`/v1/embeddings` always normalises the vector and gives no logits" in card
+    assert 'send `"normalize": false, "truncate": true` to `/embed`' in card
+    assert "`/v1/embeddings` always\n  normalises the vector and gives no logits" in card
     assert "always normalises the vector and gives no logits." in card
     assert "| topic | single label classification | 32 to 33 | \\*a\\*, b\\|c |" in card
 
