@@ -23,7 +23,7 @@ def decode(vector: Any, settings: dict[str, Any]) -> dict[str, Any]:
         parent = task["given"] and task["given"]["task"]
         asked = _after(task, chosen.get(parent), logs)  # None if the question is not asked
         withheld[name] = withheld[parent]
-        if task["problem_type"] in ("regression", "multi_label_classification"):
+        if task["answer"] != "label":
             answers[name] = _number_or_labels(task, scores[name], asked is not None and not withheld[name])
             continue
         if parent:  # the probability that the question is asked and that the label is right
@@ -41,17 +41,19 @@ def decode(vector: Any, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores(task: dict[str, Any], logits: Any) -> Any:
-    """Return the probability of each label, or the number of a regression."""
-    above = np.exp(-np.logaddexp(0, -logits))
-    if task["problem_type"] == "regression":
+    """Return the probability of each label, or the number."""
+    above = np.exp(-np.logaddexp(0, -logits))  # the sigmoid
+    if task["answer"] == "number":
         return np.expm1(np.minimum(logits, 80)) if task["transform"] == "log1p" else logits
-    if task["problem_type"] == "single_label_classification":
+    if task["answer"] == "labels":
+        return above
+    if len(logits) == len(task["labels"]):  # the softmax
         return np.exp(logits - np.logaddexp.reduce(logits))
-    return above if task["problem_type"] == "multi_label_classification" else -np.diff([1, *above, 0])
+    return -np.diff([1, *above, 0])  # each logit is for "above this label"
 
 
 def _number_or_labels(task: dict[str, Any], scores: Any, shown: bool) -> Any:
-    if task["problem_type"] == "regression":
+    if task["answer"] == "number":
         return {"score": float(scores[0]) if shown else None}
     above = [i for i in np.argsort(-scores, kind="stable") if scores[i] > task["thresholds"][i]]
     return [{"label": task["labels"][i], "score": float(scores[i])} for i in above if shown]
@@ -84,12 +86,12 @@ def _best(task: dict[str, Any], own: Any, tasks: dict[str, Any], logs: dict[str,
     joint = own.copy()
     asks: list[list[bool]] = [[] for _ in own]
     for child in tasks.values():
-        one_label = child["problem_type"] not in ("regression", "multi_label_classification")
+        if child["answer"] != "label" or not child["given"] or child["given"]["task"] != task["name"]:
+            continue
         for i, label in enumerate(task["labels"]):
-            if one_label and child["given"] and child["given"]["task"] == task["name"]:
-                after = _after(child, label, logs)
-                asks[i].append(after is None)
-                joint[i] += 0 if after is None else _best(child, after, tasks, logs)[0]
+            after = _after(child, label, logs)
+            asks[i].append(after is None)
+            joint[i] += 0 if after is None else _best(child, after, tasks, logs)[0]
     same = [each == asks[int(own.argmax())] for each in asks]
     i = int(np.where(same, joint, -np.inf).argmax())
     return float(joint[i]), i

@@ -102,13 +102,19 @@ def distil(
     encoder = TextEncoder(model, tokenizer, dtype=torch.float32)
     embeddings = encoder.encode(texts, show_progress=True)[0]
     logits, deep = encoder.logits(embeddings), deep_tasks(model.config)
-    heads = {name: _ridge(embeddings, logits[name]) for name in deep}
+    heads = _ridge(embeddings, {name: logits[name] for name in deep})
     return Distilled(heads, {"tasks": deep, "texts": len(texts), **_compare(heads, encoder, held_out)})
 
 
-def _ridge(embeddings: np.ndarray, logits: np.ndarray) -> Affine:
-    fitted = RidgeCV(alphas=_PENALTIES).fit(embeddings.astype(np.float64), logits.astype(np.float64))
-    return Affine(fitted.coef_.reshape(logits.shape[1], -1), np.atleast_1d(fitted.intercept_))
+def _ridge(embeddings: np.ndarray, logits: Mapping[str, np.ndarray]) -> dict[str, Affine]:
+    """Return the linear layer of each task. All are fitted at once, because they share the decomposition."""
+    targets = np.concatenate(list(logits.values()), axis=1).astype(np.float64)
+    fitted = RidgeCV(alphas=_PENALTIES, alpha_per_target=True).fit(embeddings.astype(np.float64), targets)
+    weight, bias = fitted.coef_.reshape(targets.shape[1], -1), np.atleast_1d(fitted.intercept_)
+    ends = np.cumsum([each.shape[1] for each in logits.values()])[:-1]
+    return {
+        name: Affine(*each) for name, *each in zip(logits, np.split(weight, ends), np.split(bias, ends), strict=True)
+    }
 
 
 def _compare(heads: Mapping[str, Affine], encoder: TextEncoder, held_out: HeldOut) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def _task_settings(task: TaskConfig, *, together: bool) -> dict[str, Any]:
     return {
         "name": task.name,
         "problem_type": task.problem_type,
+        "answer": kind.answer,
         "labels": task.labels,
         "temperature": 1.0 if kind.is_number else task.temperature,
         "thresholds": thresholds,

@@ -15,7 +15,6 @@ from modeling_multitask.inference.text_encoder import TextEncoder
 from tests.conftest import WORDS, rows_of_each_type, tasks_of_each_type, tiny_bert_config
 
 TEXTS = [" ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 3 + i % 5)) for i in range(120)]
-HELD_OUT = HeldOut(rows_of_each_type(), "test")
 
 
 def deep_model(*, activation: str = "relu", **head: Any) -> MultiTaskModel:
@@ -97,8 +96,12 @@ def test_no_more_than_a_limit_of_texts_is_encoded(
     assert 15 <= facts["texts"] <= 30
 
 
-def test_one_logit_has_a_weight_for_each_number_of_the_embedding(tokenizer: PreTrainedTokenizerBase) -> None:
-    rating = distil(deep_model(), tokenizer, TEXTS, held_out()).heads["rating"]
+def test_a_single_logit_has_a_weight_for_each_number_of_the_embedding(tokenizer: PreTrainedTokenizerBase) -> None:
+    tasks = [{"name": "price", "problem_type": "regression"}]
+    model = MultiTaskModel(MultiTaskConfig(backbone_config=tiny_bert_config(vocab_size=23), tasks=tasks, max_length=16))
+    rows = Dataset.from_dict({"text": TEXTS[:4], "price": [1.0, None, 2.0, 3.0]})
 
-    assert (rating.weight.shape, rating.bias.shape) == ((1, 32), (1,))
-    assert np.isfinite(rating.weight).all()
+    price = distil(model.eval(), tokenizer, TEXTS, HeldOut(rows, "test")).heads["price"]
+
+    assert (price.weight.shape, price.bias.shape) == ((1, 32), (1,))
+    assert np.isfinite(price.weight).all()
