@@ -155,12 +155,14 @@ def write_sentence_transformers_files(config: MultiTaskConfig, folder: Path) -> 
         for i, (path, kind) in enumerate(modules)
     ]
     width = config.dense[0].in_features if config.dense else config.embedding_size
-    pooling: dict[str, Any] = {"word_embedding_dimension": width, "include_prompt": config.include_prompt}
+    pooling: dict[str, Any] = {"word_embedding_dimension": width}
     if config.pooling in POOLING_KEYS:
         pooling |= {key: word == config.pooling for word, key in POOLING_KEYS.items()}
     else:
         logger.warning(f"SentenceTransformer cannot load {folder}: it does not support the pooling {config.pooling!r}")
         pooling["pooling_mode"] = config.pooling
+    # Last, because early releases of vLLM take the first true value for the pooling.
+    pooling["include_prompt"] = config.include_prompt
     _write_json(folder / "modules.json", listing)
     _write_json(folder / "1_Pooling" / "config.json", pooling)
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": config.max_length, "do_lower_case": False})

@@ -15,7 +15,7 @@ COMMANDS = {
     "study": "train a recipe with several strategies and compare them",
     "push": "push a model to the Hub with its card, adapter and demo",
     "demo": "try a model in the browser",
-    "export": "export a model to ONNX or OpenVINO",
+    "export": "export a model to ONNX, OpenVINO or sentence-transformers",
     "merge": "merge models with the same encoder into one",
     "similarity": "compare texts by the similarity of their embeddings",
     "recipes": "list the bundled recipes, or copy one",

@@ -64,17 +64,29 @@ def check_export(folder: Path, runtime: Runtime, *, int8: bool, force: bool) -> 
         FileExistsError: If the folder is not empty, unless it is an export and `force` is set.
         ImportError: If a package is not installed.
     """
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        if not force:
-            raise FileExistsError(f"{folder} exists already; add --force to overwrite it")
-        if not (folder / RECORD).is_file():
-            raise FileExistsError(
-                f"{folder} is not an export (it has no {RECORD}), so --force does not overwrite it; give another folder"
-            )
+    check_replaceable(folder, RECORD, force=force)
     if runtime == "onnx":
         check_onnx()
     else:
         check_openvino(int8=int8)
+
+
+def check_replaceable(folder: Path, record: str, *, force: bool) -> None:
+    """Raise a `FileExistsError` if the folder is not empty, unless it is an export and `force` is set.
+
+    Args:
+        folder: The folder of the export.
+        record: The file that each export of this format contains.
+        force: Whether to overwrite an export in the folder.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not force:
+        raise FileExistsError(f"{folder} exists already; add --force to overwrite it")
+    if not (folder / record).is_file():
+        raise FileExistsError(
+            f"{folder} is not an export (it has no {record}), so --force does not overwrite it; give another folder"
+        )
 
 
 def write_export(
@@ -119,14 +131,23 @@ def describe_export(found: dict[str, Any]) -> str:
     ]
     if found["rows"] is None:
         return "\n".join([*lines, "No rows were given, so agreement and quality of the answers are not measured."])
-    lines.append(f"On {found['rows']['count']:,} rows ({found['rows']['name']}):")
+    return "\n".join([*lines, *figure_lines(found)])
+
+
+def figure_lines(found: dict[str, Any]) -> list[str]:
+    """Return the metrics of each form of a model on the same rows, and their agreement with PyTorch, as lines.
+
+    Args:
+        found: A dictionary with `rows`, `figures` and `agreement`, as in `export.json`.
+    """
+    lines = [f"On {found['rows']['count']:,} rows ({found['rows']['name']}):"]
     width = max(map(len, found["figures"]))
     for task in found["figures"][PYTORCH]:
         for form, figures in found["figures"].items():
             shown = {**figures[task], **found["agreement"].get(form, {}).get(task, {})}
             numbers = [f"{name} {value if name == 'rows' else f'{value:.4f}'}" for name, value in shown.items()]
             lines.append(f"  {task}  {form:{width}}  {'  '.join(numbers)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _fill(

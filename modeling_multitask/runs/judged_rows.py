@@ -49,6 +49,7 @@ class JudgedRows:
         sources: The table of each row. Empty if all rows are from one table.
         notes: Notes about the data.
         unknown: By task and label that the model does not have, the number of rows that have it.
+        training: The training rows of the recipe. `None` if the rows are those of a table.
     """
 
     rows: Dataset
@@ -56,6 +57,7 @@ class JudgedRows:
     sources: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unknown: Unknown = field(default_factory=dict)
+    training: Dataset | None = None
 
 
 def check_data(data: Path) -> None:
@@ -267,7 +269,8 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
     if split is None:
         raise RecipeError(recipe.path, ["data: has no test or validation rows; all rows were used for training"])
     builder.download_and_prepare()
-    rows = builder.as_dataset()[split]
+    dataset = builder.as_dataset()
+    rows = dataset[split]
     sources = builder.sources.get(split, builder.sources["train"])  # held-out rows come from the training tables
     return JudgedRows(
         rows,
@@ -275,6 +278,7 @@ def _of_recipe(tasks: list[TaskConfig], recipe: Recipe, known: dict[str, dict[st
         _sources(rows, [each.source.name for each in sources]),
         [each for each in builder.notes if split in each or AGREEMENT in each]
         + ([CHOSEN_BY] if split == "validation" else []),
+        training=dataset["train"],
     )
 
 

@@ -141,6 +141,7 @@ def test_the_written_pooling_is_one_that_earlier_releases_read(tmp_path: Path, m
     written = json.loads((tmp_path / "1_Pooling" / "config.json").read_text())
 
     assert written["word_embedding_dimension"] == 32
+    assert next(key for key, value in written.items() if value is True) == "pooling_mode_mean_tokens"
     assert [key for key, value in written.items() if key.startswith("pooling_mode_") and value] == [
         "pooling_mode_mean_tokens"
     ]

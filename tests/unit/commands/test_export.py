@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 from sklearn import metrics
 from transformers import AutoTokenizer, BertTokenizer, CanineTokenizer
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.commands.export import main
 from modeling_multitask.export.folder import write_export
+from modeling_multitask.export.sentence_transformers import write_twin
 from modeling_multitask.inference import predict
 from modeling_multitask.inference.predict_onnx import MultiTaskOnnx
 from modeling_multitask.inference.saving import save_folder
-from tests.conftest import tasks_of_each_type
+from tests.conftest import WORDS, tasks_of_each_type
 
 TOPICS = ["film", "food", "phone"]
 ROWS = [
@@ -152,6 +154,130 @@ def test_a_tokenizer_without_a_file_of_its_own_is_an_error_and_leaves_nothing(
         write_export(model, CanineTokenizer(), tmp_path / "out")
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def deep_folder(tmp_path: Path, backbone: Path) -> str:
+    """A model whose topic has a head with a hidden layer, in a folder without a run."""
+    model = MultiTaskModel.from_backbone(backbone, tasks_of_each_type()[:1], max_length=16, num_hidden_layers=1)
+    save_folder(model.eval(), AutoTokenizer.from_pretrained(backbone), tmp_path / "deep")
+    return str(tmp_path / "deep")
+
+
+TWIN = ["--format", "sentence-transformers"]
+
+
+def test_a_twin_is_written_with_the_place_of_each_task(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([folder, f"{tmp_path}/twin", *TWIN]) == 0
+
+    vector = SentenceTransformer(f"{tmp_path}/twin").encode("the good film")
+    assert vector.shape == (36,)
+    printed = capsys.readouterr().out
+    assert "A vector contains: embedding [0:32], topic [32:35], rating [35:36]\nEqual to PyTorch: " in printed
+    assert printed.endswith(f"The export is in {tmp_path}/twin\n")
+
+
+def test_linear_needs_no_texts_if_all_heads_are_linear(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([folder, f"{tmp_path}/twin", *TWIN, "--linear"]) == 0
+
+    assert "Linear heads have learned" not in capsys.readouterr().out
+
+
+def test_a_twin_that_reads_texts_differently_is_an_error_and_leaves_nothing(
+    tmp_path: Path, backbone: Path, folder: str
+) -> None:
+    tokenizer = Shouting.from_pretrained(backbone)
+
+    with pytest.raises(ValueError, match=r"^SentenceTransformer gives other numbers than the model \(.* differs by"):
+        write_twin(MultiTaskModel.from_pretrained(folder), tokenizer, tmp_path / "twin")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_hidden_layers_need_linear_and_this_is_said_before_the_weights_are_read(
+    tmp_path: Path, deep_folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(deep_folder) / "model.safetensors").unlink()
+
+    code = main([deep_folder, f"{tmp_path}/twin", *TWIN])
+
+    assert (code, sorted(path.name for path in tmp_path.iterdir())) == (1, ["deep"])
+    assert "these tasks have heads with hidden layers: topic. Add --linear to replace" in capsys.readouterr().err
+
+
+def test_linear_without_texts_says_what_to_give(
+    tmp_path: Path, deep_folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(deep_folder) / "model.safetensors").unlink()
+
+    code = main([deep_folder, f"{tmp_path}/twin", *TWIN, "--linear"])
+
+    assert (code, sorted(path.name for path in tmp_path.iterdir())) == (1, ["deep"])
+    assert f"--linear needs texts to learn from, but {deep_folder} has no run" in capsys.readouterr().err
+
+
+def test_linear_heads_learn_from_a_table_and_are_compared_on_each_fifth_row(
+    tmp_path: Path, deep_folder: str, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with table.open("a") as file:
+        file.writelines(f"very {word} indeed {i},,\n" for i, word in enumerate(WORDS))
+
+    assert main([deep_folder, f"{tmp_path}/twin", *TWIN, "--linear", "--data", str(table)]) == 0
+
+    facts = json.loads((tmp_path / "twin" / "multitask.json").read_text())["distilled"]
+    assert (facts["texts"], facts["rows"]) == (24, {"name": "each fifth row of rows.csv", "count": 6})
+    assert 0 <= facts["figures"]["linear heads"]["topic"]["macro_f1"] <= 1
+    printed = capsys.readouterr().out
+    assert (
+        "Linear heads have learned the logits of topic on 24 texts.\nOn 6 rows (each fifth row of rows.csv):" in printed
+    )
+    assert re.search(r"^  topic  linear heads  .* macro_f1 \d\.\d{4} .* same_answer \d\.\d{4}$", printed, re.MULTILINE)
+
+
+def test_linear_heads_learn_from_the_training_rows_of_the_models_own_run(
+    tmp_path: Path, deep_folder: str, table: Path
+) -> None:
+    data = {"train": [{"path": str(table), "text": "text", "labels": {"topic": "topic"}}], "split": {"test": 0.25}}
+    record = {"backbone": "any", "tasks": tasks_of_each_type()[:1], "data": data}
+    (tmp_path / "recipe.json").write_text(json.dumps(record))
+    with table.open("a") as file:
+        file.writelines(f"very {word} indeed {i},{TOPICS[i % 3]},\n" for i, word in enumerate(WORDS))
+
+    assert main([deep_folder, f"{tmp_path}/twin", *TWIN, "--linear"]) == 0
+
+    facts = json.loads((tmp_path / "twin" / "multitask.json").read_text())["distilled"]
+    assert facts["texts"] + facts["rows"]["count"] == len(ROWS) + len(WORDS)
+    assert facts["rows"]["name"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([*TWIN, "--int8"], "--int8 is for onnx and openvino"),
+        (["--linear"], "--linear is for --format sentence-transformers; onnx contains hidden layers as they are"),
+        ([*TWIN, "--data", "rows.csv"], "--data is not used, because all heads are linear and the export is exact"),
+    ],
+)
+def test_an_option_of_another_format_is_an_error(
+    tmp_path: Path, folder: str, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([folder, f"{tmp_path}/twin", *words]) == 1
+
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "twin").exists()
+
+
+def test_only_a_twin_is_overwritten_by_a_twin(tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([folder, folder, *TWIN, "--force"]) == 1
+    assert "is not an export (it has no multitask.json)" in capsys.readouterr().err
+
+    assert main([folder, f"{tmp_path}/twin", *TWIN]) == 0
+    assert main([folder, f"{tmp_path}/twin", *TWIN]) == 1
+    assert main([folder, f"{tmp_path}/twin", *TWIN, "--force"]) == 0
 
 
 @pytest.mark.slow
