@@ -14,8 +14,24 @@ from .task_problems_multitask import task_given_problem, task_list_problem
 from .tasks_multitask import HeadConfig, TargetStatistics, as_head, decided_together, parse_task
 from .words_multitask import LongTexts, Pooling
 
+HUB_TASK = "text-classification"  # the task on a model's card, which the Hub's code snippet names
 DEFAULT_MAX_LENGTH = 512  # if neither the user nor the backbone's own files set a length
 _TEXT_PARTS = ("text_encoder", "encoder", "text_config")  # transformers' names of the part for texts
+
+
+class CustomPipelines(dict):
+    """The entry `custom_pipelines` of `config.json`: one pipeline, with `HUB_TASK` as its second name.
+
+    It is not a second entry, because `pipeline()` without a task works only if there is one.
+    """
+
+    def __contains__(self, task: object) -> bool:
+        return super().__contains__(task) or task == HUB_TASK
+
+    def __missing__(self, task: str) -> Any:
+        if task == HUB_TASK:
+            return next(iter(self.values()))
+        raise KeyError(task)
 
 
 @strict
@@ -92,6 +108,8 @@ class MultiTaskConfig(PreTrainedConfig):
             self.embedding_size = self.dense[-1].out_features
         elif self.embedding_size is None:
             self.embedding_size = getattr(self.encoder_config, "hidden_size", None)
+        if isinstance(kwargs.get("custom_pipelines"), dict):
+            kwargs["custom_pipelines"] = CustomPipelines(kwargs["custom_pipelines"])
         super().__post_init__(**kwargs)
 
     def validate_tasks(self) -> None:

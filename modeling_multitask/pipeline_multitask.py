@@ -12,13 +12,16 @@ from torch.utils.data import Dataset, IterableDataset
 from transformers.pipelines.base import ChunkPipeline
 
 from .answers_multitask import answers
+from .configuration_multitask import CustomPipelines
 from .pooling_multitask import join_windows
 from .tasks_multitask import chosen_tasks
 from .texts_multitask import WINDOW_TEXTS, Text, check_tokenizer, each_text, is_one_text, read_text, tokenize
 
 PIPELINE_TASK = "multitask-classification"
 # The entry of this file in config.json, where `pipeline()` finds it.
-CUSTOM_PIPELINES = {PIPELINE_TASK: {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}}
+CUSTOM_PIPELINES = CustomPipelines(
+    {PIPELINE_TASK: {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}}
+)
 
 DEFAULT_BATCH_SIZE = 32
 _TOKENS = "tokens of the window"

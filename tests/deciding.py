@@ -1,8 +1,9 @@
-"""Answers and decisions of a single task, for tests."""
+"""Answers and decisions, for tests."""
 
 from typing import Any
 
 import numpy as np
+import pytest
 from torch import Tensor
 
 from modeling_multitask import TaskConfig
@@ -23,3 +24,12 @@ def decision_of(task: TaskConfig, logits: np.ndarray) -> Decision:
 def predicted(logits: np.ndarray, task: TaskConfig) -> Any:
     """Return the labels or numbers for logits (N, C)."""
     return decision_of(task, logits).chosen
+
+
+def same_answers(given: Any, expected: Any) -> bool:
+    """Return whether answers are equal except for the last digits of scores."""
+    if isinstance(expected, dict):
+        return given.keys() == expected.keys() and all(same_answers(given[name], expected[name]) for name in expected)
+    if isinstance(expected, list):
+        return len(given) == len(expected) and all(map(same_answers, given, expected))
+    return given == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)

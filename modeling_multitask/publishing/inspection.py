@@ -14,7 +14,10 @@ from ..hub.secret_files import NOT_TEXT, VOCABULARIES, secret_in
 from ..wording import first_line
 
 _PACKAGE = Path(__file__).parents[1]
-_EXPORTED = _PACKAGE / "inference" / "predict_onnx.py"
+# The scripts that an export and a push add to a model.
+_ADDED = {
+    path.name: path for path in (_PACKAGE / "inference" / "predict_onnx.py", _PACKAGE / "publishing" / "handler.py")
+}
 # The file types of a model's repository. Any other file may be a pickle, which can run code when it is loaded.
 _KINDS = frozenset(
     {".json", ".md", ".txt", ".py", ".css", ".yaml", ".yml", ".safetensors", ".onnx", ".data", ".xml", ".bin", ".model"}
@@ -201,8 +204,8 @@ def _code_problems(folder: Path) -> Iterator[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether the file is the unchanged script of an export."""
-    return path.name == _EXPORTED.name and path.read_bytes() == _EXPORTED.read_bytes()
+    """Return whether the file is an unchanged script of an export or of a push."""
+    return path.name in _ADDED and path.read_bytes() == _ADDED[path.name].read_bytes()
 
 
 def _module_problems(folder: Path) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ..pipeline_multitask import MultiTaskPipeline
 from .answers_plot import draw_answers
 from .card.adapter import make_adapter_card, make_base_card
 from .card.model import ANSWERS, EXAMPLES, FROM_EVIDENCE, make_card
+from .card.words import requirement
 from .demo.task_answers import answer_text
 from .inspection import file_problems, pushed_files
 from .links import Links
@@ -25,10 +26,12 @@ from .space import write_space
 logger = logging.get_logger(__name__)
 
 PICTURES = "pictures"
+HANDLER = Path(__file__).with_name("handler.py")
+REQUIREMENTS = "requirements.txt"
 
 
 def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = True) -> None:
-    """Write the content of the model's repository: the model, its card, its results and their pictures.
+    """Write the content of the model's repository: the model, its card, its results, their pictures and a handler.
 
     Args:
         shipment: A shipment with a model.
@@ -45,6 +48,10 @@ def write_model(shipment: Shipment, folder: Path, links: Links, *, link: bool = 
     pictures = {**shipment.evidence.pictures, **({ANSWERS: folder / PICTURES / ANSWERS} if drawn else {})}
     if shipment.evidence.results:
         _write(folder / "results.json", strict_json(shipment.evidence.results, indent=2) + "\n")
+    _bring(HANDLER, folder / HANDLER.name, link=False)
+    if not (folder / REQUIREMENTS).exists():
+        # An endpoint installs it. Its server comes with an older transformers, and with a suitable torch.
+        _write(folder / REQUIREMENTS, requirement("transformers") + "\n")
     card = make_card(
         shipment.template,
         repo_id=shipment.target.repo_id,

@@ -24,6 +24,7 @@ from modeling_multitask.publishing.shipment import Shipment, ShipmentError, make
 from modeling_multitask.publishing.staging import write_all
 from modeling_multitask.training.adapter import save_adapter
 from tests.conftest import ROOT, tasks_of_each_type
+from tests.deciding import same_answers
 from tests.fresh_process import run_fresh
 from tests.hub_server import HubServer, hub, hub_api
 from tests.unit.training.test_lora import adapted
@@ -112,7 +113,7 @@ def test_everyone_gets_the_models_answers_also_offline_later(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     offline = run_fresh(LOAD, "tester/model", commit, *TEXTS, folder=tmp_path, online=True)
 
-    assert same(found["answers"], predict(str(run / "model"), TEXTS))
+    assert same_answers(found["answers"], predict(str(run / "model"), TEXTS))
     assert offline == found
     assert len(hub.requests) == asked
 
@@ -137,19 +138,10 @@ def test_an_older_commit_still_gives_the_older_models_answers(
     }
 
     old, new = (predict(str(each / "model"), TEXTS) for each in (run, newer))
-    assert same(found[first]["answers"], old)
-    assert same(found[second]["answers"], new)
-    assert not same(old, new)
+    assert same_answers(found[first]["answers"], old)
+    assert same_answers(found[second]["answers"], new)
+    assert not same_answers(old, new)
     assert found[first]["logits"] != found[second]["logits"]
-
-
-def same(given: Any, expected: Any) -> bool:
-    """Whether answers are equal but for the last digits of scores."""
-    if isinstance(expected, dict):
-        return given.keys() == expected.keys() and all(same(given[name], expected[name]) for name in expected)
-    if isinstance(expected, list):
-        return len(given) == len(expected) and all(map(same, given, expected))
-    return given == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
 
 
 def test_what_is_pushed_holds_no_pickle_and_its_card_reads_back(

@@ -9,6 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import BertConfig
 
 from modeling_multitask import HeadConfig, MultiTaskConfig, TaskConfig
+from modeling_multitask.configuration_multitask import CustomPipelines
 from modeling_multitask.task_problems_multitask import RESERVED_TASK_NAMES, task_loss_problem
 from tests.conftest import tasks_of_each_type, tiny_bert_config
 
@@ -255,3 +256,28 @@ def test_the_default_head_has_two_hidden_blocks() -> None:
 
 def test_the_width_of_the_embedding_is_that_of_the_backbone(config: MultiTaskConfig) -> None:
     assert config.hidden_size == 32
+
+
+def test_the_one_pipeline_of_a_config_has_two_names() -> None:
+    # P55: `pipeline()` without a task works only if there is one entry.
+    entry = {"impl": "pipeline_multitask.MultiTaskPipeline", "pt": ["AutoModel"]}
+    found = build(task(), custom_pipelines={"multitask-classification": entry}).custom_pipelines
+
+    assert list(found) == ["multitask-classification"]
+    assert found["multitask-classification"] == found["text-classification"] == entry
+    assert "text-classification" in found
+    assert "feature-extraction" not in found
+
+
+def test_a_pipeline_that_a_config_does_not_have_is_a_key_error() -> None:
+    with pytest.raises(KeyError, match="'feature-extraction'"):
+        CustomPipelines({"multitask-classification": {}})["feature-extraction"]
+
+
+@pytest.mark.parametrize("damaged", [None, [], "multitask-classification"])
+def test_damaged_pipelines_do_not_keep_a_config_from_loading(tmp_path: Path, damaged: object) -> None:
+    build(task()).save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**saved, "custom_pipelines": damaged}))
+
+    assert MultiTaskConfig.from_pretrained(tmp_path).custom_pipelines == damaged

@@ -4,7 +4,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from ...configuration_multitask import MultiTaskConfig
+from ...configuration_multitask import HUB_TASK, MultiTaskConfig
 from ...evaluation.report_page import IN_WORDS
 from ...hub.card_settings import CardSettings
 from ...sentence_transformers_multitask import POOLING_KEYS
@@ -50,7 +50,7 @@ def card_metadata(
         language=settings.language or None,
         license=settings.license,
         library_name="transformers",
-        pipeline_tag="text-classification",
+        pipeline_tag=HUB_TASK,
         tags=[tag for tag in TAGS if tag != "sentence-transformers" or config.pooling in POOLING_KEYS],
         base_model=base,
         datasets=datasets or None,
@@ -78,7 +78,7 @@ def eval_results(given: Measured | None, datasets: list[str], dataset_name: str)
         return []
     return [
         EvalResult(
-            task_type="text-classification",
+            task_type=HUB_TASK,
             task_name=name,
             dataset_type=datasets[0] if len(datasets) == 1 else "unknown",
             dataset_name=dataset_name,

@@ -13,6 +13,7 @@ from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import predict_onnx
 from modeling_multitask.inference.saving import save_folder
 from modeling_multitask.publishing.inspection import adapter_problems, folder_problems, pushed_files
+from modeling_multitask.publishing.staging import HANDLER
 
 TOKEN = "hf_" + "a" * 34
 
@@ -121,11 +122,18 @@ def test_the_folder_of_the_model_on_this_machine_is_found(folder: Path) -> None:
     assert folder_problems(folder) == [f"notes.md: contains a path of this machine ({folder.parent}); remove it"]
 
 
-def test_what_an_export_brings_along_is_ours(folder: Path) -> None:
+def test_what_an_export_or_an_earlier_push_brings_along_is_ours(folder: Path) -> None:
     (folder / "onnx").mkdir()
     (folder / "onnx" / "predict_onnx.py").write_bytes(Path(predict_onnx.__file__).read_bytes())
+    (folder / "handler.py").write_bytes(HANDLER.read_bytes())
 
     assert folder_problems(folder) == []
+
+
+def test_a_changed_handler_is_not_ours(folder: Path) -> None:
+    append("handler.py", HANDLER.read_text() + "import os\n")(folder)
+
+    assert folder_problems(folder) == ["handler.py: is not code of this package; remove it"]
 
 
 @pytest.mark.parametrize("text", ["https://x.org/home/blog", "see data/home/x", "a/tmp/b", "~/tmp"])

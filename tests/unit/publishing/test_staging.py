@@ -34,6 +34,7 @@ def shipment(tmp_path: Path, model: MultiTaskModel, tokenizer: PreTrainedTokeniz
         (folder / "README.md").write_text("---\nlicense: mit\n---\nBy hand.\n")
     (own.parent / "results.json").write_text(RESULTS)
     (own / "results.json").write_text("{}")
+    (own / "handler.py").write_text("# of an earlier push\n")
     (own / "pictures").mkdir()
     (own / "pictures" / "answers.png").write_bytes(b"of an earlier push")
     return Shipment(
@@ -76,7 +77,7 @@ def test_the_users_own_folders_stay_as_they_were(tmp_path: Path, shipment: Shipm
     assert state(tmp_path / "run") == before
 
 
-@pytest.mark.parametrize("name", ["README.md", "results.json", "pictures/answers.png"])
+@pytest.mark.parametrize("name", ["README.md", "results.json", "pictures/answers.png", "handler.py"])
 def test_what_a_push_writes_itself_is_no_other_name_of_the_users_file(
     tmp_path: Path, shipment: Shipment, name: str
 ) -> None:
@@ -95,6 +96,15 @@ def test_results_of_an_older_run_are_pushed_as_strict_json(tmp_path: Path, shipm
     assert json.loads((tmp_path / "work" / "results.json").read_text(), parse_constant=pytest.fail)["test"] == {
         "score": None
     }
+
+
+def test_a_push_keeps_the_users_own_requirements(tmp_path: Path, shipment: Shipment) -> None:
+    write(shipment, tmp_path / "without", link=True)
+    (tmp_path / "run" / "model" / "requirements.txt").write_text("transformers==5.20\n")
+    write(shipment, tmp_path / "with", link=True)
+
+    assert (tmp_path / "without/model/requirements.txt").read_text().startswith("transformers>=")
+    assert (tmp_path / "with/model/requirements.txt").read_text() == "transformers==5.20\n"
 
 
 def test_weights_are_linked_and_not_copied(tmp_path: Path, shipment: Shipment) -> None:
