@@ -19,35 +19,28 @@ REVIEWS: list[dict[str, Any]] = [
 INTENTS: list[dict[str, Any]] = [{"name": "intent", "problem_type": "single_label_classification"}]
 HELD_OUT = {"validation": "hwu64_val.jsonl", "test": "hwu64_test.jsonl"}
 VALIDATION = 600  # rows of the reviews
-TEMPLATE = "{label}"
 LINEAR = {"hidden_sizes": []}
-FITTED = {"fit_heads": True}
-KEEP = {"weight": 4}
 CONTRASTIVE = {
     "objective": "contrastive",
     "train": ["backbone"],
     "until": "epoch 10",
     "learning_rates": {"backbone": 2e-5},
 }
-# Words of a recipe by variant, and whether the names of labels are training texts. `few` has the default words.
+FITTED: dict[str, Any] = {"head": LINEAR, "phases": [{"fit_heads": True}]}
+PAIRED: dict[str, Any] = {"head": LINEAR, "phases": [CONTRASTIVE, {"fit_heads": True}]}
+# Words of a recipe by variant, and whether the names of the labels are training texts.
 VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
     "general": ({"head": {"hidden_sizes": [256, 64]}}, False),  # the defaults for many rows
-    "frozen": ({"head": LINEAR, "phases": [FITTED | {"train": ["heads"], "until": "epoch 1"}]}, False),
-    "fitted": ({"head": LINEAR, "phases": [FITTED]}, False),
-    "few": ({"head": LINEAR, "phases": [FITTED]}, True),
-    "kept": ({"head": LINEAR, "phases": [FITTED], "keep_embedding": KEEP}, True),
-    "contrastive": ({"head": LINEAR, "phases": [CONTRASTIVE, FITTED]}, True),
-    "both": ({"head": LINEAR, "phases": [CONTRASTIVE, FITTED], "keep_embedding": KEEP}, True),
-    "both32": (
-        {
-            "head": LINEAR,
-            "phases": [CONTRASTIVE, FITTED],
-            "keep_embedding": KEEP,
-            "training": {"per_device_train_batch_size": 32},
-        },
+    "fitted": (FITTED, False),
+    "named": (FITTED, True),
+    "named_kept": (FITTED | {"keep_embedding": {"weight": 4}}, True),
+    "contrastive": (PAIRED, True),
+    "contrastive_kept": (PAIRED | {"keep_embedding": {"weight": 1}}, True),  # the defaults for few rows
+    "contrastive_kept_4": (PAIRED | {"keep_embedding": {"weight": 4}}, True),
+    "batches_of_32": (
+        PAIRED | {"keep_embedding": {"weight": 4}, "training": {"per_device_train_batch_size": 32}},
         True,
     ),
-    "averaged": ({"head": LINEAR, "phases": [FITTED], "average": {"ema": 0.99}}, True),
 }
 
 Row = dict[str, str]
@@ -89,7 +82,7 @@ def with_variant(words: dict[str, Any], variant: str) -> dict[str, Any]:
         variant: One of `VARIANTS`, or another method.
     """
     more, named = VARIANTS.get(variant, ({}, False))
-    tasks = [task | {"label_texts": TEMPLATE} for task in words["tasks"]] if named else words["tasks"]
+    tasks = [task | {"label_texts": "{label}"} for task in words["tasks"]] if named else words["tasks"]
     return words | more | {"tasks": tasks}
 
 

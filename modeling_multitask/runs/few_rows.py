@@ -33,7 +33,7 @@ DEFAULTS: dict[str, Any] = {
         ),
         Phase(fit_heads=True),
     ],
-    "keep_embedding": KeepEmbedding(weight=4),
+    "keep_embedding": KeepEmbedding(weight=1),
 }
 # A recipe with any of these words chooses how to train.
 CHOICES = ("average", "conflict", "head", "keep_embedding", "learning_rates", "lora", "phases", "start_from")
