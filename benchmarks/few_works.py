@@ -19,7 +19,7 @@ REVIEWS: list[dict[str, Any]] = [
 INTENTS: list[dict[str, Any]] = [{"name": "intent", "problem_type": "single_label_classification"}]
 HELD_OUT = {"validation": "hwu64_val.jsonl", "test": "hwu64_test.jsonl"}
 VALIDATION = 600  # rows of the reviews
-LINEAR = {"hidden_sizes": []}
+LINEAR: dict[str, Any] = {"hidden_sizes": []}
 CONTRASTIVE = {
     "objective": "contrastive",
     "train": ["backbone"],

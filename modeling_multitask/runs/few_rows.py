@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from accelerate.utils import parse_flag_from_env
 from datasets import Dataset, IterableDataset
 from transformers.utils import logging
 
@@ -38,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
 # A recipe with any of these words chooses how to train.
 CHOICES = ("average", "conflict", "head", "keep_embedding", "learning_rates", "lora", "phases", "start_from")
 OF_TRAINING = ("deepspeed", "fsdp", "learning_rate", "max_steps", "num_train_epochs")
+SHARDING = ("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_FSDP")  # set by `accelerate launch`; heads are then not fitted
 _WORD = re.compile(r"[^\W\d_]{3}")
 
 
@@ -49,7 +51,7 @@ def few_row_defaults(recipe: Recipe, rows: Dataset | IterableDataset, tasks: lis
         rows: The training rows.
         tasks: The tasks with their labels.
     """
-    if not isinstance(rows, Dataset) or _chooses(recipe):
+    if not isinstance(rows, Dataset) or _chooses(recipe) or any(map(parse_flag_from_env, SHARDING)):
         return recipe
     most = max(rows_per_label(rows, tasks).values())
     if most >= FEW:
@@ -59,8 +61,8 @@ def few_row_defaults(recipe: Recipe, rows: Dataset | IterableDataset, tasks: lis
         chosen = [_with_label_texts(words, task) for words, task in zip(recipe.tasks, tasks, strict=True)]
     named = [repr(words.name) for words, before in zip(chosen, recipe.tasks, strict=True) if words != before]
     logger.warning(
-        f"There are at most {most:,.0f} training rows of each label, so training begins with a contrastive phase, "
-        "keeps the embedding, and fits linear heads before everything trains"
+        f"There are on average at most {most:,.0f} training rows of each label, so training begins with a contrastive "
+        "phase, keeps the embedding, and fits linear heads before everything trains"
         + (f"; the names of the labels of {', '.join(named)} are training texts" if named else "")
         + ". To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
     )

@@ -102,12 +102,12 @@ def prepare(recipe: Recipe) -> Prepared:
         dataset, tasks = build_dataset(known, trained)
     pairs = TEXT_PAIR in (dataset["train"].column_names or ())
     teachers = open_teachers(recipe, tasks, device=arguments.device, pairs=pairs)
-    if (chosen := few_row_defaults(recipe, dataset["train"], tasks)) != recipe:
-        recipe, arguments = chosen, build_arguments(chosen, validated=validated)
-    dataset["train"] = with_label_texts(recipe, dataset["train"], tasks)
     if not teachers:
         dataset["train"] = with_labels(dataset["train"], tasks)
         _check_any_row(recipe, dataset["train"])
+    if (chosen := few_row_defaults(recipe, dataset["train"], tasks)) != recipe:
+        recipe, arguments = chosen, build_arguments(chosen, validated=validated)
+    dataset["train"] = with_label_texts(recipe, dataset["train"], tasks)
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)

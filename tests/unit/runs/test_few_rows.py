@@ -8,8 +8,9 @@ import pytest
 from datasets import Dataset
 
 from modeling_multitask import TaskConfig
+from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
-from modeling_multitask.runs.few_rows import DEFAULTS, FEW, few_row_defaults, rows_per_label
+from modeling_multitask.runs.few_rows import DEFAULTS, FEW, SHARDING, few_row_defaults, rows_per_label
 from modeling_multitask.runs.prepare import prepare
 
 TOPIC = TaskConfig(name="topic", problem_type="single_label_classification", labels=["film", "food"])
@@ -86,15 +87,24 @@ def test_a_recipe_with_few_rows_begins_with_fitted_linear_heads_and_says_so(
 ) -> None:
     prepared = prepare(load_recipe(words(backbone, tmp_path, output_dir=str(tmp_path / "run"))))
     assert (
-        "There are at most 10 training rows of each label, so training begins with a contrastive phase, keeps the "
-        "embedding, and fits linear heads before everything trains; the names of the labels of 'topic' are training "
-        "texts. To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
+        "There are on average at most 10 training rows of each label, so training begins with a contrastive phase, "
+        "keeps the embedding, and fits linear heads before everything trains; the names of the labels of 'topic' are "
+        "training texts. To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
     ) in caplog.text
     assert prepared.trainer.model.config.head.hidden_sizes == []
     assert prepared.rows["train"]["text"][20:] == ["film", "food"]
     assert prepared.trainer.args.schedule == DEFAULTS["phases"]
     assert prepared.trainer.args.keeping() == DEFAULTS["keep_embedding"]
     assert prepared.trainer.args.num_train_epochs == 10 + 40
+
+
+@pytest.mark.parametrize("name", SHARDING)
+def test_a_launch_that_shards_the_model_keeps_the_defaults(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    recipe = load_recipe(words(backbone, tmp_path))
+    monkeypatch.setenv(name, "true")
+    assert few_row_defaults(recipe, topics(5), [TOPIC]) == recipe
 
 
 def test_overrides_that_do_not_choose_how_to_train_are_kept(backbone: Path, tmp_path: Path) -> None:
@@ -134,3 +144,10 @@ def test_pairs_and_rows_that_are_drawn_by_source_get_no_texts(backbone: Path, tm
     found = few_row_defaults(recipe, rows, [TOPIC])
     assert found.phases == DEFAULTS["phases"]
     assert found.tasks == recipe.tasks
+
+
+def test_names_of_labels_are_no_replacement_for_rows(backbone: Path, tmp_path: Path) -> None:
+    (tmp_path / "unused.csv").write_text("text,topic,weight\nthe film,film,0\nthe food,food,0\n")
+    train = {"path": str(tmp_path / "unused.csv"), "weight": "weight"}
+    with pytest.raises(RecipeError, match="no row has both a label and a weight above 0"):
+        prepare(load_recipe(words(backbone, tmp_path, data={"train": train})))
