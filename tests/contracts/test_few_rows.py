@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from benchmarks import defaults, few_rows
-from benchmarks.few_works import few_work, read_rows
+from benchmarks.few_works import few_work, read_rows, with_variant
 from benchmarks.saved_runs import SavedRuns, differences
+from modeling_multitask.recipes.loading import load_recipe
+from modeling_multitask.runs.few_rows import DEFAULTS
 
 HWU64 = [{"text": f"{intent} {i}", "intent": intent} for intent in ("alarm_set", "music_query") for i in range(20)]
 
@@ -74,6 +76,19 @@ def test_a_missing_file_of_hwu64_is_an_error_before_the_first_run() -> None:
         match=r"HWU64 needs hwu64_train_5\.csv\. Searched: nowhere\. Name its folder with --data FOLDER\.",
     ):
         few_rows.main(["--works", "reviews_8", "hwu64_5", "--methods", "regression", "--data", "nowhere"])
+
+
+def test_a_variant_has_the_defaults_for_few_rows(tmp_path: Path) -> None:
+    recipe = load_recipe(with_variant(few_work("reviews_8", 0, "test", tmp_path, []), "contrastive_kept"))
+
+    assert {name: getattr(recipe, name) for name in DEFAULTS} == DEFAULTS
+    assert [task.label_texts for task in recipe.tasks] == ["{label}", "{label}"]
+
+
+def test_a_method_that_is_no_variant_changes_no_word(tmp_path: Path) -> None:
+    words = few_work("reviews_8", 0, "test", tmp_path, [])
+
+    assert with_variant(words, "defaults") == words
 
 
 def test_setfit_needs_a_python_of_its_own(capsys: pytest.CaptureFixture) -> None:
