@@ -15,11 +15,12 @@ def label_text_problems(tasks: list[dict[str, Any]], *, streamed: bool) -> list[
         tasks: The tasks as written, without malformed values.
         streamed: Whether the training rows are streamed.
     """
+    taught = any(task.get("teacher") for task in tasks)
     return [
         f"tasks[{i}].label_texts: {problem}"
         for i, task in enumerate(tasks)
         if task.get("label_texts")
-        for problem in _problems(task["label_texts"], task, streamed=streamed)
+        for problem in _problems(task["label_texts"], task, streamed=streamed, taught=taught)
     ]
 
 
@@ -33,15 +34,21 @@ def unknown_label_problems(given: dict[str, str], labels: list[str]) -> list[str
     return [f"{each!r} is not a label of the task{nearest_hint(each, labels)}" for each in given if each not in labels]
 
 
-def _problems(given: Any, task: dict[str, Any], *, streamed: bool) -> list[str]:
+def _problems(given: Any, task: dict[str, Any], *, streamed: bool, taught: bool) -> list[str]:
     facts, labels = PROBLEM_TYPES.get(str(task.get("problem_type"))), task.get("labels")
     problems = []
     if streamed:
         problems.append("are added to the rows before training, and rows are streamed; leave label_texts out")
+    if taught:
+        problems.append("no teacher answers these texts; leave label_texts or the teacher out")
     if facts is not None and not facts.one_label:
         problems.append(f"{facts.name} has no rows with exactly one label; leave label_texts out")
     if isinstance(given, str) and PLACEHOLDER not in given:
         problems.append(f"{given!r} lacks {PLACEHOLDER}, which stands for the label; write 'This is a {PLACEHOLDER}.'")
+    if isinstance(given, dict):
+        problems += [
+            f"the text of {label!r} is empty; leave the label out" for label in given if not given[label].strip()
+        ]
     if isinstance(given, dict) and isinstance(labels, list):
         problems += unknown_label_problems(given, labels)
     return problems

@@ -19,6 +19,7 @@ from ..training.keep_embedding import KeepEmbedding
 from ..training.label_columns import labels_of_table
 from ..training.phases import Phase
 from ..training.rates import LearningRates
+from .label_texts import label_texts
 
 logger = logging.get_logger(__name__)
 
@@ -40,7 +41,7 @@ DEFAULTS: dict[str, Any] = {
 CHOICES = ("average", "conflict", "head", "keep_embedding", "learning_rates", "lora", "phases", "start_from")
 OF_TRAINING = ("deepspeed", "fsdp", "learning_rate", "max_steps", "num_train_epochs")
 SHARDING = ("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_FSDP")  # set by `accelerate launch`; heads are then not fitted
-_WORD = re.compile(r"[^\W\d_]{3}")
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|[^\x00-\x7f])")  # two letters, or a letter and a mark
 
 
 def few_row_defaults(recipe: Recipe, rows: Dataset | IterableDataset, tasks: list[TaskConfig]) -> Recipe:
@@ -86,7 +87,9 @@ def rows_per_label(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, float]:
 
 def _with_label_texts(words: TaskRecipe, task: TaskConfig) -> TaskRecipe:
     """Return the task with its labels as texts, if all of them have words and the recipe does not choose."""
-    named = task.kind.one_label and all(map(_WORD.search, task.labels or ()))
+    labels = task.labels or []
+    named = task.kind.one_label and all(map(_WORD.search, labels))
+    named = named and len(set(label_texts(PLACEHOLDER, labels).values())) == len(labels)
     return replace(words, label_texts=PLACEHOLDER) if named and words.label_texts is None else words
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, IterableDataset
+from datasets import Dataset, IterableDataset, concatenate_datasets
 from peft import PeftModel
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase
@@ -24,13 +24,14 @@ from ..inference.shards import Process
 from ..publishing import trainer_card
 from ..recipes.loading import as_recipe_error
 from ..recipes.recipe import Recipe
+from ..recipes.record import recipe_words
 from ..recipes.rules import no_validation_problem
 from ..training.conditions import counted_rows
 from ..training.defaults import TRAINING, default_epochs
 from ..training.progress import EpochsLine, show_one_line_per_evaluation
-from .few_rows import few_row_defaults
-from .label_texts import with_label_texts
-from .rows import RowsBySplit, build_dataset, tokenize_rows, with_known_splits, with_labels
+from .few_rows import DEFAULTS, few_row_defaults
+from .label_texts import rows_of_label_texts
+from .rows import RowsBySplit, build_dataset, labelled_rows, tokenize_rows, with_known_splits, with_labels
 from .similarity_set import read_similarity_set
 from .start import build_model, load_start
 from .teachers import TaskTeacher, open_teachers
@@ -66,6 +67,8 @@ class Prepared:
         only_taught: The number of training rows with such an answer and no label, if they have determined the number of
             epochs.
         teachers: The teachers to ask. The trainer has no training rows before.
+        few_rows: The words of the defaults for few rows, if they apply.
+        label_texts: The number of texts of labels, which only the rows of the trainer contain, by task that has some.
     """
 
     trainer: MultiTaskTrainer
@@ -76,6 +79,8 @@ class Prepared:
     taught: dict[str, int] = field(default_factory=dict)
     only_taught: int = 0
     teachers: list[TaskTeacher] = field(default_factory=list)
+    few_rows: dict[str, Any] = field(default_factory=dict)
+    label_texts: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -105,18 +110,23 @@ def prepare(recipe: Recipe) -> Prepared:
     if not teachers:
         dataset["train"] = with_labels(dataset["train"], tasks)
         _check_any_row(recipe, dataset["train"])
-    if (chosen := few_row_defaults(recipe, dataset["train"], tasks)) != recipe:
+    chosen = few_row_defaults(recipe, dataset["train"], tasks)
+    if is_few := chosen != recipe:
         recipe, arguments = chosen, build_arguments(chosen, validated=validated)
-    dataset["train"] = with_label_texts(recipe, dataset["train"], tasks)
+    texts = rows_of_label_texts(recipe, dataset, tasks)
     model = build_model(recipe, tasks, tokenizer, trained)
     with arguments.main_process_first(desc="tokenise"):
         rows = tokenize_rows(dataset, tokenizer, model.config)
+        added = [] if texts is None else [tokenize_rows({"train": texts}, tokenizer, model.config)["train"]]
     with as_recipe_error(recipe, "training"):
         create_card = partial(trainer_card, run=Path(recipe.output_dir), settings=recipe.card)
-        given = {**rows, "train": None} if teachers else rows
+        trained_rows = concatenate_datasets([rows["train"], *added]) if added else rows["train"]
+        given = {**rows, "train": None if teachers else trained_rows}
         trainer = build_trainer(model, tokenizer, given, arguments, create_card=create_card)
         _check_loading(trainer, rows["train"])
-    prepared = Prepared(trainer, tokenizer, rows, tasks, teachers=teachers)
+    few = {name: recipe_words(recipe)[name] for name in DEFAULTS} if is_few else {}
+    counts = {} if texts is None else {name: each for name, each in labelled_rows(texts, tasks).items() if each}
+    prepared = Prepared(trainer, tokenizer, rows, tasks, teachers=teachers, few_rows=few, label_texts=counts)
     return prepared if teachers else _with_epochs(prepared, recipe.training)
 
 
@@ -160,8 +170,8 @@ def _with_epochs(prepared: Prepared, given: dict[str, Any]) -> Prepared:
     if "num_train_epochs" in given or given.get("max_steps", -1) > 0:
         return prepared
     trainer, tasks = prepared.trainer, prepared.tasks
-    counted = _count(trainer.train_dataset, tasks)
-    labelled = _count(prepared.rows["train"], tasks) if prepared.taught else counted
+    labelled = _count(prepared.rows["train"], tasks)
+    counted = _count(trainer.train_dataset, tasks) if prepared.taught else labelled
     steps = trainer.steps_per_epoch(len(trainer.train_dataset))
     trainer.args.num_train_epochs = default_epochs(trainer.args.schedule, counted, steps)
     trainer.add_callback(EpochsLine(labelled, counted - labelled))

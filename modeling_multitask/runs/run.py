@@ -180,8 +180,9 @@ def _run_once(recipe: Recipe, *, force: bool = False, probed: bool = False) -> R
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     clock.stop()
     counts = labelled_rows(prepared.rows["train"], prepared.tasks)
-    taught = {"taught_rows": prepared.taught} if prepared.taught else {}
-    record = training_record(trainer, clock, prepared.rows, counts) | parameters | taught
+    more = {"taught_rows": prepared.taught, "few_rows": prepared.few_rows, "label_texts": prepared.label_texts}
+    record = training_record(trainer, clock, prepared.rows, counts) | parameters
+    record |= {name: each for name, each in more.items() if each}
     outputs = {name: answers_to(trainer, rows) for name, rows in prepared.rows.items() if name != "train"}
     tasks = trainer.model.config.tasks
     answers = {name: (logits, most_probable(labels, tasks)) for name, (logits, labels) in outputs.items()}

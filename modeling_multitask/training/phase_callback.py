@@ -83,6 +83,7 @@ class PhaseCallback(ResumingCallback):
         self._training = True  # not earlier: `eval_on_start` evaluates again when a run is resumed
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._skip_evaluation(control)
         end = self.current.end
         if isinstance(end, Reached) and end.unit == "step":
             self._evaluate_or_advance(args, state, control, **kwargs)
@@ -90,6 +91,7 @@ class PhaseCallback(ResumingCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self._skip_evaluation(control)
         self._evaluate_or_advance(args, state, control, **kwargs)
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -103,6 +105,10 @@ class PhaseCallback(ResumingCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._training = False
+
+    def _skip_evaluation(self, control: TrainerControl) -> None:
+        """Evaluate nothing in a contrastive phase: its heads do not fit its encoder, which is no best model."""
+        control.should_evaluate &= not self.current.is_contrastive
 
     def _watch(self) -> None:
         """Count the evaluations since the metric of the phase last improved."""

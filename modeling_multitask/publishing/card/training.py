@@ -71,13 +71,16 @@ def data_facts(evidence: Evidence) -> dict[str, Any]:
         "sources": [{"split": split, "name": _source(source)} for split, source in _sources(evidence.recipe)],
         "rows": [{"split": split, "rows": _count(each)} for split, each in rows.items()],
         "labelled": [{"task": name, "rows": _count(each)} for name, each in labelled.items()],
-        "notes": [*_data_notes(data), *_teachers(evidence.recipe)],
+        "notes": [*_data_notes(data), *_label_texts(evidence.training), *_teachers(evidence.recipe)],
     }
 
 
 def training_facts(config: MultiTaskConfig, evidence: Evidence) -> dict[str, Any]:
     """Return the facts about the training that the template shows."""
-    pairs = [*_architecture(config, evidence.recipe), *_procedure(evidence.recipe)]
+    pairs = [
+        *_architecture(config, evidence.recipe),
+        *_procedure(evidence.recipe | evidence.training.get("few_rows", {})),
+    ]
     pairs += [(f"loss of {task.name}", setting_in_words(said)) for task in config.tasks if (said := _loss(task))]
     return {
         "settings": [{"name": name, "value": value} for name, value in pairs],
@@ -128,6 +131,12 @@ def _data_notes(data: dict[str, Any]) -> list[str]:
     if data.get("leaks") == "remove":
         notes.append("Training rows whose text also occurs in another split were removed.")
     return notes
+
+
+def _label_texts(training: dict[str, Any]) -> list[Markup]:
+    counts = training.get("label_texts", {})
+    named = ", ".join(f"{plain(name)} {count(rows)}" for name, rows in counts.items())
+    return [Markup(f"Texts of labels were training texts too: {named}.")] if named else []
 
 
 def _teachers(recipe: dict[str, Any]) -> list[Markup]:

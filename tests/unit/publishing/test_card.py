@@ -529,3 +529,10 @@ def test_the_card_is_that_of_the_template() -> None:
     )
 
     assert card.endswith("-->\n# \\*Reviews\\*\n")
+
+
+def test_the_defaults_for_few_rows_and_the_texts_of_labels_are_stated() -> None:
+    more = {"few_rows": {"keep_embedding": {"weight": 1}}, "label_texts": {"topic": 3, "li|ked": 2}}
+    card = a_card(evidence=an_evidence(training={**TRAINING, **more}))
+    assert re.search(r"keep embedding.*weight 1", card)
+    assert "Texts of labels were training texts too: topic 3, li\\|ked 2." in card

@@ -1,5 +1,6 @@
 """The defaults for few rows of each label: which recipes get them, and what they train."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from modeling_multitask.errors import RecipeError
 from modeling_multitask.recipes.loading import load_recipe
 from modeling_multitask.runs.few_rows import DEFAULTS, FEW, SHARDING, few_row_defaults, rows_per_label
 from modeling_multitask.runs.prepare import prepare
+from modeling_multitask.runs.run import run_recipe
 
 TOPIC = TaskConfig(name="topic", problem_type="single_label_classification", labels=["film", "food"])
 TAGS = TaskConfig(name="tags", problem_type="multi_label_classification", labels=["a", "b"])
@@ -92,7 +94,8 @@ def test_a_recipe_with_few_rows_begins_with_fitted_linear_heads_and_says_so(
         "training texts. To train in another way, set `phases`, `head`, `learning_rates` or `label_texts`."
     ) in caplog.text
     assert prepared.trainer.model.config.head.hidden_sizes == []
-    assert prepared.rows["train"]["text"][20:] == ["film", "food"]
+    assert len(prepared.rows["train"]) == 20
+    assert prepared.trainer.train_dataset["text"][20:] == ["film", "food"]
     assert prepared.trainer.args.schedule == DEFAULTS["phases"]
     assert prepared.trainer.args.keeping() == DEFAULTS["keep_embedding"]
     assert prepared.trainer.args.num_train_epochs == 10 + 40
@@ -105,6 +108,20 @@ def test_a_launch_that_shards_the_model_keeps_the_defaults(
     recipe = load_recipe(words(backbone, tmp_path))
     monkeypatch.setenv(name, "true")
     assert few_row_defaults(recipe, topics(5), [TOPIC]) == recipe
+
+
+def test_a_run_on_few_rows_evaluates_fitted_heads_and_records_what_it_did(backbone: Path, tmp_path: Path) -> None:
+    given = words(backbone, tmp_path, output_dir=str(tmp_path / "run"))
+    given["data"]["validation"] = given["data"]["train"]
+    run = run_recipe(load_recipe(given))
+    best = next((tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
+    state = json.loads((best / "trainer_state.json").read_text())
+    assert [entry["epoch"] for entry in state["log_history"] if "eval_score" in entry] == [11]  # a perfect score
+    assert run.results["validation"]["topic"]["accuracy"] == 1
+    assert run.record["few_rows"]["keep_embedding"] == {"weight": 1}
+    assert [phase["objective"] for phase in run.record["few_rows"]["phases"]] == ["contrastive", "labels"]
+    assert run.record["label_texts"] == {"topic": 2}
+    assert run.record["rows"]["train"] == 20
 
 
 def test_overrides_that_do_not_choose_how_to_train_are_kept(backbone: Path, tmp_path: Path) -> None:
@@ -124,7 +141,10 @@ def test_overrides_that_do_not_choose_how_to_train_are_kept(backbone: Path, tmp_
         (PRICE, None, None),
         (replace(TOPIC, labels=["0", "1"]), None, None),
         (replace(TOPIC, labels=["film", "B2"]), None, None),
+        (replace(TOPIC, labels=["a-film", "a_film"]), None, None),  # they would have the same text
         (replace(TOPIC, labels=["фильм", "еда"]), None, "{label}"),
+        (replace(TOPIC, labels=["电影", "खेल"]), None, "{label}"),
+        (replace(TOPIC, labels=["IT", "HR"]), None, "{label}"),
     ],
     ids=str,
 )

@@ -38,27 +38,57 @@ def words(backbone: Path, folder: Path, topic: Any = None, **more: Any) -> dict[
 
 
 def prepared(*given: Any, **more: Any) -> Dataset:
-    return prepare(load_recipe(words(*given, **more))).rows["train"]
+    """Return the rows of the trainer."""
+    return prepare(load_recipe(words(*given, **more))).trainer.train_dataset
 
 
 def test_a_template_has_the_words_of_a_label() -> None:
     assert label_texts("a {label}, {label}", ["book_hotel", "what's new?", "oos"]) == {
         "book_hotel": "a book hotel, book hotel",
-        "what's new?": "a what s new, what s new",
+        "what's new?": "a what's new?, what's new?",
         "oos": "a oos, oos",
     }
-    assert label_texts("{label}", ["?", "é_ß", "电影"]) == {"é_ß": "é ß", "电影": "电影"}
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("fly/train.now", "fly train now"),
+        ("-1", "-1"),
+        ("v1.5", "v1.5"),
+        ("C++", "C++"),
+        ("_x_", "_x_"),
+        ("हिन्दी_भाषा", "हिन्दी भाषा"),
+        ("ไทยที่", "ไทยที่"),
+        ("cafe\u0301_x", "cafe\u0301 x"),
+        ("{label}_x", "{label} x"),
+    ],
+)
+def test_only_signs_between_words_become_spaces(label: str, text: str) -> None:
+    assert label_texts("{label}", [label]) == {label: text}
 
 
 def test_each_label_gets_a_row_with_that_label_only(backbone: Path, tmp_path: Path) -> None:
     rows = prepared(backbone, tmp_path, "This is about {label}.", output_dir=str(tmp_path / "run"))
     assert rows["text"][:3] == ["the film was bad", "the food was good", "the film was good"]
-    assert rows["text"][3:] == ["This is about films TV.", "This is about food drinks."]
+    assert rows["text"][3:] == ["This is about films & TV.", "This is about food drinks."]
     assert rows["topic"] == [0, 1, 0, 0, 1]
     assert rows["mood"] == [0, 1, None, None, None]
     assert rows["price"] == [1.0, 2.0, None, None, None]
     assert rows["weight"] == [2.0, 1.0, 1.0, 1.0, 1.0]
     assert row_places(rows)[2:4] == [RowPlace("rows.csv", 4), RowPlace()]
+
+
+def test_counts_of_rows_are_without_texts_of_labels(backbone: Path, tmp_path: Path) -> None:
+    found = prepare(load_recipe(words(backbone, tmp_path, "{label}")))
+    assert (len(found.rows["train"]), found.labelled, found.label_texts) == (3, 3, {"topic": 2})
+
+
+def test_a_text_that_is_in_the_rows_of_a_split_is_left_out(backbone: Path, tmp_path: Path) -> None:
+    (tmp_path / "held_out.csv").write_text("text,topic,mood,price\nfilms & TV,food_drinks,bad,1\n")
+    given = words(backbone, tmp_path, {"films & TV": "films & TV", "food_drinks": "the food was good"})
+    given["data"]["validation"] = str(tmp_path / "held_out.csv")
+    assert len(prepare(load_recipe(given)).trainer.train_dataset) == 3
 
 
 def test_a_text_of_one_label_adds_one_row(backbone: Path, tmp_path: Path) -> None:
@@ -75,6 +105,11 @@ def test_no_texts_add_no_rows(backbone: Path, tmp_path: Path) -> None:
     [
         ("a review", r"tasks\[0\].label_texts: 'a review' lacks {label}, which stands for the label; write 'This is a"),
         ({"food": "a meal"}, r"tasks\[0\].label_texts: 'food' is not a label of the task"),
+        ({"food_drinks": " "}, r"tasks\[0\].label_texts: the text of 'food_drinks' is empty; leave the label out"),
+        (
+            {"food_drinks": "a", "films & TV": "a"},
+            r"tasks\[0\].label_texts: the labels 'food_drinks' and 'films & TV' have the same text 'a'; give",
+        ),
         (
             {"food_drink": "a"},
             r"tasks\[0\].label_texts: 'food_drink' is not a label of the task; did you mean 'food_",
@@ -101,6 +136,13 @@ def test_only_tasks_with_one_label_have_texts(backbone: Path, tmp_path: Path, pr
     given = words(backbone, tmp_path)
     given["tasks"][0] |= {"problem_type": problem_type, "label_texts": "{label}"}
     with pytest.raises(RecipeError, match=rf"tasks\[0\].label_texts: {name} has no rows with exactly one label"):
+        load_recipe(given)
+
+
+def test_rows_with_a_teacher_have_none(backbone: Path, tmp_path: Path) -> None:
+    given = words(backbone, tmp_path, "{label}")
+    given["tasks"][1]["teacher"] = "runs/old/model"
+    with pytest.raises(RecipeError, match="no teacher answers these texts; leave label_texts or the teacher out"):
         load_recipe(given)
 
 
