@@ -9,9 +9,10 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling_multitask import MultiTaskModel
 from modeling_multitask.inference import encode, predict
+from tests.deciding import same_answers
 from tests.fresh_process import run_fresh
 from tests.hub_server import HubServer, hub, hub_api
-from tests.integration.test_pushed_model import LOAD, TEXTS, same, stranger
+from tests.integration.test_pushed_model import LOAD, TEXTS, stranger
 from tests.unit.training.test_card_mixin import build, online
 
 __all__ = ["build", "hub", "hub_api", "online"]  # fixtures
@@ -32,5 +33,5 @@ def test_everyone_gets_the_answers_of_a_model_that_a_trainer_pushed(
 
     found = run_fresh(LOAD, "tester/pushed", online.commits("tester/pushed")[0], *TEXTS, folder=tmp_path, online=True)
 
-    assert same(found["answers"], predict(model.eval(), TEXTS, tokenizer=tokenizer))
+    assert same_answers(found["answers"], predict(model.eval(), TEXTS, tokenizer=tokenizer))
     assert found["embeddings"] == pytest.approx(encode(model, TEXTS, tokenizer=tokenizer), abs=1e-5)
