@@ -33,7 +33,8 @@ def main() -> None:
     words = given["words"] | {"data": {"train": given["train"]}}  # so that the cost is without an evaluation
     settings = [f"seed={given['draw']}", f"output_dir={folder}/run", "report=false", "training.disable_tqdm=true"]
     with chdir(folder):
-        answering = METHODS.get(given["method"], defaults)(load_recipe(words, [*settings, *given["overrides"]]))
+        train = regression if given["method"] == "regression" else defaults
+        answering = train(load_recipe(words, [*settings, *given["overrides"]]))
     cost = training_cost(given["started"])
     texts = [row["text"] for row in read_rows(Path(given["held_out"]))]
     print(json.dumps(cost | {"answers": answering(texts)}))
@@ -69,8 +70,6 @@ def regression(recipe: Recipe) -> Callable[[list[str]], Answers]:
     fitted({})  # the cost has the fit, and not the answers
     return lambda texts: fitted({"held out": encode(model, texts, tokenizer=tokenizer)})
 
-
-METHODS = {"regression": regression, "defaults": defaults}
 
 if __name__ == "__main__":
     main()

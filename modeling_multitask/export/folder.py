@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from ..answers_multitask import Decision
 from ..configuration_multitask import MultiTaskConfig
 from ..evaluation.agreement import agreement, answer_figures
-from ..evaluation.judged import judge
+from ..evaluation.judged import Judged, judge
 from ..files import strict_json, whole_folder, write_json
 from ..inference import predict_onnx
 from ..inference.predict_onnx import MultiTaskOnnx
@@ -227,13 +227,24 @@ def _compare(
     tasks = model.config.tasks
     judged = judge(model, held_out.rows, tokenizer, show_progress=True)
     decisions = {name: _decisions(form.run(judged.texts), tasks) for name, form in forms.items()}
+    return compare_forms(decisions, judged, held_out.name)
+
+
+def compare_forms(forms: dict[str, dict[str, Decision]], judged: Judged, name: str) -> dict[str, Any]:
+    """Return the metrics of the answers of each form of a model, and their agreement with the model's answers.
+
+    Args:
+        forms: The decisions of each form, by its name and by task.
+        judged: The answers of the model on the same rows.
+        name: The name of the rows.
+    """
     return {
-        "rows": {"name": held_out.name, "count": len(judged.texts)},
+        "rows": {"name": name, "count": len(judged.texts)},
         "figures": {
-            name: answer_figures(each, judged.labels, tasks)
-            for name, each in {PYTORCH: judged.decisions, **decisions}.items()
+            form: answer_figures(each, judged.labels, judged.tasks)
+            for form, each in {PYTORCH: judged.decisions, **forms}.items()
         },
-        "agreement": {name: agreement(each, judged.decisions, tasks) for name, each in decisions.items()},
+        "agreement": {form: agreement(each, judged.decisions, judged.tasks) for form, each in forms.items()},
     }
 
 

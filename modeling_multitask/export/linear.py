@@ -14,13 +14,12 @@ from sklearn.linear_model import RidgeCV
 from transformers import PreTrainedTokenizerBase
 
 from ..configuration_multitask import MultiTaskConfig
-from ..evaluation.agreement import agreement, answer_figures
 from ..evaluation.judged import judge
 from ..inference.text_encoder import TextEncoder
 from ..modeling_multitask import MultiTaskModel
 from ..texts_multitask import Text
 from ..training.metrics import decide_arrays
-from .folder import PYTORCH, HeldOut
+from .folder import HeldOut, compare_forms
 
 LINEAR = "linear heads"
 MOST_TEXTS = 20_000  # to learn from; more change a linear layer hardly, and take long to encode
@@ -71,9 +70,7 @@ def linear_heads(model: MultiTaskModel) -> dict[str, Affine]:
     """
     deep, width = deep_tasks(model.config), int(model.config.embedding_size or 0)
     heads = deepcopy(model.heads).cpu().double().eval()
-    points = torch.cat(
-        [torch.zeros(1, width), torch.eye(width)]
-    ).double()  # the bias, then a column of the weights each
+    points = torch.cat([torch.zeros(1, width), torch.eye(width)]).double()  # for the bias, then for each weight column
     at = {name: each.numpy() for name, each in heads(points).items() if name not in deep}
     return {name: Affine((each[1:] - each[0]).T, each[0]) for name, each in at.items()}
 
@@ -119,16 +116,7 @@ def _ridge(embeddings: np.ndarray, logits: Mapping[str, np.ndarray]) -> dict[str
 
 def _compare(heads: Mapping[str, Affine], encoder: TextEncoder, held_out: HeldOut) -> dict[str, Any]:
     """Return the metrics of the answers of both forms, and their agreement."""
-    tasks = encoder.tasks
     judged = judge(encoder.model, held_out.rows, encoder.tokenizer, show_progress=True)
     embeddings = encoder.encode(judged.texts, show_progress=True)[0]
     logits = judged.logits | {name: head.logits(embeddings) for name, head in heads.items()}
-    decisions = decide_arrays(logits, tasks)
-    return {
-        "rows": {"name": held_out.name, "count": len(judged.texts)},
-        "figures": {
-            name: answer_figures(each, judged.labels, tasks)
-            for name, each in {PYTORCH: judged.decisions, LINEAR: decisions}.items()
-        },
-        "agreement": {LINEAR: agreement(decisions, judged.decisions, tasks)},
-    }
+    return compare_forms({LINEAR: decide_arrays(logits, judged.tasks)}, judged, held_out.name)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..problem_types_multitask import PROBLEM_TYPES
-from ..words_multitask import nearest_hint
+from .problems import unknown_label_problems
 
 PLACEHOLDER = "{label}"
 
@@ -22,16 +22,6 @@ def label_text_problems(tasks: list[dict[str, Any]], *, streamed: bool) -> list[
         if task.get("label_texts")
         for problem in _problems(task["label_texts"], task, streamed=streamed, taught=taught)
     ]
-
-
-def unknown_label_problems(given: dict[str, str], labels: list[str]) -> list[str]:
-    """Return a problem for each text of a label that the task does not have.
-
-    Args:
-        given: The text by label.
-        labels: The labels of the task.
-    """
-    return [f"{each!r} is not a label of the task{nearest_hint(each, labels)}" for each in given if each not in labels]
 
 
 def _problems(given: Any, task: dict[str, Any], *, streamed: bool, taught: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -28,6 +29,16 @@ _FORMS = {
 }
 
 Location = tuple[str | int, ...]
+
+
+def unknown_label_problems(given: Iterable[str], labels: list[str]) -> list[str]:
+    """Return a problem for each of the given labels that a task does not have.
+
+    Args:
+        given: The given labels.
+        labels: The labels of the task.
+    """
+    return [f"{each!r} is not a label of the task{nearest_hint(each, labels)}" for each in given if each not in labels]
 
 
 def describe_all(error: ValidationError, model: type[BaseModel]) -> list[str]:

@@ -6,7 +6,7 @@ from datasets_builder.columns import distribution_column
 from datasets_builder.formats import names_table
 
 from ..problem_types_multitask import PROBLEM_TYPES
-from ..words_multitask import nearest_hint
+from .problems import unknown_label_problems
 
 
 def teacher_problems(tasks: list[dict[str, Any]], *, streamed: bool) -> list[str]:
@@ -48,8 +48,5 @@ def _problems(task: dict[str, Any], names: list[Any], *, streamed: bool) -> list
     if renamed and facts is not None and facts.is_number:
         return [*problems, f"teacher.labels: {facts.name} has no labels; leave them out"]
     if isinstance(renamed, dict) and isinstance(labels, list):
-        strange = [each for each in renamed.values() if each not in labels]
-        problems += [
-            f"teacher.labels: {each!r} is not a label of the task{nearest_hint(each, labels)}" for each in strange
-        ]
+        problems += [f"teacher.labels: {problem}" for problem in unknown_label_problems(renamed.values(), labels)]
     return problems

@@ -4,19 +4,19 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 from accelerate.utils import parse_flag_from_env
 from datasets import Dataset, IterableDataset
 from transformers.utils import logging
 
 from datasets_builder.columns import SOURCE, TEXT_PAIR
+from datasets_builder.label_rows import label_rows
 
 from ..recipes.label_text_rules import PLACEHOLDER
 from ..recipes.recipe import Recipe, TaskRecipe
 from ..tasks_multitask import HeadConfig, TaskConfig
 from ..training.conditions import counted_rows
 from ..training.keep_embedding import KeepEmbedding
-from ..training.label_columns import labels_of_table
 from ..training.phases import Phase
 from ..training.rates import LearningRates
 from .label_texts import label_texts
@@ -74,15 +74,16 @@ def rows_per_label(rows: Dataset, tasks: list[TaskConfig]) -> dict[str, float]:
     """Return by task the mean number of rows of a label. A number counts as two labels.
 
     Args:
-        rows: The training rows.
+        rows: The training rows from the dataset builder.
         tasks: The tasks with their labels.
     """
-    counted, several = counted_rows(rows, tasks), [task for task in tasks if task.kind.several_labels]
-    given = {name: (each == 1).sum() for name, each in labels_of_table(rows, several).items()} if several else {}
-    return {
-        task.name: int(given.get(task.name, np.sum(counted[task.name]))) / max(len(task.labels or ()), 2)
-        for task in tasks
-    }
+    counted = counted_rows(rows, tasks)
+    counts = {name: int(each.sum()) for name, each in counted.items()}
+    for task in (each for each in tasks if each.kind.several_labels):
+        column = rows.select_columns([task.name]).with_format("arrow")[:][task.name]
+        found = label_rows(column.filter(pa.array(counted[task.name])), task)
+        counts[task.name] = sum(each.yes for each in found.values())
+    return {task.name: counts[task.name] / max(len(task.labels or ()), 2) for task in tasks}
 
 
 def _with_label_texts(words: TaskRecipe, task: TaskConfig) -> TaskRecipe:

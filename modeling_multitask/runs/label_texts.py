@@ -4,17 +4,15 @@ import re
 from collections.abc import Mapping
 
 from datasets import Dataset
-from transformers.utils import logging
 
 from datasets_builder.columns import SOURCE, TEXT, TEXT_PAIR, WEIGHT
 
 from ..errors import RecipeError
-from ..recipes.label_text_rules import PLACEHOLDER, unknown_label_problems
+from ..recipes.label_text_rules import PLACEHOLDER
+from ..recipes.problems import unknown_label_problems
 from ..recipes.recipe import Recipe
 from ..tasks_multitask import TaskConfig
 from .rows import RowsBySplit
-
-logger = logging.get_logger(__name__)
 
 _BETWEEN_WORDS = re.compile(r"(?<=\S)[-_./:]+(?=[^\W\d_])")  # not that of -1, 1.5 and C++
 

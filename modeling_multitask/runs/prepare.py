@@ -110,8 +110,9 @@ def prepare(recipe: Recipe) -> Prepared:
     if not teachers:
         dataset["train"] = with_labels(dataset["train"], tasks)
         _check_any_row(recipe, dataset["train"])
-    chosen = few_row_defaults(recipe, dataset["train"], tasks)
-    if is_few := chosen != recipe:
+    few: dict[str, Any] = {}
+    if (chosen := few_row_defaults(recipe, dataset["train"], tasks)) != recipe:
+        few = {name: each for name, each in recipe_words(chosen).items() if name in DEFAULTS}
         recipe, arguments = chosen, build_arguments(chosen, validated=validated)
     texts = rows_of_label_texts(recipe, dataset, tasks)
     model = build_model(recipe, tasks, tokenizer, trained)
@@ -124,7 +125,6 @@ def prepare(recipe: Recipe) -> Prepared:
         given = {**rows, "train": None if teachers else trained_rows}
         trainer = build_trainer(model, tokenizer, given, arguments, create_card=create_card)
         _check_loading(trainer, rows["train"])
-    few = {name: recipe_words(recipe)[name] for name in DEFAULTS} if is_few else {}
     counts = {} if texts is None else {name: each for name, each in labelled_rows(texts, tasks).items() if each}
     prepared = Prepared(trainer, tokenizer, rows, tasks, teachers=teachers, few_rows=few, label_texts=counts)
     return prepared if teachers else _with_epochs(prepared, recipe.training)

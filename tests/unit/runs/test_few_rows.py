@@ -38,11 +38,12 @@ def topics(count: int) -> Dataset:
 
 
 def test_rows_are_counted_for_each_label() -> None:
+    tags = [(1, 0), (1, 1), (0, 0), None, (1, 0), (0, 0)]
     rows = Dataset.from_dict(
         {
             "text": ["the film"] * 6,
             "topic": [0, 1, None, 0, 1, 0],
-            "tags": [[1, 0], [1, 1], [0, 0], None, [1, 0], [0, 0]],
+            "tags": [pair and dict(zip("ab", pair, strict=True)) for pair in tags],
             "price": [1.0, None, 2.0, 3.0, None, None],
         }
     )
